@@ -1,0 +1,27 @@
+"""The errors that bad input raises; each message says what was got, what was expected and what to do."""
+
+from __future__ import annotations
+
+
+class FormulaError(ValueError):
+    """A formula holds something outside the whitelist of names, operators and sizes."""
+
+
+class DomainError(ValueError):
+    """A value lies outside the domain on which a potential or a derivation is defined."""
+
+
+class NotCommutingError(ValueError):
+    """The vector fields do not commute, so no (time-dependent) Bregman potential exists by this route.
+
+    Attributes:
+        report: The :class:`~implicit_bias.symbolic.commuting.CommutingReport` with bracket and witness.
+    """
+
+    def __init__(self, message: str, report: object) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class UnsupportedError(ValueError):
+    """The input is sound, but no solver of this library covers it."""

@@ -1,0 +1,125 @@
+r"""The gradient flow of the trained parameters: the ground truth that every theory here is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike
+
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.flow.integrate import integrate
+from implicit_bias.flow.solution import FlowSolution
+from implicit_bias.problem import Regression
+from implicit_bias.schedule import Constant, Schedule
+from implicit_bias.status import settle
+from implicit_bias.symbolic.derivation import initial_values
+from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.validation import positive_number, time_points
+
+
+def gradient_flow(
+    problem: Regression,
+    parameterization: Parameterization,
+    init: Mapping[str, ArrayLike],
+    t: ArrayLike,
+    regularizer: str | sp.Expr | None = None,
+    schedule: Schedule | None = None,
+    *,
+    rtol: float = 1e-10,
+    atol: float = 1e-12,
+    method: str = "DOP853",
+    throw: bool = True,
+) -> FlowSolution:
+    r"""Integrate :math:`\theta' = -\partial g(\theta)^T\nabla f(g(\theta)) - \alpha_t\nabla h(\theta)` from t = 0.
+
+    Any separable parameterization and any regularizer, commuting or not. The dual variables
+    :math:`\nu' = \nabla_{Zx} f` are integrated along, so the mirror identity can be checked on the result.
+
+    Args:
+        problem: Data and loss.
+        parameterization: A separable x = g(θ).
+        init: Initial values by parameter name, numbers or arrays of shape (n,).
+        t: End time (then the solver's own steps are returned) or increasing times, in flow time.
+        regularizer: h(θ) of one coordinate; it needs a schedule.
+        schedule: Strength α_t; it needs a regularizer.
+        rtol: Relative tolerance per step.
+        atol: Absolute tolerance per step.
+        method: A method of ``scipy.integrate.solve_ivp``.
+        throw: Raise on a numerical failure, instead of reporting it in ``status``.
+
+    Raises:
+        ValueError: If shapes, names or times do not fit, or only one of regularizer and schedule is given.
+        SolverError: On a numerical failure, if ``throw``.
+    """
+    if not parameterization.separable:
+        raise UnsupportedError(f"{parameterization!r} is coupled: gradient_flow covers one formula per coordinate.")
+    times = time_points(t)
+    strength = paired_schedule(regularizer is not None, schedule)
+    h = parameterization.regularizer(0 if regularizer is None else regularizer)
+    start = _start(problem, parameterization, init)
+    p, n = start.shape
+    output = _compiled(parameterization, [parameterization.output])
+    slopes = _compiled(parameterization, list(parameterization.gradient(parameterization.output)))
+    pulls = _compiled(parameterization, list(parameterization.gradient(h)))
+
+    def velocity(time: float, state: np.ndarray) -> np.ndarray:
+        theta = state[: p * n].reshape(p, n)
+        pressure = problem.prediction_gradient(problem.Z @ output(theta)[0])
+        motion = -slopes(theta) * (pressure @ problem.Z)
+        if regularizer is not None:
+            motion -= strength(time) * pulls(theta)
+        return np.concatenate([motion.ravel(), pressure])
+
+    path = integrate(
+        velocity,
+        np.concatenate([start.ravel(), np.zeros(problem.d)]),
+        times,
+        strength.breakpoints,
+        method=method,
+        rtol=positive_number(rtol, "rtol"),
+        atol=positive_number(atol, "atol"),
+    )
+    theta = path.state[:, : p * n].reshape(-1, p, n).swapaxes(0, 1)
+    x = output(theta)[0]
+    solution = FlowSolution(
+        t=path.t,
+        x=x,
+        loss=problem.loss(x),
+        dual=path.state[:, p * n :],
+        decay=strength.integral(path.t),
+        status=path.status,
+        stats=path.stats,
+        design=problem.Z,
+        parameters=dict(zip(parameterization.params, theta, strict=True)),
+    )
+    return settle(solution, throw, "gradient_flow")
+
+
+def paired_schedule(has_regularizer: bool, schedule: Schedule | None) -> Schedule:
+    """The schedule, zero if there is none; a regularizer without a schedule (or the reverse) is an error."""
+    if schedule is None and has_regularizer:
+        raise ValueError("schedule: a regularizer needs a strength, for example schedule=ib.schedule.Constant(0.1).")
+    if schedule is not None and not has_regularizer:
+        raise ValueError("regularizer: a schedule needs something to act on, for example regularizer='m**2 + w**2'.")
+    if schedule is not None and not isinstance(schedule, Schedule):
+        raise ValueError(f"schedule: expected an ib.schedule object, got {type(schedule).__name__}.")
+    return schedule or Constant(0.0)
+
+
+def _start(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> np.ndarray:
+    values = initial_values(parameterization, init)
+    if values[0].shape not in ((), (problem.n,)):
+        raise ValueError(f"init: expected numbers or arrays of shape ({problem.n},) to match Z, got {values[0].shape}.")
+    return np.stack([np.broadcast_to(v, problem.n) for v in values])
+
+
+def _compiled(parameterization: Parameterization, formulas: list[sp.Expr]) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of θ (p, …) that stacks the values of formulas; constants are broadcast."""
+    function = sp.lambdify(parameterization.symbols, formulas, modules="numpy", cse=True)
+
+    def evaluate(theta: np.ndarray) -> np.ndarray:
+        return np.stack([np.broadcast_to(value, theta.shape[1:]) for value in function(*theta)])
+
+    return evaluate

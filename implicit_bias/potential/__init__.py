@@ -1,0 +1,6 @@
+"""Bregman potentials, one a file, each running the laws in ``tests/potential/laws.py``."""
+
+from implicit_bias.potential.base import Potential
+from implicit_bias.potential.hyperbolic_entropy import HyperbolicEntropy
+
+__all__ = ["HyperbolicEntropy", "Potential"]

@@ -1,0 +1,167 @@
+r"""What every separable Bregman potential can do.
+
+A potential :math:`R(x) = \sum_i R_i(x_i)` is strictly convex on an open box. Its gradient (the *mirror map*) sends
+weights to dual variables, the inverse of the gradient sends them back, and a gradient flow of the parameters is the
+mirror flow :math:`\nabla R(x_t) = \nabla R(x_0) - \int_0^t \nabla f(x_s)\,ds` of the weights.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import array_api_compat
+import numpy as np
+from array_api_compat import array_namespace, is_array_api_obj
+
+from implicit_bias.errors import DomainError
+
+Array = Any  # a NumPy array or a torch tensor; every method returns the kind it was given
+
+
+class Potential(ABC):
+    r"""A separable, strictly convex potential :math:`R(x) = \sum_i R_i(x_i)`.
+
+    The public methods take arrays of shape ``(..., n)`` in NumPy or torch (numbers and lists become float64 NumPy
+    arrays), check the domain and return the same type, dtype and device. A subclass supplies the formulas of one
+    coordinate in the underscored methods, which see checked arrays only.
+    """
+
+    @abstractmethod
+    def _terms(self, x: Array) -> Array:
+        """R_i(x_i) of each coordinate."""
+
+    @abstractmethod
+    def _gradient(self, x: Array) -> Array:
+        """R_i'(x_i) of each coordinate."""
+
+    @abstractmethod
+    def _inverse_gradient(self, z: Array) -> Array:
+        """The x_i with R_i'(x_i) = z_i."""
+
+    @abstractmethod
+    def _metric(self, x: Array) -> Array:
+        """1 / R_i''(x_i) of each coordinate."""
+
+    def _conjugate_terms(self, z: Array) -> Array:
+        x = self._inverse_gradient(z)
+        return x * z - self._terms(x)
+
+    def _divergence_terms(self, x: Array, reference: Array) -> Array:
+        return self._terms(x) - self._terms(reference) - self._gradient(reference) * (x - reference)
+
+    @property
+    @abstractmethod
+    def size(self) -> int | None:
+        """Number of coordinates, or None when one formula serves any number."""
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        """The open interval on which every R_i is defined."""
+        return (-np.inf, np.inf)
+
+    @property
+    def dual_domain(self) -> tuple[float, float]:
+        """The open interval that every R_i' maps the domain onto."""
+        return (-np.inf, np.inf)
+
+    @property
+    def minimizer(self) -> np.ndarray:
+        """The x at which the gradient vanishes: where training starts when no decay has passed yet."""
+        return self._inverse_gradient(np.zeros(() if self.size is None else self.size))
+
+    def terms(self, x: Array) -> Array:
+        """R_i(x_i) of each coordinate, shape ``(..., n)``; :meth:`value` is their sum."""
+        return self._terms(self._admit(x, "x", self.domain))
+
+    def value(self, x: Array) -> Array:
+        """R(x), summed over the last axis: shape ``(...)``."""
+        return _sum_last(self.terms(x))
+
+    def gradient(self, x: Array) -> Array:
+        """The mirror map ∇R(x), shape ``(..., n)``."""
+        return self._gradient(self._admit(x, "x", self.domain))
+
+    def inverse_gradient(self, z: Array) -> Array:
+        """The x with ∇R(x) = z, which is ∇R*(z); shape ``(..., n)``. It overflows to inf where x does."""
+        return self._inverse_gradient(self._admit(z, "z", self.dual_domain))
+
+    def hessian_diagonal(self, x: Array) -> Array:
+        """The diagonal of ∇²R(x), shape ``(..., n)``."""
+        return 1 / self._metric(self._admit(x, "x", self.domain))
+
+    def metric(self, x: Array) -> Array:
+        """The diagonal of (∇²R(x))⁻¹, by which the flow of x preconditions the gradient; shape ``(..., n)``."""
+        return self._metric(self._admit(x, "x", self.domain))
+
+    def conjugate(self, z: Array) -> Array:
+        r"""The convex conjugate :math:`R^*(z) = \sup_x \langle x, z\rangle - R(x)`, shape ``(...)``."""
+        return _sum_last(self._conjugate_terms(self._admit(z, "z", self.dual_domain)))
+
+    def divergence(self, x: Array, x2: Array) -> Array:
+        r"""The Bregman divergence :math:`D_R(x, x_2) = R(x)-R(x_2)-\langle\nabla R(x_2), x-x_2\rangle`, shape ``(...)``."""
+        first = self._admit(x, "x", self.domain)
+        return _sum_last(self._divergence_terms(first, self._admit(x2, "x2", self.domain)))
+
+    def effective_exponent(self, s: Array) -> Array:
+        r"""The local exponent of R at distance s from its minimizer, elementwise in ``s``.
+
+        .. math:: p(s) = \frac{d \log(R(x_{\min}+s) - R(x_{\min}))}{d \log |s|}
+
+        It is 2 where R acts like the squared L2 norm, 1 where it acts like the L1 norm, and 2 at s = 0.
+        """
+        step = self._admit(s, "s", (-np.inf, np.inf))
+        center = self._constant(self.minimizer, step)
+        return self._exponent(self._admit(center + step, "minimizer + s", self.domain), center, step)
+
+    def _exponent(self, x: Array, center: Array, step: Array) -> Array:
+        xp = array_namespace(step)
+        excess = self._divergence_terms(x, center)
+        ratio = step * self._gradient(x) / xp.where(excess > 0, excess, 1.0)
+        return xp.where(excess > 0, ratio, 2.0)
+
+    def separation(self, x: np.ndarray, gap: float) -> float | None:
+        """The largest ‖x − x'‖₂ that a divergence D_R(x, x') <= gap allows, or None where no bound is known."""
+        return None
+
+    def relaxations(self) -> list[Potential]:
+        """Easier potentials of the same family, easiest first, on the way to this one; empty where none is needed.
+
+        A solver follows them so that a hard problem always has a good start. They are spaced along a line on which
+        every gap is twice the one before, this potential being the end of the last, so that dual solutions can be
+        extrapolated.
+        """
+        return []
+
+    def _admit(self, value: Array, name: str, interval: tuple[float, float]) -> Array:
+        """Return ``value`` as a floating array inside the open interval, or raise."""
+        array = value if is_array_api_obj(value) else np.asarray(value)
+        xp = array_namespace(array)
+        if not xp.isdtype(array.dtype, "real floating"):
+            if not xp.isdtype(array.dtype, ("integral", "bool")):
+                raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}.")
+            array = xp.astype(array, xp.float64)
+        if self.size is not None and array.ndim > 0 and array.shape[-1] not in (1, self.size):
+            raise ValueError(
+                f"{name}: expected shape (..., {self.size}), as the potential has {self.size} coordinates, "
+                f"got {tuple(array.shape)}."
+            )
+        low, high = interval
+        inside = (array > low) & (array < high)
+        if not bool(xp.all(inside)):
+            where = tuple(int(i) for i in np.argwhere(~np.asarray(array_api_compat.to_device(inside, "cpu")))[0])
+            raise DomainError(
+                f"{name}: expected values in the open interval ({low:g}, {high:g}), got {float(array[where])} at "
+                f"index {where}."
+            )
+        return array
+
+    @staticmethod
+    def _constant(values: np.ndarray | float, like: Array) -> Array:
+        """A parameter of the potential in the type, dtype and device of ``like``."""
+        xp = array_namespace(like)
+        return xp.asarray(values, dtype=like.dtype, device=array_api_compat.device(like))
+
+
+def _sum_last(terms: Array) -> Array:
+    return array_namespace(terms).sum(terms, axis=-1) if terms.ndim else terms

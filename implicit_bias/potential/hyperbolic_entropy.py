@@ -1,0 +1,204 @@
+r"""The hyperbolic entropy: the potential of :math:`x = m \odot w` and of :math:`x = u^2 - v^2`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import ArrayLike
+
+from implicit_bias.errors import DomainError
+from implicit_bias.potential.base import Array, Potential
+from implicit_bias.validation import finite_array, positive_number
+
+_LOG_2 = math.log(2.0)
+_SWITCH = 18.0  # asinh(r) = log(2r) (1 + O(1/r²)): equal in double precision for log r > 18
+
+
+class HyperbolicEntropy(Potential):
+    r"""Potential whose inverse mirror map is a hyperbolic sine, :math:`x = a \sinh(r z + b)`.
+
+    .. math:: R_a(x) = \frac1r \sum_i x_i \operatorname{arcsinh}\frac{x_i}{a} - \sqrt{x_i^2 + a^2} - b\,x_i
+
+    With scale a, rate r and shift b. The mask :math:`x = m \odot w` has r = 2,
+    :math:`a = \tfrac12 (m_0^2 - w_0^2)\,e^{-4A}` and :math:`b = \log\frac{m_0 + w_0}{m_0 - w_0}`; the difference of
+    squares :math:`u^2 - v^2` has r = 4. For a → ∞ it is a squared L2 norm, for a → 0 an L1 norm [Woodworth2020]_.
+
+    All formulas work with log a, so that a itself may underflow.
+
+    Args:
+        scale: The scale a > 0, a number or one per coordinate. Give this or ``log_scale``.
+        log_scale: log a, which may lie far below the floating-point range of a, at most 700.
+        shift: The shift b, a number or one per coordinate.
+        rate: The rate r > 0.
+
+    Raises:
+        ValueError: If both or neither scale is given, or a parameter is not finite.
+        DomainError: If a scale is not positive, or log_scale exceeds 700.
+
+    References:
+        .. [Woodworth2020] Woodworth et al., "Kernel and rich regimes in overparametrized models", COLT 2020.
+
+    >>> R = HyperbolicEntropy(scale=1e-300)
+    >>> R.effective_exponent([1e-305, 1.0]).round(2).tolist()
+    [2.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        scale: ArrayLike | None = None,
+        *,
+        log_scale: ArrayLike | None = None,
+        shift: ArrayLike = 0.0,
+        rate: float = 2.0,
+    ) -> None:
+        if (scale is None) == (log_scale is None):
+            raise ValueError("HyperbolicEntropy: give exactly one of scale= and log_scale=.")
+        if scale is not None:
+            given = finite_array(scale, "scale")
+            if np.any(given <= 0):
+                raise DomainError(f"scale: expected positive numbers, got {np.min(given)}; a tiny one is log_scale=.")
+            self.log_scale = np.log(given)
+            self.scale = given
+        else:
+            self.log_scale = finite_array(log_scale, "log_scale")
+            if np.any(self.log_scale > 700):
+                raise DomainError(f"log_scale: expected at most 700 (scale 1e304), got {np.max(self.log_scale)}.")
+            self.scale = np.exp(self.log_scale)
+        self.shift = finite_array(shift, "shift")
+        self.rate = positive_number(rate, "rate")
+        try:
+            shape = np.broadcast_shapes(self.log_scale.shape, self.shift.shape)
+        except ValueError:
+            raise ValueError(
+                f"scale has shape {self.log_scale.shape} and shift {self.shift.shape}: expected the same number of "
+                "coordinates."
+            ) from None
+        if len(shape) > 1:
+            raise ValueError(f"scale and shift: expected numbers or one-dimensional arrays, got shape {shape}.")
+        self._size = shape[0] if shape else None
+
+    def __repr__(self) -> str:
+        if self._size is None:
+            return f"HyperbolicEntropy(log_scale={self.log_scale:g}, shift={self.shift:g}, rate={self.rate:g})"
+        low, high = np.min(self.log_scale), np.max(self.log_scale)
+        return f"HyperbolicEntropy(n={self._size}, log_scale in [{low:g}, {high:g}], rate={self.rate:g})"
+
+    @property
+    def size(self) -> int | None:  # noqa: D102
+        return self._size
+
+    def relaxations(self) -> list[Potential]:
+        """The same entropy at scales a^(1/2), a^(1/4), …, easiest first, until log a is within 5 of 0."""
+        halvings = math.ceil(math.log2(max(1.0, float(np.max(-self.log_scale)) / 5)))
+        return [
+            HyperbolicEntropy(log_scale=self.log_scale / 2.0**k, shift=self.shift, rate=self.rate)
+            for k in range(halvings, 0, -1)
+        ]
+
+    def _terms(self, x: Array) -> Array:
+        return (x * (self._angle(x) - self._constant(self.shift, x)) - self._radius(x)) / self.rate
+
+    def _gradient(self, x: Array) -> Array:
+        return (self._angle(x) - self._constant(self.shift, x)) / self.rate
+
+    def _metric(self, x: Array) -> Array:
+        return self.rate * self._radius(x)
+
+    def _inverse_gradient(self, z: Array) -> Array:
+        xp = array_namespace(z)
+        q = self.rate * z + self._constant(self.shift, z)
+        log_a = self._constant(self.log_scale, z)
+        size = xp.abs(q)
+        # a sinh(q), without a where a would underflow and without the cancellation that exponentials have near 0.
+        with np.errstate(over="ignore"):
+            large = 0.5 * (xp.exp(size + log_a) - xp.exp(log_a - size))
+        small = self._constant(self.scale, z) * xp.sinh(xp.clip(q, -1.0, 1.0))
+        return xp.where(size > 1.0, xp.sign(q) * large, small)
+
+    def _conjugate_terms(self, z: Array) -> Array:
+        xp = array_namespace(z)
+        size = xp.abs(self.rate * z + self._constant(self.shift, z))
+        log_a = self._constant(self.log_scale, z)
+        with np.errstate(over="ignore"):
+            return 0.5 / self.rate * (xp.exp(size + log_a) + xp.exp(log_a - size))
+
+    def _divergence_terms(self, x: Array, reference: Array) -> Array:
+        xp = array_namespace(x)
+        angle, delta = self._angle(x), self._angle_difference(x, reference, x - reference)
+        _, excess = _close_expansion(angle, delta)
+        small = xp.clip(delta, -1.0, 1.0)
+        close = self._radius(x) * small * excess * small  # in this order, as δ² alone may underflow
+        far = x * delta - (self._radius(x) - self._radius(reference))
+        return xp.where(xp.abs(delta) < 1, close, far) / self.rate
+
+    def _exponent(self, x: Array, center: Array, step: Array) -> Array:
+        xp = array_namespace(x)
+        angle, delta = self._angle(x), self._angle_difference(x, center, step)
+        change, excess = _close_expansion(angle, delta)
+        is_close = xp.abs(delta) < 1
+        far = x * delta - (self._radius(x) - self._radius(center))
+        return xp.where(is_close, change / excess, delta * step / xp.where(is_close, 1.0, far))
+
+    def separation(self, x: np.ndarray, gap: float) -> float:
+        r"""The largest ‖x − x'‖₂ that D_R(x, x') <= gap allows.
+
+        On the segment :math:`1/R'' = r\sqrt{\xi^2 + a^2} \le r(C + D)` with :math:`C = \max_i \sqrt{x_i^2 + a_i^2}` and
+        :math:`D = \|x - x'\|_2`. So :math:`D^2 \le 2 r\,\mathrm{gap}\,(C + D)`, a quadratic inequality for D.
+        """
+        reach = self.rate * gap
+        return reach + math.sqrt(reach * reach + 2 * reach * float(np.max(self._radius(x))))
+
+    def _radius(self, x: Array) -> Array:
+        """√(x² + a²)."""
+        return array_namespace(x).hypot(x, self._constant(self.scale, x))
+
+    def _angle(self, x: Array) -> Array:
+        """arcsinh(x/a), also where x/a or a leaves the floating-point range."""
+        xp = array_namespace(x)
+        scale, log_a = self._constant(self.scale, x), self._constant(self.log_scale, x)
+        limits = xp.finfo(x.dtype)
+        size = xp.abs(x)
+        log_ratio = xp.log(xp.maximum(size, xp.full_like(size, float(limits.smallest_normal)))) - log_a
+        # Divide where the quotient is exact to rounding; elsewhere only the logarithm is representable.
+        divisible = (scale >= float(limits.smallest_normal)) & (log_ratio < 0.99 * math.log(float(limits.max)))
+        safe_scale = xp.where(divisible, scale, xp.ones_like(scale + size))
+        ratio = xp.where(divisible, xp.where(divisible, size, 1.0) / safe_scale, xp.exp(xp.clip(log_ratio, None, 60.0)))
+        near = xp.asinh(xp.clip(ratio, None, 1e8))
+        far = xp.where(divisible, xp.log(xp.maximum(ratio, xp.ones_like(ratio))), log_ratio) + _LOG_2
+        return xp.sign(x) * xp.where(log_ratio > _SWITCH, far, near)
+
+    def _angle_difference(self, x: Array, y: Array, step: Array) -> Array:
+        """arcsinh(x/a) − arcsinh(y/a) for step = x − y, without cancellation where x and y are close."""
+        xp = array_namespace(x)
+        plain = self._angle(x) - self._angle(y)
+        total = x + y
+        share = xp.where(total != 0, x / xp.where(total != 0, total, 1.0), 0.5)
+        # sinh(p − q) = (x − y) / (share · a cosh q + (1 − share) · a cosh p) for sinh p = x/a and sinh q = y/a.
+        mean_radius = share * self._radius(y) + (1 - share) * self._radius(x)
+        divisor = xp.maximum(mean_radius, xp.abs(step) / 2)  # wherever it is used, |sinh(p − q)| < 2
+        close = (divisor > 0) & (x * xp.sign(y) >= 0) & (xp.abs(plain) < 1)
+        return xp.where(close, xp.asinh(step / xp.where(divisor > 0, divisor, 1.0)), plain)
+
+
+def _close_expansion(angle: Array, difference: Array) -> tuple[Array, Array]:
+    r"""Slope and divergence between two points whose angles differ by δ, |δ| <= 1, relative to δ² √(x²+a²).
+
+    With p the angle of x and τ = tanh p, x − y and r·D(x, y) are √(x²+a²) times
+
+    .. math:: \sinh\delta - \tau(\cosh\delta - 1), \qquad \cosh\delta - 1 - \tau(\sinh\delta - \delta).
+
+    Returned are the first over δ and the second over δ², which stay exact to rounding down to δ = 0.
+    """
+    xp = array_namespace(difference)
+    delta = xp.clip(difference, -1.0, 1.0)
+    tau = xp.tanh(angle)
+    half = xp.where(delta != 0, delta / 2, 1.0)
+    sinh_half = xp.where(delta != 0, xp.sinh(half) / half, 1.0)  # sinh(δ/2)/(δ/2)
+    versine = 0.5 * sinh_half**2  # (cosh δ − 1)/δ²
+    sine = sinh_half * xp.cosh(delta / 2)  # sinh(δ)/δ
+    cubic = xp.zeros_like(delta)  # (sinh δ − δ)/δ³ by its power series, which needs eight terms for |δ| <= 1
+    for k in range(7, -1, -1):
+        cubic = cubic * delta**2 + 1 / math.factorial(2 * k + 3)
+    return sine - tau * delta * versine, versine - tau * delta * cubic

@@ -1,0 +1,116 @@
+r"""Data and loss: the only place where the factors 1/d and ½ appear."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from implicit_bias.validation import finite_array
+
+FloatArray = NDArray[np.float64]
+
+
+class Regression:
+    r"""Linear regression with the loss :math:`f(x) = \frac{1}{2d}\|Zx-y\|_2^2`.
+
+    Args:
+        Z: Design matrix, shape (d, n).
+        y: Observations, shape (d,).
+        loss: Only ``"squared"``.
+        truth: The weights that made y, shape (n,), where they are known.
+
+    Raises:
+        ValueError: If shapes do not match, or data hold nan or inf.
+
+    >>> problem = Regression([[1.0, 2.0]], [3.0])
+    >>> problem.loss([1.0, 1.0]), problem.gradient([0.0, 0.0]).tolist()
+    (0.0, [-3.0, -6.0])
+    """
+
+    def __init__(
+        self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None
+    ) -> None:
+        design, target = check_system(Z, y)
+        if loss != "squared":
+            raise ValueError(f"loss: expected 'squared', got {loss!r}.")
+        if truth is not None:
+            truth = finite_array(truth, "truth", ndim=1)
+            if truth.shape != design.shape[1:]:
+                raise ValueError(f"truth: expected shape ({design.shape[1]},) to match Z, got {truth.shape}.")
+        self.Z, self.y, self.truth = design, target, truth
+
+    def __repr__(self) -> str:
+        return f"Regression(d={self.d}, n={self.n})"
+
+    @classmethod
+    def sample(cls, d: int, n: int, sparsity: int, seed: int = 0) -> Regression:
+        r"""Draw a sparse recovery problem: Z and the non-zero weights standard normal, y = Z x* without noise.
+
+        Args:
+            d: Number of observations.
+            n: Number of weights, n > d.
+            sparsity: Number of non-zero weights, 1 to n.
+            seed: Seed of NumPy's default generator.
+
+        Raises:
+            ValueError: If the problem would not be underdetermined, or sparsity does not fit.
+        """
+        if not 1 <= d < n:
+            raise ValueError(
+                f"Regression.sample: expected 1 <= d < n (an underdetermined problem, where the bias decides), "
+                f"got d={d}, n={n}."
+            )
+        if not 1 <= sparsity <= n:
+            raise ValueError(f"sparsity: expected 1 to n={n} non-zero weights, got {sparsity}.")
+        rng = np.random.default_rng(seed)
+        Z = rng.standard_normal((d, n))
+        truth = np.zeros(n)
+        truth[rng.choice(n, sparsity, replace=False)] = rng.standard_normal(sparsity)
+        return cls(Z, Z @ truth, truth=truth)
+
+    @property
+    def d(self) -> int:
+        """Number of observations."""
+        return self.Z.shape[0]
+
+    @property
+    def n(self) -> int:
+        """Number of weights."""
+        return self.Z.shape[1]
+
+    def loss(self, x: ArrayLike) -> FloatArray:
+        """f(x), shape ``(...)`` for x of shape ``(..., n)``."""
+        return self.prediction_loss(self._weights(x) @ self.Z.T)
+
+    def gradient(self, x: ArrayLike) -> FloatArray:
+        """∇f(x), shape ``(..., n)``."""
+        return self.prediction_gradient(self._weights(x) @ self.Z.T) @ self.Z
+
+    def prediction_loss(self, p: FloatArray) -> FloatArray:
+        """The loss as a function of the predictions p = Zx, shape ``(..., d)`` to ``(...)``."""
+        return np.sum((p - self.y) ** 2, axis=-1) / (2 * self.d)
+
+    def prediction_gradient(self, p: FloatArray) -> FloatArray:
+        """Gradient of the loss in the predictions p = Zx: the velocity of the dual variables."""
+        return (p - self.y) / self.d
+
+    def prediction_hessian(self, p: FloatArray) -> FloatArray:
+        """Diagonal of the Hessian of the loss in the predictions, shape ``(..., d)``."""
+        return np.full(p.shape, 1 / self.d)
+
+    def _weights(self, x: ArrayLike) -> FloatArray:
+        weights = finite_array(x, "x")
+        if weights.ndim == 0 or weights.shape[-1] != self.n:
+            raise ValueError(f"x: expected shape (..., {self.n}) to match Z, got {weights.shape}.")
+        return weights
+
+
+def check_system(Z: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return Z (d, n) and y (d,) as float64 arrays, or raise ``ValueError`` naming what does not fit."""
+    design = finite_array(Z, "Z", ndim=2)
+    target = finite_array(y, "y", ndim=1)
+    if 0 in design.shape:
+        raise ValueError(f"Z: expected at least one row and one column, got shape {design.shape}.")
+    if target.shape != (design.shape[0],):
+        raise ValueError(f"y: expected shape ({design.shape[0]},), one value per row of Z, got {target.shape}.")
+    return design, target

@@ -1,0 +1,178 @@
+r"""Schedules of the regularization strength :math:`\alpha_t` with their exact integrals.
+
+The integral :math:`A_t = \int_0^t \alpha_s\,ds` (the *decay*) is all that a commuting regularizer leaves behind, so
+every schedule gives it in closed form; nothing here is ever summed numerically.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from implicit_bias.validation import finite_array, positive_number
+
+
+class Schedule(ABC):
+    r"""A regularization strength :math:`\alpha_t \ge 0` over flow time :math:`t \ge 0`."""
+
+    @abstractmethod
+    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:
+        r"""Strength :math:`\alpha_t`, elementwise in ``t``."""
+
+    @abstractmethod
+    def integral(self, t: ArrayLike) -> NDArray[np.float64]:
+        r"""Decay :math:`A_t = \int_0^t \alpha_s\,ds`, exact, elementwise in ``t``."""
+
+    @property
+    @abstractmethod
+    def total(self) -> float:
+        r"""Total decay :math:`A_\infty`, possibly ``inf``."""
+
+    @property
+    def breakpoints(self) -> tuple[float, ...]:
+        """Times at which the strength jumps; integrators restart there."""
+        return ()
+
+
+def _times(t: ArrayLike) -> NDArray[np.float64]:
+    times = finite_array(t, "t")
+    if np.any(times < 0):
+        raise ValueError(f"t: expected flow times >= 0, got {np.min(times)}.")
+    return times
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    r""":math:`\alpha_t = c`, so :math:`A_t = ct`.
+
+    Args:
+        c: Strength, >= 0.
+
+    >>> float(Constant(0.5).integral(4.0))
+    2.0
+    """
+
+    c: float
+
+    def __post_init__(self) -> None:
+        positive_number(self.c, "c", zero_allowed=True)
+
+    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return np.full_like(_times(t), self.c)
+
+    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return self.c * _times(t)
+
+    @property
+    def total(self) -> float:  # noqa: D102
+        return np.inf if self.c > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class _Decaying(Schedule):
+    """A schedule with start value ``c`` and time constant ``tau``."""
+
+    c: float
+    tau: float
+
+    def __post_init__(self) -> None:
+        positive_number(self.c, "c", zero_allowed=True)
+        positive_number(self.tau, "tau")
+
+
+class Harmonic(_Decaying):
+    r""":math:`\alpha_t = c/(1+t/\tau)`, so :math:`A_t = c\tau\log(1+t/\tau)`, unbounded for c > 0.
+
+    Args:
+        c: Strength at t = 0, >= 0.
+        tau: Flow time after which the strength has halved, > 0.
+    """
+
+    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return self.c / (1 + _times(t) / self.tau)
+
+    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return self.c * self.tau * np.log1p(_times(t) / self.tau)
+
+    @property
+    def total(self) -> float:  # noqa: D102
+        return np.inf if self.c > 0 else 0.0
+
+
+class Quadratic(_Decaying):
+    r""":math:`\alpha_t = c/(1+t/\tau)^2`, so :math:`A_t = ct/(1+t/\tau)` and :math:`A_\infty = c\tau`.
+
+    Args:
+        c: Strength at t = 0, >= 0.
+        tau: Flow time after which half of the total decay is spent, > 0.
+    """
+
+    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return self.c / (1 + _times(t) / self.tau) ** 2
+
+    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        times = _times(t)
+        return self.c * times / (1 + times / self.tau)
+
+    @property
+    def total(self) -> float:  # noqa: D102
+        return self.c * self.tau
+
+
+class Geometric(_Decaying):
+    r""":math:`\alpha_t = c\,e^{-t/\tau}`, so :math:`A_t = c\tau(1-e^{-t/\tau})` and :math:`A_\infty = c\tau`.
+
+    The discrete schedule :math:`c\,q^k` with step :math:`\eta` is :math:`\tau = -\eta/\log q`.
+
+    Args:
+        c: Strength at t = 0, >= 0.
+        tau: Time constant in flow time, > 0.
+    """
+
+    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return self.c * np.exp(-_times(t) / self.tau)
+
+    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return -self.c * self.tau * np.expm1(-_times(t) / self.tau)
+
+    @property
+    def total(self) -> float:  # noqa: D102
+        return self.c * self.tau
+
+
+@dataclass(frozen=True)
+class SwitchOff(Schedule):
+    """Another schedule until a time, zero from then on: the decay freezes there.
+
+    Args:
+        schedule: The schedule to follow first.
+        time: Flow time from which on the strength is zero, > 0.
+
+    >>> SwitchOff(Constant(2.0), time=3.0).total
+    6.0
+    """
+
+    schedule: Schedule
+    time: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.schedule, Schedule):
+            raise ValueError(f"schedule: expected a Schedule, got {type(self.schedule).__name__}.")
+        positive_number(self.time, "time")
+
+    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return np.where(_times(t) < self.time, self.schedule(t), 0.0)
+
+    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return self.schedule.integral(np.minimum(_times(t), self.time))
+
+    @property
+    def total(self) -> float:  # noqa: D102
+        return float(self.schedule.integral(self.time))
+
+    @property
+    def breakpoints(self) -> tuple[float, ...]:  # noqa: D102
+        return (*(b for b in self.schedule.breakpoints if b < self.time), self.time)

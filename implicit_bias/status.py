@@ -1,0 +1,50 @@
+"""How a numerical computation ended."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Status(Enum):
+    """How a solver ended; ``status.advice`` says what to do about it."""
+
+    CONVERGED = "converged"
+    MAX_ITERATIONS = "max_iterations"
+    STALLED = "stalled"
+    INFEASIBLE = "infeasible"
+    STEP_SIZE = "step_size"
+    NOT_FINITE = "not_finite"
+
+    @property
+    def advice(self) -> str:
+        """One sentence for the user."""
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    Status.CONVERGED: "The requested tolerance was reached.",
+    Status.MAX_ITERATIONS: "The iteration limit was reached: pass start= from an easier problem, or raise the limit.",
+    Status.STALLED: "Rounding errors stop further progress: loosen tol, or rescale Z and y.",
+    Status.INFEASIBLE: "y is not in the range of Z, so no x satisfies Zx = y: project y onto the range first.",
+    Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use the stiff mirror_flow.",
+    Status.NOT_FINITE: "The state left the floating-point range: shorten t or reduce the scale of the data.",
+}
+
+
+class SolverError(RuntimeError):
+    """A numerical failure, raised when ``throw=True``.
+
+    Attributes:
+        result: The solver's result object, with its status and everything computed until the failure.
+    """
+
+    def __init__(self, message: str, result: object) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def settle(result, throw: bool, what: str):
+    """Return ``result``, or raise :class:`SolverError` when it failed and ``throw`` is set."""
+    if throw and result.status is not Status.CONVERGED:
+        raise SolverError(f"{what} ended as {result.status.value}. {result.status.advice}", result)
+    return result

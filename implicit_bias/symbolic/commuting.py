@@ -1,0 +1,87 @@
+r"""Lie brackets of gradient fields.
+
+The fields :math:`\nabla g` and :math:`\nabla h` commute when their bracket
+:math:`[\nabla g, \nabla h] = \nabla^2 h\,\nabla g - \nabla^2 g\,\nabla h` vanishes. Commuting fields are what makes a
+gradient flow a mirror flow [Li2022]_, also with a regularizer [Jacobs2025]_.
+
+References:
+    .. [Li2022] Li, Wang, Lee, Arora, "Implicit bias of gradient descent on reparametrized models: on equivalence to
+       mirror descent", NeurIPS 2022.
+    .. [Jacobs2025] Jacobs, Zhou, Burkholz, "Mirror, mirror of the flow: how does regularization shape implicit bias?",
+       ICML 2025.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from implicit_bias.symbolic.assumptions import plain, real
+from implicit_bias.symbolic.zero_test import vanishes
+from implicit_bias.verdict import Outcome
+
+
+@dataclass(frozen=True)
+class CommutingReport:
+    """Whether two vector fields commute, with the evidence. It is true exactly when they do.
+
+    Attributes:
+        fields: The names of the two functions whose gradients were compared.
+        bracket: Their Lie bracket, one component per parameter.
+        outcome: PROVED or SUPPORTED if the bracket vanishes, REFUTED if not, INCONCLUSIVE if it could not be evaluated.
+        witness: Parameter values at which the bracket is not zero, else None.
+    """
+
+    fields: tuple[str, str]
+    bracket: sp.Matrix
+    outcome: Outcome
+    witness: dict[str, float] | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the fields commute, as far as symbols or 50 digits can tell."""
+        return self.outcome in (Outcome.PROVED, Outcome.SUPPORTED)
+
+    @property
+    def proved(self) -> bool:
+        """Whether the answer rests on exact algebra alone."""
+        return self.outcome is Outcome.PROVED
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+    def __str__(self) -> str:
+        pair = f"[∇{self.fields[0]}, ∇{self.fields[1]}]"
+        if self.holds:
+            return f"{pair} = 0 ({self.outcome.value})"
+        if self.witness is None:
+            return f"{pair} could not be decided"
+        where = ", ".join(f"{name}={value:g}" for name, value in self.witness.items())
+        values = self.bracket.subs(self.witness)
+        return f"{pair} = {tuple(self.bracket)}, which is {tuple(float(v) for v in values)} at {where}"
+
+
+def lie_bracket(first: sp.Matrix, second: sp.Matrix, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
+    """The Lie bracket J_second·first − J_first·second of two vector fields given as columns."""
+    return second.jacobian(symbols) * first - first.jacobian(symbols) * second
+
+
+def lie_bracket_report(
+    names: tuple[str, str], first: sp.Matrix, second: sp.Matrix, symbols: Sequence[sp.Symbol]
+) -> CommutingReport:
+    """Compute the bracket of two fields and decide whether it vanishes."""
+    bracket = lie_bracket(first, second, symbols).applyfunc(sp.factor_terms)
+    tests = [vanishes(component) for component in map(real, bracket)]
+    for test in tests:
+        if test.witness is not None:
+            given = {s.name: float(v) for s, v in test.witness.items()}
+            return CommutingReport(
+                names, bracket.applyfunc(sp.simplify), Outcome.REFUTED, {s.name: given.get(s.name, 1.0) for s in symbols}
+            )
+    if any(test.outcome is Outcome.INCONCLUSIVE for test in tests):
+        return CommutingReport(names, bracket, Outcome.INCONCLUSIVE)
+    if all(test.outcome is Outcome.PROVED for test in tests):
+        return CommutingReport(names, plain(sp.zeros(len(symbols), 1)), Outcome.PROVED)
+    return CommutingReport(names, bracket, Outcome.SUPPORTED)

@@ -1,0 +1,208 @@
+r"""Formulas from users, read by a whitelist.
+
+A string is parsed into Python's syntax tree and rebuilt node by node from the operators and functions named here; it
+is never evaluated. A SymPy expression passes the same whitelist. Sizes are bounded before anything is computed, so that
+``9**9**9`` is an error and not a hang.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import math
+import operator
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+
+from implicit_bias.errors import FormulaError
+
+MAX_LENGTH = 1000
+MAX_EXPONENT = 64
+MAX_BITS = 4096
+RESERVED = frozenset({"x", "z", "A"})  # the names of the output, the dual variable and the decay in results
+
+
+def _sigmoid(value: sp.Expr) -> sp.Expr:
+    return 1 / (1 + sp.exp(-value))
+
+
+FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
+    "sqrt": sp.sqrt,
+    "exp": sp.exp,
+    "log": sp.log,
+    "sin": sp.sin,
+    "cos": sp.cos,
+    "tan": sp.tan,
+    "arcsin": sp.asin,
+    "arccos": sp.acos,
+    "arctan": sp.atan,
+    "sinh": sp.sinh,
+    "cosh": sp.cosh,
+    "tanh": sp.tanh,
+    "arcsinh": sp.asinh,
+    "arccosh": sp.acosh,
+    "arctanh": sp.atanh,
+    "asin": sp.asin,
+    "acos": sp.acos,
+    "atan": sp.atan,
+    "asinh": sp.asinh,
+    "acosh": sp.acosh,
+    "atanh": sp.atanh,
+    "abs": sp.Abs,
+    "sign": sp.sign,
+    "sigmoid": _sigmoid,
+}
+CONSTANTS: Mapping[str, sp.Expr] = {"pi": sp.pi}
+_ALLOWED_CLASSES = (
+    sp.Symbol, sp.Integer, sp.Rational, sp.Float, sp.Add, sp.Mul, sp.Pow, sp.exp, sp.log, sp.sin, sp.cos, sp.tan,
+    sp.asin, sp.acos, sp.atan, sp.sinh, sp.cosh, sp.tanh, sp.asinh, sp.acosh, sp.atanh, sp.Abs, sp.sign,
+    type(sp.pi), type(sp.E),
+)  # fmt: skip
+_OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+
+
+def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
+    """Return parameter names as a tuple, or raise if they cannot be used.
+
+    Raises:
+        FormulaError: If a name is no identifier, is taken by a function or a result, or occurs twice.
+    """
+    if isinstance(names, str):
+        names = [part.strip() for part in names.split(",")]
+    result = tuple(str(name) for name in names)
+    if not result:
+        raise FormulaError("params: expected at least one parameter name, got none.")
+    for name in result:
+        if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name.startswith("_"):
+            raise FormulaError(f"params: expected plain names such as m or w1, got {name[:40]!r}.")
+        if name in FUNCTIONS or name in CONSTANTS or name in RESERVED:
+            raise FormulaError(f"params: the name {name!r} is taken (functions, pi, and x, z, A of the results); rename it.")
+    if len(set(result)) < len(result):
+        raise FormulaError(f"params: expected distinct names, got {', '.join(result)}.")
+    return result
+
+
+def parse(formula: str | sp.Expr | float, names: Sequence[str]) -> sp.Expr:
+    """Turn a formula into a SymPy expression in plain symbols (no assumptions).
+
+    Args:
+        formula: A string such as ``"m*w"``, a SymPy expression, or a number.
+        names: The parameter names that may occur.
+
+    Raises:
+        FormulaError: Naming the offending part, if the formula holds anything outside the whitelist, is not finite and
+            real, or is too large.
+
+    >>> parse("(m + w)**2/4 - sigmoid(m)", ["m", "w"])
+    (m + w)**2/4 - 1/(1 + exp(-m))
+    """
+    if isinstance(formula, sp.Basic):
+        return _check_expression(formula, names)
+    if isinstance(formula, (int, float)) and not isinstance(formula, bool):
+        formula = repr(formula)
+    if not isinstance(formula, str):
+        raise FormulaError(f"formula: expected a string or a SymPy expression, got {type(formula).__name__}.")
+    if len(formula) > MAX_LENGTH:
+        raise FormulaError(f"formula: expected at most {MAX_LENGTH} characters, got {len(formula)}.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            tree = ast.parse(formula.strip(), mode="eval")
+        expression = _build(tree.body, {name: sp.Symbol(name) for name in names})
+    except SyntaxError as error:
+        raise FormulaError(f"formula: cannot read {formula[:80]!r}: {error.msg} at column {error.offset}.") from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        if isinstance(error, FormulaError):
+            raise
+        raise FormulaError(f"formula: cannot read {formula[:80]!r}: {type(error).__name__}.") from None
+    return _check_expression(expression, names)
+
+
+def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
+    match node:
+        case ast.Constant(value=bool() | str() | bytes() | complex() | None):
+            raise FormulaError(f"formula: expected real numbers, got {node.value!r:.40}.")
+        case ast.Constant(value=int() as value):
+            return _bounded(sp.Integer(value))
+        case ast.Constant(value=float() as value):
+            if not math.isfinite(value):
+                raise FormulaError("formula: a number is too large for double precision.")
+            return sp.Rational(repr(value))
+        case ast.Name(id=name):
+            if name in symbols:
+                return symbols[name]
+            if name in CONSTANTS:
+                return CONSTANTS[name]
+            hint = f"{name} is a function: write {name}(...)" if name in FUNCTIONS else f"known: {', '.join(symbols)}"
+            raise FormulaError(f"formula: unknown name {name[:40]!r} ({hint}).")
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _build(operand, symbols)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_build(operand, symbols)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            return _power(_build(left, symbols), _build(right, symbols))
+        case ast.BinOp(op=ast.BitXor()):
+            raise FormulaError("formula: ^ is not a power here; write ** instead.")
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return _bounded(_OPERATORS[type(op)](_build(left, symbols), _build(right, symbols)))
+        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
+            if isinstance(argument, ast.Starred):
+                raise FormulaError("formula: * in front of an argument is not allowed.")
+            return FUNCTIONS[name](_build(argument, symbols))
+        case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
+            raise FormulaError(f"formula: {name} takes exactly one argument.")
+        case ast.Call(func=function):
+            raise FormulaError(
+                f"formula: {ast.unparse(function)[:40]!r} cannot be called; known functions: {', '.join(FUNCTIONS)}."
+            )
+        case _:
+            raise FormulaError(
+                f"formula: {ast.unparse(node)[:40]!r} is not allowed (a {type(node).__name__}); use names, numbers, "
+                "+ - * / ** and functions."
+            )
+
+
+def _power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+    """Base to the exponent, refused before it is computed when it would be huge."""
+    if exponent.is_number and not (exponent.is_Rational and max(abs(exponent.p), exponent.q) <= MAX_EXPONENT):
+        raise FormulaError(
+            f"formula: expected a rational exponent with numerator and denominator up to {MAX_EXPONENT}, "
+            f"got {str(exponent)[:40]}."
+        )
+    if base.is_Rational and exponent.is_Rational and _bits(base) * abs(exponent.p) > MAX_BITS:
+        raise FormulaError(f"formula: the power {str(base)[:20]}**{exponent} is too large.")
+    return _bounded(base**exponent)
+
+
+def _bits(number: sp.Rational) -> int:
+    return max(int(number.p).bit_length(), int(number.q).bit_length())
+
+
+def _bounded(value: sp.Expr) -> sp.Expr:
+    if value.is_Rational and _bits(value) > MAX_BITS:
+        raise FormulaError(f"formula: a number has more than {MAX_BITS} bits.")
+    return value
+
+
+def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
+    """Return the expression in plain symbols if every node is on the whitelist."""
+    for count, node in enumerate(sp.preorder_traversal(expression)):
+        if count > 10 * MAX_LENGTH:
+            raise FormulaError(f"formula: expected at most {10 * MAX_LENGTH} terms and factors.")
+        if node in (sp.zoo, sp.oo, -sp.oo, sp.nan):
+            raise FormulaError("formula: it divides by zero or takes the logarithm of zero.")
+        if node is sp.I:
+            raise FormulaError("formula: it is complex; only real formulas have a gradient flow.")
+        if not isinstance(node, _ALLOWED_CLASSES):
+            raise FormulaError(f"formula: {str(node)[:40]!r} is not allowed (a {type(node).__name__}).")
+        if isinstance(node, sp.Symbol) and node.name not in names:
+            raise FormulaError(f"formula: unknown name {node.name[:40]!r} (known: {', '.join(names)}).")
+        if isinstance(node, sp.Rational):
+            _bounded(node)
+        if isinstance(node, sp.Pow) and node.exp.is_Rational and max(abs(node.exp.p), node.exp.q) > MAX_EXPONENT:
+            raise FormulaError(f"formula: the exponent {node.exp} exceeds {MAX_EXPONENT}.")
+    return expression.xreplace({s: sp.Symbol(s.name) for s in expression.free_symbols})

@@ -1,0 +1,103 @@
+r"""An overparameterization :math:`x = g(\theta)`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import sympy as sp
+
+from implicit_bias.errors import FormulaError
+from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
+from implicit_bias.symbolic.formulas import check_names, parse
+
+
+class Parameterization:
+    r"""Effective weights :math:`x = g(\theta)` as formulas in named real parameters.
+
+    Args:
+        outputs: One formula (a string or a SymPy expression) for a *separable* parameterization, applied to every
+            coordinate with its own parameters; or a list of formulas, one per weight, for a *coupled* one.
+        params: The parameter names, as a list or separated by commas.
+
+    Raises:
+        FormulaError: If a formula leaves the whitelist, is constant, or a name cannot be used.
+
+    >>> mask = Parameterization("m*w", ["m", "w"])
+    >>> mask.commutes_with("m**2 + w**2").holds
+    True
+    >>> mask.commutes_with("m**2").witness
+    {'m': 1.0, 'w': 1.0}
+    """
+
+    def __init__(
+        self, outputs: str | sp.Expr | Sequence[str | sp.Expr], params: Sequence[str] | str
+    ) -> None:
+        self.params = check_names(params)
+        self.separable = isinstance(outputs, (str, sp.Basic))
+        formulas = [outputs] if self.separable else list(outputs)  # type: ignore[list-item]
+        if not formulas:
+            raise FormulaError("outputs: expected at least one formula, got an empty list.")
+        self.outputs = tuple(parse(formula, self.params) for formula in formulas)
+        for formula in self.outputs:
+            if not formula.free_symbols:
+                raise FormulaError(f"outputs: {formula} is constant, so training could never change it.")
+
+    def __repr__(self) -> str:
+        outputs = str(self.outputs[0]) if self.separable else [str(output) for output in self.outputs]
+        return f"Parameterization({outputs!r}, {list(self.params)!r})"
+
+    @property
+    def output(self) -> sp.Expr:
+        """The formula of one coordinate of a separable parameterization.
+
+        Raises:
+            ValueError: If the parameterization is coupled.
+        """
+        if not self.separable:
+            raise ValueError(f"{self!r} is coupled: it has no single formula, use .outputs.")
+        return self.outputs[0]
+
+    @cached_property
+    def symbols(self) -> tuple[sp.Symbol, ...]:
+        """The parameters as SymPy symbols without assumptions."""
+        return tuple(sp.Symbol(name) for name in self.params)
+
+    def gradient(self, formula: sp.Expr) -> sp.Matrix:
+        """The column of partial derivatives of a formula in the parameters."""
+        return sp.Matrix([sp.diff(formula, s) for s in self.symbols])
+
+    def regularizer(self, h: str | sp.Expr) -> sp.Expr:
+        r"""Parse an explicit regularizer :math:`h(\theta)` in these parameters."""
+        return parse(h, self.params)
+
+    def commutes(self) -> CommutingReport:
+        r"""Whether all pairs of fields :math:`\nabla g_i, \nabla g_j` commute; the first pair that does not is reported.
+
+        A separable parameterization always commutes: its coordinates share no parameter.
+        """
+        pairs = [
+            (f"g{i + 1}", f"g{j + 1}", self.outputs[i], self.outputs[j])
+            for i in range(len(self.outputs))
+            for j in range(i + 1, len(self.outputs))
+        ] or [("g", "g", self.outputs[0], self.outputs[0])]
+        return self._first_failure(pairs)
+
+    def commutes_with(self, h: str | sp.Expr) -> CommutingReport:
+        r"""Whether :math:`\nabla h` commutes with every :math:`\nabla g_i`, so that decay only moves the potential in time.
+
+        Args:
+            h: The regularizer of one coordinate (separable) or of all parameters (coupled).
+        """
+        formula = self.regularizer(h)
+        names = ["g"] if self.separable else [f"g{i + 1}" for i in range(len(self.outputs))]
+        return self._first_failure([(n, "h", g, formula) for n, g in zip(names, self.outputs, strict=True)])
+
+    def _first_failure(self, pairs: list[tuple[str, str, sp.Expr, sp.Expr]]) -> CommutingReport:
+        reports = []
+        for first, second, g, h in pairs:
+            report = lie_bracket_report((first, second), self.gradient(g), self.gradient(h), self.symbols)
+            if not report.holds:
+                return report
+            reports.append(report)
+        return next((r for r in reports if not r.proved), reports[0])

@@ -1,0 +1,109 @@
+"""Deciding whether a symbolic expression vanishes, and saying how sure the answer is.
+
+First cheap numbers try to disprove it; only then SymPy tries to simplify it to zero. What neither decides is checked
+at random points to 50 digits: that is support, not proof.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from implicit_bias.verdict import Outcome
+
+DIGITS = 50
+_TRIALS = 20
+_QUICK_POINTS = 3  # enough to disprove nearly everything that is false, before SymPy works for seconds
+
+
+@dataclass(frozen=True)
+class ZeroTest:
+    """Whether an expression vanishes.
+
+    Attributes:
+        outcome: PROVED (simplified to zero), SUPPORTED (zero to 50 digits at random points), REFUTED (non-zero at the
+            witness) or INCONCLUSIVE (no point could be evaluated).
+        witness: Values by symbol at which the expression is non-zero.
+        value: The value there.
+        points: How many random points were evaluated.
+    """
+
+    outcome: Outcome
+    witness: Mapping[sp.Symbol, sp.Rational] | None = None
+    value: sp.Expr | None = None
+    points: int = 0
+
+
+def vanishes(expression: sp.Expr, conditions: Sequence[sp.Expr] = ()) -> ZeroTest:
+    """Decide whether ``expression`` is zero wherever all ``conditions`` are positive.
+
+    Args:
+        expression: A SymPy expression in symbols assumed real.
+        conditions: Expressions that are positive on the region of interest.
+    """
+    if expression == 0:
+        return ZeroTest(Outcome.PROVED)
+    sample = _sample(sorted(expression.free_symbols, key=str), conditions)
+    points = 0
+    for trial, point in enumerate(sample):
+        if trial == _QUICK_POINTS and simplified_to_zero(expression):
+            return ZeroTest(Outcome.PROVED, points=points)
+        value = _evaluate(expression, point)
+        if value is None:
+            continue
+        points += 1
+        # Cancellation between the terms costs digits; 20 of the 50 are kept in reserve.
+        if abs(value) > sp.Float(10) ** (20 - DIGITS) * _magnitude(expression, point):
+            return ZeroTest(Outcome.REFUTED, point, value, points)
+    if points <= _QUICK_POINTS and simplified_to_zero(expression):
+        return ZeroTest(Outcome.PROVED, points=points)
+    return ZeroTest(Outcome.SUPPORTED if points else Outcome.INCONCLUSIVE, points=points)
+
+
+def simplified_to_zero(expression: sp.Expr) -> bool:
+    """Whether SymPy simplifies the expression to zero, by ever stronger means."""
+    for simplification in (
+        sp.expand,
+        lambda e: sp.expand(e.rewrite(sp.exp)),
+        lambda e: sp.simplify(e.rewrite(sp.exp)),
+        sp.simplify,
+        lambda e: sp.simplify(sp.expand_log(e.rewrite(sp.log), force=False)),
+    ):
+        if simplification(expression) == 0:
+            return True
+    return False
+
+
+def _sample(symbols: Sequence[sp.Symbol], conditions: Sequence[sp.Expr]) -> Iterator[dict[sp.Symbol, sp.Rational]]:
+    """Small integers first, so that a witness is easy to check by hand, then random fractions."""
+    generator = random.Random(0)  # noqa: S311
+    involved = sorted(set(symbols).union(*(c.free_symbols for c in conditions)), key=str)
+    found = 0
+    for trial in range(50 * _TRIALS):
+        if trial < _TRIALS:
+            values = [sp.Integer(generator.randint(1, 1 + trial // 2)) for _ in involved]
+        else:
+            values = [sp.Rational(generator.randint(-400, 400), 97) for _ in involved]
+        point = dict(zip(involved, values, strict=True))
+        if any(s.is_nonnegative and v < 0 for s, v in point.items()):
+            continue
+        if all((value := _evaluate(c, point)) is not None and value > 0 for c in conditions):
+            found += 1
+            yield point
+        if found >= _TRIALS or (not involved and found):
+            return
+
+
+def _evaluate(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational]) -> sp.Expr | None:
+    """The value to 50 digits, or None where it is not a finite real number."""
+    value = expression.xreplace(dict(point)).evalf(DIGITS, chop=True)
+    return value if value.is_Float or value.is_Rational or value == 0 else None
+
+
+def _magnitude(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational]) -> sp.Expr:
+    """The size of the terms that add up, the yardstick for what counts as zero."""
+    values = (_evaluate(term, point) for term in sp.Add.make_args(expression))
+    return max((abs(v) for v in values if v is not None), default=sp.Integer(1))

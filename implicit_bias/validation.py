@@ -1,0 +1,56 @@
+"""Checks of numerical input, shared by everything that takes arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def finite_array(value: ArrayLike, name: str, ndim: int | None = None) -> NDArray[np.float64]:
+    """Return ``value`` as a float64 array, or raise ``ValueError`` naming it.
+
+    Args:
+        value: Anything NumPy can turn into real numbers.
+        name: The argument's name, for the message.
+        ndim: The number of axes required, if any.
+
+    Raises:
+        ValueError: If the value is not numeric and real, has another number of axes, or holds nan or inf.
+    """
+    try:
+        raw = np.asarray(value)
+        if np.iscomplexobj(raw):
+            raise TypeError("complex numbers")
+        array = raw.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error}).") from None
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name}: expected {ndim} axis/axes, got shape {array.shape}.")
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        where = tuple(int(i) for i in bad[0])
+        raise ValueError(
+            f"{name}: {len(bad)} entries are nan or inf, the first at index {where} ({array[where]}). "
+            "Remove or repair them first."
+        )
+    return array
+
+
+def positive_number(value: float, name: str, zero_allowed: bool = False) -> float:
+    """Return ``value`` as a float, or raise ``ValueError`` if it is not a finite positive number."""
+    number = float(finite_array(value, name, ndim=0))
+    if number < 0 or (number == 0 and not zero_allowed):
+        raise ValueError(f"{name}: expected a {'non-negative' if zero_allowed else 'positive'} number, got {value}.")
+    return number
+
+
+def time_points(t: ArrayLike, name: str = "t") -> NDArray[np.float64]:
+    """Return times as an increasing array; a single number stays a 0-d array (an end time)."""
+    times = finite_array(t, name)
+    if times.ndim > 1 or times.size == 0:
+        raise ValueError(f"{name}: expected an end time or a list of times, got shape {times.shape}.")
+    if np.min(times) < 0 or np.any(np.diff(np.atleast_1d(times)) <= 0):
+        raise ValueError(f"{name}: expected non-negative, strictly increasing flow times, got {t}.")
+    if times.ndim == 0 and times == 0:
+        raise ValueError(f"{name}: expected a positive end time, got 0.")
+    return times

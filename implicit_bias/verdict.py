@@ -1,0 +1,71 @@
+"""What a check can conclude, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Outcome(Enum):
+    """The five things a check can conclude."""
+
+    PROVED = "PROVED"
+    """An exact symbolic identity, simplified to zero."""
+    SUPPORTED = "SUPPORTED"
+    """Numerical evidence inside a stated tolerance."""
+    REFUTED = "REFUTED"
+    """A counterexample that can be run again."""
+    INCONCLUSIVE = "INCONCLUSIVE"
+    """A solver failed, or a residual is too large for support and too small for refutation."""
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    """The hypotheses do not hold in the case at hand."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What holds instead of a refuted statement.
+
+    Attributes:
+        statement: The corrected statement in LaTeX.
+        verdict: The verdict on it, by the same standards.
+    """
+
+    statement: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The conclusion of one check.
+
+    Attributes:
+        outcome: What was concluded.
+        evidence: What was computed, in sentences a referee can follow.
+        residual: The largest deviation found, where the check is numerical.
+        tolerance: The deviation up to which the check counts as support.
+        counterexample: Numbers at which a refuted statement fails, by name.
+        correction: What holds instead of a refuted statement.
+
+    Raises:
+        ValueError: If a refutation comes without a counterexample, or numerical support without numbers.
+    """
+
+    outcome: Outcome
+    evidence: str
+    residual: float | None = None
+    tolerance: float | None = None
+    counterexample: Mapping[str, float] = field(default_factory=dict)
+    correction: Correction | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.REFUTED and not self.counterexample:
+            raise ValueError("A REFUTED verdict needs a counterexample= with the numbers at which the statement fails.")
+        if self.outcome is Outcome.SUPPORTED:
+            if self.residual is None or self.tolerance is None:
+                raise ValueError("A SUPPORTED verdict needs residual= and tolerance=.")
+            if not self.residual <= self.tolerance:
+                raise ValueError(
+                    f"A SUPPORTED verdict needs residual <= tolerance, got {self.residual} > {self.tolerance}: "
+                    "that is INCONCLUSIVE or REFUTED."
+                )
