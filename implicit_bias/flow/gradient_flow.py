@@ -27,8 +27,8 @@ def gradient_flow(
     regularizer: str | sp.Expr | None = None,
     schedule: Schedule | None = None,
     *,
-    rtol: float = 1e-10,
-    atol: float = 1e-12,
+    rtol: float = 1e-12,
+    atol: float = 1e-14,
     method: str = "DOP853",
     throw: bool = True,
 ) -> FlowSolution:
