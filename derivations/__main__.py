@@ -1,0 +1,83 @@
+"""Print the ledger: ``python -m derivations [ID ...]``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from derivations import RECORD, ledger, recorded
+from implicit_bias.claims import outcomes
+from implicit_bias.verdict import Outcome, Verdict
+
+COLOURS = {
+    Outcome.PROVED: "green",
+    Outcome.SUPPORTED: "cyan",
+    Outcome.REFUTED: "red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.NOT_APPLICABLE: "dim",
+}
+
+
+def main(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Claims to check; all if none is given.")] = None,
+    record: Annotated[bool, typer.Option(help="Store the outcomes found as the recorded ones.")] = False,
+) -> None:
+    """Check the ledger's claims and compare the verdicts with the recorded ones.
+
+    Exits with 1 if a verdict differs from the recorded one, with 2 on an unknown id.
+    """
+    claims, console = ledger(), Console()
+    unknown = [name for name in ids or () if name not in claims]
+    if unknown:
+        raise typer.BadParameter(f"no claim is called {', '.join(unknown)}; known: {', '.join(claims)}.")
+    names = list(ids or claims)
+    verdicts: dict[str, Verdict] = {}
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        for name in progress.track(names, description="Checking claims"):
+            verdicts[name] = claims[name].verdict()
+    console.print(_table(names, {name: claims[name].source for name in names}, verdicts))
+    if ids:
+        for name in names:
+            _details(console, claims[name].statement, verdicts[name])
+    if record:
+        RECORD.write_text(json.dumps({**recorded(), **outcomes(verdicts)}, indent=2) + "\n", encoding="utf-8")
+        return
+    differences = claims.differences(verdicts, recorded())
+    for sentence in differences:
+        console.print(f"[red]differs[/red] {sentence}")
+    raise typer.Exit(1 if differences else 0)
+
+
+def _table(names: list[str], sources: dict[str, str], verdicts: dict[str, Verdict]) -> Table:
+    table = Table(title="Ledger of claims", show_lines=True)
+    for heading in ("claim", "source", "verdict", "evidence"):
+        table.add_column(heading, no_wrap=heading in ("claim", "verdict"))
+    for name in names:
+        verdict, label, evidence = verdicts[name], _label(verdicts[name].outcome), verdicts[name].evidence
+        if verdict.correction is not None:
+            label += f"\ncorrected: {_label(verdict.correction.verdict.outcome)}"
+            evidence += f" Corrected: {verdict.correction.verdict.evidence}"
+        table.add_row(name, sources[name], label, evidence)
+    return table
+
+
+def _details(console: Console, statement: str, verdict: Verdict) -> None:
+    console.print(f"\nstatement   {statement}", highlight=False, markup=False, soft_wrap=True)
+    if verdict.counterexample:
+        numbers = ", ".join(f"{key}={value:.12g}" for key, value in verdict.counterexample.items())
+        console.print(f"fails at    {numbers}", highlight=False, markup=False, soft_wrap=True)
+    if verdict.correction is not None:
+        console.print(f"corrected   {verdict.correction.statement}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _label(outcome: Outcome) -> str:
+    return f"[{COLOURS[outcome]}]{outcome.value}[/]"
+
+
+if __name__ == "__main__":
+    typer.run(main)

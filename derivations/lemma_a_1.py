@@ -1,0 +1,31 @@
+"""Lemma A.1: the weight as a function of the accumulated gradient, without regularization."""
+
+import sympy as sp
+
+from derivations.mask import PREPRINT, SIZES, Instance, accumulated, derived, in_uv, judge, u0, v0
+from implicit_bias import Claim, Verdict
+
+STATED = u0**2 * sp.exp(-2 * accumulated) - v0**2 * sp.exp(2 * accumulated)
+
+
+def check() -> Verdict:
+    """Hold the stated trajectory against ∇R*(−L)."""
+    path = derived().inverse_mirror_map.xreplace({sp.Symbol("z"): -accumulated, sp.Symbol("A"): sp.Integer(0)})
+    true = sp.expand(in_uv(path).rewrite(sp.exp))
+    return judge(
+        STATED,
+        true,
+        f"x_t = {sp.latex(true)}",
+        lambda value, end, path: abs(value(path) - end["x"]),
+        "|formula - m_t w_t|",
+        Instance(),
+    )
+
+
+CLAIM = Claim(
+    id="lem-a.1",
+    statement=rf"x_t = {sp.latex(STATED)}, \quad L = \int_0^t \nabla f(x_s)\,ds",
+    source=f"{PREPRINT}, Lemma A.1",
+    hypotheses=(SIZES, r"\alpha = 0"),
+    check=check,
+)

@@ -1,0 +1,32 @@
+"""Lemma A.2: the scale a_t under regularization."""
+
+import sympy as sp
+
+from derivations.mask import PREPRINT, SIZES, Instance, accumulated, decay, derived, in_uv, judge, u0, v0
+from implicit_bias import Claim, Verdict
+
+STATED = 2 * u0 * v0 * sp.exp(-2 * decay)
+
+
+def check() -> Verdict:
+    """Hold the stated scale against x_t / sinh(log(u_0/v_0) − 2 L_t) on a trajectory."""
+    true = in_uv(derived().scale)
+    sine = sp.sinh(sp.log(u0 / v0) - 2 * accumulated)
+    return judge(
+        STATED,
+        true,
+        f"a_t = {sp.latex(true)}",
+        lambda value, end, scale: abs(value(scale) - end["x"] / value(sine)),
+        "|a_t - m_t w_t / sinh(log(u_0/v_0) - 2 L_t)|",
+        Instance(alpha=0.25),
+    )
+
+
+CLAIM = Claim(
+    id="lem-a.2",
+    statement=rf"x_t = a_t \sinh(\log(u_0/v_0) - 2L_t) \text{{ with }} a_t = {sp.latex(STATED)}",
+    source=f"{PREPRINT}, Lemma A.2",
+    hypotheses=(SIZES, r"h = \sum m^2 + w^2"),
+    uses=("lem-a.1",),
+    check=check,
+)
