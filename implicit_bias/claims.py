@@ -24,7 +24,7 @@ class Claim:
         check: Computes the verdict.
 
     Raises:
-        ValueError: If the id or the statement is empty, or ``check`` cannot be called.
+        ValueError: If the id or the statement is empty, a tuple is a string, or ``check`` cannot be called.
 
     >>> from implicit_bias import Outcome, Verdict
     >>> Claim("two", "1 + 1 = 2", "arithmetic", check=lambda: Verdict(Outcome.PROVED, "counted")).verdict().outcome.value
@@ -41,6 +41,9 @@ class Claim:
     def __post_init__(self) -> None:
         if not self.id or not self.statement:
             raise ValueError("Claim: expected a non-empty id and statement.")
+        for name in ("hypotheses", "uses"):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"Claim {self.id}: expected {name}= to be a tuple of strings, got a string.")
         if not callable(self.check):
             raise ValueError(f"Claim {self.id}: expected check= to be a function that returns a Verdict.")
 
@@ -137,8 +140,8 @@ def from_residual(
         residual: The largest deviation found.
         tolerance: Up to here the statement is SUPPORTED.
         evidence: What was computed.
-        refuted_above: From here on it is REFUTED; in between, and for nan, INCONCLUSIVE.
-        counterexample: The numbers of the instance with the largest deviation.
+        refuted_above: Above it the statement is REFUTED; in between, and for nan, INCONCLUSIVE.
+        counterexample: The numbers of the instance with the largest deviation; without them nothing is refuted.
     """
     if residual <= tolerance:
         return Verdict(Outcome.SUPPORTED, evidence, residual, tolerance)

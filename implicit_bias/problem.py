@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from implicit_bias.validation import finite_array
+from implicit_bias.validation import finite_array, whole_number
 
 FloatArray = NDArray[np.float64]
 
@@ -55,6 +55,7 @@ class Regression:
         Raises:
             ValueError: If the problem would not be underdetermined, or sparsity does not fit.
         """
+        d, n, sparsity = whole_number(d, "d"), whole_number(n, "n"), whole_number(sparsity, "sparsity")
         if not 1 <= d < n:
             raise ValueError(
                 f"Regression.sample: expected 1 <= d < n (an underdetermined problem, where the bias decides), "
@@ -62,6 +63,8 @@ class Regression:
             )
         if not 1 <= sparsity <= n:
             raise ValueError(f"sparsity: expected 1 to n={n} non-zero weights, got {sparsity}.")
+        if whole_number(seed, "seed") < 0:
+            raise ValueError(f"seed: expected a non-negative integer, got {seed}.")
         rng = np.random.default_rng(seed)
         Z = rng.standard_normal((d, n))
         truth = np.zeros(n)

@@ -44,6 +44,12 @@ def _times(t: ArrayLike) -> NDArray[np.float64]:
     return times
 
 
+def _settle(schedule: Schedule, **values: float) -> None:
+    """Store checked numbers in a frozen schedule."""
+    for name, value in values.items():
+        object.__setattr__(schedule, name, value)
+
+
 @dataclass(frozen=True)
 class Constant(Schedule):
     r""":math:`\alpha_t = c`, so :math:`A_t = ct`.
@@ -58,7 +64,7 @@ class Constant(Schedule):
     c: float
 
     def __post_init__(self) -> None:
-        positive_number(self.c, "c", zero_allowed=True)
+        _settle(self, c=positive_number(self.c, "c", zero_allowed=True))
 
     def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
         return np.full_like(_times(t), self.c)
@@ -79,8 +85,7 @@ class _Decaying(Schedule):
     tau: float
 
     def __post_init__(self) -> None:
-        positive_number(self.c, "c", zero_allowed=True)
-        positive_number(self.tau, "tau")
+        _settle(self, c=positive_number(self.c, "c", zero_allowed=True), tau=positive_number(self.tau, "tau"))
 
 
 class Harmonic(_Decaying):
@@ -111,11 +116,12 @@ class Quadratic(_Decaying):
     """
 
     def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
-        return self.c / (1 + _times(t) / self.tau) ** 2
+        shrinkage = 1 + _times(t) / self.tau
+        return self.c / shrinkage / shrinkage
 
     def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
         times = _times(t)
-        return self.c * times / (1 + times / self.tau)
+        return self.c * self.tau * (times / (times + self.tau))
 
     @property
     def total(self) -> float:  # noqa: D102
@@ -161,7 +167,7 @@ class SwitchOff(Schedule):
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, Schedule):
             raise ValueError(f"schedule: expected a Schedule, got {type(self.schedule).__name__}.")
-        positive_number(self.time, "time")
+        _settle(self, time=positive_number(self.time, "time"))
 
     def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
         return np.where(_times(t) < self.time, self.schedule(t), 0.0)

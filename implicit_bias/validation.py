@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -19,10 +21,11 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None) -> NDArra
     """
     try:
         raw = np.asarray(value)
-        if np.iscomplexobj(raw):
-            raise TypeError("complex numbers")
-        array = raw.astype(np.float64)
-    except (TypeError, ValueError) as error:
+        if raw.dtype.kind not in "biufO" or np.iscomplexobj(raw):
+            raise TypeError(f"of dtype {raw.dtype}")
+        with np.errstate(over="ignore"):
+            array = raw.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: a tensor with a gradient
         raise ValueError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error}).") from None
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim} axis/axes, got shape {array.shape}.")
@@ -34,6 +37,14 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None) -> NDArra
             "Remove or repair them first."
         )
     return array
+
+
+def whole_number(value: int, name: str) -> int:
+    """Return ``value`` as an int, or raise ``ValueError`` if it is not an integer."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name}: expected an integer, got {value!r}.") from None
 
 
 def positive_number(value: float, name: str, zero_allowed: bool = False) -> float:

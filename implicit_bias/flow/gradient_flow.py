@@ -30,6 +30,7 @@ def gradient_flow(
     rtol: float = 1e-12,
     atol: float = 1e-14,
     method: str = "DOP853",
+    max_steps: int = 100_000,
     throw: bool = True,
 ) -> FlowSolution:
     r"""Integrate :math:`\theta' = -\partial g(\theta)^T\nabla f(g(\theta)) - \alpha_t\nabla h(\theta)` from t = 0.
@@ -47,6 +48,7 @@ def gradient_flow(
         rtol: Relative tolerance per step.
         atol: Absolute tolerance per step.
         method: A method of ``scipy.integrate.solve_ivp``.
+        max_steps: Limit on the number of steps.
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
 
     Raises:
@@ -80,13 +82,16 @@ def gradient_flow(
         method=method,
         rtol=positive_number(rtol, "rtol"),
         atol=positive_number(atol, "atol"),
+        max_steps=max_steps,
     )
     theta = path.state[:, : p * n].reshape(-1, p, n).swapaxes(0, 1)
-    x = output(theta)[0]
+    with np.errstate(over="ignore"):  # after a blow-up the loss may exceed the floating-point range
+        x = output(theta)[0]
+        loss = problem.prediction_loss(x @ problem.Z.T)
     solution = FlowSolution(
         t=path.t,
         x=x,
-        loss=problem.loss(x),
+        loss=loss,
         dual=path.state[:, p * n :],
         decay=strength.integral(path.t),
         status=path.status,

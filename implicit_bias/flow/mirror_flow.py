@@ -35,6 +35,7 @@ def mirror_flow(
     rtol: float = 1e-12,
     atol: float = 1e-14,
     method: str = "LSODA",
+    max_steps: int = 100_000,
     throw: bool = True,
 ) -> FlowSolution:
     r"""Integrate the mirror flow :math:`\nabla R_{A_t}(x_t) = -\int_0^t \nabla f(x_s)\,ds` in its d dual variables.
@@ -49,6 +50,7 @@ def mirror_flow(
         rtol: Relative tolerance per step, in the dual variables.
         atol: Absolute tolerance per step, in the dual variables.
         method: A method of ``scipy.integrate.solve_ivp``; implicit ones use the analytic Jacobian.
+        max_steps: Limit on the number of steps.
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
 
     Raises:
@@ -74,7 +76,6 @@ def mirror_flow(
         potential, x = weights(time, nu)
         return -problem.prediction_hessian(Z @ x)[:, None] * ((Z * potential._metric(x)) @ Z.T)
 
-    explicit = method in ("RK23", "RK45", "DOP853")
     path = integrate(
         velocity,
         np.zeros(problem.d),
@@ -83,13 +84,16 @@ def mirror_flow(
         method=method,
         rtol=positive_number(rtol, "rtol"),
         atol=positive_number(atol, "atol"),
-        jacobian=None if explicit else jacobian,
+        max_steps=max_steps,
+        jacobian=jacobian,
     )
-    x = np.stack([weights(time, nu)[1] for time, nu in zip(path.t, path.state, strict=True)])
+    x = np.array([weights(time, nu)[1] for time, nu in zip(path.t, path.state, strict=True)]).reshape(-1, problem.n)
+    with np.errstate(over="ignore"):
+        loss = problem.prediction_loss(x @ Z.T)
     solution = FlowSolution(
         t=path.t,
         x=x,
-        loss=problem.loss(x),
+        loss=loss,
         dual=path.state,
         decay=strength.integral(path.t),
         status=path.status,

@@ -22,6 +22,8 @@ from implicit_bias.symbolic.assumptions import plain, real
 from implicit_bias.symbolic.zero_test import vanishes
 from implicit_bias.verdict import Outcome
 
+_TIDY_OPERATIONS = 100
+
 
 @dataclass(frozen=True)
 class CommutingReport:
@@ -72,16 +74,22 @@ def lie_bracket_report(
     names: tuple[str, str], first: sp.Matrix, second: sp.Matrix, symbols: Sequence[sp.Symbol]
 ) -> CommutingReport:
     """Compute the bracket of two fields and decide whether it vanishes."""
-    bracket = lie_bracket(first, second, symbols).applyfunc(sp.factor_terms)
-    tests = [vanishes(component) for component in map(real, bracket)]
+    bracket = lie_bracket(real(first), real(second), [real(s) for s in symbols]).applyfunc(sp.factor_terms)
+    tests = [vanishes(component) for component in bracket]
+    bracket = sp.ImmutableMatrix(plain(bracket))
     for test in tests:
         if test.witness is not None:
             given = {s.name: float(v) for s, v in test.witness.items()}
-            return CommutingReport(
-                names, bracket.applyfunc(sp.simplify), Outcome.REFUTED, {s.name: given.get(s.name, 1.0) for s in symbols}
-            )
+            witness = {s.name: given.get(s.name, 1.0) for s in symbols}
+            return CommutingReport(names, bracket.applyfunc(_tidy), Outcome.REFUTED, witness)
     if any(test.outcome is Outcome.INCONCLUSIVE for test in tests):
         return CommutingReport(names, bracket, Outcome.INCONCLUSIVE)
     if all(test.outcome is Outcome.PROVED for test in tests):
-        return CommutingReport(names, plain(sp.zeros(len(symbols), 1)), Outcome.PROVED)
+        return CommutingReport(names, sp.ImmutableMatrix.zeros(len(symbols), 1), Outcome.PROVED)
     return CommutingReport(names, bracket, Outcome.SUPPORTED)
+
+
+def _tidy(component: sp.Expr) -> sp.Expr:
+    """A polynomial factored; anything else as it is, since simplifying it may take minutes."""
+    small = component.is_polynomial() and sp.count_ops(component) < _TIDY_OPERATIONS
+    return sp.factor(component) if small else component

@@ -136,11 +136,17 @@ class Derivation:
         body = " \\\\\n".join(f"{left} &= {sp.latex(right)}" for left, right in lines)
         return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
 
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but the compiled functions, which cannot be pickled and are compiled again when needed."""
+        return {name: value for name, value in vars(self).items() if name not in ("_numbers", "_condition_values")}
+
     @cached_property
     def _numbers(self) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
         """(decay, initial values …) ↦ (log a, b)."""
         symbols = [DECAY, *(initial(s) for s in self.parameterization.symbols)]
-        return sp.lambdify(symbols, [real(self.log_scale), real(self.shift)], modules="numpy")
+        # A logarithm of a quotient becomes a difference, as the quotient may leave the floating-point range.
+        shift = sp.expand_log(real(self.shift), force=True)
+        return sp.lambdify(symbols, [real(self.log_scale), shift], modules="numpy")
 
     @cached_property
     def _condition_values(self) -> Callable[..., list[np.ndarray]]:
@@ -177,6 +183,9 @@ def initial_values(parameterization: Parameterization, init: Mapping[str, ArrayL
         got = ", ".join(map(str, init)) if isinstance(init, Mapping) else type(init).__name__
         raise ValueError(f"init: expected a dict with exactly the parameters {', '.join(names)}, got {got}.")
     values = [finite_array(init[name], f"init[{name!r}]") for name in names]
+    for name, value in zip(names, values, strict=True):
+        if value.ndim > 1 or value.size == 0:
+            raise ValueError(f"init[{name!r}]: expected a number or an array of shape (n,), n >= 1, got {value.shape}.")
     try:
         return tuple(np.array(v) for v in np.broadcast_arrays(*values))
     except ValueError:
@@ -199,6 +208,10 @@ def derive(parameterization: Parameterization, regularizer: str | sp.Expr | None
     >>> derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2").metric
     2*sqrt(x**2 + (m0**2 - w0**2)**2*exp(-8*A)/4)
     """
+    if not isinstance(parameterization, Parameterization):
+        raise ValueError(
+            f"parameterization: expected ib.Parameterization(formula, parameter names), got {type(parameterization).__name__}."
+        )
     if not parameterization.separable:
         raise UnsupportedError(f"{parameterization!r} is coupled: derive covers one formula per coordinate.")
     h = sp.Integer(0) if regularizer is None else parameterization.regularizer(regularizer)

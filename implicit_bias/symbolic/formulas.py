@@ -22,6 +22,7 @@ from implicit_bias.errors import FormulaError
 MAX_LENGTH = 1000
 MAX_EXPONENT = 64
 MAX_BITS = 4096
+MAX_NAME = 40
 RESERVED = frozenset({"x", "z", "A"})  # the names of the output, the dual variable and the decay in results
 
 
@@ -72,12 +73,16 @@ def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
     """
     if isinstance(names, str):
         names = [part.strip() for part in names.split(",")]
-    result = tuple(str(name) for name in names)
+    try:
+        result = tuple(str(name) for name in names)
+    except TypeError:
+        raise FormulaError(f"params: expected a list of names, got {type(names).__name__}.") from None
     if not result:
         raise FormulaError("params: expected at least one parameter name, got none.")
     for name in result:
-        if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name.startswith("_"):
-            raise FormulaError(f"params: expected plain names such as m or w1, got {name[:40]!r}.")
+        plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and not name.startswith("_")
+        if not plain or len(name) > MAX_NAME:
+            raise FormulaError(f"params: expected plain, short names such as m or w1, got {name[:MAX_NAME]!r}.")
         if name in FUNCTIONS or name in CONSTANTS or name in RESERVED:
             raise FormulaError(f"params: the name {name!r} is taken (functions, pi, and x, z, A of the results); rename it.")
     if len(set(result)) < len(result):
@@ -107,6 +112,10 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str]) -> sp.Expr:
         raise FormulaError(f"formula: expected a string or a SymPy expression, got {type(formula).__name__}.")
     if len(formula) > MAX_LENGTH:
         raise FormulaError(f"formula: expected at most {MAX_LENGTH} characters, got {len(formula)}.")
+    # Python would read look-alikes such as a full-width m as the letter.
+    strange = next((c for c in formula if not c.isascii()), None)
+    if strange is not None:
+        raise FormulaError(f"formula: expected ASCII characters, got {strange!r} (U+{ord(strange):04X}).")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
@@ -168,14 +177,24 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
 
 def _power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     """Base to the exponent, refused before it is computed when it would be huge."""
-    if exponent.is_number and not (exponent.is_Rational and max(abs(exponent.p), exponent.q) <= MAX_EXPONENT):
-        raise FormulaError(
-            f"formula: expected a rational exponent with numerator and denominator up to {MAX_EXPONENT}, "
-            f"got {str(exponent)[:40]}."
-        )
-    if base.is_Rational and exponent.is_Rational and _bits(base) * abs(exponent.p) > MAX_BITS:
+    _check_exponent(exponent)
+    # SymPy raises the numerical factor of a product at once, so it counts like a number of its own.
+    factor = base.as_coeff_Mul()[0]
+    if factor.is_Rational and exponent.is_Rational and _bits(factor) * abs(exponent.p) > MAX_BITS:
         raise FormulaError(f"formula: the power {str(base)[:20]}**{exponent} is too large.")
     return _bounded(base**exponent)
+
+
+def _check_exponent(exponent: sp.Expr) -> None:
+    if not exponent.is_number:
+        return
+    if isinstance(exponent, sp.Float) and math.isfinite(float(exponent)):
+        exponent = sp.Rational(repr(float(exponent)))
+    if not exponent.is_Rational or max(abs(exponent.p), exponent.q) > MAX_EXPONENT:
+        got = str(exponent)[:40] if not exponent.is_Rational or _bits(exponent) <= MAX_BITS else "a far larger one"
+        raise FormulaError(
+            f"formula: expected a rational exponent with numerator and denominator up to {MAX_EXPONENT}, got {got}."
+        )
 
 
 def _bits(number: sp.Rational) -> int:
@@ -189,7 +208,16 @@ def _bounded(value: sp.Expr) -> sp.Expr:
 
 
 def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
-    """Return the expression in plain symbols if every node is on the whitelist."""
+    """Return the expression in plain symbols and exact numbers if every node is on the whitelist."""
+    try:
+        _check_nodes(expression, names)
+        numbers = {f: sp.Rational(repr(float(f))) for f in expression.atoms(sp.Float)}
+        return expression.xreplace({**numbers, **{s: sp.Symbol(s.name) for s in expression.free_symbols}})
+    except RecursionError:
+        raise FormulaError("formula: it is nested too deeply.") from None
+
+
+def _check_nodes(expression: sp.Basic, names: Sequence[str]) -> None:
     for count, node in enumerate(sp.preorder_traversal(expression)):
         if count > 10 * MAX_LENGTH:
             raise FormulaError(f"formula: expected at most {10 * MAX_LENGTH} terms and factors.")
@@ -203,6 +231,9 @@ def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
             raise FormulaError(f"formula: unknown name {node.name[:40]!r} (known: {', '.join(names)}).")
         if isinstance(node, sp.Rational):
             _bounded(node)
-        if isinstance(node, sp.Pow) and node.exp.is_Rational and max(abs(node.exp.p), node.exp.q) > MAX_EXPONENT:
-            raise FormulaError(f"formula: the exponent {node.exp} exceeds {MAX_EXPONENT}.")
-    return expression.xreplace({s: sp.Symbol(s.name) for s in expression.free_symbols})
+        if isinstance(node, sp.Float) and not math.isfinite(float(node)):
+            raise FormulaError("formula: a number is too large for double precision.")
+        if isinstance(node, sp.Pow):
+            _check_exponent(node.exp)
+        if node.is_number and node.is_extended_real is False:
+            raise FormulaError(f"formula: {str(node)[:40]} is complex; only real formulas have a gradient flow.")

@@ -60,16 +60,21 @@ def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
         raise UnsupportedError(f"x(s) = {curve} is not of the form a·sinh(r s + b): no closed-form inverse here.")
     rate = max(terms)
     rising, falling = terms[rate], sp.factor(-terms[-rate])
-    root, conditions = _positive_root(rising * falling)
-    quotient, more = _positive_root(sp.cancel(rising / falling))
-    conditions = tuple(dict.fromkeys((*conditions, *more)))
-    return SineForm(
-        scale=sp.factor_terms(sp.expand(2 * root)),
-        log_scale=_log_of_positive(2 * root),
-        rate=rate,
-        shift=_tidy_log(quotient),
-        conditions=conditions,
-    )
+    try:
+        root, conditions = _positive_root(rising * falling)
+        quotient, more = _positive_root(sp.cancel(rising / falling))
+        return SineForm(
+            scale=sp.factor_terms(sp.expand(2 * root)),
+            log_scale=_log_of_positive(2 * root),
+            rate=rate,
+            shift=_tidy_log(quotient),
+            conditions=tuple(dict.fromkeys((*conditions, *more))),
+        )
+    except sp.PolynomialError:
+        raise UnsupportedError(
+            f"x(s) has the coefficients {rising} and {falling}, whose signs are not decided by polynomials in the initial "
+            "values: no closed-form inverse here."
+        ) from None
 
 
 def _log_of_positive(product: sp.Expr) -> sp.Expr:
@@ -87,11 +92,22 @@ def _log_of_positive(product: sp.Expr) -> sp.Expr:
 
 
 def _tidy_log(quotient: sp.Expr) -> sp.Expr:
-    """The logarithm of a positive quotient, without the minus signs that numerator and denominator share."""
-    numerator, denominator = sp.fraction(sp.factor(quotient))
-    if not numerator.free_symbols or not denominator.free_symbols:
-        return sp.log(quotient)
-    return sp.log(_leading_positive(numerator) / _leading_positive(denominator))
+    """The logarithm of a positive quotient, without the minus signs that numerator and denominator share.
+
+    Exponentials leave the logarithm, so that none can overflow.
+    """
+    exponent = sp.Integer(0)
+    others = []
+    for factor in sp.Mul.make_args(sp.factor(quotient)):
+        base, power = factor.as_base_exp()
+        if base == sp.E:
+            exponent += power
+        else:
+            others.append(factor)
+    numerator, denominator = sp.fraction(sp.Mul(*others))
+    if numerator.free_symbols and denominator.free_symbols:
+        return exponent + sp.log(_leading_positive(numerator) / _leading_positive(denominator))
+    return exponent + sp.log(numerator / denominator)
 
 
 def _positive_root(expression: sp.Expr) -> tuple[sp.Expr, tuple[sp.Expr, ...]]:

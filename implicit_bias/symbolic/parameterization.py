@@ -8,6 +8,7 @@ from functools import cached_property
 import sympy as sp
 
 from implicit_bias.errors import FormulaError
+from implicit_bias.symbolic.assumptions import plain, real
 from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
 from implicit_bias.symbolic.formulas import check_names, parse
 
@@ -35,6 +36,10 @@ class Parameterization:
     ) -> None:
         self.params = check_names(params)
         self.separable = isinstance(outputs, (str, sp.Basic))
+        if not self.separable and (isinstance(outputs, bytes) or not hasattr(outputs, "__iter__")):
+            raise FormulaError(
+                f"outputs: expected a formula (a string or a SymPy expression) or a list, got {type(outputs).__name__}."
+            )
         formulas = [outputs] if self.separable else list(outputs)  # type: ignore[list-item]
         if not formulas:
             raise FormulaError("outputs: expected at least one formula, got an empty list.")
@@ -46,6 +51,17 @@ class Parameterization:
     def __repr__(self) -> str:
         outputs = str(self.outputs[0]) if self.separable else [str(output) for output in self.outputs]
         return f"Parameterization({outputs!r}, {list(self.params)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Parameterization):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple:
+        return (self.outputs, self.params, self.separable)
 
     @property
     def output(self) -> sp.Expr:
@@ -65,7 +81,8 @@ class Parameterization:
 
     def gradient(self, formula: sp.Expr) -> sp.Matrix:
         """The column of partial derivatives of a formula in the parameters."""
-        return sp.Matrix([sp.diff(formula, s) for s in self.symbols])
+        declared = real(formula)  # the derivative of abs exists for real symbols only
+        return plain(sp.Matrix([sp.diff(declared, real(s)) for s in self.symbols]))
 
     def regularizer(self, h: str | sp.Expr) -> sp.Expr:
         r"""Parse an explicit regularizer :math:`h(\theta)` in these parameters."""

@@ -1,0 +1,89 @@
+r"""Figure 1c of the preprint: the potential of one weight as the decay A grows, from L2-like to L1-like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from experiments.experiment import Data, Experiment, Track
+from implicit_bias import Claim, Outcome, Parameterization, Verdict, derive, plotting
+from implicit_bias.claims import from_residual
+
+SETTINGS = {"m0": 1.0, "w0": 0.0, "decays": [0.0, 0.25, 0.5, 1.0, 2.0, 4.0], "range": 2.0, "points": 401}
+
+
+def compute(settings: Mapping[str, object], track: Track) -> Data:
+    """R_A, its normalized shape and its exponent for every decay."""
+    family = derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2").family(
+        {"m": settings["m0"], "w": settings["w0"]}
+    )
+    x = np.linspace(-settings["range"], settings["range"], settings["points"])
+    s = np.geomspace(1e-8, 1e2, settings["points"])
+    potentials = [family(decay) for decay in track(settings["decays"], "figure1c")]
+    return {
+        "decay": np.array(settings["decays"]),
+        "scale": np.array([float(R.scale) for R in potentials]),
+        "x": x,
+        "value": np.stack([R.terms(x) for R in potentials]),
+        # D(x, argmin R) = R(x) − min R, without the cancellation of the difference.
+        "excess": np.stack([R.divergence(x[:, None], np.atleast_1d(R.minimizer)) for R in potentials]),
+        "s": s,
+        "exponent": np.stack([R.effective_exponent(s) for R in potentials]),
+    }
+
+
+def draw(data: Data) -> Figure:
+    """The potential, its shape relative to x = 1, and the local exponent."""
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7.2, 2.5), layout="constrained")
+    colours = mpl.colormaps[plotting.SEQUENCE](np.linspace(0.05, 1, len(data["decay"])))
+    unit = np.argmin(np.abs(data["x"] - 1))
+    for k, (colour, decay) in enumerate(zip(colours, data["decay"], strict=True)):
+        left.plot(data["x"], data["excess"][k], color=colour)
+        middle.plot(data["x"], data["excess"][k] / data["excess"][k, unit], color=colour, label=f"{decay:g}")
+        right.plot(data["s"], data["exponent"][k], color=colour)
+    left.set(xlabel="weight x", ylabel=r"$R_{A}(x) - \min R_{A}$", title="The potential grows with the decay A")
+    middle.plot(data["x"], np.abs(data["x"]), color="0.6", lw=0.8, ls=":")
+    middle.set(xlabel="weight x", ylabel="relative to x = 1", xlim=(-1.25, 1.25), ylim=(0, 1.4))
+    middle.set_title("Its shape: from a parabola to |x|")
+    middle.legend(title="decay A", ncols=2, handlelength=1.0, columnspacing=0.8, loc="upper center")
+    right.set(xscale="log", xlabel="weight x", ylabel="local exponent", ylim=(0.95, 2.05))
+    right.set_title("2 is an L2 bias, 1 an L1 bias")
+    return figure
+
+
+def claims(data: Data) -> list[Claim]:
+    """What theory says about these curves."""
+
+    def grows() -> Verdict:
+        steps = np.diff(data["value"], axis=0)
+        if np.all(steps > 0):
+            return from_residual(0.0, 0.0, f"R_A(x) rises at all {steps.size} steps of A; the least rise is {steps.min():.3g}.")
+        worst = np.unravel_index(np.argmin(steps), steps.shape)
+        numbers = {"decay": float(data["decay"][worst[0]]), "x": float(data["x"][worst[1]]), "rise": float(steps.min())}
+        return Verdict(Outcome.REFUTED, "R_A(x) falls as A grows.", counterexample=numbers)
+
+    def exponents() -> Verdict:
+        at_one = data["exponent"][:, np.argmin(np.abs(data["s"] - 1))]
+        inside = float(max(0.0, data["exponent"].max() - 2, 1 - data["exponent"].min()))
+        falls = float(max(0.0, np.diff(at_one).max()))
+        text = f"At x = 1 the exponent falls from {at_one[0]:.3f} to {at_one[-1]:.3f}; all lie in [1, 2]."
+        return from_residual(max(inside, falls), 1e-12, text)
+
+    return [
+        Claim("figure1c/grows", r"A < A' \Rightarrow R_A(x) < R_{A'}(x)", "eq-9", uses=("eq-9",), check=grows),
+        Claim("figure1c/exponent", r"p(1) \text{ falls with } A, \; p \in [1, 2]", "this project", check=exponents),
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="figure1c",
+    title="The potential of a masked weight turns from L2 to L1 as decay accumulates",
+    configuration={"default": SETTINGS, "quick": {**SETTINGS, "points": 101}},
+    compute=compute,
+    draw=draw,
+    claims=claims,
+)

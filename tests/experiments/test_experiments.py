@@ -1,0 +1,116 @@
+"""Experiments: saved numbers are all that drawing and judging see, and judging can fail."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from experiments import registry
+from experiments.digit import compute as compute_digit
+from experiments.experiment import load, silent
+from typer.testing import CliRunner
+
+from implicit_bias import Outcome
+
+
+@pytest.fixture(scope="module")
+def figure1c(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    return folder, registry()["figure1c"].run(folder, "quick")
+
+
+def test_every_experiment_has_both_modes():
+    assert set(registry()) == {"digit", "figure1c"}
+    for experiment in registry().values():
+        assert set(experiment.configuration) == {"default", "quick"}
+
+
+def test_run_writes_figure_data_and_manifest(figure1c):
+    folder, verdicts = figure1c
+    target = folder / "figure1c"
+    assert {p.name for p in target.iterdir()} == {"figure.png", "figure.svg", "data.npz", "manifest.json"}
+    manifest = json.loads((target / "manifest.json").read_text())
+    assert {name: v["outcome"] for name, v in manifest["verdicts"].items()} == {
+        name: v.outcome.value for name, v in verdicts.items()
+    }
+    assert all(v.outcome is Outcome.SUPPORTED for v in verdicts.values())
+
+
+def test_two_runs_write_the_same_bytes(figure1c, tmp_path):
+    folder, _ = figure1c
+    registry()["figure1c"].run(tmp_path, "quick")
+    for name in ("data.npz", "figure.svg", "figure.png"):
+        assert (tmp_path / "figure1c" / name).read_bytes() == (folder / "figure1c" / name).read_bytes()
+
+
+def test_figure1c_notices_a_falling_potential(figure1c):
+    folder, _ = figure1c
+    data = load(folder / "figure1c")
+    data["value"] = data["value"][::-1]
+    verdict = registry()["figure1c"].claims(data)[0].verdict()
+    assert verdict.outcome is Outcome.REFUTED
+    assert verdict.counterexample["rise"] < 0
+
+
+def test_pickled_data_is_refused(tmp_path):
+    np.savez(tmp_path / "data.npz", values=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def digit():
+    quick = dict(registry()["digit"].configuration["quick"])
+    small = quick | {"last_log10_time": 4.0, "flow_log10_scales": [0], "projection_log10_scales": [2, -1, -4, -16, -32]}
+    return compute_digit(small, silent)
+
+
+class TestDigit:
+    def test_claims_hold(self, digit):
+        for claim in registry()["digit"].claims(digit):
+            assert claim.verdict().outcome is Outcome.SUPPORTED, claim.verdict()
+
+    def test_limits_bracket_the_classical_solutions(self, digit):
+        truth = np.linalg.norm(digit["truth"])
+        least = np.linalg.norm(digit["minimum_l2"] - digit["truth"]) / truth
+        assert digit["limit_error"][0] == pytest.approx(least, rel=1e-3)
+        assert digit["limit_error"][-1] < 1e-9
+
+    def test_claims_notice_a_wrong_limit(self, digit):
+        spoiled = {**digit, "limit_error": digit["limit_error"] + 0.1, "flow_distance": digit["flow_distance"] + 0.1}
+        outcomes = {c.id: c.verdict().outcome for c in registry()["digit"].claims(spoiled)}
+        assert outcomes["digit/recovery"] is Outcome.INCONCLUSIVE
+        assert outcomes["digit/flow"] is Outcome.INCONCLUSIVE
+
+
+class TestCommandLine:
+    @pytest.fixture
+    def run(self):
+        import typer
+        from experiments.__main__ import main
+
+        app = typer.Typer()
+        app.command()(main)
+        return lambda *args: CliRunner().invoke(app, list(map(str, args)))
+
+    def test_prints_a_line_per_check(self, run, tmp_path):
+        result = run("figure1c", "--quick", "--output", tmp_path)
+        assert result.exit_code == 0
+        assert result.output.count("SUPPORTED") == 2
+        assert (tmp_path / "figure1c" / "figure.png").exists()
+
+    def test_unknown_name_exits_with_two(self, run):
+        assert run("figure9").exit_code == 2
+
+    def test_a_failed_check_exits_with_one(self, run, tmp_path, monkeypatch):
+        from experiments import figure1c as module
+
+        honest = module.EXPERIMENT.compute
+        broken = {"compute": lambda settings, track: {k: v[::-1].copy() for k, v in honest(settings, track).items()}}
+        for name, value in broken.items():
+            object.__setattr__(module.EXPERIMENT, name, value)
+        try:
+            assert run("figure1c", "--quick", "--output", tmp_path).exit_code == 1
+        finally:
+            object.__setattr__(module.EXPERIMENT, "compute", honest)
+            shutil.rmtree(tmp_path / "figure1c")

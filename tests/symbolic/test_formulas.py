@@ -1,0 +1,293 @@
+"""The parser: it agrees with arithmetic on what it accepts, and refuses everything else quickly, naming the culprit."""
+
+import builtins
+import os
+import time
+
+import mpmath as mp
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+import implicit_bias as ib
+from implicit_bias.symbolic.formulas import MAX_EXPONENT, MAX_LENGTH, RESERVED, check_names, parse
+
+SECONDS = 2.0
+m, w = sp.symbols("m w")
+
+
+def _leaf():
+    numbers = st.integers(0, 9).map(lambda k: (str(k), lambda m, w: mp.mpf(k)))
+    decimals = st.integers(1, 99).map(lambda k: (f"{k / 8}", lambda m, w: mp.mpf(k) / 8))
+    names = st.sampled_from([("m", lambda m, w: m), ("w", lambda m, w: w), ("pi", lambda m, w: +mp.pi)])
+    return numbers | decimals | names
+
+
+def _extend(parts):
+    def binary(operator, rule):
+        return st.tuples(parts, parts).map(
+            lambda pair: (f"({pair[0][0]}) {operator} ({pair[1][0]})", lambda m, w: rule(pair[0][1](m, w), pair[1][1](m, w)))
+        )
+
+    def unary(template, rule):
+        return parts.map(lambda part: (template.format(part[0]), lambda m, w: rule(part[1](m, w))))
+
+    return st.one_of(
+        binary("+", lambda a, b: a + b),
+        binary("-", lambda a, b: a - b),
+        binary("*", lambda a, b: a * b),
+        unary("1/(1 + ({})**2)", lambda a: 1 / (1 + a * a)),
+        unary("-({})", lambda a: -a),
+        unary("({})**3", lambda a: a**3),
+        unary("sqrt(1 + ({})**2)", lambda a: mp.sqrt(1 + a * a)),
+        unary("exp(arctan({}))", lambda a: mp.exp(mp.atan(a))),
+        unary("log(2 + sin({}))", lambda a: mp.log(2 + mp.sin(a))),
+        unary("arcsinh({})", mp.asinh),
+        unary("tanh({})", mp.tanh),
+        unary("sigmoid(cos({}))", lambda a: 1 / (1 + mp.exp(-mp.cos(a)))),
+        unary("abs({})", abs),
+    )
+
+
+formulas = st.recursive(_leaf(), _extend, max_leaves=8).filter(lambda f: len(f[0]) <= MAX_LENGTH)
+
+
+@given(formulas, st.integers(-300, 300), st.integers(-300, 300))
+def test_parsing_then_evaluating_is_arithmetic(formula, p, q):
+    text, rule = formula
+    with mp.workdps(50):
+        expected = rule(mp.mpf(p) / 97, mp.mpf(q) / 97)
+        parsed = parse(text, ["m", "w"]).subs({"m": sp.Rational(p, 97), "w": sp.Rational(q, 97)})
+        assert abs(mp.mpf(parsed.evalf(50)) - expected) <= mp.mpf(10) ** -35 * (1 + abs(expected))
+
+
+@given(formulas)
+def test_printing_a_parsed_formula_and_parsing_it_again_changes_nothing(formula):
+    first = parse(formula[0], ["m", "w"])
+    assert parse(first, ["m", "w"]) == first
+
+
+def test_precedence_and_spellings():
+    assert parse("-m**2", ["m"]) == -(m**2)
+    assert parse("2**3**2", ["m"]) == 512
+    assert parse(" +m*w\n", ["m", "w"]) == m * w
+    assert parse("arcsinh(m)", ["m"]) == parse("asinh(m)", ["m"]) == sp.asinh(m)
+    assert parse("0.1*m", ["m"]) == m / 10
+    assert parse("m**0.5", ["m"]) == sp.sqrt(m)
+
+
+@pytest.mark.parametrize("assumptions", [{}, {"real": True}, {"positive": True}, {"integer": True}, {"commutative": False}])
+def test_expressions_lose_their_assumptions(assumptions):
+    given_m = sp.Symbol("m", **assumptions)
+    assert parse(given_m * sp.Symbol("w"), ["m", "w"]) == m * w
+    assert parse(sp.Dummy("m") + 0 * w, ["m", "w"]) == m
+
+
+def test_floats_become_the_decimal_they_print():
+    assert parse(0.1 * m, ["m"]) == parse("0.1*m", ["m"]) == m / 10
+    assert parse(m**0.5, ["m"]) == sp.sqrt(m)
+    assert parse(0.25, ["m"]) == sp.Rational(1, 4)
+
+
+# Formula and a part that the message must name.
+ATTACKS = {
+    "__import__('os').system('true')": "__import__('os').system",
+    "().__class__.__bases__[0]": "__class__",
+    "m.__class__": "m.__class__",
+    "m.real": "m.real",
+    "__builtins__": "__builtins__",
+    "__debug__": "__debug__",
+    "lambda: m": "lambda",
+    "(lambda m: m)(w)": "lambda",
+    "[m for m in w]": "[m for m in w]",
+    "{m for m in w}": "{m for m in w}",
+    "sum(m for m in w)": "sum",
+    "(m := w)": "m := w",
+    "f'{m}'": "f'{m}'",
+    "'m'": "'m'",
+    "b'm'": "b'm'",
+    "m if w else m": "m if w else m",
+    "m and w": "m and w",
+    "m < w": "m < w",
+    "not m": "not m",
+    "~m": "~m",
+    "m[0]": "m[0]",
+    "(m, w)": "(m, w)",
+    "{m: w}": "{m: w}",
+    "m @ w": "m @ w",
+    "m // w": "m // w",
+    "m % w": "m % w",
+    "m << 9999999999": "m << 9999999999",
+    "m ^ 2": "**",
+    "eval('m')": "eval",
+    "exec('m')": "exec",
+    "open('m')": "open",
+    "print(m)": "print",
+    "m(w)": "'m' cannot be called",
+    "exp(m)(w)": "exp(m)",
+    "await m": "await m",
+    "yield m": "yield m",
+    "import os": "import os",
+    "m = w": "m = w",
+    "m; w": "m; w",
+    "m\x00w": "null",
+    "q*m": "'q'",
+    "mw": "'mw'",
+    "exp": "exp(...)",
+    "exp()": "exp takes exactly one",
+    "exp(m, w)": "exp takes exactly one",
+    "exp(x=m)": "exp takes exactly one",
+    "exp(**m)": "exp takes exactly one",
+    "exp(*m)": "*",
+    "*m": "*m",
+    "m*True": "True",
+    "m*None": "None",
+    "m*...": "...",
+    "1j*m": "1j",
+    "I*m": "'I'",
+    "e*m": "'e'",
+    "inf*m": "'inf'",
+    "nan": "'nan'",
+    "1e400*m": "double precision",
+    "m/0": "divides by zero",
+    "m*log(0)": "logarithm of zero",
+    "tan(pi/2)*m": "divides by zero",
+    "sqrt(-1)*m": "complex",
+    "log(-1)*m": "complex",
+    "asin(2)*m": "asin(2) is complex",
+    "atanh(2)*m": "complex",
+    "(-8)**(1/3)*m": "complex",
+    "9**9**9": "387420489",
+    "9**9**9**9": "up to 64",
+    "m**9**9": "387420489",
+    "((m**64)**64)**64": "64",
+    "m**pi": "pi",
+    "m**(1/65)": "1/65",
+    "(((10**64)**64)**64)**64": "too large",
+    "((((10**60*m)**60*10**60)**60)*10**60)**60": "too large",
+    "(3**64*m)**64": "too large",
+    "*".join(["9**64"] * 30): "bits",
+    "(" * 450 + "m" + ")" * 450: "(((((",
+    "-" * 990 + "m": "-----",
+    "sqrt(" * 150 + "m" + ")" * 150: "up to 64",
+    "": "''",
+    "   ": "'   '",
+    "m*": "m*",
+    "m²": "U+00B2",
+    "м*w": "U+043C",
+    "ｍ*w": "U+FF4D",
+    "m∗w": "U+2217",
+    "m·w": "U+00B7",
+    "m*ᵂ": "U+1D42",
+    "m\u200b*w": "U+200B",
+    "a" * 100_000: "100000",
+    "m+" * 50_000 + "m": "100001",
+    "m" + "\n" * 100_000: "100001",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("formula", "part"), ATTACKS.items(), ids=[repr(a[:30]) for a in ATTACKS])
+def test_what_is_not_a_formula_is_one_quick_error(formula, part, monkeypatch):
+    def executed(*_args, **_keywords):
+        raise AssertionError("something was executed")
+
+    monkeypatch.setattr(os, "system", executed)
+    for name in ("eval", "exec", "open", "print"):
+        monkeypatch.setattr(builtins, name, executed)
+    start = time.perf_counter()
+    with pytest.raises(ib.FormulaError) as caught:
+        parse(formula, ["m", "w"])
+    elapsed = time.perf_counter() - start
+    monkeypatch.undo()
+    assert elapsed < SECONDS
+    assert part in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def _deep(depth):
+    expression = m
+    for _ in range(depth):
+        expression = sp.sin(expression, evaluate=False)
+    return expression
+
+
+def _shared(doublings):
+    expression = m
+    for _ in range(doublings):
+        expression = sp.Add(expression**2, sp.sin(expression), evaluate=False)
+    return expression
+
+
+EXPRESSIONS = {
+    "undefined function": (sp.Function("f")(m), "f(m)"),
+    "symbol that is code": (sp.Symbol("__import__('os').system('true')"), "__import__"),
+    "symbol that is an expression": (sp.Symbol("m w"), "'m w'"),
+    "Piecewise": (sp.Piecewise((m, m > 0), (0, True)), "Piecewise"),
+    "Derivative": (sp.Derivative(m**2, m), "Derivative"),
+    "Integral": (sp.Integral(m, m), "Integral"),
+    "Equality": (sp.Eq(m, w), "Eq(m, w)"),
+    "boolean": (sp.true, "True"),
+    "Tuple": (sp.Tuple(m, w), "(m, w)"),
+    "MatrixSymbol": (sp.MatrixSymbol("m", 2, 2), "MatrixSymbol"),
+    "Indexed": (sp.IndexedBase("m")[0], "m[0]"),
+    "gamma": (sp.gamma(m), "gamma(m)"),
+    "imaginary": (sp.I * m, "complex"),
+    "zoo": (sp.zoo * m, "divides by zero"),
+    "oo": (sp.oo * m, "divides by zero"),
+    "nan": (sp.nan * m, "divides by zero"),
+    "huge float": (sp.Float("1e400") * m, "double precision"),
+    "huge integer": (sp.Integer(10) ** 20_000 * m, "bits"),
+    "huge exponent": (sp.Pow(m, sp.Integer(10) ** 20_000), "exponent"),
+    "tower": (sp.Pow(9, sp.Pow(9, 9, evaluate=False), evaluate=False) * m, "9**9"),
+    "deep": (_deep(3000), "deep"),
+    "shared": (_shared(40), "10000"),
+}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_sympy_expressions_pass_the_same_whitelist(name):
+    expression, part = EXPRESSIONS[name]
+    start = time.perf_counter()
+    with pytest.raises(ib.FormulaError) as caught:
+        parse(expression, ["m", "w"])
+    assert time.perf_counter() - start < SECONDS
+    assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, True, b"m", ["m"], {"m": 1}, 1j, object(), float("nan"), float("inf")])
+def test_other_types_are_refused(value):
+    with pytest.raises(ib.FormulaError, match=r"formula: "):
+        parse(value, ["m"])
+
+
+@pytest.mark.parametrize("exponent", [MAX_EXPONENT, -MAX_EXPONENT])
+def test_the_largest_exponent_is_allowed(exponent):
+    assert parse(f"m**({exponent})", ["m"]) == m**exponent
+    with pytest.raises(ib.FormulaError, match="65"):
+        parse(f"m**({exponent + (1 if exponent > 0 else -1)})", ["m"])
+
+
+@pytest.mark.parametrize(
+    ("names", "part"),
+    [
+        ("", "''"), ([], "none"), (None, "NoneType"), (5, "int"), ([5], "'5'"), (["m", "m"], "distinct"), ("m w", "'m w'"),
+        (["_m"], "'_m'"), (["__class__"], "'__class__'"), (["lambda"], "'lambda'"), (["None"], "'None'"), (["м"], "'м'"),
+        (["exp"], "'exp'"), (["pi"], "'pi'"), (["m" * 100_000], "short"), (["m.n"], "'m.n'"), (["m;w"], "'m;w'"),
+        *(([name], f"'{name}'") for name in sorted(RESERVED)),
+    ],
+)  # fmt: skip
+def test_names_that_cannot_be_used(names, part):
+    with pytest.raises(ib.FormulaError) as caught:
+        check_names(names)
+    assert part in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@given(st.lists(st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True), min_size=1, max_size=4, unique=True))
+def test_a_usable_name_parses_to_its_symbol(names):
+    try:
+        checked = check_names(names)
+    except ib.FormulaError:
+        return
+    assert [parse(name, checked) for name in names] == [sp.Symbol(name) for name in names]

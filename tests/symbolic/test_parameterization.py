@@ -1,0 +1,87 @@
+"""Parameterizations: separable or coupled, equal when their formulas are, and clear about what is wrong."""
+
+import time
+
+import mpmath as mp
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+import implicit_bias as ib
+
+
+def test_strings_and_expressions_mean_the_same():
+    m, w = sp.symbols("m w", positive=True)
+    expected = ib.Parameterization("m*w", ["m", "w"])
+    for same in (ib.Parameterization(m * w, [m, w]), ib.Parameterization("w*m", "m, w")):
+        assert same == expected
+        assert hash(same) == hash(expected)
+        assert repr(same) == "Parameterization('m*w', ['m', 'w'])"
+    assert ib.Parameterization("m*w", ["w", "m"]) != expected
+    assert ib.Parameterization(["m*w"], ["m", "w"]) != expected
+    assert expected != "m*w"
+
+
+def test_coupled_outputs():
+    neuron = ib.Parameterization(["m*w1", "m*w2"], ["m", "w1", "w2"])
+    assert not neuron.separable
+    assert len(neuron.outputs) == 2
+    with pytest.raises(ValueError, match="coupled"):
+        _ = neuron.output
+    assert ib.Parameterization(np.array(["m*w", "m"]), "m,w").outputs == ib.Parameterization(["m*w", "m"], "m,w").outputs
+
+
+BAD = [
+    (None, "m", "NoneType"),
+    (5, "m", "int"),
+    (0.5, "m", "float"),
+    (b"m*w", "m,w", "bytes"),
+    (int, "m", "type"),
+    (lambda m: m, "m", "function"),
+    ([], "m", "empty"),
+    ([None], "m", "NoneType"),
+    ([["m*w"]], "m,w", "list"),
+    (["m*w", "m.__class__"], "m,w", "m.__class__"),
+    (["m", "lambda: m"], "m", "lambda"),
+    ("3", "m", "3 is constant"),
+    ("m - m", "m", "0 is constant"),
+    (["m", "1"], "m", "1 is constant"),
+    ("m*w", "m", "'w'"),
+    ("m*w", None, "NoneType"),
+    (sp.Eq(sp.Symbol("m"), 1), "m", "Eq(m, 1)"),
+]
+
+
+@pytest.mark.parametrize(("outputs", "params", "part"), BAD)
+def test_what_is_no_parameterization(outputs, params, part):
+    start = time.perf_counter()
+    with pytest.raises(ib.FormulaError) as caught:
+        ib.Parameterization(outputs, params)
+    assert time.perf_counter() - start < 2
+    assert part in str(caught.value)
+
+
+@given(st.tuples(*[st.integers(-9, 9).filter(bool)] * 2))
+def test_the_gradient_is_the_derivative(point):
+    shape = ib.Parameterization("m**3*w - sin(m)*exp(w/9) + abs(m)*w", ["m", "w"])
+    at = {"m": sp.Integer(point[0]), "w": sp.Integer(point[1])}
+
+    def numeric(m, w):
+        return m**3 * w - mp.sin(m) * mp.exp(w / 9) + abs(m) * w
+
+    with mp.workdps(40):
+        for entry, orders in zip(shape.gradient(shape.output), [(1, 0), (0, 1)], strict=True):
+            expected = mp.diff(numeric, (mp.mpf(point[0]), mp.mpf(point[1])), orders)
+            assert abs(mp.mpf(entry.subs(at).evalf(40)) - expected) < mp.mpf(10) ** -15 * (1 + abs(expected))
+
+
+@pytest.mark.parametrize("names", ["S,N", "E,I", "Q,O", "beta,gamma", "zeta,C", "m,m0", "a,b"])
+def test_any_allowed_name_works_throughout(names):
+    first, second = names.split(",")
+    shape = ib.Parameterization(f"{first}*{second}", names)
+    report = shape.commutes_with(f"{first}**2")
+    assert report.witness == {first: 1.0, second: 1.0}
+    assert f"at {first}=1, {second}=1" in str(report)
+    assert shape.commutes_with(f"{first}**2 + {second}**2").proved
