@@ -24,7 +24,9 @@ COLOURS = {
 
 
 def main(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Claims to check; all if none is given.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Claims to check; all if none is given.")
+    ] = None,
     record: Annotated[bool, typer.Option(help="Store the outcomes found as the recorded ones.")] = False,
 ) -> None:
     """Check the ledger's claims and compare the verdicts with the recorded ones.

@@ -107,9 +107,13 @@ def judge(
 
     found, reference = residual(evaluate, end, stated), residual(evaluate, end, true)
     if simplified_to_zero(stated - true):
-        return Verdict(Outcome.PROVED, "The stated formula equals the derived one: their difference simplifies to zero.")
+        return Verdict(
+            Outcome.PROVED, "The stated formula equals the derived one: their difference simplifies to zero."
+        )
     if not derived().proved or reference > 1e-9:
-        return Verdict(Outcome.INCONCLUSIVE, f"The derived formula deviates by {reference:.1e} itself.", reference, 1e-9)
+        return Verdict(
+            Outcome.INCONCLUSIVE, f"The derived formula deviates by {reference:.1e} itself.", reference, 1e-9
+        )
     numbers = {"m0": instance.m0, "w0": instance.w0, "target": instance.target, "alpha": instance.alpha}
     numbers |= {"time": instance.time, "deviation": found, "deviation_of_correction": reference}
     if found <= REFUTED_ABOVE:

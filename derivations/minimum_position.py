@@ -1,6 +1,7 @@
 """After Theorem 3.1: where the minimum of the time-dependent potential lies."""
 
 import sympy as sp
+from scipy.optimize import brentq
 
 from derivations.mask import PREPRINT, SIZES, Instance, decay, derived, in_uv, judge, u0, v0
 from implicit_bias import Claim, Verdict
@@ -25,13 +26,12 @@ def check() -> Verdict:
 
 
 def _instance_without_push() -> Instance:
-    """A trajectory whose accumulated gradient ends at zero, found by bisection in the target."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        instance = Instance(w0=0.5, target=middle, alpha=0.25)
-        low, high = (middle, high) if instance.end()["L"] > 0 else (low, middle)
-    return instance
+    """A trajectory whose accumulated gradient ends at zero: its target is a root."""
+
+    def instance(target: float) -> Instance:
+        return Instance(w0=0.5, target=target, alpha=0.25)
+
+    return instance(brentq(lambda target: instance(target).end()["L"], 0.0, 1.0, xtol=1e-15))
 
 
 CLAIM = Claim(

@@ -37,8 +37,8 @@ def check_limit(schedule: Schedule | None) -> Verdict:
         losses.append(float(end.loss[-1]))
     worst = int(np.argmax(distances))
     evidence = (
-        f"Largest ‖x_t − argmin‖∞ over {len(distances)} random problems (d=15, n=30) at flow time {END:g}, loss at most "
-        f"{max(losses):.0e}: {max(distances):.1e}. With the preprint's scale in R the argmin is off by at least "
+        f"Largest ‖x_t − argmin‖∞ over {len(distances)} random problems (d=15, n=30) at flow time {END:g}, loss at "
+        f"most {max(losses):.0e}: {max(distances):.1e}. With the preprint's scale in R the argmin is off by at least "
         f"{min(stated_distances):.2g}, so the statement holds for the corrected potential only."
     )
     return from_residual(max(distances), TOLERANCE, evidence, refuted_above=1e-3, seed=float(SEEDS[worst]))

@@ -2,7 +2,20 @@
 
 import sympy as sp
 
-from derivations.mask import MIRROR_MEASURE, PREPRINT, SIZES, Instance, decay, derived, in_uv, judge, mirror_residual, u0, v0, x
+from derivations.mask import (
+    MIRROR_MEASURE,
+    PREPRINT,
+    SIZES,
+    Instance,
+    decay,
+    derived,
+    in_uv,
+    judge,
+    mirror_residual,
+    u0,
+    v0,
+    x,
+)
 from implicit_bias import Claim, Verdict
 
 _scale = 2 * u0 * v0

@@ -2,7 +2,20 @@
 
 import sympy as sp
 
-from derivations.mask import MIRROR_MEASURE, PREPRINT, SIZES, Instance, decay, derived, in_uv, judge, mirror_residual, u0, v0, x
+from derivations.mask import (
+    MIRROR_MEASURE,
+    PREPRINT,
+    SIZES,
+    Instance,
+    decay,
+    derived,
+    in_uv,
+    judge,
+    mirror_residual,
+    u0,
+    v0,
+    x,
+)
 from implicit_bias import Claim, Verdict
 
 _scale = 2 * u0 * v0 * sp.exp(-2 * decay)
@@ -12,7 +25,14 @@ STATED = (x * sp.asinh(x / _scale) - sp.sqrt(x**2 + _scale**2) - x * sp.log(u0 /
 def check() -> Verdict:
     """Hold the stated potential against the derived one, on a trajectory with decay."""
     true = in_uv(derived().potential)
-    return judge(STATED, true, f"R_{{a_t}}(x) = {sp.latex(true)}", mirror_residual, MIRROR_MEASURE, Instance(alpha=0.25))
+    return judge(
+        STATED,
+        true,
+        f"R_{{a_t}}(x) = {sp.latex(true)}",
+        mirror_residual,
+        MIRROR_MEASURE,
+        Instance(alpha=0.25),
+    )
 
 
 CLAIM = Claim(

@@ -19,7 +19,9 @@ GOOD = (Outcome.PROVED, Outcome.SUPPORTED)
 
 
 def main(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments; all if none is given.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments; all if none is given.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small versions, written to figures/quick.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Experiments to run at the same time.")] = 1,
     output: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="figures")] = None,
@@ -44,14 +46,15 @@ def main(
     raise typer.Exit(0 if good else 1)
 
 
-def _results(
-    names: list[str], folder: Path, mode: str, jobs: int
-) -> Iterator[tuple[str, dict[str, Verdict]]]:
+def _results(names: list[str], folder: Path, mode: str, jobs: int) -> Iterator[tuple[str, dict[str, Verdict]]]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         if jobs == 1:
             experiments = registry()
             for name in names:
-                yield name, experiments[name].run(folder, mode, lambda steps, text: progress.track(steps, description=text))
+                yield (
+                    name,
+                    experiments[name].run(folder, mode, lambda steps, text: progress.track(steps, description=text)),
+                )
         else:
             tasks = (delayed(_run)(name, folder, mode) for name in names)
             done = Parallel(n_jobs=jobs, return_as="generator")(tasks)

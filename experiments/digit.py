@@ -1,7 +1,7 @@
 r"""Recovering a handwritten digit from random projections: what the mask's implicit bias is worth on a real image.
 
-A digit x* is measured by y = Zx* with fewer measurements than pixels. The flow of the mask, from the same start but with
-more and more total decay A, ends at argmin {R_a(x) : Zx = y}, which moves from the least-L2 to the least-L1 solution.
+A digit x* is measured by y = Zx* with fewer measurements than pixels. The flow of the mask, from the same start but
+with more and more total decay A, ends at argmin {R_a(x) : Zx = y}, which moves from the least-L2 to the least-L1 solution.
 Entries of Z have variance 1/d, the loss is ‖Zx − y‖²/(2d), and times are flow times.
 """
 
@@ -76,7 +76,9 @@ def compute(settings: Mapping[str, object], track: Track) -> Data:
         "flow_end": np.stack([path[-1] for path in flows]),
         "flow_limit": flow_limits,
         "flow_distance": distance,
-        "flow_residual": np.array([np.linalg.norm(Z @ path[-1] - problem.y) / np.linalg.norm(problem.y) for path in flows]),
+        "flow_residual": np.array(
+            [np.linalg.norm(Z @ path[-1] - problem.y) / np.linalg.norm(problem.y) for path in flows]
+        ),
         "minimum_l2": np.linalg.lstsq(Z, problem.y, rcond=None)[0],
         "basis_pursuit": _basis_pursuit(problem),
     }
@@ -147,7 +149,12 @@ def draw(data: Data) -> Figure:
 
 def _draw_errors(axes: Axes, data: Data) -> None:
     truth, colours = data["truth"], plotting.COLOURS
-    axes.plot(data["log10_scale"], data["limit_error"], color=colours["projection"], label="limit (Bregman projection)")
+    axes.plot(
+        data["log10_scale"],
+        data["limit_error"],
+        color=colours["projection"],
+        label="limit (Bregman projection)",
+    )
     axes.axhline(_error(data["minimum_l2"], truth, truth), color=colours["minimum L2"], lw=0.8, ls="--")
     axes.annotate("minimum L2", (1.0, 0.80), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7,
                   color=colours["minimum L2"])  # fmt: skip
@@ -155,7 +162,11 @@ def _draw_errors(axes: Axes, data: Data) -> None:
     axes.set(yscale="log", ylim=(1e-12, 20), xlabel=r"$\log_{10}$ of the final scale $a_\infty$")
     axes.set_ylabel(r"$\|x - x^*\|_2 / \|x^*\|_2$")
     for s, x, gap, misfit in zip(
-        data["flow_log10_scale"], data["flow_end"], data["flow_distance"][:, -1], data["flow_residual"], strict=True
+        data["flow_log10_scale"],
+        data["flow_end"],
+        data["flow_distance"][:, -1],
+        data["flow_residual"],
+        strict=True,
     ):
         if gap > CLOSE * _error(x, truth, truth):
             text = rf"on its way: $\|Zx-y\|/\|y\|=$ {_power_of_ten(misfit)}"
@@ -174,10 +185,14 @@ def _draw_norms(axes: Axes, data: Data) -> None:
     for s, arrival, height in zip(
         data["flow_log10_scale"], _arrival(data), np.abs(data["flow_end"]).sum(axis=1) / least, strict=True
     ):
-        text = f"t = {_power_of_ten(arrival)}" if np.isfinite(arrival) else f"not by t = {_power_of_ten(data['times'][-1])}"
+        text = (
+            f"t = {_power_of_ten(arrival)}"
+            if np.isfinite(arrival)
+            else f"not by t = {_power_of_ten(data['times'][-1])}"
+        )
         axes.annotate(text, (s, height), xytext=(5, 3), textcoords="offset points", fontsize=6.5, color=colours["flow"])
-    axes.text(1, 0.95, f"t: flow time to within {CLOSE:.1%} of the limit", fontsize=7, color=colours["flow"], ha="right",
-              transform=axes.transAxes)  # fmt: skip
+    note = f"t: flow time to within {CLOSE:.1%} of the limit"
+    axes.text(1, 0.95, note, fontsize=7, color=colours["flow"], ha="right", transform=axes.transAxes)
     axes.set(xlabel=r"$\log_{10}$ of the final scale $a_\infty$", ylabel=r"$\|x\|_1 / \|x_{\mathrm{BP}}\|_1$")
     axes.invert_xaxis()
 
@@ -202,35 +217,53 @@ def claims(data: Data) -> list[Claim]:
         arrived = np.isfinite(arrivals)
         final = data["flow_distance"][:, -1]
         report = "; ".join(
-            f"1e{s:g}: t = {t:.0e}" if np.isfinite(t) else f"1e{s:g}: still {gap:.1e} away at t = {data['times'][-1]:.0e}"
+            f"1e{s:g}: t = {t:.0e}"
+            if np.isfinite(t)
+            else f"1e{s:g}: still {gap:.1e} away at t = {data['times'][-1]:.0e}"
             for s, t, gap in zip(data["flow_log10_scale"], arrivals, final, strict=True)
         )
         return from_residual(
             float(final[arrived].max() if arrived.any() else final.min()),
             CLOSE,
-            f"Flow times to come within {CLOSE:g} of the projection, by final scale: {report}. Misfit ‖Zx − y‖/‖y‖ at the "
-            f"end: at most {data['flow_residual'].max():.0e}.",
+            f"Flow times to come within {CLOSE:g} of the projection, by final scale: {report}. Misfit ‖Zx − y‖/‖y‖ at "
+            f"the end: at most {data['flow_residual'].max():.0e}.",
         )
 
     def recovers() -> Verdict:
         small = data["log10_scale"] <= -16
         error = float(data["limit_error"][small].max())
         # At a = 1e-16 the off-support weights still weigh about a^(1 − |dual certificate|), here some 1e-6.
-        return from_residual(error, 1e-5, f"Relative error of the limit at scales 1e-16 and below: at most {error:.0e}.")
+        return from_residual(
+            error, 1e-5, f"Relative error of the limit at scales 1e-16 and below: at most {error:.0e}."
+        )
 
     def basis_pursuit() -> Verdict:
         # HiGHS solves to a feasibility tolerance of 1e-7.
         gap = float(np.abs(_last_limit_l1(data) / np.abs(data["basis_pursuit"]).sum() - 1))
-        return from_residual(gap, 1e-6, f"‖x‖₁ of the limit at scale 1e{data['log10_scale'].min():g} over the least: 1 + {gap:.0e}.")
+        return from_residual(
+            gap,
+            1e-6,
+            f"‖x‖₁ of the limit at scale 1e{data['log10_scale'].min():g} over the least: 1 + {gap:.0e}.",
+        )
 
     def monotone() -> Verdict:
         rise = float(max(0.0, np.diff(data["limit_l1"][np.argsort(-data["log10_scale"])]).max()))
         span = f"from {data['limit_error'].max():.2f} to {data['limit_error'].min():.0e}"
-        return from_residual(rise, 1e-9 * float(np.abs(truth).sum()), f"‖x‖₁ never rises as the scale falls; the error goes {span}.")
+        return from_residual(
+            rise,
+            1e-9 * float(np.abs(truth).sum()),
+            f"‖x‖₁ never rises as the scale falls; the error goes {span}.",
+        )
 
     source = "this project"
     return [
-        Claim("digit/flow", r"\lim x_t = \operatorname{argmin}\{R_{a_\infty} : Zx = y\}", source, uses=("thm-3.3",), check=flows_arrive),
+        Claim(
+            "digit/flow",
+            r"\lim x_t = \operatorname{argmin}\{R_{a_\infty} : Zx = y\}",
+            source,
+            uses=("thm-3.3",),
+            check=flows_arrive,
+        ),
         Claim("digit/recovery", r"a \le 10^{-16} \Rightarrow x = x^*", source, check=recovers),
         Claim("digit/basis-pursuit", r"a \to 0: \|x\|_1 \to \min \|x\|_1", source, check=basis_pursuit),
         Claim("digit/monotone", r"\|x\|_1 \text{ falls with } a", source, check=monotone),

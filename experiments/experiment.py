@@ -81,7 +81,12 @@ class Experiment:
             "mode": mode,
             "configuration": settings,
             "verdicts": {
-                name: {"outcome": v.outcome.value, "evidence": v.evidence, "residual": v.residual, "tolerance": v.tolerance}
+                name: {
+                    "outcome": v.outcome.value,
+                    "evidence": v.evidence,
+                    "residual": v.residual,
+                    "tolerance": v.tolerance,
+                }
                 for name, v in verdicts.items()
             },
             "data_sha256": hashlib.sha256((target / "data.npz").read_bytes()).hexdigest(),

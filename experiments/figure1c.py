@@ -61,9 +61,15 @@ def claims(data: Data) -> list[Claim]:
     def grows() -> Verdict:
         steps = np.diff(data["value"], axis=0)
         if np.all(steps > 0):
-            return from_residual(0.0, 0.0, f"R_A(x) rises at all {steps.size} steps of A; the least rise is {steps.min():.3g}.")
+            return from_residual(
+                0.0, 0.0, f"R_A(x) rises at all {steps.size} steps of A; the least rise is {steps.min():.3g}."
+            )
         worst = np.unravel_index(np.argmin(steps), steps.shape)
-        numbers = {"decay": float(data["decay"][worst[0]]), "x": float(data["x"][worst[1]]), "rise": float(steps.min())}
+        numbers = {
+            "decay": float(data["decay"][worst[0]]),
+            "x": float(data["x"][worst[1]]),
+            "rise": float(steps.min()),
+        }
         return Verdict(Outcome.REFUTED, "R_A(x) falls as A grows.", counterexample=numbers)
 
     def exponents() -> Verdict:
@@ -75,7 +81,12 @@ def claims(data: Data) -> list[Claim]:
 
     return [
         Claim("figure1c/grows", r"A < A' \Rightarrow R_A(x) < R_{A'}(x)", "eq-9", uses=("eq-9",), check=grows),
-        Claim("figure1c/exponent", r"p(1) \text{ falls with } A, \; p \in [1, 2]", "this project", check=exponents),
+        Claim(
+            "figure1c/exponent",
+            r"p(1) \text{ falls with } A, \; p \in [1, 2]",
+            "this project",
+            check=exponents,
+        ),
     ]
 
 

@@ -27,7 +27,8 @@ class Claim:
         ValueError: If the id or the statement is empty, a tuple is a string, or ``check`` cannot be called.
 
     >>> from implicit_bias import Outcome, Verdict
-    >>> Claim("two", "1 + 1 = 2", "arithmetic", check=lambda: Verdict(Outcome.PROVED, "counted")).verdict().outcome.value
+    >>> claim = Claim("two", "1 + 1 = 2", "arithmetic", check=lambda: Verdict(Outcome.PROVED, "counted"))
+    >>> claim.verdict().outcome.value
     'PROVED'
     """
 
@@ -132,7 +133,12 @@ def outcomes(verdicts: Mapping[str, Verdict]) -> dict[str, str]:
 
 
 def from_residual(
-    residual: float, tolerance: float, evidence: str, *, refuted_above: float = float("inf"), **counterexample: float
+    residual: float,
+    tolerance: float,
+    evidence: str,
+    *,
+    refuted_above: float = float("inf"),
+    **counterexample: float,
 ) -> Verdict:
     """The verdict that a numerical residual allows.
 

@@ -9,8 +9,9 @@ direction the slope of the dual costs O(n), so the line search finds its zero al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +26,7 @@ _RANK_TOLERANCE = 1e-10
 # Where a tiny scale leaves fewer active weights than observations, the Hessian is singular in double precision. The
 # ridge keeps the step finite; the residual it leaves in such directions is below rounding, or grows until it is seen.
 _RIDGE = 1e-15
+_ROUNDING = 4 * 2.0**-52  # a few units in the last place, for what rounding of ν and x leaves of the residuals
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +36,9 @@ class Projection:
     Attributes:
         x: The minimizer, shape (n,).
         dual: ν with ∇R(x) = −Zᵀν, shape (d,).
-        kkt_residual: The larger of the misfit ‖Zx − y‖₂ / max(‖y‖₂, ‖Z argmin R‖₂) and the distance from stationarity
-            ‖x − ∇R*(−Zᵀν)‖₂ / ‖x‖₂, which is 0 unless rounding in ν made a correction of x necessary.
+        kkt_residual: The larger of the misfit ‖Zx − y‖₂ / max(‖y‖₂, ‖Z argmin R‖₂), the rows of Z and y scaled so that
+            the largest entry of each row of Z is about 1, and the distance from stationarity ‖x − ∇R*(−Zᵀν)‖₂ / ‖x‖₂,
+            which is 0 unless rounding in ν made a correction of x necessary.
         error_bound: A bound on ‖x − x*‖₂, proven in exact arithmetic, or None where the potential offers none.
         iterations: Newton steps, those on the way through easier potentials included.
         status: How the solver ended.
@@ -73,7 +76,8 @@ def bregman_projection(
         Z: Design matrix, shape (d, n) with d < n; its rows may be linearly dependent if y is in its range.
         y: Right-hand side, shape (d,).
         potential: R, with one coordinate per column of Z.
-        tol: Tolerance on the KKT residual (relative, see :class:`Projection`).
+        tol: Tolerance on the KKT residual (relative, see :class:`Projection`), or what rounding of ν and x to double
+            precision leaves of it, where that is more.
         start: A dual ν to start from, shape (d,), instead of following easier potentials.
         max_iterations: Limit on Newton steps in all.
         throw: Raise when the tolerance is not reached, instead of reporting it in ``status``.
@@ -96,43 +100,81 @@ def bregman_projection(
     if potential.size not in (None, n):
         raise ValueError(f"potential: expected {n} coordinates, one per column of Z, got {potential.size}.")
     positive_number(tol, "tol")
-    rows, certificate = _independent_rows(design, target)
-    if certificate is not None:
-        x, nu = np.broadcast_to(potential.minimizer, (n,)).copy(), np.zeros(d)
-        misfit = float(np.linalg.norm(design @ x - target) / np.linalg.norm(target))
-        failed = Projection(x, nu, misfit, None, 0, Status.INFEASIBLE, certificate)
-        return settle(failed, throw, "bregman_projection")
-    solver = _DualNewton(design[rows], target[rows], tol, max_iterations)
-    nu = np.zeros(len(rows))
+    given = np.zeros(d)
     if start is not None:
         given = finite_array(start, "start", ndim=1)
         if given.shape != (d,):
             raise ValueError(f"start: expected shape ({d},), one entry per row of Z, got {given.shape}.")
-        # Dependent rows share their multipliers: fold them into the rows that are kept.
-        nu = given if len(rows) == d else np.linalg.lstsq(design[rows].T, design.T @ given, rcond=None)[0]
-    else:
-        nu = solver.follow(potential.relaxations(), nu)
+    # Neither the problem nor its solution depends on the scale of a row. Powers of two keep it exact.
+    exponents = np.frexp(np.max(np.abs(design), axis=1))[1]
+    with np.errstate(all="ignore"):  # whatever overflows is seen in the misfit, and in the status
+        Z, y = np.ldexp(design, -exponents[:, None]), np.ldexp(target, -exponents)
+        first = None if start is None else np.ldexp(given, exponents)
+        found = _solve_scaled(Z, y, potential, tol, first, max_iterations)
+        certificate = found.certificate
+        if certificate is not None:
+            certificate = np.ldexp(certificate, np.min(exponents) - exponents)
+            certificate /= _norm(certificate)
+        found = replace(found, dual=np.ldexp(found.dual, -exponents), certificate=certificate)
+    return settle(found, throw, "bregman_projection")
+
+
+def _solve_scaled(
+    Z: np.ndarray, y: np.ndarray, potential: Potential, tol: float, start: np.ndarray | None, max_iterations: int
+) -> Projection:
+    """The projection for a Z whose rows all have a largest entry of about 1, or are zero."""
+    d, n = Z.shape
+    rows, certificate = _independent_rows(Z, y)
+    if certificate is not None or not len(rows):
+        x = np.broadcast_to(potential.minimizer, (n,)).copy()
+        if certificate is None:  # Z = 0 and y = 0
+            return Projection(x, np.zeros(d), 0.0, 0.0, 0, Status.CONVERGED)
+        misfit = _norm(Z @ x - y) / _norm(y)
+        return Projection(x, np.zeros(d), misfit, None, 0, Status.INFEASIBLE, certificate)
+    solver = _DualNewton(Z[rows], y[rows], tol, max_iterations)
+    if start is None:
+        nu = solver.follow(potential.relaxations(), np.zeros(len(rows)))
+    elif len(rows) == d:
+        nu = start
+    else:  # dependent rows share their multipliers: fold them into the rows that are kept
+        nu = np.linalg.lstsq(Z[rows].T, Z.T @ start, rcond=None)[0]
     state = solver.solve(potential, nu, tol)
+    if start is not None and not state.converged:  # so far off that the easier potentials are the better way
+        second = solver.solve(potential, solver.follow(potential.relaxations(), np.zeros(len(rows))), tol)
+        state = second if second.misfit < state.misfit else state
     dual = np.zeros(d)
     dual[rows] = state.nu
-    return settle(solver.finish(potential, state, dual), throw, "bregman_projection")
+    found = solver.finish(potential, state, dual)
+    dropped = np.setdiff1d(np.arange(d), rows)
+    if len(dropped) and found.status is Status.CONVERGED:
+        misfit = _norm(Z[dropped] @ found.x - y[dropped]) / solver.reference(potential)
+        status = found.status if misfit <= max(tol, solver.noise(potential, found.x)) else Status.STALLED
+        found = replace(found, kkt_residual=max(found.kkt_residual, misfit), status=status)
+    return found
+
+
+def _norm(vector: np.ndarray) -> float:
+    """‖vector‖₂, also where its square leaves the floating-point range."""
+    return math.hypot(*vector.tolist())
 
 
 def _independent_rows(Z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Indices of linearly independent rows that span the rest, and a certificate if y contradicts a dependency."""
     everything = np.arange(len(Z))
     scale = np.linalg.norm(Z, axis=1)
-    unit = np.divide(Z, scale[:, None], out=np.zeros_like(Z), where=scale[:, None] > 0)
+    scale[scale == 0] = 1.0
+    unit = Z / scale[:, None]
     if np.linalg.eigvalsh(unit @ unit.T)[0] > _RANK_TOLERANCE:
         return everything, None
-    triangle, order = qr(unit.T, mode="r", pivoting=True, check_finite=False)
+    triangle, order = qr(unit.T, mode="r", pivoting=True, check_finite=False)  # pyright: ignore[reportAssignmentType]
     rank = int(np.sum(np.abs(np.diag(triangle)) > _RANK_TOLERANCE))
-    left, values, _ = svd(Z, full_matrices=True, check_finite=False)
-    null = left[:, int(np.sum(values > _RANK_TOLERANCE * max(values[0], 1e-300))) :]
-    contradiction = null @ (null.T @ y)
-    size = np.linalg.norm(contradiction)
-    if size > 1e-9 * np.linalg.norm(y):
-        return everything, contradiction / size
+    left = svd(unit, full_matrices=True, check_finite=False)[0]
+    null = left[:, rank:]
+    target = y / scale
+    contradiction = null @ (null.T @ target)
+    if _norm(contradiction) > 1e-9 * _norm(target):
+        certificate = contradiction / _norm(contradiction) / scale
+        return everything, certificate / _norm(certificate)
     return np.sort(order[:rank]), None
 
 
@@ -151,6 +193,8 @@ class _DualNewton:
 
     def __init__(self, Z: np.ndarray, y: np.ndarray, tol: float, max_iterations: int) -> None:
         self.Z, self.y = Z, y
+        self.column_size = np.max(np.abs(Z), axis=0)
+        self.columns = Z / np.where(self.column_size > 0, self.column_size, 1.0)
         self.tol, self.max_iterations = tol, max_iterations
         self.iterations = 0
 
@@ -165,13 +209,19 @@ class _DualNewton:
 
     def solve(self, potential: Potential, nu: np.ndarray, tol: float) -> _State:
         """Minimize the dual from ``nu`` until the misfit is below ``tol`` or rounding stops it."""
-        reference = self._reference(potential)
+        reference = self.reference(potential)
         state = self._evaluate(potential, nu, reference, tol)
+        for _ in range(60):
+            if np.isfinite(state.misfit):
+                break
+            state = self._evaluate(potential, state.nu / 2, reference, tol)
         best, since_best = state, 0
         while not state.converged and self.iterations < self.max_iterations and since_best < 25:
+            if not np.isfinite(state.misfit):
+                break
             self.iterations += 1
             step = self._newton_step(potential._metric(state.x), -state.residual)
-            step *= self._line_search(potential, state, step)
+            step = step * self._line_search(potential, state, step, reference)
             state = self._evaluate(potential, state.nu + step, reference, tol)
             # The misfit need not fall in every step, as the dual does; a long time without a gain means rounding.
             best, since_best = (state, 0) if state.misfit < best.misfit else (best, since_best + 1)
@@ -185,24 +235,30 @@ class _DualNewton:
         gap between x̂ and ν, so D(x̂, x*) <= D(x̂, x(ν)). The potential turns this into a distance. What rounding leaves
         of y − Zx̂ enters through the size of the correction it would need.
         """
-        reference = self._reference(potential)
+        if not np.isfinite(state.misfit):
+            return Projection(state.x, dual, np.inf, None, self.iterations, Status.NOT_FINITE)
+        reference = self.reference(potential)
         step = self._correction(potential, state.x, state.residual)
         feasible = state.x + step
         leftover = self.y - self.Z @ feasible
-        corrected_misfit = float(np.linalg.norm(leftover)) / reference
+        corrected_misfit = _norm(leftover) / reference
         x, misfit = state.x, state.misfit
         if misfit > self.tol and corrected_misfit < misfit:
             x, misfit = feasible, corrected_misfit
-        shift = float(np.linalg.norm(x - state.x)) / (float(np.linalg.norm(x)) or 1.0)
+        size = _norm(x) or 1.0
+        shift = _norm(x - state.x) / size
+        # What rounding of ν does to x; far from a solution that would be an excuse, hence the limit.
+        blur = _ROUNDING * _norm(self.blur(potential, state)) / size
+        is_feasible = misfit <= max(self.tol, self.noise(potential, x))
+        is_stationary = shift <= max(self.tol, min(blur, 1e-8))
         residual = max(misfit, shift)
-        status = Status.CONVERGED if residual <= self.tol else Status.STALLED
+        status = Status.CONVERGED if is_feasible and is_stationary else Status.STALLED
         if status is not Status.CONVERGED and self.iterations >= self.max_iterations:
             status = Status.MAX_ITERATIONS
         gap = float(np.sum(potential._divergence_terms(feasible, state.x)))
         bound = potential.separation(feasible, max(gap, 0.0))
         if bound is not None:
-            bound += float(np.linalg.norm(x - feasible))
-            bound += 2 * float(np.linalg.norm(self._correction(potential, feasible, leftover)))
+            bound += _norm(x - feasible) + 2 * _norm(self._correction(potential, feasible, leftover))
         return Projection(x, dual, residual, bound, self.iterations, status)
 
     def _correction(self, potential: Potential, x: np.ndarray, residual: np.ndarray) -> np.ndarray:
@@ -210,48 +266,69 @@ class _DualNewton:
         metric = potential._metric(x)
         return -metric * (self.Z.T @ self._newton_step(metric, -residual))
 
-    def _reference(self, potential: Potential) -> float:
+    def reference(self, potential: Potential) -> float:
+        """The size of a misfit that counts as 1."""
         start = np.broadcast_to(potential.minimizer, (self.Z.shape[1],))
-        return max(float(np.linalg.norm(self.y)), float(np.linalg.norm(self.Z @ start))) or 1.0
+        return max(_norm(self.y), _norm(self.Z @ start)) or 1.0
+
+    def noise(self, potential: Potential, x: np.ndarray) -> float:
+        """The misfit that rounding makes of a perfect x."""
+        return _ROUNDING * _norm(np.abs(self.Z) @ np.abs(x)) / self.reference(potential)
+
+    def blur(self, potential: Potential, state: _State) -> np.ndarray:
+        """How far relative errors of size 1 in the terms of Zᵀν move x."""
+        return potential._metric(state.x) * (np.abs(state.nu) @ np.abs(self.Z))
 
     def _evaluate(self, potential: Potential, nu: np.ndarray, reference: float, tol: float) -> _State:
         z = -(nu @ self.Z)
         x = potential._inverse_gradient(z)
-        with np.errstate(all="ignore"):
-            residual = self.y - self.Z @ x
-            misfit = float(np.linalg.norm(residual)) / reference
+        residual = self.y - self.Z @ x
+        misfit = _norm(residual) / reference
         return _State(nu, z, x, residual, misfit, misfit <= tol)
 
     def _newton_step(self, metric: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        """−H⁻¹·(−gradient) for H = Z diag(metric) Zᵀ, computed relative to the largest entry of H."""
-        weight = float(np.max(metric))
-        hessian = (self.Z * (metric / weight)) @ self.Z.T
+        """H⁻¹·gradient for H = Z diag(metric) Zᵀ, with H scaled to a unit diagonal."""
+        curvature = metric * self.column_size * self.column_size
+        weight = float(np.max(curvature))
+        direction = gradient / weight if weight > 0 else gradient
+        if weight == 0 or not np.all(np.isfinite(direction)):
+            return gradient  # H underflows: any descent direction will do until x has grown
+        hessian = (self.columns * (curvature / weight)) @ self.columns.T
         diagonal = np.arange(len(hessian))
-        size = float(np.max(hessian[diagonal, diagonal]))
+        size = np.sqrt(hessian[diagonal, diagonal])
+        size[size == 0] = 1.0
+        hessian /= size[:, None] * size
         ridge = _RIDGE
         while True:
-            hessian[diagonal, diagonal] += ridge * size
+            hessian[diagonal, diagonal] += ridge
             try:
-                return cho_solve(cho_factor(hessian, lower=True, check_finite=False), gradient / weight)
+                return cho_solve(cho_factor(hessian, lower=True, check_finite=False), direction / size) / size
             except LinAlgError:
                 ridge *= 10
 
-    def _line_search(self, potential: Potential, state: _State, step: np.ndarray) -> float:
-        """A multiple of the step at which the slope of the dual has fallen to a fraction of its start."""
+    def _line_search(self, potential: Potential, state: _State, step: np.ndarray, reference: float) -> float:
+        """A multiple of the step at which the slope of the dual has fallen to a fraction of its start.
+
+        Slopes are taken relative to the reference, so that large data do not overflow in them. A slope below its own
+        rounding counts as zero: the step along directions that no active weight sees is all noise, and must not keep
+        the rest of the step from being taken.
+        """
         motion = -(step @ self.Z)
-        fixed = float(self.y @ step)
+        blurred = np.abs(state.x) + self.blur(potential, state)
+        noise = _ROUNDING * float(np.abs(step) @ np.abs(self.y / reference) + np.abs(motion) @ (blurred / reference))
+        fixed = float((self.y / reference) @ step)
 
         def slope(size: float) -> float:
-            with np.errstate(all="ignore"):
-                value = fixed + float(motion @ potential._inverse_gradient(state.z + size * motion))
+            value = fixed + float(motion @ (potential._inverse_gradient(state.z + size * motion) / reference))
             return value if np.isfinite(value) else np.inf
 
-        return _zero_of_increasing(slope, float(state.residual @ step))
+        at_zero = float((state.residual / reference) @ step)
+        return _zero_of_increasing(slope, max(0.25 * abs(at_zero), noise))
 
 
-def _zero_of_increasing(slope: Callable[[float], float], at_zero: float) -> float:
-    """A t > 0 with |slope(t)| <= |slope(0)| / 4 for an increasing slope that is negative at 0."""
-    goal, low, high, size = 0.25 * abs(at_zero), 0.0, np.inf, 1.0
+def _zero_of_increasing(slope: Callable[[float], float], goal: float) -> float:
+    """A t > 0 with |slope(t)| <= goal for an increasing slope that is negative at 0."""
+    low, high, size = 0.0, np.inf, 1.0
     for _ in range(80):
         value = slope(size)
         if abs(value) <= goal:

@@ -23,13 +23,11 @@ class Regression:
         ValueError: If shapes do not match, or data hold nan or inf.
 
     >>> problem = Regression([[1.0, 2.0]], [3.0])
-    >>> problem.loss([1.0, 1.0]), problem.gradient([0.0, 0.0]).tolist()
+    >>> float(problem.loss([1.0, 1.0])), problem.gradient([0.0, 0.0]).tolist()
     (0.0, [-3.0, -6.0])
     """
 
-    def __init__(
-        self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None
-    ) -> None:
+    def __init__(self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None) -> None:
         design, target = check_system(Z, y)
         if loss != "squared":
             raise ValueError(f"loss: expected 'squared', got {loss!r}.")

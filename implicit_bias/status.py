@@ -26,7 +26,7 @@ _ADVICE = {
     Status.MAX_ITERATIONS: "The iteration limit was reached: pass start= from an easier problem, or raise the limit.",
     Status.STALLED: "Rounding errors stop further progress: loosen tol, or rescale Z and y.",
     Status.INFEASIBLE: "y is not in the range of Z, so no x satisfies Zx = y: project y onto the range first.",
-    Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use the stiff mirror_flow.",
+    Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use mirror_flow.",
     Status.NOT_FINITE: "The state left the floating-point range: shorten t or reduce the scale of the data.",
 }
 

@@ -25,7 +25,7 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None) -> NDArra
             raise TypeError(f"of dtype {raw.dtype}")
         with np.errstate(over="ignore"):
             array = raw.astype(np.float64)
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: a tensor with a gradient
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last for a tensor with gradient
         raise ValueError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error}).") from None
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim} axis/axes, got shape {array.shape}.")

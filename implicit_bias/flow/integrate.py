@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ def integrate(
                 report(np.zeros(1), state[None, :])
         else:
             status = Status.NOT_FINITE
-        for left, right in zip(edges[:-1], edges[1:], strict=True):
+        for left, right in itertools.pairwise(edges):
             if status is not Status.CONVERGED or left == right:
                 break
             # A stage at the right edge belongs to the piece before the jump.

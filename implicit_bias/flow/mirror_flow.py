@@ -48,7 +48,8 @@ def mirror_flow(
         init: Initial values by parameter name, for a derivation.
         schedule: Strength α_t of the derivation's regularizer.
         rtol: Relative tolerance per step, in the dual variables.
-        atol: Absolute tolerance per step, in the dual variables.
+        atol: Absolute tolerance per step, in the dual variables. It is divided by the largest entry of the initial
+            metric where that exceeds 1: a potential that flat has dual variables that small.
         method: A method of ``scipy.integrate.solve_ivp``; implicit ones use the analytic Jacobian.
         max_steps: Limit on the number of steps.
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
@@ -60,7 +61,8 @@ def mirror_flow(
     """
     times = time_points(t)
     potential_at, strength = _family(derivation_or_potential, init, schedule)
-    size = potential_at(0.0).size
+    initial = potential_at(0.0)
+    size = initial.size
     if size not in (None, problem.n):
         raise ValueError(f"The potential has {size} coordinates and the problem {problem.n}: give one per column of Z.")
     Z = problem.Z
@@ -83,7 +85,7 @@ def mirror_flow(
         strength.breakpoints,
         method=method,
         rtol=positive_number(rtol, "rtol"),
-        atol=positive_number(atol, "atol"),
+        atol=positive_number(atol, "atol") / max(1.0, float(np.max(initial._metric(initial.minimizer)))),
         max_steps=max_steps,
         jacobian=jacobian,
     )

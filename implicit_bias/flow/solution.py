@@ -33,7 +33,8 @@ class FlowSolution:
         t: Flow times, shape (k,).
         x: Effective weights, shape (k, n).
         loss: f(x), shape (k,).
-        dual: Accumulated gradient ν of the loss in its predictions, shape (k, d): :math:`\int_0^t \nabla f\,ds = Z^T\nu_t`.
+        dual: Accumulated gradient ν of the loss in its predictions, shape (k, d), with
+            :math:`\int_0^t \nabla f(x_s)\,ds = Z^T\nu_t`.
         decay: :math:`A_t = \int_0^t \alpha_s\,ds`, shape (k,).
         status: How the integration ended; times that were not reached are left out of every array.
         stats: Its cost.

@@ -1,4 +1,4 @@
-"""Bregman potentials, one a file, each running the laws in ``tests/potential/laws.py``."""
+"""Bregman potentials, one a file, each running the laws in ``tests/potential/potential_laws.py``."""
 
 from implicit_bias.potential.base import Potential
 from implicit_bias.potential.hyperbolic_entropy import HyperbolicEntropy

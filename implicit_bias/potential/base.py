@@ -18,6 +18,10 @@ from implicit_bias.errors import DomainError
 
 Array = Any  # a NumPy array or a torch tensor; every method returns the kind it was given
 
+# What exceeds the floating-point range is inf, in NumPy as in torch, and no reason for a warning.
+_LARGEST = float(np.finfo(np.float64).max)
+_overflow_allowed = np.errstate(over="ignore", divide="ignore")
+
 
 class Potential(ABC):
     r"""A separable, strictly convex potential :math:`R(x) = \sum_i R_i(x_i)`.
@@ -70,39 +74,51 @@ class Potential(ABC):
         """The x at which the gradient vanishes: where training starts when no decay has passed yet."""
         return self._inverse_gradient(np.zeros(() if self.size is None else self.size))
 
+    @_overflow_allowed
     def terms(self, x: Array) -> Array:
         """R_i(x_i) of each coordinate, shape ``(..., n)``; :meth:`value` is their sum."""
         return self._terms(self._admit(x, "x", self.domain))
 
+    @_overflow_allowed
     def value(self, x: Array) -> Array:
         """R(x), summed over the last axis: shape ``(...)``."""
         return _sum_last(self.terms(x))
 
+    @_overflow_allowed
     def gradient(self, x: Array) -> Array:
         """The mirror map ∇R(x), shape ``(..., n)``."""
         return self._gradient(self._admit(x, "x", self.domain))
 
+    @_overflow_allowed
     def inverse_gradient(self, z: Array) -> Array:
         """The x with ∇R(x) = z, which is ∇R*(z); shape ``(..., n)``. It overflows to inf where x does."""
         return self._inverse_gradient(self._admit(z, "z", self.dual_domain))
 
+    @_overflow_allowed
     def hessian_diagonal(self, x: Array) -> Array:
         """The diagonal of ∇²R(x), shape ``(..., n)``."""
         return 1 / self._metric(self._admit(x, "x", self.domain))
 
+    @_overflow_allowed
     def metric(self, x: Array) -> Array:
         """The diagonal of (∇²R(x))⁻¹, by which the flow of x preconditions the gradient; shape ``(..., n)``."""
         return self._metric(self._admit(x, "x", self.domain))
 
+    @_overflow_allowed
     def conjugate(self, z: Array) -> Array:
         r"""The convex conjugate :math:`R^*(z) = \sup_x \langle x, z\rangle - R(x)`, shape ``(...)``."""
         return _sum_last(self._conjugate_terms(self._admit(z, "z", self.dual_domain)))
 
+    @_overflow_allowed
     def divergence(self, x: Array, x2: Array) -> Array:
-        r"""The Bregman divergence :math:`D_R(x, x_2) = R(x)-R(x_2)-\langle\nabla R(x_2), x-x_2\rangle`, shape ``(...)``."""
+        r"""The Bregman divergence, shape ``(...)``.
+
+        .. math:: D_R(x, x_2) = R(x) - R(x_2) - \langle\nabla R(x_2), x - x_2\rangle
+        """
         first = self._admit(x, "x", self.domain)
         return _sum_last(self._divergence_terms(first, self._admit(x2, "x2", self.domain)))
 
+    @_overflow_allowed
     def effective_exponent(self, s: Array) -> Array:
         r"""The local exponent of R at distance s from its minimizer, elementwise in ``s``.
 
@@ -160,6 +176,12 @@ class Potential(ABC):
     def _constant(values: np.ndarray | float, like: Array) -> Array:
         """A parameter of the potential in the type, dtype and device of ``like``."""
         xp = array_namespace(like)
+        largest = float(xp.finfo(like.dtype).max)
+        if largest < _LARGEST and np.any(np.abs(values) > largest):
+            raise DomainError(
+                f"The potential has a parameter of size {np.max(np.abs(values)):g}, which {like.dtype} cannot hold: "
+                "use float64."
+            )
         return xp.asarray(values, dtype=like.dtype, device=array_api_compat.device(like))
 
 

@@ -108,21 +108,30 @@ class HyperbolicEntropy(Potential):
 
     def _inverse_gradient(self, z: Array) -> Array:
         xp = array_namespace(z)
-        q = self.rate * z + self._constant(self.shift, z)
-        log_a = self._constant(self.log_scale, z)
+        q, log_a, is_direct = self._exponent_parts(z)
+        direct = self._constant(self.scale, z) * xp.sinh(xp.where(is_direct, q, 0.0))
         size = xp.abs(q)
-        # a sinh(q), without a where a would underflow and without the cancellation that exponentials have near 0.
-        with np.errstate(over="ignore"):
-            large = 0.5 * (xp.exp(size + log_a) - xp.exp(log_a - size))
-        small = self._constant(self.scale, z) * xp.sinh(xp.clip(q, -1.0, 1.0))
-        return xp.where(size > 1.0, xp.sign(q) * large, small)
+        with np.errstate(over="ignore"):  # the flows and limits come here directly
+            shifted = 0.5 * (xp.exp(size + log_a) - xp.exp(log_a - size))
+        return xp.where(is_direct, direct, xp.sign(q) * shifted)
 
     def _conjugate_terms(self, z: Array) -> Array:
         xp = array_namespace(z)
-        size = xp.abs(self.rate * z + self._constant(self.shift, z))
-        log_a = self._constant(self.log_scale, z)
-        with np.errstate(over="ignore"):
-            return 0.5 / self.rate * (xp.exp(size + log_a) + xp.exp(log_a - size))
+        q, log_a, is_direct = self._exponent_parts(z)
+        direct = self._constant(self.scale, z) * xp.cosh(xp.where(is_direct, q, 0.0))
+        size = xp.abs(q)
+        with np.errstate(over="ignore"):  # the flows and limits come here directly
+            shifted = 0.5 * (xp.exp(size + log_a) + xp.exp(log_a - size))
+        return xp.where(is_direct, direct, shifted) / self.rate
+
+    def _exponent_parts(self, z: Array) -> tuple[Array, Array, Array]:
+        """q = r z + b, log a, and whether a·sinh(q) can be computed as such: then log a adds no rounding to q."""
+        xp = array_namespace(z)
+        q = self.rate * z + self._constant(self.shift, z)
+        limits = xp.finfo(z.dtype)
+        is_normal = self._constant(self.scale, z) >= float(limits.smallest_normal)
+        is_direct = is_normal & (xp.abs(q) < 0.99 * math.log(float(limits.max)))
+        return q, self._constant(self.log_scale, z), is_direct
 
     def _divergence_terms(self, x: Array, reference: Array) -> Array:
         xp = array_namespace(x)
@@ -148,7 +157,8 @@ class HyperbolicEntropy(Potential):
         :math:`D = \|x - x'\|_2`. So :math:`D^2 \le 2 r\,\mathrm{gap}\,(C + D)`, a quadratic inequality for D.
         """
         reach = self.rate * gap
-        return reach + math.sqrt(reach * reach + 2 * reach * float(np.max(self._radius(x))))
+        # A product of roots, as reach² and reach · C may underflow.
+        return reach + math.sqrt(reach) * math.sqrt(reach + 2 * float(np.max(self._radius(x))))
 
     def _radius(self, x: Array) -> Array:
         """√(x² + a²)."""
@@ -194,8 +204,9 @@ def _close_expansion(angle: Array, difference: Array) -> tuple[Array, Array]:
     xp = array_namespace(difference)
     delta = xp.clip(difference, -1.0, 1.0)
     tau = xp.tanh(angle)
-    half = xp.where(delta != 0, delta / 2, 1.0)
-    sinh_half = xp.where(delta != 0, xp.sinh(half) / half, 1.0)  # sinh(δ/2)/(δ/2)
+    is_resolved = xp.abs(delta) > 1e-10  # below, sinh(δ/2)/(δ/2) is 1 in double precision, and δ/2 may underflow
+    half = xp.where(is_resolved, delta / 2, 1.0)
+    sinh_half = xp.where(is_resolved, xp.sinh(half) / half, 1.0)
     versine = 0.5 * sinh_half**2  # (cosh δ − 1)/δ²
     sine = sinh_half * xp.cosh(delta / 2)  # sinh(δ)/δ
     cubic = xp.zeros_like(delta)  # (sinh δ − δ)/δ³ by its power series, which needs eight terms for |δ| <= 1

@@ -15,7 +15,9 @@ DECAY = sp.Symbol("A", nonnegative=True)
 
 def real(expression):
     """The expression (or matrix) with every plain symbol declared real, and A non-negative."""
-    return expression.xreplace({s: DECAY if s.name == "A" else sp.Symbol(s.name, real=True) for s in _symbols(expression)})
+    return expression.xreplace(
+        {s: DECAY if s.name == "A" else sp.Symbol(s.name, real=True) for s in _symbols(expression)}
+    )
 
 
 def plain(expression):

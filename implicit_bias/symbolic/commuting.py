@@ -91,5 +91,6 @@ def lie_bracket_report(
 
 def _tidy(component: sp.Expr) -> sp.Expr:
     """A polynomial factored; anything else as it is, since simplifying it may take minutes."""
-    small = component.is_polynomial() and sp.count_ops(component) < _TIDY_OPERATIONS
+    plain_polynomial = component.is_polynomial() and not component.has(sp.Function)
+    small = plain_polynomial and sp.count_ops(component) < _TIDY_OPERATIONS
     return sp.factor(component) if small else component

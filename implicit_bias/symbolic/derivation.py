@@ -161,7 +161,8 @@ class Derivation:
             if len(bad):
                 k = int(bad[0])
                 got = ", ".join(
-                    f"{name}0 = {np.atleast_1d(v)[k]:g}" for name, v in zip(self.parameterization.params, values, strict=True)
+                    f"{name}0 = {np.atleast_1d(v)[k]:g}"
+                    for name, v in zip(self.parameterization.params, values, strict=True)
                 )
                 raise DomainError(
                     f"init: expected {' and '.join(f'{c} > 0' for c in self.conditions)} in every coordinate, got {got} "
@@ -316,8 +317,16 @@ def _identities(
     start = sp.Matrix([initial(s) for s in flow.symbols])
     statements: list[tuple[str, str, list[sp.Expr]]] = [
         ("the flow starts at θ₀", r"\theta(0,0)=\theta_0", rows(flow.theta.xreplace(origin) - start)),
-        ("θ follows ∇g in s", r"\partial_s\theta=\nabla g(\theta)", rows(flow.theta.diff(Z) - flow.along(gradient_g))),
-        ("θ follows −∇h in A", r"\partial_A\theta=-\nabla h(\theta)", rows(flow.theta.diff(DECAY) + flow.along(gradient_h))),
+        (
+            "θ follows ∇g in s",
+            r"\partial_s\theta=\nabla g(\theta)",
+            rows(flow.theta.diff(Z) - flow.along(gradient_g)),
+        ),
+        (
+            "θ follows −∇h in A",
+            r"\partial_A\theta=-\nabla h(\theta)",
+            rows(flow.theta.diff(DECAY) + flow.along(gradient_h)),
+        ),
         ("∇R* is x(s)", r"\nabla R_A^*(s)=X(s)", [formulas.inverse_mirror_map.xreplace(instance) - curve]),
         # The next four hold for every a > 0 and b, so they are checked before the initial values are put in.
         (
@@ -325,7 +334,11 @@ def _identities(
             r"\nabla R_A^*(R_A'(x))=x",
             [formulas.inverse_mirror_map.xreplace({Z: formulas.mirror_map}) - X],
         ),
-        ("∇R is the slope of R", r"\partial_x R_A=R_A'", [sp.diff(formulas.potential, X) - formulas.mirror_map]),
+        (
+            "∇R is the slope of R",
+            r"\partial_x R_A=R_A'",
+            [sp.diff(formulas.potential, X) - formulas.mirror_map],
+        ),
         (
             "∇R* is the slope of R*",
             r"\partial_z R_A^*=\nabla R_A^*",
@@ -334,11 +347,7 @@ def _identities(
         (
             "R and R* are conjugate",
             r"R_A(x)+R_A^*(R_A'(x))=x\,R_A'(x)",
-            [
-                formulas.potential
-                + formulas.conjugate.xreplace({Z: formulas.mirror_map})
-                - X * formulas.mirror_map
-            ],
+            [formulas.potential + formulas.conjugate.xreplace({Z: formulas.mirror_map}) - X * formulas.mirror_map],
         ),
         # Both sides are positive, so their squares decide; the squares have no root to simplify.
         (

@@ -84,7 +84,9 @@ def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
         if not plain or len(name) > MAX_NAME:
             raise FormulaError(f"params: expected plain, short names such as m or w1, got {name[:MAX_NAME]!r}.")
         if name in FUNCTIONS or name in CONSTANTS or name in RESERVED:
-            raise FormulaError(f"params: the name {name!r} is taken (functions, pi, and x, z, A of the results); rename it.")
+            raise FormulaError(
+                f"params: the name {name!r} is taken (functions, pi, and x, z, A of the results); rename it."
+            )
     if len(set(result)) < len(result):
         raise FormulaError(f"params: expected distinct names, got {', '.join(result)}.")
     return result
@@ -121,7 +123,8 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str]) -> sp.Expr:
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             tree = ast.parse(formula.strip(), mode="eval")
-        expression = _build(tree.body, {name: sp.Symbol(name) for name in names})
+        # Real symbols, as SymPy would write |exp(m)| of a complex m with the real part of m.
+        expression = _build(tree.body, {name: sp.Symbol(name, real=True) for name in names})
     except SyntaxError as error:
         raise FormulaError(f"formula: cannot read {formula[:80]!r}: {error.msg} at column {error.offset}.") from None
     except (RecursionError, MemoryError, ValueError) as error:

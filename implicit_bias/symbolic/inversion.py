@@ -56,7 +56,7 @@ def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
         UnsupportedError: If the curve has another form.
     """
     terms = exponential_terms(curve, time)
-    if terms is None or len(terms) != 2 or sum(terms) != 0:
+    if terms is None or len(terms) != 2 or sum(terms) != 0 or not all(rate.is_extended_real for rate in terms):
         raise UnsupportedError(f"x(s) = {curve} is not of the form a·sinh(r s + b): no closed-form inverse here.")
     rate = max(terms)
     rising, falling = terms[rate], sp.factor(-terms[-rate])

@@ -31,9 +31,7 @@ class Parameterization:
     {'m': 1.0, 'w': 1.0}
     """
 
-    def __init__(
-        self, outputs: str | sp.Expr | Sequence[str | sp.Expr], params: Sequence[str] | str
-    ) -> None:
+    def __init__(self, outputs: str | sp.Expr | Sequence[str | sp.Expr], params: Sequence[str] | str) -> None:
         self.params = check_names(params)
         self.separable = isinstance(outputs, (str, sp.Basic))
         if not self.separable and (isinstance(outputs, bytes) or not hasattr(outputs, "__iter__")):

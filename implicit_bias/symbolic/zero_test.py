@@ -86,7 +86,7 @@ def _sample(symbols: Sequence[sp.Symbol], conditions: Sequence[sp.Expr]) -> Iter
     found = 0
     for trial in range(50 * _TRIALS):
         if trial < _INTEGER_POINTS:
-            values = [sp.Integer(generator.randint(1, 1 + trial // 2)) for _ in involved]
+            values = [sp.Integer(generator.randint(1, 1 + trial)) for _ in involved]
         else:
             values = [sp.Rational(generator.randint(-400, 400), 97) for _ in involved]
         point = dict(zip(involved, values, strict=True))

@@ -2,11 +2,11 @@
 
 import json
 
-import derivations
 import pytest
-from derivations.mask import REFUTED_ABOVE, Instance
 from typer.testing import CliRunner
 
+import derivations
+from derivations.mask import REFUTED_ABOVE, Instance
 from implicit_bias import Outcome
 from implicit_bias.claims import outcomes
 
@@ -60,7 +60,6 @@ def test_limits_would_notice_a_wrong_potential(verdicts):
     """The projection with the preprint's scale misses the flow's end by far more than the tolerance."""
     from derivations.mask import derived
     from derivations.optimality import TOLERANCE, _distance, _start
-
     from implicit_bias import HyperbolicEntropy, Regression, gradient_flow
 
     problem = Regression.sample(15, 30, 3, seed=7)
@@ -76,6 +75,7 @@ class TestCommandLine:
     @pytest.fixture
     def run(self):
         import typer
+
         from derivations.__main__ import main
 
         app = typer.Typer()

@@ -5,11 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
+
 from experiments import registry
 from experiments.digit import compute as compute_digit
 from experiments.experiment import load, silent
-from typer.testing import CliRunner
-
 from implicit_bias import Outcome
 
 
@@ -61,7 +61,11 @@ def test_pickled_data_is_refused(tmp_path):
 @pytest.fixture(scope="module")
 def digit():
     quick = dict(registry()["digit"].configuration["quick"])
-    small = quick | {"last_log10_time": 4.0, "flow_log10_scales": [0], "projection_log10_scales": [2, -1, -4, -16, -32]}
+    small = quick | {
+        "last_log10_time": 4.0,
+        "flow_log10_scales": [0],
+        "projection_log10_scales": [2, -1, -4, -16, -32],
+    }
     return compute_digit(small, silent)
 
 
@@ -77,7 +81,11 @@ class TestDigit:
         assert digit["limit_error"][-1] < 1e-9
 
     def test_claims_notice_a_wrong_limit(self, digit):
-        spoiled = {**digit, "limit_error": digit["limit_error"] + 0.1, "flow_distance": digit["flow_distance"] + 0.1}
+        spoiled = {
+            **digit,
+            "limit_error": digit["limit_error"] + 0.1,
+            "flow_distance": digit["flow_distance"] + 0.1,
+        }
         outcomes = {c.id: c.verdict().outcome for c in registry()["digit"].claims(spoiled)}
         assert outcomes["digit/recovery"] is Outcome.INCONCLUSIVE
         assert outcomes["digit/flow"] is Outcome.INCONCLUSIVE
@@ -87,6 +95,7 @@ class TestCommandLine:
     @pytest.fixture
     def run(self):
         import typer
+
         from experiments.__main__ import main
 
         app = typer.Typer()

@@ -6,7 +6,7 @@ import sys
 import mpmath as mp
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import implicit_bias as ib
@@ -14,6 +14,7 @@ from implicit_bias.symbolic.commuting import lie_bracket
 from implicit_bias.verdict import Outcome
 
 p, q = SYMBOLS = sp.symbols("p q")
+few = settings(max_examples=max(10, settings.default.max_examples // 5))  # each takes long
 coefficients = st.lists(st.integers(-3, 3), min_size=6, max_size=6)
 
 
@@ -29,18 +30,21 @@ def _bracket(first, second):
     return lie_bracket(first, second, SYMBOLS)
 
 
+@few
 @given(fields, fields, fields, st.integers(-5, 5), st.integers(-5, 5))
 def test_the_bracket_is_antisymmetric_and_bilinear(f, g, h, a, b):
     assert (_bracket(f, g) + _bracket(g, f)).expand() == sp.zeros(2, 1)
     assert (_bracket(a * f + b * g, h) - a * _bracket(f, h) - b * _bracket(g, h)).expand() == sp.zeros(2, 1)
 
 
+@few
 @given(fields, fields, fields)
 def test_the_jacobi_identity(f, g, h):
     cyclic = _bracket(f, _bracket(g, h)) + _bracket(g, _bracket(h, f)) + _bracket(h, _bracket(f, g))
     assert cyclic.expand() == sp.zeros(2, 1)
 
 
+@few
 @given(polynomials.filter(lambda g: g.free_symbols), polynomials)
 def test_the_report_agrees_with_numerical_second_derivatives(g, h):
     report = ib.Parameterization(g, "p,q").commutes_with(h)
@@ -63,6 +67,7 @@ def test_the_report_agrees_with_numerical_second_derivatives(g, h):
     assert report.bracket.subs(point).evalf() == pytest.approx([float(v) for v in values], abs=1e-6)
 
 
+@few
 @given(polynomials.filter(lambda g: g.free_symbols), st.integers(-4, 4), st.integers(-4, 4))
 def test_affine_functions_of_g_commute_with_it_and_its_square_does_not(g, a, b):
     shape = ib.Parameterization(g, "p,q")

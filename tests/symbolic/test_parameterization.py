@@ -30,7 +30,9 @@ def test_coupled_outputs():
     assert len(neuron.outputs) == 2
     with pytest.raises(ValueError, match="coupled"):
         _ = neuron.output
-    assert ib.Parameterization(np.array(["m*w", "m"]), "m,w").outputs == ib.Parameterization(["m*w", "m"], "m,w").outputs
+    assert (
+        ib.Parameterization(np.array(["m*w", "m"]), "m,w").outputs == ib.Parameterization(["m*w", "m"], "m,w").outputs
+    )
 
 
 BAD = [

@@ -1,0 +1,231 @@
+"""The gradient flow of the parameters, against other integrators and closed forms."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+import implicit_bias as ib
+from implicit_bias.schedule import Constant, Geometric, Harmonic, SwitchOff
+
+MASK = ib.Parameterization("m*w", ["m", "w"])
+DECAY = "m**2 + w**2"
+PROBLEM = ib.Regression([[1.0, 2.0, -1.0], [0.0, 1.0, 1.0]], [1.0, -1.0])
+INIT = {"m": np.array([1.0, 0.8, 1.2]), "w": np.array([0.3, -0.2, 0.0])}
+
+
+def runge_kutta(velocity, state, end, steps):
+    """The classical method of order four with fixed steps."""
+    h = end / steps
+    for k in range(steps):
+        t = k * h
+        k1 = velocity(t, state)
+        k2 = velocity(t + h / 2, state + h / 2 * k1)
+        k3 = velocity(t + h / 2, state + h / 2 * k2)
+        k4 = velocity(t + h, state + h * k3)
+        state = state + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return state
+
+
+def extrapolated(velocity, state, end, steps):
+    """Richardson's extrapolation removes the h⁴ term."""
+    coarse, fine = runge_kutta(velocity, state, end, steps), runge_kutta(velocity, state, end, 2 * steps)
+    return fine + (fine - coarse) / 15
+
+
+def by_hand(gradient_of_x, gradient_of_h, strength):
+    """The velocity of (m, w) written out by hand, for x = g(m, w)."""
+
+    def velocity(t, state):
+        m, w = state
+        x, gm, gw = gradient_of_x(m, w)
+        residual = (PROBLEM.Z @ x - PROBLEM.y) @ PROBLEM.Z / 2
+        hm, hw = gradient_of_h(m, w)
+        return -np.stack([gm * residual + strength(t) * hm, gw * residual + strength(t) * hw])
+
+    return velocity
+
+
+@pytest.mark.parametrize(
+    ("formula", "h", "gradient_of_x", "gradient_of_h"),
+    [
+        ("m*w", DECAY, lambda m, w: (m * w, w, m), lambda m, w: (2 * m, 2 * w)),
+        ("m*w", "m**2", lambda m, w: (m * w, w, m), lambda m, w: (2 * m, 0 * w)),  # does not commute
+        ("m*w", "m**4*w**2 + w", lambda m, w: (m * w, w, m), lambda m, w: (4 * m**3 * w**2, 2 * m**4 * w + 1)),
+        (
+            "m**3 - w**3",
+            "m**3 + w**3",
+            lambda m, w: (m**3 - w**3, 3 * m**2, -3 * w**2),
+            lambda m, w: (3 * m**2, 3 * w**2),
+        ),
+    ],
+)
+def test_against_an_independent_integrator(formula, h, gradient_of_x, gradient_of_h):
+    schedule = Harmonic(0.3, tau=0.5)
+    flow = ib.gradient_flow(PROBLEM, ib.Parameterization(formula, ["m", "w"]), INIT, 2.0, h, schedule)
+    velocity = by_hand(gradient_of_x, gradient_of_h, schedule)
+    start = np.stack([INIT["m"], INIT["w"]])
+    want = extrapolated(velocity, start, 2.0, 500)
+    # With twice the steps the reference moves by 1.3e-11 at most.
+    got = np.stack([flow.parameters["m"][-1], flow.parameters["w"][-1]])
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-10)
+
+
+def test_against_taylor_series():
+    """One weight and mpmath's Taylor integrator at 30 digits."""
+    problem = ib.Regression([[2.0]], [3.0])
+    schedule = Geometric(0.1, tau=2.0)
+    flow = ib.gradient_flow(problem, MASK, {"m": 1.0, "w": 0.5}, [0.5, 1.0], DECAY, schedule)
+    with mp.workdps(30):
+
+        def velocity(t, state):
+            m, w = state
+            slope, strength = 2 * (2 * m * w - 3), mp.mpf("0.1") * mp.exp(-t / 2)
+            return [-w * slope - 2 * strength * m, -m * slope - 2 * strength * w]
+
+        solution = mp.odefun(velocity, 0, [mp.mpf(1), mp.mpf("0.5")])
+        for k, t in enumerate(flow.t):
+            m, w = solution(t)
+            assert abs(flow.parameters["m"][k, 0] - m) < 1e-11  # ten steps at rtol = 1e-12
+            assert abs(flow.x[k, 0] - m * w) < 1e-11
+
+
+def test_without_data_the_decay_is_exact():
+    """With Z = 0 only the regularizer acts: m_t = m_0 exp(−2 A_t)."""
+    problem = ib.Regression(np.zeros((1, 3)), [0.0])
+    for schedule in (Constant(0.7), SwitchOff(Constant(0.7), 0.4), SwitchOff(SwitchOff(Constant(0.7), 0.6), 1.1)):
+        flow = ib.gradient_flow(problem, MASK, INIT, [0.0, 0.3, 0.5, 1.2], DECAY, schedule)
+        want = INIT["m"] * np.exp(-2 * schedule.integral(flow.t))[:, None]
+        np.testing.assert_allclose(flow.parameters["m"], want, rtol=1e-11)
+
+
+def test_loss_decreases_without_a_regularizer():
+    flow = ib.gradient_flow(PROBLEM, MASK, INIT, 5.0)
+    assert np.all(np.diff(flow.loss) <= 1e-15)
+    np.testing.assert_allclose(flow.loss, PROBLEM.loss(flow.x), rtol=1e-15)
+    assert np.all(flow.decay == 0)
+
+
+def test_end_time_reports_the_steps_and_times_report_themselves():
+    steps = ib.gradient_flow(PROBLEM, MASK, INIT, 3)
+    assert steps.t[0] == 0
+    assert steps.t[-1] == 3
+    assert len(steps.t) > 10
+    np.testing.assert_array_equal(steps.x[0], INIT["m"] * INIT["w"])
+    chosen = ib.gradient_flow(PROBLEM, MASK, INIT, [0.5, 1.0, 3.0])
+    np.testing.assert_array_equal(chosen.t, [0.5, 1.0, 3.0])
+    assert chosen.x.shape == (3, 3)
+    assert chosen.dual.shape == (3, 2)
+    # The same steps; dense output has order seven, one less than the method.
+    np.testing.assert_allclose(chosen.x[-1], steps.x[-1], rtol=1e-14)
+    assert "3 times to t=3" in repr(chosen)
+    assert chosen.stats.evaluations > 100
+    assert chosen.stats.wall_time > 0
+
+
+@pytest.mark.parametrize("times", [[0.0], [0.0, 1.0], [1.0]])
+def test_times_may_contain_zero(times):
+    flow = ib.gradient_flow(PROBLEM, MASK, INIT, times)
+    np.testing.assert_array_equal(flow.t, times)
+    if times[0] == 0:
+        np.testing.assert_array_equal(flow.x[0], INIT["m"] * INIT["w"])
+
+
+def test_numbers_stand_for_all_coordinates():
+    one = ib.gradient_flow(PROBLEM, MASK, {"m": 1.0, "w": 0.5}, 1.0)
+    all_three = ib.gradient_flow(PROBLEM, MASK, {"m": np.ones(3), "w": np.full(3, 0.5)}, 1.0)
+    np.testing.assert_array_equal(one.x, all_three.x)
+
+
+def test_a_switch_costs_no_rejected_steps():
+    """A step ends at the jump and its last stage belongs to the piece before it; it once saw the strength after it."""
+    time = 1.0
+    constant = ib.gradient_flow(PROBLEM, MASK, INIT, 3.0, DECAY, Constant(0.1))
+    switched = ib.gradient_flow(PROBLEM, MASK, INIT, 3.0, DECAY, SwitchOff(Constant(0.1), time))
+    assert time in switched.t
+    # One restart takes a few small steps; the rejected ones doubled the cost.
+    assert switched.stats.evaluations < constant.stats.evaluations + 200
+
+
+@pytest.mark.parametrize("times", [0.5, [0.0, 0.01, 0.5]])
+@pytest.mark.parametrize("method", ["DOP853", "LSODA"])
+def test_blow_up_in_finite_time_is_a_status(times, method):
+    """The solution of m' = 4 m³ from m = 2 without data: m² = 1/(1/4 − 8t), which is infinite at t = 1/32."""
+    problem = ib.Regression(np.zeros((1, 3)), [0.0])
+    flow = ib.gradient_flow(
+        problem, MASK, {"m": 2.0, "w": 0.0}, times, "-m**4", Constant(1.0), method=method, rtol=1e-9, throw=False
+    )
+    assert flow.status in (ib.Status.STEP_SIZE, ib.Status.NOT_FINITE)
+    assert flow.t[-1] < 1 / 32 * (1 + 1e-6)
+    assert all(np.all(np.isfinite(v)) for v in (flow.t, flow.parameters["m"], flow.dual))
+    reported = flow.t < 0.03
+    want = (0.25 - 8 * flow.t[reported]) ** -0.5
+    # Errors grow like the derivative of 1/√(¼ − 8t) in t on the way, a hundredfold at t = 0.03.
+    np.testing.assert_allclose(flow.parameters["m"][reported, 0], want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("times", [10.0, [0.0, 1.0, 10.0], [1.0]])
+@pytest.mark.parametrize("method", ["DOP853", "RK45", "LSODA", "Radau", "BDF"])
+@pytest.mark.parametrize(
+    ("formula", "start"),
+    [("m**3*w", 1e80), ("m**3*w", 1e308), ("log(m) + w", -1.0)],  # overflow at once, and a nan at once
+)
+def test_a_start_without_a_velocity_is_a_status(formula, start, method, times):
+    """These once hung the integrators, or ended in a TypeError."""
+    parameterization = ib.Parameterization(formula, ["m", "w"])
+    flow = ib.gradient_flow(PROBLEM, parameterization, {"m": start, "w": start}, times, method=method, throw=False)
+    assert flow.status is ib.Status.NOT_FINITE
+    assert len(flow.t) == len(flow.x) == 0
+    assert "no time reached" in repr(flow)
+
+
+@pytest.mark.parametrize("method", ["DOP853", "LSODA", "Radau"])
+def test_a_loss_beyond_the_floating_point_range_is_a_status(method):
+    """The weight 5e159 is finite, its loss is not; steps too short to move the time are no progress."""
+    flow = ib.gradient_flow(PROBLEM, MASK, {"m": 1e80, "w": 5e79}, 1.0, method=method, throw=False)
+    assert flow.status in (ib.Status.STEP_SIZE, ib.Status.NOT_FINITE)
+    assert flow.loss[0] == np.inf
+
+
+def test_a_failure_raises_by_default():
+    with pytest.raises(ib.SolverError, match="step_size") as caught:
+        ib.gradient_flow(PROBLEM, MASK, {"m": 1.0, "w": 0.1}, 1.0, "-m**4", Constant(1.0))
+    assert isinstance(caught.value.result, ib.FlowSolution)
+    assert caught.value.result.status is ib.Status.STEP_SIZE
+    assert len(caught.value.result.t) > 1
+
+
+def test_the_number_of_steps_is_limited():
+    flow = ib.gradient_flow(PROBLEM, MASK, {"m": 1e30, "w": 1.0}, 1.0, max_steps=50, throw=False)
+    assert flow.status is ib.Status.MAX_ITERATIONS
+    assert len(flow.t) == 51
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"regularizer": DECAY}, "schedule"),
+        ({"schedule": Constant(0.1)}, "regularizer"),
+        ({"regularizer": DECAY, "schedule": 0.1}, "schedule object"),
+        ({"init": {"m": 1.0}}, "exactly the parameters"),
+        ({"init": {"m": 1.0, "w": 1.0, "v": 1.0}}, "exactly the parameters"),
+        ({"init": {"m": np.ones(3), "w": np.ones(2)}}, "one shape"),
+        ({"init": {"m": np.ones(2), "w": np.ones(2)}}, r"shape \(3,\)"),
+        ({"init": {"m": np.nan, "w": 1.0}}, "nan"),
+        ({"init": [1.0, 1.0]}, "dict"),
+        ({"t": -1.0}, "non-negative"),
+        ({"t": 0.0}, "positive end time"),
+        ({"t": [1.0, 1.0]}, "increasing"),
+        ({"t": [0.0, np.inf]}, "inf"),
+        ({"t": []}, "times"),
+        ({"t": [[1.0]]}, "times"),
+        ({"rtol": 0.0}, "rtol"),
+        ({"atol": -1.0}, "atol"),
+        ({"method": "Euler"}, "method"),
+        ({"parameterization": ib.Parameterization(["m*w", "m"], ["m", "w"])}, "coupled"),
+        ({"regularizer": "m*q", "schedule": Constant(0.1)}, "q"),
+    ],
+)
+def test_bad_input(change, message):
+    arguments = {"problem": PROBLEM, "parameterization": MASK, "init": INIT, "t": 1.0} | change
+    with pytest.raises(ValueError, match=message):
+        ib.gradient_flow(**arguments)

@@ -1,0 +1,113 @@
+"""The flow in the dual, for derivations and for fixed potentials."""
+
+import numpy as np
+import pytest
+
+import implicit_bias as ib
+from implicit_bias.schedule import Constant, Geometric, SwitchOff
+
+MASK = ib.Parameterization("m*w", ["m", "w"])
+DECAYING = ib.derive(MASK, "m**2 + w**2")
+PLAIN = ib.derive(MASK)
+PROBLEM = ib.Regression([[1.0, 2.0, -1.0], [0.0, 1.0, 1.0]], [1.0, -1.0])
+INIT = {"m": np.array([1.0, 0.8, 1.2]), "w": np.array([0.3, -0.2, 0.0])}
+METHODS = ["LSODA", "Radau", "BDF", "DOP853", "RK45"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schedule", [Geometric(0.2, 1.0), SwitchOff(Constant(0.2), 0.7)])
+def test_every_method_gives_the_same_flow(method, schedule):
+    """Against the θ-flow, by an explicit method and without a potential."""
+    times = [0.0, 0.5, 0.7, 2.0]
+    want = ib.gradient_flow(PROBLEM, MASK, INIT, times, "m**2 + w**2", schedule)
+    got = ib.mirror_flow(PROBLEM, DECAYING, times, INIT, schedule, method=method, rtol=1e-10, atol=1e-12)
+    # A hundred to thousands of steps at 1e-10 each.
+    np.testing.assert_allclose(got.x, want.x, rtol=0, atol=1e-7)
+    np.testing.assert_array_equal(got.decay, want.decay)
+    if method != "LSODA":  # which takes Jacobians when it finds the flow stiff
+        assert (got.stats.jacobians > 0) == (method in ("Radau", "BDF"))
+
+
+def test_no_schedule_is_no_decay():
+    """A derivation with a regularizer and no schedule, one without a regularizer, and its fixed potential: one flow."""
+    times = [0.1, 1.0, 5.0]
+    flows = [
+        ib.mirror_flow(PROBLEM, DECAYING, times, INIT),
+        ib.mirror_flow(PROBLEM, PLAIN, times, INIT),
+        ib.mirror_flow(PROBLEM, DECAYING.at(INIT), times),
+    ]
+    for flow in flows:
+        np.testing.assert_allclose(flow.x, flows[0].x, rtol=1e-12)
+        assert np.all(flow.decay == 0)
+
+
+@pytest.mark.parametrize("log_scale", [300.0, 0.0, -10.0, -300.0, -4000.0])
+def test_fixed_potential_flows_to_its_projection(log_scale):
+    """From the minimizer to the projection. At −4000, LSODA once took an overflow for a converged step."""
+    potential = ib.HyperbolicEntropy(log_scale=log_scale)
+    # The slowest mode that shows has the rate √(x² + a²) of a weight x > 1e-4, or of a alone where a is large.
+    flow = ib.mirror_flow(PROBLEM, potential, 1e6 if log_scale <= 0 else 100 * np.exp(-log_scale))
+    projection = ib.bregman_projection(PROBLEM.Z, PROBLEM.y, potential)
+    np.testing.assert_array_equal(flow.x[0], np.zeros(3))
+    # x = a sinh(2z) turns rounding of z, at most |log a| units, into as many of x; the tolerance is 1e-12.
+    np.testing.assert_allclose(flow.x[-1], projection.x, rtol=0, atol=1e-9)
+    assert flow.dual.shape == (len(flow.t), 2)
+    assert flow.parameters == {}
+
+
+def test_end_time_times_and_zero():
+    steps = ib.mirror_flow(PROBLEM, PLAIN, 2, INIT)
+    assert steps.t[0] == 0
+    assert steps.t[-1] == 2
+    np.testing.assert_allclose(steps.x[0], INIT["m"] * INIT["w"], rtol=0, atol=1e-15)
+    chosen = ib.mirror_flow(PROBLEM, PLAIN, [0.0, 2.0], INIT)
+    np.testing.assert_array_equal(chosen.t, [0.0, 2.0])
+    np.testing.assert_allclose(chosen.x[-1], steps.x[-1], rtol=1e-11)
+    at_start = ib.mirror_flow(PROBLEM, PLAIN, [0.0], INIT)
+    assert at_start.x.shape == (1, 3)
+
+
+def test_bregman_divergence_to_the_limit_decreases():
+    """d/dt D(x*, x_t) = −⟨∇f(x_t), x_t − x*⟩ = −2 f(x_t) <= 0 for the squared loss: the potential orders the flow."""
+    potential = ib.HyperbolicEntropy(scale=0.1)
+    flow = ib.mirror_flow(PROBLEM, potential, np.linspace(0, 10, 200))
+    limit = ib.bregman_projection(PROBLEM.Z, PROBLEM.y, potential).x
+    divergence = potential.divergence(limit, flow.x)
+    assert np.all(np.diff(divergence) <= 1e-15)
+    # Simpson's rule with step 0.05 on a loss that varies on the scale of 1: errors of order 0.05⁴.
+    spent = np.sum((2 * flow.loss)[1:] + (2 * flow.loss)[:-1]) * 0.5 * (flow.t[1] - flow.t[0])
+    assert spent == pytest.approx(divergence[0] - divergence[-1], rel=2e-3)
+
+
+def test_failures_are_a_status():
+    init = {"m": 1e80, "w": 5e79}  # x = 5e159: its loss overflows
+    for method in ("LSODA", "Radau", "DOP853"):
+        flow = ib.mirror_flow(PROBLEM, PLAIN, 1.0, init, method=method, throw=False)
+        assert flow.status in (ib.Status.STEP_SIZE, ib.Status.NOT_FINITE)
+        assert np.all(np.isfinite(flow.x))
+    with pytest.raises(ib.SolverError, match="mirror_flow"):
+        ib.mirror_flow(PROBLEM, PLAIN, 1.0, init)
+    limited = ib.mirror_flow(PROBLEM, PLAIN, 1.0, INIT, max_steps=5, throw=False)
+    assert limited.status is ib.Status.MAX_ITERATIONS
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        (PLAIN, {}, "init"),
+        (PLAIN, {"init": INIT, "schedule": Constant(1.0)}, "regularizer"),
+        (DECAYING, {"init": INIT, "schedule": 1.0}, "schedule object"),
+        (DECAYING, {"init": {"m": 1.0}}, "exactly the parameters"),
+        (DECAYING, {"init": {"m": np.ones(2), "w": np.zeros(2)}}, "2 coordinates"),
+        (DECAYING, {"init": {"m": 0.5, "w": 0.5}}, "m0"),
+        (ib.HyperbolicEntropy(scale=1.0), {"init": INIT}, "fixed potential"),
+        (ib.HyperbolicEntropy(scale=1.0), {"schedule": Constant(1.0)}, "fixed potential"),
+        (ib.HyperbolicEntropy(scale=[1.0, 2.0]), {}, "2 coordinates"),
+        (MASK, {"init": INIT}, "Derivation or a Potential"),
+        (PLAIN, {"init": INIT, "method": "Euler"}, "method"),
+        (PLAIN, {"init": INIT, "rtol": -1.0}, "rtol"),
+    ],
+)
+def test_bad_input(source, options, message):
+    with pytest.raises(ValueError, match=message):
+        ib.mirror_flow(PROBLEM, source, 1.0, **options)

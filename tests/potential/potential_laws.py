@@ -1,0 +1,250 @@
+"""Laws that every potential obeys, as functions of a case; each potential's test runs all of them.
+
+A test module builds cases (a potential, points of its domain, the rounding of its mirror map) and asks for
+``LAWS``, ``DIGITS`` (laws of types) and ``INPUTS`` (laws of bad input).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+import implicit_bias as ib
+
+EPS = 2.0**-52
+# Every formula is a dozen operations or so, each rounding by half a unit in the last place.
+ULPS = 32 * EPS
+# A finite difference over this share of the natural step 1/R'' has a relative truncation error of about its square.
+STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class Case:
+    """A potential with two points of its domain.
+
+    Attributes:
+        potential: What is tested.
+        x: A point, shape (n,).
+        other: Another point, shape (n,).
+        dual_rounding: How exactly the mirror map resolves dual variables at x, shape (n,): a few units in the last
+            place of its largest term, such as log a, which z itself need not show.
+    """
+
+    potential: ib.Potential
+    x: np.ndarray
+    other: np.ndarray
+    dual_rounding: np.ndarray
+
+
+def metric_inverts_hessian(case: Case):
+    """(∇²R)⁻¹ · ∇²R = 1, and both are positive: R is strictly convex."""
+    metric, hessian = case.potential.metric(case.x), case.potential.hessian_diagonal(case.x)
+    assert np.all(metric > 0)
+    assert np.all(hessian > 0)
+    np.testing.assert_allclose(metric * hessian, 1.0, rtol=ULPS)
+
+
+def gradient_is_monotone(case: Case):
+    """⟨∇R(x) − ∇R(x'), x − x'⟩ > 0 in every coordinate in which x and x' differ by more than rounding."""
+    gap = case.x - case.other
+    rise = case.potential.gradient(case.x) - case.potential.gradient(case.other)
+    slack = 2 * case.dual_rounding
+    assert np.all(rise * np.sign(gap) >= -slack)
+    # The slope is least at the end with the larger metric, as the metric is convex or monotone on the segment.
+    metric = np.maximum(case.potential.metric(case.x), case.potential.metric(case.other))
+    is_resolved = np.abs(gap) > 2 * slack * metric
+    assert np.all((rise * np.sign(gap))[is_resolved] > 0)
+
+
+def inverse_gradient_undoes_gradient(case: Case):
+    """∇R*(∇R(x)) = x, up to what rounding of the dual variable does to x."""
+    back = case.potential.inverse_gradient(case.potential.gradient(case.x))
+    allowed = case.dual_rounding * case.potential.metric(case.x) + ULPS * np.abs(case.x)
+    assert np.all(np.abs(back - case.x) <= allowed)
+
+
+def gradient_undoes_inverse_gradient(case: Case):
+    """∇R(∇R*(z)) = z."""
+    z = case.potential.gradient(case.x)
+    back = case.potential.gradient(case.potential.inverse_gradient(z))
+    assert np.all(np.abs(back - z) <= 2 * case.dual_rounding)
+
+
+def fenchel_equality_holds(case: Case):
+    """R(x) + R*(∇R(x)) = ⟨x, ∇R(x)⟩, up to rounding of the three and of the dual variable."""
+    z = case.potential.gradient(case.x)
+    value, conjugate = case.potential.value(case.x), case.potential.conjugate(z)
+    allowed = ULPS * (np.sum(np.abs(case.potential.terms(case.x))) + np.sum(np.abs(case.x * z)) + abs(conjugate))
+    allowed += 2 * np.sum(case.dual_rounding * np.abs(case.x))
+    assert abs(value + conjugate - np.sum(case.x * z)) <= allowed
+
+
+def fenchel_inequality_holds(case: Case):
+    """R(x) + R*(z) >= ⟨x, z⟩ for the z of another point; what is missing is the divergence."""
+    z = case.potential.gradient(case.other)
+    terms = [case.potential.value(case.x), case.potential.conjugate(z), -np.sum(case.x * z)]
+    size = np.sum(np.abs(case.potential.terms(case.x))) + abs(terms[1]) + np.sum(np.abs(case.x * z))
+    # conjugate(z) carries the rounding of z at the other point, in units of its slope there.
+    allowed = ULPS * size + 4 * np.sum(case.dual_rounding * (np.abs(case.x) + np.abs(case.other)))
+    assert abs(sum(terms) - case.potential.divergence(case.x, case.other)) <= allowed
+
+
+def hessian_is_derivative_of_gradient(case: Case):
+    """Central differences of ∇R against ∇²R."""
+    h = STEP * case.potential.metric(case.x)
+    ahead, behind = case.x + h, case.x - h
+    slope = (case.potential.gradient(ahead) - case.potential.gradient(behind)) / (ahead - behind)
+    # Truncation is O(STEP²) times the square of the rate; rounding is that of the mirror map over a step of STEP.
+    allowed = 10 * STEP**2 + 2 * case.dual_rounding / STEP
+    assert np.all(np.abs(slope * case.potential.metric(case.x) - 1) <= allowed)
+
+
+def gradient_is_derivative_of_value(case: Case):
+    """Central differences of R against ∇R, coordinate by coordinate."""
+    metric = case.potential.metric(case.x)
+    h = STEP * metric
+    ahead, behind = case.x + h, case.x - h
+    slope = (case.potential.terms(ahead) - case.potential.terms(behind)) / (ahead - behind)
+    rounding = ULPS * np.abs(case.potential.terms(case.x)) + case.dual_rounding * np.abs(case.x)
+    allowed = 10 * STEP**2 + rounding / h + 2 * case.dual_rounding
+    assert np.all(np.abs(slope - case.potential.gradient(case.x)) <= allowed)
+
+
+def divergence_vanishes_at_equality_only(case: Case):
+    """D(x, x') >= 0, D(x, x) = 0, and D > 0 where x and x' differ, unless it underflows."""
+    assert case.potential.divergence(case.x, case.x) == 0
+    divergence = case.potential.divergence(case.x, case.other)
+    assert divergence >= 0
+    relative = np.max(np.abs(case.x - case.other) / case.potential.metric(case.x))
+    if relative > 1e-3 and np.min(case.potential.metric(case.x)) > 1e-290:
+        assert divergence > 0
+
+
+def divergence_is_the_excess_over_the_tangent(case: Case):
+    """D(x, x') = R(x) − R(x') − ⟨∇R(x'), x − x'⟩."""
+    value, reference = case.potential.terms(case.x), case.potential.terms(case.other)
+    tangent = case.potential.gradient(case.other) * (case.x - case.other)
+    allowed = ULPS * np.sum(np.abs(value) + np.abs(reference) + np.abs(tangent))
+    allowed += np.sum(case.dual_rounding * (np.abs(case.x) + np.abs(case.other)))
+    assert abs(case.potential.divergence(case.x, case.other) - np.sum(value - reference - tangent)) <= allowed
+
+
+def minimizer_has_zero_gradient(case: Case):
+    """∇R vanishes at argmin R, up to the rounding of its terms there."""
+    at_minimum = np.broadcast_to(case.potential.minimizer, case.x.shape)
+    scale = 1 + np.abs(at_minimum) / case.potential.metric(at_minimum)
+    assert np.all(np.abs(case.potential.gradient(at_minimum)) <= 4 * case.dual_rounding * scale)
+
+
+def effective_exponent_is_the_logarithmic_slope(case: Case):
+    """p(s) = d log(R(xmin + s) − R(xmin)) / d log s, by central differences of the divergence from the minimizer."""
+    center = np.broadcast_to(case.potential.minimizer, case.x.shape)
+    for k in range(len(case.x)):
+        step = np.zeros_like(case.x)
+        step[k] = case.x[k]
+        # The step must be seen beside the minimizer, and the excess must not underflow.
+        if abs(step[k]) <= 1e-6 * abs(center[k]) or case.potential.divergence(center + step, center) < 1e-280:
+            continue
+        ratio = 1 + 1e-4
+        ahead = case.potential.divergence(center + step * ratio, center)
+        behind = case.potential.divergence(center + step / ratio, center)
+        slope = (np.log(ahead) - np.log(behind)) / (2 * np.log(ratio))
+        # Rounding of x beside the minimizer: 1e6 · eps / 1e-4 at worst; truncation 1e-8 times the curvature of log D.
+        beside = EPS * (1 + abs(center[k] / step[k])) / 1e-4
+        exponent = case.potential.effective_exponent(step)[k]
+        assert abs(exponent - slope) <= 1e-7 + 64 * beside
+
+
+LAWS = [
+    metric_inverts_hessian,
+    gradient_is_monotone,
+    inverse_gradient_undoes_gradient,
+    gradient_undoes_inverse_gradient,
+    fenchel_equality_holds,
+    fenchel_inequality_holds,
+    hessian_is_derivative_of_gradient,
+    gradient_is_derivative_of_value,
+    divergence_vanishes_at_equality_only,
+    divergence_is_the_excess_over_the_tangent,
+    minimizer_has_zero_gradient,
+    effective_exponent_is_the_logarithmic_slope,
+]
+
+
+def exponent_runs_from_two_to_one(potential: ib.Potential, s: np.ndarray):
+    """A potential that is symmetric about its minimizer has 1 <= p(s) <= 2, and p falls with |s|."""
+    exponents = potential.effective_exponent(np.sort(np.abs(s)))
+    assert np.all(exponents <= 2 + ULPS)
+    assert np.all(exponents >= 1 - ULPS)
+    assert np.all(np.diff(exponents) <= ULPS)
+    np.testing.assert_array_equal(potential.effective_exponent(-np.sort(np.abs(s))), exponents)
+
+
+def separation_bounds_the_distance(potential: ib.Potential, x: np.ndarray, other: np.ndarray):
+    """D(x, x') <= gap implies ‖x − x'‖₂ <= separation(x, gap), also when gap = D(x, x')."""
+    distance = float(np.hypot.reduce(x - other))
+    # A divergence that underflows is known to a few of the smallest numbers only.
+    gap = float(potential.divergence(x, other)) + 16 * 2.0**-1074
+    assert distance <= potential.separation(x, gap) * (1 + ULPS)
+
+
+METHODS = ["terms", "gradient", "hessian_diagonal", "metric", "inverse_gradient", "effective_exponent"]
+SUMS = ["value", "conjugate"]
+ARRAYS = [
+    pytest.param(lambda v: np.asarray(v, np.float32), 2e-6, id="numpy-float32"),
+    pytest.param(lambda v: np.asarray(v, np.float64), 1e-14, id="numpy-float64"),
+    pytest.param(lambda v: torch.as_tensor(v, dtype=torch.float32), 2e-6, id="torch-float32"),
+    pytest.param(lambda v: torch.as_tensor(v, dtype=torch.float64), 1e-14, id="torch-float64"),
+]
+
+
+def types_are_preserved(potential: ib.Potential, x: np.ndarray, make, rtol: float):
+    """Array type, dtype, device and shape (..., n) come back, with the values of float64 to the dtype's precision."""
+    points = np.stack([x, x / 2, -x])[:, None, :]  # shape (3, 1, n)
+    given = make(points)
+    for name in METHODS + SUMS:
+        got = getattr(potential, name)(given)
+        _same_kind(got, given, points.shape if name in METHODS else points.shape[:-1])
+        np.testing.assert_allclose(np.asarray(got), getattr(potential, name)(points), rtol=rtol, atol=rtol)
+    divergence = potential.divergence(given, make(x))
+    _same_kind(divergence, given, points.shape[:-1])
+    np.testing.assert_allclose(np.asarray(divergence), potential.divergence(points, x), rtol=rtol, atol=rtol)
+
+
+def _same_kind(got, given, shape):
+    assert isinstance(got, type(given)) or (got.ndim == 0 and isinstance(got, np.generic))
+    assert got.dtype == given.dtype
+    assert str(getattr(got, "device", "cpu")) == str(getattr(given, "device", "cpu"))
+    assert tuple(got.shape) == shape
+
+
+def bad_input_is_refused(potential: ib.Potential, x: np.ndarray):
+    """Nan and inf are outside every domain; a wrong number of coordinates or complex numbers are a ``ValueError``."""
+    for name in [*METHODS, *SUMS]:
+        method = getattr(potential, name)
+        for bad in (np.nan, np.inf, -np.inf):
+            broken = x.copy()
+            broken[-1] = bad
+            for array in (broken, torch.as_tensor(broken)):
+                with pytest.raises(ib.DomainError, match=rf"index \({len(x) - 1},\)"):
+                    method(array)
+        with pytest.raises(ValueError, match="real"):
+            method(x.astype(complex))
+        if potential.size is not None and potential.size > 1:
+            with pytest.raises(ValueError, match="coordinates"):
+                method(np.append(x, 1.0))
+    with pytest.raises(ib.DomainError):
+        potential.divergence(x, x * np.nan)
+
+
+def relaxations_lead_to_the_potential(potential: ib.Potential, x: np.ndarray):
+    """Easier potentials come first, and on the line they lie on, the gaps double, up to the potential itself."""
+    path = [*potential.relaxations(), potential]
+    gradients = np.stack([p.gradient(np.abs(x) + 1.0) for p in path])
+    for before, here, after in zip(path, path[1:], path[2:], strict=False):
+        gaps = np.asarray(here.log_scale - before.log_scale), np.asarray(after.log_scale - here.log_scale)
+        np.testing.assert_allclose(gaps[1], 2 * gaps[0], rtol=1e-12)  # halving is exact; the differences round once
+    assert np.all(np.diff(gradients, axis=0) >= 0)

@@ -1,0 +1,58 @@
+"""Closed-form flows against an integrator."""
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+
+import implicit_bias as ib
+from implicit_bias.symbolic.flows import solve_flow
+
+p, q = SYMBOLS = sp.symbols("p q", real=True)
+t = sp.Symbol("t", real=True)
+few = settings(max_examples=max(10, settings.default.max_examples // 5))  # each takes long
+FIELDS = {
+    "saddle": (q, p),
+    "growth and decay": (2 * p, -2 * q),
+    "coupled": (p + 2 * q, 2 * p - q),
+    "rotation": (-q, p),
+    "shear": (q, sp.Integer(0)),
+    "shift": (sp.Integer(1), sp.Rational(-1, 3)),
+    "affine": (q + 1, p - 2),
+    "sink": (-p, -p / 2 - q),
+    "rest": (sp.Integer(0), sp.Integer(0)),
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_flow_is_the_integrated_field(name):
+    field = sp.Matrix(FIELDS[name])
+    flow = solve_flow(field, SYMBOLS, t)
+    start = np.array([0.7, -1.3])
+    velocity = sp.lambdify(SYMBOLS, list(field))
+    integrated = solve_ivp(lambda _, y: velocity(*y), (0, 1.5), start, method="DOP853", rtol=1e-12, atol=1e-13)
+    values = _at(flow, 1.5, start)
+    assert np.array(values, dtype=complex).ravel() == pytest.approx(integrated.y[:, -1], rel=1e-10, abs=1e-10)
+
+
+def _at(flow, time, start):
+    values = {"t": time, "p0": start[0], "q0": start[1]}
+    return flow.xreplace({s: sp.Float(values[s.name]) for s in flow.free_symbols}).evalf()
+
+
+@few
+@given(st.sampled_from(sorted(set(FIELDS) - {"rest"})), st.integers(-3, 3), st.integers(-3, 3))
+def test_flowing_twice_is_flowing_for_the_sum_of_the_times(name, first, second):
+    flow = solve_flow(sp.Matrix(FIELDS[name]), SYMBOLS, t)
+    start = (0.5, 1.25)
+    halfway = [complex(v).real for v in _at(flow, first / 4, start)]
+    twice = [complex(v) for v in _at(flow, second / 4, halfway)]
+    assert twice == pytest.approx([complex(v) for v in _at(flow, (first + second) / 4, start)], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("field", [(p**2, q), (sp.sin(p), q), (p * q, p), (1 / p, q)])
+def test_other_fields_are_unsupported(field):
+    with pytest.raises(ib.UnsupportedError, match="not affine"):
+        solve_flow(sp.Matrix(field), SYMBOLS, t)

@@ -1,0 +1,390 @@
+"""Bregman projections against exact solutions, other solvers and their optimality conditions."""
+
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from scipy.optimize import LinearConstraint, linprog, minimize
+
+import implicit_bias as ib
+from implicit_bias import HyperbolicEntropy, Status, bregman_projection
+
+EPS = 2.0**-52
+
+
+def exact_projection(Z, y, potential, start):
+    """The projection to 50 digits, by damped Newton steps on the dual in 700-digit arithmetic.
+
+    The start only saves steps: what is returned satisfies the optimality conditions to 50 digits, and the minimizer of
+    a strictly convex function has no rival. At a scale of 1e-300 the Hessian has a condition number of 1e300 or more.
+    """
+    d, n = Z.shape
+    M, target = mp.matrix(Z.tolist()), mp.matrix(y.tolist())
+    a = [mp.mpf(float(s)) for s in np.broadcast_to(potential.scale, n)]
+    b = [mp.mpf(float(s)) for s in np.broadcast_to(potential.shift, n)]
+    r = mp.mpf(potential.rate)
+
+    def evaluate(nu):
+        q = [b[i] - r * mp.fsum(M[k, i] * nu[k] for k in range(d)) for i in range(n)]
+        grow, fall = [mp.exp(v) for v in q], [mp.exp(-v) for v in q]
+        x = [a[i] * (grow[i] - fall[i]) / 2 for i in range(n)]
+        radius = [a[i] * (grow[i] + fall[i]) / 2 for i in range(n)]
+        residual = mp.matrix([target[k] - mp.fsum(M[k, i] * x[i] for i in range(n)) for k in range(d)])
+        return x, radius, residual, mp.fsum(radius) / r + mp.fsum(target[k] * nu[k] for k in range(d))
+
+    nu = mp.matrix(start.tolist())
+    x, radius, residual, value = evaluate(nu)
+    size = mp.norm(target) + mp.norm(mp.matrix(a)) * mp.mpf(10) ** -290
+    for _ in range(400):
+        if mp.norm(residual) <= mp.mpf(10) ** -50 * size:
+            return x
+        H = mp.matrix(d, d)
+        for i in range(n):
+            for k in range(d):
+                for j in range(d):
+                    H[k, j] += r * radius[i] * M[k, i] * M[j, i]
+        step = mp.lu_solve(H, -residual)
+        slope = mp.fsum(step[k] * residual[k] for k in range(d))
+        length = mp.mpf(1)
+        while length > mp.mpf(2) ** -200:
+            trial = evaluate(nu + length * step)
+            if trial[3] <= value + length * slope / 10000:
+                break
+            length /= 2
+        nu = nu + length * step
+        x, radius, residual, value = trial
+    return None
+
+
+@st.composite
+def instances(draw, max_d=4):
+    """Small systems with integer or real entries, often with fewer active weights than observations."""
+    d = draw(st.integers(2, max_d))
+    n = draw(st.integers(d + 1, 2 * d))
+    entry = st.integers(-3, 3) if draw(st.booleans()) else st.floats(-3, 3).map(lambda v: round(v, 3))
+    Z = np.array([[float(draw(entry)) for _ in range(n)] for _ in range(d)])
+    values = np.linalg.svd(Z, compute_uv=False)
+    # Singular systems have a test of their own, and near-singular ones no error that a double could promise.
+    assume(values[-1] > 0.05)
+    weights = np.zeros(n)
+    for k in range(draw(st.integers(1, n))):
+        weights[k] = draw(entry)
+    return Z, Z @ weights
+
+
+log_scales = st.one_of(st.floats(-690, 0), st.floats(-12, 2))
+STALLED = (
+    # The step was noise in directions that no active weight sees, and the line search lost the rest of it.
+    np.array([[-2.0, 2.0, 2.0, -1.0], [3.0, -2.0, 3.0, -1.0], [0.0, 1.0, 2.0, -1.0]]),
+    np.array([-4.0, 6.0, 0.0]),
+)
+
+
+@given(instance=instances(), log_scale=log_scales)
+@example(instance=STALLED, log_scale=-200.0)
+@example(instance=STALLED, log_scale=-690.0)
+def test_error_bound_against_50_digits(instance, log_scale):
+    """The true distance to the minimizer is below ``error_bound``, up to the rounding of Zx − y that no bound sees."""
+    Z, y = instance
+    potential = HyperbolicEntropy(scale=math.exp(log_scale))
+    found = bregman_projection(Z, y, potential)
+    with mp.workdps(700):
+        want = exact_projection(Z, y, potential, found.dual)
+        assume(want is not None)
+        distance = float(mp.norm(mp.matrix([mp.mpf(float(v)) - w for v, w in zip(found.x, want, strict=True)])))
+    # y − Zx is formed in double precision, off by a few units of |Z||x|, and Z⁻¹ carries that over to x.
+    rounding = 4 * EPS * np.linalg.norm(np.abs(Z) @ np.abs(found.x) + np.abs(y)) / np.linalg.svd(Z)[1][-1]
+    assert distance <= found.error_bound + rounding
+
+
+@given(
+    instance=instances(),
+    log_scales=st.lists(st.floats(-690, 690), min_size=8, max_size=8),
+    shifts=st.lists(st.floats(-3, 3), min_size=8, max_size=8),
+    common=st.booleans(),
+)
+@example(instance=STALLED, log_scales=[-200.0] * 8, shifts=[1.0, -2.5, -2.0, -2.1, 0, 0, 0, 0], common=True)
+# Squares of 1e260 in norms overflowed.
+@example(instance=STALLED, log_scales=[600.0] * 8, shifts=[1.0, -2.5, -2.0, -2.1, 0, 0, 0, 0], common=True)
+def test_kkt_conditions_at_every_scale(instance, log_scales, shifts, common):
+    """Zx = y and ∇R(x) = −Zᵀν, without a nan, an inf or a warning, for scales from 1e-300 to 1e300."""
+    Z, y = instance
+    n = Z.shape[1]
+    log_scale = np.full(n, log_scales[0]) if common else np.array(log_scales[:n])
+    potential = HyperbolicEntropy(log_scale=log_scale, shift=shifts[:n])
+    found = bregman_projection(Z, y, potential, throw=False)
+    assert np.all(np.isfinite(found.x))
+    assert np.all(np.isfinite(found.dual))
+    assert 0 <= found.error_bound < np.inf
+    assert found.iterations <= 500
+    if common:
+        assert found.status is Status.CONVERGED
+    reference = max(math.hypot(*y), math.hypot(*(Z @ potential.minimizer)))
+    # The solver's rows are scaled by powers of two, which changes norms by the ratio of row sizes, at most 6 here.
+    if found.status is Status.CONVERGED:
+        assert math.hypot(*(Z @ found.x - y)) <= 6 * max(1e-12, 1e3 * EPS) * (reference or 1)
+        stationary = potential.inverse_gradient(-(found.dual @ Z))
+        blur = potential.metric(found.x) * (np.abs(found.dual) @ np.abs(Z))
+        allowed = 1e-12 * math.hypot(*found.x) + 8 * EPS * math.hypot(*blur)
+        assert math.hypot(*(found.x - stationary)) <= allowed + 1e-300
+
+
+@given(instance=instances(), log_scale=st.floats(-300, 300), direction=st.integers(0, 2**32 - 1))
+def test_no_solution_is_better(instance, log_scale, direction):
+    """R(x + k) − R(x) = D(x + k, x) + ⟨∇R(x), k⟩ with ⟨∇R(x), k⟩ = 0 for Zk = 0: the theorem behind the name."""
+    Z, y = instance
+    potential = HyperbolicEntropy(log_scale=log_scale)
+    found = bregman_projection(Z, y, potential)
+    kernel = np.linalg.svd(Z)[2][len(Z) :].T
+    k = kernel @ np.random.default_rng(direction).standard_normal(kernel.shape[1])
+    gradient = potential.gradient(found.x)
+    # Rounding leaves k orthogonal to the rows, and the gradient in their span, to so much. A weight that underflows has
+    # the gradient 0 instead, and one that was corrected is stationary to the tolerance: they do not count here.
+    size = np.sum(np.abs(found.dual) @ np.abs(Z)) + len(k) * (1 + abs(log_scale))
+    if np.all(np.abs(found.x) > 1e-300) and np.all(found.x == potential.inverse_gradient(-(found.dual @ Z))):
+        assert abs(gradient @ k) <= 64 * EPS * size * np.linalg.norm(k) * np.linalg.cond(Z)
+        assert potential.divergence(found.x + k, found.x) > 0
+
+
+def test_against_trust_constr():
+    """A general solver for constrained problems, which sees R and its gradient only."""
+    rng = np.random.default_rng(0)
+    for scale in (0.1, 1.0, 10.0):
+        Z, y = rng.standard_normal((4, 9)), rng.standard_normal(4)
+        potential = HyperbolicEntropy(scale=scale, shift=rng.standard_normal(9))
+        found = bregman_projection(Z, y, potential)
+        general = minimize(
+            potential.value,
+            np.linalg.pinv(Z) @ y,
+            jac=potential.gradient,
+            hess=lambda x, R=potential: np.diag(R.hessian_diagonal(x)),
+            method="trust-constr",
+            constraints=LinearConstraint(Z, y, y),
+            options={"gtol": 1e-10, "xtol": 1e-14, "maxiter": 3000},
+        )
+        # Its stopping rule is on the gradient of the Lagrangian, 1e-10, times the metric of at most 2 · 30.
+        np.testing.assert_allclose(found.x, general.x, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_small_scales_give_basis_pursuit(seed):
+    """At a = 1e-300, argmin R is argmin ‖x‖₁, found by a linear program; Gaussian systems have one solution."""
+    problem = ib.Regression.sample(20, 50, sparsity=3 if seed < 3 else 30, seed=seed)
+    found = bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=1e-300))
+    program = linprog(np.ones(100), A_eq=np.hstack([problem.Z, -problem.Z]), b_eq=problem.y, method="highs")
+    vertex = program.x[:50] - program.x[50:]
+    # R = ‖x‖₁ log(1/a)/2 + O(1) with log(1/a) = 691: a weight that is off the vertex weighs exp(−691 · slack), nothing
+    # unless its dual slack is below 1/50 or so; HiGHS is accurate to 1e-7 by default.
+    np.testing.assert_allclose(found.x, vertex, rtol=0, atol=1e-6)
+    assert np.sum(np.abs(found.x)) == pytest.approx(program.fun, rel=1e-7)
+    if seed < 3:
+        np.testing.assert_allclose(found.x, problem.truth, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_large_scales_give_least_squares(seed):
+    """R + na/2 = ‖x‖²/(4a)·(1 + O(x²/a²)): at a = 1e6 the solution is Z⁺y to 1e-12 relative."""
+    problem = ib.Regression.sample(20, 50, sparsity=10, seed=seed)
+    least = np.linalg.pinv(problem.Z) @ problem.y
+    for scale in (1e6, 1e100, 1e300):
+        found = bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=scale))
+        # The tolerance of the solver on Zx = y, and the condition number of Z, about 5.
+        np.testing.assert_allclose(found.x, least, rtol=0, atol=1e-11)
+
+
+def test_the_path_from_l2_to_l1():
+    """‖x‖₁ falls and ‖x‖₂ rises as the scale falls, from one limit to the other."""
+    problem = ib.Regression.sample(20, 50, sparsity=10, seed=0)
+    path = [bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=10.0**-k)).x for k in range(-4, 40, 4)]
+    assert np.all(np.diff([np.sum(np.abs(x)) for x in path]) < 1e-9)
+    assert np.all(np.diff([np.linalg.norm(x) for x in path]) > -1e-9)
+
+
+@given(instance=instances(max_d=3), log_scale=st.floats(-690, 2), copies=st.lists(st.integers(-2, 2), min_size=3))
+def test_dependent_rows_change_nothing(instance, log_scale, copies):
+    """A row that is a combination of others, of the others' y as well, is no new condition."""
+    Z, y = instance
+    combination = np.array(copies[: len(Z)] + [0] * (len(Z) - len(copies)), dtype=float)
+    assume(np.any(combination) and len(Z) + 1 < Z.shape[1])
+    potential = HyperbolicEntropy(log_scale=log_scale)
+    alone = bregman_projection(Z, y, potential)
+    found = bregman_projection(np.vstack([Z, combination @ Z]), np.append(y, combination @ y), potential)
+    assert found.dual.shape == (len(Z) + 1,)
+    assert math.hypot(*(found.x - alone.x)) <= found.error_bound + alone.error_bound + 1e-11 * math.hypot(*alone.x)
+    with pytest.raises(ib.SolverError, match="range of Z") as caught:
+        bregman_projection(np.vstack([Z, combination @ Z]), np.append(y, combination @ y + 1), potential)
+    _check_certificate(caught.value.result, np.vstack([Z, combination @ Z]), np.append(y, combination @ y + 1))
+
+
+def _check_certificate(result, Z, y):
+    """Zᵀν = 0 and yᵀν ≠ 0 prove that no x has Zx = y."""
+    assert result.status is Status.INFEASIBLE
+    nu = result.certificate
+    assert np.linalg.norm(nu) == pytest.approx(1)
+    # Relative to the terms of the sums, as rows may differ in size.
+    assert np.max(np.abs(nu @ Z)) <= 1e-9 * np.max(np.abs(nu) @ np.abs(Z))
+    assert abs(y @ nu) > 1e-9 * (np.abs(y) @ np.abs(nu))
+
+
+@pytest.mark.parametrize(
+    ("Z", "y"),
+    [
+        ([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]], [1.0, 1.0]),
+        ([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]], [1.0, 1.0]),
+        ([[0.0, 0.0]], [1.0]),
+        ([[1e20, 0.0, 0.0], [1e-20, 0.0, 0.0]], [1e20, 2e-20]),
+    ],
+)
+def test_infeasible(Z, y):
+    result = bregman_projection(Z, y, HyperbolicEntropy(scale=1.0), throw=False)
+    _check_certificate(result, np.array(Z), np.array(y))
+    assert result.error_bound is None
+
+
+def test_dependent_large_rows_do_not_make_small_ones_contradict():
+    """The rank was once decided on rows as they came, so that the third row counted as zero beside the first two."""
+    Z = np.array([[1e20, 0.0, 0.0, 0.0], [1e20, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 2.0]])
+    found = bregman_projection(Z, [0.0, 0.0, 1.0], HyperbolicEntropy(scale=1.0))
+    np.testing.assert_allclose(Z[2] @ found.x, 1.0, rtol=1e-12)
+    assert found.x[0] == 0
+
+
+@given(
+    instance=instances(),
+    log_scale=st.floats(-690, 500),  # ν is about y/a, and must not underflow when its rows are scaled
+    exponents=st.lists(st.integers(-200, 200), min_size=4, max_size=4),
+)
+@example(instance=STALLED, log_scale=-7.0, exponents=[0, 33, 0, 0])  # the ridge once drowned all rows but the largest
+def test_the_scale_of_a_row_does_not_matter(instance, log_scale, exponents):
+    """Rows scaled by powers of two up to 2^±200 pose the same problem exactly, and ν scales back exactly."""
+    Z, y = instance
+    factors = 2.0 ** np.array(exponents[: len(Z)])
+    potential = HyperbolicEntropy(log_scale=log_scale)
+    plain = bregman_projection(Z, y, potential)
+    scaled = bregman_projection(factors[:, None] * Z, factors * y, potential)
+    np.testing.assert_array_equal(scaled.x, plain.x)
+    np.testing.assert_array_equal(scaled.dual * factors, plain.dual)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-160, 1e160, 1e200])
+def test_data_of_any_size(size):
+    """The entropy is homogeneous: scaling y and a scales x. Squares of these numbers leave the floating-point range."""
+    Z = np.array([[1.0, 2.0, 3.0], [1.0, -1.0, 0.5]])
+    y = np.array([1.0, 0.5])
+    for scale in (1e-20, 1.0):
+        want = bregman_projection(Z, y, HyperbolicEntropy(scale=scale)).x
+        found = bregman_projection(Z, size * y, HyperbolicEntropy(scale=scale * size))
+        np.testing.assert_allclose(found.x / size, want, rtol=0, atol=1e-11)  # ten times the tolerance
+        assert found.kkt_residual < 1e-12
+    small = bregman_projection(Z * size, y * size, HyperbolicEntropy(scale=1.0))
+    np.testing.assert_allclose(small.x, bregman_projection(Z, y, HyperbolicEntropy(scale=1.0)).x, rtol=0, atol=1e-11)
+
+
+def test_zero_columns_stay_at_the_minimizer():
+    Z = np.array([[0.0, 1.0, 2.0, 0.0], [0.0, 1.0, -1.0, 1.0]])
+    potential = HyperbolicEntropy(scale=[1.0, 1e-3, 1e-3, 1e-3], shift=[1.0, 0.0, 0.0, 0.0])
+    found = bregman_projection(Z, [1.0, 2.0], potential)
+    assert found.x[0] == potential.minimizer[0] == np.sinh(1.0)
+    rest = bregman_projection(Z[:, 1:], [1.0, 2.0], HyperbolicEntropy(scale=1e-3))
+    np.testing.assert_allclose(found.x[1:], rest.x, rtol=0, atol=1e-11)  # each to 1e-12
+
+
+def test_a_zero_column_with_a_huge_scale_does_not_drown_the_rest():
+    """The Hessian was once taken relative to the largest metric, even where Z has a zero column: 0/0 followed."""
+    found = bregman_projection([[0.0, 1.0, 1.0]], [1.0], HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))
+    np.testing.assert_allclose(found.x, [0.0, 0.5, 0.5], rtol=1e-12)
+    zero = bregman_projection([[0.0, 1.0, 1.0]], [0.0], HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))
+    np.testing.assert_array_equal(zero.x, np.zeros(3))
+
+
+@pytest.mark.parametrize("log_scale", [-4000.0, -690.0, 0.0, 690.0])
+def test_zero_data(log_scale):
+    """For y = 0 and no shift the projection is the minimizer, 0. At −4000 the metric is 0, and 0/0 never ended."""
+    for Z in ([[1.0, 2.0, 3.0], [1.0, 0.0, 1.0]], [[0.0, 0.0, 0.0]], [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]):
+        found = bregman_projection(Z, np.zeros(len(Z)), HyperbolicEntropy(log_scale=log_scale))
+        np.testing.assert_array_equal(found.x, np.zeros(3))
+        assert found.kkt_residual == 0
+        assert found.error_bound == 0
+        assert found.status is Status.CONVERGED
+
+
+def test_scales_that_underflow():
+    """At log a = −4000 the solution is a vertex of the L1 problem, x = (½, 0, 1/6) by hand."""
+    found = bregman_projection([[1.0, 2.0, 3.0], [1.0, -1.0, 0.0]], [1.0, 0.5], HyperbolicEntropy(log_scale=-4000.0))
+    np.testing.assert_allclose(found.x, [0.5, 0.0, 1 / 6], rtol=0, atol=1e-11)
+
+
+def test_start_saves_steps_and_does_not_change_the_answer():
+    problem = ib.Regression.sample(10, 25, sparsity=4, seed=1)
+    potential = HyperbolicEntropy(scale=1e-100)
+    cold = bregman_projection(problem.Z, problem.y, potential)
+    warm = bregman_projection(problem.Z, problem.y, potential, start=cold.dual)
+    assert warm.iterations < cold.iterations
+    np.testing.assert_allclose(warm.x, cold.x, rtol=0, atol=cold.error_bound + warm.error_bound)
+
+
+@pytest.mark.parametrize("start", [[0.0, 0.0], [1e3, 1e3], [-1e6, 1e6]])
+def test_far_starts(start):
+    """From 1e6, x(ν) overflows; from 0 at a scale of 1e-300 the first Newton step does."""
+    Z, y = np.array([[1.0, 2.0, 3.0], [1.0, -1.0, 0.0]]), np.array([1.0, 0.5])
+    for scale in (1.0, 1e-300):
+        want = bregman_projection(Z, y, HyperbolicEntropy(scale=scale))
+        found = bregman_projection(Z, y, HyperbolicEntropy(scale=scale), start=start)
+        np.testing.assert_allclose(found.x, want.x, rtol=0, atol=1e-11)
+
+
+def test_failures_are_a_status():
+    problem = ib.Regression.sample(10, 25, sparsity=4, seed=1)
+    few = bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=1e-9), max_iterations=2, throw=False)
+    assert few.status is Status.MAX_ITERATIONS
+    assert few.iterations == 2
+    # The bound holds for unfinished work as well.
+    done = bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=1e-9))
+    assert np.linalg.norm(few.x - done.x) <= few.error_bound + done.error_bound
+    with pytest.raises(ib.SolverError, match="max_iterations"):
+        bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=1e-9), max_iterations=2)
+    # argmin R = sinh(1000) is beyond the floating-point range.
+    far = bregman_projection([[1.0, 2.0]], [1.0], HyperbolicEntropy(scale=1.0, shift=[1000.0, 0.0]), throw=False)
+    assert far.status is Status.NOT_FINITE
+
+
+def test_result():
+    found = bregman_projection([[1, 2, 3]], [2], HyperbolicEntropy(scale=0.5))
+    assert found.x.shape == (3,)
+    assert found.dual.shape == (1,)
+    assert found.x.dtype == found.dual.dtype == np.float64
+    assert isinstance(found.kkt_residual, float)
+    assert isinstance(found.error_bound, float)
+    assert found.certificate is None
+    assert "converged" in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"Z": np.eye(2)}, "fewer rows than columns"),
+        ({"Z": np.ones((3, 2)), "y": np.ones(3)}, "fewer rows than columns"),
+        ({"Z": [[1.0, np.nan, 1.0], [1.0, 0.0, 1.0]]}, "nan"),
+        ({"y": [1.0, np.inf]}, "inf"),
+        ({"y": [1.0, 2.0, 3.0]}, r"shape \(2,\)"),
+        ({"Z": [1.0, 2.0]}, "axis"),
+        ({"Z": np.ones((2, 3, 1))}, "axis"),
+        ({"Z": np.ones((0, 3)), "y": []}, "row"),
+        ({"potential": HyperbolicEntropy(scale=[1.0, 2.0])}, "3 coordinates"),
+        ({"start": [1.0]}, r"start: expected shape \(2,\)"),
+        ({"start": [np.nan, 0.0]}, "start"),
+        ({"tol": 0.0}, "tol"),
+        ({"tol": np.nan}, "tol"),
+    ],
+)
+def test_bad_input(change, message):
+    arguments = {
+        "Z": [[1.0, 2.0, 3.0], [1.0, 0.0, 1.0]],
+        "y": [1.0, 2.0],
+        "potential": HyperbolicEntropy(scale=1.0),
+    } | change
+    with pytest.raises(ValueError, match=message):
+        bregman_projection(**arguments)

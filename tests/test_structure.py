@@ -1,0 +1,156 @@
+"""What holds for the library as a whole: quick import, documented names, imports along the pipeline, no eval."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import implicit_bias as ib
+
+LIBRARY = Path(ib.__file__).parent
+SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8")) for path in LIBRARY.rglob("*.py")}
+# Data flow from the first layer to the last; a module imports from its own layer and earlier ones.
+LAYERS = [
+    {"errors", "status", "validation", "verdict"},
+    {"problem", "schedule", "potential"},
+    {"symbolic"},
+    {"flow"},
+    {"limit"},
+    {"masking"},
+    {"claims"},
+    {"plotting"},
+    {"cli", "__main__"},
+]
+HEAVY = ["torch", "sympy", "matplotlib", "scipy"]
+
+
+def layer(part):
+    found = [k for k, names in enumerate(LAYERS) if part in names]
+    assert found, f"{part} is in no layer: add it to LAYERS where it stands in the pipeline"
+    return found[0]
+
+
+def part_of(file):
+    """The top-level module or package of the library that a file belongs to."""
+    return file.split("/")[0].removesuffix(".py")
+
+
+def imported_modules(file):
+    """Absolute names of all modules that a file imports, anywhere in it."""
+    package = ["implicit_bias", *file.split("/")[:-1]]
+    for node in ast.walk(SOURCES[file]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            # ``from implicit_bias import limit`` names a module, too.
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def called_names(file):
+    """Names of everything a file calls: ``f`` of f(…) and ``g`` of x.g(…), with the receiver."""
+    for node in ast.walk(SOURCES[file]):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                yield node.func.id, None, node.lineno
+            elif isinstance(node.func, ast.Attribute):
+                receiver = node.func.value
+                yield node.func.attr, receiver.id if isinstance(receiver, ast.Name) else "…", node.lineno
+
+
+def test_import_is_quick_and_light():
+    """The best of five, as the machine may be busy; what is heavy loads when it is first used."""
+    script = (
+        "import sys, time; began = time.perf_counter(); import implicit_bias; "
+        f"print(time.perf_counter() - began, *[name for name in {HEAVY} if name in sys.modules])"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
+        for _ in range(5)
+    ]
+    assert min(float(run[0]) for run in runs) < 0.3
+    assert runs[0][1:] == []
+
+
+def test_numerics_do_without_torch():
+    """Potentials, flows and limits of NumPy arrays never load torch or matplotlib."""
+    script = (
+        "import sys, implicit_bias as ib\n"
+        "ib.bregman_projection([[1.0, 2.0]], [2.0], ib.HyperbolicEntropy(scale=1.0))\n"
+        "ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), 1.0)\n"
+        "assert not {'torch', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)  # noqa: S603
+
+
+@pytest.mark.parametrize("name", ib.__all__)
+def test_public_name_is_documented(name):
+    value = getattr(ib, name)
+    assert (inspect.getdoc(value) or "").strip()
+    assert name in dir(ib)
+
+
+def test_public_classes_document_their_methods():
+    """Every public method says what it does, itself or in the class it overrides."""
+    silent = []
+    for name in ib.__all__:
+        value = getattr(ib, name)
+        if inspect.isclass(value):
+            members = {k: v for k, v in vars(value).items() if not k.startswith("_")}
+            silent += [
+                f"{name}.{k}"
+                for k, v in members.items()
+                if (inspect.isfunction(v) or isinstance(v, property)) and not inspect.getdoc(getattr(value, k))
+            ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("file", [f for f in SOURCES if f != "__init__.py"])
+def test_imports_follow_the_pipeline(file):
+    own = layer(part_of(file))
+    for module in imported_modules(file):
+        top, *rest = module.split(".")
+        assert top not in ("derivations", "experiments", "tests"), f"{file} imports {module}"
+        if top == "implicit_bias" and rest:
+            is_module = (LIBRARY / rest[0]).is_dir() or (LIBRARY / f"{rest[0]}.py").exists()
+            assert is_module, f"{file} imports {module} through the package, which hides the pipeline"
+            assert layer(rest[0]) <= own, f"{file} imports {module}, which comes later in the pipeline"
+
+
+def test_package_imports_nothing_but_its_lazy_loader():
+    assert set(imported_modules("__init__.py")) == {"lazy_loader"}
+
+
+@pytest.mark.parametrize("file", list(SOURCES))
+def test_library_is_silent_and_evaluates_no_strings(file):
+    """Results are returned, not printed; a formula never reaches Python's or SymPy's evaluator; nothing unpickles."""
+    forbidden = {"print", "eval", "exec", "compile", "__import__", "sympify", "parse_expr"}
+    if part_of(file) in ("cli", "__main__"):
+        forbidden -= {"print"}  # the command line is there to print
+    for name, receiver, line in called_names(file):
+        # re.compile and torch.compile are methods; Python's compile is a bare name.
+        is_bare = receiver is None or name in ("sympify", "parse_expr")
+        assert not (is_bare and name in forbidden), f"{file}:{line} calls {name}"
+        assert receiver != "builtins", f"{file}:{line} calls builtins.{name}"
+    modules = set(imported_modules(file))
+    banned = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+    assert not {m.split(".")[0] for m in modules} & banned
+    assert not {m for m in modules if m.endswith((".sympify", ".parse_expr", "sympy.parsing.sympy_parser"))}
+
+
+@pytest.mark.parametrize(
+    ("source", "caught"),
+    [("print(1)", True), ("eval('1')", True), ("sp.sympify(x)", True), ("re.compile('a')", False), ("S(x)", False)],
+)
+def test_the_check_itself_sees_calls(source, caught, monkeypatch):
+    monkeypatch.setitem(SOURCES, "fake.py", ast.parse(source))
+    if caught:
+        with pytest.raises(AssertionError, match=r"fake\.py:1"):
+            test_library_is_silent_and_evaluates_no_strings("fake.py")
+    else:
+        test_library_is_silent_and_evaluates_no_strings("fake.py")

@@ -1,0 +1,56 @@
+"""Verdicts carry what their outcome needs."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import implicit_bias as ib
+
+numbers = st.floats(allow_nan=True, allow_infinity=True)
+
+
+def test_the_five_outcomes():
+    assert [o.value for o in ib.Outcome] == ["PROVED", "SUPPORTED", "REFUTED", "INCONCLUSIVE", "NOT_APPLICABLE"]
+    assert all(ib.Outcome[o.value] is o for o in ib.Outcome)
+
+
+def test_a_refutation_needs_a_counterexample():
+    with pytest.raises(ValueError, match="counterexample="):
+        ib.Verdict(ib.Outcome.REFUTED, "it fails", residual=1.0, tolerance=0.1)
+    assert ib.Verdict(ib.Outcome.REFUTED, "it fails", counterexample={"m0": 1.0}).counterexample == {"m0": 1.0}
+
+
+@given(numbers, numbers)
+def test_support_needs_a_residual_within_its_tolerance(residual, tolerance):
+    if residual <= tolerance:
+        assert ib.Verdict(ib.Outcome.SUPPORTED, "close", residual, tolerance).residual == residual
+    else:
+        with pytest.raises(ValueError, match="residual <= tolerance"):
+            ib.Verdict(ib.Outcome.SUPPORTED, "close", residual, tolerance)
+
+
+@pytest.mark.parametrize("given_numbers", [{}, {"residual": 0.0}, {"tolerance": 1.0}])
+def test_support_needs_numbers(given_numbers):
+    with pytest.raises(ValueError, match="residual= and tolerance="):
+        ib.Verdict(ib.Outcome.SUPPORTED, "close", **given_numbers)
+
+
+@pytest.mark.parametrize("outcome", [ib.Outcome.PROVED, ib.Outcome.INCONCLUSIVE, ib.Outcome.NOT_APPLICABLE])
+def test_the_other_outcomes_need_only_evidence(outcome):
+    verdict = ib.Verdict(outcome, "because")
+    assert (verdict.residual, verdict.tolerance, verdict.correction, dict(verdict.counterexample)) == (
+        None,
+        None,
+        None,
+        {},
+    )
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        verdict.outcome = ib.Outcome.REFUTED
+
+
+def test_a_correction_has_a_verdict_of_its_own():
+    correction = ib.Correction("x = 2", ib.Verdict(ib.Outcome.PROVED, "algebra"))
+    verdict = ib.Verdict(ib.Outcome.REFUTED, "x = 1 fails", counterexample={"x": 2.0}, correction=correction)
+    assert verdict.correction.verdict.outcome is ib.Outcome.PROVED
