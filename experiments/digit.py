@@ -1,8 +1,8 @@
 r"""Recovering a handwritten digit from random projections: what the mask's implicit bias is worth on a real image.
 
 A digit x* is measured by y = Zx* with fewer measurements than pixels. The flow of the mask, from the same start but
-with more and more total decay A, ends at argmin {R_a(x) : Zx = y}, which moves from the least-L2 to the least-L1 solution.
-Entries of Z have variance 1/d, the loss is ‖Zx − y‖²/(2d), and times are flow times.
+with more and more total decay A, ends at argmin {R_a(x) : Zx = y}, which moves from the least-L2 to the least-L1
+solution. Entries of Z have variance 1/d, the loss is ‖Zx − y‖²/(2d), and times are flow times.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ direction the slope of the dual costs O(n), so the line search finds its zero al
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -155,7 +154,8 @@ def _solve_scaled(
 
 def _norm(vector: np.ndarray) -> float:
     """‖vector‖₂, also where its square leaves the floating-point range."""
-    return math.hypot(*vector.tolist())
+    size = float(np.max(np.abs(vector), initial=0.0))
+    return size * float(np.linalg.norm(vector / size)) if 0 < size < np.inf else size
 
 
 def _independent_rows(Z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -339,5 +339,5 @@ def _zero_of_increasing(slope: Callable[[float], float], goal: float) -> float:
         elif low == 0:
             size = high / 16 if high > 1e-3 else high**2
         else:
-            size = np.sqrt(low * high) if high > 4 * low else 0.5 * (low + high)
+            size = np.sqrt(low) * np.sqrt(high) if high > 4 * low else 0.5 * (low + high)
     return size

@@ -125,7 +125,7 @@ class HyperbolicEntropy(Potential):
         return xp.where(is_direct, direct, shifted) / self.rate
 
     def _exponent_parts(self, z: Array) -> tuple[Array, Array, Array]:
-        """q = r z + b, log a, and whether a·sinh(q) can be computed as such: then log a adds no rounding to q."""
+        """Return q = r z + b, log a, and whether a·sinh(q) can be computed so, without rounding from log a."""
         xp = array_namespace(z)
         q = self.rate * z + self._constant(self.shift, z)
         limits = xp.finfo(z.dtype)

@@ -2,9 +2,9 @@ r"""Deriving the potential of a parameterization by solving its flows.
 
 Training follows :math:`\theta' = -\nabla g(\theta) f'(x) - \alpha_t \nabla h(\theta)`. When the two fields commute, the
 solution is a composition of their flows, :math:`\theta_t = \theta(s, A)` at :math:`s = -L_t`, :math:`A = A_t`, and the
-weight is a strictly increasing function :math:`x = X(s; A)`. Its inverse in s is the mirror map :math:`R_A'(x)`, because
-:math:`R_{A_t}'(x_t) = -L_t` is what a mirror flow says. Nothing is looked up: the flows are solved, x(s) is inverted, the
-inverse is integrated, and every step is checked as an identity.
+weight is a strictly increasing function :math:`x = X(s; A)`. Its inverse in s is the mirror map :math:`R_A'(x)`,
+because :math:`R_{A_t}'(x_t) = -L_t` is what a mirror flow says. Nothing is looked up: the flows are solved, x(s) is
+inverted, the inverse is integrated, and every step is checked as an identity.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Identity:
         name: What it says in words.
         equation: The equation in LaTeX.
         residual: Left side minus right side, before any simplification.
-        outcome: PROVED if SymPy simplified the residual to zero, SUPPORTED if it vanishes to 50 digits at random points.
+        outcome: PROVED if SymPy simplified the residual to zero, SUPPORTED if it vanishes to 50 digits at random
+            points.
     """
 
     name: str
@@ -165,10 +166,10 @@ class Derivation:
                     for name, v in zip(self.parameterization.params, values, strict=True)
                 )
                 raise DomainError(
-                    f"init: expected {' and '.join(f'{c} > 0' for c in self.conditions)} in every coordinate, got {got} "
-                    f"at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}. Where it is 0 the scale "
-                    "vanishes: x keeps its sign for ever (no sign change) and no potential on the whole line exists; "
-                    "where it is negative, exchange or reflect the parameters so that it becomes positive."
+                    f"init: expected {' and '.join(f'{c} > 0' for c in self.conditions)} in every coordinate, got "
+                    f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}. Where it is 0 the "
+                    "scale vanishes: x keeps its sign for ever (no sign change) and no potential on the whole line "
+                    "exists; where it is negative, exchange or reflect the parameters so that it becomes positive."
                 )
         return values
 
@@ -211,7 +212,8 @@ def derive(parameterization: Parameterization, regularizer: str | sp.Expr | None
     """
     if not isinstance(parameterization, Parameterization):
         raise ValueError(
-            f"parameterization: expected ib.Parameterization(formula, parameter names), got {type(parameterization).__name__}."
+            "parameterization: expected ib.Parameterization(formula, parameter names), got "
+            f"{type(parameterization).__name__}."
         )
     if not parameterization.separable:
         raise UnsupportedError(f"{parameterization!r} is coupled: derive covers one formula per coordinate.")

@@ -22,6 +22,7 @@ from implicit_bias.errors import FormulaError
 MAX_LENGTH = 1000
 MAX_EXPONENT = 64
 MAX_BITS = 4096
+MAX_TOWER = 3
 MAX_NAME = 40
 RESERVED = frozenset({"x", "z", "A"})  # the names of the output, the dual variable and the decay in results
 
@@ -214,10 +215,19 @@ def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
     """Return the expression in plain symbols and exact numbers if every node is on the whitelist."""
     try:
         _check_nodes(expression, names)
+        if _tower(expression) > MAX_TOWER:
+            raise FormulaError(f"formula: expected at most {MAX_TOWER} exponentials inside one another.")
         numbers = {f: sp.Rational(repr(float(f))) for f in expression.atoms(sp.Float)}
         return expression.xreplace({**numbers, **{s: sp.Symbol(s.name) for s in expression.free_symbols}})
     except RecursionError:
         raise FormulaError("formula: it is nested too deeply.") from None
+
+
+def _tower(node: sp.Basic) -> int:
+    """How many exponentials stand inside one another; their values leave every number range at four."""
+    inner = max(map(_tower, node.args), default=0)
+    is_power = isinstance(node, sp.Pow) and not node.exp.is_number
+    return inner + (is_power or isinstance(node, (sp.exp, sp.sinh, sp.cosh)))
 
 
 def _check_nodes(expression: sp.Basic, names: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ class SineForm:
 
 
 def exponential_terms(expression: sp.Expr, time: sp.Symbol) -> dict[sp.Expr, sp.Expr] | None:
-    r"""Write an expression as :math:`\sum_k c_k e^{\lambda_k s}`: the coefficients by exponent, or None if it is none."""
+    r"""Write an expression as :math:`\sum_k c_k e^{\lambda_k s}`: coefficients by exponent, or None if it is none."""
     terms: dict[sp.Expr, sp.Expr] = {}
     for term in sp.Add.make_args(sp.expand(expression.rewrite(sp.exp), power_exp=True, mul=True)):
         coefficient, moving = term.as_independent(time, as_Add=False)
@@ -72,8 +72,8 @@ def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
         )
     except sp.PolynomialError:
         raise UnsupportedError(
-            f"x(s) has the coefficients {rising} and {falling}, whose signs are not decided by polynomials in the initial "
-            "values: no closed-form inverse here."
+            f"x(s) has the coefficients {rising} and {falling}, whose signs are not decided by polynomials in the "
+            "initial values: no closed-form inverse here."
         ) from None
 
 

@@ -87,7 +87,7 @@ class Parameterization:
         return parse(h, self.params)
 
     def commutes(self) -> CommutingReport:
-        r"""Whether all pairs of fields :math:`\nabla g_i, \nabla g_j` commute; the first pair that does not is reported.
+        r"""Whether all pairs of fields :math:`\nabla g_i, \nabla g_j` commute; the first failing pair is reported.
 
         A separable parameterization always commutes: its coordinates share no parameter.
         """
@@ -99,7 +99,7 @@ class Parameterization:
         return self._first_failure(pairs)
 
     def commutes_with(self, h: str | sp.Expr) -> CommutingReport:
-        r"""Whether :math:`\nabla h` commutes with every :math:`\nabla g_i`, so that decay only moves the potential in time.
+        r"""Whether :math:`\nabla h` commutes with every :math:`\nabla g_i`: then decay only moves the potential.
 
         Args:
             h: The regularizer of one coordinate (separable) or of all parameters (coupled).
