@@ -23,11 +23,11 @@ class Status(Enum):
 
 _ADVICE = {
     Status.CONVERGED: "The requested tolerance was reached.",
-    Status.MAX_ITERATIONS: "The iteration limit was reached: pass start= from an easier problem, or raise the limit.",
+    Status.MAX_ITERATIONS: "The limit on steps was reached: raise it, or start from the solution of an easier problem.",
     Status.STALLED: "Rounding errors stop further progress: loosen tol, or rescale Z and y.",
     Status.INFEASIBLE: "y is not in the range of Z, so no x satisfies Zx = y: project y onto the range first.",
     Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use mirror_flow.",
-    Status.NOT_FINITE: "The state left the floating-point range: shorten t or reduce the scale of the data.",
+    Status.NOT_FINITE: "A value left the floating-point range: reduce the scale of the data, or shorten the time of a flow.",
 }
 
 

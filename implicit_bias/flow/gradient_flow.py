@@ -55,6 +55,7 @@ def gradient_flow(
         ValueError: If shapes, names or times do not fit, or only one of regularizer and schedule is given.
         SolverError: On a numerical failure, if ``throw``.
     """
+    check_arguments(problem, parameterization)
     if not parameterization.separable:
         raise UnsupportedError(f"{parameterization!r} is coupled: gradient_flow covers one formula per coordinate.")
     times = time_points(t)
@@ -100,6 +101,14 @@ def gradient_flow(
         parameters=dict(zip(parameterization.params, theta, strict=True)),
     )
     return settle(solution, throw, "gradient_flow")
+
+
+def check_arguments(problem: Regression, parameterization: Parameterization) -> None:
+    """Raise ``ValueError`` if the first two arguments of ``gradient_flow`` are of the wrong kind."""
+    if not isinstance(problem, Regression):
+        raise ValueError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
+    if not isinstance(parameterization, Parameterization):
+        raise ValueError(f"parameterization: expected an ib.Parameterization, got {type(parameterization).__name__}.")
 
 
 def paired_schedule(has_regularizer: bool, schedule: Schedule | None) -> Schedule:

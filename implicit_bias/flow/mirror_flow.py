@@ -59,6 +59,8 @@ def mirror_flow(
         DomainError: If an initial value lies outside the region of the derivation.
         SolverError: On a numerical failure, if ``throw``.
     """
+    if not isinstance(problem, Regression):
+        raise ValueError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
     times = time_points(t)
     potential_at, strength = _family(derivation_or_potential, init, schedule)
     initial = potential_at(0.0)

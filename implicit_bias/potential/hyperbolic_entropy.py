@@ -184,7 +184,8 @@ class HyperbolicEntropy(Potential):
         xp = array_namespace(x)
         plain = self._angle(x) - self._angle(y)
         total = x + y
-        share = xp.where(total != 0, x / xp.where(total != 0, total, 1.0), 0.5)
+        is_one_sided = (x * xp.sign(y) >= 0) & (total != 0)
+        share = xp.where(is_one_sided, x / xp.where(is_one_sided, total, 1.0), 0.5)
         # sinh(p − q) = (x − y) / (share · a cosh q + (1 − share) · a cosh p) for sinh p = x/a and sinh q = y/a.
         mean_radius = share * self._radius(y) + (1 - share) * self._radius(x)
         divisor = xp.maximum(mean_radius, xp.abs(step) / 2)  # wherever it is used, |sinh(p − q)| < 2

@@ -221,6 +221,8 @@ def test_the_number_of_steps_is_limited():
         ({"rtol": 0.0}, "rtol"),
         ({"atol": -1.0}, "atol"),
         ({"method": "Euler"}, "method"),
+        ({"problem": None}, "ib.Regression, got NoneType"),
+        ({"parameterization": "m*w"}, "ib.Parameterization, got str"),
         ({"parameterization": ib.Parameterization(["m*w", "m"], ["m", "w"])}, "coupled"),
         ({"regularizer": "m*q", "schedule": Constant(0.1)}, "q"),
     ],

@@ -238,13 +238,3 @@ def bad_input_is_refused(potential: ib.Potential, x: np.ndarray):
                 method(np.append(x, 1.0))
     with pytest.raises(ib.DomainError):
         potential.divergence(x, x * np.nan)
-
-
-def relaxations_lead_to_the_potential(potential: ib.Potential, x: np.ndarray):
-    """Easier potentials come first, and on the line they lie on, the gaps double, up to the potential itself."""
-    path = [*potential.relaxations(), potential]
-    gradients = np.stack([p.gradient(np.abs(x) + 1.0) for p in path])
-    for before, here, after in zip(path, path[1:], path[2:], strict=False):
-        gaps = np.asarray(here.log_scale - before.log_scale), np.asarray(after.log_scale - here.log_scale)
-        np.testing.assert_allclose(gaps[1], 2 * gaps[0], rtol=1e-12)  # halving is exact; the differences round once
-    assert np.all(np.diff(gradients, axis=0) >= 0)
