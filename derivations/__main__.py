@@ -1,8 +1,9 @@
-"""Print the ledger: ``python -m derivations [ID ...]``."""
+"""Print the ledger: ``python -m derivations [ID ...]``; with ``--html`` also write it as a page."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from derivations import RECORD, ledger, recorded
 from implicit_bias.claims import outcomes
 from implicit_bias.verdict import Outcome, Verdict
 
+PAGE = Path(__file__).resolve().parents[1] / "figures" / "ledger.html"
 COLOURS = {
     Outcome.PROVED: "green",
     Outcome.SUPPORTED: "cyan",
@@ -28,12 +30,15 @@ def main(
         list[str] | None, typer.Argument(metavar="[ID]...", help="Claims to check; all if none is given.")
     ] = None,
     record: Annotated[bool, typer.Option(help="Store the outcomes found as the recorded ones.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Write all claims to figures/ledger.html, too.")] = False,
 ) -> None:
     """Check the ledger's claims and compare the verdicts with the recorded ones.
 
     Exits with 1 if a verdict differs from the recorded one, with 2 on an unknown id.
     """
     claims, console = ledger(), Console()
+    if html and ids:
+        raise typer.BadParameter("--html shows the whole ledger: leave the claims out.")
     unknown = [name for name in ids or () if name not in claims]
     if unknown:
         raise typer.BadParameter(f"no claim is called {', '.join(unknown)}; known: {', '.join(claims)}.")
@@ -46,6 +51,12 @@ def main(
     if ids:
         for name in names:
             _details(console, claims[name].statement, verdicts[name])
+    if html:
+        # The page needs two packages that checking claims does not.
+        from derivations._html import page
+
+        PAGE.write_text(page(claims, verdicts), encoding="utf-8")
+        console.print(f"Written to {PAGE}.")
     if record:
         RECORD.write_text(json.dumps({**recorded(), **outcomes(verdicts)}, indent=2) + "\n", encoding="utf-8")
         return

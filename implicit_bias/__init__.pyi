@@ -11,7 +11,9 @@ from .flow import mirror_flow as mirror_flow
 from .limit import Projection as Projection
 from .limit import bregman_projection as bregman_projection
 from .potential import HyperbolicEntropy as HyperbolicEntropy
+from .potential import NumericalPotential as NumericalPotential
 from .potential import Potential as Potential
+from .potential import QuadraticForms as QuadraticForms
 from .problem import Regression as Regression
 from .status import SolverError as SolverError
 from .status import Status as Status
@@ -19,6 +21,7 @@ from .symbolic import CommutingReport as CommutingReport
 from .symbolic import Derivation as Derivation
 from .symbolic import Parameterization as Parameterization
 from .symbolic import derive as derive
+from .symbolic import design as design
 from .verdict import Correction as Correction
 from .verdict import Outcome as Outcome
 from .verdict import Verdict as Verdict

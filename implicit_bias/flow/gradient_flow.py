@@ -2,7 +2,7 @@ r"""The gradient flow of the trained parameters: the ground truth that every the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import sympy as sp
@@ -14,7 +14,7 @@ from implicit_bias.flow.solution import FlowSolution
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Constant, Schedule
 from implicit_bias.status import settle
-from implicit_bias.symbolic.derivation import initial_values
+from implicit_bias.symbolic.compiled import compiled
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.validation import positive_number, time_points
 
@@ -63,9 +63,9 @@ def gradient_flow(
     h = parameterization.regularizer(0 if regularizer is None else regularizer)
     start = _start(problem, parameterization, init)
     p, n = start.shape
-    output = _compiled(parameterization, [parameterization.output])
-    slopes = _compiled(parameterization, list(parameterization.gradient(parameterization.output)))
-    pulls = _compiled(parameterization, list(parameterization.gradient(h)))
+    output = compiled(parameterization.symbols, [parameterization.output])
+    slopes = compiled(parameterization.symbols, list(parameterization.gradient(parameterization.output)))
+    pulls = compiled(parameterization.symbols, list(parameterization.gradient(h)))
 
     def velocity(time: float, state: np.ndarray) -> np.ndarray:
         theta = state[: p * n].reshape(p, n)
@@ -123,17 +123,9 @@ def paired_schedule(has_regularizer: bool, schedule: Schedule | None) -> Schedul
 
 
 def _start(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> np.ndarray:
-    values = initial_values(parameterization, init)
-    if values[0].shape not in ((), (problem.n,)):
-        raise ValueError(f"init: expected numbers or arrays of shape ({problem.n},) to match Z, got {values[0].shape}.")
+    values = parameterization.start(init)
+    if values.shape[1:] not in ((), (problem.n,)):
+        raise ValueError(
+            f"init: expected numbers or arrays of shape ({problem.n},) to match Z, got {values.shape[1:]}."
+        )
     return np.stack([np.broadcast_to(v, problem.n) for v in values])
-
-
-def _compiled(parameterization: Parameterization, formulas: list[sp.Expr]) -> Callable[[np.ndarray], np.ndarray]:
-    """A function of θ (p, …) that stacks the values of formulas; constants are broadcast."""
-    function = sp.lambdify(parameterization.symbols, formulas, modules="numpy", cse=True)
-
-    def evaluate(theta: np.ndarray) -> np.ndarray:
-        return np.stack([np.broadcast_to(value, theta.shape[1:]) for value in function(*theta)])
-
-    return evaluate

@@ -2,5 +2,7 @@
 
 from implicit_bias.potential.base import Potential
 from implicit_bias.potential.hyperbolic_entropy import HyperbolicEntropy
+from implicit_bias.potential.numerical import NumericalPotential
+from implicit_bias.potential.quadratic_forms import QuadraticForms
 
-__all__ = ["HyperbolicEntropy", "Potential"]
+__all__ = ["HyperbolicEntropy", "NumericalPotential", "Potential", "QuadraticForms"]

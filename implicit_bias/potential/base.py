@@ -60,13 +60,13 @@ class Potential(ABC):
         """Number of coordinates, or None when one formula serves any number."""
 
     @property
-    def domain(self) -> tuple[float, float]:
-        """The open interval on which every R_i is defined."""
+    def domain(self) -> tuple[Array, Array]:
+        """The ends of the open interval on which R_i is defined: numbers, or arrays of shape (n,)."""
         return (-np.inf, np.inf)
 
     @property
-    def dual_domain(self) -> tuple[float, float]:
-        """The open interval that every R_i' maps the domain onto."""
+    def dual_domain(self) -> tuple[Array, Array]:
+        """The ends of the open interval that R_i' maps the domain onto: numbers, or arrays of shape (n,)."""
         return (-np.inf, np.inf)
 
     @property
@@ -77,7 +77,7 @@ class Potential(ABC):
     @_overflow_allowed
     def terms(self, x: Array) -> Array:
         """R_i(x_i) of each coordinate, shape ``(..., n)``; :meth:`value` is their sum."""
-        return self._terms(self._admit(x, "x", self.domain))
+        return self._terms(self._admit_weights(x, "x"))
 
     @_overflow_allowed
     def value(self, x: Array) -> Array:
@@ -87,27 +87,27 @@ class Potential(ABC):
     @_overflow_allowed
     def gradient(self, x: Array) -> Array:
         """The mirror map ∇R(x), shape ``(..., n)``."""
-        return self._gradient(self._admit(x, "x", self.domain))
+        return self._gradient(self._admit_weights(x, "x"))
 
     @_overflow_allowed
     def inverse_gradient(self, z: Array) -> Array:
         """The x with ∇R(x) = z, which is ∇R*(z); shape ``(..., n)``. It overflows to inf where x does."""
-        return self._inverse_gradient(self._admit(z, "z", self.dual_domain))
+        return self._inverse_gradient(self._admit_duals(z, "z"))
 
     @_overflow_allowed
     def hessian_diagonal(self, x: Array) -> Array:
         """The diagonal of ∇²R(x), shape ``(..., n)``."""
-        return 1 / self._metric(self._admit(x, "x", self.domain))
+        return 1 / self._metric(self._admit_weights(x, "x"))
 
     @_overflow_allowed
     def metric(self, x: Array) -> Array:
         """The diagonal of (∇²R(x))⁻¹, by which the flow of x preconditions the gradient; shape ``(..., n)``."""
-        return self._metric(self._admit(x, "x", self.domain))
+        return self._metric(self._admit_weights(x, "x"))
 
     @_overflow_allowed
     def conjugate(self, z: Array) -> Array:
         r"""The convex conjugate :math:`R^*(z) = \sup_x \langle x, z\rangle - R(x)`, shape ``(...)``."""
-        return _sum_last(self._conjugate_terms(self._admit(z, "z", self.dual_domain)))
+        return _sum_last(self._conjugate_terms(self._admit_duals(z, "z")))
 
     @_overflow_allowed
     def divergence(self, x: Array, x2: Array) -> Array:
@@ -115,8 +115,8 @@ class Potential(ABC):
 
         .. math:: D_R(x, x_2) = R(x) - R(x_2) - \langle\nabla R(x_2), x - x_2\rangle
         """
-        first = self._admit(x, "x", self.domain)
-        return _sum_last(self._divergence_terms(first, self._admit(x2, "x2", self.domain)))
+        first = self._admit_weights(x, "x")
+        return _sum_last(self._divergence_terms(first, self._admit_weights(x2, "x2")))
 
     @_overflow_allowed
     def effective_exponent(self, s: Array) -> Array:
@@ -128,7 +128,7 @@ class Potential(ABC):
         """
         step = self._admit(s, "s", (-np.inf, np.inf))
         center = self._constant(self.minimizer, step)
-        return self._exponent(self._admit(center + step, "minimizer + s", self.domain), center, step)
+        return self._exponent(self._admit_weights(center + step, "minimizer + s"), center, step)
 
     def _exponent(self, x: Array, center: Array, step: Array) -> Array:
         xp = array_namespace(step)
@@ -149,7 +149,15 @@ class Potential(ABC):
         """
         return []
 
-    def _admit(self, value: Array, name: str, interval: tuple[float, float]) -> Array:
+    def _admit_weights(self, x: Array, name: str) -> Array:
+        """Return x as a floating array inside the domain, or raise."""
+        return self._admit(x, name, self.domain)
+
+    def _admit_duals(self, z: Array, name: str) -> Array:
+        """Return z as a floating array inside the dual domain, or raise."""
+        return self._admit(z, name, self.dual_domain)
+
+    def _admit(self, value: Array, name: str, interval: tuple[Array, Array]) -> Array:
         """Return ``value`` as a floating array inside the open interval, or raise."""
         array = value if is_array_api_obj(value) else np.asarray(value)
         xp = array_namespace(array)
@@ -162,12 +170,16 @@ class Potential(ABC):
                 f"{name}: expected shape (..., {self.size}), as the potential has {self.size} coordinates, "
                 f"got {tuple(array.shape)}."
             )
-        low, high = interval
+        low, high = (xp.asarray(end, dtype=array.dtype, device=array_api_compat.device(array)) for end in interval)
         inside = (array > low) & (array < high)
         if not bool(xp.all(inside)):
-            where = tuple(int(i) for i in np.argwhere(~np.asarray(array_api_compat.to_device(inside, "cpu")))[0])
+            inside, got, low, high = (
+                np.broadcast_to(np.asarray(array_api_compat.to_device(v, "cpu")), inside.shape)
+                for v in (inside, array, low, high)
+            )
+            where = tuple(int(i) for i in np.argwhere(~inside)[0])
             raise DomainError(
-                f"{name}: expected values in the open interval ({low:g}, {high:g}), got {float(array[where])} at "
+                f"{name}: expected values in the open interval ({low[where]:g}, {high[where]:g}), got {got[where]} at "
                 f"index {where}."
             )
         return array

@@ -2,15 +2,21 @@ r"""An overparameterization :math:`x = g(\theta)`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+import numpy as np
 import sympy as sp
+from numpy.typing import ArrayLike
 
 from implicit_bias.errors import FormulaError
+from implicit_bias.potential.numerical import SeparableMap
 from implicit_bias.symbolic.assumptions import plain, real
 from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
+from implicit_bias.symbolic.compiled import compiled
+from implicit_bias.symbolic.discovery import commuting_regularizers
 from implicit_bias.symbolic.formulas import check_names, parse
+from implicit_bias.validation import finite_array
 
 
 class Parameterization:
@@ -82,6 +88,40 @@ class Parameterization:
         declared = real(formula)  # the derivative of abs exists for real symbols only
         return plain(sp.Matrix([sp.diff(declared, real(s)) for s in self.symbols]))
 
+    def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
+        """Initial values by name as one array of shape (p,), for numbers, or (p, n).
+
+        Raises:
+            ValueError: If names are missing or unknown, shapes differ, or a value is not finite.
+        """
+        if not isinstance(init, Mapping) or set(init) != set(self.params):
+            got = ", ".join(map(str, init)) if isinstance(init, Mapping) else type(init).__name__
+            raise ValueError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
+        values = [finite_array(init[name], f"init[{name!r}]") for name in self.params]
+        for name, value in zip(self.params, values, strict=True):
+            if value.ndim > 1 or value.size == 0:
+                raise ValueError(
+                    f"init[{name!r}]: expected a number or an array of shape (n,), n >= 1, got {value.shape}."
+                )
+        try:
+            return np.stack(np.broadcast_arrays(*values))
+        except ValueError:
+            shapes = ", ".join(f"{name}: {v.shape}" for name, v in zip(self.params, values, strict=True))
+            raise ValueError(f"init: expected one shape for all parameters, got {shapes}.") from None
+
+    def separable_map(self) -> SeparableMap:
+        """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration."""
+        gradient = self.gradient(self.output)
+        # |θ| has a kink, whose second derivative is a point mass that no integrator meets.
+        hessian = real(gradient).jacobian([real(s) for s in self.symbols])
+        bend = plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * gradient
+        output = compiled(self.symbols, [self.output])
+        return SeparableMap(
+            output=lambda theta: output(theta)[0],
+            gradient=compiled(self.symbols, list(gradient)),
+            bend=compiled(self.symbols, list(bend)),
+        )
+
     def regularizer(self, h: str | sp.Expr) -> sp.Expr:
         r"""Parse an explicit regularizer :math:`h(\theta)` in these parameters."""
         return parse(h, self.params)
@@ -107,6 +147,26 @@ class Parameterization:
         formula = self.regularizer(h)
         names = ["g"] if self.separable else [f"g{i + 1}" for i in range(len(self.outputs))]
         return self._first_failure([(n, "h", g, formula) for n, g in zip(names, self.outputs, strict=True)])
+
+    def commuting_regularizers(self, degree: int, ansatz: Sequence[str | sp.Expr] | None = None) -> list[sp.Expr]:
+        r"""A basis of all regularizers h with :math:`[\nabla g_i, \nabla h] = 0` for every output, constants left out.
+
+        Searched are the linear combinations of all monomials of degree 1 to ``degree`` and of the formulas in
+        ``ansatz``, by exact linear algebra; see :mod:`implicit_bias.symbolic.discovery` for what is complete.
+
+        Args:
+            degree: The highest degree of the monomials; 0 for the ansatz alone.
+            ansatz: Further formulas to combine, such as ``["sqrt(u)", "log(v)"]``.
+
+        Raises:
+            ValueError: If the degree is not a non-negative integer or gives more than 5000 candidates.
+            FormulaError: If a formula of the ansatz leaves the whitelist or is constant.
+            UnsupportedError: If a result holds for some signs of the parameters only.
+
+        >>> Parameterization("m*w", ["m", "w"]).commuting_regularizers(3)
+        [m*w, m**2 + w**2]
+        """
+        return commuting_regularizers(self.outputs, self.symbols, degree, ansatz)
 
     def _first_failure(self, pairs: list[tuple[str, str, sp.Expr, sp.Expr]]) -> CommutingReport:
         reports = []

@@ -1,13 +1,16 @@
 """The ledger: every statement is judged, the verdicts match the recorded ones, counterexamples can be run again."""
 
+import importlib
 import json
 
+import numpy as np
 import pytest
+import sympy as sp
 from typer.testing import CliRunner
 
 import derivations
-from derivations.mask import REFUTED_ABOVE, Instance
-from implicit_bias import Outcome
+from derivations.mask import REFUTED_ABOVE, Instance, decay, judge_constant, m, prove, u0, v0, w, x
+from implicit_bias import Outcome, Verdict
 from implicit_bias.claims import outcomes
 
 
@@ -22,7 +25,20 @@ def test_verdicts_are_the_recorded_ones(verdicts):
 
 def test_the_issue_of_constants_is_found(verdicts):
     refuted = {name for name, verdict in verdicts.items() if verdict.outcome is Outcome.REFUTED}
-    assert refuted == {"thm-2.1", "thm-3.1", "lem-a.1", "lem-a.2", "minimum-position", "inverse-hessian"}
+    assert refuted == {
+        "thm-2.1",
+        "inverse-hessian",
+        "rem-2.1",
+        "rem-2.1-lipschitz",
+        "thm-3.1",
+        "minimum-position",
+        "eq-5",
+        "lem-a.1",
+        "lem-a.1-hyperbolic",
+        "lem-a.2",
+        "lem-a.3-df",
+        "thm-a.2",
+    }
     for name in refuted:
         assert verdicts[name].correction.verdict.outcome is Outcome.PROVED
         assert verdicts[name].residual > REFUTED_ABOVE
@@ -36,6 +52,16 @@ def test_counterexamples_reproduce_from_their_numbers(verdicts):
     end = Instance(**{name: numbers[name] for name in fields}).end()
     stated = float(STATED.subs({s: end[s.name] for s in STATED.free_symbols}))
     assert abs(stated - end["x"]) == pytest.approx(numbers["deviation"], rel=1e-9)
+
+
+def test_the_stated_rate_is_violated_by_the_loss_itself(verdicts):
+    numbers = verdicts["eq-5"].counterexample
+    instance = Instance(**{name: numbers[name] for name in ("m0", "w0", "target", "alpha", "off")})
+    m, w, _ = instance.path(np.array([numbers["from"], numbers["to"]]))
+    early, late = (m * w) ** 2 / 2
+    duration = numbers["to"] - numbers["from"]
+    assert late > 20 * early * np.exp(-numbers["stated_rate"] * duration)
+    assert late <= early * np.exp(-numbers["derived_rate"] * duration)
 
 
 def test_a_true_formula_is_not_refuted():
@@ -71,6 +97,89 @@ def test_limits_would_notice_a_wrong_potential(verdicts):
     assert _distance(end, problem, wrong) > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("module", "stated", "outcome"),
+    [
+        ("conserved", (m**2 - w**2) * sp.exp(2 * decay), Outcome.REFUTED),
+        ("r_minimal_at_start", u0 * v0, Outcome.REFUTED),
+        ("lipschitz", 1 / (u0 * v0), Outcome.REFUTED),
+        ("theorem_2_3", 4 * u0 * v0, Outcome.INCONCLUSIVE),
+        ("theorem_2_1", x**2, Outcome.REFUTED),
+        ("equation_5", 4 * u0 * v0 * sp.exp(-4 * decay), Outcome.REFUTED),
+        # Weaker than the derived rate: true, but not what was derived, so nothing is concluded.
+        ("equation_5", u0 * v0 * sp.exp(-4 * decay), Outcome.INCONCLUSIVE),
+        ("equation_5", 2 * u0 * v0 * sp.exp(-4 * decay), Outcome.PROVED),
+        ("remark_2_1", sp.Rational(1, 2), Outcome.PROVED),
+        ("remark_2_1_lipschitz", 1 / (2 * u0 * v0), Outcome.PROVED),
+        ("theorem_a_2", sp.Integer(-1), Outcome.PROVED),
+        ("lemma_a_2", u0 * v0 * sp.exp(-4 * decay), Outcome.PROVED),
+    ],
+)
+def test_the_verdict_follows_the_stated_formula(module, stated, outcome, monkeypatch):
+    """Another formula in the place of the stated one gets another verdict: the checks read it."""
+    found = importlib.import_module(f"derivations.{module}")
+    monkeypatch.setattr(found, "STATED", stated)
+    assert found.check().outcome is outcome
+
+
+@pytest.mark.parametrize("module", ["l1_limit", "l2_limit"])
+def test_a_wrong_factor_of_a_limit_is_not_proved(module, monkeypatch):
+    found = importlib.import_module(f"derivations.{module}")
+    monkeypatch.setattr(found, "STATED_FACTOR", 2 * found.STATED_FACTOR)
+    assert found.check().outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_corrected_forms_are_proved_where_they_are_stated(monkeypatch):
+    from derivations import lemma_a_1_hyperbolic, lemma_a_3_proof
+    from derivations.mask import slope, strength
+
+    monkeypatch.setattr(lemma_a_1_hyperbolic, "STATED", lemma_a_1_hyperbolic.CORRECTED)
+    assert lemma_a_1_hyperbolic.check().outcome is Outcome.PROVED
+    right = -2 * sp.sqrt(x**2 + u0**2 * v0**2 * sp.exp(-8 * decay)) * slope**2 - 4 * strength * x * slope
+    monkeypatch.setattr(lemma_a_3_proof, "stated", lambda scale: right)
+    assert lemma_a_3_proof.check().outcome is Outcome.PROVED
+
+
+def test_a_failing_step_spoils_a_proof_but_refutes_nothing():
+    assert prove("", x - x, stated=x - x).outcome is Outcome.PROVED
+    assert prove("", x).outcome is Outcome.INCONCLUSIVE
+    assert prove("", x, stated=x**2).outcome is Outcome.INCONCLUSIVE
+    refuted = prove("", stated=x**2)
+    assert refuted.outcome is Outcome.REFUTED
+    assert refuted.counterexample["x"] ** 2 == refuted.counterexample["deviation"]
+
+
+def test_a_constant_is_refuted_only_against_a_proof_and_by_a_violation():
+    proved, open_question = Verdict(Outcome.PROVED, ""), Verdict(Outcome.INCONCLUSIVE, "")
+
+    def outcome(proof, excess, stated=u0):
+        return judge_constant(stated, 2 * u0, proof, "", "", excess, {"excess": excess}).outcome
+
+    assert outcome(proved, 1.0) is Outcome.REFUTED
+    assert outcome(proved, -1.0) is Outcome.INCONCLUSIVE
+    assert outcome(proved, float("nan")) is Outcome.INCONCLUSIVE
+    assert outcome(open_question, 1.0) is Outcome.INCONCLUSIVE
+    assert outcome(proved, 1.0, stated=2 * u0) is Outcome.PROVED
+
+
+def test_the_decay_of_an_instance_ends_when_it_says():
+    """The conserved quantity measures the decay that the integrator really applied."""
+    instance = Instance(w0=0.5, alpha=0.25, off=1.0, time=3.0)
+    found_m, found_w, _ = instance.path(np.array([0.0, 0.5, 1.0, 2.0, 3.0]))
+    applied = np.log(0.75 / (found_m**2 - found_w**2)) / 4
+    np.testing.assert_allclose(applied, [0, 0.125, 0.25, 0.25, 0.25], atol=1e-10)
+    assert instance.end()["A"] == 0.25
+    assert instance.end()["alpha"] == 0.0
+
+
+def test_lyapunov_bound_would_notice_a_smaller_divergence():
+    """The integral of the excess uses up a sizeable part of its bound, so a wrong bound would fail."""
+    from derivations.convergence import run
+
+    _, integral, bound = run(0)
+    assert 0.2 * bound < integral <= bound
+
+
 class TestCommandLine:
     @pytest.fixture
     def run(self):
@@ -98,3 +207,6 @@ class TestCommandLine:
 
     def test_unknown_id_exits_with_two(self, run):
         assert run("thm-9.9").exit_code == 2
+
+    def test_the_page_shows_the_whole_ledger_or_nothing(self, run):
+        assert run("--html", "lem-a.1").exit_code == 2

@@ -270,12 +270,26 @@ def test_a_regularizer_that_does_not_commute_raises_with_its_report(h):
         ("abs(m)*w", "m,w"),
         ("u**2 - 2*v**2", "u,v"),
         ("u1**2 + u2**2 - v1**2 - v2**2", "u1,u2,v1,v2"),
-        (["m*w1", "m*w2"], "m,w1,w2"),
+        ("m*w + u*v", "m,w,u,v"),
     ],
 )
-def test_what_has_no_closed_form_here_says_so(formula, params):
-    with pytest.raises(ib.UnsupportedError):
-        ib.derive(ib.Parameterization(formula, params))
+def test_what_has_no_closed_form_gets_a_numerical_potential(formula, params):
+    derivation = ib.derive(ib.Parameterization(formula, params))
+    assert not derivation.closed_form
+    assert not derivation.proved
+    assert derivation.potential is None
+    start = dict.fromkeys(params.split(","), 0.7) | {params.split(",")[0]: 0.9}
+    potential = derivation.at(start)
+    assert isinstance(potential, ib.NumericalPotential)
+    # The metric of the flow is ‖∇g‖² at the start.
+    slopes = [derivation.parameterization.output.diff(name).subs(start) for name in params.split(",")]
+    expected = float(sum(abs(slope.doit()) ** 2 for slope in slopes)) if "abs" not in formula else 0.9**2 + 0.7**2
+    assert float(potential.metric(potential.minimizer)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_coupled_parameterizations_are_refused():
+    with pytest.raises(ib.UnsupportedError, match="coupled"):
+        ib.derive(ib.Parameterization(["m*w1", "m*w2"], "m,w1,w2"))
 
 
 @pytest.mark.parametrize("value", ["m*w", None, 3])

@@ -1,0 +1,323 @@
+r"""The potential of commuting quadratic forms, which couples the coordinates of x."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.optimize import linprog
+
+from implicit_bias.errors import DomainError
+from implicit_bias.potential.joint_diagonalization import joint_eigenbasis
+from implicit_bias.status import SolverError, Status
+from implicit_bias.validation import finite_array, positive_number
+
+FloatArray = NDArray[np.float64]
+
+_EXACT = 1e-12  # rounding of matrices that were computed as products, relative to their norms
+_SUPPORT = 1e-14  # a component of theta0 below this, relative to its norm, is rounding of the eigenbasis
+_SETTLED = 1e-7  # a Newton step in the exponents after which the next is below rounding, as errors are squared
+_TRUST = 10.0  # the largest step in the exponents, over which an exponential grows 20000-fold
+_MAX_STEPS = 2000
+_MAX_SINGULAR = 200  # steps in a row with a singular Hessian, each of which moves exponents by 1 to 10
+_LARGEST_EXPONENT = 700.0
+_SMALLEST = 1e-305  # of the largest exponential; below, they lose digits
+_STEP_ROUNDING = 1e-14  # of a Newton step, for a well-conditioned Hessian
+_RELIABLE = 1e-11  # a squared pivot of the scaled Hessian for which a Newton step has three digits
+_RIDGE = 1e-12
+_INSIDE = 1e-6  # well above the tolerance of the linear program
+
+_overflow_allowed = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+class QuadraticForms:
+    r"""Potential of commuting quadratic forms :math:`x_i = \tfrac12\theta^\top A_i\theta`, with decay.
+
+    The regularizer is :math:`h = \tfrac12\theta^\top B\theta`; all matrices are symmetric and commute. The flow
+    :math:`\theta' = -\sum_i \partial_i f(x) A_i\theta - \alpha_t B\theta` stays at
+    :math:`\theta = \exp(-A B + \sum_i \mu_i A_i)\,\theta_0` with :math:`\mu = -L_t` and the decay
+    :math:`A = \int\alpha\,dt`, and x is the gradient of
+
+    .. math:: Q_A(\mu) = \tfrac14 \Big\|\exp\Big(-A B + \sum_i \mu_i A_i\Big)\theta_0\Big\|^2 ,
+
+    so that the weights follow the mirror flow of :math:`R_A = Q_A^*`: :math:`\nabla R_{A_t}(x_t) = -L_t`. In the joint
+    eigenbasis Q is a sum of exponentials, and R follows by Newton's method. The potential is not a sum over coordinates
+    (hence no :class:`~implicit_bias.Potential`), and its domain is the interior of the cone that the joint eigenvalues
+    span: the values that x can take.
+
+    Every method takes NumPy arrays or lists of shape ``(..., k)`` and the decay A ≥ 0.
+
+    Args:
+        A: The forms, shape (k, p, p).
+        B: The regularizer, shape (p, p), or None.
+        theta0: Initial parameters, shape (p,). A component in an eigenvector below 1e-14 of its norm counts as zero
+            (an exact zero where all matrices are diagonal): the flow never leaves its span.
+
+    Raises:
+        ValueError: If a shape does not fit, a matrix is not symmetric, a pair does not commute (named, with the size of
+            its commutator), or the forms are linearly dependent on the span of the flow: R is not strictly convex then.
+
+    Source: Li, Wang, Lee, Arora, "Implicit bias of gradient descent on reparametrized models: on equivalence to mirror
+        descent", NeurIPS 2022, for commuting parameterizations.
+
+    The mask, m·w = ½θᵀAθ with θ = (m, w), whose decay e^(−4A) comes from h = m² + w²:
+
+    >>> mask = QuadraticForms([[[0.0, 1.0], [1.0, 0.0]]], [[2.0, 0.0], [0.0, 2.0]], theta0=[1.0, 0.0])
+    >>> mask.gradient([0.3]).round(6).tolist()  # arcsinh(x/a)/2 with a = 1/2
+    [0.284412]
+    >>> mask.gradient([0.3], decay=0.5).round(6).tolist()  # a = e^(−2)/2
+    [1.097402]
+    """
+
+    def __init__(self, A: ArrayLike, B: ArrayLike | None = None, *, theta0: ArrayLike) -> None:
+        forms = finite_array(A, "A", ndim=3)
+        start = finite_array(theta0, "theta0", ndim=1)
+        count, size = forms.shape[:2]
+        if not count or forms.shape[1:] != (len(start), len(start)):
+            raise ValueError(
+                f"A: expected shape (k, {len(start)}, {len(start)}), k >= 1, to match theta0, got {forms.shape}."
+            )
+        decaying = None if B is None else finite_array(B, "B", ndim=2)
+        if decaying is not None and decaying.shape != (size, size):
+            raise ValueError(f"B: expected shape {(size, size)} to match A, got {decaying.shape}.")
+        names = [*(f"A[{i}]" for i in range(count)), *([] if decaying is None else ["B"])]
+        matrices = forms if decaying is None else np.concatenate([forms, decaying[None]])
+        _check_symmetric(matrices, names)
+        matrices = (matrices + matrices.swapaxes(1, 2)) / 2
+        _check_commuting(matrices, names)
+
+        self.basis = joint_eigenbasis(matrices)
+        values = np.einsum("pj,kpq,qj->kj", self.basis, matrices, self.basis)
+        start = self.basis.T @ start
+        is_diagonal = np.array_equal(self.basis, np.eye(size))
+        self.components = np.where(np.abs(start) > (0 if is_diagonal else _SUPPORT * np.linalg.norm(start)), start, 0.0)
+        self.eigenvalues = values[:count]
+        self.regularizer_eigenvalues = None if decaying is None else values[count]
+        support = self.components != 0
+        self._log_weights = 2 * np.log(np.abs(self.components[support]))
+        self._values = self.eigenvalues[:, support]
+        self._rates = 0.0 if decaying is None else values[count, support]
+        rank = np.linalg.matrix_rank(self._values, tol=_EXACT * np.abs(self._values).max(initial=0.0) * size)
+        if rank < count:
+            raise ValueError(
+                f"A: on the span that the flow from theta0 explores, the {count} forms have rank {rank} only, so x "
+                "moves in a subspace and R is not strictly convex. Drop dependent forms, or let theta0 have a "
+                "component in every eigenvector."
+            )
+
+    def __repr__(self) -> str:
+        regularized = "without" if self.regularizer_eigenvalues is None else "with"
+        return f"QuadraticForms(k={self.size}, p={len(self.components)}, {regularized} regularizer)"
+
+    @property
+    def size(self) -> int:
+        """The number k of forms, which is the dimension of x."""
+        return len(self.eigenvalues)
+
+    def parameters(self, mu: ArrayLike, decay: float = 0.0) -> FloatArray:
+        r"""The parameters :math:`\theta = \exp(-A B + \sum_i \mu_i A_i)\,\theta_0`, shape ``(..., p)``."""
+        exponents = self._admit(mu, "mu") @ self.eigenvalues
+        if self._decay(decay):
+            exponents = exponents - decay * self.regularizer_eigenvalues
+        # A component that is zero stays so, whatever its exponent.
+        grown = np.exp(np.where(self.components != 0, exponents, 0.0)) * self.components
+        return grown @ self.basis.T
+
+    def conjugate(self, mu: ArrayLike, decay: float = 0.0) -> FloatArray:
+        """The conjugate R*(μ) = Q(μ), shape ``(...)``."""
+        return np.sum(self._powers(self._admit(mu, "mu"), decay), axis=-1) / 4
+
+    def inverse_gradient(self, mu: ArrayLike, decay: float = 0.0) -> FloatArray:
+        """The x = ∇Q(μ) with ∇R(x) = μ, shape ``(..., k)``: the forms at the parameters that the flow has reached."""
+        return self._powers(self._admit(mu, "mu"), decay) @ self._values.T / 2
+
+    def conjugate_hessian(self, mu: ArrayLike, decay: float = 0.0) -> FloatArray:
+        """∇²Q(μ), shape ``(..., k, k)``; it is the metric (∇²R)⁻¹ at x = ∇Q(μ), which is J Jᵀ of the forms."""
+        powers = self._powers(self._admit(mu, "mu"), decay)
+        return (self._values * powers[..., None, :]) @ self._values.T
+
+    def gradient(self, x: ArrayLike, decay: float = 0.0) -> FloatArray:
+        """The mirror map: the μ with ∇Q(μ) = x, shape ``(..., k)``.
+
+        Raises:
+            DomainError: If x lies outside the open cone of reachable values.
+            SolverError: If the metric at some x inside it is singular to rounding (condition number above 1e11 or so
+                after scaling its diagonal to 1).
+        """
+        points = self._admit(x, "x")
+        log_weights = self._log_weights_at(decay)
+        flat = points.reshape(-1, self.size)
+        return np.array([self._solve(point, log_weights) for point in flat]).reshape(points.shape)
+
+    def value(self, x: ArrayLike, decay: float = 0.0) -> FloatArray:
+        r"""R(x) = ⟨x, μ⟩ − Q(μ) at μ = ∇R(x), shape ``(...)``.
+
+        Raises:
+            DomainError: If x lies outside the open cone of reachable values.
+        """
+        mu = self.gradient(x, decay)
+        return np.sum(mu * np.asarray(x, dtype=float), axis=-1) - self.conjugate(mu, decay)
+
+    def metric(self, x: ArrayLike, decay: float = 0.0) -> FloatArray:
+        """(∇²R(x))⁻¹, by which the flow of x preconditions the gradient; shape ``(..., k, k)``."""
+        return self.conjugate_hessian(self.gradient(x, decay), decay)
+
+    def divergence(self, x: ArrayLike, x2: ArrayLike, decay: float = 0.0) -> FloatArray:
+        r"""The Bregman divergence :math:`R(x) - R(x_2) - \langle\nabla R(x_2), x - x_2\rangle`, shape ``(...)``.
+
+        Computed as the divergence of Q from ∇R(x) to ∇R(x₂), a sum of non-negative terms.
+        """
+        mu, mu2 = self.gradient(x, decay), self.gradient(x2, decay)
+        change = 2 * (mu2 - mu) @ self._values
+        return np.sum(self._powers(mu, decay) * _exponential_excess(change), axis=-1) / 4
+
+    def minimizer(self, decay: float = 0.0) -> FloatArray:
+        """The minimizer of R, which is the value of the forms after decay alone; shape (k,)."""
+        return self.inverse_gradient(np.zeros(self.size), decay)
+
+    def contains(self, x: ArrayLike) -> bool:
+        """Whether one x, shape (k,), lies in the domain, to the tolerance of a linear program (about 1e-6 of |x|).
+
+        The domain is the same for every decay.
+        """
+        point = finite_array(x, "x", ndim=1)
+        scale = np.max(np.abs(point), initial=0.0) or 1.0
+        # x = Σ t_j λ_j with all t_j >= s: the largest s is positive inside; it is bounded, as the cone may hold lines.
+        lengths = np.linalg.norm(self._values, axis=0)
+        rays = self._values[:, lengths > 0] / lengths[lengths > 0]
+        costs = np.append(np.zeros(rays.shape[1]), -1.0)
+        equations = np.column_stack([rays, rays.sum(axis=1)])
+        bounds = [(0, None)] * rays.shape[1] + [(None, 1.0)]
+        solution = linprog(costs, A_eq=equations, b_eq=point / scale, bounds=bounds)
+        return bool(solution.success and -solution.fun > _INSIDE)
+
+    @_overflow_allowed
+    def _solve(self, x: FloatArray, log_weights: FloatArray) -> FloatArray:
+        """Newton's method for the minimum of Q(μ) − ⟨x, μ⟩.
+
+        It ends when a step moves no exponent any more. Where x is outside the cone or on its boundary there is no
+        minimum, and the exponents move for ever.
+        """
+        scale = np.max(np.abs(x), initial=0.0) or 1.0
+        offsets = log_weights - np.log(scale)
+        # Start where the exponentials are of the size of x, as far as possible.
+        mu = np.linalg.lstsq(2 * self._values.T, -offsets, rcond=None)[0]
+        singular = 0
+        for _ in range(_MAX_STEPS):
+            exponents = 2 * mu @ self._values + offsets
+            largest = np.max(exponents)
+            powers = np.exp(exponents - largest)
+            # Beyond the cap the step is far longer than the trusted one, so that its direction alone matters.
+            target = x / scale * np.exp(min(-largest, _LARGEST_EXPONENT / 2))
+            hessian = (self._values * powers) @ self._values.T
+            if not np.all(np.diag(hessian) > _SMALLEST):
+                break
+            step, rounding = _newton_step(hessian, target - self._values @ powers / 2)
+            length = float(np.max(np.abs(2 * step @ self._values)))
+            singular = singular + 1 if np.isinf(rounding) else 0
+            if not np.isfinite(length) or singular > _MAX_SINGULAR or (singular and length == 0):
+                break
+            if length <= max(_SETTLED, rounding) and not singular:
+                return mu + step
+            step *= min(1.0, _TRUST / length)
+            mu = mu + step * _step_size(self._slope(exponents - largest, target, step))
+        if self.contains(x):
+            raise SolverError(
+                f"x: Newton's method for the mirror map failed at {x}, which lies inside the domain: the metric there "
+                "is singular to rounding. Choose an x nearer to the minimizer, or forms that are less alike.",
+                Status.STALLED,
+            )
+        raise DomainError(
+            f"x: {x} is outside the open cone of values that the forms can take from theta0, or on its boundary "
+            "to rounding; .contains(x) tests it."
+        )
+
+    def _slope(self, exponents: FloatArray, target: FloatArray, step: FloatArray) -> Callable[[float], float]:
+        """The slope of Q(μ) − ⟨target, μ⟩ along a Newton step: an increasing function of its length, negative at 0."""
+        motion = step @ self._values
+
+        def slope(t: float) -> float:
+            moved = np.minimum(exponents + 2 * t * motion, _LARGEST_EXPONENT)
+            return float(motion @ np.exp(moved) / 2 - target @ step)
+
+        return slope
+
+    def _powers(self, mu: FloatArray, decay: float) -> FloatArray:
+        """The squares of the components of θ in the eigenbasis, on the support; inf where they overflow."""
+        with np.errstate(over="ignore"):
+            return np.exp(2 * mu @ self._values + self._log_weights_at(decay))
+
+    def _log_weights_at(self, decay: float) -> FloatArray:
+        return self._log_weights - 2 * self._decay(decay) * self._rates
+
+    def _decay(self, decay: float) -> float:
+        amount = positive_number(decay, "decay", zero_allowed=True)
+        if amount and self.regularizer_eigenvalues is None:
+            raise ValueError(f"decay: got {decay}, but there is no regularizer; give QuadraticForms a matrix B.")
+        return amount
+
+    def _admit(self, value: ArrayLike, name: str) -> FloatArray:
+        array = finite_array(value, name)
+        if array.ndim == 0 or array.shape[-1] != self.size:
+            raise ValueError(f"{name}: expected shape (..., {self.size}), one entry per form, got {array.shape}.")
+        return array
+
+
+def _newton_step(hessian: FloatArray, residual: FloatArray) -> tuple[FloatArray, float]:
+    """The Newton step and its rounding error; inf where the Hessian is so close to singular that it was regularized.
+
+    A Hessian that is singular in double precision is no end: after steps along its kernel it need not be so.
+    """
+    scale = np.sqrt(np.diag(hessian))
+    scaled = hessian / scale[:, None] / scale
+    try:
+        factor = cho_factor(scaled, lower=True)
+        pivot = float(np.min(np.diag(factor[0]))) ** 2
+    except LinAlgError:
+        factor, pivot = None, 0.0
+    if factor is None or pivot < _RELIABLE:
+        factor, pivot = cho_factor(scaled + _RIDGE * np.eye(len(scale)), lower=True), 0.0
+    step = cho_solve(factor, residual / scale, check_finite=False) / scale
+    return step, _STEP_ROUNDING / pivot if pivot else np.inf
+
+
+def _step_size(slope: Callable[[float], float]) -> float:
+    """The first of 1, ½, ¼, … at which the slope has not risen beyond half its size at 0."""
+    limit = 0.5 * abs(slope(0.0))
+    t = 1.0
+    while slope(t) > limit and t > 1e-12:
+        t /= 2
+    return t
+
+
+def _check_symmetric(matrices: FloatArray, names: list[str]) -> None:
+    for matrix, name in zip(matrices, names, strict=True):
+        error = np.linalg.norm(matrix - matrix.T)
+        if error > _EXACT * np.linalg.norm(matrix):
+            raise ValueError(
+                f"{name}: expected a symmetric matrix, got ‖M − Mᵀ‖ = {error:.3g}; as θᵀMθ sees the symmetric part "
+                "alone, pass (M + Mᵀ)/2."
+            )
+
+
+def _check_commuting(matrices: FloatArray, names: list[str]) -> None:
+    for i, j in itertools.combinations(range(len(matrices)), 2):
+        product = matrices[i] @ matrices[j]
+        error = np.linalg.norm(product - product.T)
+        allowed = _EXACT * np.linalg.norm(matrices[i]) * np.linalg.norm(matrices[j])
+        if error > allowed:
+            raise ValueError(
+                f"A, B: expected commuting matrices, but ‖[{names[i]}, {names[j]}]‖ = {error:.3g} (at most "
+                f"{allowed:.1g} would pass for rounding). Without commuting fields there is no potential; "
+                "ib.gradient_flow still integrates the parameters."
+            )
+
+
+def _exponential_excess(change: FloatArray) -> FloatArray:
+    """exp(d) − 1 − d without cancellation."""
+    d = np.clip(change, -1e-2, 1e-2)  # the next term of the series is below 1e-17 of the first
+    series = d**2 / 2 * (1 + d / 3 * (1 + d / 4 * (1 + d / 5 * (1 + d / 6 * (1 + d / 7 * (1 + d / 8))))))
+    return np.where(np.abs(change) < 1e-2, series, np.expm1(change) - change)

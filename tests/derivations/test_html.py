@@ -1,0 +1,146 @@
+"""The page of the ledger: complete, self-contained and escaped; its drawing leads from left to right."""
+
+import itertools
+import re
+from html.parser import HTMLParser
+
+import pytest
+from markupsafe import escape
+
+import derivations
+from derivations._html import GAP, NODE, hypothesis, layout, mathml, page
+from implicit_bias import Claim, Correction, Outcome, Verdict
+from implicit_bias.claims import Ledger
+
+VOID = {"meta"}
+
+
+class Outline(HTMLParser):
+    """Ids and references of a page; fails where tags are not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.links = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self._note(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self._note(attrs)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def _note(self, attrs):
+        found = dict(attrs)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found[name] for name in ("href", "src", "data", "srcset", "poster") if name in found]
+
+
+def open_question():
+    return Verdict(Outcome.INCONCLUSIVE, "open")
+
+
+@pytest.fixture(scope="module")
+def claims():
+    return derivations.ledger()
+
+
+@pytest.fixture(scope="module")
+def text(claims):
+    """The page with made-up verdicts of every kind, which is quick; the statements are the real ones."""
+    proved = Verdict(Outcome.PROVED, "simplifies to zero")
+    cases = [
+        proved,
+        Verdict(Outcome.SUPPORTED, "close", 1.25e-9, 1e-8),
+        Verdict(Outcome.REFUTED, "far", 0.5, 1e-6, {"m0": 0.75}, Correction("x = 1", proved)),
+        open_question(),
+    ]
+    return page(claims, {name: cases[k % len(cases)] for k, name in enumerate(claims)})
+
+
+def test_every_claim_has_an_entry_with_its_module(claims, text):
+    outline = Outline(text)
+    assert outline.ids == list(claims)
+    modules = {link.removeprefix("../derivations/") for link in outline.links if link.startswith("../")}
+    assert len(modules) == len(claims)
+    for module in modules:
+        assert (derivations.RECORD.parent / module).exists()
+    for part in ("1.25e-09", "(tolerance 1e-08)", "m0 = 0.75", "What holds instead", "INCONCLUSIVE"):
+        assert part in text
+
+
+def test_nothing_is_loaded_from_elsewhere(text):
+    assert not re.search(r"https?:|url\(|@import|<script|<link|<img|<iframe", text)
+    assert all(link.startswith(("#", "../derivations/")) for link in Outline(text).links)
+
+
+def test_links_inside_the_page_have_a_target(text):
+    outline = Outline(text)
+    assert {link[1:] for link in outline.links if link.startswith("#")} <= set(outline.ids)
+
+
+def test_every_formula_of_the_ledger_is_typeset(claims, text):
+    for claim in claims.values():
+        for formula in (mathml(claim.statement), *map(hypothesis, claim.hypotheses)):
+            assert "\\" not in formula, f"{claim.id}: {formula}"
+            assert "<code>" not in formula, f"{claim.id}: {formula}"
+    assert text.count("<math") >= len(claims)
+
+
+def test_text_is_escaped():
+    evil = "<script>alert('&')</script>"
+    claim = Claim("a<b", rf"\text{{{evil}}}", evil, (evil,), check=open_question)
+    proved = Verdict(Outcome.PROVED, evil)
+    verdict = Verdict(Outcome.REFUTED, evil, 1.0, 0.5, {evil: 1.0}, Correction(rf"\unknown{{ {evil}", proved))
+    text = page(Ledger([claim]), {"a<b": verdict})
+    assert "<script" not in text
+    assert Outline(text).ids == ["a<b"]
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\left( x < 1",
+        r"\text{<script>}",
+        r"\text{<script></script>}",
+        r"\text{<mi onclick='f()'>x</mi>}",
+        r"\text{a < b}",
+    ],
+)
+def test_a_formula_that_is_not_plain_mathml_is_shown_as_written(latex):
+    assert mathml(latex) == f"<code>{escape(latex)}</code>"
+
+
+def test_signs_inside_a_formula_are_escaped():
+    assert "&#x0003C;" in mathml("x < y")
+
+
+def test_a_hypothesis_is_words_or_a_formula():
+    assert hypothesis("y in the range of Z") == "y in the range of Z"
+    assert "<math" in hypothesis("A = 0")
+    assert "<math" in hypothesis(r"f \text{ convex}")
+
+
+def test_the_drawing_goes_from_left_to_right(claims):
+    verdicts = dict.fromkeys(claims, open_question())
+    graph = layout(claims, verdicts)
+    place = {node.id: node for node in graph.nodes}
+    for claim in claims.values():
+        for used in claim.uses:
+            assert place[used].left + NODE[0] + GAP[0] <= place[claim.id].left
+    assert len(graph.curves) == sum(len(claim.uses) for claim in claims.values())
+    corners = sorted((node.left, node.top) for node in graph.nodes)
+    for (left, top), (next_left, next_top) in itertools.pairwise(corners):
+        assert left < next_left or top + NODE[1] < next_top
+    assert all(0 <= top <= graph.height - NODE[1] for _, top in corners)
+
+
+def test_a_ledger_without_dependencies_has_an_empty_drawing():
+    claims = Ledger([Claim("a", "1 = 1", "here", check=open_question)])
+    assert layout(claims, {"a": open_question()}).nodes == ()
+    assert "<svg" not in page(claims, {"a": open_question()})

@@ -1,0 +1,72 @@
+"""Joint eigenbases of commuting matrices that were built from a known basis, with repeated and close eigenvalues."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from scipy.stats import ortho_group
+
+from implicit_bias.potential.joint_diagonalization import joint_eigenbasis
+
+
+def commuting(values, seed):
+    """Matrices with the given joint eigenvalues, shape (k, p), in a random basis."""
+    basis = ortho_group.rvs(values.shape[1], random_state=seed)
+    matrices = np.einsum("pj,kj,qj->kpq", basis, values, basis)
+    return (matrices + matrices.swapaxes(1, 2)) / 2
+
+
+def check(matrices):
+    basis = joint_eigenbasis(matrices)
+    size = matrices.shape[-1]
+    np.testing.assert_allclose(basis.T @ basis, np.eye(size), atol=1e-13)
+    rotated = basis.T @ matrices @ basis
+    off = np.linalg.norm(rotated * (1 - np.eye(size)), axis=(1, 2))
+    # The inputs commute up to their own rounding, about p · 1e-16 of their norms.
+    assert np.all(off <= 1e-14 * size * np.linalg.norm(matrices, axis=(1, 2)))
+
+
+@given(
+    values=st.lists(st.lists(st.integers(-2, 2), min_size=5, max_size=5), min_size=1, max_size=4),
+    seed=st.integers(0, 99),
+)
+@example(values=[[1, 1, 1, 1, 1]], seed=0)
+@example(values=[[1, 1, 2, 2, 2], [0, 1, 0, 1, 1], [0, 0, 0, 0, 1]], seed=1)
+def test_repeated_eigenvalues(values, seed):
+    check(commuting(np.array(values, float), seed))
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-8, 1e-12, 1e-15])
+def test_no_gap_is_needed(gap):
+    """Two matrices, each nearly degenerate where the other is not."""
+    check(commuting(np.array([[1, 1 + gap, 2, 2 + gap], [3, 5, 3 + gap, 3]], float), 3))
+
+
+def test_sizes_may_differ_by_orders_of_magnitude():
+    values = np.random.default_rng(0).normal(size=(3, 6)) * np.array([[1e-12], [1.0], [1e9]])
+    check(commuting(values, 5))
+
+
+def test_a_misleading_combination_is_repaired():
+    """The generic combination of these two has a repeated eigenvalue, so that its eigenvectors are arbitrary."""
+    weights = np.random.default_rng(0).normal(size=2)
+    first, second = np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 1.0, -1.0, 0.5])
+    # Normalized to norm 1 each, as the method does, weights @ values is the same for the first two eigenvectors.
+    first /= np.linalg.norm(first)
+    second[0] = 0.0
+    for _ in range(200):
+        second /= np.linalg.norm(second)
+        second[0] = second[1] + weights[0] / weights[1] * (first[1] - first[0])
+    second /= np.linalg.norm(second)
+    combined = weights @ np.stack([first, second])
+    assert abs(combined[0] - combined[1]) < 1e-12
+    check(commuting(np.stack([first, second]), 7))
+
+
+def test_diagonal_matrices_keep_their_basis():
+    assert np.array_equal(joint_eigenbasis(np.stack([np.diag([3.0, 1.0, 2.0]), np.zeros((3, 3))])), np.eye(3))
+
+
+def test_forty_dimensions():
+    values = np.random.default_rng(1).integers(-1, 2, size=(6, 40)).astype(float)
+    check(commuting(values, 9))

@@ -1,0 +1,235 @@
+"""Potentials by integration: against closed forms, against an independent integrator, and end to end."""
+
+import mpmath as mp
+import numpy as np
+import potential_laws as laws
+import pytest
+import sympy as sp
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import implicit_bias as ib
+from implicit_bias import NumericalPotential, Parameterization
+
+# The promised accuracy; the integrations run at 1e-13 a step, some hundred steps long.
+ACCURACY = 1e-10
+MASK = ib.derive(Parameterization("m*w", "m,w"))
+RNG = np.random.default_rng(0)
+U, V = RNG.uniform(0.5, 2, 20), RNG.uniform(0.5, 2, 20)
+
+# (g, params, x(s), lower and upper end of s): solutions of θ' = ∇g by separation of variables.
+CLOSED_FORMS = [
+    ("u**2", "u", lambda s, u: u**2 * np.exp(4 * s), lambda u: (-np.inf, np.inf)),
+    (
+        "u**2 - v**2",
+        "u,v",
+        lambda s, u, v: u**2 * np.exp(4 * s) - v**2 * np.exp(-4 * s),
+        lambda u, v: (-np.inf, np.inf),
+    ),
+    (
+        "u**3 - v**3",
+        "u,v",
+        lambda s, u, v: (1 / u - 3 * s) ** -3 - (1 / v + 3 * s) ** -3,
+        lambda u, v: (-1 / (3 * v), 1 / (3 * u)),
+    ),
+    (
+        "u**4 - v**4",
+        "u,v",
+        lambda s, u, v: (u**-2.0 - 8 * s) ** -2 - (v**-2.0 + 8 * s) ** -2,
+        lambda u, v: (-1 / (8 * v**2), 1 / (8 * u**2)),
+    ),
+    (
+        "log(u) - log(v)",
+        "u,v",
+        lambda s, u, v: 0.5 * np.log((u**2 + 2 * s) / (v**2 - 2 * s)),
+        lambda u, v: (-(u**2) / 2, v**2 / 2),
+    ),
+    ("w*abs(w)", "w", lambda s, w: w**2 * np.exp(4 * s), lambda w: (-np.inf, np.inf)),
+    ("u", "u", lambda s, u: u + s, lambda u: (-np.inf, np.inf)),
+]
+
+
+@pytest.fixture(params=CLOSED_FORMS, ids=lambda form: form[0])
+def known(request):
+    formula, params, curve, ends = request.param
+    names = params.split(",")
+    values = [U, V][: len(names)]
+    potential = NumericalPotential(Parameterization(formula, names), dict(zip(names, values, strict=True)))
+    low, high = (np.broadcast_to(end, U.shape) for end in ends(*values))
+    share = np.linspace(0.02, 0.98, 20)
+    s = np.where(np.isfinite(low), low, -2.0) * (1 - share) + np.where(np.isfinite(high), high, 2.0) * share
+    return potential, s, curve(s, *values), (low, high)
+
+
+def test_inverse_mirror_map_is_the_solution(known):
+    potential, s, x, _ = known
+    np.testing.assert_allclose(potential.inverse_gradient(s), x, rtol=ACCURACY, atol=ACCURACY)
+
+
+def test_mirror_map_is_its_inverse(known):
+    potential, s, x, _ = known
+    np.testing.assert_allclose(potential.gradient(x), s, rtol=ACCURACY, atol=ACCURACY)
+
+
+def test_dual_ends_are_found(known):
+    potential, _, _, (low, high) = known
+    np.testing.assert_allclose(potential.dual_domain[0], low, rtol=ACCURACY)
+    np.testing.assert_allclose(potential.dual_domain[1], high, rtol=ACCURACY)
+
+
+def test_conjugate_pair(known):
+    """Fenchel's equality."""
+    potential, s, x, _ = known
+    np.testing.assert_allclose(
+        potential.terms(x) + potential._conjugate_terms(s), x * s, rtol=1e-9, atol=1e-9 * np.max(np.abs(x * s))
+    )
+
+
+def test_domain_ends():
+    entropy = NumericalPotential(Parameterization("u**2", "u"), {"u": U})
+    assert np.all(entropy.domain[0] == 0)
+    assert np.all(entropy.domain[1] == np.inf)
+    signed = NumericalPotential(Parameterization("w*abs(w)", "w"), {"w": -U})
+    assert np.all(signed.domain[0] == -np.inf)
+    assert np.all(signed.domain[1] == 0)
+    line = NumericalPotential(Parameterization("sigmoid(m)*w", "m,w"), {"m": U, "w": V})
+    assert np.all(np.isinf(line.domain))
+    bounded = NumericalPotential(Parameterization("tanh(u)", "u"), {"u": U})
+    # 1 − tanh² loses digits as g saturates, so the flow is followed to some 1e-4 of its end and extrapolated.
+    np.testing.assert_allclose(bounded.domain[1], 1.0, rtol=1e-6)
+    np.testing.assert_allclose(bounded.domain[0], -1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("formula", ["sigmoid(m)*w", "m**2*w", "m*w*exp(m/4)", "m*w + m**3/9"])
+def test_against_taylor_integration(formula):
+    """x(s) against mpmath's Taylor-series integrator at 30 digits."""
+    parameterization = Parameterization(formula, "m,w")
+    potential = NumericalPotential(parameterization, {"m": 1.25, "w": -0.5})
+    symbols = parameterization.symbols
+    with mp.workdps(30):
+        gradient = sp.lambdify(symbols, list(parameterization.gradient(parameterization.output)), "mpmath")
+        output = sp.lambdify(symbols, parameterization.output, "mpmath")
+        path = mp.odefun(lambda s, theta: gradient(*theta), 0, [mp.mpf("1.25"), mp.mpf("-0.5")])
+        for s in (0.05, 0.2):
+            expected = float(output(*path(s)))
+            assert float(potential.inverse_gradient(s)) == pytest.approx(expected, rel=ACCURACY)
+            assert float(potential.gradient(expected)) == pytest.approx(s, rel=ACCURACY)
+
+
+@given(
+    m0=st.floats(0.1, 10),
+    share=st.floats(-0.99, 0.99),
+    magnitude=st.floats(-6, 6),
+    sign=st.sampled_from([-1.0, 1.0]),
+)
+def test_agrees_with_the_hyperbolic_entropy(m0, share, magnitude, sign):
+    init = {"m": np.array([m0]), "w": np.array([share * m0])}
+    x = np.array([sign * 10.0**magnitude])
+    numerical, exact = NumericalPotential(MASK.parameterization, init), MASK.at(init)
+    unit = 1 + np.abs(exact.gradient(x)) + np.abs(exact.shift)
+    assert np.all(np.abs(numerical.gradient(x) - exact.gradient(x)) <= ACCURACY * unit)
+    np.testing.assert_allclose(numerical.metric(x), exact.metric(x), rtol=1e-9)
+    # R itself is a difference of two integrals; its error is relative to the larger, x R'.
+    assert abs(numerical.divergence(x, exact.minimizer) - exact.divergence(x, exact.minimizer)) <= ACCURACY * float(
+        np.abs(x[0]) * unit[0] + exact.scale[0]
+    )
+
+
+def test_laws():
+    init = {"m": np.array([0.5, 2.0, 1.0]), "w": np.array([0.3, -1.0, 0.0])}
+    potential = NumericalPotential(Parameterization("sigmoid(m)*w", "m,w"), init)
+    x, other = np.array([1.0, -3.0, 0.2]), np.array([-1.0, 2.0, 0.1])
+    case = laws.Case(potential, x, other, np.full(3, 1e-11))
+    laws.metric_inverts_hessian(case)
+    laws.gradient_is_monotone(case)
+    np.testing.assert_allclose(potential.inverse_gradient(potential.gradient(x)), x, rtol=ACCURACY)
+    np.testing.assert_allclose(potential.gradient(potential.minimizer), 0, atol=1e-15)
+    step = 1e-5
+    slope = (potential.gradient(x + step) - potential.gradient(x - step)) / (2 * step)
+    # Central differences: truncation step², rounding 1e-11 / step.
+    np.testing.assert_allclose(potential.hessian_diagonal(x), slope, rtol=1e-5)
+    assert np.all(potential.divergence(x, other) > 0)
+    laws.bad_input_is_refused(potential, x)
+
+
+def test_torch_comes_back_as_torch():
+    potential = NumericalPotential(Parameterization("u**3 - v**3", "u,v"), {"u": U, "v": V})
+    x = torch.linspace(-1, 1, 20, dtype=torch.float32)
+    result = potential.gradient(x)
+    assert isinstance(result, torch.Tensor)
+    assert result.dtype == torch.float32
+    np.testing.assert_allclose(result.numpy(), potential.gradient(x.numpy().astype(float)), rtol=1e-6)
+
+
+def test_one_formula_for_any_shape():
+    potential = NumericalPotential(Parameterization("u**3 - v**3", "u,v"), {"u": 1.0, "v": 1.0})
+    x = np.linspace(-2, 2, 12).reshape(3, 4)
+    assert potential.gradient(x).shape == (3, 4)
+    assert potential.value(x).shape == (3,)
+    np.testing.assert_allclose(potential.gradient(-x), -potential.gradient(x), atol=1e-12)  # u₀ = v₀: R is even
+
+
+def test_outside_the_domain_is_refused():
+    potential = NumericalPotential(Parameterization("u**2", "u"), {"u": [1.0, 2.0]})
+    with pytest.raises(ib.DomainError, match=r"index \(1,\)"):
+        potential.gradient([1.0, -1.0])
+    blow_up = NumericalPotential(Parameterization("u**3 - v**3", "u,v"), {"u": 1.0, "v": 1.0})
+    with pytest.raises(ib.DomainError):
+        blow_up.inverse_gradient([0.4])
+
+
+@pytest.mark.parametrize(
+    ("formula", "init", "message"),
+    [
+        ("u**3", {"u": [1.0, 0.0]}, "coordinate 1.*saddle"),
+        ("log(u)", {"u": [-1.0]}, "coordinate 0.*finite"),
+        ("u**2", {"v": [1.0]}, "exactly the parameters"),
+        ("u**2", {"u": [np.nan]}, "nan"),
+    ],
+)
+def test_bad_starts(formula, init, message):
+    with pytest.raises(ValueError, match=message):
+        NumericalPotential(Parameterization(formula, "u"), init)
+
+
+@pytest.mark.parametrize(
+    ("formula", "init"),
+    [
+        ("sigmoid(m)*w", {"m": 0.5, "w": 0.1}),
+        ("m*w*z1", {"m": 0.9, "w": 0.8, "z1": 0.3}),
+        ("m**2*w", {"m": 0.9, "w": 0.2}),
+        ("u**3 - v**3", {"u": 0.8, "v": 0.6}),
+    ],
+)
+def test_end_to_end(formula, init):
+    """The parameters' flow, the mirror flow and the Bregman projection agree for what has no closed form."""
+    problem = ib.Regression.sample(3, 6, 2, seed=1)
+    parameterization = Parameterization(formula, list(init))
+    derivation = ib.derive(parameterization)
+    assert not derivation.closed_form
+    start = {name: np.full(problem.n, value) for name, value in init.items()}
+    flow = ib.gradient_flow(problem, parameterization, start, [0.5, 300.0])
+    mirror = ib.mirror_flow(problem, derivation, [0.5, 300.0], start, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(mirror.x, flow.x, atol=1e-8)
+    limit = ib.bregman_projection(problem.Z, problem.y, derivation.at(start), tol=1e-10)
+    np.testing.assert_allclose(flow.x[-1], limit.x, atol=1e-8)
+
+
+def test_decay_moves_the_start():
+    """With a commuting regularizer R_{A_t}'(x_t) = −L_t holds for u³ − v³ as well."""
+    problem = ib.Regression.sample(3, 6, 2, seed=2)
+    parameterization = Parameterization("u**3 - v**3", "u,v")
+    derivation = ib.derive(parameterization, "u**3 + v**3")
+    start = {"u": np.full(6, 0.8), "v": np.full(6, 0.7)}
+    flow = ib.gradient_flow(problem, parameterization, start, [0.3], "u**3 + v**3", ib.schedule.Constant(0.2))
+    potential = derivation.at(start, float(flow.decay[0]))
+    np.testing.assert_allclose(potential.gradient(flow.x[0]), -flow.accumulated_gradient[0], atol=1e-9)
+
+
+def test_ten_thousand_coordinates():
+    n = 10_000
+    init = {"m": RNG.uniform(0.5, 2, n), "w": RNG.uniform(-1, 1, n)}
+    potential = NumericalPotential(Parameterization("sigmoid(m)*w", "m,w"), init)
+    x = RNG.normal(size=n)
+    np.testing.assert_allclose(potential.inverse_gradient(potential.gradient(x)), x, rtol=ACCURACY, atol=ACCURACY)
