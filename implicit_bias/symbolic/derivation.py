@@ -211,8 +211,9 @@ def derive(parameterization: Parameterization, regularizer: str | sp.Expr | None
 
     Raises:
         FormulaError: If the regularizer leaves the whitelist.
-        NotCommutingError: If [∇g, ∇h] does not vanish; it carries the report.
-        UnsupportedError: If the parameterization is coupled.
+        NotCommutingError: If [∇g, ∇h], or for a coupled x a bracket [∇g_i, ∇g_j], does not vanish; it carries the
+            report.
+        UnsupportedError: If the parameterization is coupled and commutes.
 
     >>> derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2").metric
     2*sqrt(x**2 + (m0**2 - w0**2)**2*exp(-8*A)/4)
@@ -223,7 +224,13 @@ def derive(parameterization: Parameterization, regularizer: str | sp.Expr | None
             f"{type(parameterization).__name__}."
         )
     if not parameterization.separable:
-        raise UnsupportedError(f"{parameterization!r} is coupled: derive covers one formula per coordinate.")
+        report = parameterization.commutes()
+        if not report.holds:
+            raise NotCommutingError(f"The outputs of {parameterization!r} do not commute: {report}.", report)
+        raise UnsupportedError(
+            f"{parameterization!r} is coupled: derive covers one formula per coordinate; for commuting quadratic forms "
+            "use ib.QuadraticForms."
+        )
     h = sp.Integer(0) if regularizer is None else parameterization.regularizer(regularizer)
     commuting = parameterization.commutes_with(h)
     if not commuting.holds:

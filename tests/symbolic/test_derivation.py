@@ -287,9 +287,16 @@ def test_what_has_no_closed_form_gets_a_numerical_potential(formula, params):
     assert float(potential.metric(potential.minimizer)) == pytest.approx(expected, rel=1e-12)
 
 
-def test_coupled_parameterizations_are_refused():
-    with pytest.raises(ib.UnsupportedError, match="coupled"):
+def test_neuron_wise_masks_are_refused_with_their_bracket():
+    with pytest.raises(ib.NotCommutingError) as caught:
         ib.derive(ib.Parameterization(["m*w1", "m*w2"], "m,w1,w2"))
+    report = caught.value.report
+    assert [float(v) for v in report.bracket.subs(report.witness)] == [0.0, -1.0, 1.0]
+
+
+def test_coupled_parameterizations_that_commute_point_to_quadratic_forms():
+    with pytest.raises(ib.UnsupportedError, match="QuadraticForms"):
+        ib.derive(ib.Parameterization(["u**2", "v**2"], "u,v"))
 
 
 @pytest.mark.parametrize("value", ["m*w", None, 3])
