@@ -149,5 +149,5 @@ except ib.NotCommutingError as error:
     assert error.report.witness and any(error.report.bracket.subs(error.report.witness))
     print(time.perf_counter() - start)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 1
