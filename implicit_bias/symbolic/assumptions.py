@@ -27,7 +27,9 @@ def plain(expression):
 
 def initial(symbol: sp.Symbol) -> sp.Symbol:
     """The symbol of a parameter's initial value, ``m0`` for ``m``."""
-    return sp.Symbol(f"{symbol.name}0", real=True)
+    return (
+        sp.Symbol(f"{symbol.name}0", positive=True) if symbol.is_positive else sp.Symbol(f"{symbol.name}0", real=True)
+    )
 
 
 def _symbols(expression) -> set[sp.Symbol]:

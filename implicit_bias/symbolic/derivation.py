@@ -34,8 +34,8 @@ from implicit_bias.verdict import Outcome
 class Derivation:
     r"""The potential of one coordinate, as formulas in ``x``, the decay ``A`` and the initial values ``<param>0``.
 
-    All formulas are SymPy expressions in plain symbols, so ``derivation.potential.subs({"x": 1})`` works. Where no
-    closed form is found they are None, and :meth:`at` integrates the flow numerically instead.
+    All formulas are SymPy expressions in plain symbols, so ``derivation.potential.subs({"x": 1})`` works. What was
+    not found as a formula is None; :meth:`at` then integrates the flow numerically.
 
     Attributes:
         parameterization: What was derived.
@@ -46,7 +46,7 @@ class Derivation:
         inverse_mirror_map: The x with R_A'(x) = z, in ``z``.
         conjugate: R_A*(z), in ``z``.
         metric: 1/R_A''(x), the factor by which the flow of x preconditions the gradient.
-        scale: The scale a at which the potential passes from L2 to L1.
+        scale: The scale a at which the potential passes from L2 to L1, where x(s) is a hyperbolic sine.
         log_scale: log a, split into logarithms that stay finite where a underflows.
         shift: The asymmetry b of the mirror map, zero for a start at x = 0.
         minimizer: argmin R_A, the weight that decay alone would lead to.
@@ -74,7 +74,7 @@ class Derivation:
 
     @property
     def closed_form(self) -> bool:
-        """Whether all of the above are formulas."""
+        """Whether the potential is a formula."""
         return self.potential is not None
 
     @property
@@ -102,7 +102,7 @@ class Derivation:
     def family(self, init: Mapping[str, ArrayLike]) -> Callable[[float], Potential]:
         """The potentials of one initialization as a function of the decay; checks the initial values once."""
         values = self._initial_values(init)
-        make = self._hyperbolic(values) if self.closed_form else self._numerical(values)
+        make = self._numerical(values) if self.scale is None else self._hyperbolic(values)
 
         def potential(decay: float) -> Potential:
             amount = positive_number(decay, "decay", zero_allowed=True)
@@ -161,7 +161,7 @@ class Derivation:
             ("a", self.scale),
             (r"\operatorname{argmin} R_A", self.minimizer),
         ]
-        body = " \\\\\n".join(f"{left} &= {sp.latex(right)}" for left, right in lines)
+        body = " \\\\\n".join(f"{left} &= {sp.latex(right)}" for left, right in lines if right is not None)
         return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
 
     def __getstate__(self) -> dict[str, object]:
@@ -205,8 +205,9 @@ def derive(parameterization: Parameterization, regularizer: str | sp.Expr | None
     r"""Derive the Bregman potential of a separable parameterization, with decay from a commuting regularizer.
 
     Args:
-        parameterization: A separable x = g(θ). Closed forms are found where ∇g is affine (g quadratic) and x(s) a
-            hyperbolic sine; every other g gets a numerical potential.
+        parameterization: A separable x = g(θ). Closed forms are found where ∇g is affine or a power of each parameter
+            by itself, and x(s) is a hyperbolic sine, an exponential, the logarithm of a Möbius map or a line. If only
+            x(s) has a formula, that is given; the potential of every other g is numerical.
         regularizer: h(θ) of one coordinate; its strength α_t enters through A_t = ∫α alone.
 
     Raises:

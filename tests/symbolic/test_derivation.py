@@ -262,8 +262,6 @@ def test_a_regularizer_that_does_not_commute_raises_with_its_report(h):
 @pytest.mark.parametrize(
     ("formula", "params"),
     [
-        ("m", "m"),
-        ("m**2", "m"),
         ("m*w + 1", "m,w"),
         ("m**2*w", "m,w"),
         ("u**3 - v**3", "u,v"),
@@ -285,6 +283,53 @@ def test_what_has_no_closed_form_gets_a_numerical_potential(formula, params):
     slopes = [derivation.parameterization.output.diff(name).subs(start) for name in params.split(",")]
     expected = float(sum(abs(slope.doit()) ** 2 for slope in slopes)) if "abs" not in formula else 0.9**2 + 0.7**2
     assert float(potential.metric(potential.minimizer)) == pytest.approx(expected, rel=1e-12)
+
+
+ELEMENTARY = [
+    ("u", "u", None, "x", (-sp.oo, sp.oo)),
+    ("u**2", "u", "u**2", "entropy", (0, sp.oo)),
+    ("-u**2", "u", None, "entropy", (-sp.oo, 0)),
+    ("3*u**2", "u", "u**2/2", "entropy", (0, sp.oo)),
+    ("log(u)", "u", None, "log", (-sp.oo, sp.oo)),
+    ("log(u) - log(v)", "u,v", None, "log", (-sp.oo, sp.oo)),
+]
+
+
+@pytest.mark.parametrize(("formula", "params", "h", "kind", "domain"), ELEMENTARY, ids=[e[0] for e in ELEMENTARY])
+def test_elementary_potentials_against_integration(formula, params, h, kind, domain):
+    """Formulas derived by algebra against the numerical potential, which solves the same flow by Runge-Kutta."""
+    names = params.split(",")
+    derivation = ib.derive(ib.Parameterization(formula, names), h)
+    assert derivation.closed_form
+    assert derivation.domain == sp.Interval.open(*domain)
+    init, decay = {"u": 0.8, "v": 1.3}, 0.0 if h is None else 0.37
+    potential = derivation.at({name: init[name] for name in names}, decay)
+    assert isinstance(potential, ib.NumericalPotential)
+    numbers = {f"{name}0": init[name] for name in names} | {"A": decay}
+    center = float(derivation.minimizer.subs(numbers))
+    assert float(potential.minimizer) == pytest.approx(center, rel=1e-12)
+    for x in (center - 0.1, center + 0.3):
+        at = numbers | {"x": x}
+        mirror = float(derivation.mirror_map.subs(at))
+        assert float(potential.gradient(x)) == pytest.approx(mirror, rel=1e-10)
+        assert float(potential.metric(x)) == pytest.approx(float(derivation.metric.subs(at)), rel=1e-10)
+        assert float(derivation.inverse_mirror_map.subs(numbers | {"z": mirror})) == pytest.approx(x, rel=1e-12)
+        rise = derivation.potential.subs(at) - derivation.potential.subs(numbers | {"x": center})
+        # D(x, argmin R) = R(x) − R(argmin R); both sides are differences of numbers near 1.
+        assert float(potential.divergence([x], [center])) == pytest.approx(float(rise), rel=1e-8)
+
+
+@pytest.mark.parametrize("power", [3, 4, 5])
+def test_woodworths_deep_diagonal_networks(power):
+    """u^D − v^D from u₀ = v₀ = γ is γ^D h_D(z), z = D(D−2)γ^(D−2) s [Woodworth2020]."""
+    derivation = ib.derive(ib.Parameterization(f"u**{power} - v**{power}", "u,v"), f"u**{power} + v**{power}")
+    assert not derivation.closed_form
+    gamma, s = 0.7, 0.05
+    z = power * (power - 2) * gamma ** (power - 2) * s
+    expected = (1 - z) ** (-power / (power - 2)) - (1 + z) ** (-power / (power - 2))
+    derived = derivation.inverse_mirror_map.subs({"u0": gamma, "v0": gamma, "z": s, "A": 0})
+    assert float(derived) == pytest.approx(gamma**power * expected, rel=1e-12)
+    assert all(identity.outcome is ib.Outcome.PROVED for identity in derivation.identities)
 
 
 def test_neuron_wise_masks_are_refused_with_their_bracket():
