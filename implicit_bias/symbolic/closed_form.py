@@ -108,7 +108,7 @@ def _declared_positive(output: sp.Expr) -> set[sp.Symbol]:
     return {argument for argument in inside if argument.is_Symbol}
 
 
-Statement = tuple[str, str, list[sp.Expr]]  # what it says, its LaTeX, and expressions that must vanish
+Statement = tuple[str, str, list[sp.Basic]]  # what it says, its LaTeX, and expressions that must vanish
 Built = tuple[dict[str, object], tuple[sp.Expr, ...], list[Statement]]
 
 
