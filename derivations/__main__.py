@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from derivations import RECORD, ledger, recorded
+from derivations.mask import PREPRINT
 from implicit_bias.claims import outcomes
 from implicit_bias.verdict import Outcome, Verdict
 
@@ -67,7 +68,7 @@ def main(
 
 
 def _table(names: list[str], sources: dict[str, str], verdicts: dict[str, Verdict]) -> Table:
-    table = Table(title="Ledger of claims", show_lines=True)
+    table = Table(title=f"Ledger of claims (source: {PREPRINT}, unless another is named)", show_lines=True)
     for heading in ("claim", "source", "verdict", "evidence"):
         table.add_column(heading, no_wrap=heading in ("claim", "verdict"))
     for name in names:
@@ -75,7 +76,7 @@ def _table(names: list[str], sources: dict[str, str], verdicts: dict[str, Verdic
         if verdict.correction is not None:
             label += f"\ncorrected: {_label(verdict.correction.verdict.outcome)}"
             evidence += f" Corrected: {verdict.correction.verdict.evidence}"
-        table.add_row(name, sources[name], label, evidence)
+        table.add_row(name, sources[name].removeprefix(f"{PREPRINT}, "), label, evidence)
     return table
 
 

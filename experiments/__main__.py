@@ -35,6 +35,10 @@ def main(
     if unknown:
         raise typer.BadParameter(f"no experiment is called {', '.join(unknown)}; known: {', '.join(experiments)}.")
     folder = output or (FIGURES / "quick" if quick else FIGURES)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"--output: {folder} cannot be made a folder ({error.strerror}).") from None
     console = Console()
     good = True
     for name, verdicts in _results(list(names or experiments), folder, "quick" if quick else "default", jobs):

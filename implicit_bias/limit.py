@@ -19,7 +19,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, qr, svd
 from implicit_bias.potential import Potential
 from implicit_bias.problem import check_system
 from implicit_bias.status import Status, settle
-from implicit_bias.validation import finite_array, positive_number
+from implicit_bias.validation import finite_array, positive_number, whole_number
 
 _RANK_TOLERANCE = 1e-10
 # Where a tiny scale leaves fewer active weights than observations, the Hessian is singular in double precision. The
@@ -96,9 +96,15 @@ def bregman_projection(
             f"Z: expected fewer rows than columns (an underdetermined system, where the potential decides), got "
             f"shape {design.shape}."
         )
+    if not isinstance(potential, Potential):
+        raise ValueError(
+            f"potential: expected an ib.Potential, got {type(potential).__name__}; a derivation gives one by "
+            ".at(init, decay)."
+        )
     if potential.size not in (None, n):
         raise ValueError(f"potential: expected {n} coordinates, one per column of Z, got {potential.size}.")
     positive_number(tol, "tol")
+    whole_number(max_iterations, "max_iterations")
     given = np.zeros(d)
     if start is not None:
         given = finite_array(start, "start", ndim=1)

@@ -23,10 +23,10 @@ class Status(Enum):
 
 _ADVICE = {
     Status.CONVERGED: "The requested tolerance was reached.",
-    Status.MAX_ITERATIONS: "The limit on steps was reached: raise it, or start from an easier solution.",
+    Status.MAX_ITERATIONS: "The limit on steps was reached: raise it, improve the start, or use mirror_flow.",
     Status.STALLED: "Rounding errors stop further progress: loosen tol, or rescale Z and y.",
     Status.INFEASIBLE: "y is not in the range of Z, so no x satisfies Zx = y: project y onto the range first.",
-    Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use mirror_flow.",
+    Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use another method.",
     Status.NOT_FINITE: "A value left the floating-point range: rescale the data, or shorten the time of a flow.",
 }
 

@@ -401,3 +401,16 @@ def test_bad_input(change, message):
     } | change
     with pytest.raises(ValueError, match=message):
         bregman_projection(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"potential": ib.derive(ib.Parameterization("m*w", "m,w"))}, r"Derivation; a derivation gives one by \.at"),
+        ({"max_iterations": 1.5}, "integer"),
+    ],
+)
+def test_wrong_kinds_of_arguments(change, message):
+    arguments = {"Z": np.ones((1, 2)), "y": np.ones(1), "potential": ib.HyperbolicEntropy(scale=1.0)} | change
+    with pytest.raises(ValueError, match=message):
+        ib.bregman_projection(**arguments)

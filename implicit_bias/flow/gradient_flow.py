@@ -30,7 +30,7 @@ def gradient_flow(
     rtol: float = 1e-12,
     atol: float = 1e-14,
     method: str = "DOP853",
-    max_steps: int = 100_000,
+    max_steps: int = 20_000,
     throw: bool = True,
 ) -> FlowSolution:
     r"""Integrate :math:`\theta' = -\partial g(\theta)^T\nabla f(g(\theta)) - \alpha_t\nabla h(\theta)` from t = 0.
@@ -48,7 +48,7 @@ def gradient_flow(
         rtol: Relative tolerance per step.
         atol: Absolute tolerance per step.
         method: A method of ``scipy.integrate.solve_ivp``.
-        max_steps: Limit on the number of steps.
+        max_steps: Limit on the number of steps; a flow that needs more is stiff, and ``mirror_flow`` is the remedy.
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
 
     Raises:

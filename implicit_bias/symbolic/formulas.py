@@ -215,12 +215,26 @@ def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
     """Return the expression in plain symbols and exact numbers if every node is on the whitelist."""
     try:
         _check_nodes(expression, names)
+        if _degree(expression) > MAX_EXPONENT:
+            raise FormulaError(f"formula: expected a degree of at most {MAX_EXPONENT}, counting nested powers.")
         if _tower(expression) > MAX_TOWER:
             raise FormulaError(f"formula: expected at most {MAX_TOWER} exponentials inside one another.")
         numbers = {f: sp.Rational(repr(float(f))) for f in expression.atoms(sp.Float)}
         return expression.xreplace({**numbers, **{s: sp.Symbol(s.name) for s in expression.free_symbols}})
     except RecursionError:
         raise FormulaError("formula: it is nested too deeply.") from None
+
+
+def _degree(node: sp.Basic) -> float:
+    """The degree a formula would have as a polynomial: what expanding it may cost."""
+    if isinstance(node, sp.Symbol):
+        return 1
+    inner = [_degree(argument) for argument in node.args]
+    if isinstance(node, sp.Mul):
+        return sum(inner)
+    if isinstance(node, sp.Pow) and node.exp.is_Rational:
+        return inner[0] * max(1, math.ceil(abs(node.exp)))
+    return max(inner, default=0)
 
 
 def _tower(node: sp.Basic) -> int:

@@ -30,7 +30,7 @@ class SineForm:
 
 def exponential_terms(expression: sp.Expr, time: sp.Symbol) -> dict[sp.Expr, sp.Expr] | None:
     r"""Write an expression as :math:`\sum_k c_k e^{\lambda_k s}`: coefficients by exponent, or None if it is none."""
-    expression = sp.sympify(expression)
+    expression = sp.Integer(0) + expression  # a plain number becomes a SymPy one
     moving_exponentials = any(e.has(time) for e in expression.atoms(sp.exp, sp.sinh, sp.cosh))
     if expression.has(time) and not moving_exponentials:
         return None

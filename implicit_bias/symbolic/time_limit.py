@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 class TimeLimitExceeded(BaseException):
@@ -24,8 +25,8 @@ def time_limit(seconds: float) -> Iterator[None]:
     deadline = time.monotonic() + seconds
     previous = sys.getprofile()
 
-    def watch(*_: object) -> None:
-        if time.monotonic() > deadline:
+    def watch(frame: FrameType, *_: object) -> None:
+        if time.monotonic() > deadline and not _is_finalizer(frame):
             raise TimeLimitExceeded
 
     sys.setprofile(watch)
@@ -33,3 +34,8 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
     finally:
         sys.setprofile(previous)
+
+
+def _is_finalizer(frame: FrameType) -> bool:
+    """Whether the interpreter is cleaning up, where it swallows every exception and would lose this one."""
+    return frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") in ("weakref", "_weakrefset")

@@ -111,6 +111,10 @@ class TestCommandLine:
     def test_unknown_name_exits_with_two(self, run):
         assert run("figure9").exit_code == 2
 
+    def test_an_impossible_folder_exits_with_two(self, run, tmp_path):
+        (tmp_path / "file").write_text("")
+        assert run("figure1c", "--output", tmp_path / "file" / "x").exit_code == 2
+
     def test_a_failed_check_exits_with_one(self, run, tmp_path, monkeypatch):
         from experiments import figure1c as module
 

@@ -104,8 +104,9 @@ def test_the_hyperbolic_entropy_has_no_closed_form():
 
 
 def test_time_is_limited(monkeypatch):
-    monkeypatch.setattr(module, "TIME_LIMIT", 1.0)
-    with pytest.raises(ib.UnsupportedError, match="within 1 seconds"):
+    # Far less than SymPy needs for anything, so that the outcome does not depend on the machine.
+    monkeypatch.setattr(module, "TIME_LIMIT", 0.01)
+    with pytest.raises(ib.UnsupportedError, match=r"within 0\.01 seconds"):
         ib.design("-log(1 - x**2)")
 
 

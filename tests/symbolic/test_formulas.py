@@ -308,3 +308,11 @@ def test_a_usable_name_parses_to_its_symbol(names):
     assume(not RESERVED.union(FUNCTIONS, CONSTANTS, keyword.kwlist).intersection(names))
     checked = check_names(names)
     assert [parse(name, checked) for name in names] == [sp.Symbol(name) for name in names]
+
+
+def test_nested_powers_are_refused_before_anything_expands_them():
+    """Parsing 99 squares inside one another was fast, and then derive ended inside SymPy after seconds."""
+    start = time.perf_counter()
+    with pytest.raises(ib.FormulaError, match="degree"):
+        ib.Parameterization("(" * 99 + "m" + "+1)**2" * 99, "m,w")
+    assert time.perf_counter() - start < 2
