@@ -18,8 +18,13 @@ from derivations.mask import (
 )
 from implicit_bias import Claim, Verdict
 
-_scale = 2 * u0 * v0
-STATED = (x * sp.asinh(x / _scale) - sp.sqrt(x**2 + _scale**2) - x * sp.log(u0 / v0)) / 4
+
+def potential_with_scale(scale: sp.Expr) -> sp.Expr:
+    """The preprint's potential for a scale; Theorem 3.1 puts in one that moves with the decay."""
+    return (x * sp.asinh(x / scale) - sp.sqrt(x**2 + scale**2) - x * sp.log(u0 / v0)) / 4
+
+
+STATED = potential_with_scale(2 * u0 * v0)
 
 
 def check() -> Verdict:

@@ -14,12 +14,11 @@ from derivations.mask import (
     mirror_residual,
     u0,
     v0,
-    x,
 )
+from derivations.theorem_2_1 import potential_with_scale
 from implicit_bias import Claim, Verdict
 
-_scale = 2 * u0 * v0 * sp.exp(-2 * decay)
-STATED = (x * sp.asinh(x / _scale) - sp.sqrt(x**2 + _scale**2) - x * sp.log(u0 / v0)) / 4
+STATED = potential_with_scale(2 * u0 * v0 * sp.exp(-2 * decay))
 
 
 def check() -> Verdict:
