@@ -9,7 +9,9 @@ from .flow import FlowSolution as FlowSolution
 from .flow import gradient_flow as gradient_flow
 from .flow import mirror_flow as mirror_flow
 from .limit import Projection as Projection
+from .limit import Transition as Transition
 from .limit import bregman_projection as bregman_projection
+from .limit import transition as transition
 from .potential import HyperbolicEntropy as HyperbolicEntropy
 from .potential import NumericalPotential as NumericalPotential
 from .potential import Potential as Potential

@@ -2,9 +2,12 @@ r"""Data and loss: the only place where the factors 1/d and ½ appear."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from implicit_bias.linear_map import LinearMap, linear_map
 from implicit_bias.validation import finite_array, whole_number
 
 FloatArray = NDArray[np.float64]
@@ -28,14 +31,14 @@ class Regression:
     """
 
     def __init__(self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None) -> None:
-        design, target = check_system(Z, y)
+        linear, target = check_system(Z, y, copy=True)
         if loss != "squared":
             raise ValueError(f"loss: expected 'squared', got {loss!r}.")
         if truth is not None:
             truth = finite_array(truth, "truth", ndim=1)
-            if truth.shape != design.shape[1:]:
-                raise ValueError(f"truth: expected shape ({design.shape[1]},) to match Z, got {truth.shape}.")
-        self.Z, self.y, self.truth = design, target, truth
+            if truth.shape != linear.shape[1:]:
+                raise ValueError(f"truth: expected shape ({linear.shape[1]},) to match Z, got {truth.shape}.")
+        self.linear, self.y, self.truth = linear, target, truth
 
     def __repr__(self) -> str:
         return f"Regression(d={self.d}, n={self.n})"
@@ -70,22 +73,27 @@ class Regression:
         return cls(Z, Z @ truth, truth=truth)
 
     @property
+    def Z(self) -> Any:
+        """The design matrix, shape (d, n), of the kind that was given."""
+        return self.linear.matrix
+
+    @property
     def d(self) -> int:
         """Number of observations."""
-        return self.Z.shape[0]
+        return self.linear.shape[0]
 
     @property
     def n(self) -> int:
         """Number of weights."""
-        return self.Z.shape[1]
+        return self.linear.shape[1]
 
     def loss(self, x: ArrayLike) -> FloatArray:
         """f(x), shape ``(...)`` for x of shape ``(..., n)``."""
-        return self.prediction_loss(self._weights(x) @ self.Z.T)
+        return self.prediction_loss(self.linear.apply(self._weights(x)))
 
     def gradient(self, x: ArrayLike) -> FloatArray:
         """∇f(x), shape ``(..., n)``."""
-        return self.prediction_gradient(self._weights(x) @ self.Z.T) @ self.Z
+        return self.linear.adjoint(self.prediction_gradient(self.linear.apply(self._weights(x))))
 
     def prediction_loss(self, p: FloatArray) -> FloatArray:
         """The loss as a function of the predictions p = Zx, shape ``(..., d)`` to ``(...)``."""
@@ -106,12 +114,10 @@ class Regression:
         return weights
 
 
-def check_system(Z: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return Z (d, n) and y (d,) as float64 arrays, or raise ``ValueError`` naming what does not fit."""
-    design = finite_array(Z, "Z", ndim=2)
+def check_system(Z: ArrayLike, y: ArrayLike, *, copy: bool = False) -> tuple[LinearMap, FloatArray]:
+    """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``ValueError`` naming what does not fit."""
+    linear = linear_map(Z, copy=copy)
     target = finite_array(y, "y", ndim=1)
-    if 0 in design.shape:
-        raise ValueError(f"Z: expected at least one row and one column, got shape {design.shape}.")
-    if target.shape != (design.shape[0],):
-        raise ValueError(f"y: expected shape ({design.shape[0]},), one value per row of Z, got {target.shape}.")
-    return design, target
+    if target.shape != (linear.shape[0],):
+        raise ValueError(f"y: expected shape ({linear.shape[0]},), one value per row of Z, got {target.shape}.")
+    return linear, target

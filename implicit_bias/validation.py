@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def finite_array(value: ArrayLike, name: str, ndim: int | None = None) -> NDArray[np.float64]:
+def finite_array(
+    value: ArrayLike, name: str, ndim: int | None = None, *, copy: bool = True
+) -> NDArray[np.float64]:
     """Return ``value`` as a float64 array, or raise ``ValueError`` naming it.
 
     Args:
         value: Anything NumPy can turn into real numbers.
         name: The argument's name, for the message.
         ndim: The number of axes required, if any.
+        copy: Whether a float64 array is copied, so that later changes of the given one do no harm.
 
     Raises:
         ValueError: If the value is not numeric and real, has another number of axes, or holds nan or inf.
@@ -24,13 +27,14 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None) -> NDArra
         if raw.dtype.kind not in "biufO" or np.iscomplexobj(raw):
             raise TypeError(f"of dtype {raw.dtype}")
         with np.errstate(over="ignore"):
-            array = raw.astype(np.float64)
+            array = raw.astype(np.float64, copy=copy)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last for a tensor with gradient
         raise ValueError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error}).") from None
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim} axis/axes, got shape {array.shape}.")
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
+    finite = np.isfinite(array)
+    if not np.all(finite):
+        bad = np.argwhere(~finite)
         where = tuple(int(i) for i in bad[0])
         raise ValueError(
             f"{name}: {len(bad)} entries are nan or inf, the first at index {where} ({array[where]}). "

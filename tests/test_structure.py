@@ -15,6 +15,7 @@ SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8
 # Data flow from the first layer to the last; a module imports from its own layer and earlier ones.
 LAYERS = [
     {"errors", "status", "validation", "verdict"},
+    {"linear_map"},
     {"problem", "schedule", "potential"},
     {"symbolic"},
     {"flow"},

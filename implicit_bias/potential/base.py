@@ -47,6 +47,14 @@ class Potential(ABC):
     def _metric(self, x: Array) -> Array:
         """1 / R_i''(x_i) of each coordinate."""
 
+    def _respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The weight ∇R*(z) and the metric there, its derivative in z: what every solver asks for together.
+
+        A potential may round the weight to within the rounding of the largest one.
+        """
+        x = self._inverse_gradient(z)
+        return x, self._metric(x)
+
     def _conjugate_terms(self, z: Array) -> Array:
         x = self._inverse_gradient(z)
         return x * z - self._terms(x)

@@ -78,6 +78,7 @@ class HyperbolicEntropy(Potential):
         if len(shape) > 1:
             raise ValueError(f"scale and shift: expected numbers or one-dimensional arrays, got shape {shape}.")
         self._size = shape[0] if shape else None
+        self._is_normal = bool(np.all(self.scale >= np.finfo(float).smallest_normal))
 
     def __repr__(self) -> str:
         if self._size is None:
@@ -114,6 +115,21 @@ class HyperbolicEntropy(Potential):
         with np.errstate(over="ignore"):  # the flows and limits come here directly
             shifted = 0.5 * (xp.exp(size + log_a) - xp.exp(log_a - size))
         return xp.where(is_direct, direct, xp.sign(q) * shifted)
+
+    def _respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The weight and the metric from two exponentials, a fifth of the time of the functions that each needs."""
+        angle = self.rate * z + self.shift
+        with np.errstate(over="ignore", under="ignore"):
+            if self._is_normal:
+                grown, shrunk = self.scale * np.exp(angle), self.scale * np.exp(-angle)
+            else:
+                grown, shrunk = np.exp(self.log_scale + angle), np.exp(self.log_scale - angle)
+            x = 0.5 * (grown - shrunk)
+            metric = (0.5 * self.rate) * (grown + shrunk)
+        # The difference is exact to rounding of a: too little where the weights are smaller than that.
+        if np.max(np.abs(x)) < np.max(self.scale):
+            x = self._inverse_gradient(z)
+        return x, metric
 
     def _conjugate_terms(self, z: Array) -> Array:
         xp = array_namespace(z)

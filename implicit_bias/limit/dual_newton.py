@@ -1,0 +1,206 @@
+r"""Newton's method on the dual of a Bregman projection.
+
+The dual of :math:`\min\{R(x) : Zx = y\}` is :math:`\min_\nu R^*(-Z^T\nu) + y^T\nu`, with gradient
+:math:`y - Zx(\nu)` and Hessian :math:`Z (\nabla^2 R)^{-1} Z^T`. A Newton step solves a d × d system; along a Newton
+direction the slope of the dual costs O(n), so the line search finds its zero almost for free. Where Z is known by its
+products alone, conjugate gradients take the place of the factorization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.sparse.linalg import LinearOperator, cg
+
+from implicit_bias.linear_map import LinearMap
+from implicit_bias.potential import Potential
+
+# Where a tiny scale leaves fewer active weights than observations, the Hessian is singular in double precision. The
+# ridge keeps the step finite; the residual it leaves in such directions is below rounding, or grows until it is seen.
+_RIDGE = 1e-15
+_ROUNDING = 4 * 2.0**-52  # a few units in the last place, for what rounding of ν and x leaves of the residuals
+# Conjugate gradients stop here: a Newton step that good still gains ten digits.
+_CG_TOLERANCE = 1e-10
+
+Solve = Callable[[np.ndarray], np.ndarray]
+
+
+def norm(vector: np.ndarray) -> float:
+    """‖vector‖₂, also where its square leaves the floating-point range."""
+    size = float(np.max(np.abs(vector), initial=0.0))
+    return size * float(np.linalg.norm(vector / size)) if 0 < size < np.inf else size
+
+
+@dataclass(frozen=True, eq=False)
+class DualState:
+    """A dual ν with its z = −Zᵀν, weight, metric, residual y − Zx, relative misfit, and whether that is small."""
+
+    nu: np.ndarray
+    z: np.ndarray
+    x: np.ndarray
+    metric: np.ndarray
+    residual: np.ndarray
+    misfit: float
+    converged: bool
+
+
+class DualNewton:
+    """Newton's method on the duals of one system Zx = y, for any number of potentials.
+
+    Args:
+        linear: Z, its rows scaled to unit size and linearly independent.
+        y: Right-hand side, shape (d,).
+        max_iterations: Limit on Newton steps in all.
+
+    Attributes:
+        iterations: Newton steps taken so far.
+        solve_hessian: v ↦ H⁻¹v for the Hessian H of the last state that was linearized.
+    """
+
+    def __init__(self, linear: LinearMap, y: np.ndarray, max_iterations: int) -> None:
+        self.linear, self.y, self.max_iterations = linear, y, max_iterations
+        self.iterations = 0
+        self.solve_hessian: Solve = lambda v: v
+
+    def follow(self, potentials: list[Potential], nu: np.ndarray) -> np.ndarray:
+        """A start for the potential that the given easier ones lead to."""
+        previous = None
+        for potential in potentials:
+            current = self.solve(potential, nu, 1e-3).nu  # a rough start is all the next one needs
+            nu = current if previous is None else current + 2 * (current - previous)
+            previous = current
+        return nu
+
+    def solve(self, potential: Potential, nu: np.ndarray, tol: float) -> DualState:
+        """Minimize the dual from ``nu`` until the misfit is below ``tol`` or rounding stops it."""
+        reference = self.reference(potential)
+        state = self.evaluate(potential, nu, reference, tol)
+        for _ in range(60):
+            if np.isfinite(state.misfit):
+                break
+            state = self.evaluate(potential, state.nu / 2, reference, tol)
+        best, since_best = state, 0
+        while not state.converged and self.iterations < self.max_iterations and since_best < 25:
+            if not np.isfinite(state.misfit):
+                break
+            self.iterations += 1
+            self.linearize(state)
+            step = self.solve_hessian(-state.residual)
+            step = step * self._line_search(potential, state, step, reference)
+            state = self.evaluate(potential, state.nu + step, reference, tol)
+            # The misfit need not fall in every step, as the dual does; a long time without a gain means rounding.
+            best, since_best = (state, 0) if state.misfit < best.misfit else (best, since_best + 1)
+        return best
+
+    def evaluate(self, potential: Potential, nu: np.ndarray, reference: float, tol: float) -> DualState:
+        """What belongs to a dual ν."""
+        z = -self.linear.adjoint(nu)
+        x, metric = potential._respond(z)
+        residual = self.y - self.linear.apply(x)
+        misfit = norm(residual) / reference
+        return DualState(nu, z, x, metric, residual, misfit, misfit <= tol)
+
+    def linearize(self, state: DualState) -> None:
+        """Factor the Hessian at a state."""
+        self.solve_hessian = self._inverse_hessian(state.metric)
+
+    def correction(self, state: DualState, residual: np.ndarray) -> np.ndarray:
+        """The smallest change of x, in the metric of the state last linearized, that removes a residual y − Zx."""
+        return state.metric * self.linear.adjoint(self.solve_hessian(residual))
+
+    def reference(self, potential: Potential) -> float:
+        """The size of a misfit that counts as 1."""
+        start = np.broadcast_to(potential.minimizer, (self.linear.shape[1],))
+        return max(norm(self.y), norm(self.linear.apply(start)) if np.any(start) else 0.0) or 1.0
+
+    def noise(self, potential: Potential, x: np.ndarray) -> float:
+        """The misfit that rounding makes of a perfect x."""
+        return _ROUNDING * norm(self.linear.absolute_apply(np.abs(x))) / self.reference(potential)
+
+    def blur(self, state: DualState) -> np.ndarray:
+        """How far relative errors of a few roundings in the terms of Zᵀν move x."""
+        return _ROUNDING * state.metric * self.linear.absolute_adjoint(np.abs(state.nu))
+
+    def _inverse_hessian(self, metric: np.ndarray) -> Solve:
+        """v ↦ H⁻¹v for H = Z diag(metric) Zᵀ, with H scaled to a unit diagonal."""
+        weight = float(np.max(metric * self.linear.column_sizes * self.linear.column_sizes))
+        if not 0 < weight < np.inf:
+            return lambda v: v  # H leaves the floating-point range: any descent direction will do until x has grown
+        exponent = int(np.frexp(weight)[1]) // 2
+        root = np.ldexp(np.sqrt(metric), -exponent)
+        solve = self._factored(root) if self.linear.has_gram else self._iterative(root)
+
+        def scaled(v: np.ndarray) -> np.ndarray:
+            direction = np.ldexp(v, -2 * exponent)
+            return solve(direction) if np.all(np.isfinite(direction)) else v
+
+        return scaled
+
+    def _factored(self, root: np.ndarray) -> Solve:
+        hessian = self.linear.gram(root)
+        diagonal = np.arange(len(hessian))
+        size = np.sqrt(hessian[diagonal, diagonal])
+        size[size == 0] = 1.0
+        hessian /= size[:, None] * size
+        ridge = _RIDGE
+        while True:
+            hessian[diagonal, diagonal] += ridge
+            try:
+                factor = cho_factor(hessian, lower=True, check_finite=False)
+            except LinAlgError:
+                ridge *= 10
+            else:
+                return lambda v: cho_solve(factor, v / size, check_finite=False) / size
+
+    def _iterative(self, root: np.ndarray) -> Solve:
+        d = self.linear.shape[0]
+        squared = root * root
+        hessian = LinearOperator(
+            (d, d), matvec=lambda v: self.linear.apply(squared * self.linear.adjoint(np.ravel(v))), dtype=float
+        )
+        # Rounding makes conjugate gradients slower than the d steps of exact arithmetic.
+        return lambda v: cg(hessian, v, rtol=_CG_TOLERANCE, maxiter=10 * d)[0]
+
+    def _line_search(self, potential: Potential, state: DualState, step: np.ndarray, reference: float) -> float:
+        """A multiple of the step at which the slope of the dual has fallen to a fraction of its start.
+
+        Slopes are taken relative to the reference, so that large data do not overflow in them. A slope below its own
+        rounding counts as zero: the step along directions that no active weight sees is all noise, and must not keep
+        the rest of the step from being taken.
+        """
+        motion = -self.linear.adjoint(step)
+        fixed = float((self.y / reference) @ step)
+        at_zero = float((state.residual / reference) @ step)
+
+        def slope(size: float) -> float:
+            x = potential._respond(state.z + size * motion)[0]
+            value = fixed + float(motion @ (x / reference))
+            return value if np.isfinite(value) else np.inf
+
+        full = slope(1.0)
+        if abs(full) <= 0.25 * abs(at_zero):
+            return 1.0
+        blurred = _ROUNDING * np.abs(state.x) + self.blur(state)
+        noise = _ROUNDING * float(np.abs(step) @ np.abs(self.y / reference))
+        noise += float(np.abs(motion) @ (blurred / reference))
+        return _zero_of_increasing(slope, full, max(0.25 * abs(at_zero), noise))
+
+
+def _zero_of_increasing(slope: Callable[[float], float], at_one: float, goal: float) -> float:
+    """A t > 0 with |slope(t)| <= goal for an increasing slope that is negative at 0."""
+    low, high, size, value = 0.0, np.inf, 1.0, at_one
+    for _ in range(80):
+        if abs(value) <= goal:
+            break
+        low, high = (size, high) if value < 0 else (low, size)
+        if high == np.inf:
+            size *= 4
+        elif low == 0:
+            size = high / 16 if high > 1e-3 else high**2
+        else:
+            size = np.sqrt(low) * np.sqrt(high) if high > 4 * low else 0.5 * (low + high)
+        value = slope(size)
+    return size

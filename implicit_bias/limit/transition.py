@@ -1,0 +1,143 @@
+r"""The limit over all scales of a hyperbolic entropy: from least squares (L2) to basis pursuit (L1).
+
+Along :math:`\ell = \log a` the dual solution moves smoothly. As :math:`x = e^\ell\sinh(rz + b)` at fixed ν has the
+derivative x itself, differentiating :math:`Zx(\nu, \ell) = y` gives :math:`H\,d\nu/d\ell = y`, with the Hessian that
+Newton's method has factored already. At small scales ν is almost linear in ℓ, so that this tangent is nearly exact; at
+large ones ν is proportional to 1/a.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from implicit_bias.limit.dual_newton import DualNewton
+from implicit_bias.limit.projection import Projection, System
+from implicit_bias.potential import HyperbolicEntropy
+from implicit_bias.status import SolverError, Status
+from implicit_bias.validation import finite_array, positive_number, whole_number
+
+
+@dataclass(frozen=True, eq=False)
+class Transition:
+    """Bregman projections of one hyperbolic entropy at many scales, in the order in which they were asked for.
+
+    Attributes:
+        log_scales: log a, shape (k,).
+        x: The minimizers, shape (k, n).
+        dual: ν with ∇R_a(x) = −Zᵀν, shape (k, d).
+        kkt_residual: As of :class:`~implicit_bias.Projection`, shape (k,).
+        error_bound: Bounds on the distance to the exact minimizers, shape (k,).
+        iterations: Newton steps at each scale, shape (k,).
+        status: How the solver ended; the first failure, if there is one.
+    """
+
+    log_scales: np.ndarray
+    x: np.ndarray
+    dual: np.ndarray
+    kkt_residual: np.ndarray
+    error_bound: np.ndarray
+    iterations: np.ndarray
+    status: Status
+
+    def __repr__(self) -> str:
+        return (
+            f"Transition({len(self.log_scales)} scales, log a in [{np.min(self.log_scales):g}, "
+            f"{np.max(self.log_scales):g}], n={self.x.shape[1]}, kkt_residual={np.max(self.kkt_residual):.1e}, "
+            f"{np.sum(self.iterations)} Newton steps, {self.status.value})"
+        )
+
+
+def transition(
+    Z: ArrayLike,
+    y: ArrayLike,
+    log_scales: ArrayLike,
+    *,
+    shift: ArrayLike = 0.0,
+    rate: float = 2.0,
+    tol: float = 1e-12,
+    max_iterations: int = 500,
+    throw: bool = True,
+) -> Transition:
+    r"""Follow :math:`\operatorname{argmin}\{R_a(x) : Zx = y\}` over the scale a of a hyperbolic entropy.
+
+    Args:
+        Z: Design matrix, shape (d, n) with d < n, as for :func:`~implicit_bias.bregman_projection`.
+        y: Right-hand side, shape (d,).
+        log_scales: log a of each scale, in any order, at most 700; at −690 the limit is that of basis pursuit in double
+            precision.
+        shift: The shift b of the potential, a number or one per coordinate.
+        rate: The rate r of the potential.
+        tol: Tolerance on the KKT residual at each scale.
+        max_iterations: Limit on Newton steps at one scale.
+        throw: Raise when a scale fails, instead of reporting it in ``status``.
+
+    Raises:
+        ValueError: If shapes do not match, d >= n, or data hold nan or inf.
+        SolverError: If y is not in the range of Z or a tolerance is not reached, if ``throw``.
+
+    >>> path = transition([[1.0, 2.0]], [2.0], [10.0, -600.0])
+    >>> path.x.round(3).tolist()
+    [[0.4, 0.8], [0.0, 1.0]]
+    """
+    system = System(Z, y)
+    asked = np.atleast_1d(finite_array(log_scales, "log_scales"))
+    if asked.ndim > 1 or not len(asked):
+        raise ValueError(f"log_scales: expected a list of numbers, got shape {np.shape(log_scales)}.")
+    positive_number(tol, "tol")
+    whole_number(max_iterations, "max_iterations")
+    potentials = [HyperbolicEntropy(log_scale=value, shift=shift, rate=rate) for value in asked]
+    if potentials[0].size not in (None, system.shape[1]):
+        raise ValueError(f"shift: expected {system.shape[1]} entries, one per column of Z, got {potentials[0].size}.")
+    order = np.argsort(-asked, kind="stable")
+    with np.errstate(all="ignore"):  # whatever overflows is seen in the misfit, and in the status
+        found = _follow(system, [potentials[k] for k in order], tol, max_iterations)
+    found = [found[k] for k in np.argsort(order, kind="stable")]
+    failures = [p.status for p in found if p.status is not Status.CONVERGED]
+    result = Transition(
+        log_scales=asked,
+        x=np.stack([p.x for p in found]),
+        dual=np.stack([p.dual for p in found]),
+        kkt_residual=np.array([p.kkt_residual for p in found]),
+        error_bound=np.array([np.inf if p.error_bound is None else p.error_bound for p in found]),
+        iterations=np.array([p.iterations for p in found]),
+        status=failures[0] if failures else Status.CONVERGED,
+    )
+    if failures and throw:
+        where = next(k for k, p in enumerate(found) if p.status is not Status.CONVERGED)
+        raise SolverError(
+            f"transition ended as {failures[0].value} at log_scales[{where}] = {asked[where]:g}, and at "
+            f"{len(failures) - 1} more of {len(asked)} scales. {failures[0].advice}",
+            result,
+        )
+    return result
+
+
+def _follow(
+    system: System, potentials: list[HyperbolicEntropy], tol: float, max_iterations: int
+) -> list[Projection]:
+    """The projections at decreasing scales."""
+    first = system.project(potentials[0], tol, None, max_iterations)
+    found = [first]
+    if system.is_trivial:
+        return [system.project(p, tol, None, max_iterations) for p in potentials]
+    nu, tangent, log_scale = system.inner_dual(first.dual), None, float(potentials[0].log_scale)
+    for potential in potentials[1:]:
+        solver = system.newton(max_iterations)
+        gap = float(potential.log_scale) - log_scale
+        candidates = [nu, nu * np.exp(min(-gap, 700.0))]
+        if tangent is not None:
+            candidates.append(nu + gap * tangent)
+        state = solver.solve(potential, _best(solver, potential, candidates), tol)
+        found.append(system.finish(solver, potential, state, tol))
+        nu, log_scale, tangent = state.nu, float(potential.log_scale), solver.solve_hessian(solver.y)
+    return found
+
+
+def _best(solver: DualNewton, potential: HyperbolicEntropy, candidates: list[np.ndarray]) -> np.ndarray:
+    """The candidate with the smallest misfit; one that overflows has none."""
+    reference = solver.reference(potential)
+    misfits = [solver.evaluate(potential, nu, reference, 0.0).misfit for nu in candidates]
+    return candidates[int(np.argmin(np.where(np.isfinite(misfits), misfits, np.inf)))]
