@@ -8,9 +8,11 @@ from .errors import UnsupportedError as UnsupportedError
 from .flow import FlowSolution as FlowSolution
 from .flow import gradient_flow as gradient_flow
 from .flow import mirror_flow as mirror_flow
+from .limit import MaxMargin as MaxMargin
 from .limit import Projection as Projection
 from .limit import Transition as Transition
 from .limit import bregman_projection as bregman_projection
+from .limit import max_margin as max_margin
 from .limit import transition as transition
 from .potential import HyperbolicEntropy as HyperbolicEntropy
 from .potential import NumericalPotential as NumericalPotential

@@ -1,8 +1,8 @@
 r"""The design matrix as a linear map: dense, sparse, or known only by its products.
 
-Solvers need four things of Z: :math:`Zx`, :math:`Z^T\nu`, the Gram matrix :math:`Z \operatorname{diag}(r^2) Z^T`, and sizes
-that tell rounding from signal. No method copies Z: what needs a scaled copy works on blocks of columns, which also
-stay in the processor's cache.
+Solvers need four things of Z: :math:`Zx`, :math:`Z^T\nu`, the Gram matrix :math:`Z \operatorname{diag}(r^2) Z^T`, and
+sizes that tell rounding from signal. No method copies a dense Z: what needs a scaled copy works on blocks of columns,
+which also stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import qr
 from scipy.sparse import csc_array, issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
@@ -62,15 +61,21 @@ class LinearMap(ABC):
         """Z diag(r²) Zᵀ, shape (d, d); the root r of the weights has the wider range."""
         raise NotImplementedError
 
-    @property
-    @abstractmethod
+    @cached_property
     def row_sizes(self) -> np.ndarray:
         """A size of each row's entries, shape (d,): the largest in magnitude, where entries are known."""
+        return self._row_sizes()
 
-    @property
-    @abstractmethod
+    @cached_property
     def column_sizes(self) -> np.ndarray:
         """A size of each column's entries, shape (n,): the largest in magnitude, where entries are known."""
+        return self._column_sizes()
+
+    @abstractmethod
+    def _row_sizes(self) -> np.ndarray: ...
+
+    @abstractmethod
+    def _column_sizes(self) -> np.ndarray: ...
 
     def rows(self, chosen: np.ndarray) -> LinearMap:
         """The map restricted to some rows."""
@@ -95,8 +100,7 @@ class _BlockwiseMap(LinearMap):
     def triangle(self) -> np.ndarray:
         factor = np.zeros((0, self.shape[0]))
         for _, block in self._blocks():
-            (factor,) = qr(np.vstack([factor, block.T]), mode="r", check_finite=False)
-            factor = factor[: self.shape[0]]
+            factor = np.linalg.qr(np.vstack([factor, block.T]), mode="r")
         missing = self.shape[0] - len(factor)
         return np.vstack([factor, np.zeros((missing, self.shape[0]))]) if missing else factor
 
@@ -127,12 +131,10 @@ class DenseMap(_BlockwiseMap):
             total += scaled @ scaled.T
         return total
 
-    @cached_property
-    def row_sizes(self) -> np.ndarray:
+    def _row_sizes(self) -> np.ndarray:
         return np.max([np.max(np.abs(block), axis=1) for _, block in self._blocks()], axis=0)
 
-    @cached_property
-    def column_sizes(self) -> np.ndarray:
+    def _column_sizes(self) -> np.ndarray:
         return np.concatenate([np.max(np.abs(block), axis=0) for _, block in self._blocks()])
 
     def rows(self, chosen: np.ndarray) -> DenseMap:
@@ -173,16 +175,14 @@ class SparseMap(_BlockwiseMap):
         scaled.data *= np.repeat(root, np.diff(scaled.indptr))
         return (scaled @ scaled.T).toarray()
 
-    @cached_property
-    def row_sizes(self) -> np.ndarray:
+    def _row_sizes(self) -> np.ndarray:
         return abs(self.matrix).max(axis=1).toarray().ravel()
 
-    @cached_property
-    def column_sizes(self) -> np.ndarray:
+    def _column_sizes(self) -> np.ndarray:
         return abs(self.matrix).max(axis=0).toarray().ravel()
 
     def rows(self, chosen: np.ndarray) -> SparseMap:
-        return SparseMap(csc_array(self.matrix[chosen]))
+        return SparseMap(csc_array(self.matrix.tocsr()[chosen]))
 
     def scaled_rows(self, exponents: np.ndarray) -> LinearMap:
         if np.max(np.abs(exponents)) <= _MILD_EXPONENT:
@@ -214,12 +214,10 @@ class OperatorMap(LinearMap):
     def absolute_adjoint(self, nu: np.ndarray) -> np.ndarray:
         return np.full(self.shape[1], self._norm * np.linalg.norm(nu))
 
-    @property
-    def row_sizes(self) -> np.ndarray:
+    def _row_sizes(self) -> np.ndarray:
         return np.full(self.shape[0], self._norm)
 
-    @property
-    def column_sizes(self) -> np.ndarray:
+    def _column_sizes(self) -> np.ndarray:
         return np.ones(self.shape[1])
 
     @cached_property
@@ -257,12 +255,10 @@ class RowScaledMap(LinearMap):
     def gram(self, root: np.ndarray) -> np.ndarray:
         return self.inner.gram(root) * self.scale * self.scale[:, None]
 
-    @property
-    def row_sizes(self) -> np.ndarray:
+    def _row_sizes(self) -> np.ndarray:
         return self.scale * self.inner.row_sizes
 
-    @property
-    def column_sizes(self) -> np.ndarray:
+    def _column_sizes(self) -> np.ndarray:
         return self.inner.column_sizes
 
     def rows(self, chosen: np.ndarray) -> RowScaledMap:
@@ -293,7 +289,7 @@ def linear_map(Z: object, *, copy: bool = False) -> LinearMap:
             raise ValueError(f"Z: expected 2 axes, got shape {Z.shape}.")
         matrix = csc_array(Z, copy=copy)
         matrix.data = finite_array(matrix.data, "Z (its stored entries)", copy=copy)
-        found = SparseMap(matrix) if matrix.shape[0] <= _MOST_GRAM_ROWS else OperatorMap(aslinearoperator(matrix))
+        found = SparseMap(matrix) if Z.shape[0] <= _MOST_GRAM_ROWS else OperatorMap(aslinearoperator(matrix))
     else:
         found = DenseMap(finite_array(Z, "Z", ndim=2, copy=copy))
     if 0 in found.shape:

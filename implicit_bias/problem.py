@@ -2,10 +2,13 @@ r"""Data and loss: the only place where the factors 1/d and ½ appear."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from implicit_bias.linear_map import LinearMap, linear_map
 from implicit_bias.validation import finite_array, whole_number
@@ -13,13 +16,36 @@ from implicit_bias.validation import finite_array, whole_number
 FloatArray = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class _Loss:
+    """The loss of one prediction p of y, with its first and second derivative in p."""
+
+    value: Callable[[FloatArray, FloatArray], FloatArray]
+    slope: Callable[[FloatArray, FloatArray], FloatArray]
+    bend: Callable[[FloatArray, FloatArray], FloatArray]
+
+
+_LOSSES = {
+    "squared": _Loss(lambda p, y: (p - y) ** 2 / 2, lambda p, y: p - y, lambda p, y: np.ones(np.shape(p))),
+    "logistic": _Loss(
+        lambda p, y: np.logaddexp(0, -y * p),
+        lambda p, y: -y * expit(-y * p),
+        lambda p, y: expit(-y * p) * expit(y * p),
+    ),
+}
+
+
 class Regression:
-    r"""Linear regression with the loss :math:`f(x) = \frac{1}{2d}\|Zx-y\|_2^2`.
+    r"""Linear regression or classification: a loss of the predictions Zx, averaged over the d observations.
+
+    The squared loss is :math:`f(x) = \frac{1}{2d}\|Zx-y\|_2^2`, the logistic loss
+    :math:`f(x) = \frac1d\sum_i \log(1 + e^{-y_i z_i^T x})` for labels :math:`y_i = \pm1`.
 
     Args:
-        Z: Design matrix, shape (d, n).
-        y: Observations, shape (d,).
-        loss: Only ``"squared"``.
+        Z: Design matrix, shape (d, n): an array, a sparse array of SciPy, or a SciPy ``LinearOperator``. Entries are
+            copied.
+        y: Observations, shape (d,); labels −1 and 1 for the logistic loss.
+        loss: ``"squared"`` or ``"logistic"``.
         truth: The weights that made y, shape (n,), where they are known.
 
     Raises:
@@ -32,16 +58,19 @@ class Regression:
 
     def __init__(self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None) -> None:
         linear, target = check_system(Z, y, copy=True)
-        if loss != "squared":
-            raise ValueError(f"loss: expected 'squared', got {loss!r}.")
+        if loss not in _LOSSES:
+            raise ValueError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}.")
+        if loss == "logistic" and not np.all(np.abs(target) == 1):
+            k = int(np.flatnonzero(np.abs(target) != 1)[0])
+            raise ValueError(f"y: the logistic loss expects labels -1 and 1, got {target[k]:g} at index {k}.")
         if truth is not None:
             truth = finite_array(truth, "truth", ndim=1)
             if truth.shape != linear.shape[1:]:
                 raise ValueError(f"truth: expected shape ({linear.shape[1]},) to match Z, got {truth.shape}.")
-        self.linear, self.y, self.truth = linear, target, truth
+        self.linear, self.y, self.truth, self.kind = linear, target, truth, loss
 
     def __repr__(self) -> str:
-        return f"Regression(d={self.d}, n={self.n})"
+        return f"Regression(d={self.d}, n={self.n}, loss={self.kind!r})"
 
     @classmethod
     def sample(cls, d: int, n: int, sparsity: int, seed: int = 0) -> Regression:
@@ -97,15 +126,15 @@ class Regression:
 
     def prediction_loss(self, p: FloatArray) -> FloatArray:
         """The loss as a function of the predictions p = Zx, shape ``(..., d)`` to ``(...)``."""
-        return np.sum((p - self.y) ** 2, axis=-1) / (2 * self.d)
+        return np.mean(_LOSSES[self.kind].value(p, self.y), axis=-1)
 
     def prediction_gradient(self, p: FloatArray) -> FloatArray:
         """Gradient of the loss in the predictions p = Zx: the velocity of the dual variables."""
-        return (p - self.y) / self.d
+        return _LOSSES[self.kind].slope(p, self.y) / self.d
 
     def prediction_hessian(self, p: FloatArray) -> FloatArray:
         """Diagonal of the Hessian of the loss in the predictions, shape ``(..., d)``."""
-        return np.full(p.shape, 1 / self.d)
+        return _LOSSES[self.kind].bend(p, self.y) / self.d
 
     def _weights(self, x: ArrayLike) -> FloatArray:
         weights = finite_array(x, "x")

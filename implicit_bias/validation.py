@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def finite_array(
-    value: ArrayLike, name: str, ndim: int | None = None, *, copy: bool = True
-) -> NDArray[np.float64]:
+def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: bool = True) -> NDArray[np.float64]:
     """Return ``value`` as a float64 array, or raise ``ValueError`` naming it.
 
     Args:

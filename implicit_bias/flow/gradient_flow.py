@@ -9,7 +9,7 @@ import sympy as sp
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.flow.integrate import integrate
+from implicit_bias.flow.integrate import integrate, with_path
 from implicit_bias.flow.solution import FlowSolution
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Constant, Schedule
@@ -31,6 +31,7 @@ def gradient_flow(
     atol: float = 1e-14,
     method: str = "DOP853",
     max_steps: int = 20_000,
+    dense: bool = False,
     throw: bool = True,
 ) -> FlowSolution:
     r"""Integrate :math:`\theta' = -\partial g(\theta)^T\nabla f(g(\theta)) - \alpha_t\nabla h(\theta)` from t = 0.
@@ -49,6 +50,7 @@ def gradient_flow(
         atol: Absolute tolerance per step.
         method: A method of ``scipy.integrate.solve_ivp``.
         max_steps: Limit on the number of steps; a flow that needs more is stiff, and ``mirror_flow`` is the remedy.
+        dense: Keep the path between the times, for ``.at``, ``.time_below`` and ``.sign_changes`` of the solution.
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
 
     Raises:
@@ -67,10 +69,12 @@ def gradient_flow(
     slopes = compiled(parameterization.symbols, list(parameterization.gradient(parameterization.output)))
     pulls = compiled(parameterization.symbols, list(parameterization.gradient(h)))
 
+    linear = problem.linear
+
     def velocity(time: float, state: np.ndarray) -> np.ndarray:
         theta = state[: p * n].reshape(p, n)
-        pressure = problem.prediction_gradient(problem.Z @ output(theta)[0])
-        motion = -slopes(theta) * (pressure @ problem.Z)
+        pressure = problem.prediction_gradient(linear.apply(output(theta)[0]))
+        motion = -slopes(theta) * linear.adjoint(pressure)
         if regularizer is not None:
             motion -= strength(time) * pulls(theta)
         return np.concatenate([motion.ravel(), pressure])
@@ -84,23 +88,27 @@ def gradient_flow(
         rtol=positive_number(rtol, "rtol"),
         atol=positive_number(atol, "atol"),
         max_steps=max_steps,
+        dense=dense,
     )
-    theta = path.state[:, : p * n].reshape(-1, p, n).swapaxes(0, 1)
-    with np.errstate(over="ignore"):  # after a blow-up the loss may exceed the floating-point range
-        x = output(theta)[0]
-        loss = problem.prediction_loss(x @ problem.Z.T)
-    solution = FlowSolution(
-        t=path.t,
-        x=x,
-        loss=loss,
-        dual=path.state[:, p * n :],
-        decay=strength.integral(path.t),
-        status=path.status,
-        stats=path.stats,
-        design=problem.Z,
-        parameters=dict(zip(parameterization.params, theta, strict=True)),
-    )
-    return settle(solution, throw, "gradient_flow")
+
+    def solution(t: np.ndarray, state: np.ndarray) -> FlowSolution:
+        theta = state[:, : p * n].reshape(-1, p, n).swapaxes(0, 1)
+        with np.errstate(over="ignore"):  # after a blow-up the loss may exceed the floating-point range
+            x = output(theta)[0]
+            loss = problem.prediction_loss(linear.apply(x))
+        return FlowSolution(
+            t=t,
+            x=x,
+            loss=loss,
+            dual=state[:, p * n :],
+            decay=strength.integral(t),
+            status=path.status,
+            stats=path.stats,
+            design=linear,
+            parameters=dict(zip(parameterization.params, theta, strict=True)),
+        )
+
+    return settle(with_path(solution, path), throw, "gradient_flow")
 
 
 def check_arguments(problem: Regression, parameterization: Parameterization) -> None:

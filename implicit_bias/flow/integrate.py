@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.integrate import BDF, DOP853, LSODA, RK23, RK45, OdeSolver, Radau
+from scipy.integrate import BDF, DOP853, LSODA, RK23, RK45, DenseOutput, OdeSolution, OdeSolver, Radau, odeint
 from scipy.linalg import LinAlgError
 
-from implicit_bias.flow.solution import FlowStats
+from implicit_bias.flow.solution import FlowSolution, FlowStats
 from implicit_bias.status import Status
 
 Field = Callable[[float, np.ndarray], np.ndarray]
@@ -25,12 +26,13 @@ _HUGE = 1e150
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Times reached, states there (k, N), how it ended and what it cost."""
+    """Times reached, states there (k, N), how it ended and what it cost, and the path in between where it was kept."""
 
     t: np.ndarray
     state: np.ndarray
     status: Status
     stats: FlowStats
+    path: OdeSolution | None = None
 
 
 def integrate(
@@ -44,8 +46,11 @@ def integrate(
     atol: float,
     max_steps: int,
     jacobian: Field | None = None,
+    dense: bool = False,
 ) -> Trajectory:
     """Integrate state' = field(t, state) from t = 0.
+
+    LSODA at given times runs in compiled code from one time to the next; everything else goes step by step in Python.
 
     Args:
         field: The right-hand side.
@@ -55,55 +60,135 @@ def integrate(
         method: The name of a method of ``scipy.integrate.solve_ivp``.
         rtol: Relative tolerance per step.
         atol: Absolute tolerance per step.
-        max_steps: Limit on the number of steps.
+        max_steps: Limit on the number of steps; of LSODA at given times, between two of them.
         jacobian: The Jacobian; explicit methods do without it.
+        dense: Whether to keep the path between the times.
     """
     if method not in _METHODS:
         raise ValueError(f"method: expected one of {', '.join(_METHODS)}, got {method!r}.")
     began = time.perf_counter()
     end = float(times if times.ndim == 0 else times[-1])
     edges = [0.0, *sorted(b for b in set(breakpoints) if 0 < b < end), end]
-    options = {} if jacobian is None or method in EXPLICIT else {"jac": jacobian}
-    steps, evaluations, jacobians = 0, 0, 0
+    is_compiled = method == "LSODA" and times.ndim == 1 and not dense
+    count = _Count()
     status, state = Status.CONVERGED, np.asarray(start, dtype=float)
-    reached, states = [np.empty(0)], [np.empty((0, len(state)))]
-
-    def report(at: np.ndarray, path: np.ndarray) -> None:
-        finite = np.all(np.isfinite(path), axis=1)
-        reached.append(at[finite])
-        states.append(path[finite])
+    reached, states, pieces = [np.empty(0)], [np.empty((0, len(state)))], []
 
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # an overflow shows up in the status
-        warnings.simplefilter("ignore", UserWarning)  # LSODA's, likewise
-        if np.all(np.isfinite(field(0.0, state))):
-            if times.ndim == 0 or times[0] == 0:
-                report(np.zeros(1), state[None, :])
-        else:
+        warnings.simplefilter("ignore")  # an overflow, or LSODA's failure, shows up in the status
+        if not np.all(np.isfinite(field(0.0, state))):
             status = Status.NOT_FINITE
+        elif times.ndim == 0 or times[0] == 0:
+            reached.append(np.zeros(1))
+            states.append(state[None, :])
         for left, right in itertools.pairwise(edges):
             if status is not Status.CONVERGED or left == right:
                 break
             # A stage at the right edge belongs to the piece before the jump.
-            last = right if right == end else float(np.nextafter(right, left))
-            solver = _METHODS[method](_tamed(field, last), left, state, right, rtol=rtol, atol=atol, **options)
-            while status is Status.CONVERGED and solver.status == "running":
-                status = _advance(solver, steps, max_steps)
-                steps += 1
-                if status is Status.CONVERGED:
-                    report(*_passed(solver, times))
-            evaluations += solver.nfev
-            jacobians += solver.njev
-            state = solver.y
-    stats = FlowStats(int(evaluations), int(jacobians), time.perf_counter() - began)
-    return Trajectory(np.concatenate(reached), np.concatenate(states), status, stats)
+            tame = _tamed(field, right if right == end else float(np.nextafter(right, left)))
+            if is_compiled:
+                piece = _at_times(tame, jacobian, state, left, right, times, rtol, atol, max_steps, count)
+            else:
+                options = {} if jacobian is None or method in EXPLICIT else {"jac": jacobian}
+                solver = _METHODS[method](tame, left, state, right, rtol=rtol, atol=atol, **options)
+                piece = _by_steps(solver, times, max_steps, count, pieces if dense else None)
+            at, path, state, status = piece
+            finite = np.all(np.isfinite(path), axis=1)
+            reached.append(at[finite])
+            states.append(path[finite])
+    path = OdeSolution([pieces[0].t_old, *(piece.t for piece in pieces)], pieces) if pieces else None
+    stats = FlowStats(count.evaluations, count.jacobians, count.steps, time.perf_counter() - began)
+    return Trajectory(np.concatenate(reached), np.concatenate(states), status, stats, path)
+
+
+@dataclass
+class _Count:
+    """What an integration has cost so far."""
+
+    evaluations: int = 0
+    jacobians: int = 0
+    steps: int = 0
+
+
+_Piece = tuple[np.ndarray, np.ndarray, np.ndarray, Status]  # times, states there, the last state, how it ended
+
+
+def _at_times(
+    field: Field,
+    jacobian: Field | None,
+    state: np.ndarray,
+    left: float,
+    right: float,
+    times: np.ndarray,
+    rtol: float,
+    atol: float,
+    max_steps: int,
+    count: _Count,
+) -> _Piece:
+    """One piece by LSODA without returning to Python between the times."""
+    inner = times[(times > left) & (times < right)]
+    grid = np.concatenate([[left], inner, [right]])
+    found, info = odeint(
+        field,
+        state,
+        grid,
+        Dfun=jacobian,
+        tfirst=True,
+        full_output=True,
+        rtol=rtol,
+        atol=atol,
+        tcrit=[right],
+        mxstep=max_steps,
+    )
+    arrived = np.all(np.isfinite(found), axis=1)
+    if "successful" not in info["message"]:
+        # LSODA stopped at the first time that its clock has not passed; later entries are undefined.
+        arrived[1:] &= np.asarray(info["tcur"]) >= grid[1:]
+    arrived = np.logical_and.accumulate(arrived)
+    last = int(np.flatnonzero(arrived)[-1])
+    entry = min(last, len(grid) - 2)
+    count.evaluations += int(info["nfe"][entry])
+    count.jacobians += int(info["nje"][entry])
+    count.steps += int(info["nst"][entry])
+    reported = np.isin(grid, times) & arrived
+    reported[0] = False  # reported by the piece before
+    if arrived[-1]:
+        status = Status.CONVERGED
+    elif not np.all(np.isfinite(found[last + 1])):
+        status = Status.NOT_FINITE
+    else:
+        status = Status.MAX_ITERATIONS if "xcess work" in info["message"] else Status.STEP_SIZE
+    return grid[reported], found[reported], found[last], status
+
+
+def _by_steps(
+    solver: OdeSolver, times: np.ndarray, max_steps: int, count: _Count, path: list[DenseOutput] | None
+) -> _Piece:
+    """One piece step by step, as events and dense output need it."""
+    status, reached, states = Status.CONVERGED, [np.empty(0)], [np.empty((0, len(solver.y)))]
+    while status is Status.CONVERGED and solver.status == "running":
+        status = _advance(solver, count.steps, max_steps)
+        count.steps += 1
+        if status is Status.CONVERGED:
+            at, state = _passed(solver, times)
+            reached.append(at)
+            states.append(state)
+            if path is not None:
+                path.append(solver.dense_output())
+    count.evaluations += int(solver.nfev)
+    count.jacobians += int(solver.njev)
+    return np.concatenate(reached), np.concatenate(states), solver.y, status
 
 
 def _tamed(field: Field, last: float) -> Field:
     """The field of one piece, evaluated up to its last time and made finite."""
 
     def tamed(at: float, state: np.ndarray) -> np.ndarray:
-        return np.nan_to_num(field(min(at, last), state), nan=_HUGE, posinf=_HUGE, neginf=-_HUGE)
+        value = field(min(at, last), state)
+        # One product tells of anything to repair, in a fraction of the time of the repair.
+        if math.isfinite(value @ value):
+            return value
+        return np.nan_to_num(value, nan=_HUGE, posinf=_HUGE, neginf=-_HUGE)
 
     return tamed
 
@@ -132,3 +217,17 @@ def _passed(solver: OdeSolver, times: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if not len(inner):
         return inner, np.empty((0, len(solver.y)))
     return inner, solver.dense_output()(inner).T
+
+
+def with_path(solution: Callable[[np.ndarray, np.ndarray], FlowSolution], trajectory: Trajectory) -> FlowSolution:
+    """The solution of a trajectory, with its path where that was kept.
+
+    Args:
+        solution: Makes a solution of times (k,) and states (k, N).
+        trajectory: What was integrated.
+    """
+    found = solution(trajectory.t, trajectory.state)
+    path = trajectory.path
+    if path is None:
+        return found
+    return replace(found, steps=path.ts, interpolate=lambda times: solution(times, path(times).T))

@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.flow.gradient_flow import paired_schedule
-from implicit_bias.flow.integrate import integrate
+from implicit_bias.flow.integrate import integrate, with_path
 from implicit_bias.flow.solution import FlowSolution
 from implicit_bias.potential import Potential
 from implicit_bias.problem import Regression
-from implicit_bias.schedule import Schedule
-from implicit_bias.status import settle
+from implicit_bias.schedule import Constant, Schedule
+from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.derivation import Derivation
 from implicit_bias.validation import positive_number, time_points
+
+_BEYOND = 1e20
 
 
 def mirror_flow(
@@ -36,6 +38,7 @@ def mirror_flow(
     atol: float = 1e-14,
     method: str = "LSODA",
     max_steps: int = 100_000,
+    dense: bool = False,
     throw: bool = True,
 ) -> FlowSolution:
     r"""Integrate the mirror flow :math:`\nabla R_{A_t}(x_t) = -\int_0^t \nabla f(x_s)\,ds` in its d dual variables.
@@ -51,7 +54,8 @@ def mirror_flow(
         atol: Absolute tolerance per step, in the dual variables. It is divided by the largest entry of the initial
             metric where that exceeds 1: a potential that flat has dual variables that small.
         method: A method of ``scipy.integrate.solve_ivp``; implicit ones use the analytic Jacobian.
-        max_steps: Limit on the number of steps.
+        max_steps: Limit on the number of steps; of LSODA at given times, between two of them.
+        dense: Keep the path between the times, for ``.at``, ``.time_below`` and ``.sign_changes`` of the solution.
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
 
     Raises:
@@ -67,18 +71,18 @@ def mirror_flow(
     size = initial.size
     if size not in (None, problem.n):
         raise ValueError(f"The potential has {size} coordinates and the problem {problem.n}: give one per column of Z.")
-    Z = problem.Z
+    linear = problem.linear
+    ceiling = _ceiling(problem, initial)
 
-    def weights(time: float, nu: np.ndarray) -> tuple[Potential, np.ndarray]:
-        potential = potential_at(float(strength.integral(time)))
-        return potential, np.broadcast_to(potential._inverse_gradient(-(nu @ Z)), (problem.n,))
+    def respond(time: float, nu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _extended(potential_at(time), -linear.adjoint(nu), ceiling)
 
     def velocity(time: float, nu: np.ndarray) -> np.ndarray:
-        return problem.prediction_gradient(Z @ weights(time, nu)[1])
+        return problem.prediction_gradient(linear.apply(respond(time, nu)[0]))
 
     def jacobian(time: float, nu: np.ndarray) -> np.ndarray:
-        potential, x = weights(time, nu)
-        return -problem.prediction_hessian(Z @ x)[:, None] * ((Z * potential._metric(x)) @ Z.T)
+        x, metric = respond(time, nu)
+        return -problem.prediction_hessian(linear.apply(x))[:, None] * linear.gram(np.sqrt(metric))
 
     path = integrate(
         velocity,
@@ -89,38 +93,74 @@ def mirror_flow(
         rtol=positive_number(rtol, "rtol"),
         atol=positive_number(atol, "atol") / max(1.0, float(np.max(initial._metric(initial.minimizer)))),
         max_steps=max_steps,
-        jacobian=jacobian,
+        jacobian=jacobian if linear.has_gram else None,
+        dense=dense,
     )
-    x = np.array([weights(time, nu)[1] for time, nu in zip(path.t, path.state, strict=True)]).reshape(-1, problem.n)
-    with np.errstate(over="ignore"):
-        loss = problem.prediction_loss(x @ Z.T)
-    solution = FlowSolution(
-        t=path.t,
-        x=x,
-        loss=loss,
-        dual=path.state,
-        decay=strength.integral(path.t),
-        status=path.status,
-        stats=path.stats,
-        design=Z,
-    )
-    return settle(solution, throw, "mirror_flow")
+
+    def solution(t: np.ndarray, nu: np.ndarray) -> FlowSolution:
+        with np.errstate(over="ignore"):
+            x = np.empty((len(t), problem.n))
+            for k in range(len(t)):
+                x[k] = potential_at(t[k])._inverse_gradient(-linear.adjoint(nu[k]))
+            is_sound = np.all(np.abs(x) <= ceiling, axis=1)
+            t, x, nu = t[is_sound], x[is_sound], nu[is_sound]
+            loss = problem.prediction_loss(linear.apply(x))
+        return FlowSolution(
+            t=t,
+            x=x,
+            loss=loss,
+            dual=nu,
+            decay=strength.integral(t),
+            status=path.status if np.all(is_sound) else Status.NOT_FINITE,
+            stats=path.stats,
+            design=linear,
+        )
+
+    return settle(with_path(solution, path), throw, "mirror_flow")
+
+
+def _ceiling(problem: Regression, potential: Potential) -> float:
+    """A size of weights, relative to the data, that no trajectory reaches and trial steps of an integrator may pass."""
+    sizes = problem.linear.row_sizes
+    needed = np.abs(problem.y) / np.where(sizes > 0, sizes, np.inf)
+    return _BEYOND * (float(max(np.max(needed), np.max(np.abs(potential.minimizer)))) or 1.0)
+
+
+def _extended(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.ndarray, np.ndarray]:
+    """The weight and metric of dual variables, continued as a line where the weight passes a ceiling.
+
+    An implicit method tries steps that are far too long, where an exponential overflows. What comes back must still
+    grow with z, or the method would take a constant for a solution; a line does, and keeps the dual convex.
+    """
+    x, metric = potential._respond(z)
+    if max(x.max(), -x.min()) <= ceiling:
+        return x, metric
+    z = np.broadcast_to(z, x.shape)
+    is_beyond = ~(np.abs(x) <= ceiling)
+    end = np.where(z >= potential._gradient(potential.minimizer + 0 * x), ceiling, -ceiling)
+    slope = potential._metric(end)
+    line = end + slope * (z - potential._gradient(end))
+    return np.where(is_beyond, line, x), np.where(is_beyond, slope, metric)
 
 
 def _family(
     source: Derivation | Potential, init: Mapping[str, ArrayLike] | None, schedule: Schedule | None
 ) -> tuple[Callable[[float], Potential], Schedule]:
+    """The potential at each flow time, and the schedule."""
     if isinstance(source, Potential):
         if init is not None or schedule is not None:
             raise ValueError(
                 "mirror_flow: a fixed potential has its start and its decay built in; pass a derivation (ib.derive) "
                 "to give init= or schedule=."
             )
-        return (lambda decay: source), paired_schedule(False, None)
+        return (lambda time: source), Constant(0.0)
     if not isinstance(source, Derivation):
         raise ValueError(f"mirror_flow: expected a Derivation or a Potential, got {type(source).__name__}.")
     if init is None:
         raise ValueError("init: a derivation needs initial values by parameter name.")
-    if source.regularizer is not None and schedule is None:
-        return source.family(init), paired_schedule(False, None)
-    return source.family(init), paired_schedule(source.regularizer is not None, schedule)
+    family = source.family(init)
+    if schedule is None:
+        fixed = family(0.0)
+        return (lambda time: fixed), Constant(0.0)
+    strength = paired_schedule(source.regularizer is not None, schedule)
+    return (lambda time: family(float(strength.integral(time)))), strength

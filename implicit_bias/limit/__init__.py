@@ -1,6 +1,7 @@
-"""Limits of flows: Bregman projections, and their path over the scales of a potential."""
+"""Limits of flows: Bregman projections, their path over the scales of a potential, and largest margins."""
 
+from implicit_bias.limit.max_margin import MaxMargin, max_margin
 from implicit_bias.limit.projection import Projection, bregman_projection
 from implicit_bias.limit.transition import Transition, transition
 
-__all__ = ["Projection", "Transition", "bregman_projection", "transition"]
+__all__ = ["MaxMargin", "Projection", "Transition", "bregman_projection", "max_margin", "transition"]

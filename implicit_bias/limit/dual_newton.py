@@ -125,7 +125,7 @@ class DualNewton:
         return _ROUNDING * state.metric * self.linear.absolute_adjoint(np.abs(state.nu))
 
     def _inverse_hessian(self, metric: np.ndarray) -> Solve:
-        """v ↦ H⁻¹v for H = Z diag(metric) Zᵀ, with H scaled to a unit diagonal."""
+        """V ↦ H⁻¹v for H = Z diag(metric) Zᵀ, with H scaled to a unit diagonal."""
         weight = float(np.max(metric * self.linear.column_sizes * self.linear.column_sizes))
         if not 0 < weight < np.inf:
             return lambda v: v  # H leaves the floating-point range: any descent direction will do until x has grown

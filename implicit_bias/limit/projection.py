@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.limit.dual_newton import DualNewton, DualState, norm
 from implicit_bias.limit.independent_rows import contradiction, independent_rows
-from implicit_bias.linear_map import LinearMap, OperatorMap
+from implicit_bias.linear_map import OperatorMap
 from implicit_bias.potential import Potential
 from implicit_bias.problem import check_system
 from implicit_bias.status import Status, settle
@@ -143,15 +143,13 @@ class System:
         """The solver for the independent rows."""
         return DualNewton(self._kept, self._y[self._rows], max_iterations)
 
-    def project(
-        self, potential: Potential, tol: float, start: np.ndarray | None, max_iterations: int
-    ) -> Projection:
+    def project(self, potential: Potential, tol: float, start: np.ndarray | None, max_iterations: int) -> Projection:
         """The projection from a dual start of shape (d,), or by way of easier potentials."""
         if self.is_trivial:
             return self._trivial(potential)
         solver = self.newton(max_iterations)
         first = None if start is None else self.inner_dual(start)
-        state = self._solve(solver, potential, tol, first)
+        state = self.solve(solver, potential, tol, first)
         found = self.finish(solver, potential, state, tol)
         if isinstance(self._linear, OperatorMap) and found.status is not Status.CONVERGED:
             certificate = contradiction(self._linear, self._y)
@@ -185,9 +183,8 @@ class System:
         dual[self._rows] = nu
         return np.ldexp(dual, -self._exponents)
 
-    def _solve(
-        self, solver: DualNewton, potential: Potential, tol: float, start: np.ndarray | None
-    ) -> DualState:
+    def solve(self, solver: DualNewton, potential: Potential, tol: float, start: np.ndarray | None) -> DualState:
+        """Solve from a dual start of the inner system, or from easier potentials where there is none or it fails."""
         origin = np.zeros(len(self._rows))
         if start is None:
             return solver.solve(potential, solver.follow(potential.relaxations(), origin), tol)

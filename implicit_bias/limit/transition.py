@@ -115,9 +115,7 @@ def transition(
     return result
 
 
-def _follow(
-    system: System, potentials: list[HyperbolicEntropy], tol: float, max_iterations: int
-) -> list[Projection]:
+def _follow(system: System, potentials: list[HyperbolicEntropy], tol: float, max_iterations: int) -> list[Projection]:
     """The projections at decreasing scales."""
     first = system.project(potentials[0], tol, None, max_iterations)
     found = [first]
@@ -130,7 +128,7 @@ def _follow(
         candidates = [nu, nu * np.exp(min(-gap, 700.0))]
         if tangent is not None:
             candidates.append(nu + gap * tangent)
-        state = solver.solve(potential, _best(solver, potential, candidates), tol)
+        state = system.solve(solver, potential, tol, _best(solver, potential, candidates))
         found.append(system.finish(solver, potential, state, tol))
         nu, log_scale, tangent = state.nu, float(potential.log_scale), solver.solve_hessian(solver.y)
     return found

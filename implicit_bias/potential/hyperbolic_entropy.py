@@ -78,6 +78,7 @@ class HyperbolicEntropy(Potential):
         if len(shape) > 1:
             raise ValueError(f"scale and shift: expected numbers or one-dimensional arrays, got shape {shape}.")
         self._size = shape[0] if shape else None
+        self._largest_scale = float(np.max(self.scale))
         self._is_normal = bool(np.all(self.scale >= np.finfo(float).smallest_normal))
 
     def __repr__(self) -> str:
@@ -126,9 +127,9 @@ class HyperbolicEntropy(Potential):
                 grown, shrunk = np.exp(self.log_scale + angle), np.exp(self.log_scale - angle)
             x = 0.5 * (grown - shrunk)
             metric = (0.5 * self.rate) * (grown + shrunk)
-        # The difference is exact to rounding of a: too little where the weights are smaller than that.
-        if np.max(np.abs(x)) < np.max(self.scale):
-            x = self._inverse_gradient(z)
+            # The difference is exact to rounding of a: too little where all weights are smaller than that.
+            if self._is_normal and max(x.max(), -x.min()) < self._largest_scale:
+                x = self.scale * np.sinh(angle)
         return x, metric
 
     def _conjugate_terms(self, z: Array) -> Array:

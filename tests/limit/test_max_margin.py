@@ -1,0 +1,78 @@
+"""Largest margins, and the flow of the logistic loss that leads there."""
+
+import numpy as np
+import pytest
+from scipy.optimize import LinearConstraint, minimize
+
+import implicit_bias as ib
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((10, 30)), np.sign(rng.standard_normal(10))
+
+
+def test_optimality(labelled):
+    """A convex combination of the support's rows bounds the margin of every x with ‖x‖₁ = 1: weak duality."""
+    Z, y = labelled
+    found = ib.max_margin(Z, y)
+    assert np.sum(np.abs(found.direction)) == pytest.approx(1.0)
+    rows = (y[:, None] * Z)[found.support]
+    weights = minimize(
+        lambda p: p[-1],
+        np.append(np.full(len(rows), 1 / len(rows)), 1.0),
+        constraints=[
+            LinearConstraint(np.hstack([rows.T, -np.ones((30, 1))]), -np.inf, 0),
+            LinearConstraint(np.hstack([-rows.T, -np.ones((30, 1))]), -np.inf, 0),
+            LinearConstraint(np.append(np.ones(len(rows)), 0.0), 1, 1),
+        ],
+        bounds=[(0, None)] * (len(rows) + 1),
+        method="SLSQP",
+    )
+    assert weights.fun == pytest.approx(found.margin, abs=1e-6)
+
+
+def test_the_margin_of_the_flow_grows_towards_its_bound(labelled):
+    Z, y = labelled
+    problem, bound = ib.Regression(Z, y, loss="logistic"), ib.max_margin(Z, y).margin
+    flow = ib.mirror_flow(
+        problem, ib.HyperbolicEntropy(scale=1e-3), [1e2, 1e5, 1e10, 1e40, 1e80], rtol=1e-9, atol=1e-11
+    )
+    margins = np.min(y * (flow.x @ Z.T), axis=1) / np.sum(np.abs(flow.x), axis=1)
+    assert np.all(np.diff(margins) > 0)
+    assert 0.9 * bound < margins[-1] < bound
+
+
+def test_at_a_large_scale_the_flow_finds_the_support_vector_machine(labelled):
+    """Far below the scale the potential is a squared L2 norm, whose margin closes as 1/log t."""
+    Z, y = labelled
+    problem = ib.Regression(Z, y, loss="logistic")
+    hard = minimize(
+        lambda x: x @ x / 2, np.zeros(30), jac=lambda x: x, constraints=LinearConstraint(y[:, None] * Z, 1), tol=1e-12
+    ).x
+    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=1e6), [1e10, 1e40, 1e160], rtol=1e-9, atol=1e-11)
+    angles = [x @ hard / np.linalg.norm(x) / np.linalg.norm(hard) for x in flow.x]
+    gaps = np.sqrt(1 - np.square(angles))
+    # log t grows 4 times each, and the distance shrinks as much.
+    np.testing.assert_allclose(gaps[:-1] / gaps[1:], 4.0, rtol=0.3)
+
+
+def test_dual_flow_and_training_agree(labelled):
+    Z, y = labelled
+    problem, mask = ib.Regression(Z, y, loss="logistic"), ib.Parameterization("m*w", ["m", "w"])
+    init = {"m": np.full(30, 1.0), "w": np.linspace(-0.5, 0.5, 30)}
+    times = [0.5, 5.0, 50.0]
+    theta = ib.gradient_flow(problem, mask, init, times)
+    dual = ib.mirror_flow(problem, ib.derive(mask), times, init)
+    np.testing.assert_allclose(theta.x, dual.x, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(theta.loss, np.mean(np.log1p(np.exp(-y * (theta.x @ Z.T))), axis=1), rtol=1e-12)
+
+
+def test_bad_labels_and_contradictions():
+    with pytest.raises(ValueError, match="labels -1 and 1, got 0 at index 1"):
+        ib.max_margin([[1.0, 2.0], [1.0, 1.0]], [1.0, 0.0])
+    with pytest.raises(ib.SolverError, match="infeasible"):
+        ib.max_margin([[1.0, 2.0], [1.0, 2.0]], [1.0, -1.0])
+    with pytest.raises(ValueError, match="one of 'squared', 'logistic'"):
+        ib.Regression([[1.0]], [1.0], loss="hinge")
