@@ -294,4 +294,4 @@ def _records(record: ArrayLike, last: int) -> np.ndarray:
         return np.unique(np.linspace(0, last, min(int(marks), last + 1)).round().astype(int))
     if np.min(marks) < 0 or np.max(marks) > last:
         raise ValueError(f"record: expected step numbers from 0 to {last}, got {np.min(marks)} to {np.max(marks)}.")
-    return np.union1d(marks, last)
+    return np.union1d(marks.astype(int), last)

@@ -241,7 +241,7 @@ class TestRecords:
 
     def test_chosen_steps_are_those_of_the_full_record(self):
         every = ib.descent(PROBLEM, MASK, INIT, 0.01, 50, record=51)
-        chosen = ib.descent(PROBLEM, MASK, INIT, 0.01, 50, record=[30, 3, 3, 10])
+        chosen = ib.descent(PROBLEM, MASK, INIT, 0.01, 50, record=np.array([30, 3, 3, 10], dtype=np.uint64))
         np.testing.assert_array_equal(chosen.steps, [3, 10, 30, 50])
         np.testing.assert_array_equal(chosen.x, every.x[chosen.steps])
         np.testing.assert_array_equal(chosen.dual, every.dual[chosen.steps])
