@@ -73,6 +73,6 @@ CLAIM = Claim(
         f"{PREPRINT}, experiments, whose steps of 1e-4 stand for the flow; Hairer, Nørsett, Wanner, Solving Ordinary "
         "Differential Equations I, section II.3 (one-step methods of order one)"
     ),
-    hypotheses=(r"h = \sum m^2 + w^2", "full batches"),
+    hypotheses=(r"x = m \odot w", r"h = \sum m^2 + w^2", "full batches"),
     check=check,
 )

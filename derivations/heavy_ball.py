@@ -23,7 +23,7 @@ CLAIM = Claim(
         r"\theta_{k+1} = \theta_k - \eta\,b_k,\; b_k = \beta b_{k-1} + \partial g^T \nabla f + \alpha_t \nabla h"
     ),
     source="Kovachki, Stuart, Continuous Time Analysis of Momentum Methods, JMLR 22(17), 2021, on vanishing steps",
-    hypotheses=(r"h = \sum m^2 + w^2", "full batches", r"0 \le \beta < 1 \text{ fixed}"),
+    hypotheses=(r"x = m \odot w", r"h = \sum m^2 + w^2", "full batches", r"0 \le \beta < 1 \text{ fixed}"),
     uses=("discretization",),
     check=check,
 )
