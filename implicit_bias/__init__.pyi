@@ -5,7 +5,9 @@ from .errors import DomainError as DomainError
 from .errors import FormulaError as FormulaError
 from .errors import NotCommutingError as NotCommutingError
 from .errors import UnsupportedError as UnsupportedError
+from .flow import Descent as Descent
 from .flow import FlowSolution as FlowSolution
+from .flow import descent as descent
 from .flow import gradient_flow as gradient_flow
 from .flow import mirror_flow as mirror_flow
 from .limit import MaxMargin as MaxMargin
