@@ -7,6 +7,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,7 +51,8 @@ def integrate(
 ) -> Trajectory:
     """Integrate state' = field(t, state) from t = 0.
 
-    LSODA at given times runs in compiled code from one time to the next; everything else goes step by step in Python.
+    LSODA at given times runs in compiled code from one time to the next; everything else, and what stops LSODA there,
+    goes step by step in Python.
 
     Args:
         field: The right-hand side.
@@ -86,9 +88,11 @@ def integrate(
                 break
             # A stage at the right edge belongs to the piece before the jump.
             tame = _tamed(field, right if right == end else float(np.nextafter(right, left)))
+            piece = None
             if is_compiled:
-                piece = _at_times(tame, jacobian, state, left, right, times, rtol, atol, max_steps, count)
-            else:
+                with suppress(_StuckError):
+                    piece = _at_times(tame, jacobian, state, left, right, times, rtol, atol, max_steps, count)
+            if piece is None:
                 options = {} if jacobian is None or method in EXPLICIT else {"jac": jacobian}
                 solver = _METHODS[method](tame, left, state, right, rtol=rtol, atol=atol, **options)
                 piece = _by_steps(solver, times, max_steps, count, pieces if dense else None)
@@ -110,6 +114,25 @@ class _Count:
     steps: int = 0
 
 
+class _StuckError(Exception):
+    """The integrator asks for the same time again and again."""
+
+
+def _watched(field: Field, size: int) -> Field:
+    """The field, until it is evaluated at one time more often than steps and numerical Jacobians of the size need."""
+    latest, repeated = -np.inf, 0
+
+    def watched(at: float, state: np.ndarray) -> np.ndarray:
+        nonlocal latest, repeated
+        repeated = 0 if at > latest else repeated + 1
+        latest = max(latest, at)
+        if repeated > 500 + 10 * size:
+            raise _StuckError
+        return field(at, state)
+
+    return watched
+
+
 _Piece = tuple[np.ndarray, np.ndarray, np.ndarray, Status]  # times, states there, the last state, how it ended
 
 
@@ -125,11 +148,15 @@ def _at_times(
     max_steps: int,
     count: _Count,
 ) -> _Piece:
-    """One piece by LSODA without returning to Python between the times."""
+    """One piece by LSODA without returning to Python between the times.
+
+    Raises:
+        _StuckError: If steps no longer move the time, which LSODA itself does not mind.
+    """
     inner = times[(times > left) & (times < right)]
     grid = np.concatenate([[left], inner, [right]])
     found, info = odeint(
-        field,
+        _watched(field, len(state)),
         state,
         grid,
         Dfun=jacobian,
