@@ -35,7 +35,6 @@ CLAIM = Claim(
     ),
     source="this project",
     hypotheses=(r"u_0 = v_0", r"s > 0"),
-    uses=("l1-limit", "l2-limit"),
     figure="figures/figure1c/figure.png",
     check=check,
 )

@@ -188,11 +188,13 @@ class Violation:
         excess: By how much the stated constant is violated; negative or nan if it is not.
         evidence: What was measured.
         numbers: The numbers of the instance and of the measurement.
+        tolerance_reason: Why a violation above REFUTED_ABOVE is no accident.
     """
 
     excess: float
     evidence: str
     numbers: Mapping[str, float]
+    tolerance_reason: str = TOLERANCE_REASON
 
 
 def judge_constant(
@@ -232,7 +234,7 @@ def judge_constant(
         REFUTED_ABOVE,
         found.numbers,
         Correction(correction, proof),
-        TOLERANCE_REASON,
+        found.tolerance_reason,
     )
 
 

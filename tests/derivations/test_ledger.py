@@ -138,6 +138,31 @@ def test_a_wrong_factor_of_a_limit_is_not_proved(module, monkeypatch):
     assert found.check().outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_wrong_factor_of_the_quadratic_potential_is_refuted_on_a_flow(monkeypatch):
+    from derivations import quadratic_potential
+
+    quadratic_potential.deviation.cache_clear()
+    monkeypatch.setattr(quadratic_potential, "STATED_FACTOR", sp.Rational(1, 2))
+    verdict = quadratic_potential.check()
+    quadratic_potential.deviation.cache_clear()
+    assert verdict.outcome is Outcome.REFUTED
+    assert verdict.counterexample["deviation"] > REFUTED_ABOVE
+
+
+@pytest.mark.parametrize(
+    ("ends", "outcome"),
+    [
+        ((2 * decay - u0**2 / 2, v0**2 / 2 - decay), Outcome.REFUTED),  # too narrow: a flow leaves it
+        ((-(u0**2) / 2, v0**2 / 2), Outcome.INCONCLUSIVE),  # too wide: no flow leaves it, but nothing proves it
+    ],
+)
+def test_another_range_of_the_mirror_map_is_not_proved(ends, outcome, monkeypatch):
+    from derivations import range_shrinking
+
+    monkeypatch.setattr(range_shrinking, "STATED_ENDS", ends)
+    assert range_shrinking.check().outcome is outcome
+
+
 def test_the_corrected_forms_are_proved_where_they_are_stated(monkeypatch):
     from derivations import lemma_a_1_hyperbolic, lemma_a_3_proof
     from derivations.mask import slope, strength
