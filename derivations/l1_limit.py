@@ -28,5 +28,6 @@ CLAIM = Claim(
     statement=r"R_a(x) = \tfrac12 \|x\|_1 \log\tfrac1a + O(1) \text{ as } a \to 0",
     source=f"{PREPRINT}, on the transition from L2 to L1; constants derived here",
     hypotheses=(r"u_0 = v_0",),
+    figure="figures/figure1c/figure.png",
     check=check,
 )

@@ -36,5 +36,6 @@ CLAIM = Claim(
     ),
     source=f"{PREPRINT}, on the transition from L2 to L1; constants derived here",
     hypotheses=(r"u_0 = v_0",),
+    figure="figures/figure1c/figure.png",
     check=check,
 )

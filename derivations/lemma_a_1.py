@@ -2,7 +2,8 @@
 
 import sympy as sp
 
-from derivations.mask import PREPRINT, SIZES, Instance, accumulated, judge, u0, v0, weight_without_decay
+from derivations.mask import PREPRINT, SIZES, accumulated, judge, u0, v0, weight_without_decay
+from derivations.trajectory import instances
 from implicit_bias import Claim, Verdict
 
 STATED = u0**2 * sp.exp(-2 * accumulated) - v0**2 * sp.exp(2 * accumulated)
@@ -17,7 +18,7 @@ def check() -> Verdict:
         f"x_t = {sp.latex(true)}",
         lambda value, end, path: abs(value(path) - end["x"]),
         "|formula - m_t w_t|",
-        Instance(),
+        instances(),
     )
 
 

@@ -2,7 +2,8 @@
 
 import sympy as sp
 
-from derivations.mask import PREPRINT, SIZES, Instance, accumulated, judge, u0, v0, weight_without_decay
+from derivations.mask import PREPRINT, SIZES, accumulated, judge, u0, v0, weight_without_decay
+from derivations.trajectory import instances
 from implicit_bias import Claim, Verdict
 
 _product, _squares = (u0**2 - v0**2) / 2, u0**2 + v0**2  # m_0 w_0 and m_0² + w_0²
@@ -12,14 +13,14 @@ CORRECTED = _product * (_cosh**2 + _sinh**2) - _squares * _sinh * _cosh
 
 
 def check() -> Verdict:
-    """Hold both forms against ∇R*(−L); they differ wherever m_0 w_0 ≠ 0, so the weight starts off zero."""
+    """Hold both forms against ∇R*(−L); they differ wherever m_0 w_0 ≠ 0, so the counterexample starts off zero."""
     return judge(
         STATED,
         weight_without_decay(),
         r"m_t w_t = m_0 w_0 (\cosh^2 L + \sinh^2 L) - (m_0^2 + w_0^2) \sinh L \cosh L",
         lambda value, end, path: abs(value(path) - end["x"]),
         "|formula - m_t w_t|",
-        Instance(w0=0.5),
+        instances(),
         corrected=CORRECTED,
     )
 

@@ -2,23 +2,24 @@
 
 import sympy as sp
 
-from derivations.mask import PREPRINT, SIZES, Instance, accumulated, decay, derived, in_uv, judge, u0, v0
+from derivations.mask import PREPRINT, SIZES, accumulated, decay, derived, in_uv, judge, u0, v0
+from derivations.trajectory import REGULARIZED, instances
 from implicit_bias import Claim, Verdict
 
 STATED = 2 * u0 * v0 * sp.exp(-2 * decay)
 
 
 def check() -> Verdict:
-    """Hold the stated scale against x_t / sinh(log(u_0/v_0) − 2 L_t) on a trajectory."""
+    """Hold the stated scale against x_t = a_t sinh(log(u_0/v_0) − 2 L_t) on trajectories."""
     true = in_uv(derived().scale)
     sine = sp.sinh(sp.log(u0 / v0) - 2 * accumulated)
     return judge(
         STATED,
         true,
         f"a_t = {sp.latex(true)}",
-        lambda value, end, scale: abs(value(scale) - end["x"] / value(sine)),
-        "|a_t - m_t w_t / sinh(log(u_0/v_0) - 2 L_t)|",
-        Instance(alpha=0.25),
+        lambda value, end, scale: abs(value(scale) * value(sine) - end["x"]),
+        "|a_t sinh(log(u_0/v_0) - 2 L_t) - m_t w_t|",
+        instances(alpha=REGULARIZED),
     )
 
 

@@ -6,7 +6,6 @@ from derivations import lemma_a_2
 from derivations.mask import (
     PREPRINT,
     SIZES,
-    Instance,
     derived,
     in_uv,
     judge,
@@ -16,6 +15,7 @@ from derivations.mask import (
     weight_velocity,
     x,
 )
+from derivations.trajectory import REGULARIZED, instances
 from implicit_bias import Claim, Outcome, Verdict
 
 
@@ -25,23 +25,19 @@ def stated(scale: sp.Expr) -> sp.Expr:
 
 
 def check() -> Verdict:
-    """Hold both rates of change against f'(x) x' on a trajectory, for the preprint's a_t and for the derived one."""
+    """Hold both rates of change against f'(x) x' on trajectories, for the preprint's a_t and for the derived one."""
     velocity, identities = weight_velocity()
     proof = prove("The velocity of x was derived from those of m and w.", *identities)
     if proof.outcome is not Outcome.PROVED:
         return Verdict(Outcome.INCONCLUSIVE, f"The velocity of x is not proved: {proof.evidence}")
-    verdicts = [
-        judge(
-            stated(scale),
-            sp.expand(slope * velocity),
-            r"df = -\sum_i \big(2\sqrt{x_i^2 + a_{t,i}^2}\,(\partial_i f)^2 + 4\alpha_t x_i \partial_i f\big)\,dt",
-            lambda value, end, change: abs(value(change) - end["slope"] * end["x_velocity"]),
-            "|formula - f'(x) x'|, with whichever a_t brings the stated formula closer,",
-            Instance(w0=0.5, target=2.0, alpha=0.25, time=0.5),
-        )
-        for scale in (lemma_a_2.STATED, in_uv(derived().scale))
-    ]
-    return min(verdicts, key=lambda verdict: verdict.residual or 0.0)
+    return judge(
+        (stated(lemma_a_2.STATED), stated(in_uv(derived().scale))),
+        sp.expand(slope * velocity),
+        r"df = -\sum_i \big(2\sqrt{x_i^2 + a_{t,i}^2}\,(\partial_i f)^2 + 4\alpha_t x_i \partial_i f\big)\,dt",
+        lambda value, end, change: abs(value(change) - end["slope"] * end["x_velocity"]),
+        "|formula - f'(x) x'|, with whichever a_t brings the stated formula closer,",
+        instances(alpha=REGULARIZED),
+    )
 
 
 CLAIM = Claim(

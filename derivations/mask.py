@@ -1,8 +1,8 @@
 r"""The setting of "Mask in the Mirror": the mask x = m ⊙ w trained with h = m² + w², and how its formulas are judged.
 
 A formula of the preprint is held against two things that share no code: the derivation by :func:`implicit_bias.derive`,
-which can prove it, and a trajectory of m and w integrated here by SciPy straight from the definition of the flow, which
-can refute it.
+which can prove it, and trajectories of m and w that SciPy integrates straight from the definition of the flow
+(:mod:`derivations.trajectory`), of which one can refute it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import sympy as sp
-from scipy.integrate import solve_ivp
+from hypothesis.strategies import SearchStrategy
 
+from derivations import _proof
+from derivations._search import T, search
+from derivations.trajectory import Instance
 from implicit_bias import Correction, Derivation, Outcome, Parameterization, Verdict, derive
 from implicit_bias.symbolic.zero_test import simplified_to_zero, vanishes
 
 PREPRINT = "arXiv:2408.09966v1"  # Jacobs & Burkholz, August 2024
+MIRROR = 'Jacobs, Zhou & Burkholz, "Mirror, Mirror of the Flow", ICML 2025'
 SIZES = r"|w_0| < m_0"
 
 # Weights are one-dimensional here: every formula of the setting acts coordinate by coordinate.
@@ -32,8 +35,13 @@ IN_UV = {"m0": (u0 + v0) / sp.sqrt(2), "w0": (u0 - v0) / sp.sqrt(2), "x": x, "A"
 m, w, slope = sp.symbols("m w slope", real=True)
 strength = sp.Symbol("alpha", nonnegative=True)
 
-# Above this a deviation on a trajectory that is accurate to 1e-10 is no accident of the integrator.
+# A trajectory counts if the derived formula holds on it to the first; a deviation above the second is then no accident.
+CONFIRMED_BELOW = 1e-9
 REFUTED_ABOVE = 1e-6
+TOLERANCE_REASON = (
+    "The trajectories are integrated to a relative 1e-12 a step, which leaves errors below 1e-9; a deviation a "
+    "thousand times as large is no accident of the integrator."
+)
 
 
 @cache
@@ -66,11 +74,15 @@ def at_scale(scale: sp.Expr, weight: sp.Expr) -> sp.Expr:
     return in_uv(derived().potential).subs(replacements, simultaneous=True)
 
 
-def along_flow(quantity: sp.Expr) -> sp.Expr:
-    """The time derivative of a function of m, w and A, by the definition of the flow."""
-    weight, regularizer = m * w, m**2 + w**2
-    velocity = {p: -sp.diff(weight, p) * slope - strength * sp.diff(regularizer, p) for p in (m, w)}
-    return sum(sp.diff(quantity, p) * velocity[p] for p in (m, w)) + sp.diff(quantity, decay) * strength
+def along_flow(
+    quantity: sp.Expr,
+    weight: sp.Expr = m * w,
+    regularizer: sp.Expr = m**2 + w**2,
+    parameters: tuple[sp.Symbol, ...] = (m, w),
+) -> sp.Expr:
+    """The time derivative of a function of the parameters and A, by the definition of the flow."""
+    velocity = {p: -sp.diff(weight, p) * slope - strength * sp.diff(regularizer, p) for p in parameters}
+    return sum(sp.diff(quantity, p) * velocity[p] for p in parameters) + sp.diff(quantity, decay) * strength
 
 
 def weight_velocity() -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
@@ -89,136 +101,100 @@ def weight_velocity() -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
 
 
 def prove(evidence: str, *steps: sp.Expr, stated: sp.Expr | None = None) -> Verdict:
-    """PROVED if all identities simplify to zero.
-
-    Args:
-        evidence: What follows from the identities, and by which argument.
-        steps: Left side minus right side of each identity that the argument uses. One that fails spoils the proof,
-            not the statement: INCONCLUSIVE.
-        stated: The same for an identity that is the statement itself: REFUTED where it does not vanish.
-    """
+    """:func:`derivations._proof.prove`, for identities that rest on the derivation for the mask."""
     if not derived().proved:
         return Verdict(Outcome.INCONCLUSIVE, "The derivation that the check rests on is not proved.")
-    for residual in (*steps, *(() if stated is None else (stated,))):
-        test = vanishes(residual)
-        if test.witness and residual is stated:
-            numbers = {str(s): float(value) for s, value in test.witness.items()} | {"deviation": float(test.value)}
-            return Verdict(Outcome.REFUTED, f"{residual} does not vanish.", abs(float(test.value)), 0.0, numbers)
-        if test.outcome is not Outcome.PROVED:
-            return Verdict(Outcome.INCONCLUSIVE, f"{residual} was not simplified to zero.")
-    return Verdict(Outcome.PROVED, evidence)
+    return _proof.prove(evidence, *steps, stated=stated)
 
 
-@dataclass(frozen=True)
-class Instance:
-    """One trained weight: initial values, target of f(x) = ½(x − target)², strength α until ``off``, and flow time."""
-
-    m0: float = 1.0
-    w0: float = 0.0
-    target: float = 1.0
-    alpha: float = 0.0
-    time: float = 1.0
-    off: float = np.inf
-
-    def velocity(self, state: np.ndarray, alpha: float) -> list[float]:
-        """The velocity of m, w and L, by the definition of the flow alone."""
-        m, w, _ = state
-        pull = m * w - self.target
-        return [-w * pull - 2 * alpha * m, -m * pull - 2 * alpha * w, pull]
-
-    def path(self, times: np.ndarray) -> np.ndarray:
-        """m, w and L, shape (3, k), at k increasing times."""
-        state, found, begin = np.array([self.m0, self.w0, 0.0]), [], 0.0
-        # The strength jumps at ``off``, where the integrator has to start anew.
-        for alpha, stop in ((self.alpha, min(self.off, times[-1])), (0.0, times[-1])):
-            leg = times[(times > begin) & (times <= stop)] if begin else times[times <= stop]
-            if stop > begin:
-                path = solve_ivp(
-                    lambda t, state, alpha=alpha: self.velocity(state, alpha),
-                    (begin, stop),
-                    state,
-                    "DOP853",
-                    np.unique(np.append(leg, stop)),
-                    rtol=1e-12,
-                    atol=1e-13,
-                )
-                if not path.success:
-                    raise RuntimeError(path.message)
-                found.append(path.y[:, : len(leg)])
-                state, begin = path.y[:, -1], stop
-        return np.concatenate(found, axis=1)
-
-    def end(self) -> dict[str, float]:
-        """The trajectory's end: x, its velocity, L, A and the slope f'(x), by the definition of the flow alone."""
-        state = self.path(np.array([self.time]))[:, 0]
-        m, w, total = (float(v) for v in state)
-        alpha = self.alpha if self.time <= self.off else 0.0
-        m_velocity, w_velocity, pull = (float(v) for v in self.velocity(state, alpha))
-        return {
-            "x": m * w,
-            "x_velocity": m_velocity * w + m * w_velocity,
-            "L": total,
-            "A": self.alpha * min(self.time, self.off),
-            "alpha": alpha,
-            "slope": pull,
-            "u0": (self.m0 + self.w0) / np.sqrt(2),
-            "v0": (self.m0 - self.w0) / np.sqrt(2),
-        }
+Residual = Callable[[Callable[[sp.Expr], float], dict[str, float], sp.Expr], float]
 
 
 def judge(
-    stated: sp.Expr,
+    stated: sp.Expr | tuple[sp.Expr, ...],
     true: sp.Expr,
     correction: str,
-    residual: Callable[[Callable[[sp.Expr], float], dict[str, float], sp.Expr], float],
+    residual: Residual,
     measure: str,
-    instance: Instance,
+    instances: SearchStrategy[Instance],
     corrected: sp.Expr | None = None,
 ) -> Verdict:
-    """Prove a stated formula equal to the derived one, or refute it on a trajectory and prove the derived one.
+    """Prove a stated formula equal to the derived one, or refute it on the smallest trajectory that it misses.
 
     Args:
-        stated: The preprint's formula in x, A, L, u0, v0.
+        stated: The preprint's formula in x, A, L, u0, v0; several where it can be read in several ways, of which one
+            has to hold.
         true: The formula that the derivation gives, in the same symbols.
         correction: The corrected statement in LaTeX.
         residual: The deviation of a formula from a trajectory: a function of an evaluator of expressions at the
             trajectory's end, of the numbers there, and of the formula.
         measure: What the residual measures, as a formula.
-        instance: The trajectory.
+        instances: The trajectories among which a counterexample is searched.
         corrected: The corrected formula where it is written in another form than the derived one.
     """
-    end = instance.end()
+    if not derived().proved:
+        return Verdict(Outcome.INCONCLUSIVE, "The derivation that the check rests on is not proved.")
+    readings = stated if isinstance(stated, tuple) else (stated,)
 
-    def evaluate(expression: sp.Expr) -> float:
-        return float(expression.xreplace({s: sp.Float(end[s.name], 30) for s in expression.free_symbols}))
+    @cache
+    def deviations(instance: Instance) -> tuple[float, float]:
+        end = instance.end()
 
-    found, reference = residual(evaluate, end, stated), residual(evaluate, end, true)
-    # A formula that misses the trajectory is another one; SymPy could try for seconds to show that it is not.
-    if found <= REFUTED_ABOVE and simplified_to_zero(stated - true):
+        def evaluate(expression: sp.Expr) -> float:
+            return float(expression.xreplace({s: sp.Float(end[s.name], 30) for s in expression.free_symbols}))
+
+        return min(residual(evaluate, end, reading) for reading in readings), residual(evaluate, end, true)
+
+    def fails(instance: Instance) -> bool:
+        found, reference = deviations(instance)
+        return found > REFUTED_ABOVE and reference <= CONFIRMED_BELOW
+
+    looked = search(instances, fails)
+    # A formula that misses a trajectory is another one; SymPy could try for seconds to show that it is not.
+    agrees = all(not deviations(instance)[0] > REFUTED_ABOVE for instance in looked.tried)
+    if agrees and any(simplified_to_zero(reading - true) for reading in readings):
         return Verdict(
-            Outcome.PROVED, "The stated formula equals the derived one: their difference simplifies to zero."
+            Outcome.PROVED,
+            "The stated formula equals the derived one: their difference simplifies to zero. It misses none of "
+            f"{len(looked.tried)} random trajectories of m and w, either.",
         )
     if corrected is not None and not simplified_to_zero(corrected - true):
         return Verdict(Outcome.INCONCLUSIVE, "The corrected formula was not shown to equal the derived one.")
-    if not derived().proved or reference > 1e-9:
+    if looked.smallest is None:
         return Verdict(
-            Outcome.INCONCLUSIVE, f"The derived formula deviates by {reference:.1e} itself.", reference, 1e-9
+            Outcome.INCONCLUSIVE,
+            f"On none of {len(looked.tried)} random trajectories does the stated formula fail by more than "
+            f"{REFUTED_ABOVE:g} while the derived one holds to {CONFIRMED_BELOW:g}.",
         )
-    numbers = {"m0": instance.m0, "w0": instance.w0, "target": instance.target, "alpha": instance.alpha}
-    if instance.off < instance.time:
-        numbers["off"] = instance.off
-    numbers |= {"time": instance.time, "deviation": found, "deviation_of_correction": reference}
-    if found <= REFUTED_ABOVE:
-        return Verdict(Outcome.INCONCLUSIVE, "The formulas differ, but not on this trajectory.", found, REFUTED_ABOVE)
+    found, reference = deviations(looked.smallest)
     proof = f"derived by solving the flows, with {len(derived().identities)} identities that simplify to zero."
     return Verdict(
         Outcome.REFUTED,
-        f"{measure} on a trajectory of m and w: stated {found:.3g}, derived {reference:.0e}.",
+        f"{measure} on a trajectory of m and w: stated {found:.3g}, derived {reference:.0e}. It is the smallest "
+        f"counterexample found; {len(looked.tried)} trajectories were computed.",
         residual=found,
         tolerance=REFUTED_ABOVE,
-        counterexample=numbers,
+        tolerance_reason=TOLERANCE_REASON,
+        counterexample=looked.smallest.numbers() | {"deviation": found, "deviation_of_correction": reference},
         correction=Correction(correction, Verdict(Outcome.PROVED, proof)),
     )
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What one instance says about a stated constant.
+
+    Attributes:
+        excess: By how much the stated constant is violated; negative or nan if it is not.
+        evidence: What was measured.
+        numbers: The numbers of the instance and of the measurement.
+        tolerance_reason: Why a violation above REFUTED_ABOVE is no accident.
+    """
+
+    excess: float
+    evidence: str
+    numbers: Mapping[str, float]
+    tolerance_reason: str = TOLERANCE_REASON
 
 
 def judge_constant(
@@ -226,28 +202,40 @@ def judge_constant(
     true: sp.Expr,
     proof: Verdict,
     correction: str,
-    evidence: str,
-    excess: float,
-    counterexample: Mapping[str, float],
+    violation: Callable[[T], Violation],
+    instances: SearchStrategy[T],
 ) -> Verdict:
-    """Confirm a stated constant that equals the proved one, or refute it by what a trajectory did.
+    """Confirm a stated constant that equals the proved one, or refute it by the smallest instance that violates it.
 
     Args:
         stated: The preprint's constant.
         true: The derived constant.
         proof: The verdict on the statement with the derived constant.
         correction: That statement in LaTeX.
-        evidence: What the trajectory did.
-        excess: By how much the trajectory violates the stated constant; negative if it does not.
-        counterexample: The numbers of the trajectory.
+        violation: Measures the stated constant on an instance.
+        instances: The instances among which a counterexample is searched.
     """
     if proof.outcome is not Outcome.PROVED:
         return Verdict(Outcome.INCONCLUSIVE, f"The derived constant is not proved itself: {proof.evidence}")
     if vanishes(stated - true).outcome is Outcome.PROVED:
         return proof
-    if not excess > REFUTED_ABOVE:
-        return Verdict(Outcome.INCONCLUSIVE, "The constants differ, but not on this trajectory.", excess, REFUTED_ABOVE)
-    return Verdict(Outcome.REFUTED, evidence, excess, REFUTED_ABOVE, counterexample, Correction(correction, proof))
+    looked = search(instances, lambda instance: violation(instance).excess > REFUTED_ABOVE)
+    if looked.smallest is None:
+        return Verdict(
+            Outcome.INCONCLUSIVE,
+            f"The constants differ, but none of {len(looked.tried)} instances violates the stated one.",
+        )
+    found, computed = violation(looked.smallest), len(looked.tried)
+    smallest = f" It is the smallest counterexample found; {computed} were computed." if computed > 1 else ""
+    return Verdict(
+        Outcome.REFUTED,
+        found.evidence + smallest,
+        found.excess,
+        REFUTED_ABOVE,
+        found.numbers,
+        Correction(correction, proof),
+        found.tolerance_reason,
+    )
 
 
 MIRROR_MEASURE = "|R'(x_t) + L_t|"

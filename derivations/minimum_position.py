@@ -1,19 +1,20 @@
 """After Theorem 3.1: where the minimum of the time-dependent potential lies."""
 
+from dataclasses import replace
+
 import sympy as sp
+from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from derivations.mask import PREPRINT, SIZES, Instance, decay, derived, in_uv, judge, u0, v0
+from derivations.mask import PREPRINT, SIZES, decay, derived, in_uv, judge, u0, v0
+from derivations.trajectory import REGULARIZED, Instance, instances
 from implicit_bias import Claim, Verdict
 
 STATED = sp.exp(-2 * decay) * (u0**2 - v0**2) / 2
 
 
 def check() -> Verdict:
-    """Hold the stated minimizer against the weight at L_t = 0.
-
-    The target is chosen so that the accumulated gradient happens to vanish at the end; there x_t is the minimizer.
-    """
+    """Hold the stated minimizer against the weight at L_t = 0: there x_t is the minimizer."""
     true = in_uv(derived().minimizer)
     return judge(
         STATED,
@@ -21,17 +22,20 @@ def check() -> Verdict:
         rf"\operatorname{{argmin}} R_{{a_t}} = {sp.latex(true)} = e^{{-4A}} m_0 w_0",
         lambda value, end, minimizer: abs(value(minimizer) - end["x"]),
         "|formula - m_t w_t| where L_t = 0",
-        _instance_without_push(),
+        instances(alpha=REGULARIZED, target=st.none()).filter(lambda instance: instance.w0 != 0).map(_without_push),
     )
 
 
-def _instance_without_push() -> Instance:
-    """A trajectory whose accumulated gradient ends at zero: its target is a root."""
+def _without_push(instance: Instance) -> Instance:
+    """The same trajectory, but towards a target for which the accumulated gradient ends at zero.
 
-    def instance(target: float) -> Instance:
-        return Instance(w0=0.5, target=target, alpha=0.25)
+    A weight that decays towards zero lies first beyond a target between its initial value and zero, then short of it.
+    """
 
-    return instance(brentq(lambda target: instance(target).end()["L"], 0.0, 1.0, xtol=1e-15))
+    def accumulated(target: float) -> float:
+        return replace(instance, target=target).end()["L"]
+
+    return replace(instance, target=brentq(accumulated, 0.0, instance.m0 * instance.w0, xtol=1e-15))
 
 
 CLAIM = Claim(

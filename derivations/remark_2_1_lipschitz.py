@@ -1,26 +1,34 @@
 """Remark 2.1: the Lipschitz constant of ∇R."""
 
 from derivations import lipschitz
-from derivations.mask import PREPRINT, SIZES, Instance, judge_constant, u0, v0
+from derivations._search import quarters
+from derivations.mask import PREPRINT, SIZES, Violation, judge_constant, u0, v0
+from derivations.trajectory import Instance, instances
 from implicit_bias import Claim, Verdict
 
 STATED = u0 * v0  # the scale a itself
 
 
 def check() -> Verdict:
-    """Compare the stated constant with a difference quotient of ∇R = −L between two points of a trajectory."""
-    instance = Instance(m0=0.5, time=0.01)
-    end = instance.end()
-    quotient = abs(end["L"] / end["x"])  # the trajectory starts at x = 0 and L = 0
-    bound = float(STATED.subs({u0: end["u0"], v0: end["v0"]}))
+    """Compare the stated constant with difference quotients of ∇R = −L between the ends of trajectories."""
     return judge_constant(
         STATED,
         lipschitz.STATED,
         lipschitz.check(),
         r"L_R = 1/(2a), \quad a = u_0 v_0",
-        f"|R'(x_t) − R'(x_0)|/|x_t − x_0| on a trajectory of m and w is {quotient:.4f}; stated {bound:g}.",
+        _violation,
+        instances(target=quarters(0.25, 2)).filter(lambda instance: instance.m0 * instance.w0 != instance.target),
+    )
+
+
+def _violation(instance: Instance) -> Violation:
+    end = instance.end()
+    quotient = abs(end["L"] / (end["x"] - instance.m0 * instance.w0))  # the trajectory starts at L = 0
+    bound = float(STATED.subs({u0: end["u0"], v0: end["v0"]}))
+    return Violation(
         quotient - bound,
-        {"m0": 0.5, "w0": 0.0, "target": 1.0, "time": 0.01, "quotient": quotient, "stated": bound},
+        f"|R'(x_t) − R'(x_0)|/|x_t − x_0| on a trajectory of m and w is {quotient:.4f}; stated at most {bound:g}.",
+        instance.numbers() | {"quotient": quotient, "stated": bound},
     )
 
 

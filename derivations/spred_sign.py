@@ -2,7 +2,8 @@
 
 import sympy as sp
 
-from derivations.mask import PREPRINT, Instance, along_flow, m, prove, slope, strength, w
+from derivations.mask import PREPRINT, along_flow, m, prove, slope, strength, w
+from derivations.trajectory import Instance
 from implicit_bias import Claim, Outcome, Verdict
 
 V = (m - w) / sp.sqrt(2)

@@ -6,7 +6,6 @@ from derivations.mask import (
     MIRROR_MEASURE,
     PREPRINT,
     SIZES,
-    Instance,
     decay,
     derived,
     in_uv,
@@ -16,6 +15,7 @@ from derivations.mask import (
     v0,
     x,
 )
+from derivations.trajectory import instances
 from implicit_bias import Claim, Verdict
 
 
@@ -30,7 +30,7 @@ STATED = potential_with_scale(2 * u0 * v0)
 def check() -> Verdict:
     """Hold the stated potential against the derived one at A = 0."""
     true = in_uv(derived().potential).xreplace({decay: sp.Integer(0)})
-    return judge(STATED, true, f"R(x) = {sp.latex(true)}", mirror_residual, MIRROR_MEASURE, Instance())
+    return judge(STATED, true, f"R(x) = {sp.latex(true)}", mirror_residual, MIRROR_MEASURE, instances())
 
 
 CLAIM = Claim(

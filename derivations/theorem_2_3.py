@@ -4,7 +4,8 @@ import numpy as np
 import sympy as sp
 
 from derivations.lipschitz import least_metric
-from derivations.mask import PREPRINT, SIZES, Instance, decay, derived, prove, u0, v0, weight_velocity
+from derivations.mask import PREPRINT, SIZES, decay, derived, prove, u0, v0, weight_velocity
+from derivations.trajectory import Instance
 from implicit_bias import Claim, Outcome, Regression, Verdict, gradient_flow
 
 STATED = 2 * u0 * v0  # σ for one coordinate

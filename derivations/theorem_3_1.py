@@ -6,7 +6,6 @@ from derivations.mask import (
     MIRROR_MEASURE,
     PREPRINT,
     SIZES,
-    Instance,
     decay,
     derived,
     in_uv,
@@ -16,13 +15,14 @@ from derivations.mask import (
     v0,
 )
 from derivations.theorem_2_1 import potential_with_scale
+from derivations.trajectory import REGULARIZED, instances
 from implicit_bias import Claim, Verdict
 
 STATED = potential_with_scale(2 * u0 * v0 * sp.exp(-2 * decay))
 
 
 def check() -> Verdict:
-    """Hold the stated potential against the derived one, on a trajectory with decay."""
+    """Hold the stated potential against the derived one, on trajectories with decay."""
     true = in_uv(derived().potential)
     return judge(
         STATED,
@@ -30,7 +30,7 @@ def check() -> Verdict:
         f"R_{{a_t}}(x) = {sp.latex(true)}",
         mirror_residual,
         MIRROR_MEASURE,
-        Instance(alpha=0.25),
+        instances(alpha=REGULARIZED),
     )
 
 

@@ -16,5 +16,6 @@ CLAIM = Claim(
     source=f"{PREPRINT}, Theorem 3.3",
     hypotheses=(SIZES, r"A_\infty < \infty", r"f(x) = \|Zx - y\|_2^2 / (2d)", "y in the range of Z"),
     uses=("thm-3.1", "thm-2.4"),
+    figure="figures/digit/figure.png",
     check=check,
 )

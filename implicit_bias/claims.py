@@ -22,6 +22,7 @@ class Claim:
         hypotheses: What it assumes, in LaTeX or words.
         uses: Ids of the claims it rests on.
         check: Computes the verdict.
+        figure: A picture that shows it, as a path from the root of the repository that holds the claim.
 
     Raises:
         ValueError: If the id or the statement is empty, a tuple is a string, or ``check`` cannot be called.
@@ -38,6 +39,7 @@ class Claim:
     hypotheses: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     check: Callable[[], Verdict] = None  # type: ignore[assignment]
+    figure: str | None = None
 
     def __post_init__(self) -> None:
         if not self.id or not self.statement:
@@ -138,6 +140,7 @@ def from_residual(
     evidence: str,
     *,
     refuted_above: float = float("inf"),
+    tolerance_reason: str = "",
     **counterexample: float,
 ) -> Verdict:
     """The verdict that a numerical residual allows.
@@ -147,10 +150,17 @@ def from_residual(
         tolerance: Up to here the statement is SUPPORTED.
         evidence: What was computed.
         refuted_above: Above it the statement is REFUTED; in between, and for nan, INCONCLUSIVE.
+        tolerance_reason: Why the tolerance is as large as it is.
         counterexample: The numbers of the instance with the largest deviation; without them nothing is refuted.
     """
     if residual <= tolerance:
-        return Verdict(Outcome.SUPPORTED, evidence, residual, tolerance)
-    if residual > refuted_above and counterexample:
-        return Verdict(Outcome.REFUTED, evidence, residual, tolerance, counterexample)
-    return Verdict(Outcome.INCONCLUSIVE, evidence, residual, tolerance)
+        return Verdict(Outcome.SUPPORTED, evidence, residual, tolerance, tolerance_reason=tolerance_reason)
+    refuted = residual > refuted_above and bool(counterexample)
+    return Verdict(
+        Outcome.REFUTED if refuted else Outcome.INCONCLUSIVE,
+        evidence,
+        residual,
+        tolerance,
+        counterexample if refuted else {},
+        tolerance_reason=tolerance_reason,
+    )

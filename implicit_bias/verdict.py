@@ -46,6 +46,7 @@ class Verdict:
         tolerance: The deviation up to which the check counts as support.
         counterexample: Numbers at which a refuted statement fails, by name.
         correction: What holds instead of a refuted statement.
+        tolerance_reason: Why the tolerance is as large as it is, in a sentence.
 
     Raises:
         ValueError: If a refutation comes without a counterexample, or numerical support without numbers.
@@ -57,6 +58,7 @@ class Verdict:
     tolerance: float | None = None
     counterexample: Mapping[str, float] = field(default_factory=dict)
     correction: Correction | None = None
+    tolerance_reason: str = ""
 
     def __post_init__(self) -> None:
         if self.outcome is Outcome.REFUTED and not self.counterexample:

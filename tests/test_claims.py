@@ -131,3 +131,9 @@ def test_nothing_is_refuted_without_a_threshold_and_numbers(residual):
 
 def test_nan_is_never_support():
     assert from_residual(math.nan, math.inf, "measured", refuted_above=0.0, m0=1.0).outcome is ib.Outcome.INCONCLUSIVE
+
+
+def test_a_residual_keeps_the_reason_for_its_tolerance():
+    for residual in (0.5, 1.5, 3.0):
+        verdict = from_residual(residual, 1.0, "measured", refuted_above=2.0, tolerance_reason="rounding", m0=1.0)
+        assert verdict.tolerance_reason == "rounding"

@@ -12,7 +12,8 @@ from derivations._html import GAP, NODE, hypothesis, layout, mathml, page
 from implicit_bias import Claim, Correction, Outcome, Verdict
 from implicit_bias.claims import Ledger
 
-VOID = {"meta"}
+ROOT = derivations.RECORD.parents[1]
+VOID = {"meta", "img"}
 
 
 class Outline(HTMLParser):
@@ -66,7 +67,7 @@ def text(claims):
 def test_every_claim_has_an_entry_with_its_module(claims, text):
     outline = Outline(text)
     assert outline.ids == list(claims)
-    modules = {link.removeprefix("../derivations/") for link in outline.links if link.startswith("../")}
+    modules = {link.removeprefix("../derivations/") for link in outline.links if link.startswith("../derivations/")}
     assert len(modules) == len(claims)
     for module in modules:
         assert (derivations.RECORD.parent / module).exists()
@@ -75,8 +76,23 @@ def test_every_claim_has_an_entry_with_its_module(claims, text):
 
 
 def test_nothing_is_loaded_from_elsewhere(text):
-    assert not re.search(r"https?:|url\(|@import|<script|<link|<img|<iframe", text)
-    assert all(link.startswith(("#", "../derivations/")) for link in Outline(text).links)
+    assert not re.search(r"https?:|url\(|@import|<script|<link|<iframe", text)
+    assert all(link.startswith(("#", "../derivations/", "../figures/")) for link in Outline(text).links)
+
+
+def test_figures_of_claims_exist_and_are_shown(claims, text):
+    links, figures = Outline(text).links, [claim.figure for claim in claims.values() if claim.figure]
+    assert figures
+    for figure in figures:
+        assert (ROOT / figure).is_file()
+        assert links.count(f"../{figure}") == 2 * figures.count(figure)  # shown, and a link to the picture alone
+
+
+def test_a_tolerance_is_shown_with_its_reason():
+    claim = Claim("a", "1 = 1", "here", check=open_question)
+    verdict = Verdict(Outcome.SUPPORTED, "close", 1e-9, 1e-8, tolerance_reason="rounding")
+    assert "rounding" in page(Ledger([claim]), {"a": verdict})
+    assert "Why this tolerance" not in page(Ledger([claim]), {"a": open_question()})
 
 
 def test_links_inside_the_page_have_a_target(text):

@@ -6,10 +6,13 @@ import json
 import numpy as np
 import pytest
 import sympy as sp
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import derivations
-from derivations.mask import REFUTED_ABOVE, Instance, decay, judge_constant, m, prove, u0, v0, w, x
+from derivations._search import quarters
+from derivations.mask import REFUTED_ABOVE, Violation, decay, judge_constant, m, prove, u0, v0, w, x
+from derivations.trajectory import Instance, instances
 from implicit_bias import Outcome, Verdict
 from implicit_bias.claims import outcomes
 
@@ -44,6 +47,12 @@ def test_the_issue_of_constants_is_found(verdicts):
         assert verdicts[name].residual > REFUTED_ABOVE
 
 
+def test_every_tolerance_has_a_reason(verdicts):
+    for name, verdict in verdicts.items():
+        assert (verdict.tolerance is None) == (not verdict.tolerance_reason), name
+        assert verdict.tolerance is None or verdict.residual is not None
+
+
 def test_counterexamples_reproduce_from_their_numbers(verdicts):
     from derivations.lemma_a_1 import STATED
 
@@ -56,11 +65,11 @@ def test_counterexamples_reproduce_from_their_numbers(verdicts):
 
 def test_the_stated_rate_is_violated_by_the_loss_itself(verdicts):
     numbers = verdicts["eq-5"].counterexample
-    instance = Instance(**{name: numbers[name] for name in ("m0", "w0", "target", "alpha", "off")})
-    m, w, _ = instance.path(np.array([numbers["from"], numbers["to"]]))
+    instance = Instance(**{name: numbers[name] for name in ("m0", "w0", "target", "alpha", "time", "off")})
+    m, w, _ = instance.path(np.array([numbers["off"], numbers["time"]]))
     early, late = (m * w) ** 2 / 2
-    duration = numbers["to"] - numbers["from"]
-    assert late > 20 * early * np.exp(-numbers["stated_rate"] * duration)
+    duration = numbers["time"] - numbers["off"]
+    assert late > 1.5 * early * np.exp(-numbers["stated_rate"] * duration)
     assert late <= early * np.exp(-numbers["derived_rate"] * duration)
 
 
@@ -69,7 +78,7 @@ def test_a_true_formula_is_not_refuted():
     from derivations.mask import derived, in_uv, judge, mirror_residual
 
     true = in_uv(derived().potential)
-    verdict = judge(true, true, "", mirror_residual, "measure", Instance(alpha=0.25))
+    verdict = judge(true, true, "", mirror_residual, "measure", instances(alpha=quarters(0, 1)))
     assert verdict.outcome is Outcome.PROVED
 
 
@@ -78,7 +87,7 @@ def test_a_broken_reference_is_inconclusive():
     from derivations.mask import derived, in_uv, judge, x
 
     true = in_uv(derived().potential)
-    verdict = judge(true + x**2, true, "", lambda value, end, formula: 1.0, "measure", Instance())
+    verdict = judge(true + x**2, true, "", lambda value, end, formula: 1.0, "measure", instances())
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
@@ -129,6 +138,31 @@ def test_a_wrong_factor_of_a_limit_is_not_proved(module, monkeypatch):
     assert found.check().outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_wrong_factor_of_the_quadratic_potential_is_refuted_on_a_flow(monkeypatch):
+    from derivations import quadratic_potential
+
+    quadratic_potential.deviation.cache_clear()
+    monkeypatch.setattr(quadratic_potential, "STATED_FACTOR", sp.Rational(1, 2))
+    verdict = quadratic_potential.check()
+    quadratic_potential.deviation.cache_clear()
+    assert verdict.outcome is Outcome.REFUTED
+    assert verdict.counterexample["deviation"] > REFUTED_ABOVE
+
+
+@pytest.mark.parametrize(
+    ("ends", "outcome"),
+    [
+        ((2 * decay - u0**2 / 2, v0**2 / 2 - decay), Outcome.REFUTED),  # too narrow: a flow leaves it
+        ((-(u0**2) / 2, v0**2 / 2), Outcome.INCONCLUSIVE),  # too wide: no flow leaves it, but nothing proves it
+    ],
+)
+def test_another_range_of_the_mirror_map_is_not_proved(ends, outcome, monkeypatch):
+    from derivations import range_shrinking
+
+    monkeypatch.setattr(range_shrinking, "STATED_ENDS", ends)
+    assert range_shrinking.check().outcome is outcome
+
+
 def test_the_corrected_forms_are_proved_where_they_are_stated(monkeypatch):
     from derivations import lemma_a_1_hyperbolic, lemma_a_3_proof
     from derivations.mask import slope, strength
@@ -153,7 +187,8 @@ def test_a_constant_is_refuted_only_against_a_proof_and_by_a_violation():
     proved, open_question = Verdict(Outcome.PROVED, ""), Verdict(Outcome.INCONCLUSIVE, "")
 
     def outcome(proof, excess, stated=u0):
-        return judge_constant(stated, 2 * u0, proof, "", "", excess, {"excess": excess}).outcome
+        found = Violation(excess, "", {"excess": excess})
+        return judge_constant(stated, 2 * u0, proof, "", lambda _: found, st.just(0)).outcome
 
     assert outcome(proved, 1.0) is Outcome.REFUTED
     assert outcome(proved, -1.0) is Outcome.INCONCLUSIVE
