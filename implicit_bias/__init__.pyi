@@ -10,6 +10,7 @@ from .flow import gradient_flow as gradient_flow
 from .flow import mirror_flow as mirror_flow
 from .limit import Projection as Projection
 from .limit import bregman_projection as bregman_projection
+from .potential import Entropy as Entropy
 from .potential import HyperbolicEntropy as HyperbolicEntropy
 from .potential import NumericalPotential as NumericalPotential
 from .potential import Potential as Potential

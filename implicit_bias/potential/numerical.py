@@ -21,6 +21,8 @@ from implicit_bias.errors import DomainError
 from implicit_bias.potential.base import Array, Potential
 from implicit_bias.potential.flow_table import FlowTable
 
+_CLOSE = 0.25  # e-foldings between points whose divergence is integrated, as differences would cancel
+
 
 @dataclass(frozen=True)
 class SeparableMap:
@@ -136,6 +138,9 @@ class NumericalPotential(Potential):
     def _conjugate_terms(self, z: Array) -> Array:
         return _through_numpy(lambda v: self._at_time(v)[1], z)
 
+    def _divergence_terms(self, x: Array, reference: Array) -> Array:
+        return _through_numpy(self._divergence, x, reference)
+
     @cached_property
     def _length(self) -> np.ndarray:
         """A length of each coordinate's parameters at the start."""
@@ -215,6 +220,25 @@ class NumericalPotential(Potential):
             reached.shape(reached.target * moved[-2] - moved[-1]),
         )
 
+    def _divergence(self, x: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """D(x, x') as the integral of R'(ξ) − R'(x') from x' to x where they are close, else by its definition."""
+        x, reference = np.broadcast_arrays(x, reference)
+        theta, slope, value = self._at_weight(reference)
+        plain = self._at_weight(x)[2] - value - slope * (x - reference)
+        speed = self._speed(theta)
+        is_close = np.abs(x - reference) * self._rate(theta) < _CLOSE * speed
+        gap = np.where(is_close, x - reference, 0.0)
+
+        def velocity(state: np.ndarray) -> np.ndarray:
+            gradient = self._function.gradient(state[:-2])
+            share = 1 / np.sum(gradient**2, axis=0)
+            # The rise of R' and its integral, in units of their values for a constant metric.
+            return np.concatenate([gap * gradient * share, [speed * share, state[-2]]])
+
+        start = np.concatenate([theta, np.zeros((2, *x.shape))])
+        moved = _advance(velocity, start, np.ones_like(start))
+        return np.where(is_close, moved[-1] * (gap / speed) * gap, plain)
+
     def _weight(self, z: np.ndarray) -> np.ndarray:
         theta, _ = self._at_time(z)
         with np.errstate(all="ignore"):
@@ -281,9 +305,9 @@ def _refuse(bad: np.ndarray, start: np.ndarray, why: str) -> None:
         raise DomainError(f"init: the initial value {start[:, k].tolist()} of coordinate {k} cannot be used: {why}.")
 
 
-def _through_numpy(function: Callable[[np.ndarray], np.ndarray], values: Array) -> Array:
-    """Apply a NumPy function to an array of any kind; torch tensors come back on their device, without a graph."""
-    result = function(_plain(values))
+def _through_numpy(function: Callable[..., np.ndarray], values: Array, *others: Array) -> Array:
+    """Apply a NumPy function to arrays of any kind; torch tensors come back on their device, without a graph."""
+    result = function(_plain(values), *(_plain(other) for other in others))
     if isinstance(values, np.ndarray):
         return result.astype(values.dtype)
     xp = array_api_compat.array_namespace(values)

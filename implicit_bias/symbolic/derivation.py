@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
 from implicit_bias.errors import DomainError, NotCommutingError, UnsupportedError
-from implicit_bias.potential import HyperbolicEntropy, NumericalPotential, Potential
+from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
 from implicit_bias.symbolic.assumptions import DECAY, initial, real
 from implicit_bias.symbolic.closed_form import Identity, closed_form
 from implicit_bias.symbolic.commuting import CommutingReport
@@ -102,7 +102,11 @@ class Derivation:
     def family(self, init: Mapping[str, ArrayLike]) -> Callable[[float], Potential]:
         """The potentials of one initialization as a function of the decay; checks the initial values once."""
         values = self._initial_values(init)
-        make = self._numerical(values) if self.scale is None else self._hyperbolic(values)
+        if self.scale is not None:
+            make = self._hyperbolic(values)
+        else:
+            rate = self._exponential_rate()
+            make = self._numerical(values) if rate is None else self._entropy(values, rate)
 
         def potential(decay: float) -> Potential:
             amount = positive_number(decay, "decay", zero_allowed=True)
@@ -118,6 +122,22 @@ class Derivation:
             return HyperbolicEntropy(log_scale=log_scale, shift=shift, rate=float(self.rate))
 
         return make
+
+    def _exponential_rate(self) -> float | None:
+        """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is a single rising exponential."""
+        if not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
+            return None
+        time = sp.Symbol("z")
+        rate = sp.simplify(sp.diff(self.inverse_mirror_map, time) / self.inverse_mirror_map)
+        return float(rate) if rate.is_number else None
+
+    def _entropy(self, values: tuple[np.ndarray, ...], rate: float) -> Callable[[float], Entropy]:
+        # As a sum over factors, log a stays finite where a underflows.
+        factors = (factor.as_base_exp() for factor in sp.Mul.make_args(sp.factor(real(self.minimizer))))
+        log_scale = sp.Add(*(power if base == sp.E else power * sp.log(abs(base)) for base, power in factors))
+        symbols = [DECAY, *(initial(s) for s in self.parameterization.symbols)]
+        numbers = sp.lambdify(symbols, log_scale, modules="numpy")
+        return lambda decay: Entropy(log_scale=numbers(decay, *values), rate=rate)
 
     def _numerical(self, values: tuple[np.ndarray, ...]) -> Callable[[float], NumericalPotential]:
         """The flow of ∇g from where decay alone has led; a flow at fixed decay asks for the same one every time."""
