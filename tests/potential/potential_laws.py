@@ -17,7 +17,7 @@ import implicit_bias as ib
 EPS = 2.0**-52
 # Every formula is a dozen operations or so, each rounding by half a unit in the last place.
 ULPS = 32 * EPS
-# A finite difference over this share of the natural step 1/R'' has a relative truncation error of about its square.
+# A finite difference over this share of the length on which R'' varies has a truncation error of about its square.
 STEP = 1e-4
 
 
@@ -32,6 +32,7 @@ class Case:
         dual_rounding: How exactly the mirror map resolves dual variables at x, shape (n,): a few units in the last
             place of its largest term, such as log a, which z itself need not show.
         value_rounding: How exactly R and R* are known at x where they are integrals, in all.
+        length: How far R'' varies little, shape (n,): where not given, the metric, as for entropies.
     """
 
     potential: ib.Potential
@@ -39,6 +40,12 @@ class Case:
     other: np.ndarray
     dual_rounding: np.ndarray
     value_rounding: float = 0.0
+    length: np.ndarray | None = None
+
+    @property
+    def step(self) -> np.ndarray:
+        """The step of finite differences at x."""
+        return STEP * (self.potential.metric(self.x) if self.length is None else self.length)
 
 
 def metric_inverts_hessian(case: Case):
@@ -97,18 +104,17 @@ def fenchel_inequality_holds(case: Case):
 
 def hessian_is_derivative_of_gradient(case: Case):
     """Central differences of ∇R against ∇²R."""
-    h = STEP * case.potential.metric(case.x)
+    h, metric = case.step, case.potential.metric(case.x)
     ahead, behind = case.x + h, case.x - h
     slope = (case.potential.gradient(ahead) - case.potential.gradient(behind)) / (ahead - behind)
-    # Truncation is O(STEP²) times the square of the rate; rounding is that of the mirror map over a step of STEP.
-    allowed = 10 * STEP**2 + 2 * case.dual_rounding / STEP
-    assert np.all(np.abs(slope * case.potential.metric(case.x) - 1) <= allowed)
+    # Truncation is O(STEP²) times the square of the rate; rounding is that of the mirror map over the step.
+    allowed = 10 * STEP**2 + 2 * case.dual_rounding * metric / h
+    assert np.all(np.abs(slope * metric - 1) <= allowed)
 
 
 def gradient_is_derivative_of_value(case: Case):
     """Central differences of R against ∇R, coordinate by coordinate."""
-    metric = case.potential.metric(case.x)
-    h = STEP * metric
+    h = case.step
     ahead, behind = case.x + h, case.x - h
     slope = (case.potential.terms(ahead) - case.potential.terms(behind)) / (ahead - behind)
     rounding = ULPS * np.abs(case.potential.terms(case.x)) + case.dual_rounding * np.abs(case.x) + case.value_rounding

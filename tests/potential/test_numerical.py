@@ -8,7 +8,7 @@ import potential_laws as laws
 import pytest
 import sympy as sp
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import implicit_bias as ib
@@ -171,12 +171,14 @@ def case_of(potential, x, other):
     """R' is promised to 1e-10 relative to |R'| + 1/‖∇²g‖; R to that times x, or the length of a unit of R'."""
     unit = sum(1 + np.abs(potential.gradient(v)) for v in (x, other))
     size = np.sum(unit * (np.abs(x) + np.abs(other) + np.abs(potential.minimizer) + 1))
-    return laws.Case(potential, x, other, ACCURACY * unit, ACCURACY * float(size))
+    length = np.minimum(potential.metric(x), np.abs(x) + 0.1)
+    return laws.Case(potential, x, other, ACCURACY * unit, ACCURACY * float(size), length)
 
 
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 @settings(max_examples=max(6, settings.default.max_examples // 10))
 @given(case=cases())
+@example(case=case_of(potential_of("u**3 - v**3"), np.array([0.0, 36.0, 0.0]), np.zeros(3)))
 def test_law(law, case):
     law(case)
 
