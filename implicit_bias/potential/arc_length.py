@@ -172,7 +172,7 @@ def _chart(low: float, high: float) -> _Chart:
         return 2.0**-49 * np.abs(x) / np.minimum(x - low, high - x)
 
     def nearest(end: float, unit: float) -> float:
-        """log of the least distance from an end, in units."""
+        """The logarithm of the least distance from an end, in units."""
         return max(-60.0, np.log(1e-13 * abs(end) / unit)) if end else -60.0
 
     if np.isfinite(low) and np.isfinite(high):

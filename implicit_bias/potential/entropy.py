@@ -21,8 +21,8 @@ class Entropy(Potential):
     .. math:: R_a(x) = \frac1r \sum_i x_i \log\frac{x_i}{a} - x_i
 
     With scale a, which is its minimizer, and rate r. The square :math:`x = u^2` has r = 4 and
-    :math:`a = u_0^2`, times :math:`e^{-4A}` under the decay h = u² [Kivinen1997]_. For a → 0 it is, on positive weights, an
-    L1 norm. The domain is (0, ∞), the dual domain the whole line.
+    :math:`a = u_0^2`, times :math:`e^{-4A}` under the decay h = u² [Kivinen1997]_. For a → 0 it is an L1 norm on
+    positive weights. The domain is (0, ∞), the dual domain the whole line.
 
     All formulas work with log a, so that a itself may underflow.
 

@@ -84,8 +84,8 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
     :math:`1/R''` a polynomial of degree at most 2, for powers of x and of |x|, and for other integrals and inverses in
     elementary functions. Of several branches an increasing one is taken. Where R is even and both signs of x are
     allowed, g is continued as an odd function. The result is checked at 50 digits: :math:`g'(u)^2 R''(g(u)) = 1` at
-    sampled u. Without a closed form within 30 seconds, and for a potential that is given as such, g is tabulated to 1e-12
-    (:class:`NumericalParameterization`).
+    sampled u. Without a closed form within 30 seconds, and for a potential that is given as an object, g is tabulated
+    to 1e-12 (:class:`NumericalParameterization`).
 
     The range of g is the part of R's domain that the flow from there can reach: :math:`u^2/4` for the entropy keeps
     x > 0, and for u < 0, where it falls, it has the same potential. Neither u nor g is unique: any shift or reflection
@@ -219,8 +219,8 @@ def _check_convex(formula: sp.Expr, value: Function, bends: dict[int, sp.Expr]) 
 
 def _kink(formula: sp.Expr, where: str) -> UnsupportedError:
     return UnsupportedError(
-        f"potential: R = {str(formula)[:80]} has a kink {where}, so R'' does not determine it and no smooth g has it as "
-        "implicit bias. Smooth it, as sqrt(x**2 + 1/100) does |x|."
+        f"potential: R = {str(formula)[:80]} has a kink {where}, so R'' does not determine it and no smooth g has it "
+        "as implicit bias. Smooth it, as sqrt(x**2 + 1/100) does |x|."
     )
 
 

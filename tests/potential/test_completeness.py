@@ -12,7 +12,9 @@ import implicit_bias as ib
 from implicit_bias import potential as package
 
 HERE = Path(__file__).parent
-MODULES = [importlib.import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)]
+MODULES = [
+    importlib.import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)
+]
 POTENTIALS = sorted(
     {
         value
@@ -40,7 +42,9 @@ def test_a_potential_is_exported(potential):
 def test_a_potential_is_documented(potential):
     text = vars(potential).get("__doc__") or ""
     for part in (":math:", "Args:", "Raises:", ">>>"):
-        assert part in text or (part == ":math:" and ".. math::" in text), f"{potential.__name__}: no {part} in its text"
+        assert part in text or (part == ":math:" and ".. math::" in text), (
+            f"{potential.__name__}: no {part} in its text"
+        )
 
 
 @pytest.mark.parametrize("potential", POTENTIALS)

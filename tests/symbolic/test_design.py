@@ -122,7 +122,9 @@ def test_the_hyperbolic_entropy_is_tabulated(tabulated):
     np.testing.assert_allclose(u, want, rtol=1e-13, atol=1e-16)
     np.testing.assert_allclose(tabulated.separable_map().output(u[None, :]), x, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(tabulated.separable_map().gradient(u[None, :])[0], (x**2 + 9) ** 0.25, rtol=1e-12)
-    np.testing.assert_allclose(tabulated.separable_map().bend(u[None, :])[0], x / 2 / (x**2 + 9) ** 0.25, atol=1e-7, rtol=1e-9)
+    np.testing.assert_allclose(
+        tabulated.separable_map().bend(u[None, :])[0], x / 2 / (x**2 + 9) ** 0.25, atol=1e-7, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,12 +148,14 @@ def test_the_potential_of_a_numerical_design_is_the_one_asked_for(source, exact,
     np.testing.assert_allclose(potential.minimizer, [1.0, 1.0, 0.5], rtol=1e-12)
     np.testing.assert_allclose(potential.metric(x), exact(x), rtol=1e-10)
     # R' by quadrature of R''.
-    want = [float(mp.quad(lambda t: 1 / exact(float(t)), [start, end])) for start, end in zip([1, 1, 0.5], x, strict=True)]
+    want = [
+        float(mp.quad(lambda t: 1 / exact(float(t)), [start, end])) for start, end in zip([1, 1, 0.5], x, strict=True)
+    ]
     np.testing.assert_allclose(potential.gradient(x), want, rtol=1e-9)
 
 
 def test_one_parameter_trains_like_the_mask():
-    """The flow of u for the designed g is the flow of m·w, weight by weight: two parameters buy nothing but the start."""
+    """The flow of u for the designed g is the flow of m·w, weight by weight: two parameters buy only the start."""
     problem = ib.Regression.sample(3, 6, 2, seed=5)
     times = [0.1, 1.0, 30.0]
     init = {"m": np.linspace(0.8, 1.2, 6), "w": np.linspace(-0.3, 0.3, 6)}
