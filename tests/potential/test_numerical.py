@@ -176,7 +176,7 @@ def case_of(potential, x, other):
 
 
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
-@settings(max_examples=max(6, settings.default.max_examples // 10))
+@settings(max_examples=max(4, settings.default.max_examples // 12))
 @given(case=cases())
 @example(case=case_of(potential_of("u**3 - v**3"), np.array([0.0, 36.0, 0.0]), np.zeros(3)))
 def test_law(law, case):
