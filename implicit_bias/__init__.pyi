@@ -16,6 +16,7 @@ from .limit import Transition as Transition
 from .limit import bregman_projection as bregman_projection
 from .limit import max_margin as max_margin
 from .limit import transition as transition
+from .potential import Entropy as Entropy
 from .potential import HyperbolicEntropy as HyperbolicEntropy
 from .potential import NumericalPotential as NumericalPotential
 from .potential import Potential as Potential

@@ -15,6 +15,7 @@ from implicit_bias.errors import UnsupportedError
 from implicit_bias.flow.gradient_flow import check_arguments, paired_schedule
 from implicit_bias.flow.mini_batches import check_seeds, mini_batches
 from implicit_bias.flow.solution import FlowStats
+from implicit_bias.linear_map import DenseMap
 from implicit_bias.problem import FloatArray, Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.status import Status, settle
@@ -116,6 +117,7 @@ def descent(
 
     Raises:
         ValueError: If shapes, names or numbers do not fit, or arguments that need one another come alone.
+        UnsupportedError: If the parameterization is coupled, or Z is not dense.
         SolverError: If a run diverges and ``throw``; the error's ``result`` holds the other runs.
 
     >>> problem = Regression([[1.0, 2.0]], [3.0])
@@ -130,6 +132,8 @@ def descent(
     check_arguments(problem, parameterization)
     if not parameterization.separable:
         raise UnsupportedError(f"{parameterization!r} is coupled: descent covers one formula per coordinate.")
+    if not isinstance(problem.linear, DenseMap):
+        raise UnsupportedError("problem: descent covers dense data, got a sparse Z or an operator; use Z.toarray().")
     strength = paired_schedule(regularizer is not None, schedule)
     move = _optimizer(optimizer, momentum)
     last = whole_number(steps, "steps")
@@ -195,7 +199,7 @@ def descent(
         parameters={name: v.reshape(*shape, n) for name, v in zip(parameterization.params, theta, strict=True)},
         diverged=~sound.reshape(batch),
         status=Status.CONVERGED if np.all(sound) else Status.NOT_FINITE,
-        stats=FlowStats(evaluations=k, jacobians=0, wall_time=time.perf_counter() - began),
+        stats=FlowStats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
         design=problem.Z,
     )
     return settle(result, throw, "descent")

@@ -135,9 +135,8 @@ def _extended(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.n
     x, metric = potential._respond(z)
     if max(x.max(), -x.min()) <= ceiling:
         return x, metric
-    z = np.broadcast_to(z, x.shape)
     is_beyond = ~(np.abs(x) <= ceiling)
-    end = np.where(z >= potential._gradient(potential.minimizer + 0 * x), ceiling, -ceiling)
+    end = np.where(z >= 0, ceiling, -ceiling)  # the gradient vanishes at the minimizer
     slope = potential._metric(end)
     line = end + slope * (z - potential._gradient(end))
     return np.where(is_beyond, line, x), np.where(is_beyond, slope, metric)

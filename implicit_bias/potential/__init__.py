@@ -1,8 +1,9 @@
 """Bregman potentials, one a file, each running the laws in ``tests/potential/potential_laws.py``."""
 
 from implicit_bias.potential.base import Potential
+from implicit_bias.potential.entropy import Entropy
 from implicit_bias.potential.hyperbolic_entropy import HyperbolicEntropy
 from implicit_bias.potential.numerical import NumericalPotential
 from implicit_bias.potential.quadratic_forms import QuadraticForms
 
-__all__ = ["HyperbolicEntropy", "NumericalPotential", "Potential", "QuadraticForms"]
+__all__ = ["Entropy", "HyperbolicEntropy", "NumericalPotential", "Potential", "QuadraticForms"]

@@ -8,8 +8,8 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import DomainError
 from implicit_bias.potential.base import Array, Potential
+from implicit_bias.potential.scale import relaxed, scale_and_logarithm
 from implicit_bias.validation import finite_array, positive_number
 
 _LOG_2 = math.log(2.0)
@@ -53,19 +53,7 @@ class HyperbolicEntropy(Potential):
         shift: ArrayLike = 0.0,
         rate: float = 2.0,
     ) -> None:
-        if (scale is None) == (log_scale is None):
-            raise ValueError("HyperbolicEntropy: give exactly one of scale= and log_scale=.")
-        if scale is not None:
-            given = finite_array(scale, "scale")
-            if np.any(given <= 0):
-                raise DomainError(f"scale: expected positive numbers, got {np.min(given)}; a tiny one is log_scale=.")
-            self.log_scale = np.log(given)
-            self.scale = given
-        else:
-            self.log_scale = finite_array(log_scale, "log_scale")
-            if np.any(self.log_scale > 700):
-                raise DomainError(f"log_scale: expected at most 700 (scale 1e304), got {np.max(self.log_scale)}.")
-            self.scale = np.exp(self.log_scale)
+        self.scale, self.log_scale = scale_and_logarithm("HyperbolicEntropy", scale, log_scale)
         self.shift = finite_array(shift, "shift")
         self.rate = positive_number(rate, "rate")
         try:
@@ -93,10 +81,9 @@ class HyperbolicEntropy(Potential):
 
     def relaxations(self) -> list[Potential]:
         """The same entropy at scales a^(1/2), a^(1/4), …, easiest first, until log a is within 5 of 0."""
-        halvings = math.ceil(math.log2(max(1.0, float(np.max(-self.log_scale)) / 5)))
         return [
-            HyperbolicEntropy(log_scale=self.log_scale / 2.0**k, shift=self.shift, rate=self.rate)
-            for k in range(halvings, 0, -1)
+            HyperbolicEntropy(log_scale=log_scale, shift=self.shift, rate=self.rate)
+            for log_scale in relaxed(self.log_scale)
         ]
 
     def _terms(self, x: Array) -> Array:

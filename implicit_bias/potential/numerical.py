@@ -7,7 +7,8 @@ kept as a table of nodes; a query starts at the node before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -15,11 +16,16 @@ from typing import Protocol
 import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
+from scipy.integrate import DOP853
 
 from implicit_bias.errors import DomainError
 from implicit_bias.potential.base import Array, Potential
 from implicit_bias.potential.flow_table import FlowTable
+
+_OF_THE_START = ("_length", "_unit", "_tables")  # what is computed once for given initial values
+_BRIEF = 6  # queries of R*' after which a table pays
+_NEAR = 100  # steps within which such a query is answered without one
+_CLOSE = 0.25  # e-foldings between points whose divergence is integrated, as differences would cancel
 
 
 @dataclass(frozen=True)
@@ -73,15 +79,27 @@ class NumericalPotential(Potential):
 
     def __init__(self, parameterization: SeparableParameterization, init: Mapping[str, ArrayLike]) -> None:
         self._function = parameterization.separable_map()
-        start = np.array(parameterization.start(init), dtype=float)
+        self._names = tuple(init)
+        self._begin(np.array(parameterization.start(init), dtype=float))
+
+    def started_at(self, start: np.ndarray) -> NumericalPotential:
+        """The potential for other initial values, shape (p,) or (p, n), of the same parameterization, compiled once."""
+        other = copy.copy(self)
+        for name in _OF_THE_START:
+            vars(other).pop(name, None)
+        other._begin(start)
+        return other
+
+    def _begin(self, start: np.ndarray) -> None:
         self._shared = start.ndim == 1
         self._start = start.reshape(len(start), -1)
+        check_start(self._function, self._start, self._names)
         with np.errstate(all="ignore"):
             self._x0 = np.array(self._function.output(self._start), dtype=float)
-            speed = self._speed(self._start)
-        _refuse(~np.isfinite(self._x0 + speed), self._start, "g or its gradient is no finite real number there")
-        _refuse(speed == 0, self._start, "∇g vanishes there, a saddle that the flow never leaves")
+            lost = ~np.isfinite(self._x0) | ~np.isfinite(self._speed(self._start))
+        _refuse(lost, self._start, self._names, "g or its gradient is no finite real number there")
         self._memo = (self._x0, self._start)
+        self._queries = 0
 
     def __repr__(self) -> str:
         return f"NumericalPotential(n={self.size}, x0 in [{np.min(self._x0):g}, {np.max(self._x0):g}])"
@@ -135,6 +153,9 @@ class NumericalPotential(Potential):
 
     def _conjugate_terms(self, z: Array) -> Array:
         return _through_numpy(lambda v: self._at_time(v)[1], z)
+
+    def _divergence_terms(self, x: Array, reference: Array) -> Array:
+        return _through_numpy(self._divergence, x, reference)
 
     @cached_property
     def _length(self) -> np.ndarray:
@@ -197,6 +218,24 @@ class NumericalPotential(Potential):
         moved[:, reached.outside] = np.inf
         return reached.shape(moved[:-1]), reached.shape(moved[-1])
 
+    def _directly(self, z: np.ndarray) -> np.ndarray | None:
+        """θ at time z from the start, shape (p, ...), or None if that is a long way or leads beyond the ends.
+
+        A flow with decay asks every potential once or twice only, for which no table pays.
+        """
+        self._queries += 1
+        full = np.broadcast_to(z, np.broadcast_shapes(z.shape, () if self._shared else self._x0.shape))
+        if self._queries > _BRIEF or "_tables" in vars(self) or not np.all(np.isfinite(full)):
+            return None
+        columns = np.zeros(full.shape, int) if self._shared else np.broadcast_to(np.arange(len(self._x0)), full.shape)
+        unit = np.broadcast_to(self._length, self._start.shape)
+        try:
+            return _advance(
+                lambda theta: full * self._function.gradient(theta), self._start[:, columns], unit[:, columns], _NEAR
+            )
+        except _TooFarError:
+            return None
+
     def _at_weight(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """θ, R' and R where the flow passes x, shapes (p, ...), (...) and (...)."""
         reached = self._locate(x, "x")
@@ -215,8 +254,29 @@ class NumericalPotential(Potential):
             reached.shape(reached.target * moved[-2] - moved[-1]),
         )
 
+    def _divergence(self, x: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """D(x, x') as the integral of R'(ξ) − R'(x') from x' to x where they are close, else by its definition."""
+        x, reference = np.broadcast_arrays(x, reference)
+        theta, slope, value = self._at_weight(reference)
+        plain = self._at_weight(x)[2] - value - slope * (x - reference)
+        speed = self._speed(theta)
+        is_close = np.abs(x - reference) * self._rate(theta) < _CLOSE * speed
+        gap = np.where(is_close, x - reference, 0.0)
+
+        def velocity(state: np.ndarray) -> np.ndarray:
+            gradient = self._function.gradient(state[:-2])
+            share = 1 / np.sum(gradient**2, axis=0)
+            # The rise of R' and its integral, in units of their values for a constant metric.
+            return np.concatenate([gap * gradient * share, [speed * share, state[-2]]])
+
+        start = np.concatenate([theta, np.zeros((2, *x.shape))])
+        moved = _advance(velocity, start, np.ones_like(start))
+        return np.where(is_close, moved[-1] * (gap / speed) * gap, plain)
+
     def _weight(self, z: np.ndarray) -> np.ndarray:
-        theta, _ = self._at_time(z)
+        theta = self._directly(z)
+        if theta is None:
+            theta = self._at_time(z)[0]
         with np.errstate(all="ignore"):
             x = self._function.output(theta)
         x = np.where(np.isfinite(theta[0]), x, np.where(z > 0, np.inf, -np.inf))
@@ -261,8 +321,17 @@ class _Located:
         return values.reshape((*values.shape[:-1], *self.query))
 
 
-def _advance(velocity: Callable[[np.ndarray], np.ndarray], start: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Integrate a field of shape (r, m) over unit time; the nodes are near, so few steps do."""
+class _TooFarError(Exception):
+    """An integration takes more steps than it may."""
+
+
+def _advance(
+    velocity: Callable[[np.ndarray], np.ndarray], start: np.ndarray, unit: np.ndarray, max_steps: float = np.inf
+) -> np.ndarray:
+    """Integrate a field of shape (r, m) over unit time.
+
+    From a node few steps do. Where their number is limited, a state that leaves the floating-point range is too far.
+    """
 
     def flat(_: float, state: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
@@ -271,19 +340,44 @@ def _advance(velocity: Callable[[np.ndarray], np.ndarray], start: np.ndarray, un
     if not np.any(flat(0.0, start)):  # every query is a node; SciPy's choice of a first step would divide 0 by 0
         return start.copy()
     atol = 1e-14 * np.maximum(np.abs(start), unit).ravel()
-    path = solve_ivp(flat, (0.0, 1.0), start.ravel(), "DOP853", (1.0,), rtol=1e-13, atol=atol)
-    return path.y[:, -1].reshape(start.shape).copy()
+    solver = DOP853(flat, 0.0, start.ravel(), 1.0, rtol=1e-13, atol=atol)
+    steps = 0
+    while solver.status == "running":
+        solver.step()
+        steps += 1
+        if steps > max_steps:
+            raise _TooFarError
+    if max_steps < np.inf and (solver.status == "failed" or np.max(np.abs(solver.y)) > 1e150):
+        raise _TooFarError
+    return solver.y.reshape(start.shape).copy()
 
 
-def _refuse(bad: np.ndarray, start: np.ndarray, why: str) -> None:
+def check_start(function: SeparableMap, start: np.ndarray, names: Sequence[str]) -> None:
+    """Raise ``DomainError`` where no flow can start: g is not real there, or its gradient vanishes.
+
+    Args:
+        function: g and its derivatives.
+        start: Initial values, shape (p,) or (p, n).
+        names: The parameters, for the message.
+    """
+    with np.errstate(all="ignore"):
+        steepest = np.max(np.abs(function.gradient(start)), axis=0)
+        is_real = ~np.isnan(function.output(start)) & ~np.isnan(steepest)
+    _refuse(~is_real, start, names, "g or its gradient is no finite real number there")
+    _refuse(steepest == 0, start, names, "∇g vanishes there: a saddle that training never leaves")
+
+
+def _refuse(bad: np.ndarray, start: np.ndarray, names: Sequence[str], why: str) -> None:
     if np.any(bad):
         k = int(np.flatnonzero(bad)[0])
-        raise DomainError(f"init: the initial value {start[:, k].tolist()} of coordinate {k} cannot be used: {why}.")
+        values = start.reshape(len(start), -1)[:, k]
+        got = ", ".join(f"{name}0 = {value:g}" for name, value in zip(names, values, strict=True))
+        raise DomainError(f"init: {got} at coordinate {k} ({np.sum(bad)} such) cannot be used: {why}.")
 
 
-def _through_numpy(function: Callable[[np.ndarray], np.ndarray], values: Array) -> Array:
-    """Apply a NumPy function to an array of any kind; torch tensors come back on their device, without a graph."""
-    result = function(_plain(values))
+def _through_numpy(function: Callable[..., np.ndarray], values: Array, *others: Array) -> Array:
+    """Apply a NumPy function to arrays of any kind; torch tensors come back on their device, without a graph."""
+    result = function(_plain(values), *(_plain(other) for other in others))
     if isinstance(values, np.ndarray):
         return result.astype(values.dtype)
     xp = array_api_compat.array_namespace(values)

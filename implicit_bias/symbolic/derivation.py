@@ -10,6 +10,7 @@ flow is integrated numerically.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -20,7 +21,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
 from implicit_bias.errors import DomainError, NotCommutingError, UnsupportedError
-from implicit_bias.potential import HyperbolicEntropy, NumericalPotential, Potential
+from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
+from implicit_bias.potential.numerical import check_start
 from implicit_bias.symbolic.assumptions import DECAY, initial, real
 from implicit_bias.symbolic.closed_form import Identity, closed_form
 from implicit_bias.symbolic.commuting import CommutingReport
@@ -91,7 +93,9 @@ class Derivation:
 
         Raises:
             ValueError: If names or shapes do not match, or a decay is given without a regularizer.
-            DomainError: If an initial value lies outside the region of the derivation; it names the coordinate.
+            DomainError: If an initial value lies outside the region of the derivation, g is not real there or its
+                gradient vanishes; it names the coordinate and its values. A start from which a change of signs that
+                leaves g and h as they are leads into the region is taken there, as it has the same x(t).
 
         >>> mask = Parameterization("m*w", ["m", "w"])
         >>> derive(mask, "m**2 + w**2").at({"m": [1.0], "w": [0.0]}, decay=0.5).scale.round(4).tolist()
@@ -102,7 +106,11 @@ class Derivation:
     def family(self, init: Mapping[str, ArrayLike]) -> Callable[[float], Potential]:
         """The potentials of one initialization as a function of the decay; checks the initial values once."""
         values = self._initial_values(init)
-        make = self._numerical(values) if self.scale is None else self._hyperbolic(values)
+        if self.scale is not None:
+            make = self._hyperbolic(values)
+        else:
+            rate = self._exponential_rate()
+            make = self._numerical(values) if rate is None else self._entropy(values, rate)
 
         def potential(decay: float) -> Potential:
             amount = positive_number(decay, "decay", zero_allowed=True)
@@ -119,35 +127,38 @@ class Derivation:
 
         return make
 
+    def _exponential_rate(self) -> float | None:
+        """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is a single rising exponential."""
+        if not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
+            return None
+        time = sp.Symbol("z")
+        rate = sp.simplify(sp.diff(self.inverse_mirror_map, time) / self.inverse_mirror_map)
+        return float(rate) if rate.is_number else None
+
+    def _entropy(self, values: tuple[np.ndarray, ...], rate: float) -> Callable[[float], Entropy]:
+        # As a sum over factors, log a stays finite where a underflows.
+        factors = (factor.as_base_exp() for factor in sp.Mul.make_args(sp.factor(real(self.minimizer))))
+        log_scale = sp.Add(*(power if base == sp.E else power * sp.log(abs(base)) for base, power in factors))
+        symbols = [DECAY, *(initial(s) for s in self.parameterization.symbols)]
+        numbers = sp.lambdify(symbols, log_scale, modules="numpy")
+        return lambda decay: Entropy(log_scale=numbers(decay, *values), rate=rate)
+
     def _numerical(self, values: tuple[np.ndarray, ...]) -> Callable[[float], NumericalPotential]:
         """The flow of ∇g from where decay alone has led; a flow at fixed decay asks for the same one every time."""
+        names = self.parameterization.params
+        base = NumericalPotential(self.parameterization, dict(zip(names, values, strict=True)))
+        start, pull = np.stack(values), self._pull()
 
         @lru_cache(maxsize=4)
         def make(decay: float) -> NumericalPotential:
-            start = self._decayed(np.stack(values), decay)
-            return NumericalPotential(
-                self.parameterization, dict(zip(self.parameterization.params, start, strict=True))
-            )
+            return base.started_at(_decayed(pull, start, decay)) if decay else base
 
         return make
 
-    def _decayed(self, start: np.ndarray, decay: float) -> np.ndarray:
-        """θ after the flow of −∇h for time ``decay``."""
-        if decay == 0:
-            return start
-        symbols = self.parameterization.symbols
-        pull = compiled(
-            symbols,
-            [-sp.diff(real(self.regularizer), real(s)).xreplace({real(t): t for t in symbols}) for s in symbols],
-        )
-
-        def velocity(_: float, state: np.ndarray) -> np.ndarray:
-            return pull(state.reshape(start.shape)).ravel()
-
-        path = solve_ivp(velocity, (0.0, decay), start.ravel(), "DOP853", (decay,), rtol=1e-13, atol=1e-300)
-        if not path.success or not np.all(np.isfinite(path.y)):
-            raise DomainError(f"decay: the flow of the regularizer cannot be followed to {decay}: {path.message}")
-        return path.y[:, -1].reshape(start.shape)
+    def _pull(self) -> Callable[[np.ndarray], np.ndarray]:
+        """−∇h as a function of θ."""
+        h = sp.Integer(0) if self.regularizer is None else self.regularizer
+        return compiled(self.parameterization.symbols, list(-self.parameterization.gradient(h)))
 
     def latex(self) -> str:
         """The result as a LaTeX ``aligned`` block; without a closed form, the equation that defines R."""
@@ -182,23 +193,58 @@ class Derivation:
         return sp.lambdify(symbols, [real(c) for c in self.conditions], modules="numpy")
 
     def _initial_values(self, init: Mapping[str, ArrayLike]) -> tuple[np.ndarray, ...]:
-        values = tuple(self.parameterization.start(init))
+        values = self.parameterization.start(init)
+        names = self.parameterization.params
+        if self.closed_form:  # else the numerical potential checks
+            check_start(self.parameterization.separable_map(), values, names)
+        if not self.conditions:
+            return tuple(values)
+        for signs in self._reflections():
+            reflected = signs.reshape(-1, *[1] * (values.ndim - 1)) * values
+            is_better = ~self._is_covered(values) & self._is_covered(reflected)
+            values = np.where(is_better, reflected, values)
         for condition, numbers in zip(self.conditions, self._condition_values(*values), strict=True):
             numbers = np.atleast_1d(numbers)
             bad = np.flatnonzero(~(numbers > 0))
             if len(bad):
                 k = int(bad[0])
-                got = ", ".join(
-                    f"{name}0 = {np.atleast_1d(v)[k]:g}"
-                    for name, v in zip(self.parameterization.params, values, strict=True)
-                )
+                got = ", ".join(f"{name}0 = {np.atleast_1d(v)[k]:g}" for name, v in zip(names, values, strict=True))
                 raise DomainError(
                     f"init: expected {' and '.join(f'{c} > 0' for c in self.conditions)} in every coordinate, got "
                     f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}. Where it is 0 the "
                     "scale vanishes: x keeps its sign for ever (no sign change) and no potential on the whole line "
-                    "exists; where it is negative, exchange or reflect the parameters so that it becomes positive."
+                    "exists; where it is negative, and no change of signs helps that leaves g and h as they are, "
+                    "exchange the parameters (m and w of m*w) so that it becomes positive."
                 )
-        return values
+        return tuple(values)
+
+    def _is_covered(self, values: np.ndarray) -> np.ndarray:
+        """Whether all conditions hold, by coordinate."""
+        numbers = self._condition_values(*values)
+        return np.all([np.broadcast_to(number > 0, values.shape[1:]) for number in numbers], axis=0)
+
+    def _reflections(self) -> list[np.ndarray]:
+        """Changes of sign, shape (p,), that leave g and h as they are: the flow from there has the same x(t)."""
+        symbols = [real(s) for s in self.parameterization.symbols]
+        formulas = [real(f) for f in (self.parameterization.output, self.regularizer) if f is not None]
+        found = []
+        for signs in itertools.product((1, -1), repeat=len(symbols)):
+            change = {s: sign * s for s, sign in zip(symbols, signs, strict=True)}
+            if -1 in signs and all(sp.simplify(f.xreplace(change) - f) == 0 for f in formulas):
+                found.append(np.array(signs, dtype=float))
+        return found
+
+
+def _decayed(pull: Callable[[np.ndarray], np.ndarray], start: np.ndarray, decay: float) -> np.ndarray:
+    """θ after the flow of −∇h for time ``decay``."""
+
+    def velocity(_: float, state: np.ndarray) -> np.ndarray:
+        return pull(state.reshape(start.shape)).ravel()
+
+    path = solve_ivp(velocity, (0.0, decay), start.ravel(), "DOP853", (decay,), rtol=1e-13, atol=1e-300)
+    if not path.success or not np.all(np.isfinite(path.y)):
+        raise DomainError(f"decay: the flow of the regularizer cannot be followed to {decay}: {path.message}")
+    return path.y[:, -1].reshape(start.shape)
 
 
 def derive(parameterization: Parameterization, regularizer: str | sp.Expr | None = None) -> Derivation:

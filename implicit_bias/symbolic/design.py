@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import mpmath as mp
+import numpy as np
 import sympy as sp
+from numpy.typing import ArrayLike
 
-from implicit_bias.errors import FormulaError, UnsupportedError
+from implicit_bias.errors import DomainError, FormulaError, UnsupportedError
+from implicit_bias.potential import Potential
+from implicit_bias.potential.arc_length import ArcLength
 from implicit_bias.symbolic.formulas import parse
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.symbolic.time_limit import TimeLimitExceeded, time_limit
@@ -21,6 +25,7 @@ TIME_LIMIT = 30.0  # seconds for SymPy's integral and inverse
 _DIGITS = 50
 _AGREEMENT = 1e-20  # numerical second derivatives of 50-digit numbers keep more than half of the digits
 _ENOUGH = 4
+_DOUBLE = 1e-11  # what double precision may lose in 1/R''
 _U = sp.Symbol("u", real=True)
 _POSITIVE = sp.Symbol("x", positive=True)
 _REAL = sp.Symbol("x", real=True)
@@ -30,61 +35,165 @@ Number = Any  # mpmath's mpf, for which it has no types
 Function = Callable[[Number], Number | None]
 
 
-def design(potential: str | sp.Expr) -> Parameterization:
+class NumericalParameterization(Parameterization):
+    r"""The parameterization x = g(u) of a potential, with a g that is tabulated: :math:`u(x) = \int\sqrt{R''}\,dx`.
+
+    It serves wherever a separable :class:`Parameterization` does; only what asks for a formula of g finds the name of a
+    function instead. Made by :func:`design`.
+
+    Args:
+        source: What the potential was given as.
+        length: The arc length of 1/R''.
+    """
+
+    def __init__(self, source: sp.Expr | Potential, length: ArcLength) -> None:
+        self.source, self._length = source, length
+        bend = sp.Function("ddg", _imp_=staticmethod(length.bend))
+        slope = sp.Function("dg", _imp_=staticmethod(length.speed), fdiff=lambda g, _=1: bend(*g.args))
+        weight = sp.Function("g", _imp_=staticmethod(length.weight), fdiff=lambda g, _=1: slope(*g.args))
+        # A function of its own, which the whitelist of the parser cannot know.
+        self.params, self.separable, self.outputs = ("u",), True, (weight(sp.Symbol("u")),)
+
+    def __repr__(self) -> str:
+        low, high = self._length.range
+        return f"NumericalParameterization(R = {str(self.source)[:80]}, u in ({low:.4g}, {high:.4g}))"
+
+    def __reduce__(self) -> tuple[Callable[..., Parameterization], tuple[sp.Expr | Potential]]:
+        return design, (self.source,)
+
+    def _key(self) -> tuple:
+        return (type(self), self.source)
+
+    def parameter_at(self, x: ArrayLike) -> np.ndarray:
+        """The u with g(u) = x, elementwise: where training that starts at x starts.
+
+        Raises:
+            DomainError: If the table does not hold some x.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            u = self._length.length(np.asarray(x, dtype=float))
+        if not np.all(np.isfinite(u)):
+            raise DomainError(f"x: expected weights in the domain of {self!r}, got {x}.")
+        return u
+
+
+def design(potential: str | sp.Expr | Potential) -> Parameterization:
     r"""The parameterization with one parameter u per weight whose implicit bias is a given potential.
 
     Solved are :math:`u(x) = \int\sqrt{R''}\,dx` and its inverse g, where SymPy finds closed forms: always for
     :math:`1/R''` a polynomial of degree at most 2, for powers of x and of |x|, and for other integrals and inverses in
     elementary functions. Of several branches an increasing one is taken. Where R is even and both signs of x are
     allowed, g is continued as an odd function. The result is checked at 50 digits: :math:`g'(u)^2 R''(g(u)) = 1` at
-    sampled u.
+    sampled u. Without a closed form within 30 seconds, and for a potential that is given as an object, g is tabulated
+    to 1e-12 (:class:`NumericalParameterization`).
 
     The range of g is the part of R's domain that the flow from there can reach: :math:`u^2/4` for the entropy keeps
     x > 0, and for u < 0, where it falls, it has the same potential. Neither u nor g is unique: any shift or reflection
     of u serves as well.
 
     Args:
-        potential: R of one coordinate, a formula in x; constant and linear terms do not matter.
+        potential: R of one coordinate, a formula in x; constant and linear terms do not matter. Or a potential with one
+            formula for all coordinates.
 
     Returns:
         A separable parameterization in ``u``.
 
     Raises:
         FormulaError: If the formula leaves the whitelist.
-        ValueError: If R'' is negative at a sampled x, or R is affine.
-        UnsupportedError: If no closed form is found within 30 seconds (the hyperbolic entropy has none: its u(x) is a
-            hypergeometric function), or R has a kink.
+        ValueError: If R'' is negative at a sampled x, R is affine, or the potential has coordinates of its own.
+        UnsupportedError: If R has a kink, or R'' vanishes or is infinite at a point where no closed form is found.
 
     >>> design("x**2/2")
     Parameterization('u', ['u'])
     >>> design("x*log(x) - x")
     Parameterization('u**2/4', ['u'])
+    >>> from implicit_bias.potential import HyperbolicEntropy
+    >>> design(HyperbolicEntropy(scale=1.0)).parameter_at([0.0]).tolist()
+    [0.0]
     """
+    if isinstance(potential, Potential):
+        if potential.size is not None:
+            raise ValueError(
+                f"potential: expected one formula for all coordinates (numbers as parameters), got {potential!r} with "
+                f"{potential.size} coordinates of its own."
+            )
+        low, high = potential.domain
+        return NumericalParameterization(potential, ArcLength(potential.metric, (float(low), float(high))))
     formula = parse(potential, ["x"])
     name = str(formula)[:80]
     try:
         with time_limit(TIME_LIMIT), mp.workdps(_DIGITS):
-            return _designed(formula)
+            value = _numerical(formula, "x")
+            halves = {sign: formula.xreplace({sp.Symbol("x"): sign * _POSITIVE}) for sign in (1, -1)}
+            bends = {sign: sp.simplify(sp.diff(half, _POSITIVE, 2)) for sign, half in halves.items()}
+            if any(bend.has(sp.DiracDelta) for bend in bends.values()):
+                raise _kink(formula, "away from x = 0")
+            sides = _check_convex(formula, value, bends)
+            is_split = formula.has(sp.Abs, sp.sign) and len(sides) == 2
+            if is_split and sp.limit(sp.diff(halves[1] + halves[-1], _POSITIVE), _POSITIVE, 0, "+") != 0:
+                raise _kink(formula, "at x = 0")
     except TimeLimitExceeded:
-        raise UnsupportedError(f"No parameterization for R = {name} was found within {TIME_LIMIT:g} seconds.") from None
+        raise UnsupportedError(f"R'' of R = {name} was not found within {TIME_LIMIT:g} seconds.") from None
+    try:
+        with time_limit(TIME_LIMIT), mp.workdps(_DIGITS):
+            found = _closed(formula, value, bends, sides)
+    except TimeLimitExceeded:
+        found = None
+    return found or NumericalParameterization(formula, _tabulated(name, value, bends, sides))
 
 
-def _designed(formula: sp.Expr) -> Parameterization:
-    value = _numerical(formula, "x")
-    halves = {sign: formula.xreplace({sp.Symbol("x"): sign * _POSITIVE}) for sign in (1, -1)}
-    bends = {sign: sp.simplify(sp.diff(half, _POSITIVE, 2)) for sign, half in halves.items()}
-    sides = _check_convex(formula, value, bends)
-    for g in _candidates(formula, halves, bends, sides):
+def _closed(
+    formula: sp.Expr, value: Function, bends: dict[int, sp.Expr], sides: tuple[int, ...]
+) -> Parameterization | None:
+    for g in _candidates(formula, bends, sides):
         try:
             parameterization = Parameterization(g, ["u"])
         except FormulaError:  # a function beyond the whitelist
             continue
         if _has_potential(parameterization.output, value, sides):
             return parameterization
-    raise UnsupportedError(
-        f"No closed form of the parameterization for R = {str(formula)[:80]} was found: ∫√R'' dx or its inverse is no "
-        "elementary function that SymPy knows. A numerical inverse is not offered yet."
-    )
+    return None
+
+
+def _tabulated(name: str, value: Function, bends: dict[int, sp.Expr], sides: tuple[int, ...]) -> ArcLength:
+    """The arc length of 1/R'' in double precision, on the interval around the sampled points."""
+    # Expanded powers of a distance, such as that from the end of the domain, would cancel.
+    compiled = {sign: sp.lambdify(_POSITIVE, 1 / sp.factor(bends[sign]), "numpy") for sign in sides}
+
+    def metric(x: np.ndarray) -> np.ndarray:
+        result = np.full(np.shape(x), np.nan)
+        with np.errstate(all="ignore"):
+            for sign in sides:
+                chosen = np.asarray(sign * x >= 0)
+                result[chosen] = compiled[sign](np.abs(np.asarray(x)[chosen]))
+        return result
+
+    def is_valid(x: float) -> bool:
+        bend = metric(np.array([x]))[0]
+        return value(mp.mpf(x)) is not None and bool(np.isfinite(bend) and bend > 0)
+
+    exact = {sign: _numerical(1 / bends[sign], "x") for sign in sides}
+    grid = sorted(sign * float(t) for sign in sides for t in _SAMPLES)
+    valid = [x for x in grid if is_valid(x)]
+    with mp.workdps(_DIGITS):
+        for x in valid:
+            want = exact[1 if x > 0 else -1](mp.mpf(abs(x)))
+            if want is None or abs(metric(np.array([x]))[0] - want) > _DOUBLE * want:
+                raise UnsupportedError(f"1/R'' of R = {name} loses its digits in double precision, at x = {x:g}.")
+    # Beyond the outermost sample the domain is taken for unbounded; beyond the innermost one for ending at zero.
+    low = _end(is_valid, valid[0], [x for x in grid if x < valid[0]], -np.inf if -1 in sides else 0.0)
+    high = _end(is_valid, valid[-1], [x for x in grid if x > valid[-1]][::-1], np.inf if 1 in sides else 0.0)
+    return ArcLength(metric, (low, high))
+
+
+def _end(is_valid: Callable[[float], bool], inner: float, beyond: list[float], otherwise: float) -> float:
+    """Where the domain ends, by bisection between the last sample in it and the first beyond it, if there is one."""
+    if not beyond:
+        return otherwise
+    outer = beyond[-1]
+    while (middle := (inner + outer) / 2) not in (inner, outer):
+        inner, outer = (middle, outer) if is_valid(middle) else (inner, middle)
+    return outer
 
 
 def _check_convex(formula: sp.Expr, value: Function, bends: dict[int, sp.Expr]) -> tuple[int, ...]:
@@ -109,9 +218,14 @@ def _check_convex(formula: sp.Expr, value: Function, bends: dict[int, sp.Expr]) 
     return tuple(sides)
 
 
-def _candidates(
-    formula: sp.Expr, halves: dict[int, sp.Expr], bends: dict[int, sp.Expr], sides: tuple[int, ...]
-) -> Iterator[sp.Expr]:
+def _kink(formula: sp.Expr, where: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"potential: R = {str(formula)[:80]} has a kink {where}, so R'' does not determine it and no smooth g has it "
+        "as implicit bias. Smooth it, as sqrt(x**2 + 1/100) does |x|."
+    )
+
+
+def _candidates(formula: sp.Expr, bends: dict[int, sp.Expr], sides: tuple[int, ...]) -> Iterator[sp.Expr]:
     if sides == (1,):
         yield from _inverses(bends[1], _POSITIVE)
     elif sides == (-1,):
@@ -121,11 +235,6 @@ def _candidates(
         declared = formula.xreplace({sp.Symbol("x"): _REAL})
         if not declared.has(sp.Abs, sp.sign):
             yield from _inverses(sp.simplify(sp.diff(declared, _REAL, 2)), _REAL)
-        elif sp.limit(sp.diff(halves[1] + halves[-1], _POSITIVE), _POSITIVE, 0, "+") != 0:
-            raise UnsupportedError(
-                f"potential: R = {str(formula)[:80]} has a kink at x = 0, so R'' does not determine it and no smooth g "
-                "has it as implicit bias. Smooth it, as sqrt(x**2 + 1/100) does |x|."
-            )
         if sp.simplify(bends[1] - bends[-1]) == 0:
             for g in _inverses(bends[1], _POSITIVE):
                 if g.subs(_U, 0) == 0:

@@ -92,12 +92,12 @@ class Parameterization:
         """Initial values by name as one array of shape (p,), for numbers, or (p, n).
 
         Raises:
-            ValueError: If names are missing or unknown, shapes differ, or a value is not finite.
+            ValueError: If names are missing or unknown, shapes differ, or a value is not a finite real number.
         """
         if not isinstance(init, Mapping) or set(init) != set(self.params):
             got = ", ".join(map(str, init)) if isinstance(init, Mapping) else type(init).__name__
             raise ValueError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
-        values = [finite_array(init[name], f"init[{name!r}]") for name in self.params]
+        values = [_real_numbers(init[name], f"init[{name!r}]") for name in self.params]
         for name, value in zip(self.params, values, strict=True):
             if value.ndim > 1 or value.size == 0:
                 raise ValueError(
@@ -176,3 +176,13 @@ class Parameterization:
                 return report
             reports.append(report)
         return next((r for r in reports if not r.proved), reports[0])
+
+
+def _real_numbers(value: ArrayLike, name: str) -> np.ndarray:
+    """Return ``value`` as a float64 array, or raise ``ValueError`` naming the first entry that is no real number."""
+    listed = isinstance(value, (list, tuple))
+    for k, entry in enumerate(value if listed else [value]):
+        if entry is None or isinstance(entry, (str, bytes, complex)):
+            where = f" at coordinate {k}" if listed else ""
+            raise ValueError(f"{name}: expected real numbers, got {entry!r} ({type(entry).__name__}){where}.")
+    return finite_array(value, name)

@@ -303,7 +303,8 @@ def test_elementary_potentials_against_integration(formula, params, h, kind, dom
     assert derivation.closed_form
     assert derivation.domain == sp.Interval.open(*domain)
     init, decay = {"u": 0.8, "v": 1.3}, 0.0 if h is None else 0.37
-    potential = derivation.at({name: init[name] for name in names}, decay)
+    # Also where the derivation has a potential in closed form.
+    potential = derivation._numerical(tuple(np.array(init[name]) for name in names))(decay)
     assert isinstance(potential, ib.NumericalPotential)
     numbers = {f"{name}0": init[name] for name in names} | {"A": decay}
     center = float(derivation.minimizer.subs(numbers))

@@ -87,3 +87,29 @@ def test_any_allowed_name_works_throughout(names):
     assert report.witness == {first: 1.0, second: 1.0}
     assert f"at {first}=1, {second}=1" in str(report)
     assert shape.commutes_with(f"{first}**2 + {second}**2").proved
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        (None, r"init\['m'\].*None"),
+        ("a", r"init\['m'\].*'a' \(str\)"),
+        (1j, r"init\['m'\].*1j \(complex\)"),
+        ([1.0, None], r"init\['m'\].*None.* at coordinate 1"),
+        ([1.0, "2"], r"init\['m'\].*'2' \(str\) at coordinate 1"),
+        ([1.0, 2j], r"init\['m'\].*2j.* at coordinate 1"),
+        (np.array([1.0, 2j]), r"init\['m'\].*complex"),
+        ([1.0, np.nan], r"init\['m'\].*index \(1,\) \(nan\)"),
+        ([-np.inf, 1.0], r"init\['m'\].*index \(0,\) \(-inf\)"),
+        ([[1.0], [2.0]], r"init\['m'\].*\(2, 1\)"),
+    ],
+)
+def test_an_initial_value_that_is_no_finite_real_number_is_named(value, part):
+    with pytest.raises(ValueError, match=part):
+        ib.Parameterization("m*w", "m,w").start({"m": value, "w": 1.0})
+
+
+def test_initial_numbers_are_broadcast():
+    shape = ib.Parameterization("m*w", "m,w")
+    np.testing.assert_array_equal(shape.start({"m": [1, 2], "w": 0}), [[1, 2], [0, 0]])
+    assert shape.start({"m": 1, "w": 0}).shape == (2,)
