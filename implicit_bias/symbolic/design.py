@@ -15,7 +15,7 @@ import sympy as sp
 from implicit_bias.errors import FormulaError, UnsupportedError
 from implicit_bias.symbolic.formulas import parse
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.symbolic.time_limit import TimeLimitExceeded, time_limit
+from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
 
 TIME_LIMIT = 30.0  # seconds for SymPy's integral and inverse
 _DIGITS = 50
@@ -63,8 +63,8 @@ def design(potential: str | sp.Expr) -> Parameterization:
     formula = parse(potential, ["x"])
     name = str(formula)[:80]
     try:
-        with time_limit(TIME_LIMIT), mp.workdps(_DIGITS):
-            return _designed(formula)
+        with mp.workdps(_DIGITS):
+            return within(TIME_LIMIT, _designed, formula)
     except TimeLimitExceeded:
         raise UnsupportedError(f"No parameterization for R = {name} was found within {TIME_LIMIT:g} seconds.") from None
 
