@@ -71,16 +71,22 @@ class Deadline:
         """Seconds that are left, negative if none."""
         return self._end - time.monotonic()
 
-    def run(self, step: str, compute: Callable[..., Result], *arguments: object) -> Result:
+    def run(self, step: str, compute: Callable[..., Result], *arguments: object, share: float = 1.0) -> Result:
         """Return ``compute(*arguments)``.
 
+        Args:
+            step: What is done, for the message.
+            compute: Any function.
+            *arguments: What it is called with.
+            share: The part of the time left that it may take.
+
         Raises:
-            UnsupportedError: Naming the step, if the time is over before it is done.
+            UnsupportedError: Naming the step, if its time is over before it is done.
         """
         try:
-            return within(self.remaining, compute, *arguments)
+            return within(share * self.remaining, compute, *arguments)
         except TimeLimitExceeded:
-            raise UnsupportedError(f"{step} took longer than the time limit of {self.seconds:g} seconds.") from None
+            raise UnsupportedError(f"{step} took too long for a time limit of {self.seconds:g} seconds.") from None
 
 
 def _watch(thread: int, running: threading.Lock, seconds: float) -> None:

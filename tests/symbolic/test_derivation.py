@@ -262,7 +262,6 @@ def test_a_regularizer_that_does_not_commute_raises_with_its_report(h):
 @pytest.mark.parametrize(
     ("formula", "params"),
     [
-        ("m*w + 1", "m,w"),
         ("m**2*w", "m,w"),
         ("u**3 - v**3", "u,v"),
         ("abs(m)*w", "m,w"),
