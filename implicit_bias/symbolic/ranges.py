@@ -54,7 +54,7 @@ def covered(curve: sp.Expr, interval: tuple[sp.Expr, sp.Expr], time: sp.Symbol) 
 def _limit(curve: sp.Expr, time: sp.Symbol, end: sp.Expr, side: str, infinity: sp.Expr) -> sp.Expr:
     """The limit; where it is infinite, x increases to +∞ or comes from −∞, which SymPy may fail to see."""
     limit = sp.limit(curve, time, end, side)
-    return infinity if limit.has(sp.oo, sp.zoo) and not limit.has(sp.Limit) else limit
+    return infinity if limit.has(sp.oo, -sp.oo, sp.zoo) and not limit.has(sp.Limit) else limit
 
 
 def intervals(
