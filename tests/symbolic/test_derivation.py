@@ -285,12 +285,11 @@ def test_what_has_no_closed_form_gets_a_numerical_potential(formula, params):
 @pytest.mark.parametrize(
     ("formula", "params", "slope"),
     [
-        ("u1**2 + u2**2 - v1**2 - v2**2", "u1,u2,v1,v2", lambda y: 2 * y * [1, 1, -1, -1]),
         ("m*w + u*v", "m,w,u,v", lambda y: y[[1, 0, 3, 2]]),
     ],
 )
 def test_four_parameters_against_integration(formula, params, slope):
-    derivation = ib.derive(ib.Parameterization(formula, params), time_limit=30)
+    derivation = ib.derive(ib.Parameterization(formula, params), time_limit=20)
     assert derivation.closed_form
     start = np.array([0.9, 0.7, 0.8, -0.4])
     names = params.split(",")
