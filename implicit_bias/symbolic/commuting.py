@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,11 +72,23 @@ def lie_bracket(first: sp.Matrix, second: sp.Matrix, symbols: Sequence[sp.Symbol
 
 
 def lie_bracket_report(
-    names: tuple[str, str], first: sp.Matrix, second: sp.Matrix, symbols: Sequence[sp.Symbol]
+    names: tuple[str, str],
+    first: sp.Matrix,
+    second: sp.Matrix,
+    symbols: Sequence[sp.Symbol],
+    proof_time: float = math.inf,
 ) -> CommutingReport:
-    """Compute the bracket of two fields and decide whether it vanishes."""
+    """Compute the bracket of two fields and decide whether it vanishes.
+
+    Args:
+        names: What the fields are the gradients of.
+        first: The first field, a column.
+        second: The second field.
+        symbols: The parameters.
+        proof_time: Seconds for SymPy to simplify one component to zero; after that, numbers alone decide.
+    """
     bracket = lie_bracket(real(first), real(second), [real(s) for s in symbols]).applyfunc(sp.factor_terms)
-    tests = [vanishes(component) for component in bracket]
+    tests = [vanishes(component, proof_time=proof_time) for component in bracket]
     bracket = sp.ImmutableMatrix(plain(bracket))
     for test in tests:
         if test.witness is not None:

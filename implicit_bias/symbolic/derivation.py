@@ -11,8 +11,9 @@ flow is integrated numerically.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -24,55 +25,34 @@ from implicit_bias.errors import DomainError, NotCommutingError, UnsupportedErro
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
 from implicit_bias.potential.numerical import check_start
 from implicit_bias.symbolic.assumptions import DECAY, initial, real
-from implicit_bias.symbolic.closed_form import Identity, closed_form
-from implicit_bias.symbolic.commuting import CommutingReport
+from implicit_bias.symbolic.closed_form import ClosedForm, closed_form
+from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
 from implicit_bias.symbolic.compiled import compiled
 from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.symbolic.time_limit import Deadline
 from implicit_bias.validation import positive_number
 from implicit_bias.verdict import Outcome
 
+TIME_LIMIT = 10.0  # seconds
+
 
 @dataclass(frozen=True)
-class Derivation:
+class Derivation(ClosedForm):
     r"""The potential of one coordinate, as formulas in ``x``, the decay ``A`` and the initial values ``<param>0``.
 
     All formulas are SymPy expressions in plain symbols, so ``derivation.potential.subs({"x": 1})`` works. What was
-    not found as a formula is None; :meth:`at` then integrates the flow numerically.
+    not found as a formula is None, and ``notes`` say why; :meth:`at` then integrates the flow numerically.
 
     Attributes:
         parameterization: What was derived.
         regularizer: h, or None.
         commuting: The report on [∇g, ∇h] that the derivation rests on.
-        potential: R_A(x), up to a constant.
-        mirror_map: R_A'(x).
-        inverse_mirror_map: The x with R_A'(x) = z, in ``z``.
-        conjugate: R_A*(z), in ``z``.
-        metric: 1/R_A''(x), the factor by which the flow of x preconditions the gradient.
-        scale: The scale a at which the potential passes from L2 to L1, where x(s) is a hyperbolic sine.
-        log_scale: log a, split into logarithms that stay finite where a underflows.
-        shift: The asymmetry b of the mirror map, zero for a start at x = 0.
-        minimizer: argmin R_A, the weight that decay alone would lead to.
-        domain: The open interval of x that the flow can reach.
-        conditions: Expressions in the initial values that must be positive.
-        identities: Every equation the derivation rests on, with how it was established.
+        potential: R_A(x), and so on: the formulas, of which :class:`ClosedForm` says what each one is.
     """
 
     parameterization: Parameterization
     regularizer: sp.Expr | None
     commuting: CommutingReport
-    potential: sp.Expr | None = None
-    mirror_map: sp.Expr | None = None
-    inverse_mirror_map: sp.Expr | None = None
-    conjugate: sp.Expr | None = None
-    metric: sp.Expr | None = None
-    scale: sp.Expr | None = None
-    log_scale: sp.Expr | None = None
-    shift: sp.Expr | None = None
-    rate: sp.Expr | None = None
-    minimizer: sp.Expr | None = None
-    domain: sp.Set | None = None
-    conditions: tuple[sp.Expr, ...] = ()
-    identities: tuple[Identity, ...] = field(default=(), repr=False)
 
     @property
     def closed_form(self) -> bool:
@@ -247,16 +227,24 @@ def _decayed(pull: Callable[[np.ndarray], np.ndarray], start: np.ndarray, decay:
     return path.y[:, -1].reshape(start.shape)
 
 
-def derive(parameterization: Parameterization, regularizer: str | sp.Expr | None = None) -> Derivation:
+def derive(
+    parameterization: Parameterization, regularizer: str | sp.Expr | None = None, *, time_limit: float = TIME_LIMIT
+) -> Derivation:
     r"""Derive the Bregman potential of a separable parameterization, with decay from a commuting regularizer.
 
+    Solved are the flows of groups of parameters on which ∇g is affine, and of single parameters by separation of
+    variables; x(s) is inverted where it is a hyperbolic sine, where s stands once, or where x(s) is linear or quadratic
+    in s or in one function of s. The potential of one parameter is also found from its metric alone. If only x(s) has a
+    formula, that is given; the potential of every other g is numerical, and ``notes`` say what failed.
+
     Args:
-        parameterization: A separable x = g(θ). Closed forms are found where ∇g is affine or a power of each parameter
-            by itself, and x(s) is a hyperbolic sine, an exponential, the logarithm of a Möbius map or a line. If only
-            x(s) has a formula, that is given; the potential of every other g is numerical.
+        parameterization: A separable x = g(θ).
         regularizer: h(θ) of one coordinate; its strength α_t enters through A_t = ∫α alone.
+        time_limit: Seconds for the symbolic work, ``inf`` for no limit. An identity that cannot be proved in time is
+            supported by numbers; a formula that is not found in time is None.
 
     Raises:
+        ValueError: If the first argument is no Parameterization, or the time limit is no positive number.
         FormulaError: If the regularizer leaves the whitelist.
         NotCommutingError: If [∇g, ∇h], or for a coupled x a bracket [∇g_i, ∇g_j], does not vanish; it carries the
             report.
@@ -278,17 +266,25 @@ def derive(parameterization: Parameterization, regularizer: str | sp.Expr | None
             f"{parameterization!r} is coupled: derive covers one formula per coordinate; for commuting quadratic forms "
             "use ib.QuadraticForms."
         )
+    deadline = Deadline(time_limit if time_limit == math.inf else positive_number(time_limit, "time_limit"))
     h = sp.Integer(0) if regularizer is None else parameterization.regularizer(regularizer)
-    commuting = parameterization.commutes_with(h)
+    g = parameterization.output
+    commuting = lie_bracket_report(
+        ("g", "h"),
+        parameterization.gradient(g),
+        parameterization.gradient(h),
+        parameterization.symbols,
+        proof_time=deadline.remaining / 3,
+    )
     if not commuting.holds:
         raise NotCommutingError(
-            f"The fields of g = {parameterization.output} and h = {h} do not commute, so decay does not act on a "
+            f"The fields of g = {g} and h = {h} do not commute, so decay does not act on a "
             f"potential through its amount alone: {commuting}. parameterization.commutes_with tells of other h.",
             commuting,
         )
     regularizer = None if regularizer is None else h
     try:
-        form = closed_form(parameterization.output, h, parameterization.symbols, commuting)
-    except UnsupportedError:
-        return Derivation(parameterization, regularizer, commuting)
+        form = closed_form(g, h, parameterization.symbols, commuting, deadline)
+    except UnsupportedError as error:
+        form = ClosedForm(notes=(str(error),))
     return Derivation(parameterization, regularizer, commuting, **vars(form))

@@ -19,7 +19,7 @@ from implicit_bias.potential import Potential
 from implicit_bias.potential.arc_length import ArcLength
 from implicit_bias.symbolic.formulas import parse
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.symbolic.time_limit import TimeLimitExceeded, time_limit
+from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
 
 TIME_LIMIT = 30.0  # seconds for SymPy's integral and inverse
 _DIGITS = 50
@@ -121,25 +121,30 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
         return NumericalParameterization(potential, ArcLength(potential.metric, (float(low), float(high))))
     formula = parse(potential, ["x"])
     name = str(formula)[:80]
-    try:
-        with time_limit(TIME_LIMIT), mp.workdps(_DIGITS):
-            value = _numerical(formula, "x")
-            halves = {sign: formula.xreplace({sp.Symbol("x"): sign * _POSITIVE}) for sign in (1, -1)}
-            bends = {sign: sp.simplify(sp.diff(half, _POSITIVE, 2)) for sign, half in halves.items()}
-            if any(bend.has(sp.DiracDelta) for bend in bends.values()):
-                raise _kink(formula, "away from x = 0")
-            sides = _check_convex(formula, value, bends)
-            is_split = formula.has(sp.Abs, sp.sign) and len(sides) == 2
-            if is_split and sp.limit(sp.diff(halves[1] + halves[-1], _POSITIVE), _POSITIVE, 0, "+") != 0:
-                raise _kink(formula, "at x = 0")
-    except TimeLimitExceeded:
-        raise UnsupportedError(f"R'' of R = {name} was not found within {TIME_LIMIT:g} seconds.") from None
-    try:
-        with time_limit(TIME_LIMIT), mp.workdps(_DIGITS):
-            found = _closed(formula, value, bends, sides)
-    except TimeLimitExceeded:
-        found = None
+    with mp.workdps(_DIGITS):
+        try:
+            value, bends, sides = within(TIME_LIMIT, _curvatures, formula)
+        except TimeLimitExceeded:
+            raise UnsupportedError(f"R'' of R = {name} was not found within {TIME_LIMIT:g} seconds.") from None
+        try:
+            found = within(TIME_LIMIT, _closed, formula, value, bends, sides)
+        except TimeLimitExceeded:
+            found = None
     return found or NumericalParameterization(formula, _tabulated(name, value, bends, sides))
+
+
+def _curvatures(formula: sp.Expr) -> tuple[Function, dict[int, sp.Expr], tuple[int, ...]]:
+    """R as a function, R'' on the two sides of zero as formulas in x > 0, and the signs that the domain holds."""
+    value = _numerical(formula, "x")
+    halves = {sign: formula.xreplace({sp.Symbol("x"): sign * _POSITIVE}) for sign in (1, -1)}
+    bends = {sign: sp.simplify(sp.diff(half, _POSITIVE, 2)) for sign, half in halves.items()}
+    if any(bend.has(sp.DiracDelta) for bend in bends.values()):
+        raise _kink(formula, "away from x = 0")
+    sides = _check_convex(formula, value, bends)
+    is_split = formula.has(sp.Abs, sp.sign) and len(sides) == 2
+    if is_split and sp.limit(sp.diff(halves[1] + halves[-1], _POSITIVE), _POSITIVE, 0, "+") != 0:
+        raise _kink(formula, "at x = 0")
+    return value, bends, sides
 
 
 def _closed(

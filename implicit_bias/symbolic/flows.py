@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import sympy as sp
+from sympy.utilities.iterables import connected_components
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import initial
+from implicit_bias.symbolic.separation import scalar_flow
 
 
 def solve_flow(field: sp.Matrix, symbols: Sequence[sp.Symbol], time: sp.Symbol) -> sp.Matrix:
     """The flow of a vector field after ``time``, in the initial values of the parameters.
 
-    Covered are affine fields F(θ) = Mθ + b, through the matrix exponential of the augmented matrix, and fields whose
-    components are powers of their own parameter, F_i = c θ_i^k, by separation of variables.
+    Parameters that do not act on each other are solved apart. Covered are groups whose field is affine,
+    F(θ) = Mθ + b, through the matrix exponential of the augmented matrix, and single parameters, by separation of
+    variables.
 
     Args:
         field: The components of F, one per parameter.
@@ -22,30 +25,34 @@ def solve_flow(field: sp.Matrix, symbols: Sequence[sp.Symbol], time: sp.Symbol) 
         time: The symbol of the flow's time, declared real.
 
     Raises:
-        UnsupportedError: If the field is of neither kind.
+        UnsupportedError: If a group is of neither kind.
     """
     jacobian = field.jacobian(symbols)
-    if jacobian.free_symbols & set(symbols):
-        return sp.Matrix([_power_flow(f, s, symbols, time) for f, s in zip(field, symbols, strict=True)])
+    order = range(len(symbols))
+    coupled = [(i, j) for i in order for j in order if i != j and field[i].has(symbols[j])]
+    flow = sp.zeros(len(symbols), 1)
+    for group in connected_components((list(order), coupled)):
+        own = [symbols[i] for i in group]
+        component = field.extract(group, [0])
+        if not jacobian.extract(group, group).free_symbols & set(own):
+            moved = _affine_flow(component, own, time)
+        elif len(group) == 1:
+            moved = [scalar_flow(component[0], own[0], time)]
+        else:
+            raise UnsupportedError(
+                f"The field {tuple(component)} of {', '.join(map(str, own))} is neither affine nor decoupled: no "
+                "closed-form flow."
+            )
+        for index, value in zip(group, moved, strict=True):
+            flow[index] = value
+    return flow
+
+
+def _affine_flow(field: sp.Matrix, symbols: Sequence[sp.Symbol], time: sp.Symbol) -> list[sp.Expr]:
     size = len(symbols)
-    offset = field.xreplace(dict.fromkeys(symbols, sp.Integer(0)))
     augmented = sp.zeros(size + 1, size + 1)
-    augmented[:size, :size] = jacobian
-    augmented[:size, size] = offset
+    augmented[:size, :size] = field.jacobian(symbols)
+    augmented[:size, size] = field.xreplace(dict.fromkeys(symbols, sp.Integer(0)))
     propagator = (augmented * time).exp()
     start = sp.Matrix([*(initial(s) for s in symbols), 1])
-    return (propagator * start)[:size, :].applyfunc(sp.simplify)
-
-
-def _power_flow(component: sp.Expr, symbol: sp.Symbol, symbols: Sequence[sp.Symbol], time: sp.Symbol) -> sp.Expr:
-    """The flow of θ' = c θ^k: θ^(1−k) moves at the constant rate (1 − k) c."""
-    start = initial(symbol)
-    exponent = sp.simplify(symbol * sp.diff(component, symbol) / component) if component != 0 else sp.Integer(0)
-    coefficient = sp.simplify(component / symbol**exponent)
-    if not exponent.is_Rational or coefficient.free_symbols & set(symbols):
-        raise UnsupportedError(
-            f"The field component {component} is neither affine nor a power of {symbol} alone: no closed-form flow."
-        )
-    if exponent == 1:
-        return start * sp.exp(coefficient * time)
-    return start * (1 + (1 - exponent) * coefficient * start ** (exponent - 1) * time) ** (1 / (1 - exponent))
+    return list((propagator * start)[:size, :].applyfunc(sp.simplify))

@@ -47,51 +47,6 @@ def exponential_terms(expression: sp.Expr, time: sp.Symbol) -> dict[sp.Expr, sp.
     return {rate: sp.factor(value) for rate, value in terms.items() if sp.simplify(value) != 0}
 
 
-@dataclass(frozen=True)
-class PlainForm:
-    """An inverse that is neither odd nor even: the entropies and their relatives.
-
-    Attributes:
-        inverse: s as a function of ``x``.
-        domain: The open interval of x.
-        conditions: Expressions in the initial values that must be positive.
-    """
-
-    inverse: sp.Expr
-    domain: sp.Set
-    conditions: tuple[sp.Expr, ...]
-
-
-def invert_plain(curve: sp.Expr, time: sp.Symbol, x: sp.Symbol) -> PlainForm:
-    r"""Solve x(s) for s where it is :math:`c e^{rs} + k`, the logarithm of a Möbius map of s, or a line.
-
-    Raises:
-        UnsupportedError: If the curve has another form.
-    """
-    terms = exponential_terms(curve, time)
-    if terms is not None and len(terms) - (0 in terms) == 1:
-        offset = terms.pop(sp.Integer(0), sp.Integer(0))
-        ((rate, coefficient),) = terms.items()
-        if rate.is_extended_real:
-            # x'(s) > 0, so the coefficient has the sign of the rate.
-            size = coefficient if rate > 0 else sp.factor(-coefficient)
-            above = sp.Interval.open(offset, sp.oo) if rate > 0 else sp.Interval.open(-sp.oo, offset)
-            # Exponentials of the decay are positive anyway.
-            conditions = tuple(f for f in sp.Mul.make_args(size) if f.free_symbols and not isinstance(f, sp.exp))
-            return PlainForm(sp.log((x - offset) / coefficient) / rate, above, conditions)
-    for multiple in (1, 2, 4) if curve.has(sp.log) else ():
-        numerator, denominator = sp.fraction(sp.cancel(sp.simplify(sp.exp(multiple * curve))))
-        is_moebius = all(p.is_polynomial(time) and sp.degree(p, time) <= 1 for p in (numerator, denominator))
-        if is_moebius and (numerator.has(time) or denominator.has(time)):
-            level = sp.exp(multiple * x)
-            slope = numerator.diff(time) - level * denominator.diff(time)
-            rest = level * denominator.xreplace({time: sp.Integer(0)}) - numerator.xreplace({time: sp.Integer(0)})
-            return PlainForm(sp.cancel(rest / slope), sp.S.Reals, ())
-    if curve.is_polynomial(time) and sp.degree(curve, time) == 1:
-        return PlainForm(sp.cancel((x - curve.xreplace({time: sp.Integer(0)})) / curve.diff(time)), sp.S.Reals, ())
-    raise UnsupportedError(f"x(s) = {curve} is neither an exponential, nor the logarithm of a Möbius map, nor a line.")
-
-
 def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
     r"""Recognize :math:`x(s) = c_+e^{rs} - c_-e^{-rs}` with positive :math:`c_\pm` and solve it for s.
 

@@ -1,41 +1,102 @@
-"""A limit on the time that symbolic algorithms may take."""
+"""A limit on the time that symbolic algorithms may take.
+
+A second thread sleeps until the time is over and then has the interpreter raise an exception in the first one. That
+costs nothing while SymPy works (a profiling hook, which is called at every function call, makes it three times
+slower), needs no signals, and so works in any thread and on any platform.
+"""
 
 from __future__ import annotations
 
-import sys
+import ctypes
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
+from typing import TypeVar
+
+import mpmath
+
+from implicit_bias.errors import UnsupportedError
+
+_AGAIN = 0.5  # seconds after which an interruption that did not end the work is repeated
+Result = TypeVar("Result")
 
 
 class TimeLimitExceeded(BaseException):
-    """Raised by :func:`time_limit`; no ``Exception``, as SymPy catches many of those and would go on."""
+    """Raised by :func:`within`; no ``Exception``, as SymPy catches many of those and would go on."""
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the Python code inside the block after some seconds, in any thread and on any platform.
+def within(seconds: float, compute: Callable[..., Result], *arguments: object) -> Result:
+    """Return ``compute(*arguments)``, interrupted after some seconds wherever its Python code is.
 
-    The clock is read whenever a function is called, so that a single long operation in C is not interrupted.
+    A single long operation in C is interrupted only when it returns. Limits may be nested.
 
     Raises:
         TimeLimitExceeded: When the time is over.
     """
-    deadline = time.monotonic() + seconds
-    previous = sys.getprofile()
-
-    def watch(frame: FrameType, *_: object) -> None:
-        if time.monotonic() > deadline and not _is_finalizer(frame):
-            raise TimeLimitExceeded
-
-    sys.setprofile(watch)
+    if seconds <= 0:
+        raise TimeLimitExceeded
+    thread, running, precision = threading.get_ident(), threading.Lock(), mpmath.mp.prec
+    timeout = min(seconds, threading.TIMEOUT_MAX)
+    watcher = threading.Thread(target=_watch, args=(thread, running, timeout), daemon=True)
+    # The exception must not come later than this function returns. The lock says whether the work goes on; C code
+    # releases it, which cannot be interrupted half-way. After that the watcher may send one more exception, at most,
+    # before it ends, and one may be on its way already; hence two joins, of which each may be interrupted once, and
+    # whatever has not arrived by then is taken back.
     try:
-        yield
+        with running:
+            watcher.start()
+            return compute(*arguments)
     finally:
-        sys.setprofile(previous)
+        try:
+            watcher.join()
+        finally:
+            watcher.join()
+            _raise_in(thread, None)
+            mpmath.mp.prec = precision  # mpmath restores it in Python code, which the interruption may have hit
 
 
-def _is_finalizer(frame: FrameType) -> bool:
-    """Whether the interpreter is cleaning up, where it swallows every exception and would lose this one."""
-    return frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") in ("weakref", "_weakrefset")
+class Deadline:
+    """The time that the steps of one derivation share.
+
+    Args:
+        seconds: From now on; ``inf`` for no limit.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that are left, negative if none."""
+        return self._end - time.monotonic()
+
+    def run(self, step: str, compute: Callable[..., Result], *arguments: object, share: float = 1.0) -> Result:
+        """Return ``compute(*arguments)``.
+
+        Args:
+            step: What is done, for the message.
+            compute: Any function.
+            *arguments: What it is called with.
+            share: The part of the time left that it may take.
+
+        Raises:
+            UnsupportedError: Naming the step, if its time is over before it is done.
+        """
+        try:
+            return within(share * self.remaining, compute, *arguments)
+        except TimeLimitExceeded:
+            raise UnsupportedError(f"{step} took too long for a time limit of {self.seconds:g} seconds.") from None
+
+
+def _watch(thread: int, running: threading.Lock, seconds: float) -> None:
+    while not running.acquire(timeout=seconds):
+        _raise_in(thread, TimeLimitExceeded)
+        # Finalizers swallow every exception, and an inner limit takes back what came at its own end.
+        seconds = _AGAIN
+
+
+def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
+    """Have the interpreter raise an exception in a thread soon, or take back one that it has not raised yet."""
+    pending = ctypes.py_object() if exception is None else ctypes.py_object(exception)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), pending)

@@ -6,12 +6,14 @@ at random points to 50 digits: that is support, not proof.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
 
+from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
 from implicit_bias.verdict import Outcome
 
 DIGITS = 50
@@ -38,20 +40,26 @@ class ZeroTest:
     value: sp.Expr | None = None
     points: int = 0
 
+    @property
+    def holds(self) -> bool:
+        """Whether it vanishes, as far as symbols or 50 digits can tell."""
+        return self.outcome in (Outcome.PROVED, Outcome.SUPPORTED)
 
-def vanishes(expression: sp.Expr, conditions: Sequence[sp.Expr] = ()) -> ZeroTest:
+
+def vanishes(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), proof_time: float = math.inf) -> ZeroTest:
     """Decide whether ``expression`` is zero wherever all ``conditions`` are positive.
 
     Args:
         expression: A SymPy expression in symbols assumed real.
         conditions: Expressions that are positive on the region of interest.
+        proof_time: Seconds for SymPy to simplify it to zero; after that, numbers alone decide.
     """
     if expression == 0:
         return ZeroTest(Outcome.PROVED)
     sample = _sample(sorted(expression.free_symbols, key=str), conditions)
-    points = 0
+    points, trial = 0, -1
     for trial, point in enumerate(sample):
-        if trial == _QUICK_POINTS and simplified_to_zero(expression):
+        if trial == _QUICK_POINTS and proved(expression, proof_time):
             return ZeroTest(Outcome.PROVED, points=points)
         value = _evaluate(expression, point)
         if value is None:
@@ -60,9 +68,17 @@ def vanishes(expression: sp.Expr, conditions: Sequence[sp.Expr] = ()) -> ZeroTes
         # Cancellation between the terms costs digits; 20 of the 50 are kept in reserve.
         if abs(value) > sp.Float(10) ** (20 - DIGITS) * _magnitude(expression, point):
             return ZeroTest(Outcome.REFUTED, point, value, points)
-    if points <= _QUICK_POINTS and simplified_to_zero(expression):
+    if trial < _QUICK_POINTS and proved(expression, proof_time):
         return ZeroTest(Outcome.PROVED, points=points)
     return ZeroTest(Outcome.SUPPORTED if points else Outcome.INCONCLUSIVE, points=points)
+
+
+def proved(expression: sp.Expr, seconds: float) -> bool:
+    """Whether SymPy simplifies the expression to zero in some seconds."""
+    try:
+        return within(seconds, simplified_to_zero, expression)
+    except TimeLimitExceeded:
+        return False
 
 
 def simplified_to_zero(expression: sp.Expr) -> bool:

@@ -137,7 +137,7 @@ def test_the_hyperbolic_entropy_is_tabulated(tabulated):
         ("exp(x) + x**2", lambda x: 1 / (np.exp(x) + 2)),
         ("x*log(x) + x**3", lambda x: 1 / (1 / x + 6 * x)),
     ],
-    ids=str,
+    ids=["formula", "hyperbolic", "tiny", "entropy", "exponential", "cubic"],
 )
 def test_the_potential_of_a_numerical_design_is_the_one_asked_for(source, exact, monkeypatch):
     monkeypatch.setattr(module, "_candidates", lambda *_: iter(()))  # which takes seconds

@@ -1,12 +1,14 @@
-"""The time limit on symbolic work: it interrupts, in any thread, and leaves no trace."""
+"""The time limit on symbolic work: it interrupts, in any thread, and nothing arrives after it has returned."""
 
-import sys
+import random
 import threading
 import time
 
+import mpmath
 import pytest
 
-from implicit_bias.symbolic.time_limit import TimeLimitExceeded, time_limit
+import implicit_bias as ib
+from implicit_bias.symbolic.time_limit import Deadline, TimeLimitExceeded, within
 
 
 def _endless():
@@ -17,10 +19,10 @@ def _endless():
             continue
 
 
-def _measured():
+def _measured(work=_endless):
     began = time.perf_counter()
-    with pytest.raises(TimeLimitExceeded), time_limit(0.1):
-        _endless()
+    with pytest.raises(TimeLimitExceeded):
+        within(0.1, work)
     return time.perf_counter() - began
 
 
@@ -36,17 +38,82 @@ def test_it_works_in_a_thread():
     assert times
 
 
-def test_quick_work_is_not_disturbed_and_the_profiler_comes_back():
-    def profiler(*_):
-        return None
+def test_quick_work_returns_its_value():
+    assert within(60, sum, range(10)) == 45
+    assert within(float("inf"), sum, range(10)) == 45
+    with pytest.raises(ZeroDivisionError):
+        within(60, lambda: 1 / 0)
 
-    before = sys.getprofile()
-    sys.setprofile(profiler)
-    try:
-        with time_limit(60):
-            result = sum(range(10))
-        after = sys.getprofile()
-    finally:
-        sys.setprofile(before)
-    assert result == 45
-    assert after is profiler
+
+def test_an_interruption_that_is_swallowed_comes_again():
+    """As in finalizers, where the interpreter prints every exception and goes on."""
+    swallowed = []
+
+    def stubborn():
+        try:
+            _endless()
+        except TimeLimitExceeded:
+            swallowed.append(time.perf_counter())
+        _endless()
+
+    assert _measured(stubborn) < 5
+    assert len(swallowed) == 1
+
+
+def test_an_inner_limit_neither_takes_nor_gives_the_outer_one():
+    def inner():
+        with pytest.raises(TimeLimitExceeded):
+            within(0.05, _endless)
+        return "done"
+
+    assert within(60, inner) == "done"
+
+    def swallowing():
+        with pytest.raises(TimeLimitExceeded):
+            within(60, _endless)  # which the outer limit ends
+        _endless()
+
+    assert _measured(swallowing) < 5
+
+
+def test_nothing_is_raised_after_the_work_has_ended():
+    """Work that ends just when its time is over: the exception comes from ``within``, or not at all."""
+    generator = random.Random(1)  # noqa: S311
+    outcomes = []
+    for _ in range(300):
+        until = time.perf_counter() + generator.uniform(0.0005, 0.0015)
+
+        def work(until=until):
+            while time.perf_counter() < until:
+                pass
+            return "ended"
+
+        try:
+            outcomes.append(within(0.001, work))
+        except TimeLimitExceeded:
+            outcomes.append("interrupted")
+        for _ in range(200):  # where a late exception would strike
+            abs(-1)
+    assert set(outcomes) == {"ended", "interrupted"}
+    assert len(outcomes) == 300
+    assert not [thread for thread in threading.enumerate() if "_watch" in thread.name]
+
+
+def test_the_precision_of_mpmath_is_restored():
+    def work():
+        mpmath.mp.prec = 1000
+        _endless()
+
+    before = mpmath.mp.prec
+    _measured(work)
+    assert mpmath.mp.prec == before
+
+
+def test_a_deadline_is_shared_and_names_the_step():
+    deadline = Deadline(0.2)
+    assert deadline.run("adding", sum, [1, 2]) == 3
+    with pytest.raises(ib.UnsupportedError, match=r"waiting took too long for a time limit of 0\.2 seconds"):
+        deadline.run("waiting", _endless)
+    assert deadline.remaining < 0
+    with pytest.raises(ib.UnsupportedError, match="another step"):
+        deadline.run("another step", sum, [1, 2])

@@ -1,0 +1,101 @@
+r"""The largest interval of s on which a flow exists, and the interval of x that it covers."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import sympy as sp
+
+from implicit_bias.symbolic.assumptions import DECAY, initial
+
+
+def time_interval(theta: sp.Matrix, time: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
+    """The ends of the open interval of times around 0 on which every parameter is finite and real, or None.
+
+    A parameter ceases to be where the base of a root or of a negative power, or the inside of a logarithm, reaches
+    zero. Found are bases that are linear in time and whose sign of growth is known.
+    """
+    lower, upper = [-sp.oo], [sp.oo]
+    for base in bases(theta, time):
+        slope = sp.expand(base).diff(time)
+        if slope.has(time):
+            if base.is_positive:
+                continue
+            return None
+        end = sp.factor_terms(sp.cancel(-base.xreplace({time: sp.Integer(0)}) / slope))
+        without_decay = end.xreplace({DECAY: sp.Integer(0)})
+        if without_decay.is_positive:
+            upper.append(end)
+        elif without_decay.is_negative:
+            lower.append(end)
+        else:
+            return None
+    return sp.Max(*lower), sp.Min(*upper)
+
+
+def covered(curve: sp.Expr, interval: tuple[sp.Expr, sp.Expr], time: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
+    """The limits of an increasing x(s) at both ends of its interval, or None if one of them is not found."""
+    ends = []
+    for end, side, infinity in zip(interval, ("+", "-"), (-sp.oo, sp.oo), strict=True):
+        single = end.args if isinstance(end, (sp.Max, sp.Min)) else (end,)
+        limits = {_limit(curve, time, one, side, infinity) for one in single}
+        if len(limits) == 1:
+            (limit,) = limits
+        elif all(limit.is_finite for limit in limits):
+            limit = curve.xreplace({time: end})
+        else:
+            return None
+        if limit.has(sp.Limit, sp.AccumBounds, sp.nan, sp.I):
+            return None
+        ends.append(sp.factor_terms(sp.simplify(limit)))
+    return ends[0], ends[1]
+
+
+def _limit(curve: sp.Expr, time: sp.Symbol, end: sp.Expr, side: str, infinity: sp.Expr) -> sp.Expr:
+    """The limit; where it is infinite, x increases to +∞ or comes from −∞, which SymPy may fail to see."""
+    limit = sp.limit(curve, time, end, side)
+    return infinity if limit.has(sp.oo, -sp.oo, sp.zoo) and not limit.has(sp.Limit) else limit
+
+
+def intervals(
+    theta: sp.Matrix, curve: sp.Expr, symbols: list[sp.Symbol], time: sp.Symbol
+) -> tuple[sp.Set, sp.Set] | None:
+    """The domain (an interval of x) and the dual domain (of s), by cases where signs of initial values matter."""
+    start = [initial(s) for s in symbols]
+    ends = _ends(theta, curve, time) or _by_signs(theta, curve, [s for s in start if not s.is_positive], time)
+    return ends and (sp.Interval.open(*ends[:2]), sp.Interval.open(*ends[2:]))
+
+
+def _ends(theta: sp.Matrix, curve: sp.Expr, time: sp.Symbol) -> list[sp.Expr] | None:
+    interval = time_interval(theta, time)
+    if interval is None:
+        return None
+    reached = covered(curve, interval, time)
+    return None if reached is None else [*reached, *interval]
+
+
+def _by_signs(theta: sp.Matrix, curve: sp.Expr, start: list[sp.Symbol], time: sp.Symbol) -> list[sp.Expr] | None:
+    cases = []
+    for signs in product((1, -1), repeat=len(start)):
+        sizes = [sp.Dummy(s.name, positive=True) for s in start]
+        declared = {s: sign * size for s, sign, size in zip(start, signs, sizes, strict=True)}
+        back = {size: sign * s for s, sign, size in zip(start, signs, sizes, strict=True)}
+        ends = _ends(theta.xreplace(declared), curve.xreplace(declared), time)
+        if ends is None:
+            return None
+        where = sp.And(*(sign * s > 0 for s, sign in zip(start, signs, strict=True)))
+        cases.append((where, [sp.factor_terms(end.xreplace(back)) for end in ends]))
+    return [_by_case([(found[k], where) for where, found in cases]) for k in range(4)]
+
+
+def bases(theta: sp.Matrix, time: sp.Symbol) -> list[sp.Expr]:
+    """What must keep its sign in time: insides of logarithms, and bases of roots and of negative powers."""
+    found = [logarithm.args[0] for logarithm in theta.atoms(sp.log)]
+    found += [p.base for p in theta.atoms(sp.Pow) if not (p.exp.is_Integer and p.exp.is_positive)]
+    return [base for base in dict.fromkeys(found) if base.has(time)]
+
+
+def _by_case(cases: list[tuple[sp.Expr, sp.Basic]]) -> sp.Expr:
+    if len({value for value, _ in cases}) == 1:
+        return cases[0][0]
+    return sp.Piecewise(*cases[:-1], (cases[-1][0], True))
