@@ -37,7 +37,7 @@ def mirror_flow(
     rtol: float = 1e-12,
     atol: float = 1e-14,
     method: str = "LSODA",
-    max_steps: int = 100_000,
+    max_steps: int = 20_000,
     dense: bool = False,
     throw: bool = True,
 ) -> FlowSolution:
@@ -50,7 +50,8 @@ def mirror_flow(
         t: End time (then the solver's own steps are returned) or increasing times, in flow time.
         init: Initial values by parameter name, for a derivation.
         schedule: Strength α_t of the derivation's regularizer.
-        rtol: Relative tolerance per step, in the dual variables.
+        rtol: Relative tolerance per step, in the dual variables. Where log a is near −700 and few weights are active,
+            rounding needs it at 1e-10 or above for late times.
         atol: Absolute tolerance per step, in the dual variables. It is divided by the largest entry of the initial
             metric where that exceeds 1: a potential that flat has dual variables that small.
         method: A method of ``scipy.integrate.solve_ivp``; implicit ones use the analytic Jacobian.

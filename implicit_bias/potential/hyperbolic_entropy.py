@@ -3,6 +3,7 @@ r"""The hyperbolic entropy: the potential of :math:`x = m \odot w` and of :math:
 from __future__ import annotations
 
 import math
+from copy import copy
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -66,8 +67,18 @@ class HyperbolicEntropy(Potential):
         if len(shape) > 1:
             raise ValueError(f"scale and shift: expected numbers or one-dimensional arrays, got shape {shape}.")
         self._size = shape[0] if shape else None
-        self._largest_scale = float(np.max(self.scale))
-        self._is_normal = bool(np.all(self.scale >= np.finfo(float).smallest_normal))
+        self._note_range()
+
+    def _note_range(self) -> None:
+        self._largest_scale = float(self.scale.max())
+        self._is_normal = bool(self.scale.min() >= np.finfo(float).smallest_normal)
+
+    def moved(self, log_scale: np.ndarray, shift: np.ndarray) -> HyperbolicEntropy:
+        """The entropy at another scale and shift of the same shapes, unchecked: a flow asks at every step."""
+        other = copy(self)
+        other.scale, other.log_scale, other.shift = np.exp(log_scale), log_scale, shift
+        other._note_range()
+        return other
 
     def __repr__(self) -> str:
         if self._size is None:

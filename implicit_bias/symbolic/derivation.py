@@ -101,11 +101,13 @@ class Derivation(ClosedForm):
         return potential
 
     def _hyperbolic(self, values: tuple[np.ndarray, ...]) -> Callable[[float], HyperbolicEntropy]:
-        def make(decay: float) -> HyperbolicEntropy:
-            log_scale, shift = (np.asarray(entry, dtype=float) for entry in self._numbers(decay, *values))
-            return HyperbolicEntropy(log_scale=log_scale, shift=shift, rate=float(self.rate))
+        def numbers(decay: float) -> tuple[np.ndarray, np.ndarray]:
+            log_scale, shift = self._numbers(decay, *values)
+            return np.asarray(log_scale, dtype=float), np.asarray(shift, dtype=float)
 
-        return make
+        log_scale, shift = numbers(0.0)
+        base = HyperbolicEntropy(log_scale=log_scale, shift=shift, rate=float(self.rate))
+        return lambda decay: base.moved(*numbers(decay))
 
     def _exponential_rate(self) -> float | None:
         """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is a single rising exponential."""
