@@ -102,7 +102,7 @@ def mirror_flow(
         with np.errstate(over="ignore"):
             x = np.empty((len(t), problem.n))
             for k in range(len(t)):
-                x[k] = potential_at(t[k])._inverse_gradient(-linear.adjoint(nu[k]))
+                x[k] = potential_at(t[k])._respond(-linear.adjoint(nu[k]))[0]
             is_sound = np.all(np.abs(x) <= ceiling, axis=1)
             t, x, nu = t[is_sound], x[is_sound], nu[is_sound]
             loss = problem.prediction_loss(linear.apply(x))
@@ -134,7 +134,7 @@ def _extended(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.n
     grow with z, or the method would take a constant for a solution; a line does, and keeps the dual convex.
     """
     x, metric = potential._respond(z)
-    if max(x.max(), -x.min()) <= ceiling:
+    if np.vdot(x, x) <= ceiling * ceiling:
         return x, metric
     is_beyond = ~(np.abs(x) <= ceiling)
     end = np.where(z >= 0, ceiling, -ceiling)  # the gradient vanishes at the minimizer

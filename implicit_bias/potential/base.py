@@ -50,7 +50,8 @@ class Potential(ABC):
     def _respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The weight ∇R*(z) and the metric there, its derivative in z: what every solver asks for together.
 
-        A potential may round the weight to within the rounding of the largest one.
+        A potential may round the weight to within the rounding of the largest one. What overflows is inf; solvers turn
+        NumPy's warnings off.
         """
         x = self._inverse_gradient(z)
         return x, self._metric(x)
