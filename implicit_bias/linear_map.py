@@ -132,10 +132,10 @@ class DenseMap(_BlockwiseMap):
         return total
 
     def _row_sizes(self) -> np.ndarray:
-        return np.max([np.max(np.abs(block), axis=1) for _, block in self._blocks()], axis=0)
+        return np.maximum(self.matrix.max(axis=1), -self.matrix.min(axis=1))
 
     def _column_sizes(self) -> np.ndarray:
-        return np.concatenate([np.max(np.abs(block), axis=0) for _, block in self._blocks()])
+        return np.maximum(self.matrix.max(axis=0), -self.matrix.min(axis=0))
 
     def rows(self, chosen: np.ndarray) -> DenseMap:
         return DenseMap(self.matrix[chosen])

@@ -23,7 +23,9 @@ class Status(Enum):
 
 _ADVICE = {
     Status.CONVERGED: "The requested tolerance was reached.",
-    Status.MAX_ITERATIONS: "The limit on steps was reached: raise it, loosen the tolerance, improve the start, or use mirror_flow.",
+    Status.MAX_ITERATIONS: (
+        "The limit on steps was reached: raise it, loosen the tolerance, improve the start, or use mirror_flow."
+    ),
     Status.STALLED: "Rounding errors stop further progress: loosen tol, or rescale Z and y.",
     Status.INFEASIBLE: "y is not in the range of Z, so no x satisfies Zx = y: project y onto the range first.",
     Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use another method.",

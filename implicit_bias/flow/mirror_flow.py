@@ -76,7 +76,7 @@ def mirror_flow(
     ceiling = _ceiling(problem, initial)
 
     def respond(time: float, nu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _extended(potential_at(time), -linear.adjoint(nu), ceiling)
+        return _extended(potential_at(time), linear.adjoint(-nu), ceiling)
 
     def velocity(time: float, nu: np.ndarray) -> np.ndarray:
         return problem.prediction_gradient(linear.apply(respond(time, nu)[0]))
@@ -102,7 +102,7 @@ def mirror_flow(
         with np.errstate(over="ignore"):
             x = np.empty((len(t), problem.n))
             for k in range(len(t)):
-                x[k] = potential_at(t[k])._respond(-linear.adjoint(nu[k]))[0]
+                x[k] = potential_at(t[k])._respond(linear.adjoint(-nu[k]))[0]
             is_sound = np.all(np.abs(x) <= ceiling, axis=1)
             t, x, nu = t[is_sound], x[is_sound], nu[is_sound]
             loss = problem.prediction_loss(linear.apply(x))

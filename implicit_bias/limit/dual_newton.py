@@ -25,6 +25,8 @@ _ROUNDING = 4 * 2.0**-52  # a few units in the last place, for what rounding of 
 # Conjugate gradients stop here: a Newton step that good still gains ten digits.
 _CG_TOLERANCE = 1e-10
 
+_FAST = 0.03
+
 Solve = Callable[[np.ndarray], np.ndarray]
 
 
@@ -82,22 +84,25 @@ class DualNewton:
             if np.isfinite(state.misfit):
                 break
             state = self.evaluate(potential, state.nu / 2, reference, tol)
-        best, since_best = state, 0
+        best, since_best, is_fast = state, 0, False
         while not state.converged and self.iterations < self.max_iterations and since_best < 25:
             if not np.isfinite(state.misfit):
                 break
             self.iterations += 1
-            self.linearize(state)
+            # As long as the misfit falls this fast, a step with the Hessian of the last one costs less than its gain.
+            if not is_fast:
+                self.linearize(state)
             step = self.solve_hessian(-state.residual)
             step = step * self._line_search(potential, state, step, reference)
-            state = self.evaluate(potential, state.nu + step, reference, tol)
+            before, state = state, self.evaluate(potential, state.nu + step, reference, tol)
+            is_fast = state.misfit < _FAST * before.misfit
             # The misfit need not fall in every step, as the dual does; a long time without a gain means rounding.
             best, since_best = (state, 0) if state.misfit < best.misfit else (best, since_best + 1)
         return best
 
     def evaluate(self, potential: Potential, nu: np.ndarray, reference: float, tol: float) -> DualState:
         """What belongs to a dual ν."""
-        z = -self.linear.adjoint(nu)
+        z = self.linear.adjoint(-nu)
         x, metric = potential._respond(z)
         residual = self.y - self.linear.apply(x)
         misfit = norm(residual) / reference
@@ -171,7 +176,7 @@ class DualNewton:
         rounding counts as zero: the step along directions that no active weight sees is all noise, and must not keep
         the rest of the step from being taken.
         """
-        motion = -self.linear.adjoint(step)
+        motion = self.linear.adjoint(-step)
         fixed = float((self.y / reference) @ step)
         at_zero = float((state.residual / reference) @ step)
 

@@ -164,7 +164,8 @@ class System:
         if len(dropped) and found.status is Status.CONVERGED:
             rest = self._linear.rows(dropped)
             misfit = norm(rest.apply(found.x) - self._y[dropped]) / solver.reference(potential)
-            status = found.status if misfit <= max(tol, solver.noise(potential, found.x)) else Status.STALLED
+            is_feasible = misfit <= tol or misfit <= solver.noise(potential, found.x)
+            status = found.status if is_feasible else Status.STALLED
             found = replace(found, kkt_residual=max(found.kkt_residual, misfit), status=status)
         return replace(found, dual=self.outer_dual(found.dual))
 
@@ -225,10 +226,9 @@ def _measured(solver: DualNewton, potential: Potential, state: DualState, tol: f
         x, misfit = feasible, corrected_misfit
     size = norm(x) or 1.0
     shift = norm(x - state.x) / size
+    is_feasible = misfit <= tol or misfit <= solver.noise(potential, x)
     # What rounding of ν does to x; far from a solution that would be an excuse, hence the limit.
-    blur = norm(solver.blur(state)) / size
-    is_feasible = misfit <= max(tol, solver.noise(potential, x))
-    is_stationary = shift <= max(tol, min(blur, 1e-8))
+    is_stationary = shift <= tol or shift <= min(norm(solver.blur(state)) / size, 1e-8)
     status = Status.CONVERGED if is_feasible and is_stationary else Status.STALLED
     if status is not Status.CONVERGED and solver.iterations >= solver.max_iterations:
         status = Status.MAX_ITERATIONS

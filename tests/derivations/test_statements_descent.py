@@ -7,7 +7,7 @@ from statements import about, few, pulled_to, starts, strengths, targets, traine
 
 
 def stepped(start, slope, step, count, strength, momentum):
-    """x after a number of steps of heavy ball on one m and w; without momentum, of gradient descent."""
+    """Return x after a number of steps of heavy ball on one m and w; without momentum, of gradient descent."""
     theta, velocity = np.array(start), np.zeros(2)
     for _ in range(count):
         m, w = theta
