@@ -27,6 +27,7 @@ SETTINGS = {
     "seed": 0,
     "rounds": 5,
     "limit": 60.0,  # seconds; what takes longer is stopped
+    "patience": 0.5,  # seconds; what takes longer is calibrated with less care at the next end time
     "slow": 10.0,  # seconds; what takes longer runs in fewer rounds
     "slow_rounds": 3,
 }
@@ -66,35 +67,48 @@ def measure(settings: Settings, track: Track) -> list[Row]:
     methods = [method for method in METHODS if installed(method.package)]
     for spec in settings["problems"]:
         problem = Regression.sample(spec["d"], spec["n"], sparsity=5, seed=settings["seed"])
-        rungs = {method.name: 0 for method in methods}
+        known: dict[str, dict[str, Calibrated]] = {method.name: {} for method in methods}
         for end in track(spec["ends"], f"flow: {spec['d']} × {spec['n']}"):
             task = FlowTask(problem, settings["scale"], np.geomspace(spec["first"], end, settings["times"]))
             reference = flow_reference(task, spec["last_check"])
-            capable = [method for method in methods if problem.n <= method.largest_n]
-            found = {m.name: calibrate(m, task, reference, rungs[m.name], settings) for m in capable}
+            found: dict[str, Calibrated | Missed] = {}
+            for method in methods:
+                if problem.n <= method.largest_n:
+                    tried = calibrate(method, task, reference, known[method.name], settings)
+                    good = {variant: c for variant, c in tried.items() if isinstance(c, Calibrated)}
+                    known[method.name] = good
+                    found[method.name] = _quickest(good) or next(iter(tried.values()))
             ready = {name: c for name, c in found.items() if isinstance(c, Calibrated)}
-            rungs |= {name: c.rung for name, c in ready.items()}
             rows += _rows(task, reference, found, _timed(ready, settings))
     return rows
 
 
 def calibrate(
-    method: FlowMethod, task: FlowTask, reference: FlowReference, first_rung: int, settings: Settings
-) -> Calibrated | Missed:
-    """The quickest variant that reaches the error within the limit, if there is one.
+    method: FlowMethod, task: FlowTask, reference: FlowReference, known: Mapping[str, Calibrated], settings: Settings
+) -> dict[str, Calibrated | Missed]:
+    """The variants of a method at the tolerances that they need.
 
     Args:
         method: The method.
         task: The flow.
         reference: Its trajectory.
-        first_rung: The first tolerance to try: that of an earlier end time, as errors are made early.
-        settings: The error and the limit.
+        known: What was found for an earlier end time. As errors are made early, the search starts next to the
+            tolerances of that time; a method that takes long goes on with its quicker variant and tolerance.
+        settings: The error and the limits.
     """
-    found = [
-        _climb(variant, prepare(task), reference, first_rung, settings) for variant, prepare in method.variants.items()
-    ]
-    good = [c for c in found if isinstance(c, Calibrated)]
-    return min(good, key=lambda c: c.second_call) if good else found[0]
+    quickest = _quickest(known)
+    if quickest is not None and quickest.second_call > settings["patience"]:
+        variants, back = [quickest.variant], 0
+    else:
+        variants, back = list(method.variants), 1
+    first_rungs = {name: max(known[name].rung - back, 0) if name in known else 0 for name in variants}
+    return {
+        name: _climb(name, method.variants[name](task), reference, first_rungs[name], settings) for name in variants
+    }
+
+
+def _quickest(found: Mapping[str, Calibrated]) -> Calibrated | None:
+    return min(found.values(), key=lambda c: c.second_call, default=None)
 
 
 def _climb(
