@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -44,19 +45,12 @@ def measure(settings: Settings, track: Track) -> list[Row]:
 
 def alone(d: int, n: int, log10_scale: float, seed: int) -> dict[str, float]:
     """Solve one problem, and report how far memory peaked above what the process held before Z was made."""
-    import resource
-
     from experiments.benchmarks.environment import limited_threads
     from implicit_bias import HyperbolicEntropy, bregman_projection
 
-    unit = 1 if sys.platform == "darwin" else 1024
-
-    def peak() -> int:
-        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
     potential = HyperbolicEntropy(log_scale=log10_scale * np.log(10))
     bregman_projection([[1.0, 2.0]], [2.0], potential)  # loads what is loaded on first use
-    before = peak()
+    before = peak_bytes()
     rng = np.random.default_rng(seed)
     Z = rng.standard_normal((d, n))
     y = Z[:, :5] @ rng.standard_normal(5)
@@ -66,10 +60,24 @@ def alone(d: int, n: int, log10_scale: float, seed: int) -> dict[str, float]:
         seconds = time.perf_counter() - began
     return {
         "seconds": seconds,
-        "peak_bytes": peak() - before,
+        "peak_bytes": peak_bytes() - before,
         "kkt_residual": found.kkt_residual,
         "iterations": found.iterations,
     }
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held.
+
+    On Linux, ``getrusage`` also counts what the parent held when it started this process, hence the status file.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = next(line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM"))
+        return 1024 * int(found.split()[1])
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def aims(rows: list[Row]) -> list[Aim]:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -72,6 +74,19 @@ def test_every_method_reaches_the_error_it_is_timed_at(folder):
     assert all(row["error"] <= record["configuration"]["error"] for row in rows if row["seconds"] is not None)
     assert sum(row["seconds"] is not None for row in rows) >= 3  # the library's and SciPy's
     assert all(row["cores"] < 1.2 for row in rows if row["cores"] is not None)
+
+
+def test_peak_memory_is_that_of_the_process_alone():
+    """A child of a large process starts small, and sees what it allocates itself."""
+    ballast = np.ones(60_000_000)  # 480 MB
+    script = (
+        "import numpy as np; from experiments.benchmarks.large import peak_bytes; before = peak_bytes();"
+        "x = np.ones(10_000_000); print(before, peak_bytes() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    before, grown = map(int, done.stdout.split())
+    assert before < ballast.nbytes
+    assert 0.8e8 <= grown < 1.2e8
 
 
 def test_unknown_name_exits_with_two(invoke):
