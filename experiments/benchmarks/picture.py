@@ -14,6 +14,7 @@ from experiments.benchmarks import flow_methods, growth
 from experiments.benchmarks.benchmark import Row
 from implicit_bias import plotting
 
+NEEDED = {"flow", "limit", "basis_pursuit", "growth"}  # the benchmarks that it shows
 # One colour and one marker each, so that the picture can be read without colours.
 _LOOKS = {
     flow_methods.DIFFRAX: (plotting.COLOURS["projection"], "o"),
