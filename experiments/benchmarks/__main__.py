@@ -53,7 +53,7 @@ def report(folder: Path) -> None:
     """Write the page, the picture and the manifest of all benchmarks that a folder holds numbers of."""
     records = {name: _record(folder, name) for name in BENCHMARKS if (folder / f"{name}.json").exists()}
     (folder / "README.md").write_text(table.page(records.values()), encoding="utf-8")
-    if picture.NEEDED <= set(records):
+    if records.keys() >= picture.NEEDED:
         with plotting.style():
             figure = picture.draw({name: record["rows"] for name, record in records.items()})
         plotting.save(figure, folder)
