@@ -4,10 +4,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := figures
-.PHONY: figures test lint clean
+.PHONY: figures bench test lint clean
 
 figures: $(VENV)/.installed-experiments
 	$(BIN)/python -m experiments
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m experiments.benchmarks
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)

@@ -1,0 +1,88 @@
+"""What a benchmark is: rows of a table and the aims that they are held against, saved before anything is drawn."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks.environment import environment, limited_threads
+from experiments.experiment import Track
+
+Row = dict[str, Any]  # str, int, float or None
+Settings = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A number that was hoped for, and what was measured.
+
+    Attributes:
+        text: What is measured, and where.
+        target: The number hoped for.
+        measured: The number found.
+        larger_is_better: Whether the target is a lower bound.
+    """
+
+    text: str
+    target: float
+    measured: float
+    larger_is_better: bool = True
+
+    @property
+    def reached(self) -> bool:
+        """Whether the number found is at least as good as the target."""
+        return self.measured >= self.target if self.larger_is_better else self.measured <= self.target
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One table of measurements.
+
+    Attributes:
+        name: Its name on the command line and the stem of its files.
+        title: One sentence for people.
+        explanation: How to read the table.
+        configuration: The settings by mode (``default`` and ``quick``).
+        threads: Threads that every method gets.
+        measure: Settings and a progress wrapper to rows with the same keys.
+        aims: The aims that rows tell about; quick rows are not held against them.
+    """
+
+    name: str
+    title: str
+    explanation: str
+    configuration: Mapping[str, Settings]
+    threads: int
+    measure: Callable[[Settings, Track], list[Row]]
+    aims: Callable[[list[Row]], list[Aim]]
+
+    def run(self, folder: Path, mode: str, track: Track) -> None:
+        """Measure, and save ``<name>.json`` (everything) and ``<name>.csv`` (the rows) in an existing folder."""
+        began = time.perf_counter()
+        machine = environment()
+        with limited_threads(self.threads):
+            rows = self.measure(self.configuration[mode], track)
+        aims = [asdict(aim) | {"reached": aim.reached} for aim in self.aims(rows)] if mode == "default" else []
+        record = {
+            "benchmark": self.name,
+            "title": self.title,
+            "explanation": self.explanation,
+            "mode": mode,
+            "configuration": self.configuration[mode],
+            "threads": self.threads,
+            "environment": machine,
+            "seconds": round(time.perf_counter() - began, 1),
+            "aims": aims,
+            "rows": rows,
+        }
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        (folder / f"{self.name}.json").write_text(text, encoding="utf-8")
+        with (folder / f"{self.name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
