@@ -21,6 +21,7 @@ from implicit_bias.validation import finite_array
 _BLOCK = 2048
 # A sparse Z with more rows is treated by its products alone, as a dense Gram matrix would be large and slow to factor.
 _MOST_GRAM_ROWS = 5000
+_PROBES = 8
 # Rows whose sizes are powers of two within this exponent are scaled in passing, others in a copy, where nothing of
 # theirs can leave the floating-point range on the way.
 _MILD_EXPONENT = 100
@@ -215,7 +216,10 @@ class OperatorMap(LinearMap):
         return np.full(self.shape[1], self._norm * np.linalg.norm(nu))
 
     def _row_sizes(self) -> np.ndarray:
-        return np.full(self.shape[0], self._norm)
+        """The norm of each row over √n, from random signs: (Zξ)_k has the variance ‖z_k‖²."""
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (_PROBES, self.shape[1]))
+        size = np.max(np.abs(self.apply(signs)), axis=0)
+        return size / np.sqrt(self.shape[1])
 
     def _column_sizes(self) -> np.ndarray:
         return np.ones(self.shape[1])

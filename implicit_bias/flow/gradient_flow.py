@@ -47,7 +47,8 @@ def gradient_flow(
         regularizer: h(θ) of one coordinate; it needs a schedule.
         schedule: Strength α_t; it needs a regularizer.
         rtol: Relative tolerance per step.
-        atol: Absolute tolerance per step.
+        atol: Absolute tolerance per step; for the parameters of a coordinate that starts below 1, times the smallest
+            initial value there that is not zero, as growth from a small start keeps its relative error.
         method: A method of ``scipy.integrate.solve_ivp``.
         max_steps: Limit on the number of steps; a flow that needs more is stiff, and ``mirror_flow`` is the remedy.
         dense: Keep the path between the times, for ``.at``, ``.time_below`` and ``.sign_changes`` of the solution.
@@ -86,7 +87,7 @@ def gradient_flow(
         strength.breakpoints,
         method=method,
         rtol=positive_number(rtol, "rtol"),
-        atol=positive_number(atol, "atol"),
+        atol=positive_number(atol, "atol") * np.concatenate([_smallness(start).ravel(), np.ones(problem.d)]),
         max_steps=max_steps,
         dense=dense,
     )
@@ -109,6 +110,12 @@ def gradient_flow(
         )
 
     return settle(with_path(solution, path), throw, "gradient_flow")
+
+
+def _smallness(start: np.ndarray) -> np.ndarray:
+    """The smallest initial value of each coordinate that is not zero, at most 1; shape (p, n), alike for all p."""
+    size = np.where(start == 0, 1.0, np.abs(start))
+    return np.broadcast_to(np.minimum(np.min(size, axis=0), 1.0), start.shape)
 
 
 def check_arguments(problem: Regression, parameterization: Parameterization) -> None:

@@ -44,7 +44,7 @@ def integrate(
     *,
     method: str,
     rtol: float,
-    atol: float,
+    atol: float | np.ndarray,
     max_steps: int,
     jacobian: Field | None = None,
     dense: bool = False,
@@ -61,7 +61,7 @@ def integrate(
         breakpoints: Times at which the right-hand side jumps; no step crosses one.
         method: The name of a method of ``scipy.integrate.solve_ivp``.
         rtol: Relative tolerance per step.
-        atol: Absolute tolerance per step.
+        atol: Absolute tolerance per step, a number or one for each entry of the state.
         max_steps: Limit on the number of steps; of LSODA at given times, between two of them.
         jacobian: The Jacobian; explicit methods do without it.
         dense: Whether to keep the path between the times.
@@ -144,7 +144,7 @@ def _at_times(
     right: float,
     times: np.ndarray,
     rtol: float,
-    atol: float,
+    atol: float | np.ndarray,
     max_steps: int,
     count: _Count,
 ) -> _Piece:

@@ -21,7 +21,7 @@ from implicit_bias.potential import Potential
 # Where a tiny scale leaves fewer active weights than observations, the Hessian is singular in double precision. The
 # ridge keeps the step finite; the residual it leaves in such directions is below rounding, or grows until it is seen.
 _RIDGE = 1e-15
-_ROUNDING = 4 * 2.0**-52  # a few units in the last place, for what rounding of ν and x leaves of the residuals
+ROUNDING = 4 * 2.0**-52  # a few units in the last place, for what rounding of ν and x leaves of the residuals
 # Conjugate gradients stop here: a Newton step that good still gains ten digits.
 _CG_TOLERANCE = 1e-10
 
@@ -123,11 +123,11 @@ class DualNewton:
 
     def noise(self, potential: Potential, x: np.ndarray) -> float:
         """The misfit that rounding makes of a perfect x."""
-        return _ROUNDING * norm(self.linear.absolute_apply(np.abs(x))) / self.reference(potential)
+        return ROUNDING * norm(self.linear.absolute_apply(np.abs(x))) / self.reference(potential)
 
     def blur(self, state: DualState) -> np.ndarray:
         """How far relative errors of a few roundings in the terms of Zᵀν move x."""
-        return _ROUNDING * state.metric * self.linear.absolute_adjoint(np.abs(state.nu))
+        return ROUNDING * state.metric * self.linear.absolute_adjoint(np.abs(state.nu))
 
     def _inverse_hessian(self, metric: np.ndarray) -> Solve:
         """V ↦ H⁻¹v for H = Z diag(metric) Zᵀ, with H scaled to a unit diagonal."""
@@ -188,8 +188,8 @@ class DualNewton:
         full = slope(1.0)
         if abs(full) <= 0.25 * abs(at_zero):
             return 1.0
-        blurred = _ROUNDING * np.abs(state.x) + self.blur(state)
-        noise = _ROUNDING * float(np.abs(step) @ np.abs(self.y / reference))
+        blurred = ROUNDING * np.abs(state.x) + self.blur(state)
+        noise = ROUNDING * float(np.abs(step) @ np.abs(self.y / reference))
         noise += float(np.abs(motion) @ (blurred / reference))
         return _zero_of_increasing(slope, full, max(0.25 * abs(at_zero), noise))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import qr, svd
-from scipy.sparse.linalg import lsqr
+from scipy.sparse.linalg import LinearOperator, lsqr
 
 from implicit_bias.limit.dual_newton import norm
-from implicit_bias.linear_map import LinearMap, OperatorMap
+from implicit_bias.linear_map import LinearMap
 
 _RANK_TOLERANCE = 1e-10
 _CONTRADICTION = 1e-9  # relative part of y outside the range of Z that is no rounding
@@ -38,12 +38,13 @@ def independent_rows(linear: LinearMap, y: np.ndarray) -> tuple[np.ndarray, np.n
     return np.sort(order[:rank]), None
 
 
-def contradiction(linear: OperatorMap, y: np.ndarray) -> np.ndarray | None:
+def contradiction(linear: LinearMap, y: np.ndarray) -> np.ndarray | None:
     """A ν of unit length with Zᵀν = 0 and yᵀν ≠ 0, if least squares finds one; for a Z known by its products."""
     # Twice d steps end in exact arithmetic; rounding needs more.
-    x = lsqr(linear.matrix, y, atol=0, btol=1e-14, conlim=0, iter_lim=20 * linear.shape[0])[0]
+    operator = LinearOperator(linear.shape, matvec=linear.apply, rmatvec=linear.adjoint, dtype=float)
+    x = lsqr(operator, y, atol=0, btol=1e-14, conlim=0, iter_lim=20 * linear.shape[0])[0]
     rest = y - linear.apply(x)
     if norm(rest) <= _CONTRADICTION * norm(y):
         return None
     certificate = rest / norm(rest)
-    return certificate if norm(linear.adjoint(certificate)) <= _CONTRADICTION * linear.row_sizes[0] else None
+    return certificate if norm(linear.adjoint(certificate)) <= _CONTRADICTION * np.max(linear.row_sizes) else None

@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from implicit_bias.limit.dual_newton import ROUNDING as _ROUNDING
 from implicit_bias.limit.dual_newton import DualNewton, DualState, norm
 from implicit_bias.limit.independent_rows import contradiction, independent_rows
-from implicit_bias.linear_map import OperatorMap
 from implicit_bias.potential import Potential
 from implicit_bias.problem import check_system
 from implicit_bias.status import Status, settle
 from implicit_bias.validation import finite_array, positive_number, whole_number
+
+_SIGNS = 4
+_FEASIBLE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,8 @@ class Projection:
         kkt_residual: The larger of the misfit ‖Zx − y‖₂ / max(‖y‖₂, ‖Z argmin R‖₂), the rows of Z and y scaled so that
             the largest entry of each row of Z is about 1, and the distance from stationarity ‖x − ∇R*(−Zᵀν)‖₂ / ‖x‖₂,
             which is 0 unless rounding in ν made a correction of x necessary.
-        error_bound: A bound on ‖x − x*‖₂, proven in exact arithmetic, or None where the potential offers none.
+        error_bound: A bound on ‖x − x*‖₂, proven in exact arithmetic, with an estimate of what rounding adds.
+            None where the potential offers none or no x was found that nearly satisfies Zx = y.
         iterations: Newton steps, those on the way through easier potentials included.
         status: How the solver ended.
         certificate: For an infeasible y, a ν of unit length with Zᵀν = 0 and yᵀν ≠ 0.
@@ -121,11 +125,8 @@ class System:
                 "Z: expected fewer rows than columns (an underdetermined system, where the potential decides), got "
                 f"shape {self.shape}."
             )
-        self._exponents = np.zeros(d, dtype=int)
-        self._linear = linear
-        if linear.has_gram:
-            self._exponents = np.frexp(linear.row_sizes)[1]
-            self._linear = linear.scaled_rows(-self._exponents)
+        self._exponents = np.frexp(linear.row_sizes)[1]
+        self._linear = linear.scaled_rows(-self._exponents)
         self._y = np.ldexp(target, -self._exponents)
         self._rows, self.certificate = np.arange(d), None
         with np.errstate(all="ignore"):
@@ -151,10 +152,10 @@ class System:
         first = None if start is None else self.inner_dual(start)
         state = self.solve(solver, potential, tol, first)
         found = self.finish(solver, potential, state, tol)
-        if isinstance(self._linear, OperatorMap) and found.status is not Status.CONVERGED:
+        if not self._linear.has_gram and found.status is not Status.CONVERGED:
             certificate = contradiction(self._linear, self._y)
             if certificate is not None:
-                found = replace(found, status=Status.INFEASIBLE, error_bound=None, certificate=certificate)
+                found = replace(found, status=Status.INFEASIBLE, certificate=self._outer_certificate(certificate))
         return found
 
     def finish(self, solver: DualNewton, potential: Potential, state: DualState, tol: float) -> Projection:
@@ -202,8 +203,13 @@ class System:
         if self.certificate is None:
             return Projection(x, np.zeros(d), 0.0, 0.0, 0, Status.CONVERGED)
         misfit = norm(self._linear.apply(x) - self._y) / norm(self._y)
-        certificate = np.ldexp(self.certificate, np.min(self._exponents) - self._exponents)
-        return Projection(x, np.zeros(d), misfit, None, 0, Status.INFEASIBLE, certificate / norm(certificate))
+        return Projection(x, np.zeros(d), misfit, None, 0, Status.INFEASIBLE, self._outer_certificate(self.certificate))
+
+    def _outer_certificate(self, nu: np.ndarray) -> np.ndarray:
+        """A certificate for the rows as given, of unit length, without entries that are rounding errors."""
+        clean = np.where(np.abs(nu) > 1e-12 * np.max(np.abs(nu)), nu, 0.0)
+        certificate = np.ldexp(clean, np.min(self._exponents) - self._exponents)
+        return certificate / norm(certificate)
 
 
 def _measured(solver: DualNewton, potential: Potential, state: DualState, tol: float) -> Projection:
@@ -212,15 +218,14 @@ def _measured(solver: DualNewton, potential: Potential, state: DualState, tol: f
     The error bound rests on weak duality. Correcting x in the metric gives an x̂ with Zx̂ = y. Then
     R(x̂) − R(x*) = D(x̂, x*), as x̂ − x* is in ker Z and ∇R(x*) in the range of Zᵀ, and D(x̂, x(ν)) is the duality gap
     between x̂ and ν, so D(x̂, x*) <= D(x̂, x(ν)). The potential turns this into a distance. What rounding leaves of
-    y − Zx̂ enters through the size of the correction it would need.
+    y − Zx̂ enters through the size of the correction it would need, and that of random errors of its size.
     """
     if not np.isfinite(state.misfit):
         return Projection(state.x, state.nu, np.inf, None, solver.iterations, Status.NOT_FINITE)
     reference = solver.reference(potential)
     solver.linearize(state)
     feasible = state.x + solver.correction(state, state.residual)
-    leftover = solver.y - solver.linear.apply(feasible)
-    corrected_misfit = norm(leftover) / reference
+    corrected_misfit = norm(solver.y - solver.linear.apply(feasible)) / reference
     x, misfit = state.x, state.misfit
     if misfit > tol and corrected_misfit < misfit:
         x, misfit = feasible, corrected_misfit
@@ -232,8 +237,23 @@ def _measured(solver: DualNewton, potential: Potential, state: DualState, tol: f
     status = Status.CONVERGED if is_feasible and is_stationary else Status.STALLED
     if status is not Status.CONVERGED and solver.iterations >= solver.max_iterations:
         status = Status.MAX_ITERATIONS
+    # Of a correction that is nowhere near feasible, duality says nothing.
+    bound = _error_bound(solver, potential, state, x, feasible) if corrected_misfit < _FEASIBLE else None
+    return Projection(x, state.nu, max(misfit, shift), bound, solver.iterations, status)
+
+
+def _error_bound(
+    solver: DualNewton, potential: Potential, state: DualState, x: np.ndarray, feasible: np.ndarray
+) -> float | None:
+    """A bound on ‖x − x*‖₂ as :func:`_measured` explains it, with an estimate of what rounding adds."""
     gap = float(np.sum(potential._divergence_terms(feasible, state.x)))
     bound = potential.separation(feasible, max(gap, 0.0))
-    if bound is not None:
-        bound += norm(x - feasible) + 2 * norm(solver.correction(state, leftover))
-    return Projection(x, state.nu, max(misfit, shift), bound, solver.iterations, status)
+    if bound is None:
+        return None
+    leftover = solver.y - solver.linear.apply(feasible)
+    # The signs of rounding errors are unknown: nearly dependent rows make much of some of them.
+    noise = _ROUNDING * solver.linear.absolute_apply(np.abs(feasible))
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (_SIGNS, len(noise)))
+    shifts = [norm(solver.correction(state, residual)) for residual in (leftover, *(signs * noise))]
+    bound += norm(x - feasible) + 2 * (shifts[0] + max(shifts[1:]))
+    return bound if np.isfinite(bound) else None

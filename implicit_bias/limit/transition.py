@@ -66,8 +66,8 @@ def transition(
     Args:
         Z: Design matrix, shape (d, n) with d < n, as for :func:`~implicit_bias.bregman_projection`.
         y: Right-hand side, shape (d,).
-        log_scales: log a of each scale, in any order, at most 700; at −690 the limit is that of basis pursuit in double
-            precision.
+        log_scales: log a of each scale, in any order, at most 700. The smaller, the closer to basis pursuit: a weight
+            whose dual constraint has slack δ is about a^δ, so that −690 is not the end.
         shift: The shift b of the potential, a number or one per coordinate.
         rate: The rate r of the potential.
         tol: Tolerance on the KKT residual at each scale.

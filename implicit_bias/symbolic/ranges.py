@@ -8,13 +8,18 @@ import sympy as sp
 
 from implicit_bias.symbolic.assumptions import DECAY, initial
 
+_ENDING = (sp.tan, sp.cot, sp.coth, sp.csch, sp.asin, sp.acos, sp.acosh, sp.atanh, sp.acoth, sp.asech, sp.LambertW)
+
 
 def time_interval(theta: sp.Matrix, time: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
     """The ends of the open interval of times around 0 on which every parameter is finite and real, or None.
 
     A parameter ceases to be where the base of a root or of a negative power, or the inside of a logarithm, reaches
-    zero. Found are bases that are linear in time and whose sign of growth is known.
+    zero. Found are bases that are linear in time and whose sign of growth is known; functions that end elsewhere are
+    not covered.
     """
+    if theta.has(*_ENDING):
+        return None
     lower, upper = [-sp.oo], [sp.oo]
     for base in bases(theta, time):
         slope = sp.expand(base).diff(time)
@@ -63,7 +68,10 @@ def intervals(
     """The domain (an interval of x) and the dual domain (of s), by cases where signs of initial values matter."""
     start = [initial(s) for s in symbols]
     ends = _ends(theta, curve, time) or _by_signs(theta, curve, [s for s in start if not s.is_positive], time)
-    return ends and (sp.Interval.open(*ends[:2]), sp.Interval.open(*ends[2:]))
+    if ends is None:
+        return None
+    found = sp.Interval.open(*ends[:2]), sp.Interval.open(*ends[2:])
+    return None if sp.S.EmptySet in found else found  # a curve that turns has left its interval
 
 
 def _ends(theta: sp.Matrix, curve: sp.Expr, time: sp.Symbol) -> list[sp.Expr] | None:

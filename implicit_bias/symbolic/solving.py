@@ -61,8 +61,8 @@ def _of_kernel(expression: sp.Expr, variable: sp.Symbol, value: sp.Expr) -> list
 
 def _kernels(expression: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
     """What the expression may be rational in: the exponential of the slowest rate, a function, the variable itself."""
-    exponentials = [e for e in expression.atoms(sp.exp) if e.args[0].diff(variable).is_extended_real]
-    rates = sorted({abs(e.args[0].diff(variable)) for e in exponentials} - {0})
+    slopes = {abs(e.args[0].diff(variable)) for e in expression.atoms(sp.exp)}
+    rates = sorted(slope for slope in slopes - {0} if slope.is_number and slope.is_extended_real)
     slowest = [sp.exp(rates[0] * variable)] if rates else []
     functions = [
         f for f in expression.atoms(sp.Function) if f.has(variable) and hasattr(f, "inverse") and f != expression

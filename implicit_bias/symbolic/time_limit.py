@@ -81,12 +81,17 @@ class Deadline:
             share: The part of the time left that it may take.
 
         Raises:
-            UnsupportedError: Naming the step, if its time is over before it is done.
+            UnsupportedError: Naming the step, if its time is over before it is done, or SymPy gives up inside it, which
+                it does with almost any exception.
         """
         try:
             return within(share * self.remaining, compute, *arguments)
         except TimeLimitExceeded:
             raise UnsupportedError(f"{step} took too long for a time limit of {self.seconds:g} seconds.") from None
+        except UnsupportedError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise UnsupportedError(f"{step} failed inside SymPy: {type(error).__name__}: {error}.") from error
 
 
 def _watch(thread: int, running: threading.Lock, seconds: float) -> None:
