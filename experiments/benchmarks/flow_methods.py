@@ -7,6 +7,9 @@ so each of the others may also end a step at every time that is asked for; the q
 
 from __future__ import annotations
 
+# The competitors are installed by the bench extra alone, and imported where they are used.
+# pyright: reportMissingImports=false
+
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

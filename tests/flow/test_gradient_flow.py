@@ -231,3 +231,13 @@ def test_bad_input(change, message):
     arguments = {"problem": PROBLEM, "parameterization": MASK, "init": INIT, "t": 1.0} | change
     with pytest.raises(ValueError, match=message):
         ib.gradient_flow(**arguments)
+
+
+@pytest.mark.parametrize("start", [1e-8, 1e-20, 1e-50])
+def test_growth_from_a_small_start_keeps_its_relative_error(start):
+    """An absolute tolerance of 1e-14 once left nothing right of a start at 1e-20: it sets when the weight escapes."""
+    problem, init = ib.Regression([[2.0]], [2.0]), {"m": start, "w": 0.0}
+    dual = ib.mirror_flow(problem, ib.derive(MASK), np.log(1 / start), init, dense=True)
+    time = dual.time_below(0.5)  # f = (2x − 2)²/2, so x = ½ there, half-way
+    flow = ib.gradient_flow(problem, MASK, init, [time])
+    np.testing.assert_allclose(flow.x[0], 0.5, rtol=1e-7)

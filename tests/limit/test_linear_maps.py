@@ -61,6 +61,16 @@ def test_a_partial_cosine_transform_needs_no_matrix():
     np.testing.assert_array_equal(np.sort(np.argsort(-np.abs(found.x))[:10]), np.flatnonzero(truth))
 
 
+@pytest.mark.parametrize("size", [1e-20, 1e-12, 1e12])
+def test_rows_of_an_operator_count_alike(size):
+    """Without a scale of its own, a small row once counted for nothing."""
+    Z = np.random.default_rng(0).normal(size=(2, 4))
+    Z[1] *= size
+    y, potential = Z @ [1.0, 0.0, -2.0, 0.5], ib.HyperbolicEntropy(scale=0.1)
+    found, want = ib.bregman_projection(aslinearoperator(Z), y, potential), ib.bregman_projection(Z, y, potential)
+    np.testing.assert_allclose(found.x, want.x, rtol=0, atol=1e-9)
+
+
 def test_contradictions_are_certified():
     Z = np.array([[1.0, 2.0, 3.0, 0.0], [0.0, 1.0, 1.0, 1.0], [1.0, 3.0, 4.0, 1.0]])
     for kind in (np.asarray, sparse.csr_array, aslinearoperator):

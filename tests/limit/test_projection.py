@@ -414,3 +414,24 @@ def test_wrong_kinds_of_arguments(change, message):
     arguments = {"Z": np.ones((1, 2)), "y": np.ones(1), "potential": ib.HyperbolicEntropy(scale=1.0)} | change
     with pytest.raises(ValueError, match=message):
         ib.bregman_projection(**arguments)
+
+
+def test_the_error_bound_sees_what_nearly_dependent_rows_make_of_rounding():
+    """The bound once was a sixtieth of the error, which the rounding of Zx − y had caused."""
+    rng = np.random.default_rng(0)
+    for seed in range(1, 5):
+        row = np.random.default_rng(seed).standard_normal(5)
+        Z = np.stack([row, row + 1e-6 * rng.standard_normal(5)])
+        y = Z @ rng.standard_normal(5)
+        potential = HyperbolicEntropy(scale=1.0, rate=7.0)
+        found = bregman_projection(Z, y, potential, throw=False)
+        with mp.workdps(700):
+            want = exact_projection(Z, y, potential, found.dual)
+            distance = float(mp.norm(mp.matrix([mp.mpf(float(v)) - w for v, w in zip(found.x, want, strict=True)])))
+        assert distance <= found.error_bound
+
+
+def test_a_weight_that_was_not_found_has_no_error_bound():
+    """It once was 0 for x = 0, where the correction had underflown."""
+    found = bregman_projection([[1.0, 2.0]], [1e-100], HyperbolicEntropy(log_scale=690.0), throw=False)
+    assert found.status is Status.CONVERGED or found.error_bound is None

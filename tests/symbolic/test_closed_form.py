@@ -168,3 +168,21 @@ def test_a_bad_time_limit(limit):
 
 def test_no_time_limit():
     assert ib.derive(ib.Parameterization("u", "u"), time_limit=float("inf")).closed_form
+
+
+@pytest.mark.parametrize("formula", ["cosh(u)", "sinh(u)**2"])
+def test_a_map_that_turns_has_no_domain_that_is_wrong(formula):
+    """Its range depends on the side of the start; an empty set was once given."""
+    derivation = ib.derive(ib.Parameterization(formula, ["u"]), time_limit=15)
+    assert derivation.domain is None
+    low, high = derivation.at({"u": [1.0]}).domain
+    assert low[0] == pytest.approx(1.0 if formula == "cosh(u)" else 0.0, abs=1e-6)
+    assert high[0] == np.inf
+
+
+def test_what_sympy_cannot_do_leaves_the_numerical_potential():
+    """A comparison inside SymPy once ended this one with a TypeError."""
+    derivation = ib.derive(ib.Parameterization("exp(2*u) - exp(u)", ["u"]))
+    assert not derivation.closed_form
+    assert derivation.notes
+    assert derivation.at({"u": [0.5]}).gradient([2.0])[0] > 0
