@@ -9,7 +9,6 @@ from __future__ import annotations
 
 # The competitors are installed by the bench extra alone, and imported where they are used.
 # pyright: reportMissingImports=false
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 # The competitors are installed by the bench extra alone, and imported where they are used.
 # pyright: reportMissingImports=false
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
