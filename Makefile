@@ -12,8 +12,9 @@ figures: $(VENV)/.installed-experiments
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m experiments.benchmarks
 
+# One BLAS thread for each worker: threads of several workers wait for each other on the same cores.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
