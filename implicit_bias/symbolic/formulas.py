@@ -131,7 +131,8 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str]) -> sp.Expr:
     except (RecursionError, MemoryError, ValueError) as error:
         if isinstance(error, FormulaError):
             raise
-        raise FormulaError(f"formula: cannot read {formula[:80]!r}: {type(error).__name__}.") from None
+        why = f"{type(error).__name__}: {str(error)[:80]}"
+        raise FormulaError(f"formula: cannot read {formula[:80]!r}: {why}.") from None
     return _check_expression(expression, names)
 
 
