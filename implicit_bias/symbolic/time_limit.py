@@ -11,6 +11,7 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import mpmath
@@ -41,7 +42,8 @@ def within(seconds: float, compute: Callable[..., Result], *arguments: object) -
     # The exception must not come later than this function returns. The lock says whether the work goes on; C code
     # releases it, which cannot be interrupted half-way. After that the watcher may send one more exception, at most,
     # before it ends, and one may be on its way already; hence two joins, of which each may be interrupted once, and
-    # whatever has not arrived by then is taken back.
+    # a call at which whatever is still on its way arrives. It is not taken back instead: that would leave CPython 3.11
+    # with a signal that nothing answers, which slows every later call and hangs the first one under a debugger.
     try:
         with running:
             watcher.start()
@@ -51,8 +53,13 @@ def within(seconds: float, compute: Callable[..., Result], *arguments: object) -
             watcher.join()
         finally:
             watcher.join()
-            _raise_in(thread, None)
+            with suppress(TimeLimitExceeded):
+                _receive()
             mpmath.mp.prec = precision  # mpmath restores it in Python code, which the interruption may have hit
+
+
+def _receive() -> None:
+    """Nothing; but the interpreter raises what another thread has sent when a function begins."""
 
 
 class Deadline:
@@ -95,13 +102,8 @@ class Deadline:
 
 
 def _watch(thread: int, running: threading.Lock, seconds: float) -> None:
+    """Raise TimeLimitExceeded in a thread when the time is over, and again until its work has ended."""
     while not running.acquire(timeout=seconds):
-        _raise_in(thread, TimeLimitExceeded)
-        # Finalizers swallow every exception, and an inner limit takes back what came at its own end.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeLimitExceeded))
+        # Finalizers swallow every exception, and an inner limit may receive what was meant for an outer one.
         seconds = _AGAIN
-
-
-def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
-    """Have the interpreter raise an exception in a thread soon, or take back one that it has not raised yet."""
-    pending = ctypes.py_object() if exception is None else ctypes.py_object(exception)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), pending)

@@ -1,6 +1,8 @@
 """The time limit on symbolic work: it interrupts, in any thread, and nothing arrives after it has returned."""
 
 import random
+import subprocess
+import sys
 import threading
 import time
 
@@ -117,3 +119,19 @@ def test_a_deadline_is_shared_and_names_the_step():
     assert deadline.remaining < 0
     with pytest.raises(ib.UnsupportedError, match="another step"):
         deadline.run("another step", sum, [1, 2])
+
+
+@pytest.mark.parametrize("work", ["lambda: 1", "endless"])
+def test_a_debugger_runs_on_afterwards(work):
+    """CPython 3.11 once was left with a signal that nobody answered: the first traced call never returned."""
+    script = (
+        "import contextlib, sys\n"
+        "from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within\n"
+        "def endless():\n"
+        "    while True: abs(-1)\n"
+        f"with contextlib.suppress(TimeLimitExceeded): within(0.2, {work})\n"
+        "sys.settrace(lambda *event: None)\n"
+        "(lambda: 1)()\n"
+        "sys.settrace(None)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
