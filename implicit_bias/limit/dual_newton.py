@@ -25,8 +25,6 @@ ROUNDING = 4 * 2.0**-52  # a few units in the last place, for what rounding of Î
 # Conjugate gradients stop here: a Newton step that good still gains ten digits.
 _CG_TOLERANCE = 1e-10
 
-_FAST = 0.03
-
 Solve = Callable[[np.ndarray], np.ndarray]
 
 
@@ -84,18 +82,15 @@ class DualNewton:
             if np.isfinite(state.misfit):
                 break
             state = self.evaluate(potential, state.nu / 2, reference, tol)
-        best, since_best, is_fast = state, 0, False
+        best, since_best = state, 0
         while not state.converged and self.iterations < self.max_iterations and since_best < 25:
             if not np.isfinite(state.misfit):
                 break
             self.iterations += 1
-            # As long as the misfit falls this fast, a step with the Hessian of the last one costs less than its gain.
-            if not is_fast:
-                self.linearize(state)
+            self.linearize(state)
             step = self.solve_hessian(-state.residual)
             step = step * self._line_search(potential, state, step, reference)
-            before, state = state, self.evaluate(potential, state.nu + step, reference, tol)
-            is_fast = state.misfit < _FAST * before.misfit
+            state = self.evaluate(potential, state.nu + step, reference, tol)
             # The misfit need not fall in every step, as the dual does; a long time without a gain means rounding.
             best, since_best = (state, 0) if state.misfit < best.misfit else (best, since_best + 1)
         return best

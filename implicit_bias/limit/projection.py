@@ -132,8 +132,13 @@ class System:
         with np.errstate(all="ignore"):
             if linear.has_gram:
                 self._rows, self.certificate = independent_rows(self._linear, self._y)
-        is_whole = len(self._rows) == d
-        self._kept = self._linear if is_whole else self._linear.rows(self._rows)
+        self._kept, self._amplification = self._linear, 1.0
+        if len(self._rows) < d:
+            self._kept = self._linear.rows(self._rows)
+            factor = self._linear.triangle()
+            combinations = np.linalg.lstsq(factor[:, self._rows], factor, rcond=None)[0]
+            # The misfit of a dependent row is a combination of those of the others.
+            self._amplification = max(1.0, float(np.linalg.norm(combinations, ord=2)))
 
     @property
     def is_trivial(self) -> bool:
@@ -187,7 +192,7 @@ class System:
 
     def solve(self, solver: DualNewton, potential: Potential, tol: float, start: np.ndarray | None) -> DualState:
         """Solve from a dual start of the inner system, or from easier potentials where there is none or it fails."""
-        origin = np.zeros(len(self._rows))
+        origin, tol = np.zeros(len(self._rows)), tol / self._amplification
         if start is None:
             return solver.solve(potential, solver.follow(potential.relaxations(), origin), tol)
         state = solver.solve(potential, start, tol)

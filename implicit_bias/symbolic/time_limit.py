@@ -8,6 +8,7 @@ slower), needs no signals, and so works in any thread and on any platform.
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import mpmath
 
 from implicit_bias.errors import UnsupportedError
 
+_SOON = 0.001  # seconds that a finalizer is given
 _AGAIN = 0.5  # seconds after which an interruption that did not end the work is repeated
 Result = TypeVar("Result")
 
@@ -103,7 +105,21 @@ class Deadline:
 
 def _watch(thread: int, running: threading.Lock, seconds: float) -> None:
     """Raise TimeLimitExceeded in a thread when the time is over, and again until its work has ended."""
+    patience = _AGAIN
     while not running.acquire(timeout=seconds):
+        if patience > 0 and _is_finalizing(thread):
+            seconds = _SOON
+            patience -= seconds
+            continue
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeLimitExceeded))
-        # Finalizers swallow every exception, and an inner limit may receive what was meant for an outer one.
-        seconds = _AGAIN
+        seconds = patience = _AGAIN  # an inner limit may receive what was meant for an outer one
+
+
+def _is_finalizing(thread: int) -> bool:
+    """Whether a thread is cleaning up inside its work, where the interpreter prints every exception and goes on."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code is not within.__code__:
+        if frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") in ("weakref", "_weakrefset"):
+            return True
+        frame = frame.f_back
+    return False

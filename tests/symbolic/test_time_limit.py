@@ -135,3 +135,27 @@ def test_a_debugger_runs_on_afterwards(work):
         "sys.settrace(None)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+
+def test_finalizers_are_spared():
+    """An exception inside one is printed and lost; pytest would report it."""
+    finalized = []
+
+    def busy():
+        end = time.perf_counter() + 0.005
+        while time.perf_counter() < end:
+            abs(-1)
+
+    class Slow:
+        def __del__(self):
+            busy()
+            finalized.append(True)
+
+    def work():
+        while True:
+            Slow()
+            busy()
+
+    for _ in range(10):
+        assert _measured(work) < 5
+    assert len(finalized) >= 20
