@@ -15,7 +15,7 @@ from implicit_bias.errors import UnsupportedError
 from implicit_bias.flow.gradient_flow import check_arguments, paired_schedule
 from implicit_bias.flow.mini_batches import check_seeds, mini_batches
 from implicit_bias.flow.solution import FlowStats
-from implicit_bias.linear_map import DenseMap
+from implicit_bias.linear_map import DenseMap, LinearMap
 from implicit_bias.problem import FloatArray, Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.status import Status, settle
@@ -43,7 +43,7 @@ class Descent:
             of it is nan, except steps and t.
         status: ``NOT_FINITE`` if any run diverged.
         stats: The cost: gradients evaluated (one a step for all runs together) and wall time.
-        design: Z, shape (d, n).
+        design: Z, shape (d, n), as a linear map.
     """
 
     steps: np.ndarray
@@ -56,12 +56,12 @@ class Descent:
     diverged: np.ndarray
     status: Status
     stats: FlowStats
-    design: np.ndarray = field(repr=False)
+    design: LinearMap = field(repr=False)
 
     @property
     def accumulated_gradient(self) -> np.ndarray:
         r""":math:`L_k = Z^T\nu_k`, of the shape of x."""
-        return self.dual @ self.design
+        return self.design.adjoint(self.dual)
 
     def __repr__(self) -> str:
         runs = f"{self.diverged.size} runs, {np.sum(self.diverged)} diverged, " if self.diverged.ndim else ""
@@ -200,7 +200,7 @@ def descent(
         diverged=~sound.reshape(batch),
         status=Status.CONVERGED if np.all(sound) else Status.NOT_FINITE,
         stats=FlowStats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
-        design=problem.Z,
+        design=problem.linear,
     )
     return settle(result, throw, "descent")
 

@@ -50,9 +50,10 @@ class FlowSolution:
         decay: :math:`A_t = \int_0^t \alpha_s\,ds`, shape (k,).
         status: How the integration ended; times that were not reached are left out of every array.
         stats: Its cost.
-        design: Z, shape (d, n).
+        design: Z, shape (d, n), as a linear map.
         parameters: Trained parameters by name, each of shape (k, n) (empty for a flow in the dual).
         steps: The times of the integrator's steps, if the flow ran with ``dense=True``.
+        interpolate: Makes the solution at other times, likewise; :meth:`at` checks them first.
     """
 
     t: np.ndarray

@@ -20,7 +20,7 @@ from implicit_bias.problem import check_system
 from implicit_bias.status import Status, settle
 from implicit_bias.validation import finite_array, positive_number, whole_number
 
-_SIGNS = 4
+_INVERSE_ITERATIONS = 4
 _FEASIBLE = 1e-3
 
 
@@ -256,9 +256,12 @@ def _error_bound(
     if bound is None:
         return None
     leftover = solver.y - solver.linear.apply(feasible)
-    # The signs of rounding errors are unknown: nearly dependent rows make much of some of them.
+    # Of the unknown signs of rounding errors, take those that the weakest direction of the Hessian makes most of.
     noise = _ROUNDING * solver.linear.absolute_apply(np.abs(feasible))
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], (_SIGNS, len(noise)))
-    shifts = [norm(solver.correction(state, residual)) for residual in (leftover, *(signs * noise))]
-    bound += norm(x - feasible) + 2 * (shifts[0] + max(shifts[1:]))
+    weakest = np.random.default_rng(0).standard_normal(len(noise))
+    for _ in range(_INVERSE_ITERATIONS):
+        weakest = solver.solve_hessian(weakest / norm(weakest))
+    shifts = [norm(solver.correction(state, residual)) for residual in (leftover, np.copysign(noise, weakest))]
+    # Large multipliers, which nearly dependent rows have, make x(ν) inaccurate as well.
+    bound += norm(x - feasible) + 2 * sum(shifts) + norm(solver.blur(state))
     return bound if np.isfinite(bound) else None

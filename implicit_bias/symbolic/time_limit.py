@@ -8,6 +8,7 @@ slower), needs no signals, and so works in any thread and on any platform.
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 import threading
 import time
@@ -117,9 +118,14 @@ def _watch(thread: int, running: threading.Lock, seconds: float) -> None:
 
 def _is_finalizing(thread: int) -> bool:
     """Whether a thread is cleaning up inside its work, where the interpreter prints every exception and goes on."""
+    callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
     frame = sys._current_frames().get(thread)
     while frame is not None and frame.f_code is not within.__code__:
-        if frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") in ("weakref", "_weakrefset"):
+        is_finalizer = frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") in (
+            "weakref",
+            "_weakrefset",
+        )
+        if is_finalizer or frame.f_code in callbacks:
             return True
         frame = frame.f_back
     return False

@@ -1,5 +1,6 @@
 """The path between reported times, and what is read off it: levels of the loss and changes of sign."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -118,3 +119,24 @@ def test_a_limit_on_steps_is_reported_with_what_was_reached():
     np.testing.assert_array_equal(flow.t, [1e-3])
     with pytest.raises(ib.SolverError, match="limit on steps"):
         ib.mirror_flow(problem, potential, [1e-3, 1e4], max_steps=40)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-30, 1e-300])
+def test_one_weight_against_quadrature(scale):
+    """With x = a sinh q the flow separates: dt = dq / (2z(y − z a sinh q)), integrated to 40 digits."""
+    z, y, weights = 1.3, 2.1, [0.01, 0.5, 1.0, 1.6153]
+    with mp.workdps(40):
+        a = mp.mpf(scale)
+        times = [
+            float(
+                mp.quad(
+                    lambda q: 1 / (2 * mp.mpf(z) * (mp.mpf(y) - mp.mpf(z) * a * mp.sinh(q))),
+                    mp.linspace(0, mp.asinh(x / a), 12),
+                )
+            )
+            for x in weights
+        ]
+    flow = ib.mirror_flow(ib.Regression([[z]], [y]), ib.HyperbolicEntropy(scale=scale), times)
+    # Relative errors of x are absolute ones of the dual variable, of the size of log a, which has a tolerance of 1e-12
+    # in each of some hundred steps.
+    np.testing.assert_allclose(flow.x[:, 0], weights, rtol=2e-10 * (1 - np.log(scale)))
