@@ -1,3 +1,4 @@
+from . import masking as masking
 from . import schedule as schedule
 from .claims import Claim as Claim
 from .claims import Ledger as Ledger

@@ -21,6 +21,7 @@ LAYERS = [
     {"flow"},
     {"limit"},
     {"masking"},
+    {"training"},
     {"claims"},
     {"plotting"},
     {"cli", "__main__"},

@@ -1,0 +1,32 @@
+r"""The theory on torch models: masks x = m ⊙ w and their rivals on any module, PILoT, pruning, ensembles of runs."""
+
+from implicit_bias.masking.parametrization import Factor, Parametrization
+from implicit_bias.masking.pilot import PILoT, decay_strength, masked_groups, masked_norm
+from implicit_bias.masking.powerpropagation import Powerpropagation
+from implicit_bias.masking.product import Product
+from implicit_bias.masking.pruning import prune_, sparsity
+from implicit_bias.masking.reparameterize import effective_weights, factors, mask, reparameterize, unmask
+from implicit_bias.masking.sigmoid_mask import SigmoidMask
+from implicit_bias.masking.soft_threshold import SoftThreshold
+from implicit_bias.masking.weight_tensors import is_weight
+
+__all__ = [
+    "Factor",
+    "PILoT",
+    "Parametrization",
+    "Powerpropagation",
+    "Product",
+    "SigmoidMask",
+    "SoftThreshold",
+    "decay_strength",
+    "effective_weights",
+    "factors",
+    "is_weight",
+    "mask",
+    "masked_groups",
+    "masked_norm",
+    "prune_",
+    "reparameterize",
+    "sparsity",
+    "unmask",
+]

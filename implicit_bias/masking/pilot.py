@@ -1,0 +1,149 @@
+r"""PILoT: the schedule of a mask's weight decay that follows training accuracy and the size of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch.optim import Optimizer
+
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.masking.parametrization import Factor, Parametrization
+from implicit_bias.validation import positive_number, whole_number
+
+_DECOUPLED = tuple(getattr(torch.optim, name) for name in ("AdamW", "Adafactor", "Muon") if hasattr(torch.optim, name))
+
+
+def masked_groups(optimizer: Optimizer) -> list[dict]:
+    r"""The parameter groups of an optimizer that hold factors of masks, and take a weight decay λ.
+
+    ``torch.optim`` adds λθ to the gradient, so λ = 2α trains :math:`f + \alpha\lVert\theta\rVert^2`. A parameter that
+    shares a group with factors decays as they do; give biases a group of their own to spare them.
+
+    Raises:
+        ValueError: If no group holds a factor.
+        UnsupportedError: If the decay is decoupled from the gradient (AdamW), or there is none.
+    """
+    groups = [group for group in optimizer.param_groups if any(isinstance(p, Factor) for p in group["params"])]
+    name = type(optimizer).__name__
+    if not groups:
+        raise ValueError(f"optimizer: {name} holds no factor of a mask; make it from the parameters after mask(…).")
+    for group in groups:
+        if isinstance(optimizer, _DECOUPLED) or group.get("decoupled_weight_decay"):
+            raise UnsupportedError(
+                f"optimizer: {name} shrinks parameters apart from the gradient, which is not the flow of "
+                "f + α‖θ‖²; take SGD, or Adam with its weight decay in the gradient."
+            )
+        if "weight_decay" not in group:
+            raise UnsupportedError(f"optimizer: {name} has no weight decay; take SGD or Adam.")
+    return groups
+
+
+def decay_strength(optimizer: Optimizer, alpha: float) -> None:
+    """Set the strength α of Σ m² + w²: weight_decay = 2α in every group that holds factors.
+
+    So any strength over time drives a mask, a schedule of :mod:`implicit_bias.schedule` at t = step × η among them.
+
+    Raises:
+        ValueError: If α is negative or not finite, or as in :func:`masked_groups`.
+    """
+    strength = positive_number(alpha, "alpha", zero_allowed=True)
+    for group in masked_groups(optimizer):
+        group["weight_decay"] = 2 * strength
+
+
+def masked_norm(optimizer: Optimizer) -> float:
+    """The norm ‖x‖₁ of all effective weights whose factors an optimizer trains."""
+    parts: dict[Parametrization, dict[str, Factor]] = {}
+    for group in masked_groups(optimizer):
+        for parameter in group["params"]:
+            if isinstance(parameter, Factor):
+                parts.setdefault(parameter.parametrization, {})[parameter.letter] = parameter
+    total = 0.0
+    with torch.no_grad():
+        for parametrization, found in parts.items():
+            missing = set(parametrization.names) - found.keys()
+            if missing:
+                raise ValueError(f"optimizer: factor {', '.join(sorted(missing))} of a mask is not in it; add it.")
+            x = parametrization(*(found[name] for name in parametrization.names))
+            total += float(x.abs().sum(dtype=torch.float64 if x.device.type != "mps" else torch.float32))
+    return total
+
+
+class PILoT:
+    r"""Algorithm 1 of T. Jacobs and R. Burkholz, "Mask in the Mirror" (ICLR 2025), on an optimizer's weight decay.
+
+    After every epoch k: if training accuracy rose, :math:`\lVert m \odot w\rVert_1 \ge K` and :math:`k \le T/2`, then
+    :math:`\alpha \leftarrow \alpha\delta`, else :math:`\alpha \leftarrow \alpha/\delta`. Weight decay is 2α in the
+    groups that hold factors of masks, from the construction on. Accuracy before the first epoch counts as 0.
+
+    Args:
+        optimizer: Any ``torch.optim`` optimizer whose weight decay enters the gradient.
+        alpha: The first strength α >= 0.
+        delta: δ >= 1.
+        l1_threshold: K >= 0.
+        epochs: The number T of epochs.
+
+    Attributes:
+        alpha: The present strength.
+        epoch: Epochs done.
+
+    Raises:
+        ValueError: If a number is out of range, or no group holds factors.
+        UnsupportedError: If weight decay is decoupled (AdamW).
+    """
+
+    def __init__(self, optimizer: Optimizer, alpha: float, delta: float, l1_threshold: float, epochs: int) -> None:
+        self.optimizer = optimizer
+        self.alpha = positive_number(alpha, "alpha", zero_allowed=True)
+        self.delta = positive_number(delta, "delta")
+        if self.delta < 1:
+            raise ValueError(f"delta: expected a factor >= 1, got {delta}.")
+        self.l1_threshold = positive_number(l1_threshold, "l1_threshold", zero_allowed=True)
+        self.epochs = whole_number(epochs, "epochs")
+        if self.epochs < 1:
+            raise ValueError(f"epochs: expected a positive integer, got {epochs}.")
+        self.epoch = 0
+        self.accuracy = 0.0
+        decay_strength(optimizer, self.alpha)
+
+    def step(self, train_accuracy: float) -> float:
+        """End an epoch: adapt α and the weight decay.
+
+        Args:
+            train_accuracy: Accuracy on the training data during this epoch; only whether it rose counts.
+
+        Returns:
+            The new strength α.
+
+        Raises:
+            ValueError: If the accuracy is negative, nan or inf; nothing is changed then.
+        """
+        accuracy = positive_number(train_accuracy, "train_accuracy", zero_allowed=True)
+        large = masked_norm(self.optimizer) >= self.l1_threshold
+        self.epoch += 1
+        rose = accuracy > self.accuracy
+        self.accuracy = accuracy
+        self.alpha *= self.delta if rose and large and self.epoch <= self.epochs / 2 else 1 / self.delta
+        decay_strength(self.optimizer, self.alpha)
+        return self.alpha
+
+    def state_dict(self) -> dict[str, float | int]:
+        """Numbers from which :meth:`load_state_dict` continues."""
+        return {"alpha": self.alpha, "epoch": self.epoch, "accuracy": self.accuracy}
+
+    def load_state_dict(self, state: Mapping[str, float | int]) -> None:
+        """Continue from a saved state, weight decay included.
+
+        Raises:
+            ValueError: If the state is not one of :meth:`state_dict`.
+        """
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(f"state: expected the keys {sorted(self.state_dict())}, got {sorted(state)}.")
+        alpha = positive_number(state["alpha"], "alpha", zero_allowed=True)
+        epoch, accuracy = whole_number(state["epoch"], "epoch"), positive_number(state["accuracy"], "accuracy", True)
+        self.alpha, self.epoch, self.accuracy = alpha, epoch, accuracy
+        decay_strength(self.optimizer, self.alpha)
+
+    def __repr__(self) -> str:
+        return f"PILoT(alpha={self.alpha:g}, delta={self.delta:g}, epoch {self.epoch} of {self.epochs})"

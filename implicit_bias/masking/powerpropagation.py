@@ -1,0 +1,45 @@
+r"""Powerpropagation, x = v |v|^{p−1}."""
+
+from __future__ import annotations
+
+import torch
+
+from implicit_bias.masking.parametrization import Parametrization
+from implicit_bias.validation import finite_array
+
+
+class Powerpropagation(Parametrization):
+    r""":math:`x = v\,|v|^{p-1}`: a weight moves in proportion to :math:`|x|^{2 - 2/p}`, so large ones grow first.
+
+    J. Schwarz, S. Jayakumar, R. Pascanu, P. Latham, Y. Teh, "Powerpropagation: a sparsity inducing weight
+    reparameterisation", NeurIPS 2021. For p = 2 it is the mask with :math:`m = |w|` kept so.
+
+    Args:
+        power: p >= 1.
+    """
+
+    names = ("v",)
+
+    def __init__(self, power: float = 2.0) -> None:
+        super().__init__()
+        self.power = float(finite_array(power, "power", ndim=0))
+        if self.power < 1:
+            raise ValueError(f"power: expected p >= 1, got {power}.")
+
+    def forward(self, *factors: torch.Tensor) -> torch.Tensor:
+        """Effective weights v |v|^{p−1}."""
+        (v,) = factors
+        return v * v.abs() ** (self.power - 1)
+
+    def right_inverse(self, x: torch.Tensor) -> torch.Tensor:
+        """sign(x) |x|^{1/p}."""
+        return x.sign() * x.abs() ** (1 / self.power)
+
+    @property
+    def formula(self) -> str:
+        """``v*sqrt(v**2)**(p - 1)`` with the number for p."""
+        return f"v*sqrt(v**2)**{self.power - 1!r}"
+
+    def extra_repr(self) -> str:
+        """What the printed module shows."""
+        return f"v*|v|^{self.power - 1:g}"

@@ -1,0 +1,184 @@
+r"""Masks on the weights of any module, without changing the function that it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedParameter
+from torch.nn.utils import parametrize
+
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.masking.parametrization import Factor, Parametrization
+from implicit_bias.masking.product import Product
+from implicit_bias.masking.weight_tensors import (
+    Select,
+    WeightTensor,
+    is_weight,
+    masked_tensors,
+    weight_tensors,
+    with_own_class,
+)
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select | None = None) -> Module:
+    r"""Train x = m ⊙ w in place of the weights x of a module, from :math:`m_0 w_0 = x`, :math:`m_0^2 - w_0^2 = \beta`.
+
+    The module is changed in place and computes the same function as before. State dicts hold the two factors; copies,
+    compilation, automatic mixed precision and distributed training work as before; tied weights share their factors.
+    Make the optimizer afterwards, since the old parameters are gone.
+
+    Args:
+        module: Any module: linear, convolutional, embedding and attention weights are masked.
+        beta: β >= 0, a number or one for each masked tensor, by name. The initial scale of the potential is β/2.
+        select: Which tensors, a function of name and tensor; without it all with two axes or more that are called
+            weight, so biases and norms stay dense.
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: If there is nothing to mask, a tensor is masked already, frozen, not of floating-point numbers or
+            not finite, or β is negative or names another tensor. Nothing is changed then.
+        UnsupportedError: If a tensor is parametrized by something else, or a recurrent layer keeps its own copies.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> before = layer.weight.detach().clone()
+    >>> m, w = mask(layer).parametrizations.weight.parameters()
+    >>> bool(torch.allclose(m * w, before) and torch.allclose(m**2 - w**2, torch.ones(2, 3)))
+    True
+    """
+    if not isinstance(beta, Mapping):
+        common = Product(beta).beta
+        return reparameterize(module, lambda name: Product(common), select)
+    betas = {name: Product(value).beta for name, value in beta.items()}
+    chosen = {tensor.name for tensor in _selected(module, select)}
+    if chosen != betas.keys():
+        raise ValueError(
+            f"beta: expected a number for each of {_listed(chosen)}; missing: {_listed(chosen - betas.keys())}, "
+            f"unknown: {_listed(betas.keys() - chosen)}."
+        )
+    return reparameterize(module, lambda name: Product(betas[name]), select)
+
+
+def reparameterize(
+    module: Module, parametrization: Callable[[str], Parametrization], select: Select | None = None
+) -> Module:
+    """Train the factors of any :class:`Parametrization` in place of the weights of a module; see :func:`mask`.
+
+    Args:
+        module: Changed in place.
+        parametrization: A new parametrization for the tensor of the given name.
+        select: As in :func:`mask`.
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: As in :func:`mask`.
+        UnsupportedError: As in :func:`mask`.
+
+    >>> reparameterize(nn.Linear(2, 2), lambda name: Product(beta=0.0, depth=3)).parametrizations.weight[0]
+    Product(m*w*p, beta=0)
+    """
+    for tensor in _selected(module, select):
+        new = parametrization(tensor.name)
+        factors: list[Factor] | None = None
+        for holder, attribute in tensor.holders:
+            parametrize.register_parametrization(with_own_class(holder), attribute, new)
+            registered = holder.parametrizations[attribute]
+            keys = ["original"] if registered.is_tensor else [f"original{k}" for k in range(registered.ntensors)]
+            if factors is None:
+                originals = [getattr(registered, key).detach() for key in keys]
+                factors = [Factor(data, new, letter) for data, letter in zip(originals, new.names, strict=True)]
+            for key, factor in zip(keys, factors, strict=True):
+                setattr(registered, key, factor)
+    return module
+
+
+def unmask(module: Module) -> Module:
+    """Leave the effective weights x as plain, dense parameters; the function stays the same. Pruned weights stay 0.
+
+    Args:
+        module: Changed in place. Make the optimizer afterwards.
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: If nothing is masked.
+    """
+    masked = masked_tensors(module)
+    if not masked:
+        raise ValueError("module: nothing in it is masked, so there is nothing to unmask.")
+    for tensor in masked:
+        dense: nn.Parameter | None = None
+        for holder, attribute in tensor.holders:
+            parametrize.remove_parametrizations(with_own_class(holder), attribute)
+            if dense is None:
+                dense = nn.Parameter(getattr(holder, attribute).detach())
+            setattr(holder, attribute, dense)
+    return module
+
+
+def effective_weights(module: nn.Module) -> dict[str, torch.Tensor]:
+    """The effective weights x of all masked tensors by their names in the dense model; empty for a dense model.
+
+    They are attached to the graph of the factors, so a penalty on x can be differentiated.
+    """
+    return {tensor.name: tensor.value for tensor in masked_tensors(module)}
+
+
+def factors(module: nn.Module) -> dict[str, dict[str, torch.Tensor]]:
+    """The trained factors of all masked tensors: by the tensor's name, then by letter.
+
+    >>> sorted(factors(mask(nn.Linear(2, 2)))["weight"])
+    ['m', 'w']
+    """
+    return {tensor.name: tensor.factors for tensor in masked_tensors(module)}
+
+
+def _selected(module: nn.Module, select: Select | None) -> list[WeightTensor]:
+    """The tensors to parametrize, after every check: what follows cannot fail halfway."""
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"module: expected a torch.nn.Module, got {type(module).__name__}.")
+    tensors = weight_tensors(module)
+    for tensor in tensors:
+        if tensor.parametrizations is None and isinstance(tensor.value, UninitializedParameter):
+            raise ValueError(f"{tensor.name}: has no shape yet; run the lazy module on one batch first.")
+    chosen = [tensor for tensor in tensors if (select or is_weight)(tensor.name, tensor.value.detach())]
+    if not chosen:
+        raise ValueError(
+            f"module: no weight in {type(module).__name__} to mask; expected one with two axes or more called weight, "
+            f"or a select(name, tensor) that accepts one of {_listed(tensor.name for tensor in tensors)}."
+        )
+    for tensor in chosen:
+        _check(tensor)
+    return chosen
+
+
+def _check(tensor: WeightTensor) -> None:
+    name, leave_out = tensor.name, "or leave it out: select=lambda name, tensor: …"
+    if tensor.mask is not None:
+        raise ValueError(f"{name}: is masked already; unmask the module first, {leave_out}")
+    if tensor.parametrizations is not None:
+        raise UnsupportedError(f"{name}: is parametrized by something else; remove that first, {leave_out}")
+    if any(isinstance(holder, nn.RNNBase) for holder, _ in tensor.holders):
+        raise UnsupportedError(
+            f"{name}: a recurrent layer keeps references to its weights; write it by cells, {leave_out}"
+        )
+    value = tensor.value
+    if not value.is_floating_point():
+        raise ValueError(f"{name}: expected floating-point weights, got {value.dtype}; convert it, {leave_out}")
+    if not value.requires_grad:
+        raise ValueError(f"{name}: is frozen (requires_grad=False); unfreeze it, {leave_out}")
+    if not bool(torch.isfinite(value).all()):
+        raise ValueError(f"{name}: holds nan or inf; initialize it again, {leave_out}")
+
+
+def _listed(names) -> str:
+    return ", ".join(sorted(names)) or "none"

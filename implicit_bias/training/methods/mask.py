@@ -1,0 +1,103 @@
+"""The mask x = m ⊙ w: with constant strength, from spred's start, or with PILoT's schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+from torch.optim import Optimizer
+
+from implicit_bias import masking
+from implicit_bias.training.methods.method import Method
+from implicit_bias.validation import positive_number
+
+
+class Mask(Method):
+    r"""Trains m ⊙ w with :math:`\text{strength}\cdot(\lVert m\rVert^2 + \lVert w\rVert^2)`, from m² − w² = β.
+
+    Args:
+        strength: α >= 0.
+        beta: β >= 0.
+    """
+
+    name = "mask"
+    label = "Mask"
+    rate = 2.0
+
+    def __init__(self, strength: float = 0.0, beta: float = 1.0) -> None:
+        super().__init__(strength)
+        self.beta = positive_number(beta, "beta", zero_allowed=True)
+
+    def prepare(self, model: nn.Module) -> None:
+        """Mask all weights."""
+        masking.mask(model, self.beta)
+
+    def weight_decay(self) -> float:
+        """Twice the strength."""
+        return 2 * self.strength
+
+    def finish(self, model: nn.Module) -> None:
+        """Leave m ⊙ w."""
+        masking.unmask(model)
+
+
+class Spred(Mask):
+    r"""The mask from the balanced start β = 0: no weight ever changes its sign.
+
+    L. Ziyin, Z. Wang, "spred: solving L1 penalty with SGD", ICML 2023.
+    """
+
+    name = "spred"
+    label = "spred"
+
+    def __init__(self, strength: float = 0.0) -> None:
+        super().__init__(strength, beta=0.0)
+
+
+class PILoT(Mask):
+    r"""The mask with the strength of :class:`implicit_bias.masking.PILoT`, algorithm 1.
+
+    Args:
+        strength: The first α.
+        delta: δ >= 1.
+        threshold: K as a multiple of :math:`\lVert x_0\rVert_1`, so that it fits networks of every size.
+        beta: β.
+    """
+
+    name = "pilot"
+    label = "PILoT"
+
+    def __init__(self, strength: float = 0.0, delta: float = 1.01, threshold: float = 0.0, beta: float = 1.0) -> None:
+        super().__init__(strength, beta)
+        self.delta = positive_number(delta, "delta")
+        self.threshold = positive_number(threshold, "threshold", zero_allowed=True)
+        self._schedule: masking.PILoT | None = None
+
+    def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
+        """Make the schedule; K is measured on the weights as they are now."""
+        norm = masking.masked_norm(optimizer)
+        self._schedule = masking.PILoT(optimizer, self.strength, self.delta, self.threshold * norm, epochs)
+
+    @property
+    def schedule(self) -> masking.PILoT:
+        """The running schedule."""
+        if self._schedule is None:
+            raise RuntimeError("PILoT: start(…) was not called yet, so there is no schedule.")
+        return self._schedule
+
+    def end_epoch(self, accuracy: float) -> None:
+        """Adapt α."""
+        self.schedule.step(accuracy)
+
+    @property
+    def present_strength(self) -> float:
+        """The present α."""
+        return self.schedule.alpha if self._schedule else self.strength
+
+    def state_dict(self) -> dict[str, float | int]:
+        """State of the schedule."""
+        return self.schedule.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, float | int]) -> None:
+        """State of the schedule, weight decay included."""
+        self.schedule.load_state_dict(state)
