@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ from implicit_bias.masking import Factor, is_weight
 from implicit_bias.validation import positive_number
 
 
-class Method(ABC):
+class Method:
     r"""Trains :math:`f(x) + \text{strength} \cdot h(\theta)`, by its own x = g(θ) and h.
 
     The training loop calls :meth:`prepare`, makes the optimizer from :meth:`parameter_groups`, calls :meth:`start`,
