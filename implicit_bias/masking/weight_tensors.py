@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from implicit_bias.masking.kept import Kept
 from implicit_bias.masking.parametrization import Parametrization
 
 Select = Callable[[str, torch.Tensor], bool]
@@ -44,6 +45,11 @@ class WeightTensor:
     def mask(self) -> Parametrization | None:
         """The parametrization of this library on it, if any."""
         return next((p for p in self.parametrizations or () if isinstance(p, Parametrization)), None)
+
+    @property
+    def pruning(self) -> Kept | None:
+        """Which of its weights are pruned, if any."""
+        return next((p for p in self.parametrizations or () if isinstance(p, Kept)), None)
 
     @property
     def factors(self) -> dict[str, torch.Tensor]:
