@@ -60,12 +60,12 @@ def _draw_flow(axes: Axes, rows: list[Row]) -> None:
             ends, ratios = np.array([[row["end"], row["ratio"]] for row in chosen]).T
             axes.plot(ends, ratios, color=colour, marker=marker, ms=4, label=method)
             last.append((ratios[-1], ends[-1], colour))
-    below = 0.0
+    below = {}
     for ratio, end, colour in sorted(last):
-        lift = 7 if ratio < 1.6 * below else 0  # numbers that would lie on each other
+        lift = 7 if ratio < 1.6 * below.get(end, 0.0) else 0  # numbers that would lie on each other
         axes.annotate(_times(ratio), (end, ratio), xytext=(5, lift), textcoords="offset points", va="center",
                       fontsize=7, color=colour)  # fmt: skip
-        below = ratio
+        below[end] = ratio
     converged = [row["converged_at"] for row in rows if row["converged_at"] is not None]
     if converged:
         axes.axvline(converged[-1], color="0.6", lw=0.8, ls=":")

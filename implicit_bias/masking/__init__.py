@@ -1,5 +1,6 @@
 r"""The theory on torch models: masks x = m ⊙ w and their rivals on any module, PILoT, pruning, ensembles of runs."""
 
+from implicit_bias.masking.mirror_record import MirrorIdentity, MirrorRecord
 from implicit_bias.masking.parametrization import Factor, Parametrization
 from implicit_bias.masking.pilot import PILoT, decay_strength, masked_groups, masked_norm
 from implicit_bias.masking.powerpropagation import Powerpropagation
@@ -12,6 +13,8 @@ from implicit_bias.masking.weight_tensors import is_weight
 
 __all__ = [
     "Factor",
+    "MirrorIdentity",
+    "MirrorRecord",
     "PILoT",
     "Parametrization",
     "Powerpropagation",

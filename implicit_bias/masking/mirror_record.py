@@ -1,0 +1,139 @@
+r"""The mirror identity on the masked weights of a real network, recorded while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import SGD, Optimizer
+
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.masking.product import Product
+from implicit_bias.masking.weight_tensors import WeightTensor, masked_tensors
+from implicit_bias.symbolic import derive
+
+
+@dataclass(frozen=True, eq=False)
+class MirrorIdentity:
+    r"""How well :math:`\nabla R_{A_t}(x_t) = -L_t` holds in one tensor.
+
+    Attributes:
+        x: Effective weights x_t, flat, shape (n,).
+        mirror_point: :math:`\nabla R_{A_t}(x_t)` of the potential that was *derived* from the formula, shape (n,).
+        accumulated_gradient: :math:`L_t = \sum_j \eta_j \partial f/\partial x`, shape (n,).
+        decay: :math:`A_t = \sum_j \eta_j \alpha_j`.
+        time: :math:`\sum_j \eta_j`, flow time; with momentum β, times 1/(1 − β) in the long run.
+    """
+
+    x: np.ndarray
+    mirror_point: np.ndarray
+    accumulated_gradient: np.ndarray
+    decay: float
+    time: float
+
+    @property
+    def residual(self) -> np.ndarray:
+        r""":math:`|\nabla R_{A_t}(x_t) + L_t|` of every weight, shape (n,)."""
+        return np.abs(self.mirror_point + self.accumulated_gradient)
+
+    @property
+    def relative_residual(self) -> float:
+        """The largest residual over the largest accumulated gradient."""
+        return float(np.max(self.residual) / np.max(np.abs(self.accumulated_gradient)))
+
+
+class MirrorRecord:
+    r"""Accumulates what the theory needs from a model in training: the gradient with respect to x, and the decay.
+
+    At every step of the optimizer the gradient with respect to the effective weights is recovered from those of the
+    factors, :math:`\partial f/\partial x = (w\,\partial_m f + m\,\partial_w f)/(m^2 + w^2)`, and added up in float64
+    as the optimizer adds it up: with momentum, the sum of the moves that it makes of it. The network, its loss and its
+    batches can be anything; the identity has an error O(step size).
+
+    Args:
+        model: A model with masks x = m ⊙ w. The record starts from the weights that it has now.
+        optimizer: ``torch.optim.SGD`` without dampening or Nesterov's variant, that has made no step yet.
+        select: Names of the tensors to record; without it all masked ones. Each costs three times its size.
+
+    Raises:
+        ValueError: If nothing is masked, or a selected name is not.
+        UnsupportedError: If a tensor is no m ⊙ w, or the optimizer is another.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: Optimizer, select: list[str] | None = None) -> None:
+        masked = {tensor.name: tensor for tensor in masked_tensors(model)}
+        names = list(masked) if select is None else list(select)
+        unknown = [name for name in names if name not in masked]
+        if not names or unknown:
+            raise ValueError(
+                f"model: no masked tensor is called {', '.join(unknown) or 'anything'}; masked are "
+                f"{', '.join(masked) or 'none: mask(model) comes first'}."
+            )
+        if not isinstance(optimizer, SGD) or optimizer.state:
+            raise UnsupportedError(
+                f"optimizer: expected torch.optim.SGD before its first step, got {type(optimizer).__name__}"
+                f"{' with a state' if optimizer.state else ''}; methods that rescale gradients follow no gradient flow."
+            )
+        self._traces = {name: _Trace(masked[name], optimizer) for name in names}
+        self._hook = optimizer.register_step_pre_hook(self._accumulate)
+
+    def _accumulate(self, optimizer: Optimizer, *_: object) -> None:
+        for trace in self._traces.values():
+            trace.accumulate()
+
+    def stop(self) -> None:
+        """Record no further steps."""
+        self._hook.remove()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._traces)
+
+    def __getitem__(self, name: str) -> MirrorIdentity:
+        """The identity in the tensor of this name, as it stands now."""
+        return self._traces[name].identity()
+
+
+class _Trace:
+    """The accumulated quantities of one tensor."""
+
+    def __init__(self, tensor: WeightTensor, optimizer: SGD) -> None:
+        if not isinstance(tensor.mask, Product) or len(tensor.mask.names) != 2:
+            raise UnsupportedError(f"{tensor.name}: is not of the form m*w, which alone commutes with weight decay.")
+        self.parameterization = tensor.mask.parameterization
+        self.m, self.w = tensor.factors["m"], tensor.factors["w"]
+        groups = {id(group) for group in optimizer.param_groups for p in group["params"] if p is self.m or p is self.w}
+        owned = [group for group in optimizer.param_groups if id(group) in groups]
+        if len(owned) != 1:
+            raise ValueError(f"{tensor.name}: expected its factors in one group of the optimizer, found {len(owned)}.")
+        (self.group,) = owned
+        if self.group["nesterov"] or self.group["dampening"] or self.group["maximize"]:
+            raise UnsupportedError("optimizer: SGD with nesterov, dampening or maximize is not covered.")
+        self.initial = {"m": _flat(self.m), "w": _flat(self.w)}
+        self.gradient, self.decay, self.time = torch.zeros_like(self.m, dtype=torch.float64), 0.0, 0.0
+        self.move, self.pull = torch.zeros_like(self.gradient), 0.0
+
+    def accumulate(self) -> None:
+        if self.m.grad is None or self.w.grad is None:
+            return
+        m, w = self.m.detach().double(), self.w.detach().double()
+        squares = m * m + w * w
+        # Where both factors are 0 the weight never moves again, whatever its gradient.
+        gradient = torch.where(squares > 0, (w * self.m.grad + m * self.w.grad) / squares, 0)
+        rate, momentum = self.group["lr"], self.group["momentum"]
+        self.move = momentum * self.move + gradient
+        self.pull = momentum * self.pull + self.group["weight_decay"] / 2
+        self.gradient += rate * self.move
+        self.decay += rate * self.pull
+        self.time += rate
+
+    def identity(self) -> MirrorIdentity:
+        x = _flat(self.m) * _flat(self.w)
+        potential = derive(self.parameterization, "m**2 + w**2").at(self.initial, self.decay)
+        return MirrorIdentity(x, potential.gradient(x), _flat(self.gradient), self.decay, self.time)
+
+
+def _flat(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().double().cpu().numpy().ravel().copy()

@@ -1,0 +1,101 @@
+"""The mirror identity along the training of a nonlinear network, against gradients of a separate dense copy."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import implicit_bias as ib
+from implicit_bias import masking
+from tests.masking.networks import perceptron
+
+STEPS = 40
+
+
+def batch_of(step):
+    generator = torch.Generator().manual_seed(step)
+    return torch.randn(4, 5, generator=generator, dtype=torch.float64), torch.randint(3, (4,), generator=generator)
+
+
+def trained(refinement=1, momentum=0.0, alpha=0.0, beta=0.5):
+    """A perceptron trained for the flow time 2, each mini-batch used ``refinement`` times with a smaller step.
+
+    With momentum all steps use one batch: the memory of 1 / (1 − 0.9) steps would be as long as a batch stays.
+    """
+    model = masking.mask(perceptron(), beta)
+    rate = 2.0 / STEPS / refinement * (1 - momentum)
+    optimizer = torch.optim.SGD(model.parameters(), rate, momentum=momentum)
+    masking.decay_strength(optimizer, alpha)
+    record = masking.MirrorRecord(model, optimizer)
+    for step in range(STEPS * refinement):
+        x, labels = batch_of(0 if momentum else step // refinement)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), labels).backward()
+        optimizer.step()
+    return model, record
+
+
+@pytest.mark.parametrize(("momentum", "alpha"), [(0.0, 0.0), (0.0, 0.02), (0.9, 0.0), (0.9, 0.01)])
+def test_the_identity_holds_to_first_order_in_the_step(momentum, alpha):
+    residuals = []
+    for refinement in (4, 8, 16) if momentum else (1, 2, 4):
+        _, record = trained(refinement, momentum, alpha)
+        residuals.append(max(np.max(record[name].residual) for name in record))
+    assert residuals[0] < 0.1
+    np.testing.assert_allclose(np.log2(np.array(residuals[:-1]) / residuals[1:]), 1, atol=0.2)
+
+
+def test_without_decay_in_the_potential_the_identity_fails():
+    """The check can fail: the potential of the start is not that of the end."""
+    _, record = trained(4, alpha=0.1)
+    identity = record["0.weight"]
+    model = masking.mask(perceptron(), 0.5)
+    m, w = (f.detach().numpy().ravel() for f in masking.factors(model)["0.weight"].values())
+    frozen = ib.derive(ib.Parameterization("m*w", ["m", "w"])).at({"m": m, "w": w})
+    wrong = np.max(np.abs(frozen.gradient(identity.x) + identity.accumulated_gradient))
+    assert wrong > 20 * np.max(identity.residual)
+
+
+def test_the_accumulated_gradient_is_that_of_the_effective_weights():
+    """A dense copy at the same weights gives ∂f/∂x directly."""
+    model = masking.mask(perceptron(), 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), 0.05)
+    record = masking.MirrorRecord(model, optimizer, ["2.weight"])
+    total = torch.zeros(3, 7, dtype=torch.float64)
+    for step in range(5):
+        x, labels = batch_of(step)
+        dense = perceptron()
+        for name, p in dense.named_parameters():
+            p.data.copy_(masking.effective_weights(model).get(name, dict(model.named_parameters()).get(name)).detach())
+        nn.functional.cross_entropy(dense(x), labels).backward()
+        total += 0.05 * dense[2].weight.grad
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), labels).backward()
+        optimizer.step()
+    np.testing.assert_allclose(record["2.weight"].accumulated_gradient, total.numpy().ravel(), rtol=1e-12, atol=1e-15)
+    assert record["2.weight"].time == pytest.approx(0.25)
+
+
+def test_a_stopped_record_stands_still():
+    model = masking.mask(perceptron())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    record = masking.MirrorRecord(model, optimizer)
+    record.stop()
+    nn.functional.cross_entropy(model(batch_of(0)[0]), batch_of(0)[1]).backward()
+    optimizer.step()
+    assert record["0.weight"].time == 0
+
+
+def test_what_cannot_be_recorded_is_refused():
+    dense, deep, masked = perceptron(), perceptron(), masking.mask(perceptron())
+    masking.reparameterize(deep, lambda name: masking.Product(0.5, depth=3))
+    with pytest.raises(ValueError, match=r"none: mask\(model\) comes first"):
+        masking.MirrorRecord(dense, torch.optim.SGD(dense.parameters(), 0.1))
+    with pytest.raises(ValueError, match=r"no masked tensor is called 5.weight"):
+        masking.MirrorRecord(masked, torch.optim.SGD(masked.parameters(), 0.1), ["5.weight"])
+    with pytest.raises(ib.UnsupportedError, match="which alone commutes"):
+        masking.MirrorRecord(deep, torch.optim.SGD(deep.parameters(), 0.1))
+    with pytest.raises(ib.UnsupportedError, match="got Adam"):
+        masking.MirrorRecord(masked, torch.optim.Adam(masked.parameters(), 0.1))
+    with pytest.raises(ib.UnsupportedError, match="nesterov"):
+        masking.MirrorRecord(masked, torch.optim.SGD(masked.parameters(), 0.1, momentum=0.9, nesterov=True))

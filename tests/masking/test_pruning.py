@@ -1,0 +1,80 @@
+"""Magnitude pruning of masked and dense modules, against a sort in NumPy."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from implicit_bias import masking
+from tests.masking.networks import perceptron, sequence, tokens
+
+MODELS = {"dense": perceptron, "masked": lambda: masking.mask(perceptron())}
+
+
+def weights_of(model):
+    return np.concatenate([model[k].weight.detach().numpy().ravel() for k in (0, 2)])
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@given(fraction=st.floats(0, 1))
+def test_the_smallest_weights_go(kind, fraction):
+    model = MODELS[kind]()
+    before = weights_of(model)
+    masking.prune_(model, fraction)
+    after = weights_of(model)
+    count = round(fraction * before.size)
+    expected = before.copy()
+    expected[np.argsort(np.abs(before))[:count]] = 0
+    np.testing.assert_array_equal(after, expected)
+    assert masking.sparsity(model) == count / before.size
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_pruned_weights_stay_zero_in_training(kind):
+    model = MODELS[kind]()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    masking.prune_(model, 0.6)
+    zeros = weights_of(model) == 0
+    for _ in range(5):
+        optimizer.zero_grad()
+        model(torch.ones(2, 5, dtype=torch.float64)).square().sum().backward()
+        optimizer.step()
+    assert np.all(weights_of(model)[zeros] == 0)
+    assert np.all(weights_of(model)[~zeros] != 0)
+    masking.prune_(model, 0.8)
+    assert np.all(weights_of(model)[zeros] == 0)
+    assert masking.sparsity(model) == pytest.approx(0.8, abs=0.02)
+
+
+def test_unmasked_after_pruning_the_zeros_are_plain_weights():
+    model = masking.prune_(masking.mask(sequence()), 0.7)
+    batch = tokens()
+    dense = masking.unmask(copy.deepcopy(model))
+    torch.testing.assert_close(dense(batch), model(batch))
+    assert dense.output.weight is dense.embedding.weight
+    assert masking.sparsity(dense) == masking.sparsity(model) == pytest.approx(0.7, abs=1e-3)
+
+
+def test_select_prunes_one_tensor():
+    model = masking.prune_(perceptron(), 0.5, select=lambda name, _: name == "2.weight")
+    assert masking.sparsity(model, select=lambda name, _: name == "0.weight") == 0
+    assert masking.sparsity(model, select=lambda name, _: name == "2.weight") == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan"), "half"])
+def test_impossible_fractions_are_refused(fraction):
+    with pytest.raises(ValueError, match="sparsity"):
+        masking.prune_(perceptron(), fraction)
+
+
+def test_no_weights_or_no_numbers_are_refused():
+    with pytest.raises(ValueError, match="no weights that are selected"):
+        masking.sparsity(torch.nn.ReLU())
+    model = perceptron()
+    with torch.no_grad():
+        model[0].weight[0, 0] = torch.inf
+    with pytest.raises(ValueError, match=r"0.weight: holds nan or inf"):
+        masking.prune_(model, 0.5)

@@ -1,0 +1,224 @@
+"""Masks on modules: the same function, copies that live apart, and refusals that change nothing."""
+
+import copy
+import io
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import implicit_bias as ib
+from implicit_bias import masking
+from tests.masking.networks import WEIGHTS, perceptron, sequence, tokens
+from tests.masking.test_parametrizations import EVERY
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", EVERY)
+def test_a_module_computes_the_same_before_masked_and_after(name, training):
+    model, batch = sequence().train(training), tokens()
+    before = model(batch)
+    masking.reparameterize(model, lambda tensor: EVERY[name]())
+    masked = model(batch)
+    masking.unmask(model)
+    torch.testing.assert_close(masked, before, rtol=0, atol=1e-6)
+    torch.testing.assert_close(model(batch), before, rtol=0, atol=1e-6)
+    assert {name for name, _ in model.named_parameters()} == {name for name, _ in sequence().named_parameters()}
+
+
+def test_evaluation_without_gradients_takes_the_fast_path_of_attention():
+    model, batch = sequence().eval(), tokens()
+    with torch.no_grad():
+        torch.testing.assert_close(masking.mask(copy.deepcopy(model))(batch), model(batch), rtol=0, atol=1e-6)
+
+
+def test_weights_and_factors_have_the_names_of_the_dense_model():
+    model = sequence()
+    dense = {name: p.detach().clone() for name, p in model.named_parameters()}
+    masking.mask(model, beta=0.25)
+    assert list(masking.effective_weights(model)) == WEIGHTS
+    for name, x in masking.effective_weights(model).items():
+        torch.testing.assert_close(x, dense[name])
+        m, w = masking.factors(model)[name].values()
+        torch.testing.assert_close(m**2 - w**2, torch.full_like(m, 0.25), rtol=1e-5, atol=1e-5)
+
+
+def test_dense_modules_have_no_effective_weights():
+    assert masking.effective_weights(sequence()) == {}
+    assert masking.factors(sequence()) == {}
+
+
+def test_tied_weights_share_their_factors():
+    model = masking.mask(sequence())
+    factors = list(model.embedding.parametrizations.weight.parameters())
+    assert all(a is b for a, b in zip(factors, model.output.parametrizations.weight.parameters(), strict=True))
+    assert len(list(model.parameters())) == len(list(sequence().parameters())) + len(WEIGHTS)
+    masking.unmask(model)
+    assert model.output.weight is model.embedding.weight
+
+
+def test_select_and_beta_by_name():
+    model = perceptron()
+    masking.mask(model, beta={"2.weight": 0.3}, select=lambda name, tensor: name.startswith("2") and tensor.ndim == 2)
+    assert list(masking.effective_weights(model)) == ["2.weight"]
+    m, w = masking.factors(model)["2.weight"].values()
+    torch.testing.assert_close(m**2 - w**2, torch.full_like(m, 0.3))
+    masking.mask(model, select=lambda name, tensor: name == "0.bias")  # one axis: by wish
+    assert set(masking.effective_weights(model)) == {"0.bias", "2.weight"}
+
+
+def test_copies_live_apart():
+    """PyTorch lets copies share a class: what is removed from one must stay on the other."""
+    model, batch = masking.mask(sequence()), tokens()
+    before = model(batch).detach()
+    copied = copy.deepcopy(model)
+    assert copied.output.parametrizations.weight.original0 is copied.embedding.parametrizations.weight.original0
+    masking.unmask(copied)
+    torch.testing.assert_close(model(batch), before)
+    torch.testing.assert_close(copied(batch), before)
+    with torch.no_grad():
+        copied.embedding.weight.zero_()
+    torch.testing.assert_close(model(batch), before)
+    optimizer = torch.optim.SGD(copy.deepcopy(model).parameters(), 0.1)
+    assert masking.PILoT(optimizer, 0.1, 1.1, 0.0, 3).step(0.5) == pytest.approx(0.11)
+
+
+def test_state_dicts_travel():
+    model, other, batch = masking.mask(sequence(0)), masking.mask(sequence(1)), tokens()
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    torch.testing.assert_close(other(batch), model(batch))
+
+
+def test_assigned_weights_are_split_again():
+    layer = masking.mask(nn.Linear(2, 2), beta=0.5)
+    layer.weight = torch.ones(2, 2)
+    torch.testing.assert_close(layer.weight, torch.ones(2, 2))
+
+
+def test_compiled_modules_train():
+    model, batch = masking.mask(sequence()), tokens()
+    expected = model(batch)
+    compiled = torch.compile(model, backend="aot_eager")
+    torch.testing.assert_close(compiled(batch), expected)
+    compiled(batch).square().sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_autocast_computes_in_half_and_keeps_full_factors():
+    model, batch = masking.mask(sequence()), tokens()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = model(batch)
+    assert low.dtype == torch.bfloat16
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    torch.testing.assert_close(low.float(), model(batch), rtol=0.1, atol=0.05)
+
+
+@pytest.mark.cuda
+def test_masks_move_to_a_gpu():
+    model, batch = masking.mask(sequence()), tokens()
+    expected = model(batch)
+    moved = model.to("cuda")(batch.to("cuda"))
+    torch.testing.assert_close(moved.cpu(), expected, rtol=0, atol=1e-5)
+
+
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(6, 5)), rng.normal(size=6)
+
+
+def trained_by_sgd(step, time, alpha):
+    """Plain SGD of torch on a masked linear layer, over all data."""
+    Z, y = (torch.from_numpy(a) for a in data())
+    layer = nn.Linear(5, 1, bias=False, dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.linspace(-0.5, 0.5, 5))
+    masking.mask(layer, beta=0.7)
+    optimizer = torch.optim.SGD(layer.parameters(), step)
+    masking.decay_strength(optimizer, alpha)
+    for _ in range(round(time / step)):
+        optimizer.zero_grad()
+        ((layer(Z)[:, 0] - y).square().sum() / (2 * len(y))).backward()
+        optimizer.step()
+    return layer.weight.detach().numpy()[0]
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.05])
+def test_training_approaches_the_gradient_flow(alpha):
+    """Half the step, half the distance to an ODE solver's flow of m*w: order one."""
+    Z, y = data()
+    m, w = masking.Product(0.7).right_inverse(torch.linspace(-0.5, 0.5, 5, dtype=torch.float64))
+    mask = ib.Parameterization("m*w", ["m", "w"])
+    theory = {"regularizer": "m**2 + w**2", "schedule": ib.schedule.Constant(alpha)} if alpha else {}
+    flow = ib.gradient_flow(ib.Regression(Z, y), mask, {"m": m.numpy(), "w": w.numpy()}, 2.0, **theory)
+    errors = [np.max(np.abs(trained_by_sgd(step, 2.0, alpha) - flow.x[-1])) for step in (0.02, 0.01, 0.005)]
+    assert errors[0] < 0.02
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    np.testing.assert_allclose(orders, 1, atol=0.05)
+
+
+class Bare(nn.Module):
+    def __init__(self, parameter):
+        super().__init__()
+        self.weight = parameter
+
+
+def frozen():
+    model = perceptron()
+    model[2].weight.requires_grad_(False)
+    return model
+
+
+def broken():
+    model = perceptron()
+    with torch.no_grad():
+        model[2].weight[0, 0] = torch.nan
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "message"),
+    [
+        (lambda: masking.mask(perceptron()), ValueError, "0.weight: is masked already; unmask"),
+        (nn.ReLU, ValueError, "no weight in ReLU to mask"),
+        (lambda: nn.LayerNorm(3), ValueError, "no weight in LayerNorm"),
+        (frozen, ValueError, "2.weight: is frozen .* unfreeze it, or leave it out"),
+        (broken, ValueError, "2.weight: holds nan"),
+        (lambda: Bare(nn.Parameter(torch.ones(2, 2, dtype=int), False)), ValueError, "weight: expected floating-point"),
+        (lambda: nn.LSTM(2, 2), ib.UnsupportedError, "weight_ih_l0: a recurrent layer"),
+        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)), ib.UnsupportedError, "by something else"),
+        (lambda: nn.Sequential(nn.LazyLinear(2)), ValueError, "has no shape yet; run the lazy module"),
+        (lambda: "a model", ValueError, "module: expected a torch.nn.Module, got str"),
+    ],
+)
+def test_what_cannot_be_masked_is_left_as_it_was(model, error, message):
+    model = model()
+    before = [id(p) for p in model.parameters()] if isinstance(model, nn.Module) else []
+    with pytest.raises(error, match=message):
+        masking.mask(model)
+    assert before == ([id(p) for p in model.parameters()] if isinstance(model, nn.Module) else [])
+
+
+@pytest.mark.parametrize(
+    ("beta", "message"),
+    [
+        (-1.0, "beta: expected a non-negative"),
+        (float("nan"), "beta"),
+        ({"0.weight": 1.0}, "missing: 2.weight"),
+        ({"0.weight": 1.0, "2.weight": -1.0}, "beta: expected a non-negative"),
+        ({"0.weight": 1.0, "2.weight": 1.0, "3.weight": 1.0}, "unknown: 3.weight"),
+    ],
+)
+def test_impossible_imbalances_are_refused(beta, message):
+    model = perceptron()
+    with pytest.raises(ValueError, match=message):
+        masking.mask(model, beta=beta)
+    assert masking.effective_weights(model) == {}
+
+
+def test_unmasking_what_is_dense_is_refused():
+    with pytest.raises(ValueError, match="nothing in it is masked"):
+        masking.unmask(perceptron())
