@@ -1,1 +1,22 @@
 """Training of networks on image data: data, models, methods, a loop that can be interrupted, and its results."""
+
+from implicit_bias.training.data import DATA, ImageData, Images, load
+from implicit_bias.training.methods import METHODS, Method
+from implicit_bias.training.models import MODELS, build
+from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
+from implicit_bias.training.train import train
+
+__all__ = [
+    "DATA",
+    "METHODS",
+    "MODELS",
+    "EpochRecord",
+    "ImageData",
+    "Images",
+    "Method",
+    "Progress",
+    "TrainingResult",
+    "build",
+    "load",
+    "train",
+]

@@ -1,0 +1,117 @@
+"""Checkpoints without pickles: tensors by safetensors, numbers as JSON in its header, replaced in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+FORMAT = "implicit_bias checkpoint 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file holds.
+
+    Attributes:
+        path: The file.
+        tensors: Tensors on the CPU by name.
+        numbers: All else, made of what JSON knows.
+    """
+
+    path: Path
+    tensors: dict[str, torch.Tensor]
+    numbers: dict[str, Any]
+
+
+def write(path: str | Path, tensors: Mapping[str, torch.Tensor], numbers: Mapping[str, Any]) -> None:
+    """Write a checkpoint so that at any moment, even of a power failure, the path holds all of the old or the new one.
+
+    Args:
+        path: The file; its folder is made if it is missing.
+        tensors: Tensors by name, on any device; they may share memory.
+        numbers: Anything that JSON can hold.
+
+    Raises:
+        OSError: If it cannot be written; what was there before stays.
+    """
+    path = Path(path)
+    own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    addresses = [tensor.data_ptr() for tensor in own.values() if tensor.numel()]
+    if len(set(addresses)) < len(addresses):  # tied weights, which the format wants apart
+        own = {name: tensor.clone() for name, tensor in own.items()}
+    text = json.dumps(numbers)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, since a file is moved at once within one file system only.
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        save_file(own, unfinished, {"format": FORMAT, "numbers": text, "sha256": _digest(own, text)})
+        _flush(unfinished)
+        os.replace(unfinished, path)
+        if hasattr(os, "O_DIRECTORY"):  # elsewhere folders cannot be flushed
+            _flush(path.parent)
+    except SafetensorError as error:
+        raise OSError(f"{path}: could not be written ({error}); make room there or name another place.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def read(path: str | Path) -> Checkpoint:
+    """Read a checkpoint and verify that no bit of it changed.
+
+    Raises:
+        ValueError: If the file is missing, truncated, damaged or no checkpoint. It is left as it is.
+    """
+    path = Path(path)
+    advice = "resume from a copy of it, or move it away and start again"
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such checkpoint; check the path.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
+    except SafetensorError as error:
+        raise ValueError(f"{path}: is truncated or no checkpoint ({error}); {advice}.") from None
+    if header.get("format") != FORMAT:
+        found = header.get("format", "none")
+        raise ValueError(
+            f"{path}: expected a file of the format {FORMAT!r}, got {found!r}; name a checkpoint that this version of "
+            "implicit_bias wrote."
+        )
+    text = header.get("numbers", "")
+    if header.get("sha256") != _digest(tensors, text):
+        raise ValueError(f"{path}: its content does not agree with its own checksum, so it is damaged; {advice}.")
+    return Checkpoint(path, tensors, json.loads(text))
+
+
+def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
+    total = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        total.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of tensors with their names, by which a checkpoint knows initial weights again."""
+    return _digest({name: tensor.detach().cpu() for name, tensor in tensors.items()}, "")
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or folder has reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

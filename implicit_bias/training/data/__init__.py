@@ -1,0 +1,37 @@
+"""Data sets of labelled images, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from implicit_bias.training.data.digits import digits
+from implicit_bias.training.data.images import ImageData, Images
+from implicit_bias.training.data.mnist import mnist
+
+SHIPPED: dict[str, Callable[[], ImageData]] = {"mnist": mnist, "digits": digits}
+FROM_FILES: dict[str, Callable[[str | Path], ImageData]] = {}
+DATA = (*SHIPPED, *FROM_FILES)
+
+__all__ = ["DATA", "ImageData", "Images", "digits", "load", "mnist"]
+
+
+def load(name: str, folder: str | Path | None = None) -> ImageData:
+    """A data set by its name.
+
+    Args:
+        name: One of :data:`DATA`.
+        folder: Where its files are; needed for CIFAR alone.
+
+    Raises:
+        ValueError: If there is no such data set, its folder is not named, or a file is missing or damaged.
+    """
+    if name in SHIPPED:
+        if folder is not None:
+            raise ValueError(f"data folder: {name} comes with a package and takes none; leave it out.")
+        return SHIPPED[name]()
+    if name not in FROM_FILES:
+        raise ValueError(f"data: no data set is called {name!r}; known: {', '.join(DATA)}.")
+    if folder is None:
+        raise ValueError(f"data folder: {name} is read from files; name the folder that holds them.")
+    return FROM_FILES[name](folder)

@@ -1,0 +1,47 @@
+"""Networks for images, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from implicit_bias.training.data.images import ImageData
+from implicit_bias.training.models.convnet import ConvNet
+from implicit_bias.training.models.lenet import LeNet
+from implicit_bias.training.models.resnet import ResNet, resnet18, resnet20
+from implicit_bias.validation import whole_number
+
+MODELS: dict[str, Callable[[tuple[int, int, int], int], nn.Module]] = {
+    "lenet": LeNet,
+    "convnet": ConvNet,
+    "resnet20": resnet20,
+    "resnet18": resnet18,
+}
+
+__all__ = ["MODELS", "ConvNet", "LeNet", "ResNet", "build", "resnet18", "resnet20"]
+
+
+def build(name: str, data: ImageData, seed: int = 0) -> nn.Module:
+    r"""A new network for a data set, with weights of variance 2 / fan-in (K. He et al., 2015) and biases 0.
+
+    Args:
+        name: A key of :data:`MODELS`.
+        data: Decides the shape of images and the number of classes.
+        seed: Of the initial weights; PyTorch's global generator is left as it is.
+
+    Raises:
+        ValueError: If there is no such model, or the images are too small for it.
+    """
+    if name not in MODELS:
+        raise ValueError(f"model: no model is called {name!r}; known: {', '.join(MODELS)}.")
+    generator = torch.Generator().manual_seed(whole_number(seed, "seed"))
+    with torch.random.fork_rng(devices=[]):
+        model = MODELS[name](data.shape, data.classes)
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return model

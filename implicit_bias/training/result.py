@@ -1,0 +1,80 @@
+"""What training gives: the model, a record of every epoch, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from implicit_bias.status import Status
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """Numbers of one epoch. Losses are mean cross-entropies in nats, without penalties; accuracies are fractions.
+
+    Attributes:
+        epoch: Its number, from 1.
+        learning_rate: The learning rate in it.
+        train_loss: Over the batches as they were trained on, so during the epoch.
+        train_accuracy: Likewise.
+        test_loss: On the test (or validation) images, after the epoch.
+        test_accuracy: Likewise.
+        l1_norm: ‖x‖₁ of the effective weights after the epoch.
+        strength: The regularization strength in force during the epoch.
+        sparsity: The fraction of small weights after the epoch; see :mod:`implicit_bias.training.weights`.
+        seconds: Wall time of the epoch, tests included.
+    """
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    l1_norm: float
+    strength: float
+    sparsity: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, for progress bars.
+
+    Attributes:
+        epoch: The present epoch, from 1.
+        epochs: All epochs.
+        step: Steps done in this epoch.
+        steps: Steps of an epoch.
+        loss: Mean training loss in this epoch so far.
+        accuracy: Training accuracy in this epoch so far.
+        record: The record of the last complete epoch, or None before the end of the first.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    record: EpochRecord | None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """A trained model and how it came about.
+
+    Attributes:
+        model: The model that was given, dense again.
+        history: A record of each complete epoch, those before an interruption included.
+        status: CONVERGED after the last epoch, or NOT_FINITE.
+        seconds: Wall time of this call.
+        is_main: Whether this is the first of several processes, the one that should write files.
+    """
+
+    model: nn.Module
+    history: tuple[EpochRecord, ...]
+    status: Status
+    seconds: float
+    is_main: bool = True

@@ -1,0 +1,41 @@
+"""Records of epochs as TensorBoard logs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+
+from implicit_bias.training.result import EpochRecord
+
+
+class TensorBoard:
+    """Writes a scalar for every number of every epoch; a context manager.
+
+    Args:
+        folder: Where to, or None to write nothing.
+        first_epoch: The first epoch that will be written; TensorBoard forgets what it has from there on, so that an
+            interrupted run, resumed, shows every epoch once.
+    """
+
+    def __init__(self, folder: str | Path | None, first_epoch: int) -> None:
+        self._writer = None
+        if folder is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(folder), purge_step=first_epoch)
+
+    def __enter__(self) -> TensorBoard:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        if self._writer is not None:
+            self._writer.close()
+
+    def write(self, record: EpochRecord) -> None:
+        """Write one epoch, to the disk at once."""
+        if self._writer is not None:
+            for name, value in asdict(record).items():
+                if name != "epoch":
+                    self._writer.add_scalar(name.replace("_", "/", 1), value, record.epoch)
+            self._writer.flush()

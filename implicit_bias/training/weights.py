@@ -1,0 +1,37 @@
+"""How large and how sparse the effective weights of a network are, masked or dense."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from implicit_bias.masking.weight_tensors import is_weight, weight_tensors
+
+SMALL = 1e-3
+"""A weight counts as small if it is at most this part of the network's largest one."""
+
+
+def size_and_sparsity(model: nn.Module) -> tuple[float, float]:
+    """The norm ‖x‖₁ of all weights, and the fraction of them with |x| <= :data:`SMALL` · max |x|.
+
+    Weights are matrices and kernels, not biases and norms. Without any, both are 0.
+
+    >>> layer = nn.Linear(4, 1)
+    >>> layer.weight.data = torch.tensor([[1.0, -2.0, 0.0, 1e-4]])
+    >>> [round(value, 4) for value in size_and_sparsity(layer)]
+    [3.0001, 0.5]
+    """
+    with torch.no_grad():
+        values = [t.value.abs() for t in weight_tensors(model) if is_weight(t.name, t.value)]
+        if not values:
+            return 0.0, 0.0
+        bound = SMALL * torch.stack([x.max() for x in values]).max()
+        norm = sum(float(x.sum(dtype=torch.float64 if x.device.type != "mps" else torch.float32)) for x in values)
+        small = sum(int((x <= bound).sum()) for x in values)
+    return norm, small / sum(x.numel() for x in values)
+
+
+def all_finite(model: nn.Module) -> bool:
+    """Whether no parameter or buffer holds nan or inf."""
+    tensors = (t for t in model.state_dict().values() if t.is_floating_point())
+    return all(bool(torch.isfinite(t).all()) for t in tensors)
