@@ -16,7 +16,8 @@ from experiments.experiment import Data, Experiment, Track
 from implicit_bias import Claim, Outcome, Status, Verdict, plotting
 from implicit_bias.claims import from_residual
 
-# Steps of at most a factor of three in each method's own strength, from no visible effect to too much of it; as many for every method.
+# Steps of at most a factor of ten in each method's own strength, as many for every method, from no visible effect to
+# too much of it.
 STRENGTHS = {
     "dense": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 4e-2],
     "l1": [3e-5, 1e-4, 2e-4, 4e-4, 7e-4, 1e-3, 2e-3],

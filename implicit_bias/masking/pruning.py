@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrize, prune
 
 from implicit_bias.masking.kept import Kept
-from implicit_bias.masking.weight_tensors import Select, WeightTensor, is_weight, weight_tensors, with_own_class
+from implicit_bias.masking.weight_tensors import Select, WeightTensor, selected_tensors, weight_tensors, with_own_class
 from implicit_bias.validation import finite_array
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -101,7 +101,7 @@ def sparsity(module: nn.Module, select: Select | None = None) -> float:
 
 
 def _chosen(module: nn.Module, select: Select | None) -> list[WeightTensor]:
-    chosen = [t for t in weight_tensors(module) if (select or is_weight)(t.name, t.value.detach())]
+    chosen = selected_tensors(module, select)
     if not chosen:
         raise ValueError(f"module: {type(module).__name__} has no weights that are selected; expected at least one.")
     for tensor in chosen:

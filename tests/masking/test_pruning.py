@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import perceptron, sequence, tokens
 
 from implicit_bias import masking
-from tests.masking.networks import perceptron, sequence, tokens
 
 MODELS = {"dense": perceptron, "masked": lambda: masking.mask(perceptron())}
 
