@@ -113,3 +113,9 @@ def test_a_hot_sigmoid_mask_is_zero_or_one():
 def test_impossible_numbers_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_every_parametrization_is_exported_and_held_to_the_laws():
+    kinds = {kind for kind in masking.Parametrization.__subclasses__() if kind.__module__.startswith("implicit_bias")}
+    assert {kind.__name__ for kind in kinds} <= set(masking.__all__)
+    assert kinds == {type(make()) for make in EVERY.values()}

@@ -137,3 +137,18 @@ def test_a_schedule_that_was_not_started_says_so():
 def test_negative_strengths_are_refused(name):
     with pytest.raises(ValueError, match="strength: expected a non-negative"):
         METHODS[name](strength=-1.0)
+
+
+def test_every_method_is_registered_and_has_a_look():
+    """A file in methods/ is a method that the command line knows, and figures can draw."""
+    from implicit_bias import plotting
+
+    def below(kind):
+        return {kind, *(leaf for child in kind.__subclasses__() for leaf in below(child))}
+
+    package = "implicit_bias.training.methods"
+    assert {kind for kind in below(Method) if kind.__module__.startswith(package)} - {Method} == set(METHODS.values())
+    assert set(plotting.METHOD_LOOKS) == set(METHODS)
+    looks = [tuple(look.values()) for look in plotting.METHOD_LOOKS.values()]
+    assert len(set(looks)) == len(looks)
+    assert len({method.label for method in METHODS.values()}) == len(METHODS)
