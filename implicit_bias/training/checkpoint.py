@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 FORMAT = "implicit_bias checkpoint 1"
 
@@ -53,17 +53,22 @@ def write(path: str | Path, tensors: Mapping[str, torch.Tensor], numbers: Mappin
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder, since a file is moved at once within one file system only.
     unfinished = path.with_name(f".{path.name}.unfinished")
+    content = save(own, {"format": FORMAT, "numbers": text, "sha256": _digest(own, text)})
     try:
-        save_file(own, unfinished, {"format": FORMAT, "numbers": text, "sha256": _digest(own, text)})
-        _flush(unfinished)
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(unfinished, path)
-        if hasattr(os, "O_DIRECTORY"):  # elsewhere folders cannot be flushed
-            _flush(path.parent)
-    except SafetensorError as error:
-        raise OSError(f"{path}: could not be written ({error}); make room there or name another place.") from None
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+    if hasattr(os, "O_DIRECTORY"):  # elsewhere folders cannot be flushed
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def read(path: str | Path) -> Checkpoint:
@@ -106,12 +111,3 @@ def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
 def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
     """SHA-256 of tensors with their names, by which a checkpoint knows initial weights again."""
     return _digest({name: tensor.detach().cpu() for name, tensor in tensors.items()}, "")
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file or folder has reached the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
