@@ -115,7 +115,7 @@ def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Any]
     """
     saved = checkpoint.numbers["configuration"]
     different = [
-        f"{name} is {_short(saved.get(name))} there and {_short(value)} here"
+        f"{name} {'are' if name.endswith('s') else 'is'} {_short(saved.get(name))} there and {_short(value)} here"
         for name, value in configuration.items()
         if saved.get(name) != value
     ]
