@@ -43,7 +43,7 @@ def test_a_run_writes_its_folder(quick, tmp_path):
     assert "--resume" in again.output
     other = call(*quick, "--resume", "--seed", 1)
     assert other.exit_code == 2
-    assert "seed is 0 there and 1 here" in other.output
+    assert "seed: 0 there, 1 here" in other.output
     assert (folder / "checkpoint.safetensors").read_bytes() == before
 
 

@@ -153,7 +153,7 @@ def train(
         method.finish(model)
     status = Status.CONVERGED if failure is None else Status.NOT_FINITE
     result = TrainingResult(model, history, status, time.perf_counter() - began, fabric.is_global_zero)
-    return settle(result, throw, f"train: {failure}; it")
+    return settle(result, throw, f"train: {failure}. Training")
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,7 @@ def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-LONG = {"epochs": 400, "batch_size": 8, "strength": 1e-4}
+LONG = {"epochs": 60, "batch_size": 8, "learning_rate": 0.01}
 
 if __name__ == "__main__":
     from safetensors.torch import save_file

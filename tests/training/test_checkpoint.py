@@ -58,13 +58,13 @@ def test_foreign_files_are_refused(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "convnet"}, "model is LeNet there and ConvNet here"),
-        ({"seed": 1}, "initial weights are .*; seed is 0 there and 1 here"),
-        ({"method": "mask"}, "method is pilot there and mask here"),
-        ({"strength": 1e-3}, "strength of the method is 0.0001 there and 0.001 here"),
-        ({"epochs": 3}, "epochs is 2 there and 3 here"),
-        ({"learning_rate": 0.3}, "lr of group 1 is 0.2 there and 0.3 here"),
-        ({"data": "other"}, "images are"),
+        ({"model": "convnet"}, "model: LeNet there, ConvNet here"),
+        ({"seed": 1}, "initial weights: .*; seed: 0 there, 1 here"),
+        ({"method": "mask"}, "method: pilot there, mask here"),
+        ({"strength": 1e-3}, "strength of the method: 0.0001 there, 0.001 here"),
+        ({"epochs": 3}, "epochs: 2 there, 3 here"),
+        ({"learning_rate": 0.3}, "lr of group 1: 0.2 there, 0.3 here"),
+        ({"data": "other"}, "images: "),
     ],
 )
 def test_checkpoints_of_other_runs_are_refused(path, change, message):

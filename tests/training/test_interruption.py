@@ -38,7 +38,7 @@ def test_a_killed_run_continues_bit_for_bit(tmp_path):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        time.sleep(random.uniform(0.2, 1.0))  # noqa: S311, any moment will do
+        time.sleep(random.uniform(0.1, 0.6))  # noqa: S311, any moment will do
         process.send_signal(signal.SIGKILL)
     finally:
         process.kill()
