@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 FORMAT = "implicit_bias checkpoint 1"
+HEADER = "implicit_bias"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,9 @@ def write(path: str | Path, tensors: Mapping[str, torch.Tensor], numbers: Mappin
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder, since a file is moved at once within one file system only.
     unfinished = path.with_name(f".{path.name}.unfinished")
-    content = save(own, {"format": FORMAT, "numbers": text, "sha256": _digest(own, text)})
+    # One entry, since safetensors writes several in an order that changes from run to run.
+    header = {"format": FORMAT, "sha256": _digest(own, text), "numbers": text}
+    content = save(own, {HEADER: json.dumps(header)})
     try:
         with unfinished.open("wb") as file:
             file.write(content)
@@ -83,10 +86,14 @@ def read(path: str | Path) -> Checkpoint:
         raise ValueError(f"{path}: there is no such checkpoint; check the path.")
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            entry = (file.metadata() or {}).get(HEADER, "{}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
     except SafetensorError as error:
         raise ValueError(f"{path}: is truncated or no checkpoint ({error}); {advice}.") from None
+    try:
+        header = json.loads(entry)
+    except json.JSONDecodeError:
+        raise ValueError(f"{path}: its header cannot be read, so it is damaged; {advice}.") from None
     if header.get("format") != FORMAT:
         found = header.get("format", "none")
         raise ValueError(

@@ -30,6 +30,12 @@ def test_what_is_written_is_read(tmp_path):
     assert os.listdir(tmp_path / "folder") == ["file"]
 
 
+def test_equal_runs_write_equal_files(tmp_path):
+    for name in ("one", "other"):
+        checkpoints.write(tmp_path / name, {"a": torch.ones(2), "b": torch.zeros(3)}, {"x": 1, "y": "z"})
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
 def test_truncated_files_are_refused_and_left(path):
     content = path.read_bytes()
     for length in (0, 5, 100, len(content) // 2, len(content) - 1):
