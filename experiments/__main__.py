@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +29,8 @@ def main(
 ) -> None:
     """Compute, draw and check the figures.
 
-    Exits with 1 if a check finds anything but support, with 2 on an unknown name.
+    Exits with 1 if a check of the theory finds anything but support, with 2 on an unknown name. What others report of
+    networks is an observation: printed as it comes out.
     """
     experiments = registry()
     unknown = [name for name in names or () if name not in experiments]
@@ -42,8 +44,9 @@ def main(
     console = Console()
     good = True
     for name, verdicts in _results(list(names or experiments), folder, "quick" if quick else "default", jobs):
+        observations = json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))["observations"]
         for claim, verdict in verdicts.items():
-            good &= verdict.outcome in GOOD
+            good &= verdict.outcome in GOOD or claim in observations
             line = f"{verdict.outcome.value:<12} {claim}: {verdict.evidence}"
             console.print(line, style="green" if verdict.outcome in GOOD else "red", highlight=False, soft_wrap=True)
         console.print(f"wrote        {folder / name}", highlight=False, soft_wrap=True)

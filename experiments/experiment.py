@@ -44,7 +44,8 @@ class Experiment:
         configuration: The settings by mode (``default`` and ``quick``), which the manifest records.
         compute: Settings and a progress wrapper to named arrays.
         draw: Named arrays to a figure; it sees nothing but the saved data.
-        claims: Named arrays to claims about them, judged after every run.
+        claims: Named arrays to claims that theory makes about them; anything but support is a failure.
+        observations: Named arrays to statements of the literature, reported whatever comes out.
     """
 
     name: str
@@ -52,7 +53,8 @@ class Experiment:
     configuration: Mapping[str, Mapping[str, object]]
     compute: Callable[[Mapping[str, object], Track], Data]
     draw: Callable[[Data], Figure]
-    claims: Callable[[Data], list[Claim]]
+    claims: Callable[[Data], list[Claim]] = lambda data: []
+    observations: Callable[[Data], list[Claim]] = lambda data: []
 
     def run(self, folder: Path, mode: str = "default", track: Track = silent) -> dict[str, Verdict]:
         """Compute, save, draw and judge; the files land in ``folder / name``.
@@ -74,12 +76,13 @@ class Experiment:
         with plotting.style():
             figure = self.draw(data)
         plotting.save(figure, target)
-        verdicts = {claim.id: claim.verdict() for claim in self.claims(data)}
+        verdicts = {claim.id: claim.verdict() for claim in [*self.claims(data), *self.observations(data)]}
         manifest = {
             "experiment": self.name,
             "title": self.title,
             "mode": mode,
             "configuration": settings,
+            "observations": [claim.id for claim in self.observations(data)],
             "verdicts": {
                 name: {
                     "outcome": v.outcome.value,

@@ -17,6 +17,18 @@ COLOURS = {
     "basis pursuit": "#009E73",
     "minimum L2": "#7F7F7F",
 }
+# Training methods, by their names in implicit_bias.training: colours and markers that no two share.
+METHOD_LOOKS = {
+    "dense": {"color": "#000000", "marker": "o"},
+    "l1": {"color": "#D55E00", "marker": "v"},
+    "l1-mask": {"color": "#E69F00", "marker": "D"},
+    "mask": {"color": "#56B4E9", "marker": "s"},
+    "spred": {"color": "#009E73", "marker": "^"},
+    "pilot": {"color": "#0072B2", "marker": "o"},
+    "continuous-sparsification": {"color": "#CC79A7", "marker": "P"},
+    "powerpropagation": {"color": "#7F7F7F", "marker": "X"},
+    "str": {"color": "#8C6D1F", "marker": "<"},
+}
 SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
 
 STYLE = {

@@ -5,7 +5,7 @@ from implicit_bias.masking.parametrization import Factor, Parametrization
 from implicit_bias.masking.pilot import PILoT, decay_strength, masked_groups, masked_norm
 from implicit_bias.masking.powerpropagation import Powerpropagation
 from implicit_bias.masking.product import Product
-from implicit_bias.masking.pruning import prune_, sparsity
+from implicit_bias.masking.pruning import keep_, kept_weights, prune_, sparsity
 from implicit_bias.masking.reparameterize import effective_weights, factors, mask, reparameterize, unmask
 from implicit_bias.masking.sigmoid_mask import SigmoidMask
 from implicit_bias.masking.soft_threshold import SoftThreshold
@@ -25,6 +25,8 @@ __all__ = [
     "effective_weights",
     "factors",
     "is_weight",
+    "keep_",
+    "kept_weights",
     "mask",
     "masked_groups",
     "masked_norm",

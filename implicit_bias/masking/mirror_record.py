@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch.optim import SGD, Optimizer
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.masking.product import Product
 from implicit_bias.masking.weight_tensors import WeightTensor, masked_tensors
-from implicit_bias.symbolic import derive
+from implicit_bias.symbolic import Derivation, derive
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,6 @@ class _Trace:
     def __init__(self, tensor: WeightTensor, optimizer: SGD) -> None:
         if not isinstance(tensor.mask, Product) or len(tensor.mask.names) != 2:
             raise UnsupportedError(f"{tensor.name}: is not of the form m*w, which alone commutes with weight decay.")
-        self.parameterization = tensor.mask.parameterization
         self.m, self.w = tensor.factors["m"], tensor.factors["w"]
         groups = {id(group) for group in optimizer.param_groups for p in group["params"] if p is self.m or p is self.w}
         owned = [group for group in optimizer.param_groups if id(group) in groups]
@@ -131,8 +131,14 @@ class _Trace:
 
     def identity(self) -> MirrorIdentity:
         x = _flat(self.m) * _flat(self.w)
-        potential = derive(self.parameterization, "m**2 + w**2").at(self.initial, self.decay)
+        potential = _derivation().at(self.initial, self.decay)
         return MirrorIdentity(x, potential.gradient(x), _flat(self.gradient), self.decay, self.time)
+
+
+@cache
+def _derivation() -> Derivation:
+    """What m*w and weight decay imply; no tensor changes it."""
+    return derive(Product().parameterization, "m**2 + w**2")
 
 
 def _flat(tensor: torch.Tensor) -> np.ndarray:

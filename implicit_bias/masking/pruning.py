@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize, prune
 
-from implicit_bias.masking.weight_tensors import Select, WeightTensor, is_weight, weight_tensors, with_own_class
+from implicit_bias.masking.kept import Kept
+from implicit_bias.masking.weight_tensors import Select, WeightTensor, selected_tensors, weight_tensors, with_own_class
 from implicit_bias.validation import finite_array
 
 Module = TypeVar("Module", bound=nn.Module)
-
-
-class Kept(nn.Module):
-    """The last parametrization of a pruned tensor: x where it is kept, 0 elsewhere, whatever is trained below.
-
-    Attributes:
-        kept: Booleans of the shape of x, in the state dict.
-    """
-
-    kept: torch.Tensor
-
-    def __init__(self, kept: torch.Tensor) -> None:
-        super().__init__()
-        self.register_buffer("kept", kept)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """X times the booleans."""
-        return x * self.kept
-
-    def right_inverse(self, x: torch.Tensor) -> torch.Tensor:
-        """X itself: assigning weights to a pruned module prunes them."""
-        return x
 
 
 def prune_(module: Module, sparsity: float, select: Select | None = None) -> Module:
@@ -61,16 +41,49 @@ def prune_(module: Module, sparsity: float, select: Select | None = None) -> Mod
     amount = float(finite_array(sparsity, "sparsity", ndim=0))
     if not 0 <= amount <= 1:
         raise ValueError(f"sparsity: expected a fraction from 0 to 1, got {sparsity}.")
-    tensors = _chosen(module, select)
-    for tensor, kept in zip(tensors, _largest([tensor.value.detach() for tensor in tensors], amount), strict=True):
-        earlier = next((p for p in tensor.parametrizations or () if isinstance(p, Kept)), None)
-        if earlier is not None:
-            earlier.kept = kept
-            continue
-        new = Kept(kept)
-        for holder, attribute in tensor.holders:
-            parametrize.register_parametrization(with_own_class(holder), attribute, new)
+    values = {tensor.name: tensor.value.detach() for tensor in _chosen(module, select)}
+    return keep_(module, _largest(values, amount))
+
+
+def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
+    """Fix the weights of a module at 0 wherever ``kept`` is false, as :func:`prune_` does by size.
+
+    Args:
+        module: Masked or dense; changed in place. What was pruned before is replaced.
+        kept: Booleans of the shape of the weights, by the name of the tensor in the dense model.
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: If a name, shape or type does not fit; nothing is changed then.
+    """
+    tensors = {tensor.name: tensor for tensor in weight_tensors(module)}
+    for name, keep in kept.items():
+        if name not in tensors:
+            raise ValueError(f"kept: there is no tensor {name!r}; known: {', '.join(tensors)}.")
+        shape = tensors[name].value.shape
+        if keep.dtype != torch.bool or keep.shape != shape:
+            raise ValueError(
+                f"kept[{name!r}]: expected booleans of shape {tuple(shape)}, got {keep.dtype} of {tuple(keep.shape)}."
+            )
+    for name, keep in kept.items():
+        _register(tensors[name], Kept(keep.to(tensors[name].value.device)))
     return module
+
+
+def _register(tensor: WeightTensor, new: Kept) -> None:
+    earlier = tensor.pruning
+    if earlier is not None:
+        earlier.kept = new.kept
+        return
+    for holder, attribute in tensor.holders:
+        parametrize.register_parametrization(with_own_class(holder), attribute, new)
+
+
+def kept_weights(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Booleans for all pruned tensors, by their names in the dense model; what :func:`keep_` takes."""
+    return {t.name: t.pruning.kept for t in weight_tensors(module) if t.pruning is not None}
 
 
 def sparsity(module: nn.Module, select: Select | None = None) -> float:
@@ -88,7 +101,7 @@ def sparsity(module: nn.Module, select: Select | None = None) -> float:
 
 
 def _chosen(module: nn.Module, select: Select | None) -> list[WeightTensor]:
-    chosen = [t for t in weight_tensors(module) if (select or is_weight)(t.name, t.value.detach())]
+    chosen = selected_tensors(module, select)
     if not chosen:
         raise ValueError(f"module: {type(module).__name__} has no weights that are selected; expected at least one.")
     for tensor in chosen:
@@ -97,9 +110,8 @@ def _chosen(module: nn.Module, select: Select | None) -> list[WeightTensor]:
     return chosen
 
 
-def _largest(values: list[torch.Tensor], amount: float) -> list[torch.Tensor]:
+def _largest(values: Mapping[str, torch.Tensor], amount: float) -> dict[str, torch.Tensor]:
     """Booleans that keep all but the smallest fraction of all values together."""
-    holder = nn.ParameterDict({str(k): nn.Parameter(x) for k, x in enumerate(values)})
-    names = [(holder, name) for name in holder]
-    prune.global_unstructured(names, pruning_method=prune.L1Unstructured, amount=amount)
-    return [getattr(holder, f"{name}_mask").bool() for _, name in names]
+    holder = nn.ParameterDict({str(k): nn.Parameter(x) for k, x in enumerate(values.values())})
+    prune.global_unstructured([(holder, key) for key in holder], pruning_method=prune.L1Unstructured, amount=amount)
+    return {name: getattr(holder, f"{k}_mask").bool() for k, name in enumerate(values)}

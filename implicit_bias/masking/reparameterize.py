@@ -29,7 +29,8 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
     r"""Train x = m ⊙ w in place of the weights x of a module, from :math:`m_0 w_0 = x`, :math:`m_0^2 - w_0^2 = \beta`.
 
     The module is changed in place and computes the same function as before. State dicts hold the two factors; copies,
-    compilation, automatic mixed precision and distributed training work as before; tied weights share their factors.
+    compilation, automatic mixed precision and distributed training work as before; tied weights share their factors;
+    pruned weights stay 0.
     Make the optimizer afterwards, since the old parameters are gone.
 
     Args:
@@ -86,7 +87,9 @@ def reparameterize(
     Product(m*w*p, beta=0)
     """
     for tensor in _selected(module, select):
-        new = parametrization(tensor.name)
+        new, pruning = parametrization(tensor.name), tensor.pruning
+        if pruning is not None:
+            _make_dense(tensor)
         factors: list[Factor] | None = None
         for holder, attribute in tensor.holders:
             parametrize.register_parametrization(with_own_class(holder), attribute, new)
@@ -97,6 +100,8 @@ def reparameterize(
                 factors = [Factor(data, new, letter) for data, letter in zip(originals, new.names, strict=True)]
             for key, factor in zip(keys, factors, strict=True):
                 setattr(registered, key, factor)
+            if pruning is not None:
+                parametrize.register_parametrization(holder, attribute, pruning)
     return module
 
 
@@ -116,12 +121,7 @@ def unmask(module: Module) -> Module:
     if not masked:
         raise ValueError("module: nothing in it is masked, so there is nothing to unmask.")
     for tensor in masked:
-        dense: nn.Parameter | None = None
-        for holder, attribute in tensor.holders:
-            parametrize.remove_parametrizations(with_own_class(holder), attribute)
-            if dense is None:
-                dense = nn.Parameter(getattr(holder, attribute).detach())
-            setattr(holder, attribute, dense)
+        _make_dense(tensor)
     return module
 
 
@@ -140,6 +140,16 @@ def factors(module: nn.Module) -> dict[str, dict[str, torch.Tensor]]:
     ['m', 'w']
     """
     return {tensor.name: tensor.factors for tensor in masked_tensors(module)}
+
+
+def _make_dense(tensor: WeightTensor) -> None:
+    """Take every parametrization off, and leave x as one plain parameter of all holders."""
+    dense: nn.Parameter | None = None
+    for holder, attribute in tensor.holders:
+        parametrize.remove_parametrizations(with_own_class(holder), attribute)
+        if dense is None:
+            dense = nn.Parameter(getattr(holder, attribute).detach())
+        setattr(holder, attribute, dense)
 
 
 def _selected(module: nn.Module, select: Select | None) -> list[WeightTensor]:
@@ -165,7 +175,7 @@ def _check(tensor: WeightTensor) -> None:
     name, leave_out = tensor.name, "or leave it out: select=lambda name, tensor: …"
     if tensor.mask is not None:
         raise ValueError(f"{name}: is masked already; unmask the module first, {leave_out}")
-    if tensor.parametrizations is not None:
+    if any(part is not tensor.pruning for part in tensor.parametrizations or ()):
         raise UnsupportedError(f"{name}: is parametrized by something else; remove that first, {leave_out}")
     if any(isinstance(holder, nn.RNNBase) for holder, _ in tensor.holders):
         raise UnsupportedError(

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from implicit_bias.masking.kept import Kept
 from implicit_bias.masking.parametrization import Parametrization
 
 Select = Callable[[str, torch.Tensor], bool]
@@ -46,13 +47,22 @@ class WeightTensor:
         return next((p for p in self.parametrizations or () if isinstance(p, Parametrization)), None)
 
     @property
+    def pruning(self) -> Kept | None:
+        """Which of its weights are pruned, if any."""
+        return next((p for p in self.parametrizations or () if isinstance(p, Kept)), None)
+
+    @property
+    def trained(self) -> list[torch.Tensor]:
+        """What the optimizer sees of it: its factors, or the tensor itself."""
+        registered = self.parametrizations
+        if registered is None:
+            return [self.value]
+        return [registered.original] if registered.is_tensor else _originals(registered)
+
+    @property
     def factors(self) -> dict[str, torch.Tensor]:
         """The trained factors of a masked tensor by their letters."""
-        registered, mask = self.parametrizations, self.mask
-        if registered is None or mask is None:
-            return {}
-        originals = [registered.original] if registered.is_tensor else _originals(registered)
-        return dict(zip(mask.names, originals, strict=True))
+        return {} if self.mask is None else dict(zip(self.mask.names, self.trained, strict=True))
 
 
 def is_weight(name: str, tensor: torch.Tensor) -> bool:
@@ -75,6 +85,11 @@ def weight_tensors(module: nn.Module) -> list[WeightTensor]:
                 name = f"{path}.{attribute}" if path else attribute
                 found.setdefault(id(tensor), (name, []))[1].append((holder, attribute))
     return [WeightTensor(name, tuple(holders)) for name, holders in found.values()]
+
+
+def selected_tensors(module: nn.Module, select: Select | None = None) -> list[WeightTensor]:
+    """The tensors that ``select(name, tensor)`` accepts; without it those that :func:`is_weight` does."""
+    return [t for t in weight_tensors(module) if (select or is_weight)(t.name, t.value.detach())]
 
 
 def masked_tensors(module: nn.Module) -> list[WeightTensor]:

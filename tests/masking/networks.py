@@ -1,7 +1,9 @@
-"""Small networks that hold every kind of weight."""
+"""Small networks that hold every kind of weight, and every parametrization."""
 
 import torch
 from torch import nn
+
+from implicit_bias import masking
 
 
 class Sequence(nn.Module):
@@ -22,6 +24,16 @@ class Sequence(nn.Module):
         return self.output(self.norm(h + self.convolution(h.mT).mT)) / 8
 
 
+EVERY = {
+    "mask": lambda: masking.Product(1.0),
+    "spred": lambda: masking.Product(0.0),
+    "three factors": lambda: masking.Product(0.5, depth=3),
+    "four factors, balanced": lambda: masking.Product(0.0, depth=4),
+    "sigmoid": lambda: masking.SigmoidMask(0.3, 2.0),
+    "power 2": lambda: masking.Powerpropagation(2.0),
+    "power 2.5": lambda: masking.Powerpropagation(2.5),
+    "threshold": lambda: masking.SoftThreshold(-5.0),
+}
 WEIGHTS = ["embedding.weight", "attention.in_proj_weight", "attention.out_proj.weight", "convolution.weight"]
 
 

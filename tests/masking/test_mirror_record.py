@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from networks import perceptron
 from torch import nn
 
 import implicit_bias as ib
 from implicit_bias import masking
-from tests.masking.networks import perceptron
 
 STEPS = 40
 

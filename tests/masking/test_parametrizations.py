@@ -6,20 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from networks import EVERY
 
 import implicit_bias as ib
 from implicit_bias import masking
 
-EVERY = {
-    "mask": lambda: masking.Product(1.0),
-    "spred": lambda: masking.Product(0.0),
-    "three factors": lambda: masking.Product(0.5, depth=3),
-    "four factors, balanced": lambda: masking.Product(0.0, depth=4),
-    "sigmoid": lambda: masking.SigmoidMask(0.3, 2.0),
-    "power 2": lambda: masking.Powerpropagation(2.0),
-    "power 2.5": lambda: masking.Powerpropagation(2.5),
-    "threshold": lambda: masking.SoftThreshold(-5.0),
-}
 WEIGHTS = arrays(np.float64, 6, elements=st.floats(-1e3, 1e3))
 
 

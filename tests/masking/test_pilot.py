@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import perceptron
 
 import implicit_bias as ib
 from implicit_bias import masking
-from tests.masking.networks import perceptron
 
 OPTIMIZERS = {
     "SGD": lambda p: torch.optim.SGD(p, 0.1),

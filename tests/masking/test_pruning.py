@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import perceptron, sequence, tokens
 
 from implicit_bias import masking
-from tests.masking.networks import perceptron, sequence, tokens
 
 MODELS = {"dense": perceptron, "masked": lambda: masking.mask(perceptron())}
 
@@ -56,6 +56,37 @@ def test_unmasked_after_pruning_the_zeros_are_plain_weights():
     torch.testing.assert_close(dense(batch), model(batch))
     assert dense.output.weight is dense.embedding.weight
     assert masking.sparsity(dense) == masking.sparsity(model) == pytest.approx(0.7, abs=1e-3)
+
+
+@pytest.mark.parametrize("model", [perceptron, sequence])
+def test_a_pruned_module_can_be_masked(model):
+    """Its zeros stay zero; the order of masking and pruning does not matter."""
+    pruned = masking.mask(masking.prune_(model(), 0.6))
+    other = masking.prune_(masking.mask(model()), 0.6)
+    for name, x in masking.effective_weights(pruned).items():
+        torch.testing.assert_close(x, masking.effective_weights(other)[name])
+    assert masking.sparsity(pruned) == masking.sparsity(other)
+    for f in masking.factors(pruned).values():
+        with torch.no_grad():
+            f["w"].add_(1.0)
+    assert masking.sparsity(pruned) == masking.sparsity(other)
+    assert isinstance(next(iter(masking.factors(pruned).values()))["m"], masking.Factor)
+
+
+def test_given_weights_are_kept():
+    model = perceptron()
+    kept = torch.arange(21).reshape(3, 7) % 2 == 0
+    masking.keep_(model, {"2.weight": kept})
+    torch.testing.assert_close(model[2].weight == 0, ~kept)
+    masking.keep_(model, {"2.weight": ~kept})
+    torch.testing.assert_close(model[2].weight == 0, kept)
+    for bad, message in [
+        ({"3.weight": kept}, "there is no tensor '3.weight'"),
+        ({"0.weight": kept}, r"0.weight.*expected booleans of shape \(7, 5\)"),
+        ({"2.weight": kept.float()}, "got torch.float32"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            masking.keep_(model, bad)
 
 
 def test_select_prunes_one_tensor():

@@ -6,12 +6,11 @@ import io
 import numpy as np
 import pytest
 import torch
+from networks import EVERY, WEIGHTS, perceptron, sequence, tokens
 from torch import nn
 
 import implicit_bias as ib
 from implicit_bias import masking
-from tests.masking.networks import WEIGHTS, perceptron, sequence, tokens
-from tests.masking.test_parametrizations import EVERY
 
 
 @pytest.mark.parametrize("training", [False, True])

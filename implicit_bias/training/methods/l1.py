@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from implicit_bias import masking
+from implicit_bias.masking.weight_tensors import selected_tensors
 from implicit_bias.training.methods.mask import Mask
 from implicit_bias.training.methods.method import Method
 
@@ -18,8 +19,9 @@ class L1(Method):
 
     def penalty(self, model: nn.Module) -> torch.Tensor | None:
         """The weighted L1 norm of all weights; biases and norms are spared."""
-        weights = [p for name, p in model.named_parameters() if masking.is_weight(name, p)]
-        return self.strength * total_size(weights) if self.strength else None
+        if not self.strength:
+            return None
+        return self.strength * total_size([tensor.value for tensor in selected_tensors(model)])
 
 
 class L1Mask(Mask):

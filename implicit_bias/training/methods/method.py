@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from implicit_bias.masking import Factor, is_weight
+from implicit_bias.masking.weight_tensors import selected_tensors
 from implicit_bias.validation import positive_number
 
 
@@ -45,12 +45,11 @@ class Method:
 
     def parameter_groups(self, model: nn.Module) -> list[dict]:
         """Groups for the optimizer: weights or factors with :meth:`weight_decay`, biases and norms without any."""
-        named = list(model.named_parameters())
-        decayed = [p for name, p in named if isinstance(p, Factor) or is_weight(name, p)]
+        decayed = [p for tensor in selected_tensors(model) for p in tensor.trained]
         chosen = {id(p) for p in decayed}
         return [
             {"params": decayed, "weight_decay": self.weight_decay()},
-            {"params": [p for _, p in named if id(p) not in chosen], "weight_decay": 0.0},
+            {"params": [p for p in model.parameters() if id(p) not in chosen], "weight_decay": 0.0},
         ]
 
     def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:

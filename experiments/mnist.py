@@ -1,0 +1,219 @@
+r"""Figure 2 of the preprint on MNIST: LeNet-300-100 trained by the mask and its rivals, then pruned once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+from joblib import Parallel, delayed
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from scipy.stats import t as student
+
+from experiments.experiment import Data, Experiment, Track
+from implicit_bias import Claim, Outcome, Status, Verdict, plotting
+from implicit_bias.claims import from_residual
+
+# Steps of at most a factor of ten in each method's own strength, as many for every method, from no visible effect to
+# too much of it.
+STRENGTHS = {
+    "dense": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 4e-2],
+    "l1": [3e-5, 1e-4, 2e-4, 4e-4, 7e-4, 1e-3, 2e-3],
+    "l1-mask": [1e-5, 1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 7e-3],
+    "mask": [3e-4, 1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 7e-3],
+    "spred": [1e-4, 3e-4, 7e-4, 1e-3, 1.5e-3, 2e-3, 3e-3],
+    "pilot": [3e-4, 1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 7e-3],
+    "continuous-sparsification": [1e-6, 1e-5, 2e-5, 3e-5, 4e-5, 6e-5, 1e-4],
+    "powerpropagation": [1e-4, 3e-4, 7e-4, 1e-3, 2e-3, 3e-3, 5e-3],
+    "str": [3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2],
+}
+SETTINGS = {
+    "model": "lenet",
+    "strengths": STRENGTHS,
+    "epochs": 60,
+    "learning_rate": 0.1,
+    "batch_size": 256,
+    "seeds": [0, 1, 2],
+    "held_out": 0.2,
+    "sparsities": [0.0, 0.8, 0.9, 0.95, 0.98, 0.99],
+    "pilot_delta": 1.05,
+    "jobs": 2,
+}
+QUICK = SETTINGS | {
+    "strengths": {name: STRENGTHS[name][2:4] for name in ("dense", "pilot")},
+    "epochs": 2,
+    "seeds": [0, 1],
+    "sparsities": [0.0, 0.9],
+}
+CONFIDENCE = 0.95
+
+
+def trained_accuracies(
+    name: str, strength: float, seed: int, settings: Mapping[str, object], tuning: bool
+) -> np.ndarray:
+    """Accuracies of one run at all sparsities; a run that leaves the floating-point range has accuracy 0.
+
+    Args:
+        name: The method.
+        strength: Its strength.
+        seed: Of initial weights and batches.
+        settings: See :data:`SETTINGS`.
+        tuning: Whether a part of the training images judges, and takes no part in training.
+    """
+    import torch
+
+    from implicit_bias.training import METHODS, build, train
+    from implicit_bias.training.pruning import one_shot
+
+    torch.set_num_threads(1)  # runs share the cores
+    data = _data(settings["held_out"] if tuning else None)
+    method = METHODS[name](strength, **({"delta": settings["pilot_delta"]} if name == "pilot" else {}))
+    result = train(
+        build(settings["model"], data, seed),
+        data,
+        method,
+        epochs=settings["epochs"],
+        learning_rate=settings["learning_rate"],
+        batch_size=settings["batch_size"],
+        seed=seed,
+        throw=False,
+    )
+    if result.status is not Status.CONVERGED:
+        return np.zeros(len(settings["sparsities"]))
+    return one_shot(copy.deepcopy(result.model), data, settings["sparsities"]).accuracy
+
+
+@cache
+def _data(held_out: float | None):
+    """MNIST, or its training images split in two; reading it takes longer than an epoch."""
+    from implicit_bias.training import load
+
+    return load("mnist") if held_out is None else load("mnist").split(held_out, seed=0)
+
+
+def compute(settings: Mapping[str, object], track: Track) -> Data:
+    """Tune one strength a method on held-out training images, then train with it on all of them."""
+    grid = settings["strengths"]
+    parallel = Parallel(n_jobs=settings["jobs"], return_as="generator")
+    tasks = [(name, strength, settings["seeds"][0], True) for name in grid for strength in grid[name]]
+    tuned = _run(parallel, tasks, settings, track, "mnist: strengths")
+    count = len(next(iter(grid.values())))
+    validation = np.reshape(tuned, (len(grid), count, -1))
+    # One strength a method, for all sparsities.
+    best = validation.mean(axis=2).argmax(axis=1)
+    chosen = [grid[name][k] for name, k in zip(grid, best, strict=True)]
+    tasks = [
+        (name, strength, seed, False) for name, strength in zip(grid, chosen, strict=True) for seed in settings["seeds"]
+    ]
+    found = _run(parallel, tasks, settings, track, "mnist: seeds")
+    return {
+        "method": np.array(list(grid)),
+        "strengths": np.array(list(grid.values())),
+        "validation_accuracy": validation,
+        "chosen_strength": np.array(chosen),
+        "sparsity": np.array(settings["sparsities"]),
+        "accuracy": np.reshape(found, (len(grid), len(settings["seeds"]), -1)),
+    }
+
+
+def _run(parallel: Parallel, tasks: list[tuple], settings: Mapping[str, object], track: Track, text: str) -> np.ndarray:
+    jobs = (
+        delayed(trained_accuracies)(name, strength, seed, settings, tuning) for name, strength, seed, tuning in tasks
+    )
+    results = parallel(jobs)
+    return np.array([next(results) for _ in track(tasks, text)])
+
+
+def mean_and_interval(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over seeds, and half the width of Student's 95 % confidence interval, both (methods, sparsities)."""
+    count = accuracy.shape[1]
+    spread = accuracy.std(axis=1, ddof=1) / np.sqrt(count)
+    return accuracy.mean(axis=1), student.ppf((1 + CONFIDENCE) / 2, count - 1) * spread
+
+
+def draw(data: Data) -> Figure:
+    """Accuracy against sparsity with intervals, and what the strengths do on held-out images."""
+    from implicit_bias.training import METHODS
+
+    mean, half = mean_and_interval(100 * data["accuracy"])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained", width_ratios=[1.5, 1])
+    places = np.arange(len(data["sparsity"]))
+    shift = np.linspace(-0.18, 0.18, len(mean))
+    for k, name in enumerate(data["method"]):
+        look = plotting.METHOD_LOOKS[str(name)]
+        left.errorbar(
+            places + shift[k], mean[k], half[k], label=METHODS[str(name)].label, capsize=1.5, lw=1.1, elinewidth=0.7,
+            ms=3, **look,
+        )  # fmt: skip
+        right.plot(data["strengths"][k], 100 * data["validation_accuracy"][k].mean(axis=1), lw=1.1, ms=3, **look)
+    left.set_xticks(places, [f"{100 * s:g}" for s in data["sparsity"]])
+    left.set(xlabel="weights pruned in one shot (%)", ylabel="test accuracy (%)")
+    left.set_title(f"LeNet-300-100 on MNIST, mean of {data['accuracy'].shape[1]} seeds, 95 % intervals")
+    left.legend(loc="lower left")
+    right.set(xscale="log", xlabel="regularization strength", ylabel="mean accuracy over sparsities (%)")
+    right.set_title("Tuning on held-out training images")
+    return figure
+
+
+def observations(data: Data) -> list[Claim]:
+    """What the preprint reports for one-shot pruning, asked of these runs."""
+    mean, half = mean_and_interval(100 * data["accuracy"])
+    row = {str(name): k for k, name in enumerate(data["method"])}
+    column = {float(s): k for k, s in enumerate(data["sparsity"])}
+    sparse = [s for s in (0.95, 0.98, 0.99) if s in column] or [max(column)]
+
+    def ahead_of(rival: str) -> Verdict:
+        """REFUTED needs an interval that the difference clears."""
+        gaps = {s: mean[row["pilot"], column[s]] - mean[row[rival], column[s]] for s in sparse}
+        doubt = {s: np.hypot(half[row["pilot"], column[s]], half[row[rival], column[s]]) for s in sparse}
+        text = (
+            "PILoT minus "
+            + rival
+            + ": "
+            + ", ".join(f"{gaps[s]:+.1f} ± {doubt[s]:.1f} at {100 * s:g} %" for s in sparse)
+        )
+        worst = min(sparse, key=lambda s: gaps[s] + doubt[s])
+        if gaps[worst] < -doubt[worst]:
+            return Verdict(Outcome.REFUTED, text + ".", counterexample={"sparsity": worst, "gap": float(gaps[worst])})
+        return from_residual(
+            float(max(doubt[s] - gaps[s] for s in sparse)), 0.0, text + ".",
+            tolerance_reason="The lead must be larger than the confidence interval of the difference.",
+        )  # fmt: skip
+
+    def near_dense() -> Verdict:
+        level = max(s for s in column if s <= 0.98)
+        loss = float(mean[row["dense"], 0] - mean[row["pilot"], column[level]])
+        text = f"Dense unpruned {mean[row['dense'], 0]:.1f} %, PILoT at {100 * level:g} %: {loss:.1f} points less."
+        return from_residual(
+            max(loss, 0.0), 2.0, text, tolerance_reason="The loss that the experiment set out to allow."
+        )
+
+    rivals = [name for name in ("dense", "l1", "spred") if name in row]
+    return [
+        Claim(
+            f"mnist/ahead-of-{rival}",
+            rf"\text{{PILoT is more accurate than {rival} at high sparsity}}",
+            "Jacobs and Burkholz, one-shot pruning",
+            check=lambda rival=rival: ahead_of(rival),
+        )
+        for rival in rivals
+    ] + [
+        Claim(
+            "mnist/near-dense",
+            r"\text{PILoT at 98 \% loses at most 2 points to the dense net}",
+            "this project",
+            check=near_dense,
+        )
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="mnist",
+    title="One-shot pruning of LeNet-300-100 on MNIST: the mask against its rivals",
+    configuration={"default": SETTINGS, "quick": QUICK},
+    compute=compute,
+    draw=draw,
+    observations=observations,
+)
