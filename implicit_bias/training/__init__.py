@@ -1,6 +1,6 @@
 """Training of networks on image data: data, models, methods, a loop that can be interrupted, and its results."""
 
-from implicit_bias.training.data import DATA, ImageData, Images, load
+from implicit_bias.training.data import DATA, ImageData, Images, load, write_stand_in
 from implicit_bias.training.methods import METHODS, Method
 from implicit_bias.training.models import MODELS, build
 from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
@@ -19,4 +19,5 @@ __all__ = [
     "build",
     "load",
     "train",
+    "write_stand_in",
 ]

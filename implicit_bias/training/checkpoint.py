@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 FORMAT = "implicit_bias checkpoint 1"
+HEADER = "implicit_bias"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,17 +54,24 @@ def write(path: str | Path, tensors: Mapping[str, torch.Tensor], numbers: Mappin
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder, since a file is moved at once within one file system only.
     unfinished = path.with_name(f".{path.name}.unfinished")
+    # One entry, since safetensors writes several in an order that changes from run to run.
+    header = {"format": FORMAT, "sha256": _digest(own, text), "numbers": text}
+    content = save(own, {HEADER: json.dumps(header)})
     try:
-        save_file(own, unfinished, {"format": FORMAT, "numbers": text, "sha256": _digest(own, text)})
-        _flush(unfinished)
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(unfinished, path)
-        if hasattr(os, "O_DIRECTORY"):  # elsewhere folders cannot be flushed
-            _flush(path.parent)
-    except SafetensorError as error:
-        raise OSError(f"{path}: could not be written ({error}); make room there or name another place.") from None
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+    if hasattr(os, "O_DIRECTORY"):  # elsewhere folders cannot be flushed
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def read(path: str | Path) -> Checkpoint:
@@ -78,10 +86,14 @@ def read(path: str | Path) -> Checkpoint:
         raise ValueError(f"{path}: there is no such checkpoint; check the path.")
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            entry = (file.metadata() or {}).get(HEADER, "{}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
     except SafetensorError as error:
         raise ValueError(f"{path}: is truncated or no checkpoint ({error}); {advice}.") from None
+    try:
+        header = json.loads(entry)
+    except json.JSONDecodeError:
+        raise ValueError(f"{path}: its header cannot be read, so it is damaged; {advice}.") from None
     if header.get("format") != FORMAT:
         found = header.get("format", "none")
         raise ValueError(
@@ -106,12 +118,3 @@ def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
 def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
     """SHA-256 of tensors with their names, by which a checkpoint knows initial weights again."""
     return _digest({name: tensor.detach().cpu() for name, tensor in tensors.items()}, "")
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file or folder has reached the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -115,13 +115,13 @@ def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Any]
     """
     saved = checkpoint.numbers["configuration"]
     different = [
-        f"{name} is {_short(saved.get(name))} there and {_short(value)} here"
+        f"{name}: {_short(saved.get(name))} there, {_short(value)} here"
         for name, value in configuration.items()
         if saved.get(name) != value
     ]
     if different:
         raise ValueError(
-            f"{checkpoint.path}: belongs to another run: {'; '.join(different)}. "
+            f"{checkpoint.path}: belongs to another run ({'; '.join(different)}). "
             "Give the settings it was made with, or name another checkpoint."
         )
 

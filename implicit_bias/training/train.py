@@ -128,7 +128,7 @@ def train(
             "data": data.name,
             "images": data.digest(),
             "method": type(method).name,
-            "parameters of the method": _public_numbers(method),
+            **{f"{name} of the method": value for name, value in _public_numbers(method).items()},
             "epochs": settings.epochs,
             "batch_size": settings.batch_size,
             "schedule": schedule if isinstance(schedule, str) else "a function",
@@ -144,14 +144,16 @@ def train(
         method.prepare(model)
         built = make_optimizer(method.parameter_groups(model), lr=first_rate)
         method.start(model, built, settings.epochs)
-        configuration["optimizer"] = [type(built).__name__, hyperparameters(built)]
+        configuration["optimizer"] = type(built).__name__
+        for k, group in enumerate(hyperparameters(built), start=1):
+            configuration |= {f"{name} of group {k}": value for name, value in group.items()}
         state = RunState(model, built, method, configuration)
         run = _Run(fabric, state, data, settings, progress)
         history, failure = run.all_epochs(state.restore(saved) if saved is not None else ())
         method.finish(model)
     status = Status.CONVERGED if failure is None else Status.NOT_FINITE
     result = TrainingResult(model, history, status, time.perf_counter() - began, fabric.is_global_zero)
-    return settle(result, throw, f"train: {failure}; it")
+    return settle(result, throw, f"train: {failure}. Training")
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from implicit_bias.training.data.cifar import cifar10, cifar100
 from implicit_bias.training.data.digits import digits
 from implicit_bias.training.data.images import ImageData, Images
 from implicit_bias.training.data.mnist import mnist
+from implicit_bias.training.data.stand_in import write_stand_in
 
 SHIPPED: dict[str, Callable[[], ImageData]] = {"mnist": mnist, "digits": digits}
-FROM_FILES: dict[str, Callable[[str | Path], ImageData]] = {}
+FROM_FILES: dict[str, Callable[[str | Path], ImageData]] = {"cifar10": cifar10, "cifar100": cifar100}
 DATA = (*SHIPPED, *FROM_FILES)
 
-__all__ = ["DATA", "ImageData", "Images", "digits", "load", "mnist"]
+__all__ = ["DATA", "ImageData", "Images", "cifar10", "cifar100", "digits", "load", "mnist", "write_stand_in"]
 
 
 def load(name: str, folder: str | Path | None = None) -> ImageData:

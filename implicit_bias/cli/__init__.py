@@ -1,0 +1,25 @@
+"""The command line, ``implicit-bias``: one module a command, which loads what it needs when it is called."""
+
+from __future__ import annotations
+
+import typer
+
+from implicit_bias.cli.train import train
+
+app = typer.Typer(
+    name="implicit-bias",
+    help="Implicit bias of overparameterized training, on the command line.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command()(train)
+
+
+@app.callback()
+def _commands() -> None:
+    """Implicit bias of overparameterized training, on the command line."""
+
+
+__all__ = ["app"]

@@ -1,0 +1,6 @@
+"""``python -m implicit_bias.cli``."""
+
+from implicit_bias.cli import app
+
+if __name__ == "__main__":
+    app()

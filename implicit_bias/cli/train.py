@@ -1,0 +1,168 @@
+"""``implicit-bias train``."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import logging
+import os
+import shlex
+import sys
+import warnings
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from implicit_bias.cli.training_bar import TrainingBar
+
+if TYPE_CHECKING:
+    from implicit_bias.training import Method, TrainingResult
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def train(
+    data: Annotated[str, typer.Option(help="mnist, digits, cifar10 or cifar100.")] = "mnist",
+    data_folder: Annotated[Path | None, typer.Option(help="Where the binary version of CIFAR is.")] = None,
+    model: Annotated[str, typer.Option(help="lenet, convnet, resnet20 or resnet18.")] = "lenet",
+    method: Annotated[str, typer.Option(help="dense, mask, spred, pilot or a rival of them.")] = "pilot",
+    strength: Annotated[
+        float | None, typer.Option(help="Regularization strength α (the first one for pilot).", show_default="0")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="Another number of the method.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 60,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The first learning rate.", show_default="0.1, or 0.2 for masks")
+    ] = None,
+    schedule: Annotated[str, typer.Option(help="Of the learning rate: cosine, constant or step.")] = "cosine",
+    batch_size: Annotated[int, typer.Option(help="Images in a step, over all devices.")] = 256,
+    validation: Annotated[
+        float, typer.Option(help="Judge by this part of the training images in place of the test images.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of initial weights and the order of images.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    devices: Annotated[int, typer.Option(help="How many devices, or processes on the CPU.")] = 1,
+    precision: Annotated[str, typer.Option(help="32-true, 64-true or bf16-mixed.")] = "32-true",
+    output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("run"),
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder, if there is one.")] = False,
+) -> None:
+    """Train a network, and write what came of it into a folder.
+
+    The folder then holds checkpoint.safetensors (the run, from which --resume continues), history.csv (numbers of
+    every epoch), weights.safetensors (the dense network) and tensorboard/.
+
+    Exits with 1 if the loss stopped being finite, with 2 on bad input, with 130 when interrupted.
+
+    For instance:
+
+    implicit-bias train --data mnist --model lenet --method pilot --strength 1e-4 --output runs/lenet
+
+    implicit-bias train --method pilot --strength 1e-4 --set delta=1.05 --set threshold=0.5
+
+    implicit-bias train --data cifar10 --data-folder cifar --model resnet20 --method mask --device cuda --output r20
+    """
+    _quiet_libraries()
+    from implicit_bias import training
+    from implicit_bias.status import SolverError
+
+    console = Console(stderr=True, quiet=_is_further_process())
+    checkpoint = output / CHECKPOINT
+    try:
+        if checkpoint.exists() and not resume:
+            raise ValueError(f"--output: {output} holds a run already; add --resume to continue it, or name another.")
+        if resume and not checkpoint.exists():
+            console.print(f"{output} holds no checkpoint yet: the run starts at the beginning.", soft_wrap=True)
+        images = training.load(data, data_folder)
+        if validation:
+            images = images.split(validation, seed)
+        with TrainingBar(console) as bar:
+            result = training.train(
+                training.build(model, images, seed),
+                images,
+                _method(training.METHODS, method, strength, parameters or []),
+                epochs=epochs,
+                learning_rate=learning_rate,
+                batch_size=batch_size,
+                schedule=schedule,
+                seed=seed,
+                device=device,
+                devices=devices,
+                precision=precision,
+                checkpoint=checkpoint,
+                resume=resume,
+                log_dir=output / "tensorboard",
+                progress=bar,
+            )
+        if result.is_main:
+            _write(output, result, {"data": data, "model": model, "method": method})
+    except (ValueError, OSError) as error:
+        _fail(console, str(error), 2)
+    except SolverError as error:
+        _write_history(output, error.result)
+        _fail(console, str(error), 1)
+    except KeyboardInterrupt:
+        again = shlex.join(["implicit-bias", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
+        _fail(console, f"interrupted; continue with: {again}", 130)
+    if result.is_main:
+        last = result.history[-1]
+        Console().print(
+            f"test accuracy {last.test_accuracy:.2%}, ‖x‖₁ {last.l1_norm:.5g}, sparsity {last.sparsity:.2%} "
+            f"({result.seconds:.1f} s); wrote {output}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _method(known: dict[str, type[Method]], name: str, strength: float | None, parameters: list[str]) -> Method:
+    """A method with the numbers given for it."""
+    if name not in known:
+        raise ValueError(f"--method: no method is called {name!r}; known: {', '.join(known)}.")
+    accepted = list(inspect.signature(known[name]).parameters)
+    numbers = {} if strength is None else {"strength": strength}
+    for text in parameters:
+        key, _, value = text.partition("=")
+        if key not in accepted:
+            raise ValueError(f"--set: {name} has no {key!r}; it has {', '.join(accepted)}.")
+        try:
+            numbers[key] = float(value)
+        except ValueError:
+            raise ValueError(f"--set: expected {key}=NUMBER, got {text!r}.") from None
+    return known[name](**numbers)
+
+
+def _write(folder: Path, result: TrainingResult, about: dict[str, str]) -> None:
+    """History and weights; the checkpoint is there already."""
+    from implicit_bias.training import checkpoint as checkpoints
+
+    _write_history(folder, result)
+    checkpoints.write(folder / "weights.safetensors", result.model.state_dict(), about)
+
+
+def _write_history(folder: Path, result: TrainingResult) -> None:
+    from implicit_bias.training import EpochRecord
+
+    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(EpochRecord)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(record) for record in result.history)
+
+
+def _fail(console: Console, message: str, code: int) -> NoReturn:
+    console.print(f"implicit-bias train: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _is_further_process() -> bool:
+    """Whether this is one of the processes that training on several devices started besides the first."""
+    return os.environ.get("LOCAL_RANK", "0") != "0" or os.environ.get("RANK", "0") != "0"
+
+
+def _quiet_libraries() -> None:
+    """Keep notes that libraries write for their developers off the terminal; this program logs nothing itself."""
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")

@@ -1,0 +1,63 @@
+"""Generated files in the format of CIFAR's binary versions, for tests and for trying things out."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from implicit_bias.training.data.cifar import CIFAR10, CIFAR100, MANIFEST, Layout
+from implicit_bias.validation import whole_number
+
+
+def write_stand_in(folder: str | Path, name: str = "cifar10", records: int = 200, seed: int = 0) -> Path:
+    """Write files that :func:`~implicit_bias.training.data.load` reads as CIFAR, with classes that can be learned.
+
+    Every class has one smooth pattern of colours; an image is its pattern, moved a little, with noise.
+
+    Args:
+        folder: Made if it is missing.
+        name: ``"cifar10"`` or ``"cifar100"``.
+        records: In each file, at least one.
+        seed: Equal seeds give equal bytes, with the same release of NumPy.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: If the name is another, there are no records, or the folder holds other files of these names.
+    """
+    layouts = {layout.name: layout for layout in (CIFAR10, CIFAR100)}
+    if name not in layouts:
+        raise ValueError(f"name: expected {' or '.join(layouts)}, got {name!r}.")
+    if whole_number(records, "records") < 1:
+        raise ValueError(f"records: expected at least 1, got {records}.")
+    layout, folder = layouts[name], Path(folder)
+    files = (*layout.train, *layout.test)
+    present = [file for file in (*files, layout.archive, layout.folder) if (folder / file).exists()]
+    if present and not (folder / MANIFEST).is_file():
+        raise ValueError(f"folder: {folder} holds {present[0]}, which was not generated; name another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(whole_number(seed, "seed"))
+    patterns = random.standard_normal((layout.classes, 3, 4, 4)).repeat(8, axis=2).repeat(8, axis=3)
+    sums = []
+    for file in files:
+        content = _records(layout, patterns, records, random)
+        (folder / file).write_bytes(content)
+        sums.append(f"{hashlib.sha256(content).hexdigest()}  {file}\n")
+    (folder / MANIFEST).write_text("".join(sums), "utf-8")
+    return folder
+
+
+def _records(layout: Layout, patterns: np.ndarray, records: int, random: np.random.Generator) -> bytes:
+    labels = random.permutation(np.arange(records) % layout.classes)
+    pixels = np.empty((records, 3, 32, 32))
+    for k, label in enumerate(labels):
+        pixels[k] = np.roll(patterns[label], random.integers(-3, 4, 2), axis=(1, 2))
+    pixels = 128 + 40 * pixels + 25 * random.standard_normal(pixels.shape)
+    heads = np.zeros((records, layout.label_bytes), np.uint8)
+    heads[:, -1] = labels
+    if layout.label_bytes == 2:
+        heads[:, 0] = labels // 5  # coarse labels: 20 groups of 5
+    return np.hstack([heads, pixels.clip(0, 255).astype(np.uint8).reshape(records, -1)]).tobytes()

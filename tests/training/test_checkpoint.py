@@ -1,0 +1,132 @@
+import os
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from small_runs import images, run, same
+from torch import nn
+
+from implicit_bias.training import checkpoint as checkpoints
+from implicit_bias.training import train
+from implicit_bias.training.methods import Mask
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "run.safetensors"
+    run(epochs=2, checkpoint=path)
+    return path
+
+
+def test_what_is_written_is_read(tmp_path):
+    tensors = {"a": torch.rand(3, 4), "b": torch.tensor(2), "c": torch.rand(2).bfloat16(), "empty": torch.zeros(0)}
+    tensors["tied"], tensors["part"] = tensors["a"], tensors["a"].T
+    numbers = {"x": 0.1, "list": [1, None, "α"], "inside": {"y": 1e-300}}
+    checkpoints.write(tmp_path / "folder" / "file", tensors, numbers)
+    found = checkpoints.read(tmp_path / "folder" / "file")
+    assert found.numbers == numbers
+    assert found.tensors.keys() == tensors.keys()
+    assert all(torch.equal(found.tensors[name], tensor) for name, tensor in tensors.items())
+    assert os.listdir(tmp_path / "folder") == ["file"]
+
+
+def test_equal_runs_write_equal_files(tmp_path):
+    for name in ("one", "other"):
+        checkpoints.write(tmp_path / name, {"a": torch.ones(2), "b": torch.zeros(3)}, {"x": 1, "y": "z"})
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_truncated_files_are_refused_and_left(path):
+    content = path.read_bytes()
+    for length in (0, 5, 100, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match="truncated or no checkpoint"):
+            run(epochs=2, checkpoint=path, resume=True)
+        assert path.read_bytes() == content[:length]
+
+
+def test_a_flipped_bit_is_found(path):
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="does not agree with its own checksum"):
+        checkpoints.read(path)
+
+
+def test_foreign_files_are_refused(path):
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(ValueError, match="expected a file of the format"):
+        checkpoints.read(path)
+    with pytest.raises(ValueError, match="there is no such checkpoint"):
+        checkpoints.read(path.parent / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "convnet"}, "model: LeNet there, ConvNet here"),
+        ({"seed": 1}, "initial weights: .*; seed: 0 there, 1 here"),
+        ({"method": "mask"}, "method: pilot there, mask here"),
+        ({"strength": 1e-3}, "strength of the method: 0.0001 there, 0.001 here"),
+        ({"epochs": 3}, "epochs: 2 there, 3 here"),
+        ({"learning_rate": 0.3}, "lr of group 1: 0.2 there, 0.3 here"),
+        ({"data": "other"}, "images: "),
+    ],
+)
+def test_checkpoints_of_other_runs_are_refused(path, change, message):
+    before = path.read_bytes()
+    if "data" in change:
+        change = {"data": images(seed=1)}
+    with pytest.raises(ValueError, match=message):
+        run(**{"epochs": 2, "checkpoint": path, "resume": True} | change)
+    assert path.read_bytes() == before
+
+
+def test_a_run_is_not_overwritten(path):
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="holds a run already; resume it"):
+        run(epochs=2, checkpoint=path)
+    assert path.read_bytes() == before
+
+
+def test_resuming_before_the_first_checkpoint_starts_a_run(tmp_path):
+    assert same(run(checkpoint=tmp_path / "new", resume=True), run())
+
+
+def test_tied_weights(tmp_path):
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.out = nn.Linear(36, 36), nn.Linear(36, 36), nn.Linear(36, 3)
+            self.b.weight = self.a.weight
+
+        def forward(self, x):
+            return self.out(torch.relu(self.b(torch.relu(self.a(x.flatten(1))))))
+
+    def tied(**settings):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return train(Tied(), images(), Mask(), epochs=3, learning_rate=0.01, **settings)
+
+    def interrupt(progress):
+        if progress.record is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tied(checkpoint=tmp_path / "run", progress=interrupt)
+    resumed = tied(checkpoint=tmp_path / "run", resume=True)
+    assert same(resumed, tied())
+    assert resumed.model.a.weight is resumed.model.b.weight
+
+
+def test_a_full_disk_leaves_the_old_file(path, monkeypatch):
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoints.write(path, {"a": torch.zeros(3)}, {})
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
