@@ -32,7 +32,9 @@ _ADVICE = {
     ),
     Status.INFEASIBLE: "y is not in the range of Z, so no x satisfies Zx = y: project y onto the range first.",
     Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use another method.",
-    Status.NOT_FINITE: "A value left the floating-point range: rescale the data, or shorten the time or the step.",
+    Status.NOT_FINITE: (
+        "A value left the floating-point range: rescale the data, or shorten the time or the step (the learning rate)."
+    ),
 }
 
 

@@ -36,9 +36,7 @@ def train(
         list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="Another number of the method.")
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 60,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="The first learning rate.", show_default="0.1, or 0.2 for masks")
-    ] = None,
+    learning_rate: Annotated[float, typer.Option(help="The first learning rate.")] = 0.1,
     schedule: Annotated[str, typer.Option(help="Of the learning rate: cosine, constant or step.")] = "cosine",
     batch_size: Annotated[int, typer.Option(help="Images in a step, over all devices.")] = 256,
     validation: Annotated[

