@@ -29,7 +29,7 @@ from implicit_bias.status import Status
 from implicit_bias.validation import finite_array, whole_number
 
 _ROUND = 1000  # steps after which a training without a sound run ends
-_MOST_STRENGTHS = 1_000_000  # strengths that are computed and kept at a time
+_MOST_STRENGTHS = 200_000  # strengths that are computed and kept at a time
 
 
 @dataclass(frozen=True, eq=False)
