@@ -65,9 +65,9 @@ def check() -> Verdict:
         orders[name] = -np.polyfit(np.log(COUNTS), np.log(path), 1)[0]
         last[name] = np.max(path[-1])
     evidence = (
-        f"{3 * len(SCALES) * SEEDS} networks for each optimizer ({SEEDS} random problems and starts with d=6, n=12; scales "
-        f"{', '.join(f'{scale:g}' for scale in SCALES)}; no, geometric and harmonic decay) to flow time {END:g} in "
-        f"{COUNTS[0]} to {COUNTS[-1]} steps. Fitted orders of the mean residual over the seeds: "
+        f"{3 * len(SCALES) * SEEDS} networks for each optimizer ({SEEDS} random problems and starts with d=6, n=12; "
+        f"scales {', '.join(f'{scale:g}' for scale in SCALES)}; no, geometric and harmonic decay) to flow time {END:g} "
+        f"in {COUNTS[0]} to {COUNTS[-1]} steps. Fitted orders of the mean residual over the seeds: "
         + "; ".join(
             f"{name} {np.min(found):.3f} to {np.max(found):.3f} (residual at most {last[name]:.1e} at last)"
             for name, found in orders.items()
