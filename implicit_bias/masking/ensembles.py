@@ -1,7 +1,8 @@
 r"""Thousands of diagonal networks, trained as one batch: the transition from L2 to L1, measured on trajectories.
 
-The runs (seeds × scales × schedules) share every product with Z, so that a step costs one launch of each operation
-for all of them, and nothing is allocated from step to step.
+The runs (seeds × scales × schedules) share every operation of a step, and every step shares its buffers with the one
+before, so that a thousand networks of a hundred weights train in the time of some twenty, and their memory does not
+grow with the number of steps.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.status import Status
 from implicit_bias.validation import finite_array, whole_number
+
+T = TypeVar("T")
 
 _ROUND = 1000  # steps after which a training without a sound run ends
 _MOST_STRENGTHS = 200_000  # strengths that are computed and kept at a time
@@ -247,9 +250,6 @@ def ensemble(
         stats=FlowStats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
         problems=problems,
     )
-
-
-T = TypeVar("T")
 
 
 def _listed(value: T | Sequence[T], kind: type[T], name: str) -> tuple[T, ...]:
