@@ -26,7 +26,7 @@ def residual(start, pair, strength, momentum, seed, count):
 @few
 @given(starts, st.tuples(targets, targets), strengths, st.sampled_from([0.0, 0.5, 0.8]), st.integers(0, 1000))
 def test_trained_weights_obey_the_mirror_identity_like_their_step(start, pair, strength, momentum, seed):
-    """A sixteenth of the step has about a sixteenth of the residual, unless the draws cancel in that of the large one."""
+    """A sixteenth of the step has about a sixteenth of the residual; the draws may cancel in that of the large one."""
     coarse = residual(start, pair, strength, momentum, seed, 64)
     fine = residual(start, pair, strength, momentum, seed, 1024)
     assert fine <= coarse / 4 + 3 / 1024
