@@ -46,6 +46,7 @@ class Experiment:
         draw: Named arrays to a figure; it sees nothing but the saved data.
         claims: Named arrays to claims that theory makes about them; anything but support is a failure.
         observations: Named arrays to statements of the literature, reported whatever comes out.
+        table: Named arrays to a table in Markdown, written as ``README.md``; without it there is none.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Experiment:
     draw: Callable[[Data], Figure]
     claims: Callable[[Data], list[Claim]] = lambda data: []
     observations: Callable[[Data], list[Claim]] = lambda data: []
+    table: Callable[[Data], str] | None = None
 
     def run(self, folder: Path, mode: str = "default", track: Track = silent) -> dict[str, Verdict]:
         """Compute, save, draw and judge; the files land in ``folder / name``.
@@ -76,6 +78,9 @@ class Experiment:
         with plotting.style():
             figure = self.draw(data)
         plotting.save(figure, target)
+        if self.table is not None:
+            page = f"# {self.title}\n\n![{self.title}](figure.png)\n\n{self.table(data)}"
+            (target / "README.md").write_text(page, encoding="utf-8")
         verdicts = {claim.id: claim.verdict() for claim in [*self.claims(data), *self.observations(data)]}
         manifest = {
             "experiment": self.name,

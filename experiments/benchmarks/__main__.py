@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from experiments.benchmarks import basis_pursuit, ensemble, flow, growth, large, limit, picture, table
+from experiments.benchmarks import basis_pursuit, ensemble, flow, growth, large, limit, masked_step, picture, table
 from implicit_bias import plotting
 
 BENCHMARKS = {
-    module.BENCHMARK.name: module.BENCHMARK for module in (flow, limit, basis_pursuit, large, growth, ensemble)
+    module.BENCHMARK.name: module.BENCHMARK
+    for module in (flow, limit, basis_pursuit, large, growth, ensemble, masked_step)
 }
 FIGURES = Path(__file__).resolve().parents[2] / "figures"
 

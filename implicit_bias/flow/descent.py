@@ -15,6 +15,7 @@ from implicit_bias.errors import UnsupportedError
 from implicit_bias.flow.gradient_flow import check_arguments, paired_schedule
 from implicit_bias.flow.mini_batches import check_seeds, mini_batches
 from implicit_bias.flow.solution import FlowStats
+from implicit_bias.flow.steps import recorded_steps, step_sizes
 from implicit_bias.linear_map import DenseMap, LinearMap
 from implicit_bias.problem import FloatArray, Regression
 from implicit_bias.schedule import Schedule
@@ -139,7 +140,7 @@ def descent(
     last = whole_number(steps, "steps")
     if last < 1:
         raise ValueError(f"steps: expected a positive integer, got {steps}.")
-    marks, eta, seeds = _records(record, last), _step_sizes(step, last), check_seeds(seed)
+    marks, eta, seeds = recorded_steps(record, last), step_sizes(step, last), check_seeds(seed)
     values = _start(problem, parameterization, init)
     batch = _shape_of_runs(values, eta, seeds)
     runs = batch[0] if batch else 1
@@ -278,24 +279,3 @@ def _shape_of_runs(values: Mapping[str, FloatArray], eta: FloatArray, seeds: np.
     except ValueError:
         counts = ", ".join(f"{name}: {shape[0]}" for name, shape in shapes.items() if shape)
         raise ValueError(f"runs: expected the same number of runs everywhere, got {counts}.") from None
-
-
-def _step_sizes(step: ArrayLike, last: int) -> FloatArray:
-    eta = finite_array(step, "step")
-    if eta.ndim > 1 or eta.size == 0 or np.min(eta) <= 0 or np.max(eta) > np.finfo(float).max / last:
-        raise ValueError(f"step: expected a positive number, or one for each run, with a finite end, got {step}.")
-    return eta
-
-
-def _records(record: ArrayLike, last: int) -> np.ndarray:
-    """The steps to record, increasing; the last is one of them."""
-    marks = np.asarray(record)
-    if marks.dtype.kind not in "iu" or marks.ndim > 1 or marks.size == 0:
-        raise ValueError(f"record: expected a number of records or a list of step numbers, got {record!r}.")
-    if marks.ndim == 0:
-        if marks < 2:
-            raise ValueError(f"record: expected at least 2 records, the start and the end, got {record}.")
-        return np.unique(np.linspace(0, last, min(int(marks), last + 1)).round().astype(int))
-    if np.min(marks) < 0 or np.max(marks) > last:
-        raise ValueError(f"record: expected step numbers from 0 to {last}, got {np.min(marks)} to {np.max(marks)}.")
-    return np.union1d(marks.astype(int), last)

@@ -1,5 +1,14 @@
 r"""The theory on torch models: masks x = m ⊙ w and their rivals on any module, PILoT, pruning, ensembles of runs."""
 
+from implicit_bias.masking.ensemble_checks import (
+    LimitDistance,
+    RelativeNorms,
+    distance_to_limit,
+    effective_exponent,
+    mirror_residual,
+    relative_norms,
+)
+from implicit_bias.masking.ensembles import Ensemble, ensemble, initialization
 from implicit_bias.masking.mirror_record import MirrorIdentity, MirrorRecord
 from implicit_bias.masking.parametrization import Factor, Parametrization
 from implicit_bias.masking.pilot import PILoT, decay_strength, masked_groups, masked_norm
@@ -12,25 +21,34 @@ from implicit_bias.masking.soft_threshold import SoftThreshold
 from implicit_bias.masking.weight_tensors import is_weight
 
 __all__ = [
+    "Ensemble",
     "Factor",
+    "LimitDistance",
     "MirrorIdentity",
     "MirrorRecord",
     "PILoT",
     "Parametrization",
     "Powerpropagation",
     "Product",
+    "RelativeNorms",
     "SigmoidMask",
     "SoftThreshold",
     "decay_strength",
+    "distance_to_limit",
+    "effective_exponent",
     "effective_weights",
+    "ensemble",
     "factors",
+    "initialization",
     "is_weight",
     "keep_",
     "kept_weights",
     "mask",
     "masked_groups",
     "masked_norm",
+    "mirror_residual",
     "prune_",
+    "relative_norms",
     "reparameterize",
     "sparsity",
     "unmask",

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.flow.descent import _records, _step_sizes
 from implicit_bias.flow.mini_batches import check_seeds, mini_batches
 from implicit_bias.flow.solution import FlowStats
+from implicit_bias.flow.steps import recorded_steps, step_sizes
 from implicit_bias.linear_map import DenseMap
 from implicit_bias.masking.diagonal_networks import DiagonalNetworks
 from implicit_bias.potential import HyperbolicEntropy
@@ -200,7 +200,7 @@ def ensemble(
     last = whole_number(steps, "steps")
     if last < 1:
         raise ValueError(f"steps: expected a positive integer, got {steps}.")
-    marks, eta, seeds = _records(record, last), _step_sizes(step, last), check_seeds(seed)
+    marks, eta, seeds = recorded_steps(record, last), step_sizes(step, last), check_seeds(seed)
     if batch_size is None and seeds.ndim:
         raise ValueError("seed: expected a number without a batch_size, as only mini-batches are random.")
     schedules = () if schedule is None else _listed(schedule, Schedule, "schedule")
