@@ -1,5 +1,6 @@
 from . import masking as masking
 from . import schedule as schedule
+from . import training as training
 from .claims import Claim as Claim
 from .claims import Ledger as Ledger
 from .errors import DomainError as DomainError

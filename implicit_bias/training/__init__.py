@@ -3,6 +3,7 @@
 from implicit_bias.training.data import DATA, ImageData, Images, load, write_stand_in
 from implicit_bias.training.methods import METHODS, Method
 from implicit_bias.training.models import MODELS, build
+from implicit_bias.training.pruning import SparsityCurve, iterative, one_shot
 from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
 from implicit_bias.training.train import train
 
@@ -15,9 +16,12 @@ __all__ = [
     "Images",
     "Method",
     "Progress",
+    "SparsityCurve",
     "TrainingResult",
     "build",
+    "iterative",
     "load",
+    "one_shot",
     "train",
     "write_stand_in",
 ]
