@@ -16,6 +16,7 @@ from implicit_bias.masking.powerpropagation import Powerpropagation
 from implicit_bias.masking.product import Product
 from implicit_bias.masking.pruning import keep_, kept_weights, prune_, sparsity
 from implicit_bias.masking.reparameterize import effective_weights, factors, mask, reparameterize, unmask
+from implicit_bias.masking.scheduled_decay import ScheduledDecay
 from implicit_bias.masking.sigmoid_mask import SigmoidMask
 from implicit_bias.masking.soft_threshold import SoftThreshold
 from implicit_bias.masking.weight_tensors import is_weight
@@ -31,6 +32,7 @@ __all__ = [
     "Powerpropagation",
     "Product",
     "RelativeNorms",
+    "ScheduledDecay",
     "SigmoidMask",
     "SoftThreshold",
     "decay_strength",

@@ -1,0 +1,68 @@
+r"""A mask's weight decay by any schedule over flow time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch.optim import Optimizer
+
+from implicit_bias.masking.pilot import decay_strength, masked_groups
+from implicit_bias.schedule import Schedule
+from implicit_bias.validation import positive_number
+
+
+class ScheduledDecay:
+    r"""Sets :math:`\alpha = \alpha_t` before every step, :math:`t = \sum \eta` over the steps made: weight_decay = 2α.
+
+    The decay then adds up to :math:`A = \sum \eta\,\alpha_t`, by which the theory's potentials are labelled; with
+    momentum β the flow's decay is :math:`A/(1-\beta)`, as in :func:`implicit_bias.descent`.
+
+    Args:
+        optimizer: As for :class:`~implicit_bias.masking.PILoT`; the learning rate of its first group with factors of
+            masks counts, and may change.
+        schedule: A schedule of :mod:`implicit_bias.schedule`.
+
+    Attributes:
+        time: t.
+
+    Raises:
+        ValueError: As :func:`~implicit_bias.masking.masked_groups`.
+        UnsupportedError: Likewise.
+    """
+
+    def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
+        self.schedule, self.time = schedule, 0.0
+        self._group = masked_groups(optimizer)[0]
+        self._before = optimizer.register_step_pre_hook(self._set)
+        self._after = optimizer.register_step_post_hook(self._advance)
+        self._set(optimizer)
+
+    @property
+    def alpha(self) -> float:
+        """The present strength."""
+        return float(self.schedule(self.time))
+
+    def stop(self) -> None:
+        """Leave the weight decay as it is from now on."""
+        self._before.remove()
+        self._after.remove()
+
+    def _set(self, optimizer: Optimizer, *_: object) -> None:
+        decay_strength(optimizer, self.alpha)
+
+    def _advance(self, optimizer: Optimizer, *_: object) -> None:
+        self.time += float(self._group["lr"])
+
+    def state_dict(self) -> dict[str, float]:
+        """What :meth:`load_state_dict` continues from."""
+        return {"time": self.time}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Continue at a saved time.
+
+        Raises:
+            ValueError: If the state is not one of :meth:`state_dict`.
+        """
+        if state.keys() != {"time"}:
+            raise ValueError(f"state: expected the key 'time', got {sorted(state)}.")
+        self.time = positive_number(state["time"], "time", zero_allowed=True)

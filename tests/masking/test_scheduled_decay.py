@@ -1,0 +1,73 @@
+"""Schedules over flow time drive the weight decay of a mask as they drive training in NumPy."""
+
+import numpy as np
+import pytest
+import torch
+from networks import perceptron
+from torch import nn
+
+import implicit_bias as ib
+from implicit_bias import masking
+
+SCHEDULES = {
+    "constant": ib.schedule.Constant(0.1),
+    "harmonic": ib.schedule.Harmonic(0.5, tau=0.3),
+    "quadratic": ib.schedule.Quadratic(0.5, tau=0.3),
+    "geometric": ib.schedule.Geometric(0.5, tau=0.3),
+    "switched off": ib.schedule.SwitchOff(ib.schedule.Constant(0.4), 0.57),
+}
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.7])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_torch_and_numpy_train_alike(name, momentum):
+    rng = np.random.default_rng(0)
+    Z, y, start = rng.normal(size=(4, 6)), rng.normal(size=4), rng.normal(size=6)
+    layer = nn.Linear(6, 1, bias=False, dtype=torch.float64)
+    layer.weight.data.copy_(torch.from_numpy(start))
+    masking.mask(layer, beta=0.8)
+    init = {letter: f.detach().numpy()[0].copy() for letter, f in masking.factors(layer)["weight"].items()}
+    optimizer = torch.optim.SGD(layer.parameters(), 0.05, momentum=momentum)
+    decay = masking.ScheduledDecay(optimizer, SCHEDULES[name])
+    record = masking.MirrorRecord(layer, optimizer)
+    for _ in range(20):
+        optimizer.zero_grad()
+        ((layer(torch.from_numpy(Z))[:, 0] - torch.from_numpy(y)).square().sum() / 8).backward()
+        optimizer.step()
+    run = ib.descent(
+        ib.Regression(Z, y), ib.Parameterization("m*w", ["m", "w"]), init, 0.05, 20, "m**2 + w**2", SCHEDULES[name],
+        optimizer="momentum", momentum=momentum,
+    )  # fmt: skip
+    np.testing.assert_allclose(layer.weight.detach().numpy()[0], run.x[-1], rtol=1e-12)
+    assert decay.time == pytest.approx(1.0)
+    identity = record["weight"]
+    assert identity.decay == pytest.approx(float(run.decay[-1]), rel=1e-12)
+    np.testing.assert_allclose(identity.accumulated_gradient, run.accumulated_gradient[-1], rtol=1e-10, atol=1e-13)
+
+
+def test_a_saved_time_continues():
+    model = masking.mask(perceptron())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    decay = masking.ScheduledDecay(optimizer, SCHEDULES["harmonic"])
+    assert optimizer.param_groups[0]["weight_decay"] == 1.0
+    decay.load_state_dict({"time": 0.3})
+    assert decay.alpha == float(SCHEDULES["harmonic"](0.3))
+    assert decay.state_dict() == {"time": 0.3}
+    with pytest.raises(ValueError, match="expected the key 'time'"):
+        decay.load_state_dict({})
+
+
+def test_stopped_the_decay_stays():
+    model = masking.mask(perceptron())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    decay = masking.ScheduledDecay(optimizer, SCHEDULES["harmonic"])
+    decay.stop()
+    model(torch.ones(1, 5, dtype=torch.float64)).sum().backward()
+    optimizer.step()
+    assert decay.time == 0
+    assert optimizer.param_groups[0]["weight_decay"] == 1.0
+
+
+def test_optimizers_without_factors_are_refused():
+    with pytest.raises(ValueError, match="holds no factor of a mask"):
+        masking.ScheduledDecay(torch.optim.SGD(perceptron().parameters(), 0.1), SCHEDULES["constant"])
