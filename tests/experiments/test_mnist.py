@@ -1,0 +1,82 @@
+"""Accuracy against sparsity: what is chosen, what is reported, and that nothing is reported that was not measured."""
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from experiments import mnist
+from experiments.experiment import silent
+from implicit_bias import Outcome
+
+SPARSITIES = np.array([0.0, 0.95, 0.98, 0.99])
+
+
+def measured(**accuracy):
+    """Data with the given accuracies at all sparsities, and three seeds around them."""
+    means = np.array([accuracy[name] for name in accuracy], dtype=float)
+    found = means[:, None, None] + np.array([-0.01, 0.0, 0.01])[None, :, None] + np.zeros(len(SPARSITIES))
+    return {
+        "method": np.array(list(accuracy)),
+        "strengths": np.tile([1e-3, 1e-2], (len(means), 1)),
+        "validation_accuracy": np.tile(means[:, None, None], (1, 2, len(SPARSITIES))),
+        "chosen_strength": np.full((len(means), len(SPARSITIES)), 1e-3),
+        "sparsity": SPARSITIES,
+        "accuracy": found,
+    }
+
+
+def outcomes(data):
+    return {claim.id.removeprefix("mnist/"): claim.verdict().outcome for claim in mnist.observations(data)}
+
+
+def test_intervals_are_students():
+    sample = np.random.default_rng(0).normal(size=(1, 5, 1))
+    mean, half = mnist.mean_and_interval(sample)
+    low, high = t.interval(0.95, 4, loc=sample.mean(), scale=sample.std(ddof=1) / np.sqrt(5))
+    assert [mean.item() - half.item(), mean.item() + half.item()] == pytest.approx([low, high])
+
+
+def test_a_lead_needs_to_clear_the_intervals():
+    data = measured(dense=0.5, l1=0.95, spred=0.94, pilot=0.945)
+    assert outcomes(data) == {
+        "ahead-of-dense": Outcome.SUPPORTED,
+        "ahead-of-l1": Outcome.INCONCLUSIVE,
+        "ahead-of-spred": Outcome.INCONCLUSIVE,
+        "near-dense": Outcome.SUPPORTED,
+    }
+    behind = outcomes(measured(dense=0.97, l1=0.97, spred=0.5, pilot=0.9))
+    assert behind["ahead-of-l1"] is Outcome.REFUTED
+    assert behind["ahead-of-spred"] is Outcome.SUPPORTED
+    assert behind["near-dense"] is Outcome.INCONCLUSIVE
+
+
+def test_the_table_holds_every_number():
+    page = mnist.table(measured(dense=0.5, pilot=0.945))
+    assert page.count("94.5 ± 2.5 (0.001)") == len(SPARSITIES)
+    assert "of 2 for each method" in page
+
+
+def test_strengths_are_chosen_on_held_out_images_for_each_sparsity(monkeypatch):
+    """A stand-in for training, whose best strength grows with sparsity, and whose test accuracy says otherwise."""
+    seen = []
+
+    def accuracies(name, strength, seed, settings, tuning):
+        seen.append((name, strength, seed, tuning))
+        if tuning:
+            return np.array([1 - strength, strength])
+        return np.full(2, 10 * strength + seed)
+
+    monkeypatch.setattr(mnist, "trained_accuracies", accuracies)
+    monkeypatch.setattr(mnist, "Parallel", lambda **kwargs: lambda jobs: (f(*args) for f, args, _ in jobs))
+    settings = mnist.QUICK | {"strengths": {"dense": [0.1, 0.3], "pilot": [0.2, 0.4]}, "sparsities": [0.0, 0.9]}
+    data = mnist.compute(settings, silent)
+    np.testing.assert_allclose(data["chosen_strength"], [[0.1, 0.3], [0.2, 0.4]])
+    np.testing.assert_allclose(data["accuracy"][0], [[1.0, 3.0], [2.0, 4.0]])
+    assert {seed for *_, seed, tuning in seen if tuning} == {settings["seeds"][0]}
+
+
+def test_runs_do_not_see_test_images_while_tuning():
+    whole, split = mnist._data(None), mnist._data(0.2)
+    assert len(split.train) + len(split.test) == len(whole.train)
+    held_out = {image.tobytes() for image in split.test.pixels.numpy()}
+    assert held_out <= {image.tobytes() for image in whole.train.pixels.numpy()}
