@@ -1,4 +1,4 @@
-"""Regenerate figures: ``python -m experiments [NAME ...] [--quick] [--jobs N]``."""
+"""Regenerate figures: ``python -m experiments [NAME ...] [--quick | --full] [--jobs N]``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def main(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments; all if none is given.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small versions, written to figures/quick.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="As large as they should be, written to figures/full; an hour or less.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Experiments to run at the same time.")] = 1,
     output: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="figures")] = None,
 ) -> None:
@@ -36,14 +39,17 @@ def main(
     unknown = [name for name in names or () if name not in experiments]
     if unknown:
         raise typer.BadParameter(f"no experiment is called {', '.join(unknown)}; known: {', '.join(experiments)}.")
-    folder = output or (FIGURES / "quick" if quick else FIGURES)
+    if quick and full:
+        raise typer.BadParameter("--quick and --full exclude each other.")
+    mode = "quick" if quick else "full" if full else "default"
+    folder = output or (FIGURES if mode == "default" else FIGURES / mode)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise typer.BadParameter(f"--output: {folder} cannot be made a folder ({error.strerror}).") from None
     console = Console()
     good = True
-    for name, verdicts in _results(list(names or experiments), folder, "quick" if quick else "default", jobs):
+    for name, verdicts in _results(list(names or experiments), folder, mode, jobs):
         observations = json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))["observations"]
         for claim, verdict in verdicts.items():
             good &= verdict.outcome in GOOD or claim in observations

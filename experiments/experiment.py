@@ -41,7 +41,8 @@ class Experiment:
     Attributes:
         name: Its name on the command line and its folder under ``figures/``.
         title: One sentence for people.
-        configuration: The settings by mode (``default`` and ``quick``), which the manifest records.
+        configuration: The settings by mode, which the manifest records: ``default``, ``quick``, and ``full`` where the
+            default is smaller than it should be.
         compute: Settings and a progress wrapper to named arrays.
         draw: Named arrays to a figure; it sees nothing but the saved data.
         claims: Named arrays to claims that theory makes about them; anything but support is a failure.
@@ -63,14 +64,14 @@ class Experiment:
 
         Args:
             folder: Where the experiment's own folder is made.
-            mode: ``default`` or ``quick``.
+            mode: ``default``, ``quick`` or ``full``.
             track: A progress wrapper, silent by default.
 
         Returns:
             The verdicts by claim id.
         """
         began = time.perf_counter()
-        settings = dict(self.configuration[mode])
+        settings = dict(self.configuration.get(mode, self.configuration["default"]))
         target = folder / self.name
         target.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(target / "data.npz", **self.compute(settings, track))

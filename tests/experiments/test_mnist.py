@@ -75,6 +75,11 @@ def test_strengths_are_chosen_on_held_out_images_for_each_sparsity(monkeypatch):
     assert {seed for *_, seed, tuning in seen if tuning} == {settings["seeds"][0]}
 
 
+def test_modes_differ_in_size_alone():
+    assert mnist.SETTINGS.keys() == mnist.FULL.keys() == mnist.QUICK.keys()
+    assert set(mnist.SETTINGS["strengths"]) == set(mnist.FULL["strengths"])
+
+
 def test_runs_do_not_see_test_images_while_tuning():
     whole, split = mnist._data(None), mnist._data(0.2)
     assert len(split.train) + len(split.test) == len(whole.train)
