@@ -77,6 +77,8 @@ def _register(tensor: WeightTensor, new: Kept) -> None:
     if earlier is not None:
         earlier.kept = new.kept
         return
+    if tensor.mask is not None:
+        tensor.mask.pruning = (new,)
     for holder, attribute in tensor.holders:
         parametrize.register_parametrization(with_own_class(holder), attribute, new)
 

@@ -102,6 +102,7 @@ def reparameterize(
                 setattr(registered, key, factor)
             if pruning is not None:
                 parametrize.register_parametrization(holder, attribute, pruning)
+                new.pruning = (pruning,)
     return module
 
 
