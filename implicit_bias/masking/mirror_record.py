@@ -22,7 +22,7 @@ class MirrorIdentity:
     r"""How well :math:`\nabla R_{A_t}(x_t) = -L_t` holds in one tensor.
 
     Attributes:
-        x: Effective weights x_t, flat, shape (n,).
+        x: Effective weights x_t = m ⊙ w, flat, shape (n,); of pruned weights what lies below their zero.
         mirror_point: :math:`\nabla R_{A_t}(x_t)` of the potential that was *derived* from the formula, shape (n,).
         accumulated_gradient: :math:`L_t = \sum_j \eta_j \partial f/\partial x`, shape (n,).
         decay: :math:`A_t = \sum_j \eta_j \alpha_j`.
@@ -56,12 +56,14 @@ class MirrorRecord:
 
     Args:
         model: A model with masks x = m ⊙ w. The record starts from the weights that it has now.
-        optimizer: ``torch.optim.SGD`` without dampening or Nesterov's variant, that has made no step yet.
+        optimizer: ``torch.optim.SGD`` without dampening or Nesterov's variant, that has made no step yet. Its steps
+            have to be made without a closure, and under one gradient scaler at most.
         select: Names of the tensors to record; without it all masked ones. Each costs three times its size.
 
     Raises:
         ValueError: If nothing is masked, or a selected name is not.
-        UnsupportedError: If a tensor is no m ⊙ w, or the optimizer is another.
+        UnsupportedError: If a tensor is no m ⊙ w, or the optimizer is another; in a step, if it is given a closure or
+            one factor of a tensor is frozen.
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, select: list[str] | None = None) -> None:
@@ -81,9 +83,18 @@ class MirrorRecord:
         self._traces = {name: _Trace(masked[name], optimizer) for name in names}
         self._hook = optimizer.register_step_pre_hook(self._accumulate)
 
-    def _accumulate(self, optimizer: Optimizer, *_: object) -> None:
+    def _accumulate(self, optimizer: Optimizer, arguments: tuple, keywords: dict) -> None:
+        # The first argument is the optimizer itself.
+        if any(argument is not None for argument in (*arguments[1:], *keywords.values())):
+            raise UnsupportedError(
+                "optimizer: a step with a closure has no gradients yet when it begins; call backward."
+            )
+        # A fused optimizer divides by the scale of automatic mixed precision itself, and skips a step that overflowed.
+        scale, overflow = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
+        if overflow is not None and float(overflow) > 0:
+            return
         for trace in self._traces.values():
-            trace.accumulate()
+            trace.accumulate(optimizer, 1.0 if scale is None else float(scale))
 
     def stop(self) -> None:
         """Record no further steps."""
@@ -104,27 +115,35 @@ class _Trace:
         if not isinstance(tensor.mask, Product) or len(tensor.mask.names) != 2:
             raise UnsupportedError(f"{tensor.name}: is not of the form m*w, which alone commutes with weight decay.")
         self.m, self.w = tensor.factors["m"], tensor.factors["w"]
-        groups = {id(group) for group in optimizer.param_groups for p in group["params"] if p is self.m or p is self.w}
-        owned = [group for group in optimizer.param_groups if id(group) in groups]
+        owned = [
+            k
+            for k, group in enumerate(optimizer.param_groups)
+            if any(p is self.m or p is self.w for p in group["params"])
+        ]
         if len(owned) != 1:
             raise ValueError(f"{tensor.name}: expected its factors in one group of the optimizer, found {len(owned)}.")
-        (self.group,) = owned
-        if self.group["nesterov"] or self.group["dampening"] or self.group["maximize"]:
+        # By its number, since load_state_dict replaces the groups.
+        self.name, (self.group,) = tensor.name, owned
+        group = optimizer.param_groups[self.group]
+        if group["nesterov"] or group["dampening"] or group["maximize"]:
             raise UnsupportedError("optimizer: SGD with nesterov, dampening or maximize is not covered.")
         self.initial = {"m": _flat(self.m), "w": _flat(self.w)}
         self.gradient, self.decay, self.time = torch.zeros_like(self.m, dtype=torch.float64), 0.0, 0.0
         self.move, self.pull = torch.zeros_like(self.gradient), 0.0
 
-    def accumulate(self) -> None:
+    def accumulate(self, optimizer: Optimizer, scale: float) -> None:
+        if self.m.grad is None and self.w.grad is None:
+            return  # the optimizer skips it, too
         if self.m.grad is None or self.w.grad is None:
-            return
+            raise UnsupportedError(f"{self.name}: only one of its factors has a gradient, so its flow is another.")
         m, w = self.m.detach().double(), self.w.detach().double()
         squares = m * m + w * w
         # Where both factors are 0 the weight never moves again, whatever its gradient.
-        gradient = torch.where(squares > 0, (w * self.m.grad + m * self.w.grad) / squares, 0)
-        rate, momentum = self.group["lr"], self.group["momentum"]
+        gradient = torch.where(squares > 0, (w * self.m.grad + m * self.w.grad) / (scale * squares), 0)
+        group = optimizer.param_groups[self.group]
+        rate, momentum = float(group["lr"]), group["momentum"]
         self.move = momentum * self.move + gradient
-        self.pull = momentum * self.pull + self.group["weight_decay"] / 2
+        self.pull = momentum * self.pull + group["weight_decay"] / 2
         self.gradient += rate * self.move
         self.decay += rate * self.pull
         self.time += rate

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from implicit_bias.errors import UnsupportedError
+from implicit_bias.masking.kept import Kept
 from implicit_bias.symbolic import Parameterization
 
 
@@ -20,6 +21,16 @@ class Parametrization(nn.Module, ABC):
 
     names: tuple[str, ...]
     """Letters of the factors, in the order that :meth:`forward` takes them."""
+
+    pruning: tuple[Kept, ...] = ()
+    """What pruned the tensor, if anything: a tuple, since a module in an attribute would be saved twice."""
+
+    def effective(self, *factors: torch.Tensor) -> torch.Tensor:
+        """Effective weights of the factors, 0 where they are pruned."""
+        x = self(*factors)
+        for kept in self.pruning:
+            x = kept(x)
+        return x
 
     @abstractmethod
     def forward(self, *factors: torch.Tensor) -> torch.Tensor:

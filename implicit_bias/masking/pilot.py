@@ -65,7 +65,7 @@ def masked_norm(optimizer: Optimizer) -> float:
             missing = set(parametrization.names) - found.keys()
             if missing:
                 raise ValueError(f"optimizer: factor {', '.join(sorted(missing))} of a mask is not in it; add it.")
-            x = parametrization(*(found[name] for name in parametrization.names))
+            x = parametrization.effective(*(found[name] for name in parametrization.names))
             total += float(x.abs().sum(dtype=torch.float64 if x.device.type != "mps" else torch.float32))
     return total
 

@@ -29,7 +29,8 @@ class Powerpropagation(Parametrization):
     def forward(self, *factors: torch.Tensor) -> torch.Tensor:
         """Effective weights v |v|^{p−1}."""
         (v,) = factors
-        return v * v.abs() ** (self.power - 1)
+        # Of the other products v |v|^{p−1} the slope at 0 is computed as 0 · ∞ for p < 2, where it is 0.
+        return v if self.power == 1 else v.sign() * v.abs() ** self.power
 
     def right_inverse(self, x: torch.Tensor) -> torch.Tensor:
         """sign(x) |x|^{1/p}."""

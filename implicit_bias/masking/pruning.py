@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize, prune
+from torch.nn.utils import parametrize
 
 from implicit_bias.masking.kept import Kept
 from implicit_bias.masking.weight_tensors import Select, WeightTensor, selected_tensors, weight_tensors, with_own_class
@@ -19,8 +19,9 @@ Module = TypeVar("Module", bound=nn.Module)
 def prune_(module: Module, sparsity: float, select: Select | None = None) -> Module:
     """Fix the smallest weights of a module at 0, by their effective size over all tensors together.
 
-    They stay 0 in later training; pruned again, to a higher sparsity, a module keeps its zeros. What the module
-    computes with the other weights is as before. :func:`~implicit_bias.masking.unmask` leaves the zeros in place.
+    They stay 0 in later training. Pruned again, they are the first of the smallest, and a lower sparsity gives none of
+    them back; :func:`keep_` does. The other weights stay as they are. Of masked tensors
+    :func:`~implicit_bias.masking.unmask` leaves the zeros as plain weights, which may be trained again.
 
     Args:
         module: Masked or dense; changed in place. The optimizer's parameters stay the same.
@@ -41,8 +42,7 @@ def prune_(module: Module, sparsity: float, select: Select | None = None) -> Mod
     amount = float(finite_array(sparsity, "sparsity", ndim=0))
     if not 0 <= amount <= 1:
         raise ValueError(f"sparsity: expected a fraction from 0 to 1, got {sparsity}.")
-    values = {tensor.name: tensor.value.detach() for tensor in _chosen(module, select)}
-    return keep_(module, _largest(values, amount))
+    return keep_(module, _largest(_chosen(module, select), amount))
 
 
 def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
@@ -77,6 +77,8 @@ def _register(tensor: WeightTensor, new: Kept) -> None:
     if earlier is not None:
         earlier.kept = new.kept
         return
+    if tensor.mask is not None:
+        tensor.mask.pruning = (new,)
     for holder, attribute in tensor.holders:
         parametrize.register_parametrization(with_own_class(holder), attribute, new)
 
@@ -110,8 +112,15 @@ def _chosen(module: nn.Module, select: Select | None) -> list[WeightTensor]:
     return chosen
 
 
-def _largest(values: Mapping[str, torch.Tensor], amount: float) -> dict[str, torch.Tensor]:
-    """Booleans that keep all but the smallest fraction of all values together."""
-    holder = nn.ParameterDict({str(k): nn.Parameter(x) for k, x in enumerate(values.values())})
-    prune.global_unstructured([(holder, key) for key in holder], pruning_method=prune.L1Unstructured, amount=amount)
-    return {name: getattr(holder, f"{k}_mask").bool() for k, name in enumerate(values)}
+def _largest(tensors: list[WeightTensor], amount: float) -> dict[str, torch.Tensor]:
+    """Booleans that keep all but the smallest fraction of all values together, and nothing that was pruned before."""
+    # Below all sizes, so that a weight that is 0 by itself does not take the place of a pruned one, which would return.
+    sizes = [
+        t.value.detach().abs() if t.pruning is None else t.value.detach().abs().masked_fill(~t.pruning.kept, -1)
+        for t in tensors
+    ]
+    flat = torch.cat([size.flatten() for size in sizes])
+    kept = flat >= 0
+    kept[torch.topk(flat, round(amount * len(flat)), largest=False).indices] = False
+    parts = kept.split([size.numel() for size in sizes])
+    return {t.name: part.view(size.shape) for t, size, part in zip(tensors, sizes, parts, strict=True)}

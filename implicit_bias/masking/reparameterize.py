@@ -86,8 +86,12 @@ def reparameterize(
     >>> reparameterize(nn.Linear(2, 2), lambda name: Product(beta=0.0, depth=3)).parametrizations.weight[0]
     Product(m*w*p, beta=0)
     """
-    for tensor in _selected(module, select):
-        new, pruning = parametrization(tensor.name), tensor.pruning
+    chosen = _selected(module, select)
+    made = [parametrization(tensor.name) for tensor in chosen]
+    if len({id(new) for new in made}) < len(made):
+        raise ValueError("parametrization: expected a new one for every tensor, got one for several; make it inside.")
+    for tensor, new in zip(chosen, made, strict=True):
+        pruning = tensor.pruning
         if pruning is not None:
             _make_dense(tensor)
         factors: list[Factor] | None = None
@@ -102,6 +106,7 @@ def reparameterize(
                 setattr(registered, key, factor)
             if pruning is not None:
                 parametrize.register_parametrization(holder, attribute, pruning)
+                new.pruning = (pruning,)
     return module
 
 

@@ -94,8 +94,8 @@ def read(path: str | Path) -> Checkpoint:
         header = json.loads(entry)
     except json.JSONDecodeError:
         raise ValueError(f"{path}: its header cannot be read, so it is damaged; {advice}.") from None
-    if header.get("format") != FORMAT:
-        found = header.get("format", "none")
+    found = header.get("format", "none") if isinstance(header, dict) else "none"
+    if found != FORMAT:
         raise ValueError(
             f"{path}: expected a file of the format {FORMAT!r}, got {found!r}; name a checkpoint that this version of "
             "implicit_bias wrote."

@@ -95,7 +95,7 @@ def iterative(
         rewind: ``"weights"`` or ``"learning-rate"``.
         warm_up: Epochs of training before the weights that are rewound to.
         progress: Called with the number of cycles done.
-        training: Further arguments of :func:`~implicit_bias.training.train`.
+        training: Further arguments of :func:`~implicit_bias.training.train`, without a checkpoint: it holds one run.
 
     Returns:
         Accuracies of the trained networks.
@@ -111,14 +111,18 @@ def iterative(
         raise ValueError(f"rewind: expected 'weights' or 'learning-rate', got {rewind!r}.")
     if whole_number(cycles, "cycles") < 1 or whole_number(warm_up, "warm_up") < 0:
         raise ValueError(f"cycles, warm_up: expected at least 1 and 0, got {cycles} and {warm_up}.")
+    if training.get("checkpoint") is not None:
+        raise ValueError("checkpoint: holds one run, and this makes one in every cycle; leave it out.")
     model = copy.deepcopy(model)
     if warm_up:
         model = train(model, data, method(), **{**training, "epochs": warm_up, "schedule": "constant"}).model
     start = copy.deepcopy(model)
     found: list[tuple[float, float]] = []
+    kept: dict[str, torch.Tensor] = {}
     for cycle in range(cycles):
         model = train(model, data, method(), **training).model
         found.append((masking.sparsity(model), accuracy(model, data)))
+        masking.keep_(model, kept)  # methods that leave plain zeros forget which of them were pruned
         kept = masking.kept_weights(masking.prune_(model, 1 - share ** (cycle + 1)))
         model = masking.keep_(copy.deepcopy(start) if rewind == "weights" else model, kept)
         if progress is not None:

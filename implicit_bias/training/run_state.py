@@ -113,7 +113,9 @@ def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Any]
     Raises:
         ValueError: Naming every setting that differs.
     """
-    saved = checkpoint.numbers["configuration"]
+    saved = checkpoint.numbers.get("configuration")
+    if saved is None:
+        raise ValueError(f"{checkpoint.path}: holds weights, but no run; name the checkpoint that training wrote.")
     different = [
         f"{name}: {_short(saved.get(name))} there, {_short(value)} here"
         for name, value in configuration.items()

@@ -76,6 +76,63 @@ def test_the_accumulated_gradient_is_that_of_the_effective_weights():
     assert record["2.weight"].time == pytest.approx(0.25)
 
 
+def recorded(step=None, fused=None, steps=50):
+    """Decay that rises on the way, after the state of the optimizer was loaded; ``step`` makes each step."""
+    model = masking.mask(perceptron(), 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), 0.005, fused=fused)
+    record = masking.MirrorRecord(model, optimizer)
+    x, labels = batch_of(0)
+
+    def loss():
+        optimizer.zero_grad()
+        return nn.functional.cross_entropy(model(x), labels)
+
+    for k in range(steps):
+        if k == steps // 2:
+            optimizer.load_state_dict(optimizer.state_dict())
+            masking.decay_strength(optimizer, 0.2)
+        if step is not None:
+            step(loss(), optimizer)
+        else:
+            loss().backward()
+            optimizer.step()
+    return record
+
+
+def test_a_loaded_optimizer_is_followed():
+    record = recorded()
+    assert record["0.weight"].decay == pytest.approx(25 * 0.005 * 0.2)
+    assert record["0.weight"].relative_residual < 0.01
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_scaled_gradients_are_recorded_unscaled(fused):
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+
+    def step(loss, optimizer):
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+    assert recorded(step, fused)["0.weight"].relative_residual < 0.01
+
+
+def test_steps_that_cannot_be_recorded_are_refused():
+    def closure(loss, optimizer):
+        loss.backward()
+        optimizer.step(lambda: 0.0)
+
+    with pytest.raises(ib.UnsupportedError, match="closure"):
+        recorded(closure, steps=1)
+    model = masking.mask(perceptron(), select=lambda name, _: name == "0.weight")
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    _record = masking.MirrorRecord(model, optimizer)
+    masking.factors(model)["0.weight"]["m"].requires_grad_(False)
+    model(batch_of(0)[0]).sum().backward()
+    with pytest.raises(ib.UnsupportedError, match="only one of its factors has a gradient"):
+        optimizer.step()
+
+
 def test_a_stopped_record_stands_still():
     model = masking.mask(perceptron())
     optimizer = torch.optim.SGD(model.parameters(), 0.1)

@@ -55,6 +55,14 @@ def test_the_formula_is_what_torch_computes(name):
         assert computed[k] == pytest.approx(float(expected), rel=1e-13)
 
 
+@pytest.mark.parametrize("power", [1.0, 1.2, 1.5, 2.0, 2.5, 3.0])
+def test_the_slope_of_a_power_is_finite_at_zero(power):
+    """It is p |v|^{p−1}; 0 · ∞ on the way to it would leave nan in every pruned weight."""
+    v = torch.tensor([-2.0, -1e-3, 0.0, 1e-3, 2.0], dtype=torch.float64, requires_grad=True)
+    masking.Powerpropagation(power)(v).sum().backward()
+    torch.testing.assert_close(v.grad, power * v.detach().abs() ** (power - 1), rtol=1e-13, atol=0)
+
+
 def test_a_threshold_shared_by_a_layer_has_no_formula():
     with pytest.raises(ib.UnsupportedError, match="no formula of one weight"):
         _ = masking.SoftThreshold().parameterization

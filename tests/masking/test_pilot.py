@@ -78,6 +78,24 @@ def test_the_norm_is_that_of_the_effective_weights():
     assert masking.masked_norm(optimizer) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("order", ["mask first", "prune first"])
+def test_pruned_weights_count_nothing_in_the_norm(order):
+    """Their factors stay, below the zeros; in copies, too."""
+    model = perceptron()
+    if order == "prune first":
+        masking.mask(masking.prune_(model, 0.8))
+    else:
+        masking.prune_(masking.prune_(masking.mask(model), 0.3), 0.8)
+    with torch.no_grad():
+        for f in masking.factors(model).values():
+            f["w"].add_(1.0)
+    for each in (model, copy.deepcopy(model)):
+        expected = sum(float(x.detach().abs().sum()) for x in masking.effective_weights(each).values())
+        optimizer = torch.optim.SGD(each.parameters(), 0.1)
+        assert masking.masked_norm(optimizer) == pytest.approx(expected, rel=1e-12)
+    assert sum(name.endswith("kept") for name in model.state_dict()) == 2
+
+
 def test_a_schedule_continues_where_it_was_saved():
     model = masking.mask(perceptron())
     optimizer = torch.optim.SGD(model.parameters(), 0.1)

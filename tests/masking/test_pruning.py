@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from networks import perceptron, sequence, tokens
 
@@ -87,6 +87,22 @@ def test_given_weights_are_kept():
     ]:
         with pytest.raises(ValueError, match=message):
             masking.keep_(model, bad)
+
+
+@given(first=st.floats(0, 1), second=st.floats(0, 1), seed=st.integers(0, 99))
+@example(first=0.3, second=0.5, seed=0)
+@example(first=0.8, second=0.2, seed=0)
+def test_pruned_again_nothing_returns(first, second, seed):
+    """Among weights that are 0 by themselves, and whatever lies below the zeros."""
+    model = perceptron(seed)
+    with torch.no_grad():
+        model[0].weight[:, :3] = 0
+    random = torch.rand(7, 5, generator=torch.Generator().manual_seed(seed)) >= first
+    masking.keep_(model, {"0.weight": random})
+    pruned = {name: ~kept for name, kept in masking.kept_weights(model).items()}
+    masking.prune_(model, second)
+    later = masking.kept_weights(model)
+    assert not any(bool((later[name] & gone).any()) for name, gone in pruned.items())
 
 
 def test_select_prunes_one_tensor():

@@ -218,6 +218,15 @@ def test_impossible_imbalances_are_refused(beta, message):
     assert masking.effective_weights(model) == {}
 
 
+def test_one_parametrization_for_two_tensors_is_refused():
+    one, model = masking.Product(), perceptron()
+    with pytest.raises(ValueError, match="expected a new one for every tensor"):
+        masking.reparameterize(model, lambda name: one)
+    with pytest.raises(KeyError):
+        masking.reparameterize(model, {"0.weight": one}.__getitem__)
+    assert masking.effective_weights(model) == {}
+
+
 def test_unmasking_what_is_dense_is_refused():
     with pytest.raises(ValueError, match="nothing in it is masked"):
         masking.unmask(perceptron())

@@ -2,7 +2,7 @@ import os
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from small_runs import images, run, same
 from torch import nn
 
@@ -80,6 +80,20 @@ def test_checkpoints_of_other_runs_are_refused(path, change, message):
     with pytest.raises(ValueError, match=message):
         run(**{"epochs": 2, "checkpoint": path, "resume": True} | change)
     assert path.read_bytes() == before
+
+
+def test_weights_are_no_run(path):
+    """The command line writes them beside the checkpoint, in the same format."""
+    checkpoints.write(path, run(epochs=1).model.state_dict(), {"data": "rows"})
+    with pytest.raises(ValueError, match="holds weights, but no run"):
+        run(checkpoint=path, resume=True)
+
+
+@pytest.mark.parametrize("entry", ["[]", "null", "3"])
+def test_foreign_entries_of_the_header_are_refused(tmp_path, entry):
+    (tmp_path / "file").write_bytes(save({"a": torch.zeros(3)}, {checkpoints.HEADER: entry}))
+    with pytest.raises(ValueError, match="got 'none'"):
+        checkpoints.read(tmp_path / "file")
 
 
 def test_a_run_is_not_overwritten(path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from implicit_bias import masking
+from implicit_bias import UnsupportedError, masking
 from implicit_bias.training.methods import METHODS, ContinuousSparsification, Method, PILoT, Spred
 
 
@@ -97,6 +97,16 @@ def test_penalties_by_hand():
 def test_decay_is_twice_the_strength(name):
     _, optimizer = started(METHODS[name](strength=0.25))
     assert optimizer.param_groups[0]["weight_decay"] == 0.5
+
+
+@pytest.mark.parametrize("name", ["mask", "spred", "pilot"])
+def test_decay_apart_from_the_gradient_is_refused(name):
+    """It is another penalty than the one that the method is named for."""
+    method, model = METHODS[name](strength=0.25), network()
+    method.prepare(model)
+    optimizer = torch.optim.AdamW(method.parameter_groups(model), 0.1)
+    with pytest.raises(UnsupportedError, match=r"AdamW shrinks parameters apart from the gradient"):
+        method.start(model, optimizer, 4)
 
 
 def test_a_sigmoid_mask_ends_hard():

@@ -1,6 +1,7 @@
 """Accuracy against sparsity: pruned once, or trained and pruned in turn."""
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -76,6 +77,31 @@ def test_rewinding_weights_is_training_the_surviving_ones_from_the_start(digits)
     assert second.history[-1].test_accuracy == pytest.approx(curve.accuracy[1], abs=0.01)
 
 
+@pytest.mark.parametrize("rewind", ["weights", "learning-rate"])
+def test_what_was_pruned_stays_pruned(rewind, digits, monkeypatch):
+    """Of a method that leaves more zeros than are pruned, as soft thresholds do."""
+    registered, keep, random = [], masking.keep_, torch.Generator().manual_seed(0)
+
+    class Zeros(Mask):
+        def finish(self, model):
+            super().finish(model)
+            with torch.no_grad():
+                for k in (1, 2, 3):
+                    weight = model.get_parameter(f"fc{k}.weight")
+                    weight[torch.rand(weight.shape, generator=random) < 0.6] = 0
+
+    def recorded(model, kept):
+        registered.append({name: k.clone() for name, k in kept.items()})
+        return keep(model, kept)
+
+    monkeypatch.setattr(masking, "keep_", recorded)
+    iterative(build("lenet", digits, seed=0), digits, Zeros, cycles=3, rewind=rewind, **SETTINGS)
+    nested = [kept for kept in registered if kept]
+    assert len(nested) >= 3
+    for earlier, later in pairwise(nested):
+        assert not any(bool((later[name] & ~earlier[name]).any()) for name in earlier)
+
+
 def test_a_warm_up_comes_before_what_is_rewound_to(digits):
     model = build("lenet", digits, seed=0)
     cold, warm = (
@@ -92,6 +118,7 @@ def test_a_warm_up_comes_before_what_is_rewound_to(digits):
         ({"cycles": 1, "keep": 1.5}, "keep"),
         ({"cycles": 1, "rewind": "everything"}, "rewind: expected 'weights' or 'learning-rate'"),
         ({"cycles": 1, "warm_up": -1}, "cycles, warm_up"),
+        ({"cycles": 1, "checkpoint": "run"}, "checkpoint: holds one run"),
     ],
 )
 def test_bad_input_is_refused(arguments, message, digits):

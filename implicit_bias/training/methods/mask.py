@@ -35,6 +35,11 @@ class Mask(Method):
         """Twice the strength."""
         return 2 * self.strength
 
+    def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
+        """Refuse optimizers whose decay is not the flow of the penalty (AdamW)."""
+        if self.weight_decay():
+            masking.masked_groups(optimizer)
+
     def finish(self, model: nn.Module) -> None:
         """Leave m ⊙ w."""
         masking.unmask(model)

@@ -51,7 +51,11 @@ class Method:
         ]
 
     def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
-        """Learn what is needed later; called once, before the first epoch and before :meth:`load_state_dict`."""
+        """Learn what is needed later; called once, before the first epoch and before :meth:`load_state_dict`.
+
+        Raises:
+            UnsupportedError: If the optimizer does not train what the method says.
+        """
 
     def penalty(self, model: nn.Module) -> torch.Tensor | None:
         """What is added to the loss of a batch, or None."""
