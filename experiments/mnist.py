@@ -67,7 +67,7 @@ def trained_accuracies(
     import torch
 
     from implicit_bias.training import METHODS, build, train
-    from implicit_bias.training.pruning import one_shot
+    from implicit_bias.training.sparsity_curve import one_shot
 
     torch.set_num_threads(1)  # runs share the cores
     data = _data(settings["held_out"] if tuning else None)

@@ -30,7 +30,8 @@ def train(
     model: Annotated[str, typer.Option(help="lenet, convnet, resnet20 or resnet18.")] = "lenet",
     method: Annotated[str, typer.Option(help="dense, mask, spred, pilot or a rival of them.")] = "pilot",
     strength: Annotated[
-        float | None, typer.Option(help="Regularization strength α (the first one for pilot).", show_default="0")
+        float | None,
+        typer.Option(help="Regularization strength α (the first one for pilot).", show_default="what suits LeNet"),
     ] = None,
     parameters: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="Another number of the method.")
@@ -58,9 +59,9 @@ def train(
 
     For instance:
 
-    implicit-bias train --data mnist --model lenet --method pilot --strength 1e-4 --output runs/lenet
+    implicit-bias train --data mnist --model lenet --method pilot --strength 3e-3 --output runs/lenet
 
-    implicit-bias train --method pilot --strength 1e-4 --set delta=1.05 --set threshold=0.5
+    implicit-bias train --method pilot --strength 3e-3 --set delta=1.05 --set threshold=0.5
 
     implicit-bias train --data cifar10 --data-folder cifar --model resnet20 --method mask --device cuda --output r20
     """
@@ -121,7 +122,7 @@ def _method(known: dict[str, type[Method]], name: str, strength: float | None, p
     if name not in known:
         raise ValueError(f"--method: no method is called {name!r}; known: {', '.join(known)}.")
     accepted = list(inspect.signature(known[name]).parameters)
-    numbers = {} if strength is None else {"strength": strength}
+    numbers = {"strength": known[name].usual_strength if strength is None else strength}
     for text in parameters:
         key, _, value = text.partition("=")
         if key not in accepted:

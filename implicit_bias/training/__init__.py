@@ -3,8 +3,8 @@
 from implicit_bias.training.data import DATA, ImageData, Images, load, write_stand_in
 from implicit_bias.training.methods import METHODS, Method
 from implicit_bias.training.models import MODELS, build
-from implicit_bias.training.pruning import SparsityCurve, iterative, one_shot
 from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
+from implicit_bias.training.sparsity_curve import SparsityCurve, iterative, one_shot
 from implicit_bias.training.train import train
 
 __all__ = [

@@ -1,5 +1,8 @@
 """What every training method keeps to, and the penalties and ends of each."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -162,3 +165,10 @@ def test_every_method_is_registered_and_has_a_look():
     looks = [tuple(look.values()) for look in plotting.METHOD_LOOKS.values()]
     assert len(set(looks)) == len(looks)
     assert len({method.label for method in METHODS.values()}) == len(METHODS)
+
+
+def test_usual_strengths_are_those_of_the_experiment():
+    with np.load(Path(__file__).parents[2] / "figures/full/mnist/data.npz") as data:
+        column = int(np.argmin(np.abs(data["sparsity"] - 0.95)))
+        chosen = dict(zip(data["method"].tolist(), data["chosen_strength"][:, column].tolist(), strict=True))
+    assert {name: method.usual_strength for name, method in METHODS.items()} == chosen

@@ -10,7 +10,7 @@ import torch
 from implicit_bias import masking
 from implicit_bias.training import build, load, train
 from implicit_bias.training.methods import Dense, Mask
-from implicit_bias.training.pruning import GRID, accuracy, iterative, one_shot
+from implicit_bias.training.sparsity_curve import GRID, accuracy, iterative, one_shot
 
 SETTINGS = {"epochs": 2, "learning_rate": 0.05, "batch_size": 128}
 

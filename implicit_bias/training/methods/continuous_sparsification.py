@@ -28,6 +28,7 @@ class ContinuousSparsification(Method):
 
     name = "continuous-sparsification"
     label = "Sigmoid mask"
+    usual_strength = 0.0002
 
     def __init__(self, strength: float = 0.0, start: float = 0.05, final_temperature: float = 200.0) -> None:
         super().__init__(strength)

@@ -10,6 +10,7 @@ class Dense(Method):
 
     name = "dense"
     label = "Dense"
+    usual_strength = 0.02
 
     def weight_decay(self) -> float:
         """Twice the strength."""

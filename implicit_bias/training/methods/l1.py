@@ -16,6 +16,7 @@ class L1(Method):
 
     name = "l1"
     label = "L1 on x"
+    usual_strength = 0.0004
 
     def penalty(self, model: nn.Module) -> torch.Tensor | None:
         """The weighted L1 norm of all weights; biases and norms are spared."""
@@ -29,6 +30,7 @@ class L1Mask(Mask):
 
     name = "l1-mask"
     label = "L1 on m"
+    usual_strength = 0.002
 
     def weight_decay(self) -> float:
         """None: the penalty is all there is."""

@@ -22,6 +22,7 @@ class Mask(Method):
 
     name = "mask"
     label = "Mask"
+    usual_strength = 0.004
 
     def __init__(self, strength: float = 0.0, beta: float = 1.0) -> None:
         super().__init__(strength)
@@ -53,6 +54,7 @@ class Spred(Mask):
 
     name = "spred"
     label = "spred"
+    usual_strength = 0.002
 
     def __init__(self, strength: float = 0.0) -> None:
         super().__init__(strength, beta=0.0)
@@ -70,6 +72,7 @@ class PILoT(Mask):
 
     name = "pilot"
     label = "PILoT"
+    usual_strength = 0.004
 
     def __init__(self, strength: float = 0.0, delta: float = 1.01, threshold: float = 0.0, beta: float = 1.0) -> None:
         super().__init__(strength, beta)

@@ -20,6 +20,7 @@ class Powerpropagation(Method):
 
     name = "powerpropagation"
     label = "Powerpropagation"
+    usual_strength = 0.003
 
     def __init__(self, strength: float = 0.0, power: float = 2.0) -> None:
         super().__init__(strength)

@@ -21,6 +21,7 @@ class SoftThreshold(Method):
 
     name = "str"
     label = "STR"
+    usual_strength = 0.005
 
     def __init__(self, strength: float = 0.0, start: float = -10.0) -> None:
         super().__init__(strength)
