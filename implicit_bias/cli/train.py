@@ -31,7 +31,7 @@ def train(
     method: Annotated[str, typer.Option(help="dense, mask, spred, pilot or a rival of them.")] = "pilot",
     strength: Annotated[
         float | None,
-        typer.Option(help="Regularization strength α (the first one for pilot).", show_default="what suits LeNet"),
+        typer.Option(help="Regularization strength α; PILoT's first.", show_default="what suits LeNet"),
     ] = None,
     parameters: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="Another number of the method.")
