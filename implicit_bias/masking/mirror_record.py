@@ -42,8 +42,9 @@ class MirrorIdentity:
 
     @property
     def relative_residual(self) -> float:
-        """The largest residual over the largest accumulated gradient."""
-        return float(np.max(self.residual) / np.max(np.abs(self.accumulated_gradient)))
+        """The largest residual over the largest accumulated gradient; 0 before the first step."""
+        scale = float(np.max(np.abs(self.accumulated_gradient)))
+        return float(np.max(self.residual)) / scale if scale else 0.0
 
 
 class MirrorRecord:

@@ -41,8 +41,8 @@ class Product(Parametrization):
 
     def right_inverse(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Factors whose squares differ by β, with the sign of x in w."""
-        # Half precision would lose a third of the digits of x in the two roots.
-        wide = x.detach().to(torch.promote_types(x.dtype, torch.float32))
+        # Half precision would lose a third of the digits of x in the two roots, and squares leave its range.
+        wide = x.detach().to(torch.float32 if x.device.type == "mps" else torch.float64)
         others = len(self.names) - 1
         m = _balanced_root(wide.abs(), self.beta, others)
         w = torch.where(m > 0, wide / m**others, 0)
@@ -62,7 +62,8 @@ class Product(Parametrization):
 def _balanced_root(size: torch.Tensor, beta: float, others: int) -> torch.Tensor:
     """The root m >= 0 of m^{2·others}(m² − β) = size²."""
     if others == 1:
-        return torch.sqrt((beta + torch.hypot(torch.full_like(size, beta), 2 * size)) / 2)
+        half = torch.full_like(size, beta / 2)
+        return torch.sqrt(half + torch.hypot(half, size))
     # For r = m² the function r^{others}(r − β) is convex and increasing beyond β: Newton falls to the root from above.
     root = beta + size ** (2 / (others + 1))
     for _ in range(60):

@@ -28,7 +28,8 @@ Module = TypeVar("Module", bound=nn.Module)
 def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select | None = None) -> Module:
     r"""Train x = m ⊙ w in place of the weights x of a module, from :math:`m_0 w_0 = x`, :math:`m_0^2 - w_0^2 = \beta`.
 
-    The module is changed in place and computes the same function as before. State dicts hold the two factors; copies,
+    The module is changed in place and computes the same function as before. State dicts hold the two factors (load them
+    without ``assign=True``, which would replace the factors by parameters that are none); copies,
     compilation, automatic mixed precision and distributed training work as before; tied weights share their factors;
     pruned weights stay 0.
     Make the optimizer afterwards, since the old parameters are gone.
@@ -91,6 +92,8 @@ def reparameterize(
     if len({id(new) for new in made}) < len(made):
         raise ValueError("parametrization: expected a new one for every tensor, got one for several; make it inside.")
     for tensor, new in zip(chosen, made, strict=True):
+        _check_start(tensor, new)
+    for tensor, new in zip(chosen, made, strict=True):
         pruning = tensor.pruning
         if pruning is not None:
             _make_dense(tensor)
@@ -111,7 +114,9 @@ def reparameterize(
 
 
 def unmask(module: Module) -> Module:
-    """Leave the effective weights x as plain, dense parameters; the function stays the same. Pruned weights stay 0.
+    """Leave the effective weights x as plain, dense parameters; the function stays the same.
+
+    Pruned weights are plain zeros then, which may be trained again; dense tensors that were pruned become plain, too.
 
     Args:
         module: Changed in place. Make the optimizer afterwards.
@@ -120,12 +125,12 @@ def unmask(module: Module) -> Module:
         The module.
 
     Raises:
-        ValueError: If nothing is masked.
+        ValueError: If nothing is masked or pruned.
     """
-    masked = masked_tensors(module)
-    if not masked:
-        raise ValueError("module: nothing in it is masked, so there is nothing to unmask.")
-    for tensor in masked:
+    changed = [tensor for tensor in weight_tensors(module) if tensor.mask is not None or tensor.pruning is not None]
+    if not changed:
+        raise ValueError("module: nothing in it is masked or pruned, so there is nothing to unmask.")
+    for tensor in changed:
         _make_dense(tensor)
     return module
 
@@ -193,6 +198,22 @@ def _check(tensor: WeightTensor) -> None:
         raise ValueError(f"{name}: is frozen (requires_grad=False); unfreeze it, {leave_out}")
     if not bool(torch.isfinite(value).all()):
         raise ValueError(f"{name}: holds nan or inf; initialize it again, {leave_out}")
+
+
+def _check_start(tensor: WeightTensor, new: Parametrization) -> None:
+    """Raise ``ValueError`` unless the factors give x back in its precision: extreme β or x leave its range."""
+    x = tensor.value.detach()
+    found = new.right_inverse(x)
+    back = new(*(found if isinstance(found, tuple) else (found,)))
+    eps = torch.finfo(x.dtype).eps
+    # A few roundings: roots, products, and a power p, which multiplies that of a factor by p.
+    bad = torch.nonzero(~((back - x).abs() <= 32 * eps * x.abs() + 4 * eps * x.abs().max()))
+    if len(bad):
+        where = tuple(bad[0].tolist())
+        raise ValueError(
+            f"{tensor.name}: {new} cannot start at the weight {float(x[where]):g} at {where} in {x.dtype}, where its "
+            f"factors give {float(back[where]):g}; take more moderate numbers for it, or float32."
+        )
 
 
 def _listed(names) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ class WeightTensor:
 
 def is_weight(name: str, tensor: torch.Tensor) -> bool:
     """Whether a tensor is a matrix or a kernel called weight: of Linear, Conv, Embedding, attention; not of a norm."""
-    return tensor.ndim >= 2 and "weight" in name.rpartition(".")[2]
+    return tensor.ndim >= 2 and re.search(r"(^|_)weight($|_[ih]h)", name.rpartition(".")[2]) is not None
 
 
 def weight_tensors(module: nn.Module) -> list[WeightTensor]:

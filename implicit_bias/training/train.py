@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from implicit_bias.masking import effective_weights, kept_weights, unmask
 from implicit_bias.status import Status, settle
 from implicit_bias.training import checkpoint as checkpoints
 from implicit_bias.training.batches import Batch, Batches
@@ -146,6 +147,8 @@ def train(
         run = _Run(fabric, state, data, settings, progress)
         history, failure = run.all_epochs(state.restore(saved) if saved is not None else ())
         method.finish(model)
+        if kept_weights(model):  # of a method that trains x itself
+            unmask(model)
     status = Status.CONVERGED if failure is None else Status.NOT_FINITE
     result = TrainingResult(model, history, status, time.perf_counter() - began, fabric.is_global_zero)
     return settle(result, throw, f"train: {failure}. Training")
@@ -357,8 +360,8 @@ def _at_least_one(value: int, name: str) -> int:
 
 
 def _seed(value: int) -> int:
-    if whole_number(value, "seed") < 0:
-        raise ValueError(f"seed: expected a number >= 0, got {value}.")
+    if not 0 <= whole_number(value, "seed") < 2**63:
+        raise ValueError(f"seed: expected a number from 0 to 2**63 - 1, got {value}.")
     return whole_number(value, "seed")
 
 
@@ -401,6 +404,8 @@ def _check_model(model: nn.Module, data: ImageData) -> None:
     """
     if not isinstance(model, nn.Module):
         raise ValueError(f"model: expected a torch.nn.Module, got {type(model).__name__}.")
+    if effective_weights(model):
+        raise ValueError("model: is masked already, and the method puts on its own mask; unmask the model first.")
     trained = next((p for p in model.parameters() if p.is_floating_point()), None)
     if trained is None:
         raise ValueError(f"model: {type(model).__name__} has no parameters to train.")

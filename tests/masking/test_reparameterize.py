@@ -228,5 +228,45 @@ def test_one_parametrization_for_two_tensors_is_refused():
 
 
 def test_unmasking_what_is_dense_is_refused():
-    with pytest.raises(ValueError, match="nothing in it is masked"):
+    with pytest.raises(ValueError, match="nothing in it is masked or pruned"):
         masking.unmask(perceptron())
+
+
+@pytest.mark.parametrize(
+    ("weight", "make", "dtype"),
+    [
+        (1.0, lambda name: masking.Product(1e300), torch.float32),
+        (1.0, lambda name: masking.Product(1e6, depth=3), torch.float16),
+        (1e3, lambda name: masking.SigmoidMask(-50.0), torch.float16),
+        (6e4, lambda name: masking.SigmoidMask(0.0), torch.float16),
+    ],
+)
+def test_a_start_that_leaves_the_precision_is_refused(weight, make, dtype):
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)).to(dtype)
+    with torch.no_grad():
+        model[1].weight[0, 1] = weight
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    with pytest.raises(ValueError, match=r"weight: .* cannot start at the weight .* in torch.float"):
+        masking.reparameterize(model, make)
+    assert {name for name, _ in model.named_parameters()} == before.keys()
+
+
+@pytest.mark.parametrize("weight", [1e-30, 1e20, 3e38])
+@pytest.mark.parametrize("depth", [2, 3, 6])
+def test_extreme_weights_of_single_precision_are_kept(weight, depth):
+    layer = nn.Linear(1, 1)
+    torch.nn.init.constant_(layer.weight, weight)
+    masking.reparameterize(layer, lambda name: masking.Product(1.0, depth))
+    assert float(layer.weight.detach()) == pytest.approx(weight, rel=1e-5)
+
+
+def test_a_pruned_dense_module_becomes_plain():
+    model = masking.unmask(masking.prune_(perceptron(), 0.5))
+    assert {name for name, _ in model.named_parameters()} == {name for name, _ in perceptron().named_parameters()}
+    assert masking.sparsity(model) == pytest.approx(0.5, abs=0.02)
+
+
+def test_hidden_tensors_of_other_tools_are_no_weights():
+    assert not masking.is_weight("fc.weight_g", torch.ones(2, 1))
+    assert masking.is_weight("cell.weight_ih", torch.ones(2, 2))
+    assert masking.is_weight("attention.q_proj_weight", torch.ones(2, 2))
