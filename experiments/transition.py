@@ -37,7 +37,8 @@ SETTINGS = {
     "records": 41,
     "first_time": 1e-2,
     "decay_time": 0.5,
-    "asymmetry": 0.2,  # standard deviation of x_0 over the scale at the start
+    "asymmetry": 0.2,  # standard deviation of x_0 over the scale at the start, as far as that is below
+    "largest_start": 1e-2,
 }
 QUICK = {
     "observations": 40,
@@ -100,8 +101,13 @@ def _trained(
     ]
     start_scale = np.array([1.0 if decays else 10**scale for scale, _, decays in runs])
     noise = {seed: np.random.default_rng([1, seed]).standard_normal(problem.n) for seed in settings["seeds"]}
-    # x_0 of the size of the scale, so that the start is equally far from symmetric at every scale.
-    start = np.stack([settings["asymmetry"] * a * noise[seed] for (_, seed, _), a in zip(runs, start_scale, strict=True)])
+    # Larger starts would move the limits away from those of a start at zero, which the lines show.
+    start = np.stack(
+        [
+            settings["asymmetry"] * min(a, settings["largest_start"]) * noise[seed]
+            for (_, seed, _), a in zip(runs, start_scale, strict=True)
+        ]
+    )
     tau = settings["decay_time"]
     plans: list[Schedule] = [
         Geometric(-scale * np.log(10) / 4 / tau, tau) if decays else Constant(0.0) for scale, _, decays in runs
@@ -175,10 +181,10 @@ def draw(data: Data) -> Figure:
     _draw_ends(axes[1, 1], data)
     late = data["run_t"][-1].max()
     figure.supxlabel(
-        f"Training: {int(data['steps']):,} steps, flow time at most {late:.3g}. Filled: the data are fitted to "
-        f"{INTERPOLATES:.0%}; hollow: still on the way, as\nweights below the scale a grow or die at rates of about a, "
-        "which takes flow times of the order of 1/a. Circles start at a; diamonds start at 1 and decay to a.",
-        fontsize=7, color="0.3",
+        "Circles start at the scale a, diamonds start at 1 and decay to a. Filled: the data are fitted to "
+        f"{INTERPOLATES:.0%}. Hollow: on the way, as\n{int(data['steps']):,} steps are a flow time of {late:.0f} and a "
+        "weight far below its size at the end leaves zero at a rate of about its own size: small scales are late.",
+        fontsize=6.5, color="0.3",
     )  # fmt: skip
     return figure
 
@@ -197,9 +203,8 @@ def _draw_norms(axes: Axes, data: Data) -> None:
         axes.plot(data["log10_scale"], data[name], color=colour)
         _marks(axes, data, data[f"run_{name}"], colour)
     axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-    axes.text(2.2, data["minimum_l2_l1"] + 0.08, r"$\|x\|_1$ / its minimum", color=L1_COLOUR, ha="left")
-    axes.text(-8, data["l2"][np.argmin(np.abs(data["log10_scale"] + 8))] + 0.1, r"$\|x\|_2$ / its minimum",
-              color=L2_COLOUR, ha="center")  # fmt: skip
+    axes.text(5.8, data["minimum_l2_l1"] + 0.06, r"$\|x\|_1$ / minimum", color=L1_COLOUR, ha="left")
+    axes.text(5.8, 1.06, r"$\|x\|_2$ / minimum", color=L2_COLOUR, ha="left")
     axes.set(
         xlim=(6, -13), xlabel=r"$\log_{10}$ of the scale a", ylabel="norm relative to the minimum", ylim=(0.8, 3.4)
     )
@@ -228,7 +233,7 @@ def _draw_exponents(axes: Axes, data: Data) -> None:
         colour = colours(0.1 + 0.9 * (high - scale) / (high - low))
         t, exponent = data["run_t"][1:, run], data["run_exponent"][1:, run]
         axes.plot(t, exponent, color=colour, ls="--" if decays else "-", lw=1.1)
-        if not decays and scale < 0.5:
+        if not decays and (-4.5 < scale < 0.5 or scale == data["run_log10_scale"].min()):
             axes.annotate(f"$10^{{{scale:.0f}}}$", (t[-1], exponent[-1]), (3, -2.5), textcoords="offset points",
                           fontsize=6.5, color=colour)  # fmt: skip
     axes.set(xscale="log", xlabel=r"flow time, steps × η/(1 − β)", ylabel="effective exponent at the weights reached")
