@@ -44,7 +44,14 @@ SETTINGS = {
     "scale_end": 120.0,
     "scale_points": 241,
 }
-QUICK = {"other_doses": [0.0, 0.5, 1.0, 2.0], "points": 121, "scale_points": 61}
+QUICK = {
+    "observations": 12,
+    "weights": 30,
+    "sparsity": 3,
+    "other_doses": [0.0, 0.5, 1.0, 2.0],
+    "points": 121,
+    "scale_points": 61,
+}
 LOOKS = {
     "early pulse": "#56B4E9",
     "constant, then off": "#D55E00",
