@@ -33,7 +33,7 @@ ENTRIES: dict[str, dict[str, object]] = {
     "sigmoid(m)*w": {"init": {"m": 0.0, "w": 0.0}, "sizes": [1.0]},
 }
 SETTINGS = {"entries": list(ENTRIES), "sizes": [1.0, 0.5, 0.25], "points": 101, "range": 2.0}
-QUICK = {"entries": ["u", "m*w", "u**2", "u**4 - v**4"], "points": 41}
+QUICK = {"entries": ["u", "u**2", "u**2 - v**2", "exp(u)"], "points": 41}
 LONGEST = 175  # characters of LaTeX that fit into the width
 
 
@@ -164,7 +164,10 @@ def _draw_text(figure: Figure, place: object, data: Data, row: int) -> None:
     axes = figure.add_subplot(place)
     axes.set_axis_off()
     low, high = (f"{end:.3g}".replace("inf", "∞").replace("-", "−") for end in data["domain"][row])
-    notes = [f"domain ({low}, {high})", str(data["member_text"][row])]
+    notes = [
+        f"domain ({low}, {high})",
+        f"light to dark: {data['member_text'][row]}" if data["members"][row] > 1 else "",
+    ]
     mark = "" if data["closed_form"][row] else "   numerical"
     colour = "black" if data["closed_form"][row] else plotting.COLOURS["flow"]
     axes.text(0, 1.0, f"${data['name'][row]}${mark}", fontsize=9, color=colour, va="top", transform=axes.transAxes)

@@ -257,9 +257,9 @@ def claims(data: Data) -> list[Claim]:
         apart = np.linalg.norm(data["path"][:, None] - data["path"][None], axis=-1).max(axis=-1)
         least = float((apart + np.diag(np.full(len(apart), np.inf))).min() / np.linalg.norm(data["limit"]))
         return from_residual(
-            max(0.0, 0.1 - least), 0.0,
+            max(0.0, 0.05 - least), 0.0,
             f"Any two paths are somewhere {least:.2f} of the limit's norm apart, or more.",
-            tolerance_reason="A tenth of the norm is far above every numerical error.",
+            tolerance_reason="A twentieth of the norm is far above every numerical error.",
         )  # fmt: skip
 
     def other_doses() -> Verdict:

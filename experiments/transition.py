@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from experiments.experiment import Data, Experiment, Track
@@ -109,10 +110,11 @@ def _trained(
         ]
     )
     tau = settings["decay_time"]
-    plans: list[Schedule] = [
-        Geometric(-scale * np.log(10) / 4 / tau, tau) if decays else Constant(0.0) for scale, _, decays in runs
-    ]
     beta, last = settings["momentum"], settings["steps"]
+    plans: list[Schedule] = [
+        _Slowed(Geometric(-scale * np.log(10) / 4 / tau, tau) if decays else Constant(0.0), beta)
+        for scale, _, decays in runs
+    ]
     step = np.minimum(settings["step"], settings["largest_step_times_scale"] / start_scale)
     # Evenly spaced in the logarithm of time, and the start.
     first = settings["first_time"] * (1 - beta) / settings["step"]
@@ -121,7 +123,7 @@ def _trained(
         [
             ensemble(
                 # The ensemble takes α at t = steps × η, but momentum makes of it 1/(1 − β) times the decay.
-                problem, initialization(start, start_scale), step, last, [_Slowed(plan, beta) for plan in plans],
+                problem, initialization(start, start_scale), step, last, plans,
                 momentum=beta, record=marks,
             )
         ],
@@ -157,10 +159,10 @@ class _Slowed(Schedule):
     def __init__(self, schedule: Schedule, momentum: float) -> None:
         self.schedule, self.speed = schedule, 1 / (1 - momentum)
 
-    def __call__(self, t: np.ndarray) -> np.ndarray:
+    def __call__(self, t: ArrayLike) -> np.ndarray:
         return self.schedule(np.asarray(t) * self.speed)
 
-    def integral(self, t: np.ndarray) -> np.ndarray:
+    def integral(self, t: ArrayLike) -> np.ndarray:
         return self.schedule.integral(np.asarray(t) * self.speed) / self.speed
 
     @property
