@@ -111,7 +111,7 @@ def _trained(
     )
     tau = settings["decay_time"]
     beta, last = settings["momentum"], settings["steps"]
-    plans: list[Schedule] = [
+    plans = [
         _Slowed(Geometric(-scale * np.log(10) / 4 / tau, tau) if decays else Constant(0.0), beta)
         for scale, _, decays in runs
     ]
