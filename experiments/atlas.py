@@ -128,8 +128,13 @@ def _formula(latex: str, closed: bool) -> str:
 def draw(data: Data) -> Figure:
     """One row for each parameterization: text, potential, metric, exponent."""
     count = len(data["name"])
-    figure = plt.figure(figsize=(7.9, 0.5 + 1.0 * count), layout="constrained")
-    grid = figure.add_gridspec(count, 4, width_ratios=[2.6, 1, 1, 1])
+    height = 0.5 + 1.0 * count
+    figure = plt.figure(figsize=(7.9, height))
+    # Set by hand: the constrained layout of so many panels differs from run to run in the last digit.
+    grid = figure.add_gridspec(
+        count, 4, width_ratios=[2.6, 1, 1, 1], left=0.005, right=0.985, bottom=0.4 / height, top=1 - 0.25 / height,
+        wspace=0.3, hspace=0.42,
+    )  # fmt: skip
     for row in range(count):
         _draw_text(figure, grid[row, 0], data, row)
         panels = [figure.add_subplot(grid[row, column]) for column in (1, 2, 3)]

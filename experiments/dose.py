@@ -132,7 +132,8 @@ def compute(settings: Mapping[str, object], track: Track) -> Data:
         "t": times,
         "strength": np.stack([plan(linear) for plan in plans.values()]),
         "decay": np.stack([plan.integral(times) for plan in plans.values()]),
-        "path": np.stack(paths),
+        "path": np.stack(paths).astype(np.float32),  # for the pictures; the ends are kept in full
+        "end": np.stack(paths)[:, -1],
         "loss": np.stack(loss),
         "scale_t": linear,
         "scale_decay": np.stack(decays),
@@ -147,7 +148,9 @@ def compute(settings: Mapping[str, object], track: Track) -> Data:
 
 def _distance(data: Data) -> np.ndarray:
     """‖x_t − limit‖ / ‖limit‖ of each schedule, shape (schedules, times)."""
-    return np.linalg.norm(data["path"] - data["limit"], axis=-1) / np.linalg.norm(data["limit"])
+    distance = np.linalg.norm(data["path"] - data["limit"], axis=-1)
+    distance[:, -1] = np.linalg.norm(data["end"] - data["limit"], axis=-1)
+    return distance / np.linalg.norm(data["limit"])
 
 
 def _shown(data: Data) -> tuple[int, int]:
@@ -200,7 +203,7 @@ def _draw_paths(axes: Axes, data: Data) -> None:
     start, end = data["path"][0, 0], data["limit"]
     axes.plot(start[i], start[j], "o", color="white", mec="black", ms=5, zorder=4)
     axes.plot(end[i], end[j], "s", color=colour, ms=5, zorder=4)
-    axes.annotate("start", (start[i], start[j]), (-6, 5), textcoords="offset points", ha="right")
+    axes.annotate("start", (start[i], start[j]), (6, 4), textcoords="offset points")
     axes.annotate(f"A = {data['dose']:g}:\nprojection", (end[i], end[j]), (5, -20), textcoords="offset points",
                   color=colour, ha="left")  # fmt: skip
     for k in (0, len(data["doses"]) - 1):
