@@ -1,0 +1,226 @@
+r"""An atlas of potentials: for each parameterization its formula, its potential, its metric and its local exponent.
+
+Formulas are derived, not looked up; where none exists in closed form the potential comes from a flow that is
+integrated, and is marked as numerical.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib as mpl
+import numpy as np
+import sympy as sp
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from experiments.experiment import Data, Experiment, Track
+from implicit_bias import Claim, Parameterization, Potential, Verdict, derive, plotting
+from implicit_bias.claims import from_residual
+
+# Formula, parameters, regularizer, and the three members shown: initial values in units of γ, or decays.
+ENTRIES: dict[str, dict[str, object]] = {
+    "u": {"init": {"u": 0.0}, "sizes": [1.0]},
+    "m*w": {"init": {"m": 2**0.5, "w": 0.0}},
+    "m*w, decay": {"init": {"m": 2**0.5, "w": 0.0}, "regularizer": "m**2 + w**2", "decays": [0.0, 0.5, 1.0]},
+    "u**2 - v**2": {"init": {"u": 1.0, "v": 1.0}},
+    "u**4 - v**4": {"init": {"u": 1.0, "v": 1.0}},
+    "u**2": {"init": {"u": 1.0}},
+    "log(u) - log(v)": {"init": {"u": 1.0, "v": 1.0}},
+    "sinh(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
+    "atan(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
+    "exp(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
+    "sigmoid(m)*w": {"init": {"m": 0.0, "w": 0.0}, "sizes": [1.0]},
+}
+SETTINGS = {"entries": list(ENTRIES), "sizes": [1.0, 0.5, 0.25], "points": 101, "range": 2.0}
+QUICK = {"entries": ["u", "u**2", "u**2 - v**2", "exp(u)"], "points": 41}
+LONGEST = 175  # characters of LaTeX that fit into the width
+
+
+def compute(settings: Mapping[str, object], track: Track) -> Data:
+    """The curves of every entry, with its derived formulas as text."""
+    curves: dict[str, list[np.ndarray]] = {}
+    texts: dict[str, list[str]] = {"name": [], "formula": [], "member_text": []}
+    closed, residual, ends, members = [], [], [], []
+    for name in track(settings["entries"], "atlas"):
+        entry = ENTRIES[name]
+        output = name.split(",")[0]
+        derivation = derive(Parameterization(output, sorted(entry["init"])), entry.get("regularizer"))
+        decays, sizes = entry.get("decays", [0.0]), entry.get("sizes", settings["sizes"])
+        potentials = [
+            derivation.at({p: v * (1.0 if "decays" in entry else size) for p, v in entry["init"].items()}, decay)
+            for decay in decays
+            for size in (sizes if "decays" not in entry else [1.0])
+        ]
+        drawn = [_curves(R, settings) for R in potentials]
+        for key in drawn[0]:
+            filled = [d[key] for d in drawn] + [np.full(settings["points"], np.nan)] * (3 - len(drawn))
+            curves.setdefault(key, []).append(np.stack(filled))
+        residual.append(max(_metric_error(R, settings) for R in potentials))
+        closed.append(derivation.closed_form)
+        ends.append([float(np.squeeze(end)) for end in potentials[0].domain])
+        members.append(len(potentials))
+        texts["name"].append(_title(output, entry.get("regularizer")))
+        texts["formula"].append(_formula(derivation.latex(), derivation.closed_form))
+        values = decays if "decays" in entry else sizes
+        letter = "A" if "decays" in entry else r"\gamma"
+        texts["member_text"].append(
+            f"${letter} = " + r",\ ".join(f"{v:g}" for v in values) + "$" if len(values) > 1 else ""
+        )
+    return {
+        **{name: np.stack(rows) for name, rows in curves.items()},
+        **{name: np.array(rows) for name, rows in texts.items()},
+        "closed_form": np.array(closed),
+        "metric_error": np.array(residual),
+        "domain": np.array(ends),
+        "members": np.array(members),
+    }
+
+
+def _title(output: str, regularizer: str | None) -> str:
+    """The formulas of g and h, as they are written by hand."""
+    written = [("x", output)] + ([("h", regularizer)] if regularizer else [])
+    return ",\\ \\ ".join(f"{name} = {sp.latex(sp.sympify(f))}" for name, f in written)
+
+
+def _window(potential: Potential, settings: Mapping[str, object]) -> np.ndarray:
+    """Weights around the minimizer inside the domain."""
+    low, high = (float(np.squeeze(end)) for end in potential.domain)
+    reach = settings["range"]
+    left, right = max(low, -reach), min(high, reach)
+    margin = 0.01 * (right - left)
+    return np.linspace(left + margin * (left == low), right - margin * (right == high), settings["points"])
+
+
+def _curves(potential: Potential, settings: Mapping[str, object]) -> Data:
+    """R − min R, the metric and the local exponent upwards of the minimizer."""
+    x, center = _window(potential, settings), float(np.squeeze(potential.minimizer))
+    high = float(np.squeeze(potential.domain[1]))
+    s = np.geomspace(1e-3, min(1e2, 0.99 * (high - center)), settings["points"])
+    return {
+        "x": x,
+        "excess": np.asarray(potential.terms(x) - potential.terms(np.full(1, center))),
+        "metric": np.asarray(potential.metric(x)),
+        "s": s,
+        "exponent": np.asarray(potential.effective_exponent(s)),
+    }
+
+
+def _metric_error(potential: Potential, settings: Mapping[str, object]) -> float:
+    """How far the slope of R' is from one over the metric, by central differences, relative."""
+    x = _window(potential, settings)[5:-5:5]
+    step = 1e-5 * (np.abs(x) + 0.1)
+    slope = (potential.gradient(x + step) - potential.gradient(x - step)) / (2 * step)
+    return float(np.max(np.abs(slope * potential.metric(x) - 1)))
+
+
+def _formula(latex: str, closed: bool) -> str:
+    """The lines of a derivation's LaTeX block that are shown, each as mathematics of its own."""
+    if not closed:
+        return f"${latex}$"
+    block = latex.removeprefix("\\begin{aligned}\n").removesuffix("\n\\end{aligned}")
+    lines = [line.replace("&", "") for line in block.split(" \\\\\n")]
+    known = {line.split(" = ")[0].strip(): line for line in lines}
+    first = known["R_A(x)"] if len(known["R_A(x)"]) <= LONGEST else known["R_A'(x)"]
+    return "\n".join(f"${line.strip()}$" for line in (first, known["1/R_A''(x)"]))
+
+
+def draw(data: Data) -> Figure:
+    """One row for each parameterization: text, potential, metric, exponent."""
+    count = len(data["name"])
+    height = 0.5 + 1.0 * count
+    figure = plt.figure(figsize=(7.9, height))
+    # Set by hand: the constrained layout of so many panels differs from run to run in the last digit.
+    grid = figure.add_gridspec(
+        count, 4, width_ratios=[2.6, 1, 1, 1], left=0.005, right=0.985, bottom=0.4 / height, top=1 - 0.25 / height,
+        wspace=0.3, hspace=0.42,
+    )  # fmt: skip
+    for row in range(count):
+        _draw_text(figure, grid[row, 0], data, row)
+        panels = [figure.add_subplot(grid[row, column]) for column in (1, 2, 3)]
+        total = data["members"][row]
+        colours = mpl.colormaps[plotting.SEQUENCE](np.linspace(0.25, 1, total) if total > 1 else [0.6])
+        for k in range(total):
+            for axes, (across, up) in zip(panels, (("x", "excess"), ("x", "metric"), ("s", "exponent")), strict=True):
+                axes.plot(data[across][row, k], data[up][row, k], color=colours[k], lw=1.1)
+        for axes, name in ((panels[0], "excess"), (panels[1], "metric")):
+            # Near the ends of a bounded domain the potential runs away.
+            values = data[name][row]
+            axes.set_ylim(0, 1.05 * min(np.nanmax(values), 20 * np.nanmedian(values)))
+        top = 3.1 if np.nanmax(data["exponent"][row]) > 2.2 else 2.1
+        panels[2].set(xscale="log", xlim=(1e-3, 1e2), ylim=(0.9, top))
+        panels[2].set_xticks([1e-3, 1e-1, 1e1])
+        for axes in panels:
+            axes.tick_params(labelsize=6, pad=1.5)
+            if axes is not panels[2]:
+                axes.set_xlim(-2, 2)
+                axes.set_xticks([-2, 0, 2])
+            axes.minorticks_off()
+        if row == 0:
+            for axes, title in zip(panels, ("potential R − min R", "metric 1/R''", "local exponent p(s)"), strict=True):
+                axes.set_title(title)
+        if row == count - 1:
+            for axes, label in zip(panels, ("weight x", "weight x", "distance from argmin R"), strict=True):
+                axes.set_xlabel(label, fontsize=7)
+    return figure
+
+
+def _draw_text(figure: Figure, place: object, data: Data, row: int) -> None:
+    axes = figure.add_subplot(place)
+    axes.set_axis_off()
+    low, high = (f"{end:.3g}".replace("inf", "∞").replace("-", "−") for end in data["domain"][row])
+    notes = [
+        f"domain ({low}, {high})",
+        f"light to dark: {data['member_text'][row]}" if data["members"][row] > 1 else "",
+    ]
+    mark = "" if data["closed_form"][row] else "   numerical"
+    colour = "black" if data["closed_form"][row] else plotting.COLOURS["flow"]
+    axes.text(0, 1.0, f"${data['name'][row]}${mark}", fontsize=9, color=colour, va="top", transform=axes.transAxes)
+    for line, height in zip(str(data["formula"][row]).split("\n"), (0.56, 0.24), strict=False):
+        axes.text(0.03, height, line, fontsize=7.5, va="center", transform=axes.transAxes)
+    axes.text(0.03, 0.0, "    ".join(note for note in notes if note), fontsize=6.5, color="0.35", va="center",
+              transform=axes.transAxes)  # fmt: skip
+
+
+def claims(data: Data) -> list[Claim]:
+    """What must hold of every row."""
+
+    def metric() -> Verdict:
+        worst = int(np.argmax(data["metric_error"]))
+        return from_residual(
+            float(data["metric_error"].max()), 1e-3,
+            f"R'' · metric is 1 to {data['metric_error'].max():.0e} in all {len(data['name'])} rows; least exactly for "
+            f"{data['name'][worst]}.",
+            tolerance_reason="Central differences over a step of 1e-6 or more see an R' that is right to 1e-10.",
+        )  # fmt: skip
+
+    def quadratic() -> Verdict:
+        near = data["exponent"][:, :, 0]
+        gap = float(np.nanmax(np.abs(near - 2)))
+        return from_residual(
+            gap, 0.05,
+            f"At s = 1e-3 every exponent is within {gap:.3f} of 2.",
+            tolerance_reason="At this distance the third derivative of R still acts.",
+        )  # fmt: skip
+
+    def convex() -> Verdict:
+        fall = float(max(0.0, -np.nanmin(data["excess"]), -np.nanmin(data["metric"])))
+        text = "R − min R and the metric are nowhere negative."
+        return from_residual(fall, 1e-12, text, tolerance_reason="Rounding of R where it is least.")
+
+    source = "this project"
+    return [
+        Claim("atlas/metric", r"(\nabla^2 R)^{-1} = \text{metric}", source, check=metric),
+        Claim("atlas/quadratic", r"s \to 0: p(s) \to 2", source, check=quadratic),
+        Claim("atlas/convex", r"R - \min R \ge 0, \; R'' > 0", source, check=convex),
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="atlas",
+    title="An atlas of parameterizations and the potentials that govern them",
+    configuration={"default": SETTINGS, "quick": SETTINGS | QUICK},
+    compute=compute,
+    draw=draw,
+    claims=claims,
+)

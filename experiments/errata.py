@@ -1,0 +1,263 @@
+r"""Stated against derived constants of the mask: trajectories that know neither decide between them.
+
+The preprint's potential has the prefactor ¼ and the scale :math:`2u_0v_0e^{-2A}`, from which follow its minimizer and
+the rate of its equation 5; the derivation has ½ and :math:`u_0v_0e^{-4A}`. Judge is the flow of m and w, integrated
+from its definition: along it :math:`\nabla R_{a_t}(x_t) + L_t` must vanish. All times are flow times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import sympy as sp
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from derivations import equation_5, lemma_a_2, minimum_position, theorem_2_1, theorem_3_1
+from derivations.mask import PREPRINT, REFUTED_ABOVE, derived, in_uv
+from experiments.experiment import Data, Experiment, Track
+from implicit_bias import Claim, FlowSolution, Parameterization, Regression, Verdict, gradient_flow, plotting
+from implicit_bias.claims import from_residual
+from implicit_bias.schedule import Constant, Schedule, SwitchOff
+
+SETTINGS = {
+    "observations": 6,
+    "weights": 12,
+    "sparsity": 2,
+    "seed": 0,
+    "start": 0.3,  # standard deviation of w_0, with m_0 = 1
+    "strength": 0.3,
+    "end": 4.0,
+    "single": {"m0": 2.0, "w0": 1.0, "strength": 1.0, "off": 1.0},  # the ledger's counterexample to equation 5
+    "decay_end": 1.0,
+    "bound_end": 31.0,
+    "points": 161,
+}
+MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
+STATED_COLOUR, DERIVED_COLOUR = "#CC79A7", plotting.COLOURS["projection"]
+TOLERANCE = 1e-9
+TOLERANCE_REASON = (
+    "The flow is integrated with a relative tolerance of 1e-12 a step, and its error after some hundred steps stays "
+    "below 1e-9."
+)
+
+
+def compute(settings: Mapping[str, object], track: Track) -> Data:
+    """Residuals of both potentials along two flows, the minimum under decay alone, and a loss between two bounds."""
+    data: Data = {
+        "derived_prefactor": np.array(sp.latex(1 / derived().rate)),
+        "derived_scale": np.array(sp.latex(in_uv(derived().scale))),
+        "derived_minimum": np.array(sp.latex(derived().minimizer)),
+        "stated_scale": np.array(sp.latex(lemma_a_2.STATED)),
+        "stated_minimum": np.array(sp.latex(_in_mw(minimum_position.STATED))),
+    }
+    parts = [("plain", None), ("decay", Constant(settings["strength"]))]
+    for name, schedule in track(parts, "errata: potentials"):
+        data |= _residuals(name, schedule, settings)
+    return data | _minimum(settings) | _rate(settings)
+
+
+def _residuals(name: str, schedule: Schedule | None, settings: Mapping[str, object]) -> Data:
+    """max_i |R'(x_i) + L_i| over time, for the preprint's potential and for the derived one."""
+    problem = Regression.sample(settings["observations"], settings["weights"], settings["sparsity"], settings["seed"])
+    rng = np.random.default_rng(settings["seed"])
+    init = {"m": np.ones(problem.n), "w": settings["start"] * rng.standard_normal(problem.n).clip(-2, 2)}
+    times = np.linspace(0, settings["end"], settings["points"])
+    flow = _flow(problem, init, times, schedule)
+    stated = theorem_2_1.STATED if schedule is None else theorem_3_1.STATED
+    mirror_map = _function(sp.diff(stated, sp.Symbol("x", real=True)))
+    family = derived().family(init)
+    found = {
+        "stated": np.stack([mirror_map(x, A, init) for x, A in zip(flow.x, flow.decay, strict=True)]),
+        "derived": np.stack([family(A).gradient(x) for x, A in zip(flow.x, flow.decay, strict=True)]),
+    }
+    accumulated = flow.accumulated_gradient
+    return {f"{name}_t": flow.t, f"{name}_loss": flow.loss} | {
+        f"{name}_{side}": np.max(np.abs(gradient + accumulated), axis=1) for side, gradient in found.items()
+    }
+
+
+def _minimum(settings: Mapping[str, object]) -> Data:
+    """The weight that decay alone leads to, with L_t = 0, which makes it the minimizer: training on no data."""
+    m0, w0 = settings["single"]["m0"], settings["single"]["w0"]
+    init, idle = {"m": [m0], "w": [w0]}, Regression([[0.0]], [0.0])
+    family = derived().family(init)
+    times = np.linspace(0, settings["decay_end"], settings["points"])
+    flow = _flow(idle, init, times, Constant(1.0))
+    stated = _function(minimum_position.STATED)
+    return {
+        "minimum_decay": flow.decay,
+        "minimum_flow": flow.x[:, 0],
+        "minimum_stated": stated(0.0, flow.decay, {"m": m0, "w": w0}),
+        "minimum_derived": np.array([float(np.squeeze(family(A).minimizer)) for A in flow.decay]),
+    }
+
+
+def _rate(settings: Mapping[str, object]) -> Data:
+    """The loss f = x²/2 after the decay has ended at T, where ‖∇f‖² ≥ λf with λ = 2 is sharp, and its two bounds."""
+    single = settings["single"]
+    init, off = {"m": [single["m0"]], "w": [single["w0"]]}, single["off"]
+    problem, schedule = Regression([[1.0]], [0.0]), SwitchOff(Constant(single["strength"]), off)
+    times = np.linspace(off, settings["bound_end"], settings["points"])
+    loss = _flow(problem, init, times, schedule).loss
+    factors = {
+        "stated": float(_function(equation_5.STATED)(0.0, schedule.total, {"m": single["m0"], "w": single["w0"]})),
+        # The least of 1/R'', which is at x = 0 (claim lipschitz).
+        "derived": float(np.squeeze(derived().at(init, schedule.total).metric([0.0]))),
+    }
+    return {"rate_t": times, "rate_loss": loss} | {
+        f"rate_{side}": loss[0] * np.exp(-2 * factor * (times - off)) for side, factor in factors.items()
+    }
+
+
+def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedule: Schedule | None) -> FlowSolution:
+    return gradient_flow(problem, MASK, init, t, None if schedule is None else REGULARIZER, schedule)
+
+
+def _function(formula: sp.Expr) -> Callable[[object, object, Mapping[str, object]], np.ndarray]:
+    """A stated formula in x, A, u0 and v0 as a function of x, A and the initial m and w."""
+    symbols = {s.name: s for s in formula.free_symbols}
+    names = ("x", "A", "u0", "v0")
+    function = sp.lambdify([symbols.get(name, sp.Symbol(name)) for name in names], formula, modules="numpy")
+
+    def evaluate(x: object, decay: object, init: Mapping[str, object]) -> np.ndarray:
+        m, w = np.asarray(init["m"]), np.asarray(init["w"])
+        return np.asarray(function(x, decay, (m + w) / np.sqrt(2), (m - w) / np.sqrt(2)))
+
+    return evaluate
+
+
+def _in_mw(formula: sp.Expr) -> sp.Expr:
+    """A stated formula in u0 and v0, rewritten in the initial m and w."""
+    m0, w0 = sp.symbols("m0 w0")
+    values = {"u0": (m0 + w0) / sp.sqrt(2), "v0": (m0 - w0) / sp.sqrt(2)}
+    return sp.factor(formula.subs({s: values[s.name] for s in formula.free_symbols if s.name in values}))
+
+
+def draw(data: Data) -> Figure:
+    """The residuals of the two potentials, the position of the minimum, and the loss between the two bounds."""
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7.2, 2.75), layout="constrained")
+    _draw_residuals(left, data)
+    _draw_minimum(middle, data)
+    _draw_rate(right, data)
+    return figure
+
+
+def _draw_residuals(axes: Axes, data: Data) -> None:
+    for name, dashes in (("plain", "-"), ("decay", "--")):
+        for side, colour in (("stated", STATED_COLOUR), ("derived", DERIVED_COLOUR)):
+            t, residual = data[f"{name}_t"], data[f"{name}_{side}"]
+            axes.plot(t[1:], np.maximum(residual[1:], 1e-17), color=colour, ls=dashes)
+    axes.set(yscale="log", ylim=(1e-17, 1e8), xlabel="flow time t", ylabel=r"$\|\nabla R_{a_t}(x_t) + L_t\|_\infty$")
+    axes.set_title("The potential along the flow")
+    axes.annotate("with decay", (2.0, data["decay_stated"][np.argmin(np.abs(data["decay_t"] - 2.0))]), (0, 3),
+                  textcoords="offset points", fontsize=6.5, color=STATED_COLOUR, ha="center")  # fmt: skip
+    axes.annotate("without", (3.0, data["plain_stated"][-1]), (0, -9), textcoords="offset points", fontsize=6.5,
+                  color=STATED_COLOUR, ha="center")  # fmt: skip
+    scale, prefactor = str(data["derived_scale"]), str(data["derived_prefactor"])
+    stated = f"preprint: prefactor $\\frac{{1}}{{4}}$,\nscale ${data['stated_scale']}$"
+    axes.text(0.03, 0.85, stated, color=STATED_COLOUR, transform=axes.transAxes)
+    found = f"derived: prefactor ${prefactor}$,\nscale ${scale}$"
+    axes.text(0.03, 0.33, found, color=DERIVED_COLOUR, transform=axes.transAxes)
+
+
+def _draw_minimum(axes: Axes, data: Data) -> None:
+    decay, flow = data["minimum_decay"], data["minimum_flow"]
+    axes.plot(decay, data["minimum_stated"], color=STATED_COLOUR)
+    axes.plot(decay, data["minimum_derived"], color=DERIVED_COLOUR)
+    few = np.linspace(0, len(decay) - 1, 11).astype(int)
+    axes.plot(decay[few], flow[few], "o", ms=3.5, color=plotting.COLOURS["flow"], zorder=3)
+    labels = [
+        (0.35, "minimum_stated", rf"preprint: ${data['stated_minimum']}$", STATED_COLOUR, (5, 3), "left"),
+        (0.78, "minimum_derived", rf"derived: ${data['derived_minimum']}$", DERIVED_COLOUR, (0, -17), "center"),
+        (0.10, "minimum_flow", "weight of the flow", plotting.COLOURS["flow"], (8, 14), "left"),
+    ]
+    for at, name, text, colour, offset, side in labels:
+        axes.annotate(text, (at, np.interp(at, decay, data[name])), offset, textcoords="offset points", color=colour,
+                      ha=side)  # fmt: skip
+    axes.set(xlabel="decay A", ylabel=r"minimizer of $R_A$", ylim=(-0.32, 2.15))
+    axes.set_title("Where its minimum lies")
+
+
+def _draw_rate(axes: Axes, data: Data) -> None:
+    t = data["rate_t"]
+    for name, colour in (("stated", STATED_COLOUR), ("derived", DERIVED_COLOUR), ("loss", plotting.COLOURS["flow"])):
+        axes.plot(t, data[f"rate_{name}"], color=colour)
+    floor, top = data["rate_loss"][-1] / 30, data["rate_loss"][0] * 2
+    axes.set(yscale="log", ylim=(floor, top), xlabel="flow time t; decay ends at t = 1", ylabel=r"loss $f = x^2/2$")
+    axes.set_title("Its bound on the loss")
+    low = t[np.argmax(data["rate_stated"] < 3 * floor)]
+    axes.annotate("preprint,\nequation 5", (low, 3 * floor), (6, -6), textcoords="offset points", color=STATED_COLOUR)
+    middle = len(t) // 2
+    axes.annotate("derived bound", (t[middle], data["rate_derived"][middle]), (8, 8), textcoords="offset points",
+                  color=DERIVED_COLOUR, ha="left")  # fmt: skip
+    axes.annotate("loss", (t[middle], data["rate_loss"][middle]), (-4, -16), textcoords="offset points",
+                  color=plotting.COLOURS["flow"], ha="right")  # fmt: skip
+
+
+def _deviations(data: Data, side: str) -> dict[str, tuple[float, str, float, str]]:
+    """By published statement: the deviation, where it is largest, the number there, and what it measures."""
+    found = {}
+    for name, claim in (("plain", "thm-2.1"), ("decay", "thm-3.1")):
+        residual = data[f"{name}_{side}"]
+        worst = int(np.argmax(residual))
+        found[claim] = (float(residual[worst]), "t", float(data[f"{name}_t"][worst]), "max |R'(x_t) + L_t|")
+    gap = np.abs(data[f"minimum_{side}"] - data["minimum_flow"])
+    worst = int(np.argmax(gap))
+    measure = "|minimizer - weight under decay alone|"
+    found["minimum-position"] = (float(gap[worst]), "A", float(data["minimum_decay"][worst]), measure)
+    excess = np.log(data["rate_loss"]) - np.log(data[f"rate_{side}"])
+    worst = int(np.argmax(excess))
+    found["eq-5"] = (float(excess[worst]), "t", float(data["rate_t"][worst]), "largest log(loss/bound) after the decay")
+    return found
+
+
+STATEMENTS = {
+    "thm-2.1": r"R'(x_t) = -L_t \text{ without decay}",
+    "thm-3.1": r"R_{a_t}'(x_t) = -L_t \text{ with decay}",
+    "minimum-position": r"\operatorname{argmin} R_A \text{ is where decay alone leads}",
+    "eq-5": r"f(x_t) \le f(x_T) e^{-\lambda a_\infty (t - T)} \text{ after the decay}",
+}
+
+
+def _judged(data: Data, side: str, claim: str) -> Verdict:
+    deviation, name, at, measure = _deviations(data, side)[claim]
+    return from_residual(
+        max(deviation, 0.0),
+        TOLERANCE,
+        f"{measure}, {side}: {deviation:.3g}, at {name} = {at:g}.",
+        refuted_above=REFUTED_ABOVE,
+        tolerance_reason=TOLERANCE_REASON,
+        **{name: at, "deviation": deviation},
+    )
+
+
+def claims(data: Data) -> list[Claim]:
+    """The derived constants hold on every trajectory."""
+    return [
+        Claim(f"errata/{name}/derived", statement, "this project", uses=(name,),
+              check=lambda name=name: _judged(data, "derived", name))
+        for name, statement in STATEMENTS.items()
+    ]  # fmt: skip
+
+
+def observations(data: Data) -> list[Claim]:
+    """The preprint's constants, asked of the same trajectories."""
+    return [
+        Claim(f"errata/{name}/stated", statement, PREPRINT, uses=(name,),
+              check=lambda name=name: _judged(data, "stated", name))
+        for name, statement in STATEMENTS.items()
+    ]  # fmt: skip
+
+
+EXPERIMENT = Experiment(
+    name="errata",
+    title="Stated against derived constants of the mask, decided by trajectories that know neither",
+    configuration={"default": SETTINGS, "quick": SETTINGS | {"points": 41}},
+    compute=compute,
+    draw=draw,
+    claims=claims,
+    observations=observations,
+)

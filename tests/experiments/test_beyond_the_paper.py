@@ -1,0 +1,57 @@
+"""Experiments beyond the paper: their claims hold, notice spoiled numbers, and runs repeat to the byte."""
+
+import numpy as np
+import pytest
+
+from experiments import registry
+from experiments.experiment import load
+from implicit_bias import Outcome
+
+NAMES = ("errata", "dose", "transition", "atlas")
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def quick(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    return request.param, folder, registry()[request.param].run(folder, "quick")
+
+
+def test_claims_hold_and_two_runs_write_the_same_bytes(quick, tmp_path):
+    name, folder, verdicts = quick
+    observed = {claim.id for claim in registry()[name].observations(load(folder / name))}
+    assert all(v.outcome is Outcome.SUPPORTED for key, v in verdicts.items() if key not in observed), verdicts
+    registry()[name].run(tmp_path, "quick")
+    for file in ("data.npz", "figure.svg", "figure.png"):
+        assert (tmp_path / name / file).read_bytes() == (folder / name / file).read_bytes()
+        assert (folder / name / file).stat().st_size < 1_000_000
+
+
+SPOILED = {
+    "errata": {f"{key}_derived": 1.1 for key in ("plain", "decay", "minimum", "rate")} | {"rate_derived": 0.5},
+    "dose": {"limit": 0.9, "scale": 1.1},
+    "transition": {"to_minimum_l2": 1e9, "l1": 1.1, "run_distance": 1e3, "run_exponent": 1.2},
+    "atlas": {"metric_error": 1e9, "exponent": 1.2, "excess": -1.0},
+}
+NOTICED = {"errata": 2, "dose": 2, "transition": 4, "atlas": 3}
+
+
+def test_claims_notice_spoiled_numbers(quick):
+    name, folder, _ = quick
+    data = load(folder / name)
+    spoiled = data | {key: data[key] * factor for key, factor in SPOILED[name].items()}
+    failed = [c.id for c in registry()[name].claims(spoiled) if c.verdict().outcome is not Outcome.SUPPORTED]
+    assert len(failed) >= NOTICED[name], failed
+
+
+def test_errata_are_refuted_with_a_counterexample():
+    data = load(registry_folder() / "errata")
+    for claim in registry()["errata"].observations(data):
+        verdict = claim.verdict()
+        assert verdict.outcome is Outcome.REFUTED
+        assert np.isfinite(list(verdict.counterexample.values())).all()
+
+
+def registry_folder():
+    from experiments.__main__ import FIGURES
+
+    return FIGURES
