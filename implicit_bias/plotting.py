@@ -29,6 +29,10 @@ METHOD_LOOKS = {
     "powerpropagation": {"color": "#7F7F7F", "marker": "X"},
     "str": {"color": "#8C6D1F", "marker": "<"},
 }
+# Schedules of the strength: constants in blues from weak to strong, decaying ones in warm colours.
+_CONSTANT_BLUES = {"0.003": "#A6CEE3", "0.01": "#62A8D2", "0.03": "#2171B5", "0.1": "#08306B"}
+_DECAYING = {"harmonic": ("#E69F00", "1/k"), "quadratic": ("#D55E00", "1/k²"), "geometric": ("#882255", "0.95ᵏ")}
+FLOW_LOOK = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn on a curve from training
 SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
 
 STYLE = {
@@ -50,6 +54,16 @@ STYLE = {
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
 }
+
+
+def schedule_colour(name: str) -> str:
+    """The colour of a schedule by its name: ``constant 0.01``, ``harmonic``, ``quadratic`` or ``geometric``."""
+    return _DECAYING[name][0] if name in _DECAYING else _CONSTANT_BLUES[name.removeprefix("constant ")]
+
+
+def schedule_label(name: str) -> str:
+    """What a legend calls a schedule."""
+    return f"{name}, α ∝ {_DECAYING[name][1]}" if name in _DECAYING else name.replace("constant", "constant α =")
 
 
 @contextmanager

@@ -1,0 +1,212 @@
+r"""Figure 1a of the preprint: where a mask starts decides whether its weights can change sign.
+
+The same weights x_init split in two ways: m_0² − w_0² = 1, and m_0² = w_0² as in spred (one of u_0 and v_0 is 0), each
+trained with several constant strengths. See :mod:`experiments._diagonal` for the problem and the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from experiments import _diagonal as diagonal
+from experiments.experiment import Data, Experiment, Track
+from implicit_bias import Claim, Outcome, Verdict, plotting
+from implicit_bias.claims import from_residual
+
+KINDS = ("mask", "spred")
+# Where m² = w², weights underflow beyond this time, and an explicit solver with them.
+BRIEF = {"flow_beyond": 1}
+SETTINGS = diagonal.SETTINGS | BRIEF
+TITLES = {"mask": "Ours: $m_0^2 - w_0^2 = 1$", "spred": "spred: $m_0^2 = w_0^2$"}
+
+
+def compute(settings: Mapping[str, object], track: Track) -> Data:
+    """Errors of all runs, their flows and limits, and the paths of the weights that x* uses."""
+    problem, weights = diagonal.sparse_problem(settings), diagonal.initial_weights(settings)
+    plan, strengths = diagonal.constants(settings), settings["constants"]
+    fine, coarse, flows = diagonal.train_both(KINDS, list(plan.values()), settings, track, "figure1a")
+    records, support = len(diagonal.recorded(settings)), np.flatnonzero(np.asarray(problem.truth))
+    limits = {
+        "mask": np.stack([np.tile(diagonal.lasso(problem, 2 * c), (len(weights), 1)) for c in strengths]),
+        "spred": np.stack([[diagonal.lasso(problem, 2 * c, np.sign(one)) for one in weights] for c in strengths]),
+    }
+
+    def stacked(function) -> np.ndarray:
+        return np.stack([function(kind) for kind in KINDS])
+
+    signs = np.sign(weights)[:, None]
+    return {
+        "setting": np.array(KINDS),
+        "schedule": np.array(list(plan)),
+        "t": settings["step"] * diagonal.recorded(settings),
+        "flow_t": diagonal.flow_times(settings),
+        "step_ratio": np.array(settings["coarse"]),
+        # (settings, schedules, starts, records)
+        "error": stacked(lambda kind: diagonal.distance(fine[kind], problem.truth)),
+        "flow_error": stacked(lambda kind: diagonal.distance(flows[kind], problem.truth)),
+        "flow_distance": stacked(lambda kind: diagonal.distance(fine[kind], flows[kind][:, :, :records])),
+        "coarse_flow_distance": stacked(lambda kind: diagonal.distance(coarse[kind], flows[kind][:, :, :records])),
+        "limit_error": stacked(lambda kind: diagonal.distance(limits[kind], problem.truth)),
+        # The least sign(x_0) x_t of all weights and records: negative where a weight changed its sign.
+        "least_signed": stacked(lambda kind: (fine[kind] * signs).min(axis=(2, 3))),
+        "truth": np.asarray(problem.truth)[support],
+        "start": weights[:, support],
+        # (settings, schedules, records, weights in the support), from the first start
+        "support_path": stacked(lambda kind: fine[kind][:, 0][:, :, support]),
+    }
+
+
+def draw(data: Data) -> Figure:
+    """A panel for each initialization, and the weights of x* in one run of each."""
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7.2, 2.9), layout="constrained")
+    for row, (panel, kind) in enumerate(zip((left, middle), data["setting"], strict=True)):
+        for k, name in enumerate(data["schedule"]):
+            colour = plotting.schedule_colour(str(name))
+            panel.plot(data["t"], data["error"][row, k].mean(axis=0), color=colour, lw=1.3)
+            panel.plot(data["flow_t"], data["flow_error"][row, k].mean(axis=0), **plotting.FLOW_LOOK)
+            panel.plot(
+                1.9 * data["flow_t"][-1], data["limit_error"][row, k].mean(), marker="D", ms=3.5, mew=0.8, mfc="white",
+                color=colour, clip_on=False,
+            )  # fmt: skip
+        panel.set(xscale="log", yscale="log", xlabel="t = step × η", title=TITLES[str(kind)], ylim=(1e-2, 5))
+        panel.set_xlim(0.1, 2.5 * data["flow_t"][-1])
+    left.set_ylabel(r"$\Vert x_t - x^*\Vert_2$, mean of " + f"{data['error'].shape[2]} starts")
+    middle.tick_params(labelleft=False)
+
+    shown = _shown_strength(data)
+    wrong = np.sign(data["start"][0]) != np.sign(data["truth"])
+    for row, kind in enumerate(data["setting"]):
+        colour, paths = plotting.METHOD_LOOKS[str(kind)]["color"], data["support_path"][row, shown]
+        for path, is_wrong in zip(paths.T, wrong, strict=True):
+            right.plot(data["t"], path, color=colour, lw=1.3, ls="-" if is_wrong else (0, (4, 1.5)))
+    right.plot(np.full(len(wrong), 1.9 * data["t"][-1]), data["truth"], "k<", ms=3.5, clip_on=False)
+    right.axhline(0, color="0.6", lw=0.6, zorder=0)
+    right.set(
+        xscale="log", xlabel="t = step × η", ylabel="weights in the support of x*", xlim=(0.1, 2.5 * data["t"][-1])
+    )
+    right.set_title(f"One run at α = {str(data['schedule'][shown]).removeprefix('constant ')}")
+    handles = [
+        Line2D([], [], color=plotting.schedule_colour(str(name)), label=f"α = {str(name).removeprefix('constant ')}")
+        for name in data["schedule"]
+    ]
+    handles += [
+        Line2D([], [], **plotting.FLOW_LOOK, label="flow"),
+        Line2D(
+            [], [], ls="", marker="D", ms=3.5, mfc="white", color="0.3", label="limit (LASSO; right: of these signs)"
+        ),
+        Line2D([], [], color=plotting.METHOD_LOOKS["mask"]["color"], label="ours"),
+        Line2D([], [], color=plotting.METHOD_LOOKS["spred"]["color"], label="spred"),
+        Line2D([], [], color="0.3", ls="-", label="starts with the wrong sign"),
+        Line2D([], [], color="0.3", ls=(0, (4, 1.5)), label="starts with the right sign"),
+        Line2D([], [], ls="", color="black", marker="<", ms=3.5, label="x*"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1.8)
+    return figure
+
+
+def _shown_strength(data: Data) -> int:
+    """The strength at which the mean error of ours is least in the end."""
+    return int(np.argmin(data["error"][0, :, :, -1].mean(axis=1)))
+
+
+def table(data: Data) -> str:
+    """Errors at the end beside the limits."""
+    head = ["α", "ours", "its limit", "spred", "its limit"]
+    rows = [
+        [
+            str(name).removeprefix("constant "),
+            *(
+                text
+                for row in (0, 1)
+                for text in (
+                    "{:.2g} ± {:.1g}".format(data["error"][row, k, :, -1].mean(), data["error"][row, k, :, -1].std()),
+                    f"{data['limit_error'][row, k].mean():.2g}",
+                )
+            ),
+        ]
+        for k, name in enumerate(data["schedule"])
+    ]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
+    return (
+        f"‖x − x*‖₂ at t = step × η = {data['t'][-1]:g}, mean and standard deviation of {data['error'].shape[2]} "
+        "initializations. The limits are\nLASSO solutions of strength 2α; for spred among the weights that have the "
+        f"signs of x_init.\n\n{text}\n"
+    )
+
+
+def claims(data: Data) -> list[Claim]:
+    """What theory says about both initializations."""
+
+    def follows(row: int) -> Verdict:
+        return diagonal.first_order(
+            data["flow_distance"][row].max(axis=-1),
+            data["coarse_flow_distance"][row].max(axis=-1),
+            float(data["step_ratio"]),
+            "Distance of a trained curve to its flow, over all times",
+        )
+
+    def keeps_signs() -> Verdict:
+        least = float(data["least_signed"][1].min())
+        text = f"The least sign(x_0) x_t over all weights, records and runs of spred is {least:.1e}"
+        text += f", of ours {data['least_signed'][0].min():.2f}."
+        if least < 0:
+            return Verdict(Outcome.REFUTED, text, counterexample={"least": least})
+        return from_residual(0.0, 0.0, text, tolerance_reason="A sign is kept or not.")
+
+    return [
+        Claim(
+            f"figure1a/flow-{kind}",
+            r"x_k = x(k\eta) + O(\eta)",
+            "this project",
+            check=lambda row=row: follows(row),
+        )
+        for row, kind in enumerate(KINDS)
+    ] + [
+        Claim(
+            "figure1a/signs",
+            r"v_0 = 0 \Rightarrow \operatorname{sign} x_t = \operatorname{sign} x_0",
+            "this project",
+            check=keeps_signs,
+        )
+    ]
+
+
+def observations(data: Data) -> list[Claim]:
+    """What the preprint reports for its figure, asked of these runs."""
+
+    def closer() -> Verdict:
+        last = data["error"][..., -1].mean(axis=2)
+        worst = int(np.argmax(last[0] - last[1]))
+        gap = float(last[0, worst] - last[1, worst])
+        text = "Mean error at the end, ours and spred: " + ", ".join(
+            f"{a:.2g} and {b:.2g} ({name})" for name, a, b in zip(data["schedule"], *last, strict=True)
+        )
+        if gap > 0:
+            return Verdict(Outcome.REFUTED, text + ".", counterexample={"schedule": worst, "gap": gap})
+        return from_residual(0.0, 0.0, text + ".", tolerance_reason="The smaller mean error wins.")
+
+    return [
+        Claim(
+            "figure1a/closer",
+            r"\text{from } m_0^2 - w_0^2 = 1 \text{ training ends closer to } x^* \text{ at every strength}",
+            "Jacobs and Burkholz, preprint, figure 1a",
+            check=closer,
+        )
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="figure1a",
+    title="A mask that starts with m² = w² cannot change the sign of a weight",
+    configuration={"default": SETTINGS, "quick": SETTINGS | diagonal.QUICK | BRIEF},
+    compute=compute,
+    draw=draw,
+    claims=claims,
+    observations=observations,
+    table=table,
+)
