@@ -105,13 +105,15 @@ def schedules(dose: float) -> dict[str, Schedule]:
 
 def compute(settings: Mapping[str, object], track: Track) -> Data:
     """The flows in the dual variables, the scales of the flows of m and w, and the limits for all doses."""
+    from implicit_bias.masking import initialization  # torch, which drawing does without
+
     problem = Regression.sample(settings["observations"], settings["weights"], settings["sparsity"], settings["seed"])
     mask, regularizer = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
     derivation = derive(mask, regularizer)
     # x_0 ~ N(0, 1/√n) with m_0² − w_0² = 1, the preprint's setting.
     x0 = np.random.default_rng(settings["seed"]).standard_normal(problem.n) / problem.n**0.25
-    m0 = np.sqrt((1 + np.sqrt(1 + 4 * x0**2)) / 2)
-    init, family = {"m": m0, "w": x0 / m0}, derivation.family({"m": m0, "w": x0 / m0})
+    init = {letter: start[0] for letter, start in initialization(x0[None], scale=0.5).items()}
+    family = derivation.family(init)
 
     times = np.concatenate([[0], np.logspace(-2, settings["last_log10_time"], settings["points"] - 1)])
     linear = np.linspace(0, settings["scale_end"], settings["scale_points"])

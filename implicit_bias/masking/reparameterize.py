@@ -16,8 +16,8 @@ from implicit_bias.masking.product import Product
 from implicit_bias.masking.weight_tensors import (
     Select,
     WeightTensor,
-    is_weight,
     masked_tensors,
+    selected_tensors,
     weight_tensors,
     with_own_class,
 )
@@ -170,7 +170,7 @@ def _selected(module: nn.Module, select: Select | None) -> list[WeightTensor]:
     for tensor in tensors:
         if tensor.parametrizations is None and isinstance(tensor.value, UninitializedParameter):
             raise ValueError(f"{tensor.name}: has no shape yet; run the lazy module on one batch first.")
-    chosen = [tensor for tensor in tensors if (select or is_weight)(tensor.name, tensor.value.detach())]
+    chosen = selected_tensors(module, select)
     if not chosen:
         raise ValueError(
             f"module: no weight in {type(module).__name__} to mask; expected one with two axes or more called weight, "

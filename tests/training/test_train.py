@@ -198,7 +198,6 @@ def test_tensorboard_shows_every_epoch_once(tmp_path):
 
 
 @pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 @pytest.mark.parametrize("model", ["lenet", "convnet"])
 def test_a_gpu_repeats_itself_and_agrees_with_the_cpu(model):
     one, other = (run(model=model, device="cuda", precision="64-true") for _ in range(2))
