@@ -118,6 +118,7 @@ def compute(settings: Mapping[str, object], track: Track) -> Data:
         "validation_accuracy": validation,
         "chosen_strength": np.take_along_axis(np.array(list(grid.values())), best, axis=1),
         "sparsity": np.array(settings["sparsities"]),
+        "epochs": np.array(settings["epochs"]),
         "accuracy": np.swapaxes(accuracy, 1, 2),  # (methods, seeds, sparsities)
     }
 
@@ -156,7 +157,7 @@ def draw(data: Data) -> Figure:
         right.plot(data["strengths"][k], error, lw=1.0, ms=3, **look)
     left.set_xticks(places, [f"{100 * s:g}" for s in data["sparsity"]])
     left.set(xlabel="weights pruned in one shot (%)", ylabel="test error (%)")
-    left.set_title(f"LeNet-300-100 on MNIST, mean of {data['accuracy'].shape[1]} seeds, 95 % intervals")
+    left.set_title(f"{data['epochs']} epochs on MNIST, mean of {data['accuracy'].shape[1]} seeds, 95 % intervals")
     right.set(xscale="log", xlabel="regularization strength", ylabel="validation error (%)")
     right.set_title(f"Held-out images at {100 * data['sparsity'][shown]:g} % sparsity")
     for axes in (left, right):
@@ -183,7 +184,8 @@ def table(data: Data) -> str:
     text = "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
     seeds, count = data["accuracy"].shape[1], data["strengths"].shape[1]
     return (
-        f"Test accuracy in per cent after pruning this part of the weights in one shot: mean of {seeds} seeds with "
+        f"Test accuracy in per cent after {data['epochs']} epochs and pruning of this part of the weights in one shot: "
+        f"mean of {seeds} seeds with "
         f"Student's\n95 % confidence interval, and in brackets the strength: of {count} for each method the one that "
         f"is best at this\nsparsity on held-out training images, * if it is the largest of them. Test images took no "
         f"part in this choice.\n\n{text}\n"

@@ -23,6 +23,7 @@ def measured(**accuracy):
         "validation_accuracy": np.tile(means[:, None, None], (1, 2, len(SPARSITIES))),
         "chosen_strength": np.full((len(means), len(SPARSITIES)), 1e-3),
         "sparsity": SPARSITIES,
+        "epochs": np.array(60),
         "accuracy": found,
     }
 
