@@ -22,7 +22,7 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/pyright
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) figures/.store
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -1,81 +1,137 @@
-"""Regenerate figures: ``python -m experiments [NAME ...] [--quick | --full] [--jobs N]``."""
+"""Regenerate figures: ``python -m experiments [NAME ...] [--quick | --full | --data NAME] [--jobs N]``."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from joblib import Parallel, delayed
+from joblib import cpu_count
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from experiments import registry
-from implicit_bias import Outcome, Verdict
+from experiments import recorded, registry
+from experiments.engine import Store, Sweep, connect, on_cluster, processes
+from experiments.experiment import Experiment, load
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
-GOOD = (Outcome.PROVED, Outcome.SUPPORTED)
+MODES = ("default", "quick", "full")
+GOOD = ("PROVED", "SUPPORTED")
 
 
 def main(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments; all if none is given.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Small versions, written to figures/quick.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small versions, written to figures/quick, compared with recorded numbers.")
+    ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="As large as they should be, written to figures/full; an hour or less.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Experiments to run at the same time.")] = 1,
+    data: Annotated[
+        str | None, typer.Option(help="Other images for networks: cifar10 or cifar100, at the preprint's sizes.")
+    ] = None,
+    data_folder: Annotated[str | None, typer.Option(help="Where the binary version of CIFAR is.")] = None,
+    device: Annotated[str | None, typer.Option(help="For networks: cpu, cuda, cuda:1 or mps.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Tasks at the same time.", show_default="all cores")] = 0,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run tasks on this Dask cluster.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="figures")] = None,
+    record: Annotated[bool, typer.Option("--record", help="Make the numbers of --quick the recorded ones.")] = False,
 ) -> None:
     """Compute, draw and check the figures.
 
-    Exits with 1 if a check of the theory finds anything but support, with 2 on an unknown name. What others report of
-    networks is an observation: printed as it comes out.
+    Results of tasks are kept in the folder .store beside the figures: an interrupted run goes on where it stopped, and
+    what has not changed is not computed again.
+
+    Exits with 1 if a check of the theory finds anything but support or numbers differ from the recorded ones, with 2 on
+    bad input, with 130 when interrupted. What others report of networks is an observation: printed as it comes out.
     """
     experiments = registry()
-    unknown = [name for name in names or () if name not in experiments]
+    modes = [mode for mode, chosen in (("quick", quick), ("full", full), (data, data is not None)) if chosen]
+    if len(modes) > 1:
+        raise typer.BadParameter("--quick, --full and --data exclude each other.")
+    mode = modes[0] if modes else "default"
+    known = [name for name, each in experiments.items() if mode in (*MODES, *each.configuration)]
+    if not known:
+        others = sorted({other for each in experiments.values() for other in each.configuration} - set(MODES))
+        raise typer.BadParameter(f"--data: expected {' or '.join(others)}, got {data}.")
+    unknown = [name for name in names or () if name not in known]
     if unknown:
-        raise typer.BadParameter(f"no experiment is called {', '.join(unknown)}; known: {', '.join(experiments)}.")
-    if quick and full:
-        raise typer.BadParameter("--quick and --full exclude each other.")
-    mode = "quick" if quick else "full" if full else "default"
-    folder = output or (FIGURES if mode == "default" else FIGURES / mode)
+        where = f" with --data {data}" if data else ""
+        raise typer.BadParameter(f"no experiment is called {', '.join(unknown)}{where}; known: {', '.join(known)}.")
+    if record and not quick:
+        raise typer.BadParameter("--record needs --quick: those are the recorded numbers.")
+    root = output or FIGURES
+    folder = root if output or mode == "default" else FIGURES / mode
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise typer.BadParameter(f"--output: {folder} cannot be made a folder ({error.strerror}).") from None
-    console = Console()
+    changes = {name: value for name, value in (("data_folder", data_folder), ("device", device)) if value is not None}
+    chosen = [experiments[name] for name in names or known]
+    unused = [name for name in changes if not any(name in each.settings(mode) for each in chosen)]
+    if unused:
+        raise typer.BadParameter(f"--{unused[0].replace('_', '-')}: none of these experiments trains networks so.")
+    try:
+        client = connect(scheduler) if scheduler else None
+    except ValueError as error:
+        raise typer.BadParameter(f"--scheduler: {error}") from None
+    workers = on_cluster(client) if client else processes(jobs or cpu_count())
+    try:
+        with client or nullcontext(), _progress_bars() as progress:
+            sweep = Sweep(Store(root / ".store"), workers, progress)
+            good = [_run(each, folder, mode, sweep, changes, record) for each in chosen]
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted; the same command goes on from here.")
+        raise typer.Exit(130) from None
+    Console().print(f"computed     {sweep.computed} tasks; results of all others were stored", highlight=False)
+    raise typer.Exit(0 if all(good) else 1)
+
+
+def _run(
+    experiment: Experiment, folder: Path, mode: str, sweep: Sweep, changes: Mapping[str, object], record: bool
+) -> bool:
+    """Run an experiment and print what it found; whether that is as it should be."""
+    console, settings = Console(), experiment.settings(mode)
+    changes = {name: value for name, value in changes.items() if name in settings}
+    manifest = experiment.run(folder, mode, sweep, **changes)
     good = True
-    for name, verdicts in _results(list(names or experiments), folder, mode, jobs):
-        observations = json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))["observations"]
-        for claim, verdict in verdicts.items():
-            good &= verdict.outcome in GOOD or claim in observations
-            line = f"{verdict.outcome.value:<12} {claim}: {verdict.evidence}"
-            console.print(line, style="green" if verdict.outcome in GOOD else "red", highlight=False, soft_wrap=True)
-        console.print(f"wrote        {folder / name}", highlight=False, soft_wrap=True)
-    raise typer.Exit(0 if good else 1)
+    for claim, verdict in manifest["verdicts"].items():
+        holds = verdict["outcome"] in GOOD
+        good &= holds or verdict["observation"]
+        line = f"{verdict['outcome']:<12} {claim}: {verdict['evidence']}"
+        console.print(line, style="green" if holds else "red", highlight=False, soft_wrap=True)
+    data = load(folder / experiment.name)
+    if record:
+        recorded.record(experiment.name, data)
+    elif mode == "quick":
+        for sentence in recorded.differences(experiment.name, data, experiment.tolerances):
+            good = False
+            console.print(f"differs      {sentence}", style="red", highlight=False, soft_wrap=True)
+    console.print(f"wrote        {folder / experiment.name}", highlight=False, soft_wrap=True)
+    return good
 
 
-def _results(names: list[str], folder: Path, mode: str, jobs: int) -> Iterator[tuple[str, dict[str, Verdict]]]:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        if jobs == 1:
-            experiments = registry()
-            for name in names:
-                yield (
-                    name,
-                    experiments[name].run(folder, mode, lambda steps, text: progress.track(steps, description=text)),
-                )
-        else:
-            tasks = (delayed(_run)(name, folder, mode) for name in names)
-            done = Parallel(n_jobs=jobs, return_as="generator")(tasks)
-            yield from progress.track(zip(names, done, strict=True), total=len(names), description="Experiments")
+@contextmanager
+def _progress_bars() -> Iterator[Callable[[str, int], Callable[[], None]]]:
+    """Bars with the time left, on standard error, which go when they are full."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
 
+        def bar(text: str, total: int) -> Callable[[], None]:
+            row = progress.add_task(text, total=total)
 
-def _run(name: str, folder: Path, mode: str) -> dict[str, Verdict]:
-    return registry()[name].run(folder, mode)
+            def advance() -> None:
+                progress.advance(row)
+                if progress.tasks[row].finished:
+                    progress.update(row, visible=False)
+
+            return advance
+
+        yield bar
 
 
 if __name__ == "__main__":

@@ -5,33 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from implicit_bias import Claim, Verdict, plotting
+from experiments.engine import Data, Store, Sweep
+from experiments.engine.code_version import code_version, package_versions
+from experiments.engine.store import Result
+from implicit_bias import Claim, plotting
 
-Data = dict[str, np.ndarray]
-T = TypeVar("T")
-
-
-class Track(Protocol):
-    """Wraps an iterable to show its progress."""
-
-    def __call__(self, steps: Iterable[T], description: str) -> Iterable[T]:
-        """Yield the steps and show how many are done."""
-        ...
-
-
-def silent(steps: Iterable[T], description: str) -> Iterable[T]:
-    """Show nothing."""
-    return steps
+Settings = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -41,40 +27,65 @@ class Experiment:
     Attributes:
         name: Its name on the command line and its folder under ``figures/``.
         title: One sentence for people.
-        configuration: The settings by mode, which the manifest records: ``default``, ``quick``, and ``full`` where the
-            default is smaller than it should be.
-        compute: Settings and a progress wrapper to named arrays.
+        caption: What the picture shows.
+        expectation: What the theory or the literature says that one should see, and who says it.
+        configuration: The settings by mode, which the manifest records: ``default``, ``quick``, and where they differ
+            from it ``full`` and names of data.
+        compute: Settings and a sweep, which runs what takes long, to named arrays.
         draw: Named arrays to a figure; it sees nothing but the saved data.
         claims: Named arrays to claims that theory makes about them; anything but support is a failure.
         observations: Named arrays to statements of the literature, reported whatever comes out.
         table: Named arrays to a table in Markdown, written as ``README.md``; without it there is none.
+        tolerances: How far arrays may be from the recorded ones of the quick mode, absolutely, by name; see
+            :func:`experiments.recorded.differences`.
     """
 
     name: str
     title: str
-    configuration: Mapping[str, Mapping[str, object]]
-    compute: Callable[[Mapping[str, object], Track], Data]
+    caption: str
+    expectation: str
+    configuration: Mapping[str, Settings]
+    compute: Callable[[Settings, Sweep], Data]
     draw: Callable[[Data], Figure]
     claims: Callable[[Data], list[Claim]] = lambda data: []
     observations: Callable[[Data], list[Claim]] = lambda data: []
     table: Callable[[Data], str] | None = None
+    tolerances: Mapping[str, float] = field(default_factory=dict)
 
-    def run(self, folder: Path, mode: str = "default", track: Track = silent) -> dict[str, Verdict]:
+    def settings(self, mode: str) -> dict[str, object]:
+        """The configuration of a mode; the default one where the experiment knows no other."""
+        return dict(self.configuration.get(mode, self.configuration["default"]))
+
+    def run(self, folder: Path, mode: str = "default", sweep: Sweep | None = None, **changes: object) -> dict:
         """Compute, save, draw and judge; the files land in ``folder / name``.
+
+        What this store has already given rise to, and what still lies in the folder as it was written, is left alone.
 
         Args:
             folder: Where the experiment's own folder is made.
-            mode: ``default``, ``quick`` or ``full``.
-            track: A progress wrapper, silent by default.
+            mode: ``default``, ``quick``, ``full`` or a name of data.
+            sweep: The store and the workers; by default a store in the folder, and this process.
+            changes: Settings in place of those of the mode.
 
         Returns:
-            The verdicts by claim id.
+            The manifest: what was computed from what, and the verdicts by claim id.
         """
-        began = time.perf_counter()
-        settings = dict(self.configuration.get(mode, self.configuration["default"]))
+        sweep = Sweep(Store(folder / ".store")) if sweep is None else sweep
+        settings = self.settings(mode) | changes
         target = folder / self.name
+        code = code_version(self.compute.__module__)
+        described = json.dumps([self.name, mode, settings, code, platform.python_version()], sort_keys=True)
+        key = hashlib.sha256(described.encode()).hexdigest()[:32]
+        written = sweep.store.load(key)
+        if written is None or not _is_untouched(target, written.data):
+            sweep.used.clear()
+            self._write(target, settings, sweep, {"mode": mode, "code": code})
+            sweep.store.save(key, Result(_digests(target), 0.0))
+        return json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+
+    def _write(self, target: Path, settings: Settings, sweep: Sweep, about: Mapping[str, str]) -> None:
         target.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(target / "data.npz", **self.compute(settings, track))
+        np.savez_compressed(target / "data.npz", allow_pickle=False, **self.compute(settings, sweep))
         data = load(target)
         with plotting.style():
             figure = self.draw(data)
@@ -82,33 +93,62 @@ class Experiment:
         if self.table is not None:
             page = f"# {self.title}\n\n![{self.title}](figure.png)\n\n{self.table(data)}"
             (target / "README.md").write_text(page, encoding="utf-8")
-        verdicts = {claim.id: claim.verdict() for claim in [*self.claims(data), *self.observations(data)]}
         manifest = {
             "experiment": self.name,
             "title": self.title,
-            "mode": mode,
+            "caption": self.caption,
+            "expectation": self.expectation,
+            "mode": about["mode"],
             "configuration": settings,
-            "observations": [claim.id for claim in self.observations(data)],
             "verdicts": {
-                name: {
-                    "outcome": v.outcome.value,
-                    "evidence": v.evidence,
-                    "residual": v.residual,
-                    "tolerance": v.tolerance,
-                }
-                for name, v in verdicts.items()
+                claim.id: _described(claim, is_observation)
+                for is_observation, claims in enumerate((self.claims(data), self.observations(data)))
+                for claim in claims
             },
             "data_sha256": hashlib.sha256((target / "data.npz").read_bytes()).hexdigest(),
-            "versions": {"python": platform.python_version()}
-            | {name: version(name) for name in ("implicit-bias", "numpy", "scipy", "sympy", "matplotlib")},
-            "seconds": round(time.perf_counter() - began, 1),
+            "code": about["code"],
+            "versions": {"python": platform.python_version()} | package_versions(self.compute.__module__),
+            "tasks": len(sweep.used),
+            "seconds": round(sum(sweep.used.values()), 1),
         }
         text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
         (target / "manifest.json").write_text(text, encoding="utf-8")
-        return verdicts
 
 
 def load(folder: Path) -> Data:
     """The saved arrays of an experiment; nothing that would need unpickling is accepted."""
     with np.load(folder / "data.npz", allow_pickle=False) as archive:
         return dict(archive)
+
+
+def _described(claim: Claim, is_observation: int) -> dict[str, object]:
+    verdict = claim.verdict()
+    return {
+        "outcome": verdict.outcome.value,
+        "statement": claim.statement,
+        "source": claim.source,
+        "uses": list(claim.uses),
+        "observation": bool(is_observation),
+        "evidence": verdict.evidence,
+        "residual": verdict.residual,
+        "tolerance": verdict.tolerance,
+        "tolerance_reason": verdict.tolerance_reason,
+        "counterexample": {name: float(value) for name, value in verdict.counterexample.items()},
+    }
+
+
+def _digests(folder: Path) -> Data:
+    """SHA-256 digests of all files in a folder."""
+    files = sorted(folder.iterdir())
+    return {
+        "file": np.array([file.name for file in files]),
+        "sha256": np.array([hashlib.sha256(file.read_bytes()).hexdigest() for file in files]),
+    }
+
+
+def _is_untouched(folder: Path, written: Data) -> bool:
+    """Whether the files that were written are all there, as they were."""
+    if not folder.is_dir():
+        return False
+    present = dict(zip(*_digests(folder).values(), strict=True))
+    return all(present.get(name) == digest for name, digest in zip(*written.values(), strict=True))

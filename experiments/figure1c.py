@@ -9,23 +9,27 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from experiments.experiment import Data, Experiment, Track
+from experiments.engine import Data, Sweep
+from experiments.experiment import Experiment
 from implicit_bias import Claim, Outcome, Parameterization, Verdict, derive, plotting
 from implicit_bias.claims import from_residual
 
-SETTINGS = {"m0": 1.0, "w0": 0.0, "decays": [0.0, 0.25, 0.5, 1.0, 2.0, 4.0], "range": 2.0, "points": 401}
+SETTINGS = {"m0": 1.0, "w0": 0.0, "decays": [0.0, 0.25, 0.5, 1.0, 2.0, 4.0], "reach": 2.0, "points": 401}
 
 
-def compute(settings: Mapping[str, object], track: Track) -> Data:
+def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
     """R_A, its normalized shape and its exponent for every decay."""
-    family = derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2").family(
-        {"m": settings["m0"], "w": settings["w0"]}
-    )
-    x = np.linspace(-settings["range"], settings["range"], settings["points"])
-    s = np.geomspace(1e-8, 1e2, settings["points"])
-    potentials = [family(decay) for decay in track(settings["decays"], "figure1c")]
+    return sweep(curves, [settings], "figure1c")[0]
+
+
+def curves(m0: float, w0: float, decays: list[float], reach: float, points: int) -> Data:
+    """The potential from initial m and w, after some decays, on [−reach, reach]."""
+    family = derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2").family({"m": m0, "w": w0})
+    x = np.linspace(-reach, reach, points)
+    s = np.geomspace(1e-8, 1e2, points)
+    potentials = [family(decay) for decay in decays]
     return {
-        "decay": np.array(settings["decays"]),
+        "decay": np.array(decays),
         "scale": np.array([float(R.scale) for R in potentials]),
         "x": x,
         "value": np.stack([R.terms(x) for R in potentials]),
@@ -93,6 +97,14 @@ def claims(data: Data) -> list[Claim]:
 EXPERIMENT = Experiment(
     name="figure1c",
     title="The potential of a masked weight turns from L2 to L1 as decay accumulates",
+    caption=(
+        "The mask's potential of one weight, from m₀ = 1 and w₀ = 0, for growing decay A: above its minimum, relative to "
+        "its value at x = 1, and its local exponent, which is 2 for a squared L2 norm and 1 for an L1 norm."
+    ),
+    expectation=(
+        "The preprint's figure 1c: decay turns the potential from L2 to L1. Theory: R grows with A, and the exponent "
+        "falls from 2 where |x| is far below the scale a = ½e^(−4A) to 1 where it is far above."
+    ),
     configuration={"default": SETTINGS, "quick": {**SETTINGS, "points": 101}},
     compute=compute,
     draw=draw,

@@ -49,6 +49,10 @@ class SolverError(RuntimeError):
         super().__init__(message)
         self.result = result
 
+    def __reduce__(self) -> tuple:
+        """So that one raised in a worker process can be raised again where the work was asked for."""
+        return type(self), (str(self), self.result)
+
 
 def settle(result, throw: bool, what: str):
     """Return ``result``, or raise :class:`SolverError` when it failed and ``throw`` is set."""

@@ -1,0 +1,83 @@
+r"""Who computes tasks: this process, some processes of this machine (joblib), or a cluster (Dask)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from joblib import Parallel, delayed, parallel_config
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+T = TypeVar("T")
+_SECONDS_TO_CONNECT = 10
+
+
+class Workers(Protocol):
+    """Calls a function with each of some tuples of arguments, and yields results as they come, in any order."""
+
+    def __call__(self, function: Callable[..., T], tasks: Iterable[tuple]) -> Iterator[T]:
+        """Yield each task's result; raise what a task raised."""
+        ...
+
+
+def in_this_process(function: Callable[..., T], tasks: Iterable[tuple]) -> Iterator[T]:
+    """One after another."""
+    return (function(*task) for task in tasks)
+
+
+def processes(jobs: int) -> Workers:
+    """Processes of this machine.
+
+    Args:
+        jobs: How many; 1 is this process alone, -1 are as many as there are cores.
+    """
+    if jobs == 1:
+        return in_this_process
+
+    def run(function: Callable[..., T], tasks: Iterable[tuple]) -> Iterator[T]:
+        # Single tasks, as a result is safe when it has come back; in batches they would come back late.
+        with parallel_config("loky", inner_max_num_threads=1):
+            pool = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch="2 * n_jobs", return_as="generator_unordered")
+            yield from pool(delayed(function)(*task) for task in tasks)
+
+    return run
+
+
+def connect(address: str) -> Client:
+    """A connection to a Dask scheduler, whose workers must have this project installed.
+
+    Args:
+        address: Such as ``tcp://10.0.0.5:8786``.
+
+    Raises:
+        ValueError: If nothing answers there, or Dask is not installed.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("Dask is missing; install it by pip install 'implicit-bias[cluster]'.") from None
+    try:
+        return Client(address, timeout=_SECONDS_TO_CONNECT)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ValueError(f"no Dask scheduler answers at {address} ({type(error).__name__}).") from None
+
+
+def on_cluster(client: Client) -> Workers:
+    """The workers of a Dask cluster; tasks of a worker that is lost go to another one.
+
+    Results come back here and are stored here, so the workers need no folder in common.
+    """
+    from distributed import as_completed
+
+    def run(function: Callable[..., T], tasks: Iterable[tuple]) -> Iterator[T]:
+        waiting = [client.submit(function, *task, pure=False) for task in tasks]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+                future.release()
+        finally:
+            client.cancel(waiting)
+
+    return run

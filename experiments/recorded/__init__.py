@@ -1,0 +1,54 @@
+"""The numbers of the quick mode that the repository records, which other machines and later code must find again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from experiments.engine import Data
+
+FOLDER = Path(__file__).parent
+# Solvers that stop at relative tolerances around 1e-8 may do a step more or less where rounding differs.
+TOLERANCE = 1e-6
+
+
+def record(name: str, data: Data) -> None:
+    """Make these the recorded numbers of an experiment."""
+    np.savez_compressed(FOLDER / f"{name}.npz", allow_pickle=False, **data)
+
+
+def differences(name: str, data: Data, tolerances: Mapping[str, float]) -> list[str]:
+    """Sentences about numbers that are not the recorded ones, none if all are.
+
+    Args:
+        name: The experiment.
+        data: What it found.
+        tolerances: How far an array may be off, absolutely, by its name; else 1e-6 of its largest recorded entry.
+    """
+    path = FOLDER / f"{name}.npz"
+    if not path.exists():
+        return [f"{name}: nothing is recorded; record it by python -m experiments {name} --quick --record."]
+    with np.load(path, allow_pickle=False) as archive:
+        expected = dict(archive)
+    if expected.keys() != data.keys():
+        return [f"{name}: expected the arrays {', '.join(expected)}, got {', '.join(data)}."]
+    sentences = [_difference(expected[key], data[key], tolerances.get(key)) for key in expected]
+    return [f"{name}, {key}: {text}" for key, text in zip(expected, sentences, strict=True) if text]
+
+
+def _difference(expected: np.ndarray, found: np.ndarray, tolerance: float | None) -> str:
+    if expected.shape != found.shape:
+        return f"expected the shape {expected.shape}, got {found.shape}."
+    if expected.dtype.kind not in "fiub":
+        return "" if np.array_equal(expected, found) else "the names differ."
+    if expected.dtype.kind in "bui":
+        expected, found = expected.astype(float), found.astype(float)
+    same = (expected == found) | (np.isnan(expected) & np.isnan(found))
+    if same.all():
+        return ""
+    if tolerance is None:
+        tolerance = TOLERANCE * float(np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0))
+    gap = float(np.max(np.abs(expected[~same] - found[~same])))
+    return "" if gap <= tolerance else f"differs by {gap:.2g}, more than {tolerance:.2g}."
