@@ -98,8 +98,8 @@ EXPERIMENT = Experiment(
     name="figure1c",
     title="The potential of a masked weight turns from L2 to L1 as decay accumulates",
     caption=(
-        "The mask's potential of one weight, from m₀ = 1 and w₀ = 0, for growing decay A: above its minimum, relative to "
-        "its value at x = 1, and its local exponent, which is 2 for a squared L2 norm and 1 for an L1 norm."
+        "The mask's potential of one weight, from m₀ = 1 and w₀ = 0, for growing decay A: above its minimum, relative "
+        "to its value at x = 1, and its local exponent, which is 2 for a squared L2 norm and 1 for an L1 norm."
     ),
     expectation=(
         "The preprint's figure 1c: decay turns the potential from L2 to L1. Theory: R grows with A, and the exponent "

@@ -91,6 +91,8 @@ def _leads_to(part: _Part) -> Iterator[_Part]:
     if part == _Part(LIBRARY):  # what loads lazily may all be used
         yield from map(_Part, _stub().values())
     nodes = tree.body if part.name is None else _bindings(part.module).get(part.name, [])
+    # Of a whole module everything counts anyway.
+    definitions = () if part.name is None else _bindings(part.module).keys() - aliases.keys()
     for node in (inner for outer in nodes for inner in ast.walk(outer)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             # At the top of a file an import binds several names, of which just the wanted one counts.
@@ -101,9 +103,8 @@ def _leads_to(part: _Part) -> Iterator[_Part]:
                     yield target
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
             yield _Part(aliases[node.value.id], node.attr)
-        elif isinstance(node, ast.Name) and part.name is not None and node.id != part.name:
-            if node.id in _bindings(part.module) and node.id not in aliases:
-                yield _Part(part.module, node.id)
+        elif isinstance(node, ast.Name) and node.id in definitions:
+            yield _Part(part.module, node.id)
 
 
 def _counts_by_definition(part: _Part) -> bool:
@@ -146,8 +147,7 @@ def _absolute(node: ast.ImportFrom, module: str) -> str:
 @cache
 def _stub() -> dict[str, str]:
     file = _file(LIBRARY)
-    assert file is not None
-    tree = ast.parse(file.with_suffix(".pyi").read_text("utf-8"))
+    tree = ast.parse(file.with_suffix(".pyi").read_text("utf-8")) if file is not None else ast.Module([], [])
     return {
         alias.name: f"{LIBRARY}.{node.module or alias.name}"
         for node in tree.body

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 Data = dict[str, np.ndarray]
-_SECONDS = "__seconds__"
+_SECONDS, _PREFIX = "seconds", "data."  # a prefix keeps names of arrays apart from it and from arguments of savez
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,8 @@ class Store:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() == path.stem.removeprefix(f"{key}-"):
                 with np.load(BytesIO(content), allow_pickle=False) as archive:
-                    data = dict(archive)
-                return Result(data, float(data.pop(_SECONDS)))
+                    data = {name.removeprefix(_PREFIX): archive[name] for name in archive.files if name != _SECONDS}
+                    return Result(data, float(archive[_SECONDS]))
             path.unlink(missing_ok=True)
         return None
 
@@ -60,7 +60,8 @@ class Store:
             ValueError: If it is not made of named arrays that can be stored without pickling.
         """
         buffer = BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **result.data, **{_SECONDS: np.array(result.seconds)})
+        arrays = {f"{_PREFIX}{name}": array for name, array in result.data.items()}
+        np.savez_compressed(buffer, allow_pickle=False, **arrays, **{_SECONDS: np.array(result.seconds)})
         content = buffer.getvalue()
         shelf = self._shelf(key)
         shelf.mkdir(parents=True, exist_ok=True)
