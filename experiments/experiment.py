@@ -73,7 +73,7 @@ class Experiment:
         sweep = Sweep(Store(folder / ".store")) if sweep is None else sweep
         settings = self.settings(mode) | changes
         target = folder / self.name
-        code = code_version(self.compute.__module__)
+        code = code_version(self.draw.__module__)
         described = json.dumps([self.name, mode, settings, code, platform.python_version()], sort_keys=True)
         key = hashlib.sha256(described.encode()).hexdigest()[:32]
         written = sweep.store.load(key)
@@ -107,7 +107,7 @@ class Experiment:
             },
             "data_sha256": hashlib.sha256((target / "data.npz").read_bytes()).hexdigest(),
             "code": about["code"],
-            "versions": {"python": platform.python_version()} | package_versions(self.compute.__module__),
+            "versions": {"python": platform.python_version()} | package_versions(self.draw.__module__),
             "tasks": len(sweep.used),
             "seconds": round(sum(sweep.used.values()), 1),
         }
