@@ -111,16 +111,13 @@ def _references(part: _Part) -> Iterator[tuple[str, _Part]]:
     source = _source(part.module)
     if source is None:
         return
-    if part.name is None and source.is_library:
-        for name, found in source.imports.items():
-            yield from ((f"{name} = {origin}", target) for origin, target in found)
-    elif part.name in source.imports:
-        yield from ((f"{part.name} = {origin}", target) for origin, target in source.imports[part.name])
+    for name in source.imports if part.name is None else {part.name} & source.imports.keys():
+        yield from ((f"{name} = {origin}", target) for origin, target in source.imports[name])
     resolved = set()
     for node in (inner for statement in _statements(part) for inner in ast.walk(statement)):
         if {getattr(node, "id", None), getattr(node, "attr", None)} & _BY_NAME and part.module != _ENGINE:
             raise ValueError(f"{part.module} imports modules by computed names, so what results depend on is hidden.")
-        if part.name is None and source.is_library:
+        if part.name is None:
             continue
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             found = source.imports.get(node.value.id, ())
@@ -226,8 +223,10 @@ def _imported(node: ast.Import | ast.ImportFrom, source: _Source) -> Iterator[tu
             yield alias.asname or top, alias.name, {_module(alias.name), *([] if alias.asname else [_module(top)])}
         else:
             origin = _absolute(node, source)
+            inner = f"{origin}.{alias.name}"
             if alias.name != "*":
-                yield alias.asname or alias.name, f"{origin}.{alias.name}", _targets(origin, alias.name)
+                targets = {_module(inner)} if origin == source.module else _targets(origin, alias.name)
+                yield alias.asname or alias.name, inner, targets
             elif source.is_library:
                 yield f"* of {origin}", origin, {_module(origin)}
             else:
@@ -252,11 +251,9 @@ def _targets(module: str, name: str) -> set[_Part]:
     source, inner = _source(module), f"{module}.{name}"
     if source is None:
         return {_module(inner if _source(inner) else module)}
-    if source.is_lazy:
-        if _source(inner):
-            return {_Part(inner)}
-        return {target for _, target in source.imports.get(name, {(module, _Part(module))})}
-    if source.is_library:  # a package may call something else by the name of a module in it
+    if source.is_lazy and name in source.imports:
+        return {target for _, target in source.imports[name]}
+    if source.is_library and not source.is_lazy:  # a package may call something else by the name of a module in it
         return {_Part(module), *([_Part(inner)] if _source(inner) else [])}
     if name in source.bindings or name in source.imports:
         return {_Part(module, name)}

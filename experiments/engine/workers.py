@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Protocol, TypeVar
+from warnings import catch_warnings, simplefilter
 
 from joblib import Parallel, delayed, parallel_config
 
@@ -40,7 +41,14 @@ def processes(jobs: int) -> Workers:
         # Single tasks, as a result is safe when it has come back; in batches they would come back late.
         with parallel_config("loky", inner_max_num_threads=1):
             pool = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch="2 * n_jobs", return_as="generator_unordered")
-        return pool(delayed(function)(*task) for task in tasks)
+        outcomes = pool(delayed(function)(*task) for task in tasks)
+        try:
+            for outcome in outcomes:
+                yield outcome
+        finally:
+            with catch_warnings():  # that not all was computed is known to who closes this
+                simplefilter("ignore")
+                outcomes.close()
 
     return run
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from implicit_bias import DomainError, Parameterization, Regression, SolverError, derive, mirror_flow
-
 
 def random_walk(seed, steps=50):
     values = np.random.default_rng(seed).normal(size=(steps, steps))
@@ -31,6 +29,8 @@ def describe(value):
 
 
 def fail(seed, how):
+    from implicit_bias import DomainError, Parameterization, Regression, derive, mirror_flow
+
     if seed % 3:
         return random_walk(seed)
     if how == "domain":
@@ -65,6 +65,3 @@ def process(seed, seconds=0.0):
 def not_here(seed):
     return {"seed": np.array(seed)}
 
-
-def error_type(how):
-    return {"domain": DomainError, "solver": SolverError}.get(how)

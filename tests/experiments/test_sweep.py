@@ -1,13 +1,16 @@
 """Sweeps: the same results whoever computes them, each once, and a failure that says where it was."""
 
+import os
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
-from sweep_tasks import describe, fail, not_here, process, random_walk, slow, threads
+from sweep_tasks import describe, fail, not_here, random_walk, slow
 
-from experiments.engine import Store, StoreError, Sweep, code_version, processes
-from experiments.engine.sweep import OtherCodeError, run_task, task_key
+from experiments.engine import OtherCodeError, Store, StoreError, Sweep, processes
+from experiments.engine.sweep import run_task, task_key
 from implicit_bias import DomainError, NotCommutingError, SolverError, Status
 
 GRID = [{"seed": seed} for seed in (3, 1, 4, 1, 5)]
@@ -219,20 +222,14 @@ def test_keys_hold_what_the_task_is():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_libraries_that_load_within_a_task_keep_to_one_thread(tmp_path, jobs):
-    """In a program of its own, as here torch is loaded."""
-    import subprocess
-    import sys
-    from pathlib import Path
-
+def test_libraries_that_load_within_a_task_keep_to_one_thread(tmp_path):
     program = (
-        "from experiments.engine import Store, Sweep, processes\n"
-        "from sweep_tasks import threads\n"
-        "import sys; assert 'torch' not in sys.modules\n"
-        f"data, = Sweep(Store(__import__('pathlib').Path({str(tmp_path)!r})), processes({jobs}))(threads, [{{'seed': 1}}], '')\n"
-        "print(data['threads'])"
+        "import sys; from pathlib import Path; from experiments.engine import Store, Sweep; from sweep_tasks import threads\n"
+        "assert 'torch' not in sys.modules\n"
+        "print(Sweep(Store(Path(sys.argv[1])))(threads, [{'seed': 1}], '')[0]['threads'])"
     )
-    environment = {"PATH": "", "PYTHONPATH": ":".join(map(str, [*sys.path, Path(__file__).parent])), "HOME": str(tmp_path)}
-    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ran.stdout.strip() == "1", ran.stderr
