@@ -1,9 +1,9 @@
 r"""A digest of the code behind a function: it changes when anything changes that the function's result may depend on.
 
-The library counts by whole modules, whatever of them is used. Other modules of ours compute, draw and judge, so of these
-count just the definitions that a function reaches, and what the module does at its top beside defining; a changed
-picture computes nothing again. Comments, layout and docstrings do not count. Of packages that are imported the installed
-versions count.
+The library counts by whole modules, whatever of them is used. Other modules of ours compute, draw and judge, so of
+these count just the definitions that a function reaches, and what the module does at its top beside defining; a changed
+picture computes nothing again. Comments, layout and docstrings do not count. Of packages that are imported the
+installed versions count.
 
 What is reached is read from the source and never run: names, and attributes of imported modules. Source that would hide
 what it reaches is refused. Unseen are modules imported for their effects alone, what code is given from outside (files,
