@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 LIBRARY = "implicit_bias"
 OURS = (LIBRARY, "experiments", "derivations")
+DISPLAY = f"{LIBRARY}.display"  # how the library's results show themselves, at the ends of its pipeline
 _BY_NAME = {"import_module", "__import__", "iter_modules"}  # lead to modules whose names only running tells
 _ENGINE = "experiments.engine.sweep"  # loads so what was found here
 
@@ -101,9 +102,14 @@ def _reached(start: _Part) -> dict[_Part, list[tuple[str, _Part]]]:
     while waiting:
         part = waiting.pop()
         if part not in found:
-            found[part] = sorted(set(_references(part)), key=str)
+            found[part] = sorted({each for each in _references(part) if not _is_display(part, each[1])}, key=str)
             waiting += [target for _, target in found[part]]
     return found
+
+
+def _is_display(part: _Part, target: _Part) -> bool:
+    """Whether a result of the library shows itself here, which changes nothing in it."""
+    return target.module.startswith(DISPLAY) and part.module.split(".")[0] == LIBRARY
 
 
 def _references(part: _Part) -> Iterator[tuple[str, _Part]]:

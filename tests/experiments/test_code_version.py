@@ -273,3 +273,11 @@ def test_versions_are_the_same_in_every_program(source, tmp_path):
             [sys.executable, "-c", program], env=environment, capture_output=True, check=True
         ).stdout
         assert printed.decode().strip() == source.version()
+
+
+def test_how_results_show_themselves_changes_no_result_but_a_figure_that_uses_it():
+    def reached(module, name=None):
+        return {part.module for part in code._reached(code._Part(module, name))}
+
+    assert not any(module.startswith(code.DISPLAY) for module in reached("experiments.diagonal.theory", "flowed"))
+    assert "implicit_bias.plotting" in reached("experiments.figure1a")
