@@ -109,7 +109,7 @@ def _reached(start: _Part) -> dict[_Part, list[tuple[str, _Part]]]:
 
 def _is_display(part: _Part, target: _Part) -> bool:
     """Whether a result of the library shows itself here, which changes nothing in it."""
-    return target.module.startswith(DISPLAY) and part.module.split(".")[0] == LIBRARY
+    return f"{target.module}.".startswith(f"{DISPLAY}.") and part.module.split(".")[0] == LIBRARY
 
 
 def _references(part: _Part) -> Iterator[tuple[str, _Part]]:
