@@ -222,4 +222,5 @@ class Pulse(Schedule):
 
     @property
     def breakpoints(self) -> tuple[float, ...]:  # noqa: D102
-        return (self.start, self.start + self.length)
+        end = self.start + self.length
+        return (self.start, end) if self.start else (end,)
