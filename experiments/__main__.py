@@ -36,7 +36,7 @@ def main(
     ] = None,
     data_folder: Annotated[str | None, typer.Option(help="Where the binary version of CIFAR is.")] = None,
     device: Annotated[str | None, typer.Option(help="For networks: cpu, cuda, cuda:1 or mps.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Tasks at the same time.", show_default="all cores")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Tasks at the same time.", show_default="all cores")] = None,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run tasks on this Dask cluster.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="figures")] = None,
     only_report: Annotated[

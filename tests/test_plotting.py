@@ -11,8 +11,8 @@ from matplotlib.colors import to_rgb
 
 from implicit_bias import plotting
 
-# Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency", 2009, for a
-# missing kind of cone; they act on linear RGB.
+# Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009), for
+# a missing kind of cone; they act on linear RGB.
 EYES = {
     "usual": np.eye(3),
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],

@@ -102,9 +102,9 @@ def test_two_pages_are_the_same_bytes(figures):
 
 
 def test_text_is_escaped(tmp_path):
-    verdict = VERDICT | {key: EVIL for key in ("source", "statement", "evidence", "tolerance_reason")}
+    verdict = VERDICT | dict.fromkeys(("source", "statement", "evidence", "tolerance_reason"), EVIL)
     verdict |= {"uses": [EVIL], "outcome": "REFUTED", "counterexample": {EVIL: 1.0}}
-    words = {key: EVIL for key in ("title", "caption", "expectation", "mode", "code")}
+    words = dict.fromkeys(("title", "caption", "expectation", "mode", "code"), EVIL)
     save(
         tmp_path, "atlas", **words, verdicts={EVIL: verdict}, configuration={f"{EVIL}seed": EVIL}, versions={EVIL: EVIL}
     )
