@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from experiments import recorded, registry, report
-from experiments.engine import Store, Sweep, connect, on_cluster, processes
+from experiments.engine import OtherCodeError, Store, StoreError, Sweep, connect, on_cluster, processes
 from experiments.experiment import Experiment, load
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
@@ -92,6 +92,8 @@ def main(
         with client or nullcontext(), _progress_bars() as progress:
             sweep = Sweep(Store(root / ".store"), workers, progress)
             good = [_run(each, folder, mode, sweep, changes, record) for each in chosen]
+    except (StoreError, OtherCodeError) as error:
+        raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted; the same command goes on from here.")
         raise typer.Exit(130) from None
