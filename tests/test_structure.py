@@ -24,6 +24,7 @@ LAYERS = [
     {"training"},
     {"claims"},
     {"plotting"},
+    {"explore"},
     {"cli", "__main__"},
 ]
 HEAVY = ["torch", "sympy", "matplotlib", "scipy"]

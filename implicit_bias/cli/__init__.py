@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from implicit_bias.cli.explore import explore
 from implicit_bias.cli.train import train
 
 app = typer.Typer(
@@ -15,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(train)
+app.command()(explore)
 
 
 @app.callback()
