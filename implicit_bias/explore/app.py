@@ -183,8 +183,9 @@ def pictures(draw_curves, draw_plane, html, mo, scene, svg, trouble):
     if scene is None:
         _text = f'<p class="trouble" role="alert">{html.escape(trouble)}</p>'
     else:
+        _landing = f"{scene.landing[0]:.6g} {scene.landing[1]:.6g}"
         _text = "".join(
-            f'<div class="picture" data-landing="{scene.landing[0]:.6g} {scene.landing[1]:.6g}">{svg(figure, transparent=True)}</div>'
+            f'<div class="picture" data-landing="{_landing}">{svg(figure, transparent=True)}</div>'
             for figure in (draw_plane(scene), draw_curves(scene))
         )
     mo.Html(f'<div class="pictures">{_text}</div>')
@@ -196,7 +197,7 @@ def formulas(derivation, html, mo, remark, scene, typeset):
     mo.stop(derivation is None)
 
     def line(name, text):
-        mathematics = mo.md("$$\n" + text + "\n$$")
+        mathematics = mo.md(f"$$\n{text}\n$$").text
         return f'<div class="formula"><span>{name}</span><div>{mathematics}</div></div>'
 
     _rows = "".join(line(*pair) for pair in typeset(derivation))

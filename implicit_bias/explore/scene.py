@@ -162,7 +162,7 @@ def _potentials(
 
 @lru_cache(maxsize=128)
 def _function(parameterization: Parameterization) -> SeparableMap:
-    """g as functions of arrays, compiled once."""
+    """The functions of a parameterization, compiled once."""
     return parameterization.separable_map()
 
 

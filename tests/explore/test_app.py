@@ -49,7 +49,7 @@ def until_landing_changes(page, before):
 def test_it_loads_from_this_machine_alone(page):
     assert len(page.addresses) > 10
     page.wait_for_selector(".formulas .katex")
-    assert "operatorname" not in page.locator(".formulas").inner_text()
+    assert "$$" not in page.locator(".formulas").inner_text()
 
 
 def test_a_typed_formula_yields_its_potential(page):
@@ -58,7 +58,7 @@ def test_a_typed_formula_yields_its_potential(page):
     type_formula(page, "p**2 - q**2")
     page.wait_for_selector(".controls .row:has-text('q0')")
     until_landing_changes(page, before)
-    page.wait_for_selector(".formulas .katex:has-text('arcsinh')")
+    page.wait_for_selector(".formulas .katex:has-text('arsinh')")
     first, second = map(float, landing(page).split())
     assert first + 2 * second == pytest.approx(2.0, abs=1e-4)
 

