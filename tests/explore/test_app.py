@@ -100,7 +100,7 @@ def test_a_regularizer_that_does_not_commute(page):
         ('"*10**9**9"', "expected real numbers"),
         ("m*9**9**9**9", "exponent"),
         ("(" * 450 + "m" + ")" * 450, "cannot read"),
-        ("<img src=http://example.com/x.png onerror=alert(1)>*m", "cannot read"),
+        ("<img src=http://m>*m", "cannot read"),
     ],
 )
 def test_a_wrong_formula_is_answered_beside_its_field(page, attack, part, tmp_path):
