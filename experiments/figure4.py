@@ -17,7 +17,7 @@ from experiments.diagonal import setting, theory
 from experiments.diagonal.training import train_at_two_steps
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
-from implicit_bias import Claim, Outcome, Verdict, plotting
+from implicit_bias import Claim, Verdict, plotting
 from implicit_bias.claims import from_residual
 
 KINDS = ("mask", "l1-mask", "l1")
@@ -158,10 +158,7 @@ def observations(data: Data) -> list[Claim]:
     def every_run() -> Verdict:
         decaying = ~np.char.startswith(data["schedule"], "constant")
         errors = data["error"][0, decaying, :, -1] / float(data["truth_norm"])
-        worst = np.unravel_index(int(np.argmax(errors)), errors.shape)
         text = f"Relative errors of {errors.size} decaying runs: {errors.min():.2g} to {errors.max():.2g}."
-        if errors[worst] > 0.5:
-            return Verdict(Outcome.REFUTED, text, counterexample={"start": worst[1], "error": float(errors[worst])})
         return from_residual(
             float(errors.max()), 1e-2, text, tolerance_reason="One per cent cannot be told from exact in a plot."
         )
@@ -188,6 +185,8 @@ EXPERIMENT = Experiment(
         "constant strength takes all starts to the one LASSO solution, a decaying one each to the minimizer of its "
         "own potential. L1 on m alone has no potential, and its ends depend on the start."
     ),
+    # Where the flow is slow, at the latest times, solvers with a tolerance of 1e-8 are that far apart.
+    tolerances={"flow_to_limit": 1e-6, "flow_spread": 1e-6},
     configuration={"default": setting.SETTINGS, "quick": setting.QUICK},
     compute=compute,
     draw=draw,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,6 +96,7 @@ def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
     paths = [folder / f"{stem}.{kind}" for kind in without_date]
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of the dates in matplotlib's own fonts
     with style():
         for path, metadata in zip(paths, without_date.values(), strict=True):
             figure.savefig(path, metadata=metadata)

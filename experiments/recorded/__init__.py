@@ -12,6 +12,7 @@ from experiments.engine import Data
 FOLDER = Path(__file__).parent
 # Solvers that stop at relative tolerances around 1e-8 may do a step more or less where rounding differs.
 TOLERANCE = 1e-6
+ROUNDING = 1e-9  # what is as small as this beside numbers of order one, such as a residual, is what rounding left
 
 
 def record(name: str, data: Data) -> None:
@@ -25,7 +26,7 @@ def differences(name: str, data: Data, tolerances: Mapping[str, float]) -> list[
     Args:
         name: The experiment.
         data: What it found.
-        tolerances: How far an array may be off, absolutely, by its name; else 1e-6 of its largest recorded entry.
+        tolerances: How far an array may be off, absolutely, by its name; else 1e-9 and 1e-6 of its largest recorded entry.
     """
     path = FOLDER / f"{name}.npz"
     if not path.exists():
@@ -49,7 +50,8 @@ def _difference(expected: np.ndarray, found: np.ndarray, tolerance: float | None
     if same.all():
         return ""
     if tolerance is None:
-        tolerance = TOLERANCE * float(np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0))
+        largest = float(np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0))
+        tolerance = ROUNDING + TOLERANCE * largest
     gap = float(np.max(np.abs(expected[~same] - found[~same])))
     return "" if gap <= tolerance else f"differs by {gap:.2g}, more than {tolerance:.2g}."
 
