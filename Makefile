@@ -4,13 +4,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := figures
-.PHONY: figures bench test lint clean
+.PHONY: figures bench explore test lint clean
 
 figures: $(VENV)/.installed-experiments
 	$(BIN)/python -m experiments
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m experiments.benchmarks
+
+explore: $(VENV)/.installed-explore
+	$(BIN)/implicit-bias explore
 
 # One BLAS thread for each worker: threads of several workers wait for each other on the same cores.
 test: $(VENV)/.installed-test

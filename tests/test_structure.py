@@ -26,6 +26,7 @@ LAYERS = [
     {"claims"},
     {"plotting"},
     {"display"},
+    {"explore"},
     {"cli", "__main__"},
 ]
 HEAVY = ["torch", "sympy", "matplotlib", "scipy"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from implicit_bias.cli.derive import derive
+from implicit_bias.cli.explore import explore
 from implicit_bias.cli.failing import Commands
 from implicit_bias.cli.limit import limit
 from implicit_bias.cli.train import train
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(derive)
 app.command()(limit)
 app.command()(train)
+app.command()(explore)
 
 
 @app.callback()

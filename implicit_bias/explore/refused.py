@@ -1,0 +1,48 @@
+"""What the explorer answers when it cannot draw: one sentence, beside the field that it is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from implicit_bias.errors import DomainError
+from implicit_bias.status import SolverError
+from implicit_bias.symbolic.time_limit import TimeLimitExceeded
+
+_LONGEST = 300  # characters of a sentence; a formula inside it may be far longer
+
+
+class RefusedError(ValueError):
+    """No picture of this setting.
+
+    Attributes:
+        field: ``"formula"``, ``"regularizer"`` or ``"picture"``: where the sentence belongs.
+    """
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+@contextmanager
+def refusals(field: str) -> Iterator[None]:
+    """Turn what the library raises on bad input into a sentence about a field."""
+    try:
+        yield
+    except RefusedError:
+        raise
+    except DomainError as error:
+        raise RefusedError("picture", first_sentence(str(error))) from error
+    except SolverError as error:
+        raise RefusedError("picture", f"No solution was found: {first_sentence(str(error))}") from error
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise RefusedError(field, first_sentence(str(error)) or type(error).__name__) from error
+    except TimeLimitExceeded:
+        raise RefusedError(field, "This took too long and was stopped; a simpler formula may do.") from None
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a message, shortened if it is very long."""
+    sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(text.split()), maxsplit=1)[0]
+    return sentence if len(sentence) <= _LONGEST else sentence[:_LONGEST] + " …"

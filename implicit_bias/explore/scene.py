@@ -1,0 +1,287 @@
+r"""Every number of the picture: level sets of R, the flow's path, where it lands, and the curves of one weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from implicit_bias.explore.deriving import derived
+from implicit_bias.explore.refused import RefusedError, refusals
+from implicit_bias.explore.setting import Setting
+from implicit_bias.explore.side_by_side import SideBySide
+from implicit_bias.explore.tabulated import TabulatedPotential
+from implicit_bias.flow import descent, gradient_flow, mirror_flow
+from implicit_bias.limit import bregman_projection
+from implicit_bias.potential import NumericalPotential, Potential
+from implicit_bias.problem import Regression
+from implicit_bias.schedule import Geometric
+from implicit_bias.symbolic.derivation import Derivation
+from implicit_bias.symbolic.time_limit import within
+
+TIME_LIMIT = 10.0  # seconds for the numbers of one picture
+MOST_STEPS = 500  # of gradient descent
+_GRID = 101
+_POINTS = 161
+_LEVELS = np.array([0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0])  # of the way to where the flow lands
+_LATE = 20.0  # time constants after which something has come to its end
+_MOST_POINTS = 500  # of a path
+_SIZES = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0])  # of a window, times a power of ten
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    r"""The numbers of a picture.
+
+    Attributes:
+        setting: What they belong to.
+        closed_form: Whether R is a formula.
+        window: The ends of both axes of the plane, ((low, high), (low, high)).
+        grid: Weights along the two axes inside the domain, each of shape (k_i,).
+        excess: R − min R on the grid, shape (k_2, k_1).
+        levels: Increasing values of R − min R whose level sets are drawn.
+        landing_level: R − min R where the flow lands.
+        start: x_0, shape (2,).
+        path: The flow from its start to its end, shape (k, 2).
+        landing: argmin {R : z·x = y}, shape (2,).
+        gap: ‖end of the path − landing‖₂.
+        minimizer: argmin R, shape (2,).
+        minimum_l1: The ends of the segment of least L1 norm on the line, shape (2, 2); equal where it is a point.
+        minimum_l2: The point of least L2 norm, shape (2,).
+        descent: Steps of gradient descent, shape (k, 2), or None.
+        descent_note: What to say about them, or an empty string.
+        x: Weights, shape (2, k): a row for each weight.
+        potential: R_i − min R_i, shape (2, k).
+        mirror_map: R_i', shape (2, k).
+        metric: 1/R_i'', shape (2, k).
+        distance: Distances upwards from the minimizer, shape (2, k).
+        exponent: The local exponent of R_i at these distances, shape (2, k).
+        landing_exponent: The same at the distance of the landing point, shape (2,).
+        alike: Whether both weights have the same potential.
+    """
+
+    setting: Setting
+    closed_form: bool
+    window: tuple[tuple[float, float], tuple[float, float]]
+    grid: tuple[np.ndarray, np.ndarray]
+    excess: np.ndarray
+    levels: np.ndarray
+    landing_level: float
+    start: np.ndarray
+    path: np.ndarray
+    landing: np.ndarray
+    gap: float
+    minimizer: np.ndarray
+    minimum_l1: np.ndarray
+    minimum_l2: np.ndarray
+    descent: np.ndarray | None
+    descent_note: str
+    x: np.ndarray
+    potential: np.ndarray
+    mirror_map: np.ndarray
+    metric: np.ndarray
+    distance: np.ndarray
+    exponent: np.ndarray
+    landing_exponent: np.ndarray
+    alike: bool
+
+
+def compute(setting: Setting) -> Scene:
+    """Compute the picture of a setting.
+
+    Raises:
+        RefusedError: With one sentence, where there is nothing to draw.
+    """
+    derivation = derived(setting.formula, setting.regularizer)
+    with refusals("picture"):
+        return within(TIME_LIMIT, _compute, setting, derivation)
+
+
+def _compute(setting: Setting, derivation: Derivation) -> Scene:
+    z, y = np.array(setting.z, dtype=float), float(setting.y)
+    if not np.any(z):
+        raise RefusedError("picture", "With z = 0 there is no constraint: move one entry of z.")
+    init = {name: np.asarray(values, dtype=float) for name, values in setting.init.items()}
+    start = np.asarray(derivation.at(init).minimizer, dtype=float)
+    minimum_l1, minimum_l2 = _minimum_l1(z, y), y * z / (z @ z)
+    reach = 1e3 * (1.0 + float(np.max(np.abs([start, minimum_l2, *minimum_l1]))))
+    singles, both = _potentials(derivation, init, setting.decay, reach)
+    _check_reachable(both, z, y)
+    found = bregman_projection(z[None], [y], both)
+    landing, center = found.x, np.broadcast_to(both.minimizer, 2)
+    path, time = _path(setting, derivation, init, start, both, landing, float(found.dual[0]))
+    window, unit = _window(np.array([start, center, landing, minimum_l2, *minimum_l1, np.zeros(2)]))
+    grid = tuple(_inside(single, *ends, _GRID) for single, ends in zip(singles, window, strict=True))
+    parts = [_excess(single, axis) for single, axis in zip(singles, grid, strict=True)]
+    curves = [_curves(single, ends, unit) for single, ends in zip(singles, window, strict=True)]
+    steps, note = (None, "") if setting.step is None else _descent(setting, derivation, init, time, setting.step)
+    level = float(both.divergence(landing, center))
+    return Scene(
+        setting=setting,
+        closed_form=derivation.closed_form,
+        window=window,
+        grid=grid,
+        excess=parts[1][:, None] + parts[0][None, :],
+        levels=_levels(both, landing, level, float(np.max(parts[0]) + np.max(parts[1]))),
+        landing_level=level,
+        start=start,
+        path=path,
+        landing=landing,
+        gap=float(np.linalg.norm(path[-1] - landing)),
+        minimizer=center,
+        minimum_l1=minimum_l1,
+        minimum_l2=minimum_l2,
+        descent=steps,
+        descent_note=note,
+        **{name: np.stack([curve[name] for curve in curves]) for name in curves[0]},
+        landing_exponent=np.array([
+            float(single.effective_exponent(np.array(value - middle)))
+            for single, value, middle in zip(singles, landing, center, strict=True)
+        ]),
+        alike=singles[0] is singles[1],
+    )  # fmt: skip
+
+
+def _potentials(
+    derivation: Derivation, init: dict[str, np.ndarray], decay: float, reach: float
+) -> tuple[tuple[Potential, Potential], Potential]:
+    """The potential of each weight, one and the same where their initial values are, and that of both together."""
+
+    def single(k: int) -> Potential:
+        potential = derivation.at({name: float(values[k]) for name, values in init.items()}, decay)
+        if not isinstance(potential, NumericalPotential):
+            return potential
+        theta = potential.parameters(potential.minimizer)
+        return TabulatedPotential(derivation.parameterization.separable_map(), theta, reach)
+
+    first = single(0)
+    singles = first, first if all(values[0] == values[1] for values in init.values()) else single(1)
+    is_tabulated = isinstance(first, TabulatedPotential)
+    return singles, SideBySide(singles) if is_tabulated else derivation.at(init, decay)
+
+
+def _check_reachable(potential: Potential, z: np.ndarray, y: float) -> None:
+    """Raise where no x of the domain has z·x = y."""
+    low, high = (np.broadcast_to(np.asarray(end, dtype=float), 2) for end in potential.domain)
+    ends = np.stack([np.where(z == 0, 0.0, z) * np.where(z == 0, 0.0, end) for end in (low, high)])
+    least, most = np.sum(np.min(ends, axis=0)), np.sum(np.max(ends, axis=0))
+    if not least < y < most:
+        box = " and ".join(f"{a:.3g} < x{k} < {b:.3g}" for k, a, b in zip("₁₂", low, high, strict=True))
+        raise RefusedError(
+            "picture", f"No weights that this parameterization can reach satisfy z·x = {y:g}: it has {box}."
+        )
+
+
+def _path(
+    setting: Setting, derivation: Derivation, init: dict[str, np.ndarray], start: np.ndarray, potential: Potential,
+    landing: np.ndarray, nu: float,
+) -> tuple[np.ndarray, float]:  # fmt: skip
+    """The weights along the flow, shape (k, 2), and how long it was followed.
+
+    The residual shrinks from its first value, so the flow is on its way for about ν over that, and then arrives at the
+    rate Σ z_i² / R_i''.
+    """
+    problem, schedule = _problem(setting), _schedule(setting, derivation)
+    z, y = problem.Z[0], float(problem.y[0])
+    first = [abs(value) for value in (z @ start - y, y if schedule else 0.0) if value]
+    rate = float(np.sum(z**2 * potential.metric(landing)))
+    time = min(
+        _LATE / max(rate, 1e-30) + (_LATE if schedule else 0.0) + (4 * abs(nu) / min(first) if first else 0.0), 1e30
+    )
+    if not first:
+        return np.stack([start, start]), time
+    if isinstance(potential, SideBySide):
+        flow = gradient_flow(
+            problem, derivation.parameterization, init, time, derivation.regularizer, schedule,
+            rtol=1e-7, atol=1e-12, method="LSODA", throw=False,
+        )  # fmt: skip
+    else:
+        # In the logarithm of the scale, where decay has left parameters far below rounding.
+        flow = mirror_flow(problem, derivation, time, init, schedule, rtol=1e-6, atol=1e-8, throw=False)
+    return _thinned(flow.x), time
+
+
+def _thinned(path: np.ndarray) -> np.ndarray:
+    """At most some hundred points, the first and the last among them."""
+    chosen = np.unique(np.linspace(0, len(path) - 1, min(len(path), _MOST_POINTS)).round().astype(int))
+    return path[chosen]
+
+
+def _problem(setting: Setting) -> Regression:
+    return Regression([setting.z], [setting.y])
+
+
+def _schedule(setting: Setting, derivation: Derivation) -> Geometric | None:
+    return None if derivation.regularizer is None else Geometric(setting.decay, 1.0)
+
+
+def _descent(
+    setting: Setting, derivation: Derivation, init: dict[str, np.ndarray], time: float, step: float
+) -> tuple[np.ndarray, str]:
+    """Gradient descent for as long as the flow was followed, within a limit, and what to say of it."""
+    count = int(min(max(np.ceil(time / step), 1), MOST_STEPS))
+    runs = descent(
+        _problem(setting), derivation.parameterization, init, step, count, derivation.regularizer,
+        _schedule(setting, derivation), record=np.arange(count), throw=False,
+    )  # fmt: skip
+    sound = np.all(np.isfinite(runs.x), axis=1)
+    label = f"gradient descent, η = {step:g}"
+    return runs.x[sound], label + (f": {count} steps" if np.all(sound) else f": diverged within {count} steps")
+
+
+def _minimum_l1(z: np.ndarray, y: float) -> np.ndarray:
+    """The ends of the segment of least ‖x‖₁ on z·x = y."""
+    largest = np.flatnonzero(np.abs(z) == np.max(np.abs(z)))
+    ends = np.zeros((2, 2))
+    for row, k in enumerate((largest[0], largest[-1])):
+        ends[row, k] = y / z[k]
+    return ends
+
+
+def _window(points: np.ndarray) -> tuple[tuple[tuple[float, float], tuple[float, float]], float]:
+    """A square around points, rounded so that it does not move with every slider, and its half width."""
+    low, high = np.min(points, axis=0), np.max(points, axis=0)
+    half = 0.62 * float(np.max(high - low)) or 1.0
+    power = 10.0 ** np.floor(np.log10(half))
+    half = float(_SIZES[np.searchsorted(_SIZES, half / power * (1 - 1e-9))] * power)
+    center = np.round((low + high) / 2 / (half / 4)) * (half / 4)
+    return tuple((float(c - half), float(c + half)) for c in center), half
+
+
+def _inside(potential: Potential, low: float, high: float, count: int) -> np.ndarray:
+    """Weights between two values that lie in the domain."""
+    ends = [float(np.squeeze(end)) for end in potential.domain]
+    margin = 1e-3 * (high - low)
+    return np.linspace(low if low > ends[0] else ends[0] + margin, high if high < ends[1] else ends[1] - margin, count)
+
+
+def _excess(potential: Potential, x: np.ndarray) -> np.ndarray:
+    """R − min R of one weight, elementwise; a difference of values of R would cancel where R is flat."""
+    return np.asarray(potential._divergence_terms(x, np.full_like(x, float(np.squeeze(potential.minimizer)))))
+
+
+def _levels(potential: Potential, landing: np.ndarray, level: float, top: float) -> np.ndarray:
+    """R − min R at even steps towards where the flow lands, and beyond; else even roots up to the highest value."""
+    center = np.broadcast_to(potential.minimizer, 2)
+    points = center + _LEVELS[:, None] * (landing - center)
+    low, high = potential.domain
+    points = points[np.all((points > low) & (points < high), axis=1)]
+    values = np.asarray(potential.divergence(points, np.broadcast_to(center, points.shape)))
+    if not level > 1e-9 * top:
+        values = top * np.linspace(0.1, 0.9, 9) ** 2
+    return np.unique(values[np.isfinite(values) & (values > 0)])
+
+
+def _curves(potential: Potential, window: tuple[float, float], unit: float) -> dict[str, np.ndarray]:
+    """The curves of one weight."""
+    x, center = _inside(potential, *window, _POINTS), float(np.squeeze(potential.minimizer))
+    room = 0.999 * (float(np.squeeze(potential.domain[1])) - center)
+    distance = np.geomspace(min(1e-6 * unit, 1e-6 * room), min(1e2 * unit, room), _POINTS)
+    return {
+        "x": x,
+        "potential": _excess(potential, x),
+        "mirror_map": np.asarray(potential.gradient(x)),
+        "metric": np.asarray(potential.metric(x)),
+        "distance": distance,
+        "exponent": np.asarray(potential.effective_exponent(distance)),
+    }

@@ -1,0 +1,126 @@
+r"""A potential for pictures: one quick integration, kept as a table.
+
+:class:`~implicit_bias.potential.NumericalPotential` answers every query to 1e-10 and takes a second for a picture. Here
+the flow of ∇g is integrated once, to 1e-9, and read off by cubic Hermite interpolation, which has the exact slopes
+:math:`R'' = 1/\|\nabla g\|^2` and :math:`R'` at every node.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from scipy.integrate import odeint
+from scipy.interpolate import CubicHermiteSpline
+
+from implicit_bias.errors import DomainError
+from implicit_bias.potential import Potential
+from implicit_bias.potential.base import Array
+from implicit_bias.potential.numerical import SeparableMap
+
+_FOLDS = 30.0  # e-foldings of the flow integrated at a time
+_NODES = 1200  # in each of these pieces
+_PIECES = 12
+_HUGE = 1e100
+
+
+class TabulatedPotential(Potential):
+    """R of one coordinate within a reach of its minimizer.
+
+    Args:
+        function: g and its derivatives.
+        start: θ at the minimizer, shape (p,).
+        reach: How far from the minimizer weights will be asked for, where the domain goes that far.
+
+    Raises:
+        DomainError: If the flow cannot be followed from the start.
+    """
+
+    def __init__(self, function: SeparableMap, start: np.ndarray, reach: float) -> None:
+        self._function, self._start = function, np.asarray(start, dtype=float)
+        self._length = float(np.linalg.norm(self._start)) or 1.0
+        self._center = float(function.output(self._start[:, None])[0])
+        sides = [self._side(sign, reach) for sign in (-1.0, 1.0)]
+        nodes = np.concatenate([sides[0][::-1], sides[1][1:]])
+        with np.errstate(all="ignore"):
+            x, s, excess = function.output(nodes[:, :-2].T), nodes[:, -2], nodes[:, -1]
+            metric = np.sum(function.gradient(nodes[:, :-2].T) ** 2, axis=0)
+        sound = np.isfinite(x) & np.isfinite(s) & np.isfinite(excess) & (metric > 0) & np.isfinite(1 / metric)
+        x, s, metric, excess = x[sound], s[sound], metric[sound], excess[sound]
+        by_x, by_s = np.unique(x, return_index=True)[1], np.unique(s, return_index=True)[1]
+        if min(len(by_x), len(by_s)) < 4:
+            raise DomainError("init: the flow of ∇g cannot be followed from this start: it leaves the numbers at once.")
+        self._slope = CubicHermiteSpline(x[by_x], s[by_x], 1 / metric[by_x])
+        self._value = CubicHermiteSpline(x[by_x], excess[by_x], s[by_x])
+        self._weight = CubicHermiteSpline(s[by_s], x[by_s], metric[by_s])
+        self._ends = (float(x[by_x[0]]), float(x[by_x[-1]])), (float(s[by_s[0]]), float(s[by_s[-1]]))
+
+    def _side(self, sign: float, reach: float) -> np.ndarray:
+        """Nodes (k, p + 2) of the flow of ±∇g, up to the reach or to where it stops: θ, s and R − min R."""
+        pieces = [np.concatenate([self._start, np.zeros(2)])[None]]
+        times = np.linspace(0.0, _FOLDS, _NODES)
+        with np.errstate(all="ignore"):
+            rate, gradient = self._rate(self._start)
+        unit = np.concatenate([np.full(len(self._start), self._length), [1 / rate, gradient @ gradient / rate**2]])
+        for _ in range(_PIECES):
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")  # where LSODA gives up, the table ends
+                path, info = odeint(
+                    lambda state, _: sign * self._velocity(state), pieces[-1][-1], times,
+                    rtol=1e-9, atol=1e-12 * unit, full_output=True,
+                )  # fmt: skip
+            arrived = np.concatenate([[True], np.asarray(info["tcur"]) >= times[1:]])
+            sound = np.logical_and.accumulate(arrived & np.all(np.abs(path) < _HUGE, axis=1))
+            pieces.append(path[sound][1:])
+            x = self._function.output(pieces[-1][:, :-2].T) if len(pieces[-1]) else np.zeros(0)
+            moved = float(np.ptp(x)) if len(x) else 0.0
+            if not np.all(sound) or abs(x[-1] - self._center) > reach or moved <= 1e-12 * abs(x[-1] - self._center):
+                break
+        return np.concatenate(pieces)
+
+    def _velocity(self, state: np.ndarray) -> np.ndarray:
+        """The flow of ∇g in e-foldings: a critical point is approached like time, a blow-up like a logarithm."""
+        rate, gradient = self._rate(state[:-2])
+        velocity = np.concatenate([gradient, [1.0, state[-2] * (gradient @ gradient)]]) / rate
+        return velocity if np.all(np.isfinite(velocity)) else np.zeros_like(velocity)
+
+    def _rate(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """E-foldings per unit of flow time, and ∇g."""
+        gradient = self._function.gradient(theta[:, None])[:, 0]
+        norm, bend = np.sqrt(gradient @ gradient), np.linalg.norm(self._function.bend(theta[:, None]))
+        return norm / np.hypot(np.linalg.norm(theta - self._start), self._length) + bend / norm, gradient
+
+    @property
+    def size(self) -> int | None:  # noqa: D102
+        return None
+
+    @property
+    def minimizer(self) -> np.ndarray:  # noqa: D102
+        return np.array(self._center)
+
+    @property
+    def domain(self) -> tuple[Array, Array]:
+        """What the table holds, which comes within rounding of a finite end of the domain."""
+        return self._ends[0]
+
+    @property
+    def dual_domain(self) -> tuple[Array, Array]:
+        """What the table holds of the values of R'."""
+        return self._ends[1]
+
+    def _terms(self, x: Array) -> Array:
+        return self._value(x)
+
+    def _gradient(self, x: Array) -> Array:
+        return self._slope(x)
+
+    def _inverse_gradient(self, z: Array) -> Array:
+        return self._weight(np.clip(z, *self._ends[1]))
+
+    def _metric(self, x: Array) -> Array:
+        return 1 / self._slope(np.clip(x, *self._ends[0]), 1)
+
+    def _divergence_terms(self, x: Array, reference: Array) -> Array:
+        if np.all(reference == self._center):  # R is counted from its minimum: nothing cancels
+            return self._value(x)
+        return super()._divergence_terms(x, reference)

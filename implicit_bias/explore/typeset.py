@@ -1,0 +1,55 @@
+"""A derivation as mathematics for the page."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import sympy as sp
+
+from implicit_bias.explore.refused import first_sentence
+from implicit_bias.symbolic.derivation import Derivation
+from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
+
+LONGEST = 1500  # characters of LaTeX; a longer formula tells nobody anything
+_TIME_LIMIT = 2.0  # seconds
+_INITIAL = r"\frac{s\,R_A'(x_{\min}+s)}{R_A(x_{\min}+s)-R_A(x_{\min})}"
+
+
+def typeset(derivation: Derivation) -> tuple[tuple[str, str], ...]:
+    """Pairs of what a formula is and its LaTeX, with one sentence in front if there is no closed form."""
+    if not derivation.closed_form:
+        # g is set anew here, as derivation.latex() is one long line.
+        g = _latex(derivation.parameterization.output)
+        return (
+            ("flow that defines R", rf"\theta'(s) = \nabla g(\theta), \quad g = {g}"),
+            ("mirror map", r"R_A'\bigl(g(\theta(s))\bigr) = s"),
+            ("metric", r"\frac{1}{R_A''} = \lVert\nabla g(\theta)\rVert^2"),
+            ("local exponent", rf"p(s) = {_INITIAL}"),
+        )
+    rows = (
+        ("potential", "R_A(x)", derivation.potential),
+        ("mirror map", "R_A'(x)", derivation.mirror_map),
+        ("metric", r"\frac{1}{R_A''(x)}", derivation.metric),
+        ("scale", "a", derivation.scale),
+        ("minimum at", r"\operatorname{argmin} R_A", derivation.minimizer),
+    )
+    shown = tuple((name, f"{left} = {_latex(right)}") for name, left, right in rows if right is not None)
+    return (*shown, ("local exponent", rf"p(s) = {_INITIAL}"))
+
+
+def remark(derivation: Derivation) -> str:
+    """One sentence on how the potential was found."""
+    if derivation.proved:
+        return "Every step of the derivation is proved as an identity."
+    if derivation.closed_form:
+        return "Closed form; some steps are checked by numbers, not proved."
+    why = first_sentence(derivation.notes[-1]) if derivation.notes else "no formula was found."
+    return f"No closed form, so R is integrated numerically: {why}"
+
+
+def _latex(expression: sp.Expr) -> str:
+    try:
+        text = within(_TIME_LIMIT, partial(sp.latex, inv_trig_style="full"), expression)
+    except TimeLimitExceeded:
+        text = ""
+    return text if 0 < len(text) <= LONGEST else r"\text{(too long to show)}"
