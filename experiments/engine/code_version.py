@@ -1,9 +1,9 @@
 r"""A digest of the code behind a function: it changes when anything changes that the function's result may depend on.
 
-The library counts by whole modules, whatever of them is used. Other modules of ours compute, draw and judge, so of these
-count just the definitions that a function reaches, and what the module does at its top beside defining; a changed
-picture computes nothing again. Comments, layout and docstrings do not count. Of packages that are imported the installed
-versions count.
+The library counts by whole modules, whatever of them is used. Other modules of ours compute, draw and judge, so of
+these count just the definitions that a function reaches, and what the module does at its top beside defining; a changed
+picture computes nothing again. Comments, layout and docstrings do not count. Of packages that are imported the
+installed versions count.
 
 What is reached is read from the source and never run: names, and attributes of imported modules. Source that would hide
 what it reaches is refused. Unseen are modules imported for their effects alone, what code is given from outside (files,
@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 LIBRARY = "implicit_bias"
 OURS = (LIBRARY, "experiments", "derivations")
+DISPLAY = f"{LIBRARY}.display"  # how the library's results show themselves, at the ends of its pipeline
 _BY_NAME = {"import_module", "__import__", "iter_modules"}  # lead to modules whose names only running tells
 _ENGINE = "experiments.engine.sweep"  # loads so what was found here
 
@@ -101,9 +102,14 @@ def _reached(start: _Part) -> dict[_Part, list[tuple[str, _Part]]]:
     while waiting:
         part = waiting.pop()
         if part not in found:
-            found[part] = sorted(set(_references(part)), key=str)
+            found[part] = sorted({each for each in _references(part) if not _is_display(part, each[1])}, key=str)
             waiting += [target for _, target in found[part]]
     return found
+
+
+def _is_display(part: _Part, target: _Part) -> bool:
+    """Whether a result of the library shows itself here, which changes nothing in it."""
+    return f"{target.module}.".startswith(f"{DISPLAY}.") and part.module.split(".")[0] == LIBRARY
 
 
 def _references(part: _Part) -> Iterator[tuple[str, _Part]]:

@@ -43,10 +43,10 @@ def processes(jobs: int) -> Workers:
             pool = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch="2 * n_jobs", return_as="generator_unordered")
         outcomes = pool(delayed(function)(*task) for task in tasks)
         try:
-            for outcome in outcomes:
+            for outcome in outcomes:  # noqa: UP028 - would close it before the warning is silenced
                 yield outcome
         finally:
-            with catch_warnings():  # that not all was computed is known to who closes this
+            with catch_warnings():  # whoever closes this knows that not all was computed
                 simplefilter("ignore")
                 outcomes.close()
 

@@ -28,13 +28,19 @@ def describe(value):
     return {"type": np.array(type(value).__name__), "size": np.array(len(value) if hasattr(value, "__len__") else -1)}
 
 
+def refuse(seed):
+    from implicit_bias import DomainError
+
+    if seed % 3 == 0:
+        raise DomainError(f"{seed} is outside")
+    return random_walk(seed)
+
+
 def fail(seed, how):
-    from implicit_bias import DomainError, Parameterization, Regression, derive, mirror_flow
+    from implicit_bias import Parameterization, Regression, derive, mirror_flow
 
     if seed % 3:
         return random_walk(seed)
-    if how == "domain":
-        raise DomainError(f"{seed} is outside")
     if how == "solver":
         potential = derive(Parameterization("u**2 - v**2", ["u", "v"])).at({"u": 1.0, "v": 1.0})
         return {"x": mirror_flow(Regression.sample(3, 6, 1), potential, 1e3, max_steps=1).x}
@@ -64,4 +70,3 @@ def process(seed, seconds=0.0):
 
 def not_here(seed):
     return {"seed": np.array(seed)}
-

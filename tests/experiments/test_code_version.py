@@ -12,7 +12,9 @@ from experiments.engine import code_version as code
 
 LIBRARY = {
     "__init__.py": "import lazy_loader as _lazy\n__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)",
-    "__init__.pyi": "from . import schedule as schedule\nfrom .flow import flow as flow\nfrom .claims import Claim as Claim",
+    "__init__.pyi": (
+        "from . import schedule as schedule\nfrom .flow import flow as flow\nfrom .claims import Claim as Claim"
+    ),
     "claims.py": "class Claim: ...",
     "schedule.py": "from toy_library.constants import RATE",
     "constants.py": "RATE = 1",
@@ -181,11 +183,13 @@ REACH = [
     "def task():\n    from toy_helpers import constants\n    def inner(): return constants.SHIFT\n    return inner()",
     "try:\n    from toy_helpers.constants import SHIFT\nexcept ImportError:\n    SHIFT = 0\ndef task(): return SHIFT",
     "if True:\n    from toy_helpers import constants as c\ndef task(): return c.SHIFT",
-    "from functools import partial\nfrom toy_helpers.constants import SHIFT\np = partial(max, SHIFT)\ndef task(): return p",
+    "from functools import partial\nfrom toy_helpers.constants import SHIFT\n"
+    "p = partial(max, SHIFT)\ndef task(): return p",
     "from toy_helpers.constants import SHIFT\nALL = []\ndef note(f):\n    ALL.append(f)\n    return f\n"
     "@note\ndef one(): return SHIFT\ndef task(): return ALL[0]()",
     "from toy_helpers.constants import SHIFT\nclass Base:\n    all = []\n"
-    "    def __init_subclass__(cls): Base.all.append(cls)\nclass A(Base):\n    x = SHIFT\ndef task(): return Base.all[0].x",
+    "    def __init_subclass__(cls): Base.all.append(cls)\n"
+    "class A(Base):\n    x = SHIFT\ndef task(): return Base.all[0].x",
     "from toy_helpers.constants import SHIFT\nx, (y, *z) = 1, (2, SHIFT)\ndef task(): return z",
     "from toy_helpers.constants import SHIFT\nx = (y := SHIFT)\ndef task(): return y",
     "from toy_helpers.constants import SHIFT\nasync def other(): return SHIFT\ndef task(): return other()",
@@ -241,7 +245,9 @@ def test_source_that_changes_while_the_program_runs_is_noticed(source):
 
 
 def test_versions_of_packages_count_where_they_are_used(source, monkeypatch):
-    source.write("toy_tasks.py", "import numpy as np\nimport rich\ndef task(): return np.ones(2)\ndef other(): return rich")
+    source.write(
+        "toy_tasks.py", "import numpy as np\nimport rich\ndef task(): return np.ones(2)\ndef other(): return rich"
+    )
     task, other = source.version("task"), source.version("other")
     assert source.packages() == ["numpy"]
     genuine = code.version
@@ -263,5 +269,15 @@ def test_versions_are_the_same_in_every_program(source, tmp_path):
     )
     for seed in ("1", "2"):
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
-        printed = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True).stdout
+        printed = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, check=True
+        ).stdout
         assert printed.decode().strip() == source.version()
+
+
+def test_how_results_show_themselves_changes_no_result_but_a_figure_that_uses_it():
+    def reached(module, name=None):
+        return {part.module for part in code._reached(code._Part(module, name))}
+
+    assert not any(module.startswith(code.DISPLAY) for module in reached("experiments.diagonal.theory", "flowed"))
+    assert "implicit_bias.plotting" in reached("experiments.figure1a")

@@ -1,17 +1,18 @@
 """Sweeps: the same results whoever computes them, each once, and a failure that says where it was."""
 
 import os
+import pickle
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
-from sweep_tasks import describe, fail, not_here, random_walk, slow
+from sweep_tasks import describe, fail, not_here, random_walk, refuse, slow
 
 from experiments.engine import OtherCodeError, Store, StoreError, Sweep, processes
 from experiments.engine.sweep import run_task, task_key
-from implicit_bias import DomainError, NotCommutingError, SolverError, Status
+from implicit_bias import DomainError, NotCommutingError, SolverError, Status, errors, status
 
 GRID = [{"seed": seed} for seed in (3, 1, 4, 1, 5)]
 
@@ -157,21 +158,21 @@ class TestFailures:
     @pytest.mark.parametrize("jobs", [1, 2])
     def test_others_are_computed_and_stored_and_the_error_names_the_first(self, tmp_path, jobs):
         sweep = Sweep(Store(tmp_path), processes(jobs), bars := Bars())
-        grid = [{"seed": seed, "how": "domain"} for seed in (1, 3, 2, 6, 4)]
+        grid = [{"seed": seed} for seed in (1, 3, 2, 6, 4)]
         with pytest.raises(DomainError, match="3 is outside") as caught:
-            sweep(fail, grid, "")
+            sweep(refuse, grid, "")
         task, count = caught.value.__notes__
-        assert task.startswith('in the task sweep_tasks.fail, {"how": "domain", "seed": 3}\n')
+        assert task.startswith('in the task sweep_tasks.refuse, {"seed": 3}\n')
         assert "sweep_tasks.py" in task
         assert 'raise DomainError(f"{seed} is outside")' in task
         assert count == "2 of 5 tasks failed; results of the others are stored."
         assert bars.counts == [[5, 5]]
         again = Sweep(sweep.store)
-        assert len(again(fail, [each for each in grid if each["seed"] % 3], "")) == 3
+        assert len(again(refuse, [each for each in grid if each["seed"] % 3], "")) == 3
         assert again.computed == 0
 
     def failure(self, tmp_path, how):
-        with pytest.raises(Exception, match=".") as caught:
+        with pytest.raises(Exception, match=r".") as caught:
             Sweep(Store(tmp_path), processes(2))(fail, [{"seed": 3, "how": how}, {"seed": 1, "how": how}], "")
         assert caught.value.__notes__[0].startswith("in the task sweep_tasks.fail")
         return caught.value
@@ -208,6 +209,19 @@ class TestFailures:
         assert len(log.read_text().split()) < 20
 
 
+ERRORS = [each for module in (errors, status) for each in vars(module).values() if isinstance(each, type)]
+
+
+@pytest.mark.parametrize("kind", [each for each in ERRORS if issubclass(each, Exception)])
+def test_errors_of_the_library_can_be_sent_with_notes(kind):
+    error = kind("text", *([{"any": "report"}] if "__init__" in vars(kind) else []))
+    error.add_note("a note")
+    sent = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert type(sent) is kind
+    assert str(sent) == "text"
+    assert vars(sent) == vars(error)
+
+
 def test_a_worker_with_other_code_is_refused():
     key = task_key(not_here, '{"seed": 1}')
     with pytest.raises(OtherCodeError, match="this worker runs other code"):
@@ -224,7 +238,8 @@ def test_keys_hold_what_the_task_is():
 @pytest.mark.slow
 def test_libraries_that_load_within_a_task_keep_to_one_thread(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from experiments.engine import Store, Sweep; from sweep_tasks import threads\n"
+        "import sys; from pathlib import Path; from experiments.engine import Store, Sweep\n"
+        "from sweep_tasks import threads\n"
         "assert 'torch' not in sys.modules\n"
         "print(Sweep(Store(Path(sys.argv[1])))(threads, [{'seed': 1}], '')[0]['threads'])"
     )

@@ -1,19 +1,19 @@
 """Workers that are lost, programs that are killed, clusters that are not there: results stay, and stay right."""
 
+import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import sweep_program
 import typer
-from distributed import Client, LocalCluster
-from sweep_tasks import fail, process, random_walk, slow
+from distributed import LocalCluster
+from sweep_tasks import process, random_walk, refuse, slow
 from typer.testing import CliRunner
 
 from experiments import __main__ as command_line
@@ -24,6 +24,7 @@ from experiments.experiment import load
 from implicit_bias import DomainError
 
 
+@pytest.mark.slow
 class TestKilled:
     """By kill −9, with all its processes, twice."""
 
@@ -40,14 +41,12 @@ class TestKilled:
 
     @staticmethod
     def stored(folder):
-        import json
-
         store = Store(folder / "store")
         keys = [task_key(slow, json.dumps(each, sort_keys=True)) for each in sweep_program.grid(folder / "log")]
         return {seed for seed, key in enumerate(keys) if store.load(key) is not None}
 
     def test_a_rerun_ends_as_an_undisturbed_run_and_computes_nothing_twice(self, tmp_path):
-        chance, folder = random.Random(0), tmp_path / "disturbed"
+        chance, folder = np.random.default_rng(0), tmp_path / "disturbed"
         folder.mkdir()
         before = 0
         for _ in range(2):
@@ -153,8 +152,8 @@ class TestCluster:
     def test_errors_arrive_as_themselves_and_others_go_on(self, client, tmp_path):
         sweep = Sweep(Store(tmp_path), on_cluster(client))
         with pytest.raises(DomainError, match="3 is outside") as caught:
-            sweep(fail, [{"seed": seed, "how": "domain"} for seed in (1, 3, 2)], "")
-        assert caught.value.__notes__[0].startswith("in the task sweep_tasks.fail")
+            sweep(refuse, [{"seed": seed} for seed in (1, 3, 2)], "")
+        assert caught.value.__notes__[0].startswith("in the task sweep_tasks.refuse")
         assert sweep.computed == 2
 
     def test_a_worker_with_other_code_is_refused(self, client, tmp_path):
@@ -173,6 +172,7 @@ class TestCluster:
             client.run(change, None)
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.slow
     def test_the_command_line_uses_it(self, cluster, run, tmp_path, monkeypatch):
         monkeypatch.setattr(command_line, "registry", lambda: {"figure1c": figure1c.EXPERIMENT})
         monkeypatch.setattr(recorded, "FOLDER", tmp_path)
@@ -191,9 +191,8 @@ class TestCluster:
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "nonsense://127.0.0.1:1", "127.0.0.1:notaport"])
 def test_an_address_where_no_scheduler_is_exits_with_two(run, tmp_path, monkeypatch, address):
     monkeypatch.setattr(command_line, "registry", lambda: {"figure1c": figure1c.EXPERIMENT})
-    began = time.monotonic()
+    monkeypatch.setattr("experiments.engine.workers._SECONDS_TO_CONNECT", 2)
     result = run("figure1c", "--quick", "--scheduler", address, "--output", tmp_path)
-    assert time.monotonic() - began < 15
     assert result.exit_code == 2
     assert "no Dask scheduler answers at" in result.output
     assert "Traceback" not in result.output
