@@ -183,8 +183,9 @@ def pictures(draw_curves, draw_plane, html, mo, scene, svg, trouble):
     if scene is None:
         _text = f'<p class="trouble" role="alert">{html.escape(trouble)}</p>'
     else:
+        _landing = f"{scene.landing[0]:.6g} {scene.landing[1]:.6g}"
         _text = "".join(
-            f'<div class="picture" data-landing="{scene.landing[0]:.6g} {scene.landing[1]:.6g}">{svg(figure)}</div>'
+            f'<div class="picture" data-landing="{_landing}">{svg(figure, transparent=True)}</div>'
             for figure in (draw_plane(scene), draw_curves(scene))
         )
     mo.Html(f'<div class="pictures">{_text}</div>')
@@ -196,18 +197,19 @@ def formulas(derivation, html, mo, remark, scene, typeset):
     mo.stop(derivation is None)
 
     def line(name, text):
-        mathematics = mo.md("$$\n" + text + "\n$$")
+        mathematics = mo.md(f"$$\n{text}\n$$").text
         return f'<div class="formula"><span>{name}</span><div>{mathematics}</div></div>'
 
     _rows = "".join(line(*pair) for pair in typeset(derivation))
-    _landed = (
-        ""
-        if scene is None
-        else (
-            f"The flow ends at ({scene.path[-1][0]:.5g}, {scene.path[-1][1]:.5g}), which is "
-            f"{scene.gap:.0e} from the point of the line where R is least."
+    if scene is None:
+        _landed = ""
+    elif scene.gap > 1e-4 * (1 + abs(scene.landing).max()):
+        _landed = "Double precision does not follow the flow to its end here; the circle is where theory says it lands."
+    else:
+        _landed = (
+            f"The flow ends at ({scene.path[-1][0]:.5g}, {scene.path[-1][1]:.5g}), within {scene.gap:.0e} of the point "
+            "of the line where R is least."
         )
-    )
     _title = '<div class="section" role="heading" aria-level="2">Derived</div>'
     mo.Html(f'<div class="formulas">{_title}{_rows}<p>{html.escape(remark(derivation))}</p><p>{_landed}</p></div>')
     return

@@ -184,11 +184,11 @@ def _power_of_ten(power: int) -> str:
     return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")) if power else "1"
 
 
-def svg(figure: Figure) -> str:
-    """The figure as an SVG element to stand in a page; the same picture gives the same text."""
+def svg(figure: Figure, transparent: bool = False) -> str:
+    """The figure as an SVG element, which may stand in a page; the same picture gives the same text."""
     buffer = io.StringIO()
     with plotting.style():
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", transparent=transparent, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 

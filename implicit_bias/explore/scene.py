@@ -3,6 +3,7 @@ r"""Every number of the picture: level sets of R, the flow's path, where it land
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,9 +15,11 @@ from implicit_bias.explore.tabulated import TabulatedPotential
 from implicit_bias.flow import descent, gradient_flow, mirror_flow
 from implicit_bias.limit import bregman_projection
 from implicit_bias.potential import NumericalPotential, Potential
+from implicit_bias.potential.numerical import SeparableMap
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Geometric
 from implicit_bias.symbolic.derivation import Derivation
+from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.symbolic.time_limit import within
 
 TIME_LIMIT = 10.0  # seconds for the numbers of one picture
@@ -93,7 +96,7 @@ def compute(setting: Setting) -> Scene:
         RefusedError: With one sentence, where there is nothing to draw.
     """
     derivation = derived(setting.formula, setting.regularizer)
-    with refusals("picture"):
+    with refusals("picture"), np.errstate(all="ignore"):  # what overflows is seen where it matters
         return within(TIME_LIMIT, _compute, setting, derivation)
 
 
@@ -102,10 +105,11 @@ def _compute(setting: Setting, derivation: Derivation) -> Scene:
     if not np.any(z):
         raise RefusedError("picture", "With z = 0 there is no constraint: move one entry of z.")
     init = {name: np.asarray(values, dtype=float) for name, values in setting.init.items()}
-    start = np.asarray(derivation.at(init).minimizer, dtype=float)
+    family = derivation.family(init)
+    start = np.asarray(family(0.0).minimizer, dtype=float)
     minimum_l1, minimum_l2 = _minimum_l1(z, y), y * z / (z @ z)
     reach = 1e3 * (1.0 + float(np.max(np.abs([start, minimum_l2, *minimum_l1]))))
-    singles, both = _potentials(derivation, init, setting.decay, reach)
+    singles, both = _potentials(derivation, init, family(setting.decay), setting.decay, reach)
     _check_reachable(both, z, y)
     found = bregman_projection(z[None], [y], both)
     landing, center = found.x, np.broadcast_to(both.minimizer, 2)
@@ -143,21 +147,23 @@ def _compute(setting: Setting, derivation: Derivation) -> Scene:
 
 
 def _potentials(
-    derivation: Derivation, init: dict[str, np.ndarray], decay: float, reach: float
+    derivation: Derivation, init: dict[str, np.ndarray], potential: Potential, decay: float, reach: float
 ) -> tuple[tuple[Potential, Potential], Potential]:
     """The potential of each weight, one and the same where their initial values are, and that of both together."""
+    is_alike = all(values[0] == values[1] for values in init.values())
+    if isinstance(potential, NumericalPotential):
+        starts, function = potential.parameters(potential.minimizer), _function(derivation.parameterization)
+        first = TabulatedPotential(function, starts[:, 0], reach)
+        singles = first, first if is_alike else TabulatedPotential(function, starts[:, 1], reach)
+        return singles, SideBySide(singles)
+    first, second = (derivation.at({name: values[k] for name, values in init.items()}, decay) for k in range(2))
+    return (first, first if is_alike else second), potential
 
-    def single(k: int) -> Potential:
-        potential = derivation.at({name: float(values[k]) for name, values in init.items()}, decay)
-        if not isinstance(potential, NumericalPotential):
-            return potential
-        theta = potential.parameters(potential.minimizer)
-        return TabulatedPotential(derivation.parameterization.separable_map(), theta, reach)
 
-    first = single(0)
-    singles = first, first if all(values[0] == values[1] for values in init.values()) else single(1)
-    is_tabulated = isinstance(first, TabulatedPotential)
-    return singles, SideBySide(singles) if is_tabulated else derivation.at(init, decay)
+@lru_cache(maxsize=128)
+def _function(parameterization: Parameterization) -> SeparableMap:
+    """The functions of a parameterization, compiled once."""
+    return parameterization.separable_map()
 
 
 def _check_reachable(potential: Potential, z: np.ndarray, y: float) -> None:
@@ -166,10 +172,15 @@ def _check_reachable(potential: Potential, z: np.ndarray, y: float) -> None:
     ends = np.stack([np.where(z == 0, 0.0, z) * np.where(z == 0, 0.0, end) for end in (low, high)])
     least, most = np.sum(np.min(ends, axis=0)), np.sum(np.max(ends, axis=0))
     if not least < y < most:
-        box = " and ".join(f"{a:.3g} < x{k} < {b:.3g}" for k, a, b in zip("₁₂", low, high, strict=True))
-        raise RefusedError(
-            "picture", f"No weights that this parameterization can reach satisfy z·x = {y:g}: it has {box}."
-        )
+        box = " and ".join(f"{_end(a)} < x{k} < {_end(b)}" for k, a, b in zip("₁₂", low, high, strict=True))
+        raise RefusedError("picture", f"No weights that this parameterization can reach satisfy z·x = {y:g}: {box}.")
+
+
+def _end(value: float) -> str:
+    """An end of a domain in words, as a table only comes close to 0 and to infinity."""
+    if abs(value) >= 1e3:
+        return "∞" if value > 0 else "−∞"
+    return "0" if abs(value) < 1e-9 else f"{value:.3g}".replace("-", "−")
 
 
 def _path(

@@ -10,7 +10,10 @@ def script(setting: Setting) -> str:
     values = {name: tuple(float(value) for value in pair) for name, pair in setting.init.items()}
     regularizer = setting.regularizer or None
     return f"""\
+from pathlib import Path
+
 import implicit_bias as ib
+from implicit_bias import plotting
 from implicit_bias.explore import Setting, compute, draw
 
 setting = Setting(
@@ -23,7 +26,7 @@ setting = Setting(
     step={setting.step!r},
 )
 scene = compute(setting)
-draw(scene).savefig("picture.svg", metadata={{"Date": None}})
+plotting.save(draw(scene), Path("."), "picture")  # picture.png and picture.svg
 
 # The same point by hand.
 parameterization = ib.Parameterization(setting.formula, list(setting.init))

@@ -1,0 +1,192 @@
+"""The numbers of the picture, against solvers that know nothing of it."""
+
+from contextlib import suppress
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+import implicit_bias as ib
+from implicit_bias.explore import Setting, compute, draw
+from implicit_bias.explore.catalogue import CATALOGUE, DECAYS, SCALES, usual_start
+from implicit_bias.explore.deriving import derived, parameters_of
+from implicit_bias.explore.picture import svg
+from implicit_bias.explore.refused import RefusedError
+
+MASK = Setting("m*w", {"m": (1.0, 0.8), "w": (0.1, -0.2)}, "m**2 + w**2", decay=0.4)
+LAYERS = Setting("a*b*c", {"a": (0.5, 0.6), "b": (0.5, 0.4), "c": (0.5, 0.5)})
+
+
+def of_entry(entry, scale=None, decay=None, y=2.0):
+    size = entry.scale if scale is None else scale
+    init = {name: (size * value, size * value) for name, value in entry.init.items()}
+    h = entry.regularizer or None
+    return Setting(entry.formula, init, h, (entry.decay if decay is None else decay) if h else 0.0, y=y)
+
+
+def exact_potential(setting):
+    init = {name: np.array(values) for name, values in setting.init.items()}
+    derivation = ib.derive(ib.Parameterization(setting.formula, list(init)), setting.regularizer)
+    return derivation, init, derivation.at(init, setting.decay)
+
+
+@pytest.mark.parametrize("setting", [MASK, LAYERS], ids=["closed form", "numerical"])
+def test_the_landing_point_minimizes_r_on_the_line(setting):
+    """By a scalar search along the line, and by the library's projection with its own potential."""
+    scene = compute(setting)
+    _, _, potential = exact_potential(setting)
+    z, y = np.array(setting.z), setting.y
+    foot, along = y * z / (z @ z), np.array([-z[1], z[0]]) / np.linalg.norm(z)
+    # Three layers reach positive weights only: between the points where the line leaves them.
+    ends = sorted((scene.minimum_l1[0] - foot) @ along * f for f in (0.999, -0.25))
+    found = minimize_scalar(
+        lambda s: float(potential.value(foot + s * along)), bounds=ends, method="bounded", options={"xatol": 1e-10}
+    )
+    np.testing.assert_allclose(scene.landing, foot + found.x * along, atol=1e-5)
+    projected = ib.bregman_projection([z], [y], potential).x
+    np.testing.assert_allclose(scene.landing, projected, atol=1e-7)
+
+
+def test_the_path_is_the_flow_of_the_parameters():
+    scene = compute(MASK)
+    derivation, init, _ = exact_potential(MASK)
+    schedule = ib.schedule.Geometric(MASK.decay, 1.0)
+    problem = ib.Regression([MASK.z], [MASK.y])
+    flow = ib.gradient_flow(problem, derivation.parameterization, init, 60.0, MASK.regularizer, schedule, dense=True)
+    np.testing.assert_allclose(scene.start, flow.x[0])
+    np.testing.assert_allclose(scene.path[-1], flow.x[-1], atol=1e-6)
+    # Every point of the path is on the other curve, at whatever time.
+    curve = flow.at(np.geomspace(1e-6, 60.0, 20_000)).x
+    distances = [np.min(np.linalg.norm(curve - point, axis=1)) for point in scene.path[1:]]
+    assert max(distances) < 1e-3
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.title)
+def test_the_atlas(entry):
+    """Each entry is drawn, with the flow ending where R is least; its derivative is the mirror map."""
+    scene = compute(of_entry(entry))
+    assert scene.gap < 1e-5
+    np.testing.assert_allclose(np.dot(scene.setting.z, scene.landing), scene.setting.y, atol=1e-9)
+    x, excess = scene.x[0], scene.potential[0]
+    slope = np.gradient(excess, x, edge_order=2)
+    np.testing.assert_allclose(slope[5:-5], scene.mirror_map[0][5:-5], atol=0.05 * np.ptp(scene.mirror_map[0]))
+    assert svg(draw(scene)) == svg(draw(compute(of_entry(entry))))
+
+
+@pytest.mark.parametrize("setting", [LAYERS, Setting("log(u) - log(v)", {"u": (1.0, 0.7), "v": (1.0, 0.5)})])
+def test_the_table_agrees_with_the_exact_potential(setting):
+    scene = compute(setting)
+    init = {name: values[0] for name, values in setting.init.items()}
+    exact = ib.derive(ib.Parameterization(setting.formula, list(init))).at(init)
+    x = scene.x[0][::8]
+    unit = np.ptp(scene.mirror_map[0])
+    np.testing.assert_allclose(scene.mirror_map[0][::8], exact.gradient(x), atol=1e-6 * unit)
+    np.testing.assert_allclose(scene.metric[0][::8], exact.metric(x), rtol=1e-4)
+    np.testing.assert_allclose(
+        scene.potential[0][::8], exact.terms(x) - exact.terms(exact.minimizer), atol=1e-6 * np.ptp(scene.potential[0])
+    )
+    np.testing.assert_allclose(scene.exponent[0][::8], exact.effective_exponent(scene.distance[0][::8]), atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [SCALES[0], 1e-6, SCALES[-1]])
+@pytest.mark.parametrize("decay", [0.0, 10.0, DECAYS[-1]])
+@pytest.mark.parametrize("y", [2.0, 0.0, -3.0])
+def test_sliders_at_their_ends_give_numbers(scale, decay, y):
+    scene = compute(of_entry(CATALOGUE[0], scale, decay, y))
+    for field in fields(scene):
+        value = getattr(scene, field.name)
+        assert not isinstance(value, np.ndarray) or np.all(np.isfinite(value)), field.name
+    svg(draw(scene))
+
+
+@pytest.mark.parametrize("entry", CATALOGUE[1:], ids=lambda entry: entry.title)
+@pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
+def test_extreme_scales_are_drawn_or_refused(entry, scale):
+    with suppress(RefusedError):
+        svg(draw(compute(of_entry(entry, scale))))
+
+
+def test_minimum_l1_is_a_segment_where_it_is_not_unique():
+    scene = compute(Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.0)}, z=(1.0, -1.0), y=1.0))
+    np.testing.assert_allclose(scene.minimum_l1, [[1.0, 0.0], [0.0, -1.0]])
+    np.testing.assert_allclose(scene.minimum_l2, [0.5, -0.5])
+    svg(draw(scene))
+
+
+def test_gradient_descent_follows_the_flow_and_may_diverge():
+    setting = Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.0)}, step=0.05)
+    scene = compute(setting)
+    np.testing.assert_allclose(scene.descent[-1], scene.landing, atol=0.03)
+    diverged = compute(Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.0)}, step=5.0))
+    assert "diverged" in diverged.descent_note
+    svg(draw(diverged))
+
+
+@pytest.mark.parametrize(
+    ("formula", "regularizer", "field", "part"),
+    [
+        ("", "", "formula", "Type a formula"),
+        ("m*", "", "formula", "cannot read"),
+        ("3", "", "formula", "constant"),
+        ("m^w", "", "formula", "write **"),
+        ("a*b*c*d*e", "", "formula", "room for 4"),
+        ("__import__('os').system('true')", "", "formula", "__import__"),
+        ('"*10**9**9"', "", "formula", "expected real numbers"),
+        ("m*10**9**9", "", "formula", "exponent"),
+        ("(" * 400 + "m" + ")" * 400, "", "formula", "cannot read"),
+        ("sin(" * 150 + "m" + ")" * 150, "", "formula", "nested"),
+        ("m" * 2000, "", "formula", "short names"),
+        ("m*w", "m**2", "regularizer", "m**2 + w**2"),
+        ("m*w", "k", "regularizer", "unknown name"),
+    ],
+)
+def test_a_mistake_is_one_sentence_at_its_field(formula, regularizer, field, part):
+    with pytest.raises(RefusedError) as caught:
+        derived(formula, regularizer)
+    assert caught.value.field == field
+    assert part in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("setting", "part"),
+    [
+        (Setting("u**2", {"u": (1.0, 1.0)}, y=-2.0), "can reach"),
+        (Setting("m*w", {"m": (0.0, 1.0), "w": (0.0, 0.0)}), "saddle"),
+        (Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.0)}, z=(0.0, 0.0)), "z = 0"),
+        (Setting("log(u)", {"u": (-1.0, 1.0)}), "real"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(setting, part):
+    with pytest.raises(RefusedError, match=part) as caught:
+        compute(setting)
+    assert caught.value.field == "picture"
+
+
+def test_parameters_are_read_off_the_formula():
+    assert parameters_of("sigmoid(m)*w1 + 1e5*m - pi") == ["m", "w1"]
+
+
+@pytest.mark.parametrize("formula", ["a*b", "p**2 - q**2", "cosh(t)", "log(s)", "k*tanh(r)"])
+def test_a_typed_formula_has_a_start(formula):
+    derivation = derived(formula, "")
+    start = usual_start(derivation)
+    derivation.at(start)
+
+
+@pytest.mark.slow
+def test_a_slider_move_is_quick():
+    """Numbers and both pictures: the best of five, as the machine may be busy."""
+    import time
+
+    from implicit_bias.explore.picture import draw_curves, draw_plane
+
+    times = []
+    for k in range(6):
+        began = time.process_time()
+        scene = compute(Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.1 * k)}, "m**2 + w**2", 0.5))
+        svg(draw_plane(scene))
+        svg(draw_curves(scene))
+        times.append(time.process_time() - began)
+    assert min(times) < 0.45
