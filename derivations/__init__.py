@@ -13,6 +13,7 @@ from pathlib import Path
 from implicit_bias.claims import Ledger
 
 RECORD = Path(__file__).with_name("recorded.json")
+SAVED = Path(__file__).resolve().parents[1] / "figures" / "ledger.json"  # claims with their verdicts, for pages
 
 
 def ledger() -> Ledger:

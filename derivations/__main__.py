@@ -1,9 +1,8 @@
-"""Print the ledger: ``python -m derivations [ID ...]``; with ``--html`` also write it as a page."""
+"""Print the ledger: ``python -m derivations [ID ...]``; with ``--html`` also save it, as JSON and as a page."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,12 +10,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from derivations import RECORD, ledger, recorded
+from derivations import RECORD, SAVED, _entry, ledger, recorded
 from derivations.mask import PREPRINT
 from implicit_bias.claims import outcomes
 from implicit_bias.verdict import Outcome, Verdict
 
-PAGE = Path(__file__).resolve().parents[1] / "figures" / "ledger.html"
+PAGE = SAVED.with_suffix(".html")
 COLOURS = {
     Outcome.PROVED: "green",
     Outcome.SUPPORTED: "cyan",
@@ -31,7 +30,9 @@ def main(
         list[str] | None, typer.Argument(metavar="[ID]...", help="Claims to check; all if none is given.")
     ] = None,
     record: Annotated[bool, typer.Option(help="Store the outcomes found as the recorded ones.")] = False,
-    html: Annotated[bool, typer.Option("--html", help="Write all claims to figures/ledger.html, too.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write all claims to figures/ledger.html and .json, too.")
+    ] = False,
 ) -> None:
     """Check the ledger's claims and compare the verdicts with the recorded ones.
 
@@ -56,8 +57,9 @@ def main(
         # The page needs two packages that checking claims does not.
         from derivations._html import page
 
-        PAGE.write_text(page(claims, verdicts), encoding="utf-8")
-        console.print(f"Written to {PAGE}.")
+        _entry.save(SAVED, (_entry.entry(claim, verdicts[name]) for name, claim in claims.items()))
+        PAGE.write_text(page(_entry.load(SAVED)), encoding="utf-8")
+        console.print(f"Written to {PAGE} and {SAVED.name}.")
     if record:
         RECORD.write_text(json.dumps({**recorded(), **outcomes(verdicts)}, indent=2) + "\n", encoding="utf-8")
         return

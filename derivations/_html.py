@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,12 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
-from implicit_bias.claims import Claim
-from implicit_bias.verdict import Outcome, Verdict
+from derivations._entry import Checked, Entry
+from implicit_bias.verdict import Outcome
 
-TEMPLATE = "ledger.html.jinja"
+TEMPLATES = Path(__file__).parent
 NODE = (148, 30)  # width and height of a claim in the drawing
 GAP = (52, 12)  # between columns and between rows
+NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Node:
     outcome: str
     left: float
     top: float
+    width: float = NODE[0]
+    height: float = NODE[1]
 
 
 @dataclass(frozen=True)
@@ -40,50 +43,67 @@ class Graph:
     height: float
 
 
-def page(claims: Mapping[str, Claim], verdicts: Mapping[str, Verdict]) -> str:
-    """The whole page.
+def page(checked: Checked) -> str:
+    """The whole page."""
+    template = environment().get_template("ledger.html.jinja")
+    return template.render(checked=checked, graph=layout(checked.entries), **claims(checked.entries))
 
-    Args:
-        claims: Claims by id; what a claim uses has to be among them.
-        verdicts: Their verdicts, by the same ids.
-    """
+
+def environment(*folders: Path) -> Environment:
+    """Templates of some folders and of this package; text is escaped, and a name that is not defined is an error."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"mathml": mathml, "hypothesis": hypothesis, "number": lambda value: f"{value:.6g}"}
-    found = [verdict.outcome for verdict in verdicts.values()]
-    return environment.get_template(TEMPLATE).render(
-        claims=list(claims.values()),
-        verdicts=verdicts,
-        modules={name: f"{claim.check.__module__.rpartition('.')[2]}.py" for name, claim in claims.items()},
-        used_by={name: [c.id for c in claims.values() if name in c.uses] for name in claims},
-        tally=[(outcome.value, found.count(outcome)) for outcome in Outcome if outcome in found],
-        graph=layout(claims, verdicts),
-        node_width=NODE[0],
-        node_height=NODE[1],
-    )
+    environment.filters |= {
+        "mathml": mathml,
+        "hypothesis": hypothesis,
+        "number": lambda value: f"{value:.6g}",
+        "versions": lambda versions: ", ".join(f"{name} {number}" for name, number in versions.items()),
+    }
+    return environment
+
+
+def claims(entries: Mapping[str, Entry]) -> dict[str, object]:
+    """What templates need to show claims."""
+    used_by: dict[str, list[str]] = {name: [] for name in entries}
+    for entry in entries.values():
+        for name in entry.uses:
+            used_by.setdefault(name, []).append(entry.id)
+    return {
+        "entries": list(entries.values()),
+        "known": set(entries),
+        "used_by": used_by,
+        "tally": tally(entries.values()),
+    }
+
+
+def tally(entries: Iterable[Entry]) -> list[tuple[str, int]]:
+    """How often each outcome was found, where it was."""
+    found = [entry.verdict.outcome for entry in entries]
+    return [(outcome.value, found.count(outcome)) for outcome in Outcome if outcome in found]
 
 
 def mathml(latex: str, display: str = "block") -> Markup:
     r"""A formula as MathML; one that cannot be converted, or leads to anything else, is shown as it was written."""
     try:
-        converted = convert(latex, display=display)
-        # The converter copies \text{…} without escaping it, so its result is read again.
-        harmless = all(map(_is_plain_mathml, ElementTree.fromstring(converted).iter()))  # noqa: S314
+        # The converter copies \text{…} without escaping it; what is written is what could be read from its result.
+        root = ElementTree.fromstring(convert(latex, display=display))  # noqa: S314
     except Exception:  # the converter documents no base class for its errors
-        converted, harmless = "", False
-    if not harmless:
+        root = None
+    if root is None or not all(map(_is_plain_mathml, root.iter())):
         return Markup("<code>{}</code>").format(latex)
-    # HTML knows the namespace by the tag; without its address the page names no other site at all.
-    return Markup(converted.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "", 1))  # noqa: S704
+    for element in root.iter():
+        # HTML knows the namespace by the tag; without its address the page names no other site at all.
+        element.tag = element.tag.removeprefix(NAMESPACE)
+    return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=False))  # noqa: S704
 
 
 def _is_plain_mathml(element: ElementTree.Element) -> bool:
-    return bool(re.fullmatch(r"\{[^}]*MathML\}m[a-z]+", element.tag)) and not any(
+    return bool(re.fullmatch(re.escape(NAMESPACE) + "m[a-z]+", element.tag)) and not any(
         name.startswith("on") or "href" in name or name == "src" for name in element.attrib
     )
 
@@ -94,30 +114,27 @@ def hypothesis(text: str) -> Markup:
     return escape(text) if is_words else mathml(text, display="inline")
 
 
-def layout(claims: Mapping[str, Claim], verdicts: Mapping[str, Verdict]) -> Graph:
+def layout(entries: Mapping[str, Entry]) -> Graph:
     """Place every claim that uses another one or is used, one column to the right of all that it uses."""
-    used = {name for claim in claims.values() for name in claim.uses}
+    uses = {name: entry.uses for name, entry in entries.items()}
+    used = {other for others in uses.values() for other in others}
     depth: dict[str, int] = {}
-
-    def depth_of(name: str) -> int:
-        if name not in depth:
-            depth[name] = 1 + max((depth_of(other) for other in claims[name].uses), default=-1)
-        return depth[name]
-
+    for name in entries:  # each after what it uses
+        depth[name] = 1 + max((depth[other] for other in uses[name]), default=-1)
     columns: list[list[str]] = []
-    for name in (name for name in claims if claims[name].uses or name in used):
-        columns += [[] for _ in range(depth_of(name) + 1 - len(columns))]
+    for name in (name for name in entries if uses[name] or name in used):
+        columns += [[] for _ in range(depth[name] + 1 - len(columns))]
         columns[depth[name]].append(name)
     height = max((len(column) for column in columns), default=0) * (NODE[1] + GAP[1])
     place: dict[str, tuple[float, float]] = {}
     for k, column in enumerate(columns):
         # A claim stands at the mean height of those it uses, which keeps the curves short.
-        column.sort(key=lambda name: sum(place[o][1] for o in claims[name].uses) / max(1, len(claims[name].uses)))
+        column.sort(key=lambda name: sum(place[o][1] for o in uses[name]) / max(1, len(uses[name])))
         pitch = height / len(column)
         for row, name in enumerate(column):
             place[name] = (k * (NODE[0] + GAP[0]), (row + 0.5) * pitch - NODE[1] / 2)
-    nodes = (Node(name, verdicts[name].outcome.value, *corner) for name, corner in place.items())
-    curves = (_curve(place[other], place[name]) for name in place for other in claims[name].uses)
+    nodes = (Node(name, entries[name].verdict.outcome.value, *corner) for name, corner in place.items())
+    curves = (_curve(place[other], place[name]) for name in place for other in uses[name])
     return Graph(tuple(nodes), tuple(curves), len(columns) * (NODE[0] + GAP[0]) - GAP[0], height)
 
 

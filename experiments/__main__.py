@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from joblib import cpu_count
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from experiments import recorded, registry
+from experiments import recorded, registry, report
 from experiments.engine import OtherCodeError, Store, StoreError, Sweep, connect, on_cluster, processes
 from experiments.experiment import Experiment, load
 
@@ -39,6 +39,9 @@ def main(
     jobs: Annotated[int | None, typer.Option(min=1, help="Tasks at the same time.", show_default="all cores")] = None,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run tasks on this Dask cluster.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="figures")] = None,
+    only_report: Annotated[
+        bool, typer.Option("--report", help="Compute nothing; write the page of all figures from what was saved.")
+    ] = False,
     record: Annotated[bool, typer.Option("--record", help="Make the numbers of --quick the recorded ones.")] = False,
 ) -> None:
     """Compute, draw and check the figures.
@@ -64,12 +67,17 @@ def main(
         raise typer.BadParameter(f"no experiment is called {', '.join(unknown)}{where}; known: {', '.join(known)}.")
     if record and not quick:
         raise typer.BadParameter("--record needs --quick: those are the recorded numbers.")
+    if only_report and (modes or names):
+        raise typer.BadParameter("--report shows all figures as make figures draws them: leave the rest out.")
     root = output or FIGURES
     folder = root if output or mode == "default" else FIGURES / mode
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise typer.BadParameter(f"--output: {folder} cannot be made a folder ({error.strerror}).") from None
+    if only_report:
+        _write_report(folder, experiments)
+        return
     changes = {name: value for name, value in (("data_folder", data_folder), ("device", device)) if value is not None}
     chosen = [experiments[name] for name in names or known]
     unused = [name for name in changes if not any(name in each.settings(mode) for each in chosen)]
@@ -90,7 +98,14 @@ def main(
         Console(stderr=True).print("Interrupted; the same command goes on from here.")
         raise typer.Exit(130) from None
     Console().print(f"computed     {sweep.computed} tasks; results of all others were stored", highlight=False)
+    if mode == "default":
+        _write_report(folder, experiments)
     raise typer.Exit(0 if all(good) else 1)
+
+
+def _write_report(folder: Path, names: Iterable[str]) -> None:
+    page = report.write(folder, names)
+    Console().print(f"wrote        {page}", highlight=False, soft_wrap=True)
 
 
 def _run(

@@ -9,13 +9,14 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, which stays apart under the common colour-vision deficiencies.
+# Mostly Okabe and Ito's palette, which stays apart under the common colour-vision deficiencies; a test measures that.
 COLOURS = {
     "truth": "#000000",
     "flow": "#D55E00",
-    "projection": "#0072B2",
-    "basis pursuit": "#009E73",
-    "minimum L2": "#7F7F7F",
+    "projection": "#0072B2",  # and whatever else theory derives
+    "preprint": "#CC79A7",  # what is stated there and differs from what is derived
+    "basis pursuit": "#009E73",  # and L1 norms
+    "minimum L2": "#595959",  # and L2 norms
 }
 # Training methods, by their names in implicit_bias.training: colours and markers that no two share.
 METHOD_LOOKS = {
@@ -24,14 +25,25 @@ METHOD_LOOKS = {
     "l1-mask": {"color": "#E69F00", "marker": "D"},
     "mask": {"color": "#56B4E9", "marker": "s"},
     "spred": {"color": "#009E73", "marker": "^"},
-    "pilot": {"color": "#0072B2", "marker": "o"},
+    "pilot": {"color": "#0072B2", "marker": "p"},
     "continuous-sparsification": {"color": "#CC79A7", "marker": "P"},
-    "powerpropagation": {"color": "#7F7F7F", "marker": "X"},
-    "str": {"color": "#8C6D1F", "marker": "<"},
+    "powerpropagation": {"color": "#332288", "marker": "X"},
+    "str": {"color": "#6B4F00", "marker": "<"},
 }
-# Schedules of the strength: constants in blues from weak to strong, decaying ones in warm colours.
-_CONSTANT_BLUES = {"0.003": "#A6CEE3", "0.01": "#62A8D2", "0.03": "#2171B5", "0.1": "#08306B"}
-_DECAYING = {"harmonic": ("#E69F00", "1/k"), "quadratic": ("#D55E00", "1/k²"), "geometric": ("#882255", "0.95ᵏ")}
+# Schedules of the strength: constants in blues from weak to strong, decaying ones in warm colours, and others.
+SCHEDULE_COLOURS = {
+    "constant 0.003": "#A6CEE3",
+    "constant 0.01": "#62A8D2",
+    "constant 0.03": "#2171B5",
+    "constant 0.1": "#08306B",
+    "constant": "#332288",
+    "harmonic": "#E69F00",
+    "quadratic": "#D55E00",
+    "geometric": "#882255",
+    "early pulse": "#56B4E9",
+    "late pulse": "#009E73",
+}
+_LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
 FLOW_LOOK = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn on a curve from training
 SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
 
@@ -52,18 +64,18 @@ STYLE = {
     "savefig.dpi": 200,
     "svg.hashsalt": "implicit_bias",  # otherwise every drawing gets new random ids
     "svg.fonttype": "path",
-    "pdf.fonttype": 42,
+    "pdf.fonttype": 42,  # fonts are embedded as they are, so that text can be searched and edited
 }
 
 
 def schedule_colour(name: str) -> str:
-    """The colour of a schedule by its name: ``constant 0.01``, ``harmonic``, ``quadratic`` or ``geometric``."""
-    return _DECAYING[name][0] if name in _DECAYING else _CONSTANT_BLUES[name.removeprefix("constant ")]
+    """The colour of a schedule by its name; one that is switched off, ``harmonic, then off``, has the same."""
+    return SCHEDULE_COLOURS[name.removesuffix(", then off")]
 
 
 def schedule_label(name: str) -> str:
     """What a legend calls a schedule."""
-    return f"{name}, α ∝ {_DECAYING[name][1]}" if name in _DECAYING else name.replace("constant", "constant α =")
+    return f"{name}, α ∝ {_LAWS[name]}" if name in _LAWS else name.replace("constant", "constant α =")
 
 
 @contextmanager
@@ -76,9 +88,14 @@ def style() -> Iterator[None]:
 
 
 def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
-    """Write the figure as PNG and SVG into an existing folder; the same picture gives the same bytes."""
-    paths = [folder / f"{stem}.png", folder / f"{stem}.svg"]
+    """Write the figure as PNG, SVG and PDF into an existing folder; the same picture gives the same bytes."""
+    without_date = {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }
+    paths = [folder / f"{stem}.{kind}" for kind in without_date]
     with style():
-        figure.savefig(paths[0], metadata={"Software": None})
-        figure.savefig(paths[1], metadata={"Date": None, "Creator": None})
+        for path, metadata in zip(paths, without_date.values(), strict=True):
+            figure.savefig(path, metadata=metadata)
     return paths

@@ -50,6 +50,7 @@ def test_everything_is_written(folder):
         "README.md",
         "figure.png",
         "figure.svg",
+        "figure.pdf",
         "manifest.json",
     }
     for name in BENCHMARKS:
@@ -61,7 +62,7 @@ def test_everything_is_written(folder):
 
 def test_page_and_picture_are_made_of_saved_numbers(folder):
     """Writing them again, without measuring, changes no byte."""
-    files = ["README.md", "figure.png", "figure.svg", "manifest.json"]
+    files = ["README.md", "figure.png", "figure.svg", "figure.pdf", "manifest.json"]
     before = {name: (folder / name).read_bytes() for name in files}
     report(folder)
     assert {name: (folder / name).read_bytes() for name in files} == before

@@ -72,7 +72,7 @@ def contents(folder):
 def test_a_first_run_computes_saves_draws_and_judges(run, tmp_path):
     manifest, computed = run()
     assert computed == 3
-    names = {"data.npz", "figure.png", "figure.svg", "manifest.json", "README.md"}
+    names = {"data.npz", "figure.png", "figure.svg", "figure.pdf", "manifest.json", "README.md"}
     assert names == files(tmp_path / "toy").keys()
     assert manifest == json.loads((tmp_path / "toy" / "manifest.json").read_text("utf-8"))
     assert manifest["tasks"] == 3
@@ -90,7 +90,7 @@ def test_a_second_run_calls_nothing_and_leaves_files_alone(run, tmp_path):
     assert files(tmp_path / "toy") == before
 
 
-@pytest.mark.parametrize("name", ["data.npz", "figure.png", "figure.svg", "manifest.json", "README.md"])
+@pytest.mark.parametrize("name", ["data.npz", "figure.png", "figure.svg", "figure.pdf", "manifest.json", "README.md"])
 @pytest.mark.parametrize("change", ["delete", "spoil"])
 def test_a_file_that_is_gone_or_changed_is_made_again_without_computing(run, tmp_path, name, change):
     run()

@@ -34,7 +34,7 @@ def test_every_experiment_has_both_modes():
 def test_run_writes_figure_data_and_manifest(figure1c):
     folder, verdicts = figure1c
     target = folder / "figure1c"
-    assert {p.name for p in target.iterdir()} == {"figure.png", "figure.svg", "data.npz", "manifest.json"}
+    assert {p.name for p in target.iterdir()} == {"figure.png", "figure.svg", "figure.pdf", "data.npz", "manifest.json"}
     manifest = json.loads((target / "manifest.json").read_text())
     assert manifest["verdicts"] == verdicts
     assert all(v["outcome"] == "SUPPORTED" for v in verdicts.values())
@@ -43,7 +43,7 @@ def test_run_writes_figure_data_and_manifest(figure1c):
 def test_two_runs_write_the_same_bytes(figure1c, tmp_path):
     folder, _ = figure1c
     registry()["figure1c"].run(tmp_path, "quick")
-    for name in ("data.npz", "figure.svg", "figure.png"):
+    for name in ("data.npz", "figure.svg", "figure.pdf", "figure.png"):
         assert (tmp_path / "figure1c" / name).read_bytes() == (folder / "figure1c" / name).read_bytes()
 
 

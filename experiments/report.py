@@ -1,0 +1,198 @@
+"""Everything on one page: ``figures/index.html`` shows all figures, the ledger and the benchmarks, offline.
+
+The page is drawn from what was saved, so it takes seconds; the same files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from PIL import Image
+
+import derivations
+from derivations import _entry, _html
+from derivations._entry import Entry
+from implicit_bias.claims import outcomes
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = "index.html"
+FILES = ("data.npz", "README.md", "figure.svg", "figure.pdf", "manifest.json")  # to link to, where they are
+# What the page takes from a manifest; one without it was written by another version of this project.
+MANIFEST = {
+    "title": str,
+    "caption": str,
+    "expectation": str,
+    "mode": str,
+    "configuration": dict,
+    "verdicts": dict,
+    "data_sha256": str,
+    "code": str,
+    "versions": dict,
+    "tasks": int,
+    "seconds": float | int,
+}
+COLOURS = 128  # of a picture's palette: no channel is off by more than a tenth, and all pictures fit into the page
+WIDE = '<div class="wide numbers" tabindex="0">'  # what scrolls on its own, by the keyboard as well
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture inside the page, with the size in which it is shown: half of its pixels, for sharp screens."""
+
+    address: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page shows of an experiment, or of the benchmarks.
+
+    Attributes:
+        name: Its folder.
+        picture: The figure.
+        table: What its README says beside the figure, as HTML.
+        files: The files to link to, as paths from the page.
+        manifest: What it was computed from, with the fields of ``MANIFEST``; empty for benchmarks.
+        entries: The claims with their verdicts.
+        elsewhere: The files of other modes, by mode.
+    """
+
+    name: str
+    picture: Picture
+    table: Markup
+    files: list[str]
+    manifest: Mapping[str, object] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()
+    elsewhere: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) -> Path:
+    """Write the page of a folder.
+
+    What cannot be shown is left out, and the page says why.
+
+    Args:
+        folder: Where the experiments' folders are.
+        names: The experiments.
+        ledger: What ``python -m derivations --html`` saved.
+
+    Returns:
+        The file that was written.
+    """
+    missing: dict[str, str] = {}
+    found = [_unless_missing(missing, name, lambda name=name: _experiment(folder, name)) for name in names]
+    sections = [section for section in found if section is not None]
+    benchmarks = _unless_missing(missing, "benchmarks", lambda: _benchmarks(folder))
+    checked = _unless_missing(missing, "ledger", lambda: _entry.load(ledger))
+    derived = checked.entries if checked else {}
+    drawn = {entry.id: entry for section in sections for entry in section.entries}
+    template = _html.environment(Path(__file__).parent).get_template("report.html.jinja")
+    page = template.render(
+        sections=sections,
+        benchmarks=benchmarks,
+        checked=checked,
+        is_as_recorded=_is_as_recorded(derived),
+        missing=missing,
+        root=Path(os.path.relpath(ROOT, folder)).as_posix(),
+        shown={f"figures/{section.name}/figure.png": section.name for section in sections},
+        tally_of=_html.tally,
+        duration=duration,
+        graph=_html.layout(derived),
+        derived=list(derived.values()),
+        drawn=list(drawn.values()),
+        **_html.claims({**derived, **drawn}),
+    )
+    target = folder / PAGE
+    target.write_text(page, encoding="utf-8")
+    return target
+
+
+def _unless_missing(missing: dict[str, str], name: str, read: Callable[[], T]) -> T | None:
+    """What can be read, or else None and a note of the reason."""
+    try:
+        return read()
+    except FileNotFoundError as error:
+        missing[name] = f"there is no {Path(error.filename).name}"
+    except (OSError, ValueError) as error:
+        missing[name] = f"its files are not as this version writes them: {error}"
+    return None
+
+
+def _experiment(folder: Path, name: str) -> Section:
+    target = folder / name
+    saved = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    manifest = {key: _entry.field(saved, key, kind) for key, kind in MANIFEST.items()}
+    if hashlib.sha256((target / "data.npz").read_bytes()).hexdigest() != manifest["data_sha256"]:
+        raise ValueError("data.npz is not what manifest.json describes")
+    others = {path.parents[1].name: path.parent for path in sorted(folder.glob(f"*/{name}/manifest.json"))}
+    return Section(
+        name,
+        _picture(target / "figure.png"),
+        _without_picture(target / "README.md") if (target / "README.md").exists() else Markup(),
+        _links(folder, target, FILES),
+        manifest,
+        tuple(
+            replace(_entry.read(claim, described), figure=f"figures/{name}/figure.png")
+            for claim, described in manifest["verdicts"].items()
+        ),
+        {mode: _links(folder, path, ("figure.png", *FILES)) for mode, path in others.items() if mode != "quick"},
+    )
+
+
+def _benchmarks(folder: Path) -> Section:
+    target = folder / "benchmarks"
+    numbers = sorted(path.name for path in target.glob("*.csv"))
+    return Section(
+        target.name,
+        _picture(target / "figure.png"),
+        _without_picture(target / "README.md"),
+        _links(folder, target, (*FILES, *numbers)),
+    )
+
+
+def _links(folder: Path, target: Path, names: Iterable[str]) -> list[str]:
+    return [(target / name).relative_to(folder).as_posix() for name in names if (target / name).exists()]
+
+
+def _picture(path: Path) -> Picture:
+    """A PNG as lossless WebP with a palette."""
+    with Image.open(path) as image:
+        colours = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    # As small as with the slowest settings, to a few per cent, and thirty times faster.
+    colours.convert("RGB").save(buffer, "WEBP", lossless=True, quality=90, method=4)
+    text = base64.b64encode(buffer.getvalue()).decode()
+    return Picture(f"data:image/webp;base64,{text}", colours.width // 2, colours.height // 2)
+
+
+def _without_picture(path: Path) -> str:
+    """A README as HTML, without its title and its picture, which the page shows already; wide tables scroll."""
+    text = re.sub(r"^(# |!\[).*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    html = reader.render(re.sub("^##", "###", text, flags=re.MULTILINE))
+    return Markup(html.replace("<table>", WIDE + "<table>").replace("</table>", "</table></div>"))  # noqa: S704
+
+
+def _is_as_recorded(entries: Mapping[str, Entry]) -> bool:
+    return outcomes({name: entry.verdict for name, entry in entries.items()}) == derivations.recorded()
+
+
+def duration(seconds: float) -> str:
+    """A time in words: 1.7 s, 5 min 12 s, 2 h 3 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,282 @@
+"""The page of all figures: in a browser, complete and alone; whatever lies in the folder, it is written and escaped."""
+
+import hashlib
+import json
+import shutil
+from html import escape, unescape
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+import derivations
+from experiments import registry, report
+from experiments.__main__ import FIGURES, main
+
+NAMES = ("atlas", "figure1c")
+EVIL = "<script>alert('&')</script>"
+VERDICT = {
+    "outcome": "SUPPORTED",
+    "statement": r"A < B \Rightarrow \text{less}",
+    "source": "eq-9",
+    "uses": ["eq-9"],
+    "observation": False,
+    "evidence": "Fifty of fifty.",
+    "residual": 1.25e-9,
+    "tolerance": 1e-8,
+    "tolerance_reason": "rounding",
+    "counterexample": {},
+}
+
+
+def manifest(name, **changes):
+    """A manifest as experiments write it."""
+    refuted = {**VERDICT, "outcome": "REFUTED", "observation": True, "counterexample": {"x0": 0.75}}
+    return {
+        "experiment": name,
+        "title": f"Title of {name}",
+        "caption": "What is drawn.",
+        "expectation": "What one should see.",
+        "mode": "default",
+        "configuration": {"seed": 17, "scales": list(range(200))},
+        "verdicts": {f"{name}/holds": VERDICT, f"{name}/fails": refuted},
+        "data_sha256": "",
+        "code": 64 * "0",
+        "versions": {"python": "3.11.7"},
+        "tasks": 12,
+        "seconds": 7391.0,
+        **changes,
+    }
+
+
+def save(folder, name, **changes):
+    """An experiment's folder with small files in it."""
+    target = folder / name
+    target.mkdir(parents=True)
+    np.savez(target / "data.npz", x=np.arange(3))
+    digest = hashlib.sha256((target / "data.npz").read_bytes()).hexdigest()
+    (target / "manifest.json").write_text(json.dumps(manifest(name, **{"data_sha256": digest, **changes})))
+    Image.linear_gradient("L").convert("RGB").save(target / "figure.png")
+    (target / "figure.svg").write_text("<svg/>")
+    row = "| " + " | ".join(["a long cell"] * 20) + " |\n"
+    rule = "| " + " | ".join(["---"] * 20) + " |\n"
+    (target / "README.md").write_text(f"# T\n\n![T](figure.png)\n\nWide: {EVIL}\n\n## More\n\n{row}{rule}{row}")
+
+
+@pytest.fixture
+def figures(tmp_path):
+    """A folder with two experiments, one of them in another mode as well, and benchmarks."""
+    for folder in (*NAMES, "full/figure1c", "quick/figure1c", "benchmarks"):
+        save((tmp_path / folder).parent, (tmp_path / folder).name)
+    (tmp_path / "benchmarks" / "flow.csv").write_text("a\n")
+    return tmp_path
+
+
+def written(folder, names=NAMES):
+    return report.write(folder, names).read_text(encoding="utf-8")
+
+
+def test_what_was_saved_is_on_the_page(figures):
+    text = written(figures)
+    expected = [
+        "Title of atlas", "What is drawn.", "What one should see.", "1.25e-09 (tolerance 1e-08)", "rounding",
+        "x0 = 0.75", "seed = 17", "2 h 3 min, summed over 12 tasks", "python 3.11.7", "full/figure1c/figure.png",
+        "atlas/data.npz", "flow.csv", "a long cell", 'class="badge REFUTED">1 REFUTED',
+    ]  # fmt: skip
+    assert [part for part in expected if part not in text] == []
+    assert "left out" not in text
+    assert "quick/" not in text
+
+
+def test_every_claim_of_the_ledger_is_on_the_page(figures):
+    text = written(figures)
+    for name in (*derivations.ledger(), *(f"{name}/{claim}" for name in NAMES for claim in ("holds", "fails"))):
+        assert f'id="{name}"' in text
+
+
+def test_two_pages_are_the_same_bytes(figures):
+    assert written(figures) == written(figures)
+
+
+def test_text_is_escaped(tmp_path):
+    verdict = VERDICT | dict.fromkeys(("source", "statement", "evidence", "tolerance_reason"), EVIL)
+    verdict |= {"uses": [EVIL], "outcome": "REFUTED", "counterexample": {EVIL: 1.0}}
+    words = dict.fromkeys(("title", "caption", "expectation", "mode", "code"), EVIL)
+    save(
+        tmp_path, "atlas", **words, verdicts={EVIL: verdict}, configuration={f"{EVIL}seed": EVIL}, versions={EVIL: EVIL}
+    )
+    text = written(tmp_path)
+    assert "left out: there is no manifest.json" in text  # the other one
+    assert "<script" not in text
+    assert text.count(escape("<script>")) > 10
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda target: shutil.rmtree(target), "there is no manifest.json"),
+        (lambda target: (target / "figure.png").unlink(), "there is no figure.png"),
+        (lambda target: (target / "figure.png").write_bytes(b"no picture"), "cannot identify image file"),
+        (lambda target: (target / "data.npz").write_bytes(b"other"), "data.npz is not what manifest.json describes"),
+        (lambda target: (target / "manifest.json").write_text("{"), "Expecting property name"),
+        (lambda target: (target / "manifest.json").write_text("[]"), "title"),
+        (lambda target: change(target, caption=None), "caption"),
+        (lambda target: change(target, seconds="long"), "seconds"),
+        (lambda target: change(target, verdicts={"a": {"outcome": "SUPPORTED"}}), "statement"),
+        (lambda target: change(target, verdicts={"a": VERDICT | {"outcome": "SURE"}}), "SURE"),
+        (lambda target: change(target, verdicts={"a": VERDICT | {"residual": None}}), "residual"),
+        (lambda target: change(target, verdicts={"a": VERDICT | {"counterexample": {"x": []}}}), "'x' is of type list"),
+    ],
+)
+def test_a_spoiled_experiment_is_left_out_with_the_reason(figures, spoil, reason):
+    spoil(figures / "atlas")
+    text = written(figures)
+    sentence = text.partition("<strong>atlas</strong> is left out: ")[2].partition("</p>")[0]
+    assert reason in unescape(sentence)
+    assert "python -m experiments atlas" in sentence
+    assert "Title of atlas" not in text
+    assert "Title of figure1c" in text
+
+
+def change(target, **changes):
+    path = target / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_without_a_ledger_or_benchmarks_the_page_says_so(figures):
+    shutil.rmtree(figures / "benchmarks")
+    text = report.write(figures, NAMES, ledger=figures / "none.json").read_text(encoding="utf-8")
+    assert "<strong>ledger</strong> is left out: there is no none.json" in text
+    assert "<strong>benchmarks</strong> is left out: there is no" in text
+    assert 'id="atlas/holds"' in text
+
+
+def test_a_ledger_that_is_not_the_recorded_one_is_marked(figures):
+    marked = "not those that the repository records"
+    assert marked not in written(figures)
+    saved = json.loads(derivations.SAVED.read_text())
+    saved["claims"]["eq-9"]["outcome"] = "INCONCLUSIVE"
+    (figures / "ledger.json").write_text(json.dumps(saved))
+    assert marked in report.write(figures, NAMES, ledger=figures / "ledger.json").read_text(encoding="utf-8")
+
+
+def test_times_in_words():
+    assert [report.duration(s) for s in (1.74, 60, 3599.6, 7391)] == ["1.7 s", "1 min 0 s", "1 h 0 min", "2 h 3 min"]
+
+
+def test_the_command_writes_the_page_and_nothing_else(tmp_path):
+    app = typer.Typer()
+    app.command()(main)
+    result = CliRunner().invoke(app, ["--report", "--output", str(tmp_path)])
+    assert result.exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+    assert (tmp_path / "index.html").read_text(encoding="utf-8").count("left out") == len(registry()) + 1
+    assert CliRunner().invoke(app, ["figure1c", "--report", "--output", str(tmp_path)]).exit_code == 2
+
+
+def test_the_committed_page_is_below_a_megabyte_and_names_everything():
+    page = FIGURES / report.PAGE
+    assert page.stat().st_size < 1_000_000
+    text = page.read_text(encoding="utf-8")
+    for name in registry():
+        assert f'<section id="{name}">' in text or f"<strong>{name}</strong> is left out" in text
+    assert [name for name in derivations.ledger() if f'<article id="{name}"' not in text] == []
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium is on PATH")
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(params=["small", "committed"])
+def page(request, figures):
+    """A file to open: of the small folder or the one in the repository."""
+    return report.write(figures, (*NAMES, "missing")) if request.param == "small" else FIGURES / report.PAGE
+
+
+class TestInABrowser:
+    @pytest.fixture(autouse=True)
+    def opened(self, browser, page):
+        self.address, self.requests, self.errors, self.folder = page.as_uri(), [], [], page.parent
+        with browser.new_context() as context:
+            self.tab = context.new_page()
+            self.tab.on("request", lambda request: self.requests.append(request.url))
+            self.tab.on("console", lambda message: self.errors.append(message.text))
+            self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
+            yield
+
+    def open(self, width=1100, scheme="light"):
+        self.tab.set_viewport_size({"width": width, "height": 800})
+        self.tab.emulate_media(color_scheme=scheme)
+        self.tab.goto(self.address)
+
+    def test_it_needs_nothing_but_itself(self):
+        self.open()
+        pictures = self.tab.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth, i.width, i.alt])")
+        assert len(pictures) >= 2
+        for is_complete, pixels, width, text in pictures:
+            assert is_complete
+            assert pixels >= 2 * width > 0  # sharp on a screen with two pixels per unit
+            assert text
+        assert [url for url in self.requests if not url.startswith("data:")] == [self.address]
+        assert self.errors == []
+
+    def test_every_link_leads_somewhere(self):
+        self.open()
+        links = self.tab.evaluate("[...document.querySelectorAll('a')].map(a => a.getAttribute('href'))")
+        ids = self.tab.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        assert len(set(ids)) == len(ids)
+        assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+        files = {link for link in links if not link.startswith("#")}
+        assert files
+        assert [link for link in files if urlsplit(link).scheme or not (self.folder / unquote(link)).exists()] == []
+
+    @pytest.mark.parametrize("width", [360, 768, 1400])
+    def test_only_boxes_of_wide_things_scroll_sideways(self, width):
+        self.open(width)
+        assert self.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if width == 360:
+            boxes = "[...document.querySelectorAll('.wide, .picture')].map(e => e.scrollWidth > e.clientWidth)"
+            assert any(self.tab.evaluate(boxes))
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_text_stands_out_from_what_is_behind_it(self, scheme):
+        self.open(scheme=scheme)
+        self.tab.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+        assert self.tab.evaluate(WEAKEST_CONTRAST) >= 4.5
+
+
+# WCAG's contrast of every element that holds text itself, against the nearest background that is not transparent.
+WEAKEST_CONTRAST = """() => {
+  const luminance = colour => {
+    const [r, g, b] = colour.match(/[0-9.]+/g).slice(0, 3)
+      .map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = getComputedStyle(e).backgroundColor;
+      if (!/, 0\\)$/.test(colour)) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const contrasts = [...document.querySelectorAll("body *")]
+    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.getClientRects().length)
+    .map(e => {
+      const style = getComputedStyle(e), box = e.previousElementSibling;
+      const pair = e.tagName === "text" ? [style.fill, getComputedStyle(box).fill] : [style.color, behind(e)];
+      const [dark, light] = pair.map(luminance).sort((a, b) => a - b);
+      return (light + 0.05) / (dark + 0.05);
+    });
+  return Math.min(...contrasts);
+}"""

@@ -1,0 +1,101 @@
+"""Pictures: the same bytes every time, fonts inside the PDF, and colours that stay apart for most eyes."""
+
+import itertools
+import re
+import zlib
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
+
+from implicit_bias import plotting
+
+# Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009), for
+# a missing kind of cone; they act on linear RGB.
+EYES = {
+    "usual": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+DRAWN_TOGETHER = {
+    "named": list(plotting.COLOURS.values()),
+    "methods": [look["color"] for look in plotting.METHOD_LOOKS.values()],
+    "figures 1a and 1b": [
+        colour
+        for name, colour in plotting.SCHEDULE_COLOURS.items()
+        if name.startswith("constant ") or name in ("harmonic", "quadratic", "geometric")
+    ],
+    "doses": [
+        plotting.schedule_colour(name)
+        for name in ("early pulse", "constant, then off", "harmonic, then off", "geometric", "late pulse")
+    ],
+}
+
+
+def lab(colour, eye):
+    """CIE L*a*b* of what an eye sees."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = XYZ @ np.clip(np.asarray(eye) @ linear, 0, 1) / XYZ.sum(axis=1)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("eye", EYES)
+@pytest.mark.parametrize("group", DRAWN_TOGETHER)
+def test_colours_stay_apart(group, eye):
+    """A distance of 2 is just seen where colours touch; 15 is plain for thin lines apart from each other."""
+    seen = [lab(colour, EYES[eye]) for colour in DRAWN_TOGETHER[group]]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 15
+
+
+def test_no_two_methods_share_a_colour_or_a_marker():
+    for key in ("color", "marker"):
+        assert len({look[key] for look in plotting.METHOD_LOOKS.values()}) == len(plotting.METHOD_LOOKS)
+
+
+def test_no_two_schedules_share_a_colour():
+    assert len(set(plotting.SCHEDULE_COLOURS.values())) == len(plotting.SCHEDULE_COLOURS)
+    assert plotting.schedule_colour("harmonic, then off") == plotting.schedule_colour("harmonic")
+
+
+def drawn():
+    with plotting.style():
+        figure, axes = plt.subplots(figsize=(3, 2), layout="constrained")
+        axes.plot([0, 1], [0, 1], label="∇R(x) = −L")
+        axes.set(title=r"$\lim_{t\to\infty} x_t$", xlabel="weight")
+        axes.legend()
+    plt.close(figure)
+    return figure
+
+
+def test_the_same_picture_gives_the_same_bytes(tmp_path, monkeypatch):
+    for name, epoch in (("first", "0"), ("second", "1000000000")):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)  # what a clock would say, where one were asked
+        (tmp_path / name).mkdir()
+        paths = plotting.save(drawn(), tmp_path / name)
+        assert [path.name for path in paths] == ["figure.png", "figure.svg", "figure.pdf"]
+    for path in (tmp_path / "first").iterdir():
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
+
+
+def test_a_pdf_holds_its_fonts_and_no_date(tmp_path):
+    *_, path = plotting.save(drawn(), tmp_path)
+    content = path.read_bytes()
+    streams = [_inflated(found) for found in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL)]
+    everything = content + b"".join(streams)
+    assert b"/FontFile2" in everything  # a TrueType font as a file inside
+    assert b"/Type3" not in everything
+    assert not re.search(rb"/(CreationDate|ModDate|Producer|Creator)\b", everything)
+    fonts = [stream for stream in streams if stream.startswith(b"\x00\x01\x00\x00")]
+    assert len(fonts) == everything.count(b"/FontFile2 ") > 0
+
+
+def _inflated(stream):
+    try:
+        return zlib.decompress(stream)
+    except zlib.error:
+        return stream
