@@ -6,6 +6,7 @@ Formulas become MathML here, at build time, so that the pages ask nothing of the
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import sys
 import warnings
@@ -13,13 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pdoc
-from jinja2 import pass_context
-from jinja2.runtime import Context
 from markdown_it import MarkdownIt
 from markupsafe import Markup
-from pdoc import render, render_helpers
+from pdoc import render
 
 import implicit_bias
+from implicit_bias import Status
 from implicit_bias.display.mathml import mathml
 
 GUIDES = Path(__file__).resolve().parent
@@ -55,10 +55,22 @@ class Formulas:
         text = re.sub(r":math:`([^`]+)`", lambda m: self._token(m[1], "INLINE"), text)
         text = re.sub(r"\.\. (\[\w+\])|(\[[A-Za-z]+\d{4}\])_", lambda m: m[1] or m[2], text)
         text = re.sub(r":(\w+):`~([\w.]+)`", r":\1:`\2`", text)
-        return "\n".join(
-            line if line.lstrip().startswith(">>>") else _ASTERISK.sub(lambda m: m[1] or r"\*", line)
-            for line in text.split("\n")
-        )
+        # Not in doctests, which end at an empty line.
+        parts = re.split(r"^( *>>> (?:.+\n?)+)", text, flags=re.MULTILINE)
+        parts[::2] = [_ASTERISK.sub(lambda m: m[1] or r"\*", part) for part in parts[::2]]
+        return "".join(parts)
+
+    def take_out(self, documented: pdoc.doc.Doc) -> None:
+        """The same of all docstrings of a module."""
+        documented.docstring = self.taken_out(documented.docstring)
+        if isinstance(documented, pdoc.doc.Namespace):
+            for member in documented.members.values():
+                if not isinstance(member, pdoc.doc.Module):
+                    self.take_out(member)
+
+    def put_back_as_text(self, script: str) -> str:
+        """The search index with its formulas as LaTeX."""
+        return _TOKEN.sub(lambda m: json.dumps(self._latex[int(m[1])])[1:-1], script)
 
     def put_back(self, page: str) -> str:
         """The page with its formulas."""
@@ -76,21 +88,20 @@ def reference(folder: Path) -> None:
     imported = {name: importlib.import_module(name) for name in MODULES}
     _name_array_types()
     modules = {name: pdoc.doc.Module(module) for name, module in imported.items()}
+    for variable in modules["implicit_bias"].get("Status").members.values():
+        if variable.name in Status.__members__:
+            variable.docstring = Status[variable.name].advice
     formulas = Formulas()
-
-    @pass_context
-    def to_markdown(context: Context, docstring: str) -> str:
-        return render_helpers.to_markdown_with_context(context, formulas.taken_out(docstring))
-
+    for module in modules.values():
+        formulas.take_out(module)
     render.configure(
         docformat="google", include_undocumented=False, show_source=False, template_directory=GUIDES / "templates"
     )
-    render.env.filters["to_markdown"] = to_markdown
     for name, module in modules.items():
         page = folder / f"{name.replace('.', '/')}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(formulas.put_back(render.html_module(module, modules)), encoding="utf-8")
-    (folder / "search.js").write_text(render.search_index(modules), encoding="utf-8")
+    (folder / "search.js").write_text(formulas.put_back_as_text(render.search_index(modules)), encoding="utf-8")
 
 
 def _name_array_types() -> None:
@@ -111,10 +122,16 @@ def guides(folder: Path) -> None:
     for guide in GUIDES.glob("*.md"):
         text = guide.read_text(encoding="utf-8")
         html = re.sub(r'(href|src)="([^"]+)"', lambda m: f'{m[1]}="{_address(m[2], up)}"', markdown.render(text))
+        html = re.sub(r"<(h\d)>(.+?)</h", lambda m: f'<{m[1]} id="{_anchor(m[2])}">{m[2]}</h', html)
         title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]
         name = "index" if guide.stem == "README" else guide.stem
         page = template.render(title=title, content=Markup(html))  # noqa: S704 - our own pages
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
+
+
+def _anchor(heading: str) -> str:
+    """What links call a heading: as on GitHub."""
+    return re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]+>", "", heading).lower()).replace(" ", "-")
 
 
 def _address(link: str, up: Path) -> str:

@@ -115,6 +115,8 @@ def check_command(command, known_names=True):
         case ["pip", "install", "-e", what]:
             extra = re.fullmatch(r"\.(?:\[(\w+)\])?", what)[1]
             assert extra is None or extra in pyproject()["project"]["optional-dependencies"]
+        case ["implicit-bias", option] if option.startswith("--"):
+            assert option in {name for each in typer.main.get_command(app).params for name in each.opts}
         case ["implicit-bias", name, *arguments]:
             typer.main.get_command(app).commands[name].make_context(name, arguments)
         case ["python", "-m", "experiments", *arguments]:
@@ -295,6 +297,24 @@ def test_the_pages_ask_nothing_of_the_internet(built):
     for page, html in built.items():
         without_links = re.sub(r"<a\s[^>]*>", "", html)
         assert not re.search(r"(?:src|href)=\"?https?:|url\(\s*[\"']?https?:|@import|fetch\(", without_links), page
+
+
+def test_links_between_built_pages_lead_somewhere(built):
+    for page, html in built.items():
+        for link in re.findall(r'<a [^>]*href="([^":]+\.html)?(?:#([^"]+))?"', html):
+            target = (Path(page).parent / link[0]).as_posix() if link[0] else page
+            target = re.sub(r"[^/]+/\.\./", "", target)
+            if target in built:
+                # pdoc also links to private bases, which the reference leaves out.
+                assert not link[1] or link[1].startswith("_") or f'id="{link[1]}"' in built[target], (page, link)
+            else:
+                assert target.startswith(("..", "/")), (page, link)
+
+
+def test_doctests_of_the_reference_are_as_they_were_written(built):
+    text = re.sub(r"<[^>]+>", "", built["implicit_bias.html"])
+    assert "2*sqrt(x**2 + (m0**2 - w0**2)**2*exp(-8*A)/4)" in text
+    assert "\\*" not in text
 
 
 def test_guides_and_reference_link_to_each_other(built):
