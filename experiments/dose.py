@@ -52,13 +52,7 @@ QUICK = {
     "points": 121,
     "scale_points": 61,
 }
-LOOKS = {
-    "early pulse": "#56B4E9",
-    "constant, then off": "#D55E00",
-    "harmonic, then off": "#E69F00",
-    "geometric": "#CC79A7",
-    "late pulse": "#009E73",
-}
+SCHEDULES = ("early pulse", "constant, then off", "harmonic, then off", "geometric", "late pulse")
 ARRIVED = 1e-8
 MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 
@@ -78,7 +72,7 @@ def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
     """The flows of all schedules, and the limits for all doses."""
     problem = {key: settings[key] for key in ("d", "n", "sparsity", "seed")}
     times = {key: settings[key] for key in ("last_log10_time", "points", "scale_end", "scale_points")}
-    grid = [{"problem": problem, "name": name, "dose": settings["dose"], **times} for name in LOOKS]
+    grid = [{"problem": problem, "name": name, "dose": settings["dose"], **times} for name in SCHEDULES]
     flows = sweep(flowed, grid, "dose: flows")
     doses = [settings["dose"], *settings["other_doses"]]
     (limits,) = sweep(limits_of_doses, [{"problem": problem, "doses": doses}], "dose: limits")
@@ -176,21 +170,21 @@ def draw(data: Data) -> Figure:
     _draw_distance(axes[0, 1], data)
     _draw_paths(axes[1, 0], data)
     _draw_scale(axes[1, 1], data)
-    handles = [Line2D([], [], color=LOOKS[str(name)]) for name in data["schedule"]]
+    handles = [Line2D([], [], color=plotting.schedule_colour(str(name))) for name in data["schedule"]]
     figure.legend(handles, [str(name) for name in data["schedule"]], loc="outside lower center", ncols=len(handles))
     return figure
 
 
 def _draw_decay(axes: Axes, data: Data) -> None:
     for name, decay in zip(data["schedule"], data["decay"], strict=True):
-        axes.plot(data["t"], decay, color=LOOKS[str(name)], label=str(name))
+        axes.plot(data["t"], decay, color=plotting.schedule_colour(str(name)), label=str(name))
     axes.set(xscale="log", xlim=(1e-2, 1e3), xlabel="flow time t", ylabel=r"decay spent, $A_t$")
     axes.set_title("The same dose of decay at different times")
 
 
 def _draw_distance(axes: Axes, data: Data) -> None:
     for name, distance in zip(data["schedule"], _distance(data), strict=True):
-        axes.plot(data["t"], distance, color=LOOKS[str(name)])
+        axes.plot(data["t"], distance, color=plotting.schedule_colour(str(name)))
     axes.set(xscale="log", yscale="log", xlim=(1e-2, 1e3), ylim=(1e-6, 5), xlabel="flow time t")
     final, last = _distance(data)[:, -1].max(), np.log10(data["t"][-1])
     axes.text(
@@ -208,7 +202,7 @@ def _draw_paths(axes: Axes, data: Data) -> None:
     colour = plotting.COLOURS["projection"]
     axes.plot(data["limit_of_dose"][:, i], data["limit_of_dose"][:, j], color=colour, lw=0.9, ls=":")
     for name, path in zip(data["schedule"], data["path"], strict=True):
-        axes.plot(path[:, i], path[:, j], color=LOOKS[str(name)])
+        axes.plot(path[:, i], path[:, j], color=plotting.schedule_colour(str(name)))
     start, end = data["path"][0, 0], data["limit"]
     axes.plot(start[i], start[j], "o", color="white", mec="black", ms=5, zorder=4)
     axes.plot(end[i], end[j], "s", color=colour, ms=5, zorder=4)
@@ -230,7 +224,7 @@ def _draw_scale(axes: Axes, data: Data) -> None:
     derived = (data["scale_decay"].ravel()[order], data["derived_scale"].ravel()[order])
     axes.plot(*derived, color=plotting.COLOURS["projection"], lw=3, alpha=0.35)
     for k, name in enumerate(data["schedule"]):
-        colour = LOOKS[str(name)]
+        colour = plotting.schedule_colour(str(name))
         marks = np.searchsorted(data["scale_decay"][k], np.linspace(0.02 + 0.035 * k, 0.98, 6) * data["dose"])
         axes.plot(data["scale_decay"][k, marks], data["scale"][k, marks], "o", ms=3.5, color=colour)
         inset.plot(data["scale_t"], data["scale"][k], color=colour, lw=1.0)

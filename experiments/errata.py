@@ -37,7 +37,7 @@ SETTINGS = {
     "points": 161,
 }
 MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
-STATED_COLOUR, DERIVED_COLOUR = "#CC79A7", plotting.COLOURS["projection"]
+STATED_COLOUR, DERIVED_COLOUR = plotting.COLOURS["preprint"], plotting.COLOURS["projection"]
 TOLERANCE = 1e-9
 TOLERANCE_REASON = (
     "The flow is integrated with a relative tolerance of 1e-12 a step, and its error after some hundred steps stays "

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import webbrowser
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from implicit_bias.cli.failing import BAD_INPUT, fail
 
 
 def explore(
@@ -26,13 +28,17 @@ def explore(
     """
     console = Console(stderr=True)
     if importlib.util.find_spec("marimo") is None:
-        _fail(console, "the explorer needs marimo: pip install 'implicit-bias[explore]'.")
+        fail("implicit-bias explore", "the explorer needs marimo: pip install 'implicit-bias[explore]'.", BAD_INPUT)
     from implicit_bias.explore import server
 
     try:
         listener = server.listen(port)
     except OSError as error:
-        _fail(console, f"port {port} cannot be used ({error.strerror}): name another with --port, or 0 for any.")
+        fail(
+            "implicit-bias explore",
+            f"port {port} cannot be used ({error.strerror}): name another with --port, or 0 for any.",
+            BAD_INPUT,
+        )
     address = f"http://{server.HOST}:{listener.getsockname()[1]}"
 
     def ready() -> None:
@@ -41,8 +47,3 @@ def explore(
             webbrowser.open(address)
 
     server.serve(listener, ready)
-
-
-def _fail(console: Console, message: str) -> NoReturn:
-    console.print(f"implicit-bias explore: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(2)

@@ -139,8 +139,9 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
     """Of an axis, without what runs away near the end of a domain."""
     middle = 12 * float(np.median(np.abs(values)))
     low, high = max(float(np.min(values)), -middle), min(float(np.max(values)), middle)
-    if not high > low:
-        return low - 1.0, low + 1.0
+    size = max(abs(low), abs(high))
+    if not high - low > 1e-6 * size:  # a constant, but for rounding
+        return (low + high) / 2 - (size / 2 or 1.0), (low + high) / 2 + (size / 2 or 1.0)
     return low - 0.04 * (high - low), high + 0.06 * (high - low)
 
 
@@ -167,7 +168,7 @@ def _ticks(low: float, high: float, count: int) -> dict[float, str]:
     """Round values between two ends, written with as many digits as tell them apart."""
     values = [value for value in MaxNLocator(count).tick_values(low, high) if low <= value <= high]
     values = [0.0 if abs(value) < 1e-9 * (high - low) else value for value in values]
-    largest = max(map(abs, values))
+    largest = max(map(abs, values), default=0.0)
     power = int(np.floor(np.log10(largest))) if largest > 0 else 0
     exponent = power if abs(power) > 3 else 0
     step = (values[1] - values[0]) / 10.0**exponent if len(values) > 1 else 1.0
@@ -175,7 +176,7 @@ def _ticks(low: float, high: float, count: int) -> dict[float, str]:
     if round(step, digits) != round(step, digits + 1):  # 0.25 needs one more than 0.2
         digits += 1
     labels = [f"{value / 10.0**exponent:.{digits}f}".replace("-", "−") for value in values]
-    if exponent:
+    if exponent and labels:
         labels[-1] = f"{labels[-1]}·{_power_of_ten(exponent)}"
     return dict(zip(values, labels, strict=True))
 

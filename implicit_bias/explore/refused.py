@@ -36,6 +36,8 @@ def refusals(field: str) -> Iterator[None]:
         raise RefusedError("picture", first_sentence(str(error))) from error
     except SolverError as error:
         raise RefusedError("picture", f"No solution was found: {first_sentence(str(error))}") from error
+    except RecursionError:
+        raise RefusedError(field, "The formula is nested too deeply.") from None
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise RefusedError(field, first_sentence(str(error)) or type(error).__name__) from error
     except TimeLimitExceeded:

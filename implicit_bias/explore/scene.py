@@ -24,6 +24,7 @@ from implicit_bias.symbolic.time_limit import within
 
 TIME_LIMIT = 10.0  # seconds for the numbers of one picture
 MOST_STEPS = 500  # of gradient descent
+_LEAST_STEPS = 50  # in which it shows whether it converges
 _GRID = 101
 _POINTS = 161
 _LEVELS = np.array([0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0])  # of the way to where the flow lands
@@ -173,7 +174,10 @@ def _check_reachable(potential: Potential, z: np.ndarray, y: float) -> None:
     least, most = np.sum(np.min(ends, axis=0)), np.sum(np.max(ends, axis=0))
     if not least < y < most:
         box = " and ".join(f"{_end(a)} < x{k} < {_end(b)}" for k, a, b in zip("₁₂", low, high, strict=True))
-        raise RefusedError("picture", f"No weights that this parameterization can reach satisfy z·x = {y:g}: {box}.")
+        raise RefusedError(
+            "picture",
+            f"No weights that this parameterization can reach in double precision satisfy z·x = {y:g}: {box}.",
+        )
 
 
 def _end(value: float) -> str:
@@ -230,7 +234,7 @@ def _descent(
     setting: Setting, derivation: Derivation, init: dict[str, np.ndarray], time: float, step: float
 ) -> tuple[np.ndarray, str]:
     """Gradient descent for as long as the flow was followed, within a limit, and what to say of it."""
-    count = int(min(max(np.ceil(time / step), 1), MOST_STEPS))
+    count = int(min(max(np.ceil(time / step), _LEAST_STEPS), MOST_STEPS))
     runs = descent(
         _problem(setting), derivation.parameterization, init, step, count, derivation.regularizer,
         _schedule(setting, derivation), record=np.arange(count), throw=False,

@@ -22,6 +22,8 @@ _FOLDS = 30.0  # e-foldings of the flow integrated at a time
 _NODES = 1200  # in each of these pieces
 _PIECES = 12
 _HUGE = 1e100
+_RESOLUTION = 1e-14  # of parameters, relative to their size at the start
+_BLUR = 1e-6  # what it may leave of a weight, relative
 
 
 class TabulatedPotential(Potential):
@@ -46,6 +48,12 @@ class TabulatedPotential(Potential):
             x, s, excess = function.output(nodes[:, :-2].T), nodes[:, -2], nodes[:, -1]
             metric = np.sum(function.gradient(nodes[:, :-2].T) ** 2, axis=0)
         sound = np.isfinite(x) & np.isfinite(s) & np.isfinite(excess) & (metric > 0) & np.isfinite(1 / metric)
+        # Next to a pole of g, as of log(v) at 0, a weight tells parameters apart that the integration does not.
+        with np.errstate(all="ignore"):
+            blur = np.sqrt(metric) * _RESOLUTION * self._length
+            sound &= blur <= _BLUR * np.maximum(
+                np.abs(x - self._center), np.sqrt(metric[len(sides[0]) - 1]) * self._length
+            )
         x, s, metric, excess = x[sound], s[sound], metric[sound], excess[sound]
         by_x, by_s = np.unique(x, return_index=True)[1], np.unique(s, return_index=True)[1]
         if min(len(by_x), len(by_s)) < 4:
@@ -67,7 +75,7 @@ class TabulatedPotential(Potential):
                 warnings.simplefilter("ignore")  # where LSODA gives up, the table ends
                 path, info = odeint(
                     lambda state, _: sign * self._velocity(state), pieces[-1][-1], times,
-                    rtol=1e-9, atol=1e-12 * unit, full_output=True,
+                    rtol=1e-9, atol=_RESOLUTION * unit, full_output=True,
                 )  # fmt: skip
             arrived = np.concatenate([[True], np.asarray(info["tcur"]) >= times[1:]])
             sound = np.logical_and.accumulate(arrived & np.all(np.abs(path) < _HUGE, axis=1))

@@ -185,7 +185,9 @@ class NumericalPotential(Potential):
         """E-foldings per unit of flow time: a critical point is approached like time, a blow-up like a logarithm."""
         norm = np.sqrt(self._speed(theta))
         bend = np.sqrt(np.sum(self._function.bend(theta) ** 2, axis=0))
-        return norm / np.sqrt(np.sum((theta - self._start) ** 2, axis=0) + self._length**2) + bend / norm
+        # Queries have axes of their own between those of the parameters and of the coordinates.
+        start = np.expand_dims(self._start, tuple(range(1, theta.ndim - 1)))
+        return norm / np.sqrt(np.sum((theta - start) ** 2, axis=0) + self._length**2) + bend / norm
 
     def _velocity(self, state: np.ndarray) -> np.ndarray:
         theta, gradient = state[:-2], self._function.gradient(state[:-2])

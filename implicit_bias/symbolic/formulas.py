@@ -23,6 +23,7 @@ MAX_LENGTH = 1000
 MAX_EXPONENT = 64
 MAX_BITS = 4096
 MAX_TOWER = 3
+MAX_DEPTH = 40
 MAX_NAME = 40
 RESERVED = frozenset({"x", "z", "A"})  # the names of the output, the dual variable and the decay in results
 
@@ -220,6 +221,8 @@ def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
             raise FormulaError(f"formula: expected a degree of at most {MAX_EXPONENT}, counting nested powers.")
         if _tower(expression) > MAX_TOWER:
             raise FormulaError(f"formula: expected at most {MAX_TOWER} exponentials inside one another.")
+        if _depth(expression) > MAX_DEPTH:
+            raise FormulaError(f"formula: expected at most {MAX_DEPTH} operations inside one another.")
         numbers = {f: sp.Rational(repr(float(f))) for f in expression.atoms(sp.Float)}
         return expression.xreplace({**numbers, **{s: sp.Symbol(s.name) for s in expression.free_symbols}})
     except RecursionError:
@@ -243,6 +246,11 @@ def _tower(node: sp.Basic) -> int:
     inner = max(map(_tower, node.args), default=0)
     is_power = isinstance(node, sp.Pow) and not node.exp.is_number
     return inner + (is_power or isinstance(node, (sp.exp, sp.sinh, sp.cosh)))
+
+
+def _depth(node: sp.Basic) -> int:
+    """How many operations stand inside one another: SymPy follows them by recursion, many levels for each."""
+    return 1 + max(map(_depth, node.args), default=-1)
 
 
 def _check_nodes(expression: sp.Basic, names: Sequence[str]) -> None:

@@ -269,3 +269,16 @@ def test_decay_moves_the_start():
     flow = ib.gradient_flow(problem, parameterization, start, [0.3], "u**3 + v**3", ib.schedule.Constant(0.2))
     potential = derivation.at(start, float(flow.decay[0]))
     np.testing.assert_allclose(potential.gradient(flow.x[0]), -flow.accumulated_gradient[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 2), (2, 2), (3, 2), (2, 3, 2)])
+def test_divergences_of_many_weights_at_once_are_those_of_each(shape):
+    """Initial values of each coordinate and as many rows as parameters were once taken for each other."""
+    R = ib.derive(ib.Parameterization("sigmoid(m)*w", "m,w")).at({"m": [0.3, -1.0], "w": [0.2, 0.5]})
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape)
+    other = x + rng.choice([1e-7, 1e-3, 0.3], size=shape)
+    rows = [R.divergence(a, b) for a, b in zip(other.reshape(-1, 2), x.reshape(-1, 2), strict=True)]
+    np.testing.assert_allclose(R.divergence(other, x), np.reshape(rows, shape[:-1]), rtol=1e-12)
+    rows = [R.effective_exponent(a) for a in np.abs(x).reshape(-1, 2)]
+    np.testing.assert_allclose(R.effective_exponent(np.abs(x)), np.reshape(rows, shape), rtol=1e-12)

@@ -310,6 +310,14 @@ def test_a_usable_name_parses_to_its_symbol(names):
     assert [parse(name, checked) for name in names] == [sp.Symbol(name) for name in names]
 
 
+def test_deep_nesting_is_refused_before_anything_follows_it():
+    """Parsing 150 sines inside one another was fast, and then derive ended in a RecursionError, 120 in a minute."""
+    for depth in (60, 150):
+        with pytest.raises(ib.FormulaError, match="inside one another"):
+            ib.Parameterization("sin(" * depth + "m" + ")" * depth, "m")
+    assert ib.Parameterization("+".join(["m"] * 400), "m").commutes().holds  # a long sum is not deep
+
+
 def test_nested_powers_are_refused_before_anything_expands_them():
     """Parsing 99 squares inside one another was fast, and then derive ended inside SymPy after seconds."""
     start = time.perf_counter()
