@@ -4,13 +4,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := figures
-.PHONY: figures bench explore test lint clean
+.PHONY: figures bench docs explore test lint clean
 
 figures: $(VENV)/.installed-experiments
 	$(BIN)/python -m experiments
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m experiments.benchmarks
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/build.py
 
 explore: $(VENV)/.installed-explore
 	$(BIN)/implicit-bias explore

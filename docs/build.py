@@ -1,0 +1,158 @@
+r"""Build the reference from docstrings, and the guides as pages beside it: ``python docs/build.py [FOLDER]``.
+
+Formulas become MathML here, at build time, so that the pages ask nothing of the internet.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import pdoc
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from pdoc import render
+
+import implicit_bias
+from implicit_bias import Status
+from implicit_bias.display.mathml import mathml
+
+GUIDES = Path(__file__).resolve().parent
+ROOT = GUIDES.parent
+FOLDER = ROOT / "build" / "docs"
+MODULES = (
+    "implicit_bias",
+    "implicit_bias.schedule",
+    "implicit_bias.masking",
+    "implicit_bias.training",
+    "implicit_bias.claims",
+    "implicit_bias.plotting",
+    "experiments.experiment",
+    "experiments.engine",
+)
+# A code span, an emphasized word, or an asterisk that Markdown must leave alone.
+_ASTERISK = re.compile(r"(``?[^`]+``?|(?<![\w*‖])\*\w[^*\n]*\w\*(?![\w*‖]))|\*")
+_TOKEN = re.compile(r"FORMULA(\d+)(BLOCK|INLINE)")
+
+
+class Formulas:
+    """Takes formulas out of docstrings before Markdown can touch them, and puts them into the pages as MathML."""
+
+    def __init__(self) -> None:
+        self._latex: list[str] = []
+
+    def taken_out(self, docstring: str) -> str:
+        """The docstring with a token for each formula, and its other reST in the words of Markdown."""
+        text = re.sub(
+            r"^( *)\.\. math:: *(.+(?:\n\1 +\S.*)*)", lambda m: f"{m[1]}{self._token(m[2], 'BLOCK')}\n", docstring,
+            flags=re.MULTILINE,
+        )  # fmt: skip
+        text = re.sub(r":math:`([^`]+)`", lambda m: self._token(m[1], "INLINE"), text)
+        text = re.sub(r"\.\. (\[\w+\])|(\[[A-Za-z]+\d{4}\])_", lambda m: m[1] or m[2], text)
+        text = re.sub(r":(\w+):`~([\w.]+)`", r":\1:`\2`", text)
+        # Not in doctests, which end at an empty line.
+        parts = re.split(r"^( *>>> (?:.+\n?)+)", text, flags=re.MULTILINE)
+        parts[::2] = [_ASTERISK.sub(lambda m: m[1] or r"\*", part) for part in parts[::2]]
+        return "".join(parts)
+
+    def take_out(self, documented: pdoc.doc.Doc) -> None:
+        """The same of all docstrings of a module."""
+        documented.docstring = self.taken_out(documented.docstring)
+        if isinstance(documented, pdoc.doc.Namespace):
+            for member in documented.members.values():
+                if not isinstance(member, pdoc.doc.Module):
+                    self.take_out(member)
+
+    def put_back_as_text(self, script: str) -> str:
+        """The search index with its formulas as LaTeX."""
+        return _TOKEN.sub(lambda m: json.dumps(self._latex[int(m[1])])[1:-1], script)
+
+    def put_back(self, page: str) -> str:
+        """The page with its formulas."""
+        return _TOKEN.sub(lambda m: mathml(self._latex[int(m[1])], {"BLOCK": "block"}.get(m[2], "inline")), page)
+
+    def _token(self, latex: str, kind: str) -> str:
+        self._latex.append(" ".join(latex.split()))
+        return f"FORMULA{len(self._latex) - 1}{kind}"
+
+
+def reference(folder: Path) -> None:
+    """Write a page for each module."""
+    # pdoc looks into the package's namespace, where lazily loaded names are not before they are used.
+    vars(implicit_bias).update({name: getattr(implicit_bias, name) for name in implicit_bias.__all__})
+    imported = {name: importlib.import_module(name) for name in MODULES}
+    _name_array_types()
+    modules = {name: pdoc.doc.Module(module) for name, module in imported.items()}
+    for variable in modules["implicit_bias"].get("Status").members.values():
+        if variable.name in Status.__members__:
+            variable.docstring = Status[variable.name].advice
+    formulas = Formulas()
+    for module in modules.values():
+        formulas.take_out(module)
+    render.configure(
+        docformat="google", include_undocumented=False, show_source=False, template_directory=GUIDES / "templates"
+    )
+    for name, module in modules.items():
+        page = folder / f"{name.replace('.', '/')}.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(formulas.put_back(render.html_module(module, modules)), encoding="utf-8")
+    (folder / "search.js").write_text(formulas.put_back_as_text(render.search_index(modules)), encoding="utf-8")
+
+
+def _name_array_types() -> None:
+    """Let signatures say ArrayLike and NDArray, in place of the long unions that these names stand for."""
+    short = {name: type(name, (), {"__module__": "numpy.typing"}) for name in ("ArrayLike", "NDArray")}
+    short["NDArray"].__class_getitem__ = classmethod(lambda cls, item: cls)
+    short["FloatArray"] = short["NDArray"]
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("implicit_bias.", "experiments.")):
+            vars(module).update({key: value for key, value in short.items() if key in vars(module)})
+
+
+def guides(folder: Path) -> None:
+    """Write a page for each guide; their links lead to one another and to the files of this repository."""
+    markdown = MarkdownIt("commonmark").enable("table")
+    template = render.env.get_template("guide.html.jinja2")
+    up = Path("../" * len(folder.relative_to(ROOT).parts)) if folder.is_relative_to(ROOT) else ROOT
+    for guide in GUIDES.glob("*.md"):
+        text = guide.read_text(encoding="utf-8")
+        html = re.sub(r'(href|src)="([^"]+)"', lambda m: f'{m[1]}="{_address(m[2], up)}"', markdown.render(text))
+        html = re.sub(r"<(h\d)>(.+?)</h", lambda m: f'<{m[1]} id="{_anchor(m[2])}">{m[2]}</h', html)
+        title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]
+        name = "index" if guide.stem == "README" else guide.stem
+        page = template.render(title=title, content=Markup(html))  # noqa: S704 - our own pages
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+
+
+def _anchor(heading: str) -> str:
+    """What links call a heading: as on GitHub."""
+    return re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]+>", "", heading).lower()).replace(" ", "-")
+
+
+def _address(link: str, up: Path) -> str:
+    """Where a guide's link leads from a built page."""
+    if re.match(r"\w+:|#", link):
+        return link
+    if link.startswith("../"):
+        return (up / link.removeprefix("../")).as_posix()
+    return re.sub(r"(^|/)README\.md", r"\1index.md", link).replace(".md", ".html")
+
+
+def main(arguments: Mapping[int, str]) -> None:
+    """Build everything."""
+    folder = Path(arguments.get(1, FOLDER)).resolve()
+    warnings.filterwarnings(
+        "ignore", message="Cannot determine where"
+    )  # of members that classes get when they are made
+    reference(folder)
+    guides(folder)
+    print(f"wrote {folder / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main(dict(enumerate(sys.argv)))

@@ -1,0 +1,327 @@
+"""Every example, command, link and number of the pages that people read, and the reference built from docstrings."""
+
+import contextlib
+import csv
+import doctest
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+from urllib.parse import unquote
+
+import matplotlib as mpl
+import pytest
+import typer
+from matplotlib import pyplot as plt
+from typer.testing import CliRunner
+
+import implicit_bias as ib
+from derivations import ledger, recorded
+from derivations.__main__ import main as derivations
+from experiments import registry
+from experiments.__main__ import main as experiments
+from implicit_bias.cli import app
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXTS = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+}
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", TEXTS[page], re.DOTALL)
+
+
+def pages_with(language):
+    return [page for page in TEXTS if blocks(page, language)]
+
+
+def numbers(line):
+    return [float(number) for number in line.strip("[]").split()]
+
+
+def test_the_readme_runs(tmp_path):
+    """Its Python blocks, in order, as a reader would run them."""
+    code = "\n".join(["import matplotlib", "matplotlib.use('Agg')", *blocks("README.md", "python")])
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    scale, limit, *transition = done.stdout.splitlines()
+    assert (tmp_path / "potential.png").exists()
+    assert scale == "(m0**2 - w0**2)*exp(-4*A)/2"
+    distance, bound = numbers(limit)
+    assert distance < 1e-8
+    assert bound < 1e-10
+    assert len(transition) == 2
+    assert max(map(float, transition)) < 1e-9
+
+
+@pytest.mark.parametrize("page", pages_with("pycon"))
+def test_the_examples_of_a_page_give_what_it_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
+    text = "\n".join(blocks(page, "pycon"))
+    with mpl.rc_context(), contextlib.redirect_stderr(None):
+        plt.switch_backend("Agg")
+        runner.run(doctest.DocTestParser().get_doctest(text, {}, page, page, 0), clear_globs=True)
+        plt.close("all")
+    assert runner.summarize(verbose=False).failed == 0
+    # Commands on the files that the examples wrote.
+    for command in commands(page):
+        if command[:2] == ["implicit-bias", "limit"]:
+            done = CliRunner().invoke(app, command[1:])
+            assert done.exit_code == 0, f"{shlex.join(command)}: {done.output}"
+
+
+def test_the_command_of_the_readme_derives():
+    command = next(each for each in inline_commands("README.md") if each[:2] == ["implicit-bias", "derive"])
+    done = CliRunner().invoke(app, command[1:])
+    assert done.exit_code == 0
+    assert "(m0**2 - w0**2)*exp(-4*A)/2" in done.output
+
+
+def prose(page):
+    """A page without its blocks of code."""
+    return re.sub(r"```.*?```", "", TEXTS[page], flags=re.DOTALL)
+
+
+def commands(page):
+    lines = "".join(blocks(page, "sh")).splitlines()
+    return [command for line in lines if (command := shlex.split(line, comments=True))]
+
+
+def inline_commands(page):
+    spans = re.findall(r"`([^`]+)`", prose(page))
+    programs = ("make ", "pip install ", "implicit-bias ", "python -m ")
+    return [shlex.split(span.replace("\n", " ")) for span in spans if span.startswith(programs)]
+
+
+def typer_command(function):
+    program = typer.Typer(add_completion=False)
+    program.command()(function)
+    return typer.main.get_command(program)
+
+
+def check_command(command, known_names=True):
+    """Whether a program, its options and the names it is given exist; nothing is run."""
+    match [word for word in command if word != "--help"]:
+        case ["make", *targets]:
+            rules = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+            assert {target for target in targets if "=" not in target} <= set(rules)
+        case ["pip", "install", "-e", what]:
+            extra = re.fullmatch(r"\.(?:\[(\w+)\])?", what)[1]
+            assert extra is None or extra in pyproject()["project"]["optional-dependencies"]
+        case ["implicit-bias", option] if option.startswith("--"):
+            assert option in {name for each in typer.main.get_command(app).params for name in each.opts}
+        case ["implicit-bias", name, *arguments]:
+            typer.main.get_command(app).commands[name].make_context(name, arguments)
+        case ["python", "-m", "experiments", *arguments]:
+            found = typer_command(experiments).make_context("experiments", arguments).params
+            assert not known_names or set(found["names"] or ()) <= registry().keys()
+        case ["python", "-m", "derivations", *arguments]:
+            found = typer_command(derivations).make_context("derivations", arguments).params
+            assert not known_names or set(found["ids"] or ()) <= ledger().keys()
+        case ["dask", "scheduler", *arguments]:
+            from distributed.cli.dask_scheduler import main
+
+            main.make_context("scheduler", arguments)
+        case ["dask", "worker", *arguments]:
+            from distributed.cli.dask_worker import main
+
+            main.make_context("worker", arguments)
+        case _:
+            pytest.fail(f"no check knows the command {shlex.join(command)}")
+
+
+def pyproject():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("page", pages_with("sh"))
+def test_commands_and_their_options_exist(page):
+    for command in commands(page):
+        check_command(command)
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_commands_in_the_text_exist(page):
+    for command in inline_commands(page):
+        check_command(command, known_names=False)
+
+
+@pytest.mark.parametrize("command", ["make nothing", "implicit-bias derive m*w --parameters m", "pip install -e .[x]"])
+def test_the_check_itself_sees_mistakes(command):
+    with pytest.raises((AssertionError, Exception)):
+        check_command(shlex.split(command))
+
+
+def anchors(page):
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"https?:", link):
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+        name = target.relative_to(ROOT).as_posix()
+        assert target.exists(), f"{page} links to {link}"
+        assert not anchor or anchor in anchors(name), f"{page} links to {link}, which has no such heading"
+
+
+def test_every_guide_is_in_the_index():
+    guides = {Path(page).name for page in TEXTS if page.startswith("docs/")} - {"README.md"}
+    assert guides <= set(re.findall(r"\]\((\w[\w-]*\.md)\)", TEXTS["docs/README.md"]))
+
+
+def ledger_rows(page):
+    """Ids and verdicts of the table of claims."""
+    for line in TEXTS[page].splitlines():
+        if line.startswith("| `"):
+            ids, _, *others = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])
+            yield from ((name, others) for name in re.findall(r"`([\w.-]+)`", ids))
+
+
+def test_the_ledger_page_holds_every_recorded_outcome():
+    stated = {name: others[0] for name, others in ledger_rows("docs/ledger.md")}
+    assert stated == {name: outcome for name, outcome in recorded().items() if "/" not in name}
+
+
+def test_the_readme_counts_the_outcomes():
+    outcomes = Counter(outcome for name, outcome in recorded().items() if "/" not in name)
+    text = " ".join(TEXTS["README.md"].split())
+    assert f"{outcomes.total()} statements of the preprint" in text
+    for outcome, count in outcomes.items():
+        assert f"{count} {outcome}" in text or f"{count} are {outcome}" in text
+    assert {outcome for name, outcome in recorded().items() if "/" in name} == {"PROVED"}
+    refuted = [name for name, _ in ledger_rows("README.md")]
+    assert refuted
+    assert all(recorded()[name] == "REFUTED" for name in refuted)
+
+
+def test_names_of_the_glossary_are_in_the_code():
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "implicit_bias").rglob("*.py"))
+    rows = [line.split("|")[1] for line in TEXTS["docs/glossary.md"].splitlines() if line.startswith("| `")]
+    for name in re.findall(r"`([\w.]+)`", "".join(rows)):
+        assert re.search(rf"\b{name.split('.')[-1]}\b", source), name
+
+
+def test_statuses_of_the_guide_are_those_of_the_code():
+    assert [name for name, _ in ledger_rows("docs/limit.md")] == [status.name for status in ib.Status]
+
+
+def test_every_schedule_is_in_the_guide():
+    names = {
+        name
+        for name, value in vars(ib.schedule).items()
+        if inspect.isclass(value) and value.__module__ == ib.schedule.__name__
+    }
+    public = {name for name in names if not name.startswith("_")} - {"Schedule"}
+    assert public == set(re.findall(r"`([A-Z][A-Za-z]+)\(", prose("docs/simulate.md")))
+
+
+def test_outcomes_of_the_guide_are_those_of_the_code():
+    stated = re.findall(r"^\| ([A-Z_]+) \|", TEXTS["docs/claims.md"], re.MULTILINE)
+    assert stated == [outcome.value for outcome in ib.Outcome]
+
+
+def measured(name, **wanted):
+    """One number of the recorded benchmarks."""
+    column = wanted.pop("column")
+    with (ROOT / "figures" / "benchmarks" / f"{name}.csv").open(encoding="utf-8") as file:
+        found = [row for row in csv.DictReader(file) if all(row[key] == value for key, value in wanted.items())]
+    assert len(found) == 1, (name, wanted, found)
+    return float(found[0][column])
+
+
+def test_numbers_of_benchmarks_are_the_recorded_ones():
+    def flow(method, end):
+        return measured("flow", column="ratio", n="100", end=end, method=method)
+
+    readme, simulate = (" ".join(TEXTS[page].split()) for page in ("README.md", "docs/simulate.md"))
+    assert round(1 / flow("diffrax Dopri8", "10.0")) == 5
+    assert int(flow("diffrax Dopri8", "10000.0")) == 25
+    assert flow("SciPy DOP853", "10.0") == pytest.approx(1, abs=0.2)
+    assert flow("SciPy DOP853", "10000.0") > 100
+    assert "five times faster than it up to t = 10 and 25 times slower" in readme
+    assert "five times faster up to t = 10, and 25 times slower" in simulate
+    clarabel = measured("limit", column="ratio", n="10000", method="CVXPY + Clarabel, dual")
+    assert round(clarabel) == 265
+    assert "some 265 times faster" in readme
+    ensembles = measured("ensemble", column="ratio", method="ensemble, one run after another")
+    for text in (readme, simulate):
+        assert f"train {round(ensembles)} times faster than one after another" in text
+    for model, stated in (("convnet", "1.05"), ("lenet", "1.2")):
+        ratio = measured("masked_step", column="ratio", model=model, variant="masked")
+        assert f"{ratio:.3g}" == stated
+        assert stated in readme
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("docs")
+    command = [sys.executable, "docs/build.py", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.html")}
+
+
+def test_the_reference_holds_every_public_name(built):
+    """Though names load lazily, and are listed in a stub."""
+    page = built["implicit_bias.html"]
+    packages = [name for name in ib.__all__ if inspect.ismodule(getattr(ib, name))]
+    assert [name for name in ib.__all__ if name not in packages and f'id="{name}"' not in page] == []
+    assert all(f'href="implicit_bias/{name}.html' in page for name in packages)
+    for package in ("masking", "training"):
+        page = built[f"implicit_bias/{package}.html"]
+        exported = getattr(ib, package).__all__
+        assert [name for name in exported if f'id="{name}"' not in page and not name.isupper()] == []
+
+
+def test_formulas_of_the_reference_are_mathml(built):
+    for page, html in built.items():
+        assert not re.search(r":math:|\.\. math|FORMULA\d|<code>[^<]*\\[a-z]", html), page
+    assert built["implicit_bias.html"].count("<math") > 50
+
+
+def test_the_pages_ask_nothing_of_the_internet(built):
+    for page, html in built.items():
+        without_links = re.sub(r"<a\s[^>]*>", "", html)
+        assert not re.search(r"(?:src|href)=\"?https?:|url\(\s*[\"']?https?:|@import|fetch\(", without_links), page
+
+
+def test_links_between_built_pages_lead_somewhere(built):
+    for page, html in built.items():
+        for link in re.findall(r'<a [^>]*href="([^":]+\.html)?(?:#([^"]+))?"', html):
+            target = (Path(page).parent / link[0]).as_posix() if link[0] else page
+            target = re.sub(r"[^/]+/\.\./", "", target)
+            if target in built:
+                # pdoc also links to private bases, which the reference leaves out.
+                assert not link[1] or link[1].startswith("_") or f'id="{link[1]}"' in built[target], (page, link)
+            else:
+                assert target.startswith(("..", "/")), (page, link)
+
+
+def test_doctests_of_the_reference_are_as_they_were_written(built):
+    text = re.sub(r"<[^>]+>", "", built["implicit_bias.html"])
+    assert "2*sqrt(x**2 + (m0**2 - w0**2)**2*exp(-8*A)/4)" in text
+    assert "\\*" not in text
+
+
+def test_guides_and_reference_link_to_each_other(built):
+    for page in TEXTS:
+        if page.startswith("docs/") and not page.endswith("README.md"):
+            assert f"{Path(page).stem}.html" in built
+    assert 'href="derive.html"' in built["index.html"]
+    assert 'href="implicit_bias.html"' in built["index.html"]
+    assert 'href="index.html"' in built["implicit_bias.html"]
+    assert 'href="../index.html"' in built["implicit_bias/masking.html"]
