@@ -26,7 +26,7 @@ def differences(name: str, data: Data, tolerances: Mapping[str, float]) -> list[
     Args:
         name: The experiment.
         data: What it found.
-        tolerances: How far an array may be off, absolutely, by its name; else 1e-9 and 1e-6 of its largest recorded entry.
+        tolerances: How far an array may be off, absolutely, by its name; else 1e-9 and 1e-6 of its largest entry.
     """
     path = FOLDER / f"{name}.npz"
     if not path.exists():
