@@ -6,7 +6,7 @@ integrated, and is marked as numerical.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +14,8 @@ import sympy as sp
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from experiments.experiment import Data, Experiment, Track
+from experiments.engine import Data, Sweep
+from experiments.experiment import Experiment
 from implicit_bias import Claim, Parameterization, Potential, Verdict, derive, plotting
 from implicit_bias.claims import from_residual
 
@@ -32,48 +33,41 @@ ENTRIES: dict[str, dict[str, object]] = {
     "exp(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
     "sigmoid(m)*w": {"init": {"m": 0.0, "w": 0.0}, "sizes": [1.0]},
 }
-SETTINGS = {"entries": list(ENTRIES), "sizes": [1.0, 0.5, 0.25], "points": 101, "range": 2.0}
+SETTINGS = {"entries": list(ENTRIES), "sizes": [1.0, 0.5, 0.25], "points": 101, "reach": 2.0}
 QUICK = {"entries": ["u", "u**2", "u**2 - v**2", "exp(u)"], "points": 41}
 LONGEST = 175  # characters of LaTeX that fit into the width
 
 
-def compute(settings: Mapping[str, object], track: Track) -> Data:
+def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
     """The curves of every entry, with its derived formulas as text."""
-    curves: dict[str, list[np.ndarray]] = {}
-    texts: dict[str, list[str]] = {"name": [], "formula": [], "member_text": []}
-    closed, residual, ends, members = [], [], [], []
-    for name in track(settings["entries"], "atlas"):
-        entry = ENTRIES[name]
-        output = name.split(",")[0]
-        derivation = derive(Parameterization(output, sorted(entry["init"])), entry.get("regularizer"))
-        decays, sizes = entry.get("decays", [0.0]), entry.get("sizes", settings["sizes"])
-        potentials = [
-            derivation.at({p: v * (1.0 if "decays" in entry else size) for p, v in entry["init"].items()}, decay)
-            for decay in decays
-            for size in (sizes if "decays" not in entry else [1.0])
-        ]
-        drawn = [_curves(R, settings) for R in potentials]
-        for key in drawn[0]:
-            filled = [d[key] for d in drawn] + [np.full(settings["points"], np.nan)] * (3 - len(drawn))
-            curves.setdefault(key, []).append(np.stack(filled))
-        residual.append(max(_metric_error(R, settings) for R in potentials))
-        closed.append(derivation.closed_form)
-        ends.append([float(np.squeeze(end)) for end in potentials[0].domain])
-        members.append(len(potentials))
-        texts["name"].append(_title(output, entry.get("regularizer")))
-        texts["formula"].append(_formula(derivation.latex(), derivation.closed_form))
-        values = decays if "decays" in entry else sizes
-        letter = "A" if "decays" in entry else r"\gamma"
-        texts["member_text"].append(
-            f"${letter} = " + r",\ ".join(f"{v:g}" for v in values) + "$" if len(values) > 1 else ""
-        )
+    shared = {key: settings[key] for key in ("sizes", "points", "reach")}
+    rows = sweep(derived, [{"name": name, **shared} for name in settings["entries"]], "atlas")
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def derived(name: str, sizes: Sequence[float], points: int, reach: float) -> Data:
+    """One entry: the curves of up to three members (missing ones are nan) and its formulas."""
+    entry = ENTRIES[name]
+    output = name.split(",")[0]
+    derivation = derive(Parameterization(output, sorted(entry["init"])), entry.get("regularizer"))
+    if "decays" in entry:
+        letter, values = "A", entry["decays"]
+        potentials = [derivation.at(entry["init"], decay) for decay in values]
+    else:
+        letter, values = r"\gamma", entry.get("sizes", sizes)
+        potentials = [derivation.at({p: v * size for p, v in entry["init"].items()}) for size in values]
+    drawn = [_curves(R, points, reach) for R in potentials]
+    missing = [np.full(points, np.nan)] * (3 - len(drawn))
+    text = f"${letter} = " + r",\ ".join(f"{v:g}" for v in values) + "$" if len(values) > 1 else ""
     return {
-        **{name: np.stack(rows) for name, rows in curves.items()},
-        **{name: np.array(rows) for name, rows in texts.items()},
-        "closed_form": np.array(closed),
-        "metric_error": np.array(residual),
-        "domain": np.array(ends),
-        "members": np.array(members),
+        **{key: np.stack([curves[key] for curves in drawn] + missing) for key in drawn[0]},
+        "name": np.array(_title(output, entry.get("regularizer"))),
+        "formula": np.array(_formula(derivation.latex(), derivation.closed_form)),
+        "member_text": np.array(text),
+        "closed_form": np.array(derivation.closed_form),
+        "metric_error": np.array(max(_metric_error(R, points, reach) for R in potentials)),
+        "domain": np.array([float(np.squeeze(end)) for end in potentials[0].domain]),
+        "members": np.array(len(potentials)),
     }
 
 
@@ -83,20 +77,19 @@ def _title(output: str, regularizer: str | None) -> str:
     return ",\\ \\ ".join(f"{name} = {sp.latex(sp.sympify(f))}" for name, f in written)
 
 
-def _window(potential: Potential, settings: Mapping[str, object]) -> np.ndarray:
+def _window(potential: Potential, points: int, reach: float) -> np.ndarray:
     """Weights around the minimizer inside the domain."""
     low, high = (float(np.squeeze(end)) for end in potential.domain)
-    reach = settings["range"]
     left, right = max(low, -reach), min(high, reach)
     margin = 0.01 * (right - left)
-    return np.linspace(left + margin * (left == low), right - margin * (right == high), settings["points"])
+    return np.linspace(left + margin * (left == low), right - margin * (right == high), points)
 
 
-def _curves(potential: Potential, settings: Mapping[str, object]) -> Data:
+def _curves(potential: Potential, points: int, reach: float) -> Data:
     """R − min R, the metric and the local exponent upwards of the minimizer."""
-    x, center = _window(potential, settings), float(np.squeeze(potential.minimizer))
+    x, center = _window(potential, points, reach), float(np.squeeze(potential.minimizer))
     high = float(np.squeeze(potential.domain[1]))
-    s = np.geomspace(1e-3, min(1e2, 0.99 * (high - center)), settings["points"])
+    s = np.geomspace(1e-3, min(1e2, 0.99 * (high - center)), points)
     return {
         "x": x,
         "excess": np.asarray(potential.terms(x) - potential.terms(np.full(1, center))),
@@ -106,9 +99,9 @@ def _curves(potential: Potential, settings: Mapping[str, object]) -> Data:
     }
 
 
-def _metric_error(potential: Potential, settings: Mapping[str, object]) -> float:
+def _metric_error(potential: Potential, points: int, reach: float) -> float:
     """How far the slope of R' is from one over the metric, by central differences, relative."""
-    x = _window(potential, settings)[5:-5:5]
+    x = _window(potential, points, reach)[5:-5:5]
     step = 1e-5 * (np.abs(x) + 0.1)
     slope = (potential.gradient(x + step) - potential.gradient(x - step)) / (2 * step)
     return float(np.max(np.abs(slope * potential.metric(x) - 1)))
@@ -219,6 +212,15 @@ def claims(data: Data) -> list[Claim]:
 EXPERIMENT = Experiment(
     name="atlas",
     title="An atlas of parameterizations and the potentials that govern them",
+    caption=(
+        "Each parameterization with its derived potential and metric; then R − min R, the metric 1/R″ and the local "
+        "exponent of R, for some initial values or decays. Where no closed form exists the potential comes from a flow "
+        "that is integrated, and is marked so."
+    ),
+    expectation=(
+        "Theory: every separable parameterization has a potential, convex on its domain, whose metric is ‖∇g‖² along "
+        "the flow, and which is quadratic at its minimum."
+    ),
     configuration={"default": SETTINGS, "quick": SETTINGS | QUICK},
     compute=compute,
     draw=draw,

@@ -7,7 +7,7 @@ projection that knows of no schedule. All times are flow times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
-from experiments.experiment import Data, Experiment, Track
+from experiments.engine import Data, Sweep
+from experiments.experiment import Experiment
 from implicit_bias import (
     Claim,
     Parameterization,
+    Potential,
     Regression,
     Verdict,
     bregman_projection,
@@ -33,8 +35,8 @@ from implicit_bias.claims import from_residual
 from implicit_bias.schedule import Constant, Geometric, Harmonic, Schedule, SwitchOff
 
 SETTINGS = {
-    "observations": 40,
-    "weights": 100,
+    "d": 40,
+    "n": 100,
     "sparsity": 5,
     "seed": 0,
     "dose": 1.0,
@@ -45,8 +47,8 @@ SETTINGS = {
     "scale_points": 241,
 }
 QUICK = {
-    "observations": 12,
-    "weights": 30,
+    "d": 12,
+    "n": 30,
     "sparsity": 3,
     "other_doses": [0.0, 0.5, 1.0, 2.0],
     "points": 121,
@@ -60,6 +62,7 @@ LOOKS = {
     "late pulse": "#009E73",
 }
 ARRIVED = 1e-8
+MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 
 
 @dataclass(frozen=True)
@@ -103,49 +106,85 @@ def schedules(dose: float) -> dict[str, Schedule]:
     }
 
 
-def compute(settings: Mapping[str, object], track: Track) -> Data:
-    """The flows in the dual variables, the scales of the flows of m and w, and the limits for all doses."""
-    from implicit_bias.masking import initialization  # torch, which drawing does without
-
-    problem = Regression.sample(settings["observations"], settings["weights"], settings["sparsity"], settings["seed"])
-    mask, regularizer = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
-    derivation = derive(mask, regularizer)
-    # x_0 ~ N(0, 1/√n) with m_0² − w_0² = 1, the preprint's setting.
-    x0 = np.random.default_rng(settings["seed"]).standard_normal(problem.n) / problem.n**0.25
-    init = {letter: start[0] for letter, start in initialization(x0[None], scale=0.5).items()}
-    family = derivation.family(init)
-
-    times = np.concatenate([[0], np.logspace(-2, settings["last_log10_time"], settings["points"] - 1)])
-    linear = np.linspace(0, settings["scale_end"], settings["scale_points"])
+def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+    """The flows of all schedules, and the limits for all doses."""
+    problem = {key: settings[key] for key in ("d", "n", "sparsity", "seed")}
+    times = {key: settings[key] for key in ("last_log10_time", "points", "scale_end", "scale_points")}
+    grid = [{"problem": problem, "name": name, "dose": settings["dose"], **times} for name in LOOKS]
+    flows = sweep(flowed, grid, "dose: flows")
+    doses = [settings["dose"], *settings["other_doses"]]
+    (limits,) = sweep(limits_of_doses, [{"problem": problem, "doses": doses}], "dose: limits")
     plans = schedules(settings["dose"])
-    paths, scales, decays, loss = [], [], [], []
-    for plan in track(list(plans.values()), "dose: flows"):
-        paths.append(mirror_flow(problem, derivation, times, init, plan).x)
-        loss.append(problem.loss(paths[-1]))
-        # The parameters know of no scale: it is measured as (m² − w²)/2.
-        flow = gradient_flow(problem, mask, init, linear, regularizer, plan, rtol=1e-11)
-        scales.append((flow.parameters["m"] ** 2 - flow.parameters["w"] ** 2).mean(axis=1) / 2)
-        decays.append(flow.decay)
-    doses = np.array(settings["other_doses"])
+    t, linear = flows[0]["t"], flows[0]["scale_t"]
+    paths = np.stack([flow["path"] for flow in flows])
+    family = _family(Regression.sample(**problem), settings["seed"])
+    decays = np.stack([flow["scale_decay"] for flow in flows])
     return {
         "schedule": np.array(list(plans)),
         "dose": np.array(settings["dose"]),
         "total": np.array([plan.total for plan in plans.values()]),
-        "t": times,
+        "t": t,
         "strength": np.stack([plan(linear) for plan in plans.values()]),
-        "decay": np.stack([plan.integral(times) for plan in plans.values()]),
-        "path": np.stack(paths).astype(np.float32),  # for the pictures; the ends are kept in full
-        "end": np.stack(paths)[:, -1],
-        "loss": np.stack(loss),
+        "decay": np.stack([plan.integral(t) for plan in plans.values()]),
+        "path": paths.astype(np.float32),  # for the pictures; the ends are kept in full
+        "end": paths[:, -1],
+        "loss": np.stack([flow["loss"] for flow in flows]),
         "scale_t": linear,
-        "scale_decay": np.stack(decays),
-        "scale": np.stack(scales),
-        "derived_scale": np.array([np.mean(family(A).scale) for A in np.stack(decays).ravel()]).reshape(len(plans), -1),
-        "limit": bregman_projection(problem.Z, problem.y, family(settings["dose"])).x,
-        "doses": doses,
-        "limit_of_dose": np.stack([bregman_projection(problem.Z, problem.y, family(A)).x for A in doses]),
-        "truth": problem.truth,
+        "scale_decay": decays,
+        "scale": np.stack([flow["scale"] for flow in flows]),
+        "derived_scale": np.array([np.mean(family(A).scale) for A in decays.ravel()]).reshape(len(plans), -1),
+        "limit": limits["x"][0],
+        "doses": np.array(doses[1:]),
+        "limit_of_dose": limits["x"][1:],
+        "truth": limits["truth"],
     }
+
+
+def flowed(
+    problem: Mapping[str, int],
+    name: str,
+    dose: float,
+    last_log10_time: float,
+    points: int,
+    scale_end: float,
+    scale_points: int,
+) -> Data:
+    """The flow under one schedule in the dual variables, and the scale of the flow of m and w."""
+    regression, plan = Regression.sample(**problem), schedules(dose)[name]
+    init = _start(regression.n, problem["seed"])
+    times = np.concatenate([[0], np.logspace(-2, last_log10_time, points - 1)])
+    linear = np.linspace(0, scale_end, scale_points)
+    path = mirror_flow(regression, derive(MASK, REGULARIZER), times, init, plan).x
+    # The parameters know of no scale: it is measured as (m² − w²)/2.
+    flow = gradient_flow(regression, MASK, init, linear, REGULARIZER, plan, rtol=1e-11)
+    return {
+        "t": times,
+        "path": path,
+        "loss": regression.loss(path),
+        "scale_t": linear,
+        "scale": (flow.parameters["m"] ** 2 - flow.parameters["w"] ** 2).mean(axis=1) / 2,
+        "scale_decay": flow.decay,
+    }
+
+
+def limits_of_doses(problem: Mapping[str, int], doses: Sequence[float]) -> Data:
+    """Where theory sees the end for each total decay, ``x`` of shape (doses, n)."""
+    regression = Regression.sample(**problem)
+    family = _family(regression, problem["seed"])
+    limits = [bregman_projection(regression.Z, regression.y, family(A)).x for A in doses]
+    return {"x": np.stack(limits), "truth": regression.truth}
+
+
+def _family(problem: Regression, seed: int) -> Callable[[float], Potential]:
+    """The mask's potential from this start, by decay."""
+    return derive(MASK, REGULARIZER).family(_start(problem.n, seed))
+
+
+def _start(n: int, seed: int) -> dict[str, np.ndarray]:
+    """x_0 ~ N(0, 1/√n) with m_0² − w_0² = 1, the preprint's setting."""
+    from implicit_bias.masking import initialization  # torch, which drawing does without
+
+    return initialization(np.random.default_rng(seed).standard_normal(n) / n**0.25, scale=0.5)
 
 
 def _distance(data: Data) -> np.ndarray:
@@ -290,6 +329,14 @@ def claims(data: Data) -> list[Claim]:
 EXPERIMENT = Experiment(
     name="dose",
     title="Equal doses of decay at different times: different paths, the same end",
+    caption=(
+        "Five schedules that spend the same decay at different times: the decay so far, the distance to the Bregman "
+        "projection of the whole dose, the paths of two weights, and the measured scale against the decay."
+    ),
+    expectation=(
+        "Theory: paths differ, but all end at the same point, because the potential depends on the schedule through "
+        "its integral A alone, and the scale is e^(−4A) times the first one."
+    ),
     configuration={"default": SETTINGS, "quick": SETTINGS | QUICK},
     compute=compute,
     draw=draw,

@@ -7,27 +7,22 @@ flow time, steps × η / (1 − β).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
-from scipy.optimize import linprog
 
-from experiments.experiment import Data, Experiment, Track
+from experiments.engine import Data, Sweep
+from experiments.experiment import Experiment
+from experiments.regressions import basis_pursuit
+from experiments.trained_networks import trained_at_scales
 from implicit_bias import Claim, Regression, Verdict, plotting, transition
 from implicit_bias.claims import from_residual
-from implicit_bias.schedule import Constant, Geometric, Schedule
 
-SETTINGS = {
-    "observations": 100,
-    "weights": 1000,
-    "sparsity": 20,
-    "seed": 0,
-    "log10_scales": [*np.linspace(6, -20, 105).tolist(), *np.linspace(-25, -300, 56).tolist()],
+TRAINING = {
     "trained_log10_scales": [2, 1, 0, -1, -2, -3, -4, -6, -8, -12],
     "decayed_log10_scales": [-1, -2, -3, -4, -6],
     "seeds": [0, 1],
@@ -41,133 +36,56 @@ SETTINGS = {
     "asymmetry": 0.2,  # standard deviation of x_0 over the scale at the start, as far as that is below
     "largest_start": 1e-2,
 }
+SETTINGS = {
+    "d": 100,
+    "n": 1000,
+    "sparsity": 20,
+    "seed": 0,
+    "log10_scales": [*np.linspace(6, -20, 105).tolist(), *np.linspace(-25, -300, 56).tolist()],
+    "training": TRAINING,
+}
 QUICK = {
-    "observations": 40,
-    "weights": 160,
+    "d": 40,
+    "n": 160,
     "sparsity": 6,
     "log10_scales": [*np.linspace(6, -20, 27).tolist(), *np.linspace(-30, -300, 10).tolist()],
-    "trained_log10_scales": [2, 0, -2, -4],
-    "decayed_log10_scales": [-2],
-    "steps": 3000,
-    "records": 13,
+    "training": TRAINING
+    | {"trained_log10_scales": [2, 0, -2, -4], "decayed_log10_scales": [-2], "steps": 3000, "records": 13},
 }
 INTERPOLATES = 1e-2  # a run has arrived if ‖Zx − y‖ <= this · ‖y‖: its norms then are those of an interpolator
 L1_COLOUR, L2_COLOUR = plotting.COLOURS["basis pursuit"], plotting.COLOURS["minimum L2"]
 
 
-def compute(settings: Mapping[str, object], track: Track) -> Data:
+def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
     """The limits over all scales with the two classical solutions, and the trained networks with their own limits."""
-    problem = Regression.sample(settings["observations"], settings["weights"], settings["sparsity"], settings["seed"])
-    log10_scales = np.array(settings["log10_scales"], dtype=float)
-    path = transition(problem.Z, problem.y, log10_scales * np.log(10))
-    basis_pursuit = _basis_pursuit(problem)
+    problem = {key: settings[key] for key in ("d", "n", "sparsity", "seed")}
+    (lines,) = sweep(limits, [problem | {"log10_scales": settings["log10_scales"]}], "transition: limits")
+    (dots,) = sweep(trained_at_scales, [{"problem": problem, **settings["training"]}], "transition: training")
+    for norm in ("l1", "l2"):  # in units of the least norms of all interpolators
+        dots |= {name: dots[name] / lines[f"least_{norm}"] for name in (f"run_{norm}", f"run_limit_{norm}")}
+    return lines | dots
+
+
+def limits(d: int, n: int, sparsity: int, seed: int, log10_scales: Sequence[float]) -> Data:
+    """The limits over all scales, and the two classical solutions."""
+    problem = Regression.sample(d, n, sparsity, seed)
+    path = transition(problem.Z, problem.y, np.array(log10_scales) * np.log(10))
+    sparsest = basis_pursuit(problem)
     minimum_l2 = np.linalg.lstsq(problem.Z, problem.y, rcond=None)[0]
-    least_l1, least_l2 = np.abs(basis_pursuit).sum(), np.linalg.norm(minimum_l2)
+    least_l1, least_l2 = np.abs(sparsest).sum(), np.linalg.norm(minimum_l2)
     return {
-        "log10_scale": log10_scales,
+        "log10_scale": np.array(log10_scales, dtype=float),
+        "least_l1": least_l1,
+        "least_l2": least_l2,
         "l1": np.abs(path.x).sum(axis=1) / least_l1,
         "l2": np.linalg.norm(path.x, axis=1) / least_l2,
         "newton_steps": path.iterations,
         "kkt_residual": path.kkt_residual,
-        "to_basis_pursuit": np.linalg.norm(path.x - basis_pursuit, axis=1) / np.linalg.norm(basis_pursuit),
+        "to_basis_pursuit": np.linalg.norm(path.x - sparsest, axis=1) / np.linalg.norm(sparsest),
         "to_minimum_l2": np.linalg.norm(path.x - minimum_l2, axis=1) / least_l2,
-        "basis_pursuit_l2": np.linalg.norm(basis_pursuit) / least_l2,
+        "basis_pursuit_l2": np.linalg.norm(sparsest) / least_l2,
         "minimum_l2_l1": np.abs(minimum_l2).sum() / least_l1,
-        **_trained(problem, float(least_l1), float(least_l2), settings, track),
     }
-
-
-def _basis_pursuit(problem: Regression) -> np.ndarray:
-    n = problem.n
-    result = linprog(np.ones(2 * n), A_eq=np.hstack([problem.Z, -problem.Z]), b_eq=problem.y, method="highs")
-    return result.x[:n] - result.x[n:]
-
-
-def _trained(
-    problem: Regression, least_l1: float, least_l2: float, settings: Mapping[str, object], track: Track
-) -> Data:
-    """One ensemble: scales × seeds from their own scale, and again from scale 1 with decay that ends at the scale."""
-    import torch
-
-    from implicit_bias.masking.ensemble_checks import distance_to_limit, effective_exponent, mirror_residual
-    from implicit_bias.masking.ensembles import ensemble, initialization
-
-    torch.set_num_threads(1)  # the same sums in the same order on every machine
-    # Each run: the final log10 a, the seed of the start, and whether decay leads there from scale 1.
-    runs = [
-        (float(scale), seed, decays)
-        for decays, scales in ((False, settings["trained_log10_scales"]), (True, settings["decayed_log10_scales"]))
-        for scale in scales
-        for seed in settings["seeds"]
-    ]
-    start_scale = np.array([1.0 if decays else 10**scale for scale, _, decays in runs])
-    noise = {seed: np.random.default_rng([1, seed]).standard_normal(problem.n) for seed in settings["seeds"]}
-    # Larger starts would move the limits away from those of a start at zero, which the lines show.
-    start = np.stack(
-        [
-            settings["asymmetry"] * min(a, settings["largest_start"]) * noise[seed]
-            for (_, seed, _), a in zip(runs, start_scale, strict=True)
-        ]
-    )
-    tau = settings["decay_time"]
-    beta, last = settings["momentum"], settings["steps"]
-    plans = [
-        _Slowed(Geometric(-scale * np.log(10) / 4 / tau, tau) if decays else Constant(0.0), beta)
-        for scale, _, decays in runs
-    ]
-    step = np.minimum(settings["step"], settings["largest_step_times_scale"] / start_scale)
-    # Evenly spaced in the logarithm of time, and the start.
-    first = settings["first_time"] * (1 - beta) / settings["step"]
-    marks = np.unique([0, *np.geomspace(max(1.0, first), last, settings["records"]).round().astype(int)])
-    (trained,) = track(
-        [
-            ensemble(
-                # The ensemble takes α at t = steps × η, but momentum makes of it 1/(1 − β) times the decay.
-                problem, initialization(start, start_scale), step, last, plans,
-                momentum=beta, record=marks,
-            )
-        ],
-        "transition: training",
-    )  # fmt: skip
-    limits = distance_to_limit(trained)
-    misfit = np.linalg.norm(trained.x[-1] @ problem.Z.T - problem.y, axis=-1) / np.linalg.norm(problem.y)
-    m0, w0 = trained.init["m"], trained.init["w"]
-    reached = np.log10((m0**2 - w0**2).mean(axis=1) / 2) - 4 * trained.decay[-1] / np.log(10)
-    return {
-        "run_log10_scale": reached,
-        "run_seed": np.array([seed for _, seed, _ in runs]),
-        "run_decays": np.array([decays for _, _, decays in runs]),
-        "run_step": step,
-        "run_t": trained.t / (1 - beta),
-        "run_decay": trained.decay,
-        "run_exponent": effective_exponent(trained),
-        "run_l1": np.abs(trained.x[-1]).sum(axis=-1) / least_l1,
-        "run_l2": np.linalg.norm(trained.x[-1], axis=-1) / least_l2,
-        "run_limit_l1": np.abs(limits.limit).sum(axis=-1) / least_l1,
-        "run_limit_l2": np.linalg.norm(limits.limit, axis=-1) / least_l2,
-        "run_distance": limits.distance / np.linalg.norm(limits.limit, axis=-1),
-        "run_misfit": misfit,
-        "run_identity": mirror_residual(trained)[-1] / np.max(np.abs(trained.accumulated_gradient[-1]), axis=-1),
-        "run_diverged": trained.diverged,
-        "steps": np.array(last),
-    }
-
-
-class _Slowed(Schedule):
-    """A schedule over flow time, read by steps × η of a training whose momentum moves 1/(1 − β) times as fast."""
-
-    def __init__(self, schedule: Schedule, momentum: float) -> None:
-        self.schedule, self.speed = schedule, 1 / (1 - momentum)
-
-    def __call__(self, t: ArrayLike) -> np.ndarray:
-        return self.schedule(np.asarray(t) * self.speed)
-
-    def integral(self, t: ArrayLike) -> np.ndarray:
-        return self.schedule.integral(np.asarray(t) * self.speed) / self.speed
-
-    @property
-    def total(self) -> float:
-        return self.schedule.total / self.speed
 
 
 def _arrived(data: Data) -> np.ndarray:
@@ -317,6 +235,16 @@ def claims(data: Data) -> list[Claim]:
 EXPERIMENT = Experiment(
     name="transition",
     title="From L2 to L1 over three hundred decades of scale, with trained networks on top",
+    caption=(
+        "Above, the limit argmin {R_a : Zx = y} from a = 1e6 to 1e-300: its norms relative to the least ones, and "
+        "how far its L1 norm is above basis pursuit. Dots are trained networks of 1,000 weights, which start at "
+        "their scale or decay to it; below, the local exponent of their potential in time, and their distance to "
+        "their own limits."
+    ),
+    expectation=(
+        "Theory: the limit goes from the least L2 to the least L1 norm as the scale falls, the same for networks that "
+        "start at the scale and for networks that decay to it; the local exponent falls from 2 to 1."
+    ),
     configuration={"default": SETTINGS, "quick": SETTINGS | QUICK},
     compute=compute,
     draw=draw,

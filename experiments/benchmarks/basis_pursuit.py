@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linprog
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
 from experiments.benchmarks.timing import in_turn
-from experiments.experiment import Track
 from implicit_bias import Regression, transition
 
 SETTINGS = {"d": 100, "n": 20_000, "sparsity": 20, "seed": 0, "scales": 61, "log10_scales": [6, -300], "rounds": 5}

@@ -5,16 +5,24 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from experiments.benchmarks.environment import environment, limited_threads
-from experiments.experiment import Track
 
 Row = dict[str, Any]  # str, int, float or None
 Settings = Mapping[str, object]
+T = TypeVar("T")
+
+
+class Track(Protocol):
+    """Wraps an iterable to show its progress."""
+
+    def __call__(self, steps: Iterable[T], description: str) -> Iterable[T]:
+        """Yield the steps and show how many are done."""
+        ...
 
 
 @dataclass(frozen=True)

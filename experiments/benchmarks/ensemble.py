@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
 from experiments.benchmarks.large import peak_bytes
 from experiments.benchmarks.timing import in_turn
-from experiments.experiment import Track
 from implicit_bias import Regression
 
 THREADS = 2

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
 from experiments.benchmarks.environment import installed
 from experiments.benchmarks.flow_methods import DIFFRAX, DOP853, METHODS, OURS, FlowMethod, FlowTask, Solve
 from experiments.benchmarks.flow_reference import FlowReference, flow_reference
 from experiments.benchmarks.timing import Timing, in_turn, once
-from experiments.experiment import Track
 from implicit_bias import Regression
 
 # (d, n): end times; the flow converges within the first or second of each.

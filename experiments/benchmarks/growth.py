@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
 from experiments.benchmarks.timing import in_turn
-from experiments.experiment import Track
 from implicit_bias import HyperbolicEntropy, Regression, bregman_projection, mirror_flow
 
 SETTINGS = {

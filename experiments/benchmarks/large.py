@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings
-from experiments.experiment import Track
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
 
 THREADS = 2
 SETTINGS = {"d": 100, "n": 1_000_000, "log10_scale": -4.0, "seed": 0, "rounds": 5}

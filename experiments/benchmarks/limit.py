@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import LinearConstraint, minimize
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
 from experiments.benchmarks.environment import installed
 from experiments.benchmarks.timing import in_turn
-from experiments.experiment import Track
 from implicit_bias import HyperbolicEntropy, Regression, bregman_projection
 
 OURS = "implicit_bias"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
 from experiments.benchmarks.timing import in_turn
-from experiments.experiment import Track
 
 SETTINGS = {
     "models": {"lenet": [1, 28, 28], "convnet": [1, 28, 28], "resnet20": [3, 32, 32]},

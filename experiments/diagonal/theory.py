@@ -1,0 +1,120 @@
+"""What theory says of the trained networks: flows, limits, and how far a trained weight is from being a minimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+
+from experiments.diagonal import setting
+from experiments.engine import Data, Sweep
+from implicit_bias import (
+    HyperbolicEntropy,
+    Regression,
+    Verdict,
+    bregman_projection,
+    derive,
+    gradient_flow,
+    mirror_flow,
+)
+from implicit_bias.claims import from_residual
+
+ROUNDING = 1e-6  # up to here a distance may be the flow solver's or the projection's own error
+
+
+def flowed(
+    kind: str, problem: Mapping[str, int], starts: Mapping[str, int], plan: setting.Plan, times: Sequence[float]
+) -> Data:
+    """The flow of ``mask`` or ``spred`` from each of the starts: ``x`` at the times, shape (starts, times, n)."""
+    regression, strength, paths = Regression.sample(**problem), setting.schedule_of(plan), []
+    for weights in setting.initial_weights(**starts):
+        init = setting.start(kind, weights)
+        if kind == "mask":
+            path = mirror_flow(regression, _derivation(), times, init, strength, rtol=1e-8, atol=1e-10)
+        else:
+            path = gradient_flow(
+                regression, setting.MASK, init, times, setting.REGULARIZER, strength, rtol=1e-7, atol=1e-10
+            )
+        paths.append(path.x)
+    return {"x": np.stack(paths)}
+
+
+@cache
+def _derivation():
+    return derive(setting.MASK, setting.REGULARIZER)
+
+
+def flows(
+    kinds: Sequence[str], plans: Mapping[str, setting.Plan], settings: Mapping[str, object], sweep: Sweep, text: str
+) -> dict[str, np.ndarray]:
+    """Weights of flows by kind, (schedules, starts, times, n); they go on beyond the last recorded step."""
+    grid = [
+        {
+            "kind": kind,
+            "plan": list(plan),
+            "problem": setting.problem_of(settings),
+            "starts": setting.starts_of(settings),
+            "times": setting.flow_times(settings).tolist(),
+        }
+        for kind in kinds
+        for plan in plans.values()
+    ]
+    found = [result["x"] for result in sweep(flowed, grid, f"{text}: flows")]
+    return {kind: np.stack(found[k * len(plans) : (k + 1) * len(plans)]) for k, kind in enumerate(kinds)}
+
+
+def potential(weights: np.ndarray, decay: float) -> HyperbolicEntropy:
+    """The mask's potential after a decay A, from initial weights (n,)."""
+    return HyperbolicEntropy(log_scale=np.log(setting.SCALE) - 4 * decay, shift=np.arcsinh(weights / setting.SCALE))
+
+
+def limits(problem: Regression, weights: np.ndarray, decay: float) -> np.ndarray:
+    """Argmin {R_a : Zx = y} at the scale that a decay leaves, for each of the initial weights, shape (starts, n)."""
+    return np.stack([bregman_projection(problem.Z, problem.y, potential(one, decay)).x for one in weights])
+
+
+def potential_gap(problem: Regression, weights: np.ndarray, decay: float, ends: np.ndarray) -> np.ndarray:
+    """Distance of each trained end x to argmin {R_a : Zx' = Zx}, which it is for the flow at any time, shape (starts,).
+
+    The mirror identity ∇R_a(x) = −Zᵀν says so: x is optimal among all weights with the same predictions.
+    """
+    targets = [
+        bregman_projection(problem.Z, problem.Z @ end, potential(one, decay), tol=1e-10).x
+        for one, end in zip(weights, ends, strict=True)
+    ]
+    return np.linalg.norm(ends - np.stack(targets), axis=-1)
+
+
+def lasso(problem: Regression, strength: float, signs: np.ndarray | None = None) -> np.ndarray:
+    """Argmin f(x) + strength ‖x‖₁, shape (n,); with ``signs``, among the weights of these signs."""
+    from sklearn.linear_model import Lasso
+
+    signed = problem.Z if signs is None else problem.Z * signs
+    model = Lasso(strength, fit_intercept=False, tol=1e-10, max_iter=1_000_000, positive=signs is not None)
+    found = model.fit(signed, problem.y).coef_
+    return found if signs is None else found * signs
+
+
+def distance(x: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """‖x − other‖₂ over the last axis."""
+    return np.linalg.norm(x - other, axis=-1)
+
+
+def first_order(fine: np.ndarray, coarse: np.ndarray, factor: float, text: str) -> Verdict:
+    """The verdict on errors that should be O(η), from the same errors at a step that is ``factor`` times longer.
+
+    Args:
+        fine: Errors of all runs.
+        coarse: Errors of the same runs at the longer step.
+        factor: Ratio of the steps.
+        text: What the errors are.
+    """
+    ratio = np.where(fine <= ROUNDING, 0.0, fine / coarse)
+    return from_residual(
+        float(np.max(ratio)),
+        2 / factor,
+        f"{text}: at most {np.max(fine):.1e}, and {np.max(coarse):.1e} at a step {factor:g} times longer; "
+        f"the largest ratio is {np.max(ratio):.2f}.",
+        tolerance_reason=f"An error proportional to the step falls to 1/{factor:g}; twice that is for higher orders.",
+    )
