@@ -2,10 +2,10 @@ r"""Figure 2 of the preprint: networks trained by the mask and its rivals, then 
 
 Beside the preprint's methods there are PILoT, of the later version of the paper, and STR, its strongest rival there.
 
-Strengths: what decides is the decay A = α × flow time, by which the mask's scale falls to a_T = ½ e^(−4A). The preprint
-trains CIFAR for 150 epochs, a flow time of about 15,000 at the learning rate 0.1 with momentum 0.9, so that its
-α = 10⁻⁴ is A = 1.5. LeNet on 4,000 images has seen a flow time of about 500 after 60 epochs, and of less than 200 in
-the default mode: the same decay needs strengths thirty to a hundred times as large.
+Strengths: what decides is the decay A = α × flow time, by which the mask's scale falls to a_T = ½e^(−4A); the flow time
+is the sum of all learning rates over 1 − 0.9, for the momentum. The preprint's α = 10⁻⁴, 3·10⁻⁴, 10⁻³ belong to 150
+epochs of CIFAR, a flow time of 15,000 at the learning rate 0.1, so that A = 1.5 for the weakest. The 4,000 images here
+give a flow time of a few hundred, and A = 1.5 needs strengths thirty times as large.
 """
 
 from __future__ import annotations
@@ -41,21 +41,32 @@ STRENGTHS = {
     "str": [3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2],
 }
 PREPRINTS = {curve: [0.0] if curve == UNREGULARIZED else [1e-4, 3e-4, 1e-3] for curve in STRENGTHS}
-# Flow times are about a third of those of the full mode, so strengths about three times as large.
+# For 7 epochs in batches of 64, in which LeNet has a smaller learning rate for masks, so needs stronger ones of those.
 SHORT = {
-    "dense": [2e-2, 4e-2, 8e-2],
-    "l1": [6e-4, 1.2e-3, 2.4e-3],
-    "l1-mask": [3e-3, 6e-3, 1.2e-2],
+    "dense": [8e-3, 1.6e-2, 3.2e-2],
+    "l1": [1.2e-3, 2.4e-3, 4.8e-3],
+    "l1-mask": [1.2e-3, 2.4e-3, 4e-3],
     UNREGULARIZED: [0.0],
-    "mask": [5e-3, 1e-2, 2e-2],
-    "spred": [3e-3, 6e-3, 1.2e-2],
-    "pilot": [5e-3, 1e-2, 2e-2],
-    "continuous-sparsification": [2.5e-4, 5e-4, 1e-3],
-    "powerpropagation": [4e-3, 8e-3, 1.6e-2],
-    "str": [7e-3, 1.5e-2, 3e-2],
+    "mask": [1.5e-3, 3e-3, 4.5e-3],
+    "spred": [1e-3, 2e-3, 3e-3],
+    "pilot": [1.5e-3, 3e-3, 4.5e-3],
+    "continuous-sparsification": [3e-4, 6e-4, 1.2e-3],
+    "powerpropagation": [2e-3, 4e-3, 6e-3],
+    "str": [4e-3, 8e-3, 1.2e-2],
+}
+SHORT_LENET = SHORT | {
+    "l1-mask": [1.6e-3, 3.2e-3, 5e-3],
+    "mask": [2e-3, 4e-3, 6e-3],
+    "spred": [1.3e-3, 2.7e-3, 4e-3],
+    "pilot": [2e-3, 4e-3, 6e-3],
+}
+# Eight times as long a training needs an eighth of the strength for the same decay.
+LONG = {
+    curve: [0.0] if curve == UNREGULARIZED else [row[1] / 8 * 2.0**k for k in range(-3, 4)]
+    for curve, row in SHORT.items()
 }
 FULL = {
-    "networks": [pruning.LENET | {"strengths": STRENGTHS}, pruning.CONVNET | {"strengths": STRENGTHS}],
+    "networks": [pruning.LENET | {"strengths": STRENGTHS}, pruning.CONVNET | {"epochs": 56, "strengths": LONG}],
     "seeds": [0, 1, 2],
     "held_out": 0.2,
     "sparsities": GRID,
@@ -67,18 +78,18 @@ FULL = {
 }
 SETTINGS = FULL | {
     "networks": [
-        pruning.LENET | {"epochs": 10, "batch_size": 128, "strengths": SHORT},
+        pruning.BRISK_LENET | {"epochs": 7, "strengths": SHORT_LENET},
         pruning.CONVNET | {"epochs": 7, "strengths": SHORT},
     ],
-    "decay_strengths": [0.0, 1e-3, 3e-3, 6e-3, 1e-2, 2e-2],
+    "decay_strengths": [0.0, 7e-4, 1.4e-3, 2.8e-3, 4e-3, 6e-3],
 }
-QUICK_STRENGTHS = {"dense": [8e-2], UNREGULARIZED: [0.0], "mask": [1e-2, 5e-2], "pilot": [5e-2]}
+QUICK_STRENGTHS = {"dense": [3e-2], UNREGULARIZED: [0.0], "mask": [3e-3, 1e-2], "pilot": [1e-2]}
 QUICK = SETTINGS | {
     "networks": [network | {"epochs": 2, "strengths": QUICK_STRENGTHS} for network in SETTINGS["networks"]],
     "seeds": [0, 1],
     "sparsities": GRID[::4],
     "tuning_sparsities": GRID[8::8],
-    "decay_strengths": [0.0, 1e-2, 5e-2],
+    "decay_strengths": [0.0, 3e-3, 1e-2],
 }
 
 
@@ -302,9 +313,9 @@ def observations(data: Data) -> list[Claim]:
         *found,
         Claim(
             "figure2/scale",
-            r"a_T = \tfrac12 e^{-4A}, \; A = \alpha \cdot \text{flow time}",
+            r"m_T^2 - w_T^2 = e^{-4A} \text{ also in training by steps, up to how these decay}",
             "this project",
-            uses=("lemma-A.2",),
+            uses=("conserved", "heavy-ball"),
             check=lambda: _keeps_scale(data),
         ),
     ]
@@ -352,20 +363,32 @@ def _is_near_dense(data: Data, n: int) -> Verdict:
 def _keeps_scale(data: Data) -> Verdict:
     factor = data["scale"] / data["decay_scale"]
     text = ", ".join(
-        f"{scale:.2g} by {flow:.2g} ({f:.2f})"
-        for f, scale, flow in zip(factor, data["scale"], data["flow_scale"], strict=True)
+        f"{scale:.3g} beside {decay:.3g} and {flow:.3g}"
+        for scale, decay, flow in zip(data["scale"], data["decay_scale"], data["flow_scale"], strict=True)
     )
     return from_residual(
-        float(np.max(np.abs(np.log(factor)))), 0.3, text,
-        tolerance_reason="",
+        float(np.max(np.abs(np.log(factor)))), 0.1,
+        f"The median of (m² − w²)/2 beside the optimizer's own decay and the flow's ½e^(−4A): {text}.",
+        tolerance_reason="Beside decay there are terms in the square of a step's gradient, larger where it is large.",
     )  # fmt: skip
 
 
 EXPERIMENT = Experiment(
     name="figure2",
     title="One-shot pruning: the mask against its rivals",
-    caption="",
-    expectation="",
+    caption=(
+        "Test error of networks from which all but the largest weights are cut after training, at the preprint's 26 "
+        "sparsities (0 and 1 − 0.8ᵏ): means over seeds, with 95 % intervals at a few of them. Each method has one "
+        "strength for each network, the best of a grid on held-out training images, where its mean error over the "
+        "sparsities from 83 % to 99 % counts. Below: those errors of the first network, with circles around the chosen "
+        "strengths; the mask at strengths that leave it the scale a_T; and that scale after training beside ½e^(−4A)."
+    ),
+    expectation=(
+        "The preprint's figure 2 (ResNet-20 on CIFAR-10, ResNet-18 on CIFAR-100): the mask with regularization stays "
+        "accurate up to higher sparsities than its rivals. The later paper: so does PILoT, before STR and spred. "
+        "Theory: decay takes the scale of the mask's potential from ½ to ½e^(−4A), from an L2 to an L1 bias, and more "
+        "weights can go without loss. It says nothing about which network ends up more accurate."
+    ),
     configuration={
         "default": SETTINGS,
         "quick": QUICK,
