@@ -85,7 +85,9 @@ SETTINGS = FULL | {
 }
 QUICK_STRENGTHS = {"dense": [3e-2], UNREGULARIZED: [0.0], "mask": [3e-3, 1e-2], "pilot": [1e-2]}
 QUICK = SETTINGS | {
-    "networks": [network | {"epochs": 2, "strengths": QUICK_STRENGTHS} for network in SETTINGS["networks"]],
+    "networks": [
+        network | {"epochs": 2, "share": 0.5, "strengths": QUICK_STRENGTHS} for network in SETTINGS["networks"]
+    ],
     "seeds": [0, 1],
     "sparsities": GRID[::4],
     "tuning_sparsities": GRID[8::8],
@@ -398,6 +400,13 @@ EXPERIMENT = Experiment(
     },
     compute=compute,
     draw=draw,
+    # Rounding grows in training as any difference does, and decides single images of a thousand, or which of two
+    # strengths is chosen; a wrong method or data set shows all the same, and so does a wrong decay.
+    tolerances={
+        **dict.fromkeys(("accuracy", "validation_accuracy", "decay_accuracy"), 0.25),
+        "chosen_strength": 1e-2,
+        "scale": 1e-3,
+    },
     observations=observations,
     table=table,
 )

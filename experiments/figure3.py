@@ -40,8 +40,8 @@ SETTINGS = FULL | {
     ],
 }
 QUICK = SETTINGS | {
-    "networks": [network | {"epochs": 1} for network in SETTINGS["networks"]],
-    "cycles": 5,
+    "networks": [network | {"epochs": 1, "share": 0.25} for network in SETTINGS["networks"]],
+    "cycles": 4,
     "seeds": [0, 1],
 }
 
@@ -121,8 +121,10 @@ def _draw_gains(axes: Axes, data: Data, n: int) -> None:
         colour = GAIN_COLOURS[rewind]
         axes.fill_between(kept, mean - half, mean + half, color=colour, alpha=0.15, lw=0)
         axes.plot(kept, mean, color=colour, ls=LINES[rewind], lw=1.2, label=REWINDS[rewind])
-    axes.set(ylabel="mask − dense (points)", title="What the mask gains in accuracy")
-    axes.legend(loc="upper left")
+    axes.set(ylabel="mask − dense (points)")
+    if n == 0:
+        axes.set_title("What the mask gains in accuracy")
+        axes.legend(loc="upper left")
 
 
 def gains(data: Data) -> np.ndarray:
@@ -213,6 +215,9 @@ EXPERIMENT = Experiment(
     },
     compute=compute,
     draw=draw,
+    # Rounding grows in training as any difference does, and decides single images of a thousand; a wrong method or
+    # data set shows all the same.
+    tolerances={"accuracy": 0.25},
     observations=observations,
     table=table,
 )
