@@ -118,7 +118,9 @@ def _draw_gains(axes: Axes, data: Data, n: int) -> None:
         colour = GAIN_COLOURS[rewind]
         axes.fill_between(kept, mean - half, mean + half, color=colour, alpha=0.15, lw=0)
         axes.plot(kept, mean, color=colour, ls=LINES[rewind], lw=1.2, label=REWINDS[rewind])
-    axes.set(ylabel="mask − dense (points)")
+    # Means decide the range, since intervals of single cycles may be much wider.
+    reach = max(2.0, 2 * float(np.abs(gains(data)[n].mean(axis=1)).max()) * 100)
+    axes.set(ylabel="mask − dense (points)", ylim=(-reach, reach))
     if n == 0:
         axes.set_title("What the mask gains in accuracy")
         axes.legend(loc="upper left")
