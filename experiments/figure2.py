@@ -83,15 +83,15 @@ SETTINGS = FULL | {
     ],
     "decay_strengths": [0.0, 7e-4, 1.4e-3, 2.8e-3, 4e-3, 6e-3],
 }
-QUICK_STRENGTHS = {"dense": [3e-2], UNREGULARIZED: [0.0], "mask": [3e-3, 1e-2], "pilot": [1e-2]}
+# A learning rate at which no run comes near the end of stability, where every rounding would show.
+QUICKLY = {"epochs": 2, "share": 0.5, "masked_learning_rate": 0.1}
+QUICK_STRENGTHS = {"dense": [3e-2], UNREGULARIZED: [0.0], "mask": [1e-2, 3e-2], "pilot": [3e-2]}
 QUICK = SETTINGS | {
-    "networks": [
-        network | {"epochs": 2, "share": 0.5, "strengths": QUICK_STRENGTHS} for network in SETTINGS["networks"]
-    ],
+    "networks": [network | QUICKLY | {"strengths": QUICK_STRENGTHS} for network in SETTINGS["networks"]],
     "seeds": [0, 1],
     "sparsities": GRID[::4],
     "tuning_sparsities": GRID[8::8],
-    "decay_strengths": [0.0, 3e-3, 1e-2],
+    "decay_strengths": [0.0, 1e-2, 3e-2],
 }
 
 
@@ -404,7 +404,7 @@ EXPERIMENT = Experiment(
     # strengths is chosen; a wrong method or data set shows all the same, and so does a wrong decay.
     tolerances={
         **dict.fromkeys(("accuracy", "validation_accuracy", "decay_accuracy"), 0.25),
-        "chosen_strength": 1e-2,
+        "chosen_strength": 2e-2,
         "scale": 1e-3,
     },
     observations=observations,
