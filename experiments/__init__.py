@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING
 
-from experiments.experiment import Experiment
+if TYPE_CHECKING:  # workers of the engine load no experiments
+    from experiments.experiment import Experiment
 
 
 def registry() -> dict[str, Experiment]:

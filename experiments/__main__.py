@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from experiments import recorded, registry
-from experiments.engine import Store, Sweep, connect, on_cluster, processes
+from experiments.engine import OtherCodeError, Store, StoreError, Sweep, connect, on_cluster, processes
 from experiments.experiment import Experiment, load
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
@@ -36,7 +36,7 @@ def main(
     ] = None,
     data_folder: Annotated[str | None, typer.Option(help="Where the binary version of CIFAR is.")] = None,
     device: Annotated[str | None, typer.Option(help="For networks: cpu, cuda, cuda:1 or mps.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Tasks at the same time.", show_default="all cores")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Tasks at the same time.", show_default="all cores")] = None,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run tasks on this Dask cluster.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="figures")] = None,
     record: Annotated[bool, typer.Option("--record", help="Make the numbers of --quick the recorded ones.")] = False,
@@ -84,6 +84,8 @@ def main(
         with client or nullcontext(), _progress_bars() as progress:
             sweep = Sweep(Store(root / ".store"), workers, progress)
             good = [_run(each, folder, mode, sweep, changes, record) for each in chosen]
+    except (StoreError, OtherCodeError) as error:
+        raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted; the same command goes on from here.")
         raise typer.Exit(130) from None

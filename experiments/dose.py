@@ -8,14 +8,12 @@ projection that knows of no schedule. All times are flow times.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import ArrayLike, NDArray
 
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
@@ -32,7 +30,7 @@ from implicit_bias import (
     plotting,
 )
 from implicit_bias.claims import from_residual
-from implicit_bias.schedule import Constant, Geometric, Harmonic, Schedule, SwitchOff
+from implicit_bias.schedule import Constant, Geometric, Harmonic, Pulse, Schedule, SwitchOff
 
 SETTINGS = {
     "d": 40,
@@ -63,36 +61,6 @@ LOOKS = {
 }
 ARRIVED = 1e-8
 MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
-
-
-@dataclass(frozen=True)
-class Pulse(Schedule):
-    """All decay in one interval of time, at constant strength.
-
-    Args:
-        start: Flow time at which it begins.
-        length: Its duration.
-        dose: The decay it spends.
-    """
-
-    start: float
-    length: float
-    dose: float
-
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
-        time = np.asarray(t, dtype=float)
-        return np.where((time >= self.start) & (time < self.start + self.length), self.dose / self.length, 0.0)
-
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
-        return self.dose * np.clip((np.asarray(t, dtype=float) - self.start) / self.length, 0.0, 1.0)
-
-    @property
-    def total(self) -> float:  # noqa: D102
-        return self.dose
-
-    @property
-    def breakpoints(self) -> tuple[float, ...]:  # noqa: D102
-        return (self.start, self.start + self.length)
 
 
 def schedules(dose: float) -> dict[str, Schedule]:

@@ -73,15 +73,21 @@ class Experiment:
         sweep = Sweep(Store(folder / ".store")) if sweep is None else sweep
         settings = self.settings(mode) | changes
         target = folder / self.name
-        code = code_version(self.compute.__module__)
-        described = json.dumps([self.name, mode, settings, code, platform.python_version()], sort_keys=True)
-        key = hashlib.sha256(described.encode()).hexdigest()[:32]
+        code = self._code()
+        texts = (self.name, self.title, self.caption, self.expectation)
+        key = hashlib.sha256(json.dumps([texts, mode, settings, code], sort_keys=True).encode()).hexdigest()[:32]
         written = sweep.store.load(key)
         if written is None or not _is_untouched(target, written.data):
             sweep.used.clear()
             self._write(target, settings, sweep, {"mode": mode, "code": code})
-            sweep.store.save(key, Result(_digests(target), 0.0))
+            sweep.store.save(key, Result(_digests(target), 0.0).packed())
         return json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+
+    def _code(self) -> str:
+        """The version of all that computes, draws and judges."""
+        steps = (self.compute, self.draw, self.claims, self.observations, *([self.table] if self.table else []))
+        versions = [code_version(module) for module in sorted({step.__module__ for step in steps})]
+        return hashlib.sha256("".join(versions).encode()).hexdigest()
 
     def _write(self, target: Path, settings: Settings, sweep: Sweep, about: Mapping[str, str]) -> None:
         target.mkdir(parents=True, exist_ok=True)
@@ -138,8 +144,8 @@ def _described(claim: Claim, is_observation: int) -> dict[str, object]:
 
 
 def _digests(folder: Path) -> Data:
-    """SHA-256 digests of all files in a folder."""
-    files = sorted(folder.iterdir())
+    """SHA-256 digests of the files in a folder."""
+    files = sorted(file for file in folder.iterdir() if file.is_file())
     return {
         "file": np.array([file.name for file in files]),
         "sha256": np.array([hashlib.sha256(file.read_bytes()).hexdigest() for file in files]),

@@ -48,7 +48,7 @@ def trained_at_scales(
         largest_start: Larger starts would move the limits visibly away from those of a start at zero.
 
     Returns:
-        Final scales, exponents over time, norms, errors against the truth, distances to each run's own limit and misfits, by run.
+        By run: the scale reached, exponents over time, norms, error against the truth, distance to its limit, misfit.
     """
     import torch
 

@@ -22,6 +22,10 @@ class NotCommutingError(ValueError):
         super().__init__(message)
         self.report = report
 
+    def __reduce__(self) -> tuple:
+        """So that one raised in a worker process can be raised again where the work was asked for, notes included."""
+        return type(self), (str(self), self.report), vars(self)
+
 
 class UnsupportedError(ValueError):
     """The input is sound, but no solver of this library covers it."""

@@ -182,3 +182,44 @@ class SwitchOff(Schedule):
     @property
     def breakpoints(self) -> tuple[float, ...]:  # noqa: D102
         return (*(b for b in self.schedule.breakpoints if b < self.time), self.time)
+
+
+@dataclass(frozen=True)
+class Pulse(Schedule):
+    """All decay in one interval of time, at constant strength.
+
+    Args:
+        start: Flow time at which it begins, >= 0.
+        length: Its duration, > 0.
+        dose: The decay it spends, >= 0.
+
+    >>> Pulse(start=1.0, length=2.0, dose=3.0).integral([1.0, 2.0, 5.0]).tolist()
+    [0.0, 1.5, 3.0]
+    """
+
+    start: float
+    length: float
+    dose: float
+
+    def __post_init__(self) -> None:
+        _settle(
+            self,
+            start=positive_number(self.start, "start", zero_allowed=True),
+            length=positive_number(self.length, "length"),
+            dose=positive_number(self.dose, "dose", zero_allowed=True),
+        )
+
+    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        time = _times(t)
+        return np.where((time >= self.start) & (time < self.start + self.length), self.dose / self.length, 0.0)
+
+    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+        return self.dose * np.clip((_times(t) - self.start) / self.length, 0.0, 1.0)
+
+    @property
+    def total(self) -> float:  # noqa: D102
+        return self.dose
+
+    @property
+    def breakpoints(self) -> tuple[float, ...]:  # noqa: D102
+        return (self.start, self.start + self.length)

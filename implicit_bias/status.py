@@ -50,8 +50,8 @@ class SolverError(RuntimeError):
         self.result = result
 
     def __reduce__(self) -> tuple:
-        """So that one raised in a worker process can be raised again where the work was asked for."""
-        return type(self), (str(self), self.result)
+        """So that one raised in a worker process can be raised again where the work was asked for, notes included."""
+        return type(self), (str(self), self.result), vars(self)
 
 
 def settle(result, throw: bool, what: str):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from implicit_bias.schedule import Constant, Geometric, Harmonic, Quadratic, Schedule, SwitchOff
+from implicit_bias.schedule import Constant, Geometric, Harmonic, Pulse, Quadratic, Schedule, SwitchOff
 
 strengths = st.just(0.0) | st.floats(1e-6, 10)
 spans = st.floats(0.01, 100)
@@ -16,7 +16,8 @@ times = st.floats(0, 50)
 decaying = st.builds(
     lambda kind, c, tau: kind(c, tau), st.sampled_from([Harmonic, Quadratic, Geometric]), strengths, spans
 )
-simple = decaying | st.builds(Constant, strengths)
+pulses = st.builds(Pulse, st.just(0.0) | spans, spans, strengths)
+simple = decaying | pulses | st.builds(Constant, strengths)
 schedules = (
     simple | st.builds(SwitchOff, simple, spans) | st.builds(SwitchOff, st.builds(SwitchOff, simple, spans), spans)
 )

@@ -30,7 +30,7 @@ SETTINGS = {
     "flow_beyond": 100,
     "records": 120,
 }
-QUICK = SETTINGS | {"constants": [1e-2, 1e-1], "starts": 2, "steps": 2_500, "records": 30, "flow_beyond": 2}
+QUICK = SETTINGS | {"constants": [1e-2, 1e-1], "starts": 2, "steps": 2_500, "records": 30, "flow_beyond": 5000}
 SCALE = 0.5  # a_0 = (m_0² − w_0²)/2
 MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 # How the three settings of the preprint, and spred's initialization, are called in the pictures.

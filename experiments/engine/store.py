@@ -3,16 +3,21 @@ r"""Results of tasks in a folder: each stored once, under a key that says what i
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 
 Data = dict[str, np.ndarray]
-_SECONDS, _PREFIX = "seconds", "data."  # a prefix keeps names of arrays apart from it and from arguments of savez
+
+
+class StoreError(OSError):
+    """A result cannot be written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +32,34 @@ class Result:
     data: Data
     seconds: float
 
+    def packed(self) -> bytes:
+        """It as an npz archive, in which arrays are numbered, so that they may have any names.
+
+        Raises:
+            ValueError: If it is not made of named arrays that can be stored without pickling.
+        """
+        if not isinstance(self.data, dict) or not all(isinstance(name, str) for name in self.data):
+            raise ValueError(f"result of a task: expected arrays by name, got {self.data!r:.100}.")
+        about = json.dumps({"names": list(self.data), "seconds": self.seconds})
+        buffer = BytesIO()
+        np.savez_compressed(buffer, *self.data.values(), about=np.array(about), allow_pickle=False)
+        return buffer.getvalue()
+
+    @classmethod
+    def unpacked(cls, content: bytes) -> Result:
+        """What was packed; nothing is ever unpickled."""
+        with np.load(BytesIO(content), allow_pickle=False) as archive:
+            about = json.loads(archive["about"].item())
+            data = {name: archive[f"arr_{k}"] for k, name in enumerate(about["names"])}
+        return cls(data, about["seconds"])
+
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of results, ``KEY-CHECKSUM.npz``, made when it is first needed.
+    """A folder of results, ``KEY.npz``, made when it is first needed.
 
-    The name of a file holds the SHA-256 digest of its bytes, so a file is what was written or it is not read: one that
-    is damaged or cut short counts as missing and is removed. Files appear at once, complete (written elsewhere,
-    flushed, renamed). Nothing in them is ever unpickled.
+    Behind its archive a file ends with a SHA-256 digest of that and of its key, so it is what was written under this
+    name or it counts as missing. Files appear at once, complete (written elsewhere, flushed, renamed).
 
     Attributes:
         folder: Where the files are; several programs may use it at the same time.
@@ -44,32 +69,42 @@ class Store:
 
     def load(self, key: str) -> Result | None:
         """The result stored under a key, if there is an undamaged one."""
-        for path in sorted(self._shelf(key).glob(f"{key}-*.npz")):
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() == path.stem.removeprefix(f"{key}-"):
-                with np.load(BytesIO(content), allow_pickle=False) as archive:
-                    data = {name.removeprefix(_PREFIX): archive[name] for name in archive.files if name != _SECONDS}
-                    return Result(data, float(archive[_SECONDS]))
-            path.unlink(missing_ok=True)
-        return None
+        try:
+            content = self._path(key).read_bytes()
+        except OSError:
+            return None
+        packed, checksum = content[:-32], content[-32:]
+        if _checksum(key, packed) != checksum:
+            return None
+        try:
+            return Result.unpacked(packed)
+        except Exception:  # whatever it is, this engine did not write it
+            return None
 
-    def save(self, key: str, result: Result) -> None:
-        """Store a result.
+    def save(self, key: str, packed: bytes) -> Result:
+        """Store a packed result in place of any other under its key, and give it as it will be loaded.
 
         Raises:
-            ValueError: If it is not made of named arrays that can be stored without pickling.
+            StoreError: If the folder is full or cannot be written to.
         """
-        buffer = BytesIO()
-        arrays = {f"{_PREFIX}{name}": array for name, array in result.data.items()}
-        np.savez_compressed(buffer, allow_pickle=False, **arrays, **{_SECONDS: np.array(result.seconds)})
-        content = buffer.getvalue()
-        shelf = self._shelf(key)
-        shelf.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=shelf, suffix=".partial", delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(shelf / f"{key}-{hashlib.sha256(content).hexdigest()}.npz")
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with ExitStack() as on_exit:
+                with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
+                    partial = Path(file.name)
+                    on_exit.callback(partial.unlink, missing_ok=True)
+                    file.write(packed + _checksum(key, packed))
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(path)
+        except OSError as error:
+            raise StoreError(f"results cannot be stored in {self.folder} ({error.strerror}).") from error
+        return Result.unpacked(packed)
 
-    def _shelf(self, key: str) -> Path:
-        return self.folder / key[:2]
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.npz"
+
+
+def _checksum(key: str, packed: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + packed).digest()

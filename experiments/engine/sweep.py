@@ -8,22 +8,23 @@ again what it touches and nothing else.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import pickle
+import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from threadpoolctl import threadpool_limits
 
-from experiments.engine.code_version import code_version
+from experiments.engine.code_version import OtherCodeError, code_version, packages
 from experiments.engine.store import Data, Result, Store
 from experiments.engine.workers import Workers, in_this_process
 
 Function = Callable[..., Data]
-
-
-class OtherCodeError(RuntimeError):
-    """A worker has other code than the program that gave it the task, so its result would be stored under a lie."""
 
 
 def silent(text: str, total: int) -> Callable[[], None]:
@@ -50,7 +51,7 @@ class Sweep:
     used: dict[str, float] = field(default_factory=dict)
 
     def __call__(self, function: Function, grid: Sequence[Mapping[str, object]], text: str) -> list[Data]:
-        """The function's results over a grid, in its order.
+        """The function's results over a grid, in its order, as they are stored.
 
         Args:
             function: Gives named arrays; at the top of a module.
@@ -59,55 +60,92 @@ class Sweep:
 
         Raises:
             OtherCodeError: If a worker's code differs from this program's.
-            Exception: What a task raises, with a note of which; results of others are stored.
+            StoreError: If a result cannot be stored.
+            Exception: What the first task that fails raises, with a note of which and where, when all others are done.
         """
-        keys = [task_key(function, arguments) for arguments in grid]
-        found = {key: result for key in set(keys) if (result := self.store.load(key)) is not None}
-        missing = {key: arguments for key, arguments in zip(keys, grid, strict=True) if key not in found}
+        described = [_described(arguments) for arguments in grid]
+        keys = [task_key(function, arguments) for arguments in described]
+        found = {key: result for key in dict.fromkeys(keys) if (result := self.store.load(key)) is not None}
+        missing = {key: arguments for key, arguments in zip(keys, described, strict=True) if key not in found}
+        failed: dict[str, Exception] = {}
         if missing:
             done = self.progress(text if not found else f"{text} ({len(found)} stored)", len(missing))
             tasks = [(function, arguments, key) for key, arguments in missing.items()]
-            for key, result in self.workers(run_task, tasks):
-                self.store.save(key, result)
-                found[key] = result
-                self.computed += 1
-                done()
+            with closing(self.workers(run_task, tasks)) as outcomes:
+                for key, outcome in outcomes:
+                    if isinstance(outcome, Exception):
+                        failed[key] = outcome
+                    else:
+                        found[key] = self.store.save(key, outcome)
+                        self.computed += 1
+                    done()
+        if failed:
+            first = next(failed[key] for key in missing if key in failed)
+            first.add_note(f"{len(failed)} of {len(missing)} tasks failed; results of the others are stored.")
+            raise first
         self.used |= {key: found[key].seconds for key in keys}
         return [found[key].data for key in keys]
 
 
-def task_key(function: Function, arguments: Mapping[str, object]) -> str:
+def _described(arguments: Mapping[str, object]) -> str:
+    """Arguments as JSON, which is the same in every program."""
+    try:
+        return json.dumps(dict(arguments), sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"arguments of a task: expected JSON values, got {dict(arguments)!r} ({error}).") from None
+
+
+def task_key(function: Function, arguments: str) -> str:
     """What a task's result is stored under, 32 hexadecimal digits.
 
+    Args:
+        function: At the top of a module.
+        arguments: Its keyword arguments as JSON.
+
     Raises:
-        ValueError: If an argument is not a JSON value: those alone are the same in every program.
+        ValueError: If workers could not find the function by its name.
+        OtherCodeError: If its source changed after this program started.
     """
-    name = getattr(function, "__qualname__", repr(function))
-    if "<" in name or "." in name:
-        raise ValueError(f"function: expected one at the top of a module, got {name}.")
-    try:
-        described = json.dumps(dict(arguments), sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"arguments of {name}: expected JSON values, got {dict(arguments)!r} ({error}).") from None
-    parts = (function.__module__, name, described, code_version(function.__module__, name))
+    module, name = function.__module__, getattr(function, "__qualname__", "")
+    if module == "__main__" or getattr(sys.modules.get(module), name, None) is not function:
+        raise ValueError(f"function: expected one at the top of a module that can be imported, got {function!r}.")
+    parts = (module, name, arguments, code_version(module, name))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def run_task(function: Function, arguments: Mapping[str, object], key: str) -> tuple[str, Result]:
+def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes | Exception]:
     """Compute a task where it is: called by a worker.
 
     On one thread, since tasks share the cores, and so that results do not depend on how many there are.
+
+    Returns:
+        The key, and the packed result or what the task raised; that is returned, so that other tasks go on.
     """
     if task_key(function, arguments) != key:
         raise OtherCodeError(
             f"{function.__qualname__}: this worker runs other code, or other versions of packages, than the program "
             "that sent the task; install the same on both."
         )
+    for package in packages(function.__module__, function.__qualname__):
+        with suppress(ImportError):  # one that loads within the limit brings threads that it does not reach
+            importlib.import_module(package)
     began = time.perf_counter()
     try:
         with threadpool_limits(1):
-            data = function(**arguments)
+            data = function(**json.loads(arguments))
+        return key, Result(data, time.perf_counter() - began).packed()
     except Exception as error:
-        error.add_note(f"in the task {function.__module__}.{function.__qualname__}({json.dumps(dict(arguments))})")
-        raise
-    return key, Result(data, time.perf_counter() - began)
+        where = "".join(traceback.format_tb(error.__traceback__)[1:])
+        error.add_note(f"in the task {function.__module__}.{function.__qualname__}, {arguments}\n{where}")
+        return key, _portable(error)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or one that says the same, as one that cannot be sent would take the pool of processes down."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made a moment ago
+    except Exception:
+        replacement = RuntimeError(f"{type(error).__name__}: {error}")
+        replacement.__notes__ = error.__notes__
+        return replacement
+    return error

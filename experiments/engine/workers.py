@@ -2,8 +2,9 @@ r"""Who computes tasks: this process, some processes of this machine (joblib), o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Protocol, TypeVar
+from warnings import catch_warnings, simplefilter
 
 from joblib import Parallel, delayed, parallel_config
 
@@ -17,12 +18,12 @@ _SECONDS_TO_CONNECT = 10
 class Workers(Protocol):
     """Calls a function with each of some tuples of arguments, and yields results as they come, in any order."""
 
-    def __call__(self, function: Callable[..., T], tasks: Iterable[tuple]) -> Iterator[T]:
-        """Yield each task's result; raise what a task raised."""
+    def __call__(self, function: Callable[..., T], tasks: Iterable[tuple]) -> Generator[T]:
+        """Yield each task's result; raise what a task raised; when closed, leave out tasks that have not begun."""
         ...
 
 
-def in_this_process(function: Callable[..., T], tasks: Iterable[tuple]) -> Iterator[T]:
+def in_this_process(function: Callable[..., T], tasks: Iterable[tuple]) -> Generator[T]:
     """One after another."""
     return (function(*task) for task in tasks)
 
@@ -36,11 +37,18 @@ def processes(jobs: int) -> Workers:
     if jobs == 1:
         return in_this_process
 
-    def run(function: Callable[..., T], tasks: Iterable[tuple]) -> Iterator[T]:
+    def run(function: Callable[..., T], tasks: Iterable[tuple]) -> Generator[T]:
         # Single tasks, as a result is safe when it has come back; in batches they would come back late.
         with parallel_config("loky", inner_max_num_threads=1):
             pool = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch="2 * n_jobs", return_as="generator_unordered")
-            yield from pool(delayed(function)(*task) for task in tasks)
+        outcomes = pool(delayed(function)(*task) for task in tasks)
+        try:
+            for outcome in outcomes:  # noqa: UP028 - would close it before the warning is silenced
+                yield outcome
+        finally:
+            with catch_warnings():  # whoever closes this knows that not all was computed
+                simplefilter("ignore")
+                outcomes.close()
 
     return run
 
@@ -71,7 +79,7 @@ def on_cluster(client: Client) -> Workers:
     """
     from distributed import as_completed
 
-    def run(function: Callable[..., T], tasks: Iterable[tuple]) -> Iterator[T]:
+    def run(function: Callable[..., T], tasks: Iterable[tuple]) -> Generator[T]:
         waiting = [client.submit(function, *task, pure=False) for task in tasks]
         try:
             for future in as_completed(waiting):

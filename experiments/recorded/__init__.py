@@ -41,10 +41,10 @@ def differences(name: str, data: Data, tolerances: Mapping[str, float]) -> list[
 def _difference(expected: np.ndarray, found: np.ndarray, tolerance: float | None) -> str:
     if expected.shape != found.shape:
         return f"expected the shape {expected.shape}, got {found.shape}."
-    if expected.dtype.kind not in "fiub":
-        return "" if np.array_equal(expected, found) else "the names differ."
-    if expected.dtype.kind in "bui":
-        expected, found = expected.astype(float), found.astype(float)
+    if not (_is_real(expected) and _is_real(found)):
+        same_kind = expected.dtype.kind == found.dtype.kind
+        return "" if same_kind and np.array_equal(expected, found) else "the entries differ."
+    expected, found = expected.astype(float), found.astype(float)
     same = (expected == found) | (np.isnan(expected) & np.isnan(found))
     if same.all():
         return ""
@@ -52,3 +52,7 @@ def _difference(expected: np.ndarray, found: np.ndarray, tolerance: float | None
         tolerance = TOLERANCE * float(np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0))
     gap = float(np.max(np.abs(expected[~same] - found[~same])))
     return "" if gap <= tolerance else f"differs by {gap:.2g}, more than {tolerance:.2g}."
+
+
+def _is_real(array: np.ndarray) -> bool:
+    return array.dtype.kind in "fiub"

@@ -1,21 +1,24 @@
-"""Figures 1a and 1b: claims hold and can fail, runs repeat to the byte, and a loop written out agrees."""
+"""Figures 1a, 1b, 4 and 5: claims hold and can fail, runs repeat to the byte, and a loop written out agrees."""
 
 import numpy as np
 import pytest
 
-from experiments import _diagonal as diagonal
 from experiments import registry
+from experiments.diagonal import setting
+from experiments.diagonal.training import trained
+from experiments.engine import Store, Sweep
 from experiments.experiment import load
 from implicit_bias import Outcome, Regression, schedule
 
-NAMES = ("figure1a", "figure1b")
+NAMES = ("figure1a", "figure1b", "figure4", "figure5")
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("figures")
+    sweep = Sweep(Store(folder / ".store"))
     for name in NAMES:
-        registry()[name].run(folder, "quick")
+        registry()[name].run(folder, "quick", sweep)
     return folder
 
 
@@ -27,7 +30,7 @@ def test_claims_hold(runs, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_two_runs_write_the_same_bytes(runs, tmp_path, name):
-    registry()[name].run(tmp_path, "quick")
+    registry()[name].run(tmp_path, "quick")  # with a store of its own
     for file in ("data.npz", "figure.svg", "figure.png"):
         assert (tmp_path / name / file).read_bytes() == (runs / name / file).read_bytes()
 
@@ -39,6 +42,7 @@ def test_two_runs_write_the_same_bytes(runs, tmp_path, name):
         ("figure1a", "flow_distance", "figure1a/flow-spred"),
         ("figure1b", "flow_distance", "figure1b/flow"),
         ("figure1b", "gap", "figure1b/potential"),
+        ("figure5", "gap", "figure5/potential"),
     ],
 )
 def test_an_error_that_does_not_fall_with_the_step_is_noticed(runs, name, array, claim):
@@ -54,16 +58,27 @@ def test_a_changed_sign_is_noticed(runs):
     assert registry()["figure1a"].claims(data)[-1].verdict().outcome is Outcome.REFUTED
 
 
+@pytest.mark.parametrize("batch_size", [None, 2])
 @pytest.mark.parametrize("kind", ["mask", "l1-mask", "l1", "spred"])
-def test_training_is_the_loop_written_out(kind):
+def test_training_is_the_loop_written_out(kind, batch_size):
     problem = Regression.sample(4, 7, 2, seed=3)
-    weights = np.random.default_rng(0).standard_normal((2, 7))
+    weights = setting.initial_weights(7, seed=0, count=2)
     strength, eta, steps = schedule.Harmonic(0.3, 0.2), 0.01, 60
-    trained = diagonal.train(kind, problem, weights, [strength], eta, np.array([steps]))[0, 1, 0]
-    theta = {name: value[1].copy() for name, value in diagonal.start(kind, weights).items()}
+    random = {"batch_size": batch_size, "batch_seeds": [11, 12]} if batch_size else {}
+    found = trained(
+        kind, {"d": 4, "n": 7, "sparsity": 2, "seed": 3}, {"n": 7, "seed": 0, "count": 2}, [["harmonic", 0.3, 0.2]],
+        eta, [steps], **random,
+    )["x"][0, 1, 0]  # fmt: skip
+    theta = {name: value[1].copy() for name, value in setting.start(kind, weights).items()}
+    # Of the second run: an order of the observations for each epoch from the first child of its seed.
+    stream = np.random.default_rng(np.random.SeedSequence(12).spawn(1)[0])
+    order = np.arange(4)
     for k in range(steps):
         x = theta["x"] if kind == "l1" else theta["m"] * theta["w"]
-        slope = problem.Z.T @ (problem.Z @ x - problem.y) / problem.d
+        if batch_size and k % 2 == 0:
+            order = stream.permutation(4)
+        rows = order[2 * (k % 2) :][:2] if batch_size else order
+        slope = problem.Z[rows].T @ (problem.Z[rows] @ x - problem.y[rows]) / len(rows)
         alpha = float(strength(k * eta))
         if kind == "l1":
             theta["x"] = x - eta * (slope + alpha * np.sign(x))
@@ -72,10 +87,30 @@ def test_training_is_the_loop_written_out(kind):
         pull_m, pull_w = (np.sign(m), 0) if kind == "l1-mask" else (2 * m, 2 * w)
         theta = {"m": m - eta * (slope * w + alpha * pull_m), "w": w - eta * (slope * m + alpha * pull_w)}
     x = theta["x"] if kind == "l1" else theta["m"] * theta["w"]
-    np.testing.assert_allclose(trained, x, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found, x, rtol=1e-11, atol=1e-13)
 
 
 def test_decaying_schedules_spend_the_same_decay():
-    plan = diagonal.schedules(diagonal.SETTINGS)
-    spent = [float(plan[name].integral(1000.0)) for name in ("harmonic", "quadratic", "geometric")]
+    plans = setting.plans(setting.SETTINGS)
+    spent = [
+        float(setting.schedule_of(plans[name]).integral(1000.0)) for name in ("harmonic", "quadratic", "geometric")
+    ]
     np.testing.assert_allclose(spent, 8.0, rtol=1e-9)
+
+
+def test_figure4_reuses_what_figure1b_computed(runs, tmp_path):
+    sweep = Sweep(Store(tmp_path / ".store"))
+    registry()["figure1b"].run(tmp_path, "quick", sweep)
+    computed = sweep.computed
+    registry()["figure4"].run(tmp_path, "quick", sweep)
+    assert sweep.computed == computed > 0
+    figure1b, figure4 = load(runs / "figure1b"), load(runs / "figure4")
+    np.testing.assert_array_equal(figure4["error"], figure1b["error"])
+
+
+def test_flows_that_end_elsewhere_are_noticed(runs):
+    data = load(runs / "figure4")
+    for array, claim in (("flow_to_limit", "figure4/limit"), ("flow_spread", "figure4/start-forgotten")):
+        spoiled = data | {array: data[array] + 0.1}
+        found = next(c for c in registry()["figure4"].claims(spoiled) if c.id == claim)
+        assert found.verdict().outcome is Outcome.INCONCLUSIVE

@@ -9,20 +9,26 @@ from typer.testing import CliRunner
 
 from experiments import registry
 from experiments.digit import compute as compute_digit
-from experiments.experiment import load, silent
+from experiments.engine import Store, Sweep
+from experiments.experiment import load
 from implicit_bias import Outcome
 
 
 @pytest.fixture(scope="module")
 def figure1c(tmp_path_factory):
     folder = tmp_path_factory.mktemp("figures")
-    return folder, registry()["figure1c"].run(folder, "quick")
+    return folder, registry()["figure1c"].run(folder, "quick")["verdicts"]
 
 
 def test_every_experiment_has_both_modes():
-    assert {"digit", "figure1c", "mnist"} <= set(registry())
-    for experiment in registry().values():
-        assert {"default", "quick"} <= set(experiment.configuration) <= {"default", "quick", "full"}
+    assert {"digit", "figure1a", "figure1b", "figure1c", "figure4", "figure5"} <= set(registry())
+    for name, experiment in registry().items():
+        assert experiment.name == name
+        assert (
+            {"default", "quick"} <= set(experiment.configuration) <= {"default", "quick", "full", "cifar10", "cifar100"}
+        )
+        assert experiment.caption.endswith(".")
+        assert experiment.expectation.endswith(".")
 
 
 def test_run_writes_figure_data_and_manifest(figure1c):
@@ -30,10 +36,8 @@ def test_run_writes_figure_data_and_manifest(figure1c):
     target = folder / "figure1c"
     assert {p.name for p in target.iterdir()} == {"figure.png", "figure.svg", "data.npz", "manifest.json"}
     manifest = json.loads((target / "manifest.json").read_text())
-    assert {name: v["outcome"] for name, v in manifest["verdicts"].items()} == {
-        name: v.outcome.value for name, v in verdicts.items()
-    }
-    assert all(v.outcome is Outcome.SUPPORTED for v in verdicts.values())
+    assert manifest["verdicts"] == verdicts
+    assert all(v["outcome"] == "SUPPORTED" for v in verdicts.values())
 
 
 def test_two_runs_write_the_same_bytes(figure1c, tmp_path):
@@ -59,14 +63,14 @@ def test_pickled_data_is_refused(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def digit():
-    quick = dict(registry()["digit"].configuration["quick"])
+def digit(tmp_path_factory):
+    quick = registry()["digit"].settings("quick")
     small = quick | {
         "last_log10_time": 4.0,
         "flow_log10_scales": [0],
         "projection_log10_scales": [2, -1, -4, -16, -32],
     }
-    return compute_digit(small, silent)
+    return compute_digit(small, Sweep(Store(tmp_path_factory.mktemp("store"))))
 
 
 class TestDigit:
@@ -85,10 +89,12 @@ class TestDigit:
             **digit,
             "limit_error": digit["limit_error"] + 0.1,
             "flow_distance": digit["flow_distance"] + 0.1,
+            "run_distance": digit["run_distance"] + 0.2,
         }
         outcomes = {c.id: c.verdict().outcome for c in registry()["digit"].claims(spoiled)}
         assert outcomes["digit/recovery"] is Outcome.INCONCLUSIVE
         assert outcomes["digit/flow"] is Outcome.INCONCLUSIVE
+        assert outcomes["digit/trained"] is Outcome.INCONCLUSIVE
 
 
 class TestCommandLine:
@@ -119,7 +125,7 @@ class TestCommandLine:
         from experiments import figure1c as module
 
         honest = module.EXPERIMENT.compute
-        broken = {"compute": lambda settings, track: {k: v[::-1].copy() for k, v in honest(settings, track).items()}}
+        broken = {"compute": lambda settings, sweep: {k: v[::-1].copy() for k, v in honest(settings, sweep).items()}}
         for name, value in broken.items():
             object.__setattr__(module.EXPERIMENT, name, value)
         try:

@@ -1,0 +1,72 @@
+"""Tasks for tests of sweeps: small, and where it matters with a mark in a file each time one ends."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def random_walk(seed, steps=50):
+    values = np.random.default_rng(seed).normal(size=(steps, steps))
+    # A view in Fortran's order, whose sums round differently from those of a copy.
+    return {"walk": values.cumsum(axis=0).T, "sum": values.sum()}
+
+
+def slow(seed, seconds, log):
+    time.sleep(seconds)
+    result = random_walk(seed)
+    with Path(log).open("a") as file:
+        file.write(f"{seed}\n")
+    return result
+
+
+def describe(value):
+    if isinstance(value, list):
+        value.append("mine alone")
+    return {"type": np.array(type(value).__name__), "size": np.array(len(value) if hasattr(value, "__len__") else -1)}
+
+
+def refuse(seed):
+    from implicit_bias import DomainError
+
+    if seed % 3 == 0:
+        raise DomainError(f"{seed} is outside")
+    return random_walk(seed)
+
+
+def fail(seed, how):
+    from implicit_bias import Parameterization, Regression, derive, mirror_flow
+
+    if seed % 3:
+        return random_walk(seed)
+    if how == "solver":
+        potential = derive(Parameterization("u**2 - v**2", ["u", "v"])).at({"u": 1.0, "v": 1.0})
+        return {"x": mirror_flow(Regression.sample(3, 6, 1), potential, 1e3, max_steps=1).x}
+    if how == "commuting":
+        derive(Parameterization("u*v*w", ["u", "v", "w"]), "u**4")
+    if how == "unpicklable":
+        raise Stubborn(threading.Lock(), seed)
+    return {"not an array": object()} if how == "object" else [1.0]
+
+
+class Stubborn(Exception):  # noqa: N818
+    def __init__(self, lock, seed):
+        super().__init__(f"stubborn {seed}")
+        self.lock = lock
+
+
+def threads(seed):
+    import torch
+
+    return {"threads": np.array(torch.get_num_threads())}
+
+
+def process(seed, seconds=0.0):
+    time.sleep(seconds)
+    return {"pid": np.array(os.getpid())}
+
+
+def not_here(seed):
+    return {"seed": np.array(seed)}
