@@ -29,15 +29,21 @@ DATA_LABELS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 # times as long for the same picture.
 LENET = {
     "label": "LeNet-300-100", "data": "mnist", "share": 1.0, "pooling": 1, "model": "lenet", "epochs": 60,
-    "batch_size": 256, "learning_rate": 0.1, "masked_learning_rate": 0.1, "schedule": "cosine",
+    "batch_size": 256, "learning_rate": 0.1, "masked_learning_rate": 0.1, "undecayed_learning_rate": 0.1,
+    "schedule": "cosine",
 }  # fmt: skip
-# More steps in the same time, in which masks stand a higher learning rate; LeNet not quite the preprint's doubled one.
+# More steps in the same time, in which masks stand a higher learning rate; LeNet not quite the preprint's doubled one,
+# and without decay none.
 BRISK_LENET = LENET | {"batch_size": 64, "masked_learning_rate": 0.15}
-CONVNET = BRISK_LENET | {"label": "Convnet", "pooling": 2, "model": "convnet", "masked_learning_rate": 0.2}
+CONVNET = BRISK_LENET | {
+    "label": "Convnet", "pooling": 2, "model": "convnet", "masked_learning_rate": 0.2,
+    "undecayed_learning_rate": 0.2,
+}  # fmt: skip
 # The preprint's.
 RESNET20 = {
     "label": "ResNet-20", "data": "cifar10", "share": 1.0, "pooling": 1, "model": "resnet20", "epochs": 150,
-    "batch_size": 256, "learning_rate": 0.1, "masked_learning_rate": 0.2, "schedule": "cosine",
+    "batch_size": 256, "learning_rate": 0.1, "masked_learning_rate": 0.2, "undecayed_learning_rate": 0.2,
+    "schedule": "cosine",
 }  # fmt: skip
 RESNET18 = RESNET20 | {"label": "ResNet-18", "data": "cifar100", "model": "resnet18", "schedule": "step"}
 
@@ -51,8 +57,9 @@ def title(network: Mapping) -> str:
 
 def training_of(network: Mapping[str, object], curve: str) -> dict[str, object]:
     """What training of a network by a method depends on, for the arguments of a task."""
-    rate = network["masked_learning_rate" if is_masked(curve) else "learning_rate"]
-    left_out = ("label", "strengths", "learning_rate", "masked_learning_rate")
+    kind = "undecayed_learning_rate" if curve == UNREGULARIZED else "masked_learning_rate"
+    rate = network[kind if is_masked(curve) else "learning_rate"]
+    left_out = ("label", "strengths", "learning_rate", "masked_learning_rate", "undecayed_learning_rate")
     return {name: value for name, value in network.items() if name not in left_out} | {"learning_rate": rate}
 
 

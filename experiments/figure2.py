@@ -84,7 +84,7 @@ SETTINGS = FULL | {
     "decay_strengths": [0.0, 7e-4, 1.4e-3, 2.8e-3, 4e-3, 6e-3],
 }
 # A learning rate at which no run comes near the end of stability, where every rounding would show.
-QUICKLY = {"epochs": 2, "share": 0.5, "masked_learning_rate": 0.1}
+QUICKLY = {"epochs": 2, "share": 0.5, "masked_learning_rate": 0.1, "undecayed_learning_rate": 0.1}
 QUICK_STRENGTHS = {"dense": [3e-2], UNREGULARIZED: [0.0], "mask": [1e-2, 3e-2], "pilot": [3e-2]}
 QUICK = SETTINGS | {
     "networks": [network | QUICKLY | {"strengths": QUICK_STRENGTHS} for network in SETTINGS["networks"]],
@@ -146,7 +146,7 @@ def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
     ]
     runs = sweep(pruning.pruned_once, grid, "figure2: seeds")
     grid = [
-        task(networks[0], "mask", strength, seeds[0], settings["sparsities"], None)
+        task(networks[0], "mask" if strength else UNREGULARIZED, strength, seeds[0], settings["sparsities"], None)
         for strength in settings["decay_strengths"]
     ]
     decays = sweep(pruning.pruned_once, grid, "figure2: decay")
