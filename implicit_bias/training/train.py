@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -411,11 +411,7 @@ def _check_model(model: nn.Module, data: ImageData) -> None:
         raise ValueError(f"model: {type(model).__name__} has no parameters to train.")
     if not all_finite(model):
         raise ValueError(f"model: weights of {type(model).__name__} are nan or inf; initialize it again.")
-    images = next(
-        Batches(
-            replace(data, test=data.train.take(torch.arange(min(2, len(data.train))))), trained.device, trained.dtype
-        ).evaluation()
-    ).images
+    images = next(Batches(data, trained.device, trained.dtype).epoch(seed=0, epoch=1, size=2)).images
     was_training = model.training
     try:
         model.eval()

@@ -32,6 +32,8 @@ def size_and_sparsity(model: nn.Module) -> tuple[float, float]:
 
 
 def all_finite(model: nn.Module) -> bool:
-    """Whether no parameter or buffer holds nan or inf."""
-    tensors = (t for t in model.state_dict().values() if t.is_floating_point())
-    return all(bool(torch.isfinite(t).all()) for t in tensors)
+    """Whether no parameter or buffer holds nan or inf, and no weight: products of finite factors may overflow."""
+    tensors = [t for t in model.state_dict().values() if t.is_floating_point()]
+    with torch.no_grad():
+        tensors += [t.value for t in weight_tensors(model)]
+        return all(bool(torch.isfinite(t).all()) for t in tensors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -96,12 +97,13 @@ class ImageData:
 
     def mean(self) -> torch.Tensor:
         """The mean of the training pixels in each channel, float64 of shape (channels,)."""
-        return self._moments()[0]
+        return self._moments[0]
 
     def deviation(self) -> torch.Tensor:
         """Their standard deviation, 1 where all pixels are equal; float64 of shape (channels,)."""
-        return self._moments()[1]
+        return self._moments[1]
 
+    @cached_property
     def _moments(self) -> tuple[torch.Tensor, torch.Tensor]:
         mean, deviation = [], []
         for channel in self.train.pixels.unbind(1):

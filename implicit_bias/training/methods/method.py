@@ -26,8 +26,8 @@ class Method:
     Attributes:
         name: Its name on the command line.
         label: Its name in figures.
-        usual_strength: A strength to begin with: the best for LeNet-300-100 on MNIST, 95 % pruned in one shot, in the
-            experiment ``mnist --full``.
+        usual_strength: A strength to begin with: the best for LeNet-300-100 on MNIST, 95 % pruned in one shot, of
+            ``figures/full/mnist``.
     """
 
     name: ClassVar[str]

@@ -1,0 +1,326 @@
+r"""What figures 2 and 3 of the preprint share: networks and their images, runs as tasks, and intervals over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from scipy.stats import t as student
+
+from experiments.engine import Data
+from implicit_bias import SolverError, Status, plotting
+
+if TYPE_CHECKING:
+    from implicit_bias.training import ImageData, Method, TrainingResult
+    from implicit_bias.training.methods import Mask
+
+CONFIDENCE = 0.95
+MOMENTUM = 0.9
+KEPT = 0.8  # of the weights, in each of the preprint's 25 steps
+GRID = [0.0, *(float(s) for s in 1 - KEPT ** np.arange(1, 26))]
+UNREGULARIZED = "unregularized"
+DATA_LABELS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+
+# Images are averaged over squares of `pooling` pixels for the convolutional network, which would otherwise take four
+# times as long for the same picture.
+LENET = {
+    "label": "LeNet-300-100", "data": "mnist", "share": 1.0, "pooling": 1, "model": "lenet", "epochs": 60,
+    "batch_size": 256, "learning_rate": 0.1, "masked_learning_rate": 0.1, "undecayed_learning_rate": 0.1,
+    "schedule": "cosine",
+}  # fmt: skip
+# More steps in the same time, in which masks stand a higher learning rate; LeNet not quite the preprint's doubled one,
+# and without decay none.
+BRISK_LENET = LENET | {"batch_size": 64, "masked_learning_rate": 0.15}
+CONVNET = BRISK_LENET | {
+    "label": "Convnet", "pooling": 2, "model": "convnet", "masked_learning_rate": 0.2,
+    "undecayed_learning_rate": 0.2,
+}  # fmt: skip
+# The preprint's.
+RESNET20 = {
+    "label": "ResNet-20", "data": "cifar10", "share": 1.0, "pooling": 1, "model": "resnet20", "epochs": 150,
+    "batch_size": 256, "learning_rate": 0.1, "masked_learning_rate": 0.2, "undecayed_learning_rate": 0.2,
+    "schedule": "cosine",
+}  # fmt: skip
+RESNET18 = RESNET20 | {"label": "ResNet-18", "data": "cifar100", "model": "resnet18", "schedule": "step"}
+
+
+def title(network: Mapping) -> str:
+    """A network, its images and how long it is trained, for people."""
+    pixels = f" averaged {network['pooling']} × {network['pooling']}" if network["pooling"] > 1 else ""
+    epochs = f"{network['epochs']} epoch{'s' if network['epochs'] > 1 else ''}"
+    return f"{network['label']}, {DATA_LABELS[network['data']]}{pixels}, {epochs}"
+
+
+def training_of(network: Mapping[str, object], curve: str) -> dict[str, object]:
+    """What training of a network by a method depends on, for the arguments of a task."""
+    kind = "undecayed_learning_rate" if curve == UNREGULARIZED else "masked_learning_rate"
+    rate = network[kind if is_masked(curve) else "learning_rate"]
+    left_out = ("label", "strengths", "learning_rate", "masked_learning_rate", "undecayed_learning_rate")
+    return {name: value for name, value in network.items() if name not in left_out} | {"learning_rate": rate}
+
+
+def is_masked(curve: str) -> bool:
+    """Whether a curve is one of m ⊙ w."""
+    return curve in ("mask", UNREGULARIZED, "l1-mask", "spred", "pilot")
+
+
+def label(curve: str) -> str:
+    """What legends and tables call a curve."""
+    from implicit_bias.training import METHODS
+
+    return "Mask, α = 0" if curve == UNREGULARIZED else METHODS[curve].label
+
+
+def look(curve: str) -> dict[str, object]:
+    """Its colour and marker; the mask without regularization is the mask's, hollow."""
+    if curve == UNREGULARIZED:
+        return plotting.METHOD_LOOKS["mask"] | {"markerfacecolor": "white", "ls": "--"}
+    return dict(plotting.METHOD_LOOKS[curve])
+
+
+def pruned_once(
+    training: Mapping[str, object],
+    curve: str,
+    strength: float,
+    options: Mapping[str, float],
+    seed: int,
+    held_out: float | None,
+    sparsities: list[float],
+    folder: str | None,
+    device: str,
+) -> Data:
+    """A task of figure 2: train, then prune the smallest weights, once for each sparsity.
+
+    Args:
+        training: See :func:`training_of`.
+        curve: A method's name, or :data:`UNREGULARIZED`.
+        strength: Its strength.
+        options: Further arguments of the method.
+        seed: Of initial weights and batches.
+        held_out: The part of the training images that judges, and takes no part in training; None: test images judge.
+        sparsities: Fractions of weights to prune.
+        folder: Where CIFAR is.
+        device: Where to train.
+
+    Returns:
+        accuracy: Of each pruned network; 0 if the run left the floating-point range.
+        scale: For m ⊙ w with the preprint's regularizer and β = 1 the median of (m² − w²)/2, else nan.
+        flow_scale: Likewise ½ exp(−4A), with A from the strengths and learning rates of all epochs.
+        decay_scale: Likewise what the optimizer's decay alone leaves, step by step.
+    """
+    import torch
+
+    from implicit_bias.training import METHODS, build, one_shot, train
+    from implicit_bias.training.methods import Mask
+
+    torch.set_num_threads(1)  # tasks share the cores, and so that results do not depend on how many there are
+    data = images(training["data"], training["share"], training["pooling"], folder, held_out)
+    method = METHODS["mask" if curve == UNREGULARIZED else curve](strength, **options)
+    has_scale = isinstance(method, Mask) and curve in ("mask", UNREGULARIZED, "pilot")
+    scale = _measure_scale(method) if has_scale else [np.nan]
+    result = train(
+        build(training["model"], data, seed), _untested(data), method, **_arguments(training, device),
+        seed=seed, throw=False,
+    )  # fmt: skip
+    if result.status is not Status.CONVERGED:
+        accuracy, scale = np.zeros(len(sparsities)), [np.nan]
+    else:
+        accuracy = one_shot(result.model, data, sparsities).accuracy
+    flow, decay = (
+        predicted_scales(result, -(-len(data.train) // training["batch_size"])) if has_scale else (np.nan,) * 2
+    )
+    return {
+        "accuracy": accuracy,
+        "scale": np.array(scale[0]),
+        "flow_scale": np.array(flow),
+        "decay_scale": np.array(decay),
+    }
+
+
+def pruned_in_turn(
+    training: Mapping[str, object],
+    curve: str,
+    strength: float,
+    rewind: str,
+    cycles: int,
+    warm_up: int,
+    seed: int,
+    folder: str | None,
+    device: str,
+) -> Data:
+    """A task of figure 3: train, prune a fifth of the weights left, rewind, and again.
+
+    Args:
+        training: See :func:`training_of`.
+        curve: ``dense`` or ``mask``.
+        strength: The method's.
+        rewind: ``weights`` or ``learning-rate``.
+        cycles: How often to train.
+        warm_up: Epochs before the weights that are rewound to.
+        seed: Of initial weights and batches.
+        folder: Where CIFAR is.
+        device: Where to train.
+
+    Returns:
+        accuracy: Of the network trained in each cycle on the test images, 0 if a run left the floating-point range.
+    """
+    import torch
+
+    from implicit_bias.training import METHODS, build, iterative
+
+    torch.set_num_threads(1)
+    data = images(training["data"], training["share"], training["pooling"], folder, None)
+    try:
+        found = iterative(
+            build(training["model"], data, seed), data, lambda: METHODS[curve](strength), cycles=cycles, keep=KEPT,
+            rewind=rewind, warm_up=warm_up, seed=seed, **_arguments(training, device),
+        )  # fmt: skip
+    except SolverError:
+        return {"accuracy": np.zeros(cycles)}
+    return {"accuracy": found.accuracy}
+
+
+def _arguments(training: Mapping[str, object], device: str) -> dict:
+    names = ("epochs", "batch_size", "learning_rate", "schedule")
+    return {name: training[name] for name in names} | {"momentum": MOMENTUM, "device": device}
+
+
+@cache
+def images(name: str, share: float, pooling: int, folder: str | None, held_out: float | None) -> ImageData:
+    """A data set, kept since reading it takes longer than an epoch.
+
+    Args:
+        name: Its name.
+        share: The part of the training images that is used.
+        pooling: Over squares of how many pixels images are averaged.
+        folder: Where CIFAR is.
+        held_out: The part of the used training images that stands in for the test images; None: test images judge.
+    """
+    from dataclasses import replace
+
+    from implicit_bias.training import load
+
+    if held_out is not None:
+        return images(name, share, pooling, folder, None).split(held_out, seed=0)
+    data = load(name, folder)
+    if share < 1:
+        data = replace(data, train=data.split(1 - share, seed=1).train)
+    return data if pooling == 1 else _averaged(data, pooling)
+
+
+def _averaged(data: ImageData, pooling: int) -> ImageData:
+    """Images of means over squares of pixels, rounded to bytes again."""
+    from dataclasses import replace
+
+    import torch
+
+    from implicit_bias.training import Images
+
+    def smaller(part: Images) -> Images:
+        means = torch.nn.functional.avg_pool2d(part.pixels.double(), pooling)
+        return Images(means.round().to(part.pixels.dtype), part.labels)
+
+    return replace(data, train=smaller(data.train), test=smaller(data.test))
+
+
+def _untested(data: ImageData) -> ImageData:
+    """With one test image left, since tests after every epoch are not used here and take their time."""
+    from dataclasses import replace
+
+    import torch
+
+    return replace(data, test=data.test.take(torch.arange(1)))
+
+
+def _measure_scale(method: Mask | Method) -> list[float]:
+    """A list to which the method adds the median of (m² − w²)/2 over all weights when training has ended."""
+    import torch
+
+    from implicit_bias import masking
+
+    found, finish = [], method.finish
+
+    def measure(model: torch.nn.Module) -> None:
+        with torch.no_grad():
+            parts = [((f["m"] ** 2 - f["w"] ** 2) / 2).flatten() for f in masking.factors(model).values()]
+            found.append(float(torch.cat(parts).double().median()))
+        finish(model)
+
+    method.finish = measure
+    return found
+
+
+def predicted_scales(result: TrainingResult, steps: int) -> tuple[float, float]:
+    """Predictions of (m² − w²)/2 after a run from β = 1, without looking at its gradients.
+
+    Args:
+        result: Tells strengths and learning rates of all epochs.
+        steps: Of an epoch.
+
+    Returns:
+        ½ exp(−4A), where momentum μ lets the flow's time pass 1 / (1 − μ) times as fast as steps × η; and ½ s², with
+        s = 1 at first and multiplied by nothing but the optimizer's decay, momentum included.
+    """
+    decay, s, velocity = 0.0, 1.0, 0.0
+    for record in result.history:
+        decay += steps * record.strength * record.learning_rate / (1 - MOMENTUM)
+        for _ in range(steps):
+            velocity = MOMENTUM * velocity + 2 * record.strength * s
+            s -= record.learning_rate * velocity
+    return 0.5 * float(np.exp(-4 * decay)), 0.5 * s**2
+
+
+def mean_and_interval(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over seeds, the last axis but one, and half the width of Student's 95 % confidence interval."""
+    count = accuracy.shape[-2]
+    spread = accuracy.std(axis=-2, ddof=1) / np.sqrt(count)
+    return accuracy.mean(axis=-2), student.ppf((1 + CONFIDENCE) / 2, count - 1) * spread
+
+
+def paired_difference(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> tuple[float, float]:
+    """Mean difference of accuracies in points, paired by seed, and half the width of its interval.
+
+    Args:
+        one: A fraction for each seed.
+        other: What is taken away.
+        comparisons: How many intervals hold together with 95 % (Bonferroni).
+    """
+    gaps = 100 * (one - other)
+    quantile = student.ppf(1 - (1 - CONFIDENCE) / 2 / comparisons, len(gaps) - 1)
+    return float(gaps.mean()), float(quantile * gaps.std(ddof=1) / np.sqrt(len(gaps)))
+
+
+def nearest(levels: Iterable[float], wanted: Iterable[float]) -> list[int]:
+    """Where the levels nearest to the wanted ones are, each once."""
+    found = np.asarray(list(levels))
+    return sorted({int(np.argmin(np.abs(found - each))) for each in wanted})
+
+
+def percent(sparsity: float) -> str:
+    """Like 95.6 %."""
+    return f"{100 * sparsity:.3g} %"
+
+
+def weights_left_axis(axes: Axes, sparsity: np.ndarray) -> None:
+    """An axis of weights left in per cent, on which the preprint's steps are equally far apart, from all to few."""
+    axes.set(xscale="log", xlabel="weights left (%)", xlim=(112, 89 * (1 - sparsity.max())))
+    axes.xaxis.set_major_locator(FixedLocator([100, 50, 20, 10, 5, 2, 1, 0.5]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:g}")
+
+
+def error_axis(axes: Axes, lowest: float) -> None:
+    """A logarithmic axis of errors in per cent, up to guessing one of ten."""
+    axes.set(yscale="log", ylim=(lowest, 100))
+    axes.yaxis.set_major_locator(FixedLocator([1, 2, 5, 10, 20, 50, 100]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    """A table."""
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])

@@ -1,0 +1,200 @@
+"""One-shot pruning: what is chosen, what is reported, and that nothing is reported that was not measured."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import t, ttest_1samp
+
+from experiments import _pruning as pruning
+from experiments import figure2
+from experiments.engine import Store, Sweep
+from implicit_bias import Outcome
+from implicit_bias.training import write_stand_in
+
+SPARSITIES = np.array([0.0, 0.95, 0.98, 0.99])
+TINY = figure2.QUICK | {
+    "networks": [
+        pruning.LENET | {"epochs": 1, "share": 0.1, "strengths": {"dense": [0.0, 1e-2], "mask": [1e-2, 1e-1]}},
+    ],
+    "sparsities": [0.0, 0.9],
+    "tuning_sparsities": [0.9],
+    "decay_strengths": [0.0, 1e-2],
+}
+
+
+def measured(**accuracy):
+    """Data with the given accuracies at all sparsities, and three seeds around them."""
+    means = np.array([accuracy[name] for name in accuracy], dtype=float)
+    # All methods share the luck of a seed; each has a tenth of it for itself.
+    luck = np.array([-0.01, 0.0, 0.01])[None, :] + np.random.default_rng(0).normal(0, 1e-3, (len(means), 3))
+    found = (means[:, None] + luck - luck.mean(axis=1, keepdims=True))[..., None] + np.zeros(len(SPARSITIES))
+    return {
+        "network": np.array(["lenet"]),
+        "title": np.array(["LeNet-300-100"]),
+        "curve": np.array(list(accuracy)),
+        "strengths": np.tile([1e-4, 1e-3, 1e-2], (1, len(means), 1)),
+        "tuning_sparsity": SPARSITIES[1:],
+        "validation_accuracy": np.tile(means[:, None, None], (1, 1, 3, len(SPARSITIES) - 1)),
+        "chosen_strength": np.full((1, len(means)), 1e-3),
+        "sparsity": SPARSITIES,
+        "accuracy": found[None],
+        "decay_strength": np.array([0.0, 1e-2]),
+        "decay_accuracy": np.full((2, len(SPARSITIES)), 0.9),
+        "scale": np.array([0.5, 0.1]),
+        "flow_scale": np.array([0.5, 0.12]),
+        "decay_scale": np.array([0.5, 0.11]),
+    }
+
+
+def outcomes(data):
+    return {claim.id.removeprefix("figure2/"): claim.verdict().outcome for claim in figure2.observations(data)}
+
+
+def test_intervals_are_students():
+    sample = np.random.default_rng(0).normal(size=(1, 5, 1))
+    mean, half = pruning.mean_and_interval(sample)
+    low, high = t.interval(0.95, 4, loc=sample.mean(), scale=sample.std(ddof=1) / np.sqrt(5))
+    assert [mean.item() - half.item(), mean.item() + half.item()] == pytest.approx([low, high])
+
+
+def test_differences_are_paired_by_seed():
+    one, other = np.random.default_rng(0).uniform(0.5, 1, (2, 4))
+    low, high = ttest_1samp(100 * (one - other), 0).confidence_interval(1 - 0.05 / 3)
+    gap, half = pruning.paired_difference(one, other, 3)
+    assert [gap - half, gap + half] == pytest.approx([low, high])
+
+
+def test_a_lead_needs_to_clear_the_interval_of_the_difference():
+    leading = outcomes(measured(dense=0.5, l1=0.944, spred=0.9, mask=0.945, pilot=0.945))
+    assert leading == {
+        "lenet/mask-ahead-of-dense": Outcome.SUPPORTED,
+        "lenet/mask-ahead-of-l1": Outcome.INCONCLUSIVE,
+        "lenet/mask-ahead-of-spred": Outcome.SUPPORTED,
+        "lenet/pilot-ahead-of-spred": Outcome.SUPPORTED,
+        "lenet/pilot-ahead-of-mask": Outcome.INCONCLUSIVE,
+        "lenet/near-dense": Outcome.SUPPORTED,
+        "scale": Outcome.SUPPORTED,
+    }
+    behind = outcomes(measured(dense=0.97, l1=0.97, spred=0.5, mask=0.9, pilot=0.8))
+    assert behind["lenet/mask-ahead-of-l1"] is behind["lenet/near-dense"] is Outcome.REFUTED
+    assert behind["lenet/pilot-ahead-of-mask"] is Outcome.REFUTED
+    assert behind["lenet/mask-ahead-of-spred"] is Outcome.SUPPORTED
+
+
+def test_a_scale_that_does_not_decay_is_noticed():
+    data = measured(dense=0.9, mask=0.9, pilot=0.9)
+    data["scale"][1] = 0.5
+    assert outcomes(data)["scale"] is not Outcome.SUPPORTED
+
+
+def test_the_table_holds_every_number():
+    data = measured(dense=0.5, mask=0.945, pilot=0.9)
+    page = figure2.table(data)
+    assert page.count("94.5 ± 2.") == len(SPARSITIES)
+    assert page.count("| 0.001 |") == 3
+    assert page.count("| 0.0001, 0.001, 0.01 |") == 3
+    data["chosen_strength"][0, 1] = 1e-2
+    assert figure2.table(data).count("| 0.01* |") == 1
+
+
+class Recorder:
+    """A sweep whose networks are best with the second strength on held-out images, and with the first on others."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def __call__(self, function, grid, text):
+        self.tasks += grid
+        return [self.result(task) for task in grid]
+
+    def result(self, task):
+        is_tuning = task["held_out"] is not None
+        value = task["strength"] if is_tuning else 1 - task["strength"]
+        return {
+            "accuracy": np.full(len(task["sparsities"]), value),
+            **{name: np.array(0.5) for name in ("scale", "flow_scale", "decay_scale")},
+        }
+
+
+def test_strengths_are_chosen_on_held_out_images():
+    recorder = Recorder()
+    data = figure2.compute(TINY, recorder)
+    np.testing.assert_array_equal(data["chosen_strength"], [[1e-2, 1e-1]])
+    np.testing.assert_allclose(data["accuracy"][0, 1], 0.9)
+    tuning = [task for task in recorder.tasks if task["held_out"] is not None]
+    assert {task["seed"] for task in tuning} == {0}
+    assert len(tuning) == 4
+
+
+def test_a_method_without_a_choice_is_not_tuned():
+    network = TINY["networks"][0] | {"strengths": {pruning.UNREGULARIZED: [0.0], "mask": [1e-2, 1e-1]}}
+    recorder = Recorder()
+    data = figure2.compute(TINY | {"networks": [network]}, recorder)
+    assert data["chosen_strength"][0, 0] == 0
+    assert np.isnan(data["validation_accuracy"][0, 0]).all()
+    assert not [task for task in recorder.tasks if task["held_out"] and task["curve"] == pruning.UNREGULARIZED]
+
+
+@pytest.mark.parametrize("pooling", [1, 2])
+def test_held_out_images_are_training_images(pooling):
+    whole = pruning.images("mnist", 1.0, pooling, None, None)
+    split = pruning.images("mnist", 1.0, pooling, None, 0.2)
+    assert len(split.train) + len(split.test) == len(whole.train)
+    held_out = {image.tobytes() for image in split.test.pixels.numpy()}
+    assert held_out <= {image.tobytes() for image in whole.train.pixels.numpy()}
+    assert torch.equal(split.train.labels.bincount() + split.test.labels.bincount(), whole.train.labels.bincount())
+
+
+def test_smaller_images_are_means_of_squares_and_fewer_images_of_every_class():
+    whole, small = (pruning.images("mnist", 1.0, pooling, None, None) for pooling in (1, 2))
+    by_hand = whole.test.pixels[:5].double().reshape(5, 1, 14, 2, 14, 2).mean((3, 5))
+    assert (by_hand - small.test.pixels[:5].double()).abs().max() <= 0.5
+    fewer = pruning.images("mnist", 0.25, 1, None, None)
+    assert fewer.train.labels.bincount().tolist() == (whole.train.labels.bincount() // 4).tolist()
+    assert torch.equal(fewer.test.pixels, whole.test.pixels)
+
+
+def test_runs_repeat_to_the_byte_and_draw(tmp_path):
+    first = figure2.compute(TINY, Sweep(Store(tmp_path / "one")))
+    again = figure2.compute(TINY, Sweep(Store(tmp_path / "two")))
+    assert all(first[name].tobytes() == again[name].tobytes() for name in first)
+    # A fifteenth of a full run still learns, and decay leaves the scale that the optimizer's steps say.
+    assert first["accuracy"][0, 0, :, 0].min() > 0.2
+    np.testing.assert_allclose(first["scale"], first["decay_scale"], rtol=0.05)
+    np.testing.assert_allclose(first["flow_scale"][0], 0.5)
+    assert len(figure2.draw(first).axes) == 4
+
+
+def test_predictions_of_the_scale_are_the_closed_form_for_small_steps():
+    """Without momentum's start and with small steps both predictions are ½ exp(−4A)."""
+    from types import SimpleNamespace
+
+    result = SimpleNamespace(history=[SimpleNamespace(strength=0.1, learning_rate=1e-5)] * 2)
+    flow, decay = pruning.predicted_scales(result, 5000)
+    assert flow == pytest.approx(0.5 * np.exp(-4 * 0.1 * 1.0))
+    assert decay == pytest.approx(flow, rel=1e-3)
+
+
+@pytest.mark.parametrize(("name", "network"), [("cifar10", pruning.RESNET20), ("cifar100", pruning.RESNET18)])
+def test_cifar_is_the_preprints_and_runs_from_files(name, network, tmp_path):
+    settings = figure2.EXPERIMENT.settings(name)
+    assert {settings["data_folder"], settings["device"]} == {None, "cpu"}
+    (whole,) = settings["networks"]
+    assert whole["data"] == name
+    assert (whole["epochs"], whole["batch_size"], whole["learning_rate"], whole["masked_learning_rate"]) == (
+        150, 256, 0.1, 0.2,
+    )  # fmt: skip
+    folder = write_stand_in(tmp_path / "files", name, records=100)
+    tiny = network | {"epochs": 1, "model": "convnet", "strengths": {"dense": [1e-4], "mask": [1e-4]}}
+    changes = {"networks": [tiny], "sparsities": [0.0, 0.9], "decay_strengths": [0.0, 1e-4]}
+    data = figure2.compute(settings | changes | {"data_folder": str(folder)}, Sweep(Store(tmp_path / "store")))
+    assert data["accuracy"].shape == (1, 2, 3, 2)
+
+
+def test_modes_differ_in_size_alone():
+    modes = figure2.EXPERIMENT.configuration
+    assert all(settings.keys() == figure2.FULL.keys() for settings in modes.values())
+    assert all(set(n["strengths"]) == set(figure2.STRENGTHS) for n in figure2.SETTINGS["networks"])
+    for network in figure2.SETTINGS["networks"]:
+        counts = {len(row) for curve, row in network["strengths"].items() if curve != pruning.UNREGULARIZED}
+        assert len(counts) == 1  # as many for every method

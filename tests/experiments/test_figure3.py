@@ -1,0 +1,92 @@
+"""Iterative pruning: gains are paired by seed, judging can fail, and runs repeat."""
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+from experiments import _pruning as pruning
+from experiments import figure3
+from experiments.engine import Store, Sweep
+from implicit_bias import Outcome
+from implicit_bias.training import write_stand_in
+
+TINY = figure3.QUICK | {
+    "networks": [pruning.LENET | {"epochs": 1, "share": 0.1}],
+    "cycles": 3,
+}
+
+
+def measured(dense, mask, spread=1e-3):
+    """Data with the given accuracies in all cycles; all methods share the luck of a seed."""
+    luck = np.array([-0.02, 0.0, 0.02])
+    own = spread * np.array([[-1, 2, -1], [1, 0, -1]])
+    found = np.array([dense, mask])[:, None] + luck + own
+    return {
+        "network": np.array(["lenet"]),
+        "title": np.array(["LeNet-300-100, 1 epoch"]),
+        "rewind": np.array(["weights", "learning-rate"]),
+        "curve": np.array(["dense", "mask"]),
+        "strength": np.array([0.0, 1e-3]),
+        "sparsity": 1 - pruning.KEPT ** np.arange(26),
+        "accuracy": np.broadcast_to(found[None, None, ..., None], (1, 2, 2, 3, 26)).copy(),
+    }
+
+
+def outcomes(data):
+    return {claim.id.removeprefix("figure3/lenet/"): claim.verdict().outcome for claim in figure3.observations(data)}
+
+
+def test_a_gain_needs_to_clear_its_interval():
+    assert set(outcomes(measured(0.8, 0.9)).values()) == {Outcome.SUPPORTED}
+    assert set(outcomes(measured(0.9, 0.8)).values()) == {Outcome.REFUTED}
+    assert set(outcomes(measured(0.9, 0.901)).values()) == {Outcome.INCONCLUSIVE}
+
+
+def test_gains_are_asked_of_high_sparsities_and_of_each_rewinding():
+    data = measured(0.8, 0.9)
+    data["accuracy"][0, 1, 1, :, data["sparsity"] >= 0.9] -= 0.2
+    assert outcomes(data) == {"mask-improves-imp": Outcome.SUPPORTED, "mask-improves-lrr": Outcome.REFUTED}
+
+
+def test_gains_are_paired_by_seed():
+    data = measured(0.8, 0.9)
+    low, high = ttest_1samp(100 * figure3.gains(data)[0, 0, :, 0], 0).confidence_interval(0.95)
+    (claim, _) = figure3.observations(data)
+    assert f"{(low + high) / 2:+.1f} ± {(high - low) / 2:.1f}" in claim.verdict().evidence
+
+
+def test_the_table_holds_every_number():
+    page = figure3.table(measured(0.8, 0.9))
+    assert page.count("80.0 ± ") == page.count("90.0 ± ") == page.count("10.0 ± ") == 2 * 7
+
+
+def test_runs_repeat_to_the_byte_and_draw(tmp_path):
+    first = figure3.compute(TINY, Sweep(Store(tmp_path / "one")))
+    again = figure3.compute(TINY, Sweep(Store(tmp_path / "two")))
+    assert all(first[name].tobytes() == again[name].tobytes() for name in first)
+    np.testing.assert_allclose(first["sparsity"], [0, 0.2, 0.36])
+    # Before anything is pruned both rewindings train the same network.
+    np.testing.assert_array_equal(first["accuracy"][:, 0, ..., 0], first["accuracy"][:, 1, ..., 0])
+    assert first["accuracy"].min() > 0.2
+    assert len(figure3.draw(first).axes) == 2
+
+
+def test_a_run_that_leaves_the_floating_point_range_counts_as_wrong(tmp_path):
+    training = pruning.training_of(TINY["networks"][0] | {"masked_learning_rate": 1e6}, "mask")
+    run = pruning.pruned_in_turn(training, "mask", 1e-3, "weights", 2, 0, 0, None, "cpu")
+    np.testing.assert_array_equal(run["accuracy"], [0, 0])
+
+
+@pytest.mark.parametrize(("name", "network"), [("cifar10", pruning.RESNET20), ("cifar100", pruning.RESNET18)])
+def test_cifar_runs_from_files(name, network, tmp_path):
+    settings = figure3.EXPERIMENT.settings(name)
+    assert {settings["data_folder"], settings["device"]} == {None, "cpu"}
+    assert settings["networks"] == [network]
+    folder = write_stand_in(tmp_path / "files", name, records=100)
+    changes = {"networks": [network | {"epochs": 1, "model": "convnet"}], "cycles": 2, "seeds": [0, 1]}
+    data = figure3.compute(settings | changes | {"data_folder": str(folder)}, Sweep(Store(tmp_path / "store")))
+    assert data["accuracy"].shape == (1, 2, 2, 2, 2)
+
+
+def test_modes_differ_in_size_alone():
+    assert all(each.keys() == figure3.FULL.keys() for each in figure3.EXPERIMENT.configuration.values())
