@@ -242,6 +242,16 @@ def measured(name, **wanted):
     return float(found[0][column])
 
 
+def test_accuracies_of_the_readme_are_those_of_the_table():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    rows = (ROOT / "figures" / "figure2" / "README.md").read_text("utf-8").split("## ")[1].splitlines()
+    shown = {line.split("|")[1].strip(): line.split("|")[-3].strip() for line in rows if line.count("|") > 5}
+    assert shown["method"] == "98.2 %"
+    for method, decimals in (("Mask", 1), ("Dense", 0), ("spred", 1), ("L1 on x", 1), ("STR", 1)):
+        mean, half = map(float, shown[method].split(" ± "))
+        assert f"{mean:.{decimals}f} ± {half:.{decimals}f} %" in readme, method
+
+
 def test_numbers_of_benchmarks_are_the_recorded_ones():
     def flow(method, end):
         return measured("flow", column="ratio", n="100", end=end, method=method)
