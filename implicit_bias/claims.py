@@ -61,6 +61,11 @@ class Claim:
             raise TypeError(f"Claim {self.id}: its check returned {type(result).__name__}, expected a Verdict.")
         return result
 
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.claims import claim_html
+
+        return claim_html(self)
+
 
 class Ledger(Mapping[str, Claim]):
     """Claims by id, in the order in which they rest on one another.
@@ -100,6 +105,15 @@ class Ledger(Mapping[str, Claim]):
 
     def __len__(self) -> int:
         return len(self._claims)
+
+    def __repr__(self) -> str:
+        names = list(self)
+        return f"Ledger({len(names)} claims: {', '.join([*names[:5], *(['…'] if len(names) > 5 else [])])})"
+
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.claims import ledger_html
+
+        return ledger_html(self)
 
     def differences(self, verdicts: Mapping[str, Verdict], recorded: Mapping[str, str]) -> list[str]:
         """Sentences on every verdict that differs from the recorded outcome, and on entries without a partner.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from textwrap import shorten
 
 
 class Outcome(Enum):
@@ -71,3 +72,16 @@ class Verdict:
                     f"A SUPPORTED verdict needs residual <= tolerance, got {self.residual} > {self.tolerance}: "
                     "that is INCONCLUSIVE or REFUTED."
                 )
+
+    def __repr__(self) -> str:
+        parts = [self.outcome.value, repr(shorten(self.evidence, 120, placeholder="…"))]
+        parts += [] if self.residual is None else [f"residual={self.residual:.3g}"]
+        parts += [] if self.tolerance is None else [f"tolerance={self.tolerance:.3g}"]
+        parts += [f"counterexample={dict(self.counterexample)}"] if self.counterexample else []
+        parts += [] if self.correction is None else [f"corrected: {self.correction.verdict.outcome.value}"]
+        return f"Verdict({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.verdict import html
+
+        return html(self)

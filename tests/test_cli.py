@@ -9,7 +9,9 @@ import pytest
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from implicit_bias import training
 from implicit_bias.cli import app
+from implicit_bias.cli.train import DATA, METHODS, MODELS
 from implicit_bias.training import write_stand_in
 
 
@@ -122,3 +124,53 @@ def test_help_is_quick_and_shows_examples():
     result = call("--help")
     assert result.exit_code == 0
     assert "implicit-bias train --data mnist" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--epochs", "many"], "--epochs"),
+        (["train", "--bogus"], "No such option: --bogus"),
+        (["train", "extra"], "extra"),
+        (["fly"], "No such command 'fly'"),
+        (["--bogus"], "No such option: --bogus"),
+    ],
+)
+def test_a_wrong_call_is_one_line(arguments, message):
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "--help" in result.stderr
+    assert len(result.output.splitlines()) == 1
+
+
+def test_without_arguments_help_is_shown():
+    result = CliRunner().invoke(app, [])
+    for command in ("derive", "limit", "train"):
+        assert command in result.output
+
+
+def test_every_command_shows_examples():
+    for command in ("derive", "limit", "train"):
+        result = CliRunner().invoke(app, [command, "--help"])
+        assert result.exit_code == 0
+        assert f"implicit-bias {command} " in result.output.replace("Usage: implicit-bias", "")
+
+
+@pytest.mark.parametrize(("option", "start", "values"), [
+    ("--data", "", DATA), ("--model", "res", ("resnet20", "resnet18")), ("--method", "pil", ("pilot",)),
+])  # fmt: skip
+def test_completion(option, start, values):
+    """What a shell gets after a tab."""
+    words = f"implicit-bias train {option} {start}"
+    environment = {
+        "_IMPLICIT_BIAS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3",
+    }  # fmt: skip
+    result = CliRunner().invoke(app, prog_name="implicit-bias", env=environment)
+    assert result.output.split() == list(values)
+
+
+def test_completion_knows_every_name():
+    assert DATA == training.data.DATA
+    assert tuple(training.models.MODELS) == MODELS
+    assert tuple(training.METHODS) == METHODS

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ LAYERS = [
     {"training"},
     {"claims"},
     {"plotting"},
+    {"display"},
     {"cli", "__main__"},
 ]
 HEAVY = ["torch", "sympy", "matplotlib", "scipy"]
@@ -41,9 +43,12 @@ def part_of(file):
 
 
 def imported_modules(file):
-    """Absolute names of all modules that a file imports, anywhere in it."""
+    """Absolute names of all modules that a file imports, anywhere in it but in the methods by which results show."""
     package = ["implicit_bias", *file.split("/")[:-1]]
+    shown = set(imports_to_show(file))
     for node in ast.walk(SOURCES[file]):
+        if isinstance(node, ast.ImportFrom) and node.lineno in shown:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -52,6 +57,15 @@ def imported_modules(file):
             yield module
             # ``from implicit_bias import limit`` names a module, too.
             yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def imports_to_show(file):
+    """Lines that import the display: results show themselves, though the display comes after them in the pipeline."""
+    for function in ast.walk(SOURCES[file]):
+        if isinstance(function, ast.FunctionDef) and re.fullmatch(r"plot(_\w+)?|_repr_(html|latex)_", function.name):
+            for node in ast.walk(function):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("implicit_bias.display"):
+                    yield node.lineno
 
 
 def called_names(file):

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import typer
 
+from implicit_bias.cli.derive import derive
+from implicit_bias.cli.failing import Commands
+from implicit_bias.cli.limit import limit
 from implicit_bias.cli.train import train
 
 app = typer.Typer(
     name="implicit-bias",
+    cls=Commands,
     help="Implicit bias of overparameterized training, on the command line.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.command()(derive)
+app.command()(limit)
 app.command()(train)
 
 

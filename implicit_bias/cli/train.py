@@ -11,24 +11,39 @@ import sys
 import warnings
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from implicit_bias.cli.failing import BAD_INPUT, FAILED, fail
 from implicit_bias.cli.training_bar import TrainingBar
 
 if TYPE_CHECKING:
     from implicit_bias.training import Method, TrainingResult
 
+COMMAND = "implicit-bias train"
 CHECKPOINT = "checkpoint.safetensors"
+INTERRUPTED = 130
+# What a shell offers after a tab; asking the modules that define them would load torch first.
+DATA = ("mnist", "digits", "cifar10", "cifar100")
+MODELS = ("lenet", "convnet", "resnet20", "resnet18")
+METHODS = (
+    "dense", "l1", "l1-mask", "mask", "spred", "pilot", "continuous-sparsification", "powerpropagation", "str"
+)  # fmt: skip
 
 
 def train(
-    data: Annotated[str, typer.Option(help="mnist, digits, cifar10 or cifar100.")] = "mnist",
+    data: Annotated[
+        str, typer.Option(help="mnist, digits, cifar10 or cifar100.", autocompletion=lambda: DATA)
+    ] = "mnist",
     data_folder: Annotated[Path | None, typer.Option(help="Where the binary version of CIFAR is.")] = None,
-    model: Annotated[str, typer.Option(help="lenet, convnet, resnet20 or resnet18.")] = "lenet",
-    method: Annotated[str, typer.Option(help="dense, mask, spred, pilot or a rival of them.")] = "pilot",
+    model: Annotated[
+        str, typer.Option(help="lenet, convnet, resnet20 or resnet18.", autocompletion=lambda: MODELS)
+    ] = "lenet",
+    method: Annotated[
+        str, typer.Option(help="dense, mask, spred, pilot or a rival of them.", autocompletion=lambda: METHODS)
+    ] = "pilot",
     strength: Annotated[
         float | None,
         typer.Option(help="Regularization strength α; PILoT's first.", show_default="what suits LeNet"),
@@ -100,13 +115,13 @@ def train(
         if result.is_main:
             _write(output, result, {"data": data, "model": model, "method": method})
     except (ValueError, OSError) as error:
-        _fail(console, str(error), 2)
+        fail(COMMAND, str(error), BAD_INPUT, console)
     except SolverError as error:
         _write_history(output, error.result)
-        _fail(console, str(error), 1)
+        fail(COMMAND, str(error), FAILED, console)
     except KeyboardInterrupt:
         again = shlex.join(["implicit-bias", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
-        _fail(console, f"interrupted; continue with: {again}", 130)
+        fail(COMMAND, f"interrupted; continue with: {again}", INTERRUPTED, console)
     if result.is_main:
         last = result.history[-1]
         Console().print(
@@ -149,11 +164,6 @@ def _write_history(folder: Path, result: TrainingResult) -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(EpochRecord)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(record) for record in result.history)
-
-
-def _fail(console: Console, message: str, code: int) -> NoReturn:
-    console.print(f"implicit-bias train: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
 
 
 def _is_further_process() -> bool:

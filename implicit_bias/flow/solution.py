@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,9 @@ from scipy.optimize import brentq
 from implicit_bias.linear_map import LinearMap
 from implicit_bias.status import Status
 from implicit_bias.validation import positive_number, time_points
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +141,28 @@ class FlowSolution:
         if not len(self.t):
             return f"FlowSolution(no time reached, {self.status.value})"
         return (
-            f"FlowSolution({len(self.t)} times to t={self.t[-1]:g}, n={self.x.shape[1]}, loss={self.loss[-1]:.3g}, "
-            f"{self.status.value}, {self.stats.evaluations} evaluations)"
+            f"FlowSolution({len(self.t)} times to t={self.t[-1]:g}, x of shape {self.x.shape}, "
+            f"last loss={self.loss[-1]:.3g}, {self.status.value}, {self.stats.evaluations} evaluations)"
         )
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw weights against flow time, on a logarithmic axis where times span more than a factor of 100.
+
+        Args:
+            ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
+            options: Passed to matplotlib's ``Axes.plot``, once for each of the 100 weights that become largest.
+        """
+        from implicit_bias.display.flow import plot
+
+        return plot(self, ax, **options)
+
+    def plot_loss(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the loss, on a logarithmic axis, against flow time; arguments as of :meth:`plot`."""
+        from implicit_bias.display.flow import plot_loss
+
+        return plot_loss(self, ax, **options)
+
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.flow import html
+
+        return html(self)

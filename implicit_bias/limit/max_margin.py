@@ -47,6 +47,12 @@ class MaxMargin:
     support: np.ndarray
     status: Status
 
+    def __repr__(self) -> str:
+        return (
+            f"MaxMargin(n={len(self.direction)}, margin={self.margin:.6g}, {len(self.support)} support vectors, "
+            f"{self.status.value})"
+        )
+
 
 def max_margin(Z: ArrayLike, y: ArrayLike, *, throw: bool = True) -> MaxMargin:
     r"""Compute :math:`\operatorname{argmax}\{\min_i y_i z_i^Tx : \|x\|_1 \le 1\}` by linear programming (HiGHS).

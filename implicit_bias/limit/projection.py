@@ -8,6 +8,7 @@ It is found by Newton's method on its dual, which is unconstrained, smooth and c
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +20,9 @@ from implicit_bias.potential import Potential
 from implicit_bias.problem import check_system
 from implicit_bias.status import Status, settle
 from implicit_bias.validation import finite_array, positive_number, whole_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _INVERSE_ITERATIONS = 4
 _FEASIBLE = 1e-3
@@ -50,10 +54,27 @@ class Projection:
     certificate: np.ndarray | None = None
 
     def __repr__(self) -> str:
+        bound = None if self.error_bound is None else f"{self.error_bound:.1e}"
         return (
-            f"Projection(n={len(self.x)}, kkt_residual={self.kkt_residual:.1e}, error_bound={self.error_bound}, "
+            f"Projection(n={len(self.x)}, kkt_residual={self.kkt_residual:.1e}, error_bound={bound}, "
             f"{self.iterations} Newton steps, {self.status.value})"
         )
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the weights x_i against i.
+
+        Args:
+            ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
+            options: Passed to matplotlib's ``Axes.plot``.
+        """
+        from implicit_bias.display.projection import plot
+
+        return plot(self, ax, **options)
+
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.projection import html
+
+        return html(self)
 
 
 def bregman_projection(

@@ -9,6 +9,7 @@ large ones ν is proportional to 1/a.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +19,9 @@ from implicit_bias.limit.projection import Projection, System
 from implicit_bias.potential import HyperbolicEntropy
 from implicit_bias.status import SolverError, Status
 from implicit_bias.validation import finite_array, positive_number, whole_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,22 @@ class Transition:
             f"{np.max(self.log_scales):g}], n={self.x.shape[1]}, kkt_residual={np.max(self.kkt_residual):.1e}, "
             f"{np.sum(self.iterations)} Newton steps, {self.status.value})"
         )
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw weights against log a, which falls to the right as it does under decay.
+
+        Args:
+            ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
+            options: Passed to matplotlib's ``Axes.plot``, once for each of the 100 weights that become largest.
+        """
+        from implicit_bias.display.transition import plot
+
+        return plot(self, ax, **options)
+
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.transition import html
+
+        return html(self)
 
 
 def transition(

@@ -8,13 +8,16 @@ mirror flow :math:`\nabla R(x_t) = \nabla R(x_0) - \int_0^t \nabla f(x_s)\,ds` o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import array_api_compat
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
 from implicit_bias.errors import DomainError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Array = Any  # a NumPy array or a torch tensor; every method returns the kind it was given
 
@@ -29,7 +32,14 @@ class Potential(ABC):
     The public methods take arrays of shape ``(..., n)`` in NumPy or torch (numbers and lists become float64 NumPy
     arrays), check the domain and return the same type, dtype and device. A subclass supplies the formulas of one
     coordinate in the underscored methods, which see checked arrays only.
+
+    Attributes:
+        formula: R in LaTeX, and
+        settings: the names of the attributes that stand in it, both for display.
     """
+
+    formula: ClassVar[str] = ""
+    settings: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def _terms(self, x: Array) -> Array:
@@ -157,6 +167,27 @@ class Potential(ABC):
         extrapolated.
         """
         return []
+
+    def plot(self, x: Array | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the terms R_i(x_i) against x_i, for up to six coordinates that differ.
+
+        Args:
+            x: The weights to draw, shape (k,), all in the domain; by default those from −2 to 2 that are in it, or
+                further where the minimizer is further.
+            ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
+            options: Passed to matplotlib's ``Axes.plot``.
+
+        Raises:
+            DomainError: If a weight is outside the domain.
+        """
+        from implicit_bias.display.potential import plot
+
+        return plot(self, x, ax, **options)
+
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.potential import html
+
+        return html(self)
 
     def _admit_weights(self, x: Array, name: str) -> Array:
         """Return x as a floating array inside the domain, or raise."""

@@ -46,6 +46,9 @@ class Entropy(Potential):
     0.0767
     """
 
+    formula = r"R_a(x) = \frac{1}{r} \sum_i x_i \log \frac{x_i}{a_i} - x_i"
+    settings = ("scale", "log_scale", "rate")
+
     def __init__(
         self, scale: ArrayLike | None = None, *, log_scale: ArrayLike | None = None, rate: float = 4.0
     ) -> None:

@@ -46,6 +46,9 @@ class HyperbolicEntropy(Potential):
     [2.0, 1.0]
     """
 
+    formula = r"R_a(x) = \frac{1}{r} \sum_i x_i \operatorname{arcsinh} \frac{x_i}{a_i} - \sqrt{x_i^2 + a_i^2} - b_i x_i"
+    settings = ("scale", "log_scale", "shift", "rate")
+
     def __init__(
         self,
         scale: ArrayLike | None = None,

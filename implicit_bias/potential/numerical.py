@@ -77,6 +77,8 @@ class NumericalPotential(Potential):
     [0.1732867951, -0.1732867951]
     """
 
+    formula = r"R'(g(\theta(s))) = s, \quad \theta'(s) = \nabla g(\theta(s))"
+
     def __init__(self, parameterization: SeparableParameterization, init: Mapping[str, ArrayLike]) -> None:
         self._function = parameterization.separable_map()
         self._names = tuple(init)

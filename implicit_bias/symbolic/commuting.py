@@ -55,6 +55,14 @@ class CommutingReport:
     def __bool__(self) -> bool:
         return self.holds
 
+    def __repr__(self) -> str:
+        return f"CommutingReport({self})"
+
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.commuting import html
+
+        return html(self)
+
     def __str__(self) -> str:
         pair = f"[∇{self.fields[0]}, ∇{self.fields[1]}]"
         if self.holds:

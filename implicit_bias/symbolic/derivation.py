@@ -142,11 +142,11 @@ class Derivation(ClosedForm):
         h = sp.Integer(0) if self.regularizer is None else self.regularizer
         return compiled(self.parameterization.symbols, list(-self.parameterization.gradient(h)))
 
-    def latex(self) -> str:
-        """The result as a LaTeX ``aligned`` block; without a closed form, the equation that defines R."""
+    def equations(self) -> list[tuple[str, str]]:
+        """The result as left and right sides in LaTeX; without a closed form, the equations that define R."""
         if not self.closed_form:
             g = sp.latex(self.parameterization.output)
-            return rf"R_A'(g(\theta(s))) = s, \quad \theta'(s) = \nabla g(\theta), \quad g = {g}"
+            return [(r"R_A'(g(\theta(s)))", "s"), (r"\theta'(s)", r"\nabla g(\theta)"), ("g", g)]
         lines = [
             (r"R_A(x)", self.potential),
             (r"R_A'(x)", self.mirror_map),
@@ -154,8 +154,28 @@ class Derivation(ClosedForm):
             ("a", self.scale),
             (r"\operatorname{argmin} R_A", self.minimizer),
         ]
-        body = " \\\\\n".join(f"{left} &= {sp.latex(right)}" for left, right in lines if right is not None)
+        return [(left, sp.latex(right)) for left, right in lines if right is not None]
+
+    def latex(self) -> str:
+        """The equations as a LaTeX ``aligned`` block, or on one line where R has no closed form."""
+        if not self.closed_form:
+            return r", \quad ".join(f"{left} = {right}" for left, right in self.equations())
+        body = " \\\\\n".join(f"{left} &= {right}" for left, right in self.equations())
         return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
+
+    def __repr__(self) -> str:
+        h = "" if self.regularizer is None else f", h = {self.regularizer}"
+        found = f"R_A(x) = {self.potential}" if self.closed_form else "no closed form: .at(init) integrates the flow"
+        proof = ", proved" if self.proved else ""
+        return f"Derivation(x = {self.parameterization.output}{h}, {found}{proof})"
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.derivation import html
+
+        return html(self)
 
     def __getstate__(self) -> dict[str, object]:
         """Everything but the compiled functions, which cannot be pickled and are compiled again when needed."""

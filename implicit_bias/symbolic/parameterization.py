@@ -56,6 +56,16 @@ class Parameterization:
         outputs = str(self.outputs[0]) if self.separable else [str(output) for output in self.outputs]
         return f"Parameterization({outputs!r}, {list(self.params)!r})"
 
+    def _repr_latex_(self) -> str:
+        from implicit_bias.display.parameterization import latex
+
+        return f"$\\displaystyle {latex(self)}$"
+
+    def _repr_html_(self) -> str:
+        from implicit_bias.display.parameterization import html
+
+        return html(self)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Parameterization):
             return NotImplemented

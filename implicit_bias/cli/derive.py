@@ -1,0 +1,125 @@
+"""``implicit-bias derive``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from implicit_bias.cli.failing import bad_input_fails
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from implicit_bias.symbolic import Derivation
+
+COMMAND = "implicit-bias derive"
+
+
+def derive(
+    formula: Annotated[str, typer.Argument(help="x = g(θ) of one weight, such as 'm*w'.", show_default=False)],
+    params: Annotated[str, typer.Option(help="The names of its parameters, such as m,w.", show_default=False)],
+    regularizer: Annotated[
+        str | None, typer.Option(help="h(θ), which decay acts by, such as 'm**2+w**2'.", show_default=False)
+    ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, all formulas as text.")] = False,
+) -> None:
+    """Derive the Bregman potential of a parameterization.
+
+    The formulas hold the weight x, its dual z, the decay A = ∫α dt and the
+    initial values, m0 for m. What has no closed form is left out; notes then
+    say why.
+
+    Exits with 2 on bad input, also where g and h do not commute, so that there
+    is no such potential.
+
+    For instance:
+
+    implicit-bias derive "m*w" --params m,w --regularizer "m**2+w**2"
+
+    implicit-bias derive "u**2 - v**2" --params u,v --latex
+
+    implicit-bias derive "log(u) - log(v)" --params u,v --json
+    """
+    with bad_input_fails(COMMAND):
+        if latex and as_json:
+            raise ValueError("give --latex or --json, not both.")
+        from implicit_bias.symbolic import Parameterization
+        from implicit_bias.symbolic import derive as derive_potential
+
+        derivation = derive_potential(Parameterization(formula, params), regularizer)
+    if latex:
+        typer.echo(derivation.latex())
+    elif as_json:
+        typer.echo(json.dumps(_contents(derivation), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(_text(derivation))
+
+
+def _formulas(derivation: Derivation) -> dict[str, sp.Expr | None]:
+    return {
+        "potential": derivation.potential,
+        "mirror_map": derivation.mirror_map,
+        "inverse_mirror_map": derivation.inverse_mirror_map,
+        "conjugate": derivation.conjugate,
+        "metric": derivation.metric,
+        "scale": derivation.scale,
+        "minimizer": derivation.minimizer,
+    }
+
+
+_NAMES = {
+    "potential": "R_A(x)",
+    "mirror_map": "R_A'(x)",
+    "inverse_mirror_map": "x(z)",
+    "conjugate": "R_A*(z)",
+    "metric": "1/R_A''(x)",
+    "scale": "a",
+    "minimizer": "argmin R_A",
+}
+
+
+def _domain(derivation: Derivation) -> list[str] | None:
+    """The ends of the open interval of weights."""
+    return None if derivation.domain is None else [str(derivation.domain.inf), str(derivation.domain.sup)]
+
+
+def _contents(derivation: Derivation) -> dict[str, Any]:
+    return {
+        "output": str(derivation.parameterization.output),
+        "params": list(derivation.parameterization.params),
+        "regularizer": None if derivation.regularizer is None else str(derivation.regularizer),
+        "closed_form": derivation.closed_form,
+        "proved": derivation.proved,
+        **{name: None if value is None else str(value) for name, value in _formulas(derivation).items()},
+        "domain": _domain(derivation),
+        "conditions": [f"{condition} > 0" for condition in derivation.conditions],
+        "identities": [
+            {"name": identity.name, "equation": identity.equation, "outcome": identity.outcome.value}
+            for identity in derivation.identities
+        ],
+        "notes": list(derivation.notes),
+    }
+
+
+def _text(derivation: Derivation) -> str:
+    rows = [("x", str(derivation.parameterization.output))]
+    if derivation.regularizer is not None:
+        rows.append(("h", str(derivation.regularizer)))
+    rows += [(_NAMES[name], str(value)) for name, value in _formulas(derivation).items() if value is not None]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name:{width}} = {value}" for name, value in rows]
+    domain = _domain(derivation)
+    if domain is not None:
+        lines.append(f"for x in ({domain[0]}, {domain[1]})")
+    if derivation.conditions:
+        lines.append(f"where {' and '.join(f'{condition} > 0' for condition in derivation.conditions)}")
+    if not derivation.closed_form:
+        lines.append("The potential has no closed form that was found; the library integrates it numerically.")
+    outcomes = [identity.outcome.value for identity in derivation.identities]
+    if outcomes:
+        tally = ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))
+        lines.append(f"checked identities: {tally}")
+    return "\n".join([*lines, *(f"note: {note}" for note in derivation.notes)])

@@ -1,0 +1,178 @@
+"""``implicit-bias limit``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from implicit_bias.cli.failing import bad_input_fails
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from implicit_bias.limit import Projection
+    from implicit_bias.potential import Potential
+
+COMMAND = "implicit-bias limit"
+MASK = ("m*w", "m,w", "m**2 + w**2")
+SHOWN = 10
+
+
+def limit(
+    data: Annotated[Path, typer.Argument(help=".npz with Z and y, or .csv with y as its last column or called y.")],
+    scale: Annotated[float | None, typer.Option(help="The scale a > 0 of a hyperbolic entropy.")] = None,
+    log_scale: Annotated[float | None, typer.Option(help="Its logarithm, for scales that underflow.")] = None,
+    init: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=NUMBER", help="Initial value of a parameter, for all weights.")
+    ] = None,
+    decay: Annotated[float | None, typer.Option(help="A = ∫α dt >= 0, for initial values.", show_default="0")] = None,
+    parameterization: Annotated[
+        str | None, typer.Option(metavar="FORMULA", help="x = g(θ) of one weight.", show_default=MASK[0])
+    ] = None,
+    params: Annotated[str | None, typer.Option(help="The names of its parameters.", show_default=MASK[1])] = None,
+    regularizer: Annotated[
+        str | None, typer.Option(help="h(θ), which decay acts by; for another g, none.", show_default=MASK[2])
+    ] = None,
+    tol: Annotated[float, typer.Option(help="Tolerance on the KKT residual.")] = 1e-12,
+    output: Annotated[Path | None, typer.Option(help="An .npz file for x, its dual, residual and bound.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all weights.")] = False,
+) -> None:
+    """Compute where training ends: the x with Zx = y that minimizes a potential.
+
+    The potential is given by the scale of a hyperbolic entropy, or by what
+    training starts from: a parameterization, its initial values and the decay.
+    An .npz may hold initial values of each weight, as arrays m0 and w0.
+
+    Exits with 1 if the solver fails, also where no x satisfies Zx = y, and
+    with 2 on bad input.
+
+    For instance:
+
+    implicit-bias limit system.npz --scale 1e-8
+
+    implicit-bias limit table.csv --init m=1 --init w=0 --decay 0.5 --json
+
+    implicit-bias limit system.npz --parameterization "u**2-v**2" --params u,v --init u=1 --init v=1 --output x.npz
+    """
+    with bad_input_fails(COMMAND):
+        from implicit_bias.cli.system_file import read_system
+        from implicit_bias.limit import bregman_projection
+
+        if output is not None:
+            _check_output(output, data)
+        arrays = read_system(data)
+        derived = {"parameterization": parameterization, "params": params, "regularizer": regularizer, "decay": decay}
+        potential = _potential(scale, log_scale, init or [], derived, arrays)
+        found = bregman_projection(arrays["Z"], arrays["y"], potential, tol)
+        if output is not None:
+            _write(output, found)
+    if as_json:
+        typer.echo(json.dumps(_contents(found, potential)))
+    else:
+        typer.echo(_text(found))
+    if output is not None:
+        typer.echo(f"wrote {output}", err=True)
+
+
+def _check_output(output: Path, data: Path) -> None:
+    """Refuse what would fail, or destroy the data, before anything is computed."""
+    if output.suffix.lower() != ".npz":
+        raise ValueError(f"--output: expected a file called .npz, got {output}.")
+    if output.resolve() == data.resolve():
+        raise ValueError(f"--output: {output} holds the data; name another file.")
+    if not output.parent.is_dir():
+        raise ValueError(f"--output: there is no folder {output.parent}.")
+
+
+def _potential(
+    scale: float | None,
+    log_scale: float | None,
+    init: list[str],
+    derived: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+) -> Potential:
+    """A hyperbolic entropy of the scale, or what is derived for the initial values."""
+    from implicit_bias.potential import HyperbolicEntropy
+    from implicit_bias.symbolic import Parameterization, derive
+
+    if scale is not None or log_scale is not None:
+        more = [name for name, value in {"init": init or None, **derived}.items() if value is not None]
+        if more:
+            raise ValueError(f"--{more[0]}: belongs to initial values; leave out the scale, which it would determine.")
+        return HyperbolicEntropy(scale, log_scale=log_scale)
+    formula, names, h = derived["parameterization"], derived["params"], derived["regularizer"]
+    if formula is None:
+        formula, names, h = MASK[0], names or MASK[1], h or MASK[2]
+    if names is None:
+        raise ValueError("--params: name the parameters of --parameterization, such as --params u,v.")
+    model = Parameterization(formula, names)
+    values: dict[str, Any] = {name: arrays[f"{name}0"] for name in model.params if f"{name}0" in arrays}
+    values |= _numbers(init)
+    missing = [name for name in model.params if name not in values]
+    if missing:
+        raise ValueError(
+            f"give --scale, --log-scale, or an initial value of every parameter: --init {missing[0]}=NUMBER."
+        )
+    return derive(model, h).at(values, derived["decay"] or 0.0)
+
+
+def _numbers(given: list[str]) -> dict[str, float]:
+    """Numbers by name."""
+    numbers: dict[str, float] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            numbers[name.strip()] = float(value)
+        except ValueError:
+            raise ValueError(f"--init: expected NAME=NUMBER, got {text!r}.") from None
+    return numbers
+
+
+def _write(output: Path, found: Projection) -> None:
+    import numpy as np
+
+    bound = np.nan if found.error_bound is None else found.error_bound
+    with output.open("wb") as file:
+        np.savez(
+            file,
+            x=found.x,
+            dual=found.dual,
+            kkt_residual=found.kkt_residual,
+            error_bound=bound,
+            iterations=found.iterations,
+            status=found.status.value,
+        )
+
+
+def _contents(found: Projection, potential: Potential) -> dict[str, Any]:
+    return {
+        "potential": repr(potential),
+        "status": found.status.value,
+        "kkt_residual": found.kkt_residual,
+        "error_bound": found.error_bound,
+        "iterations": found.iterations,
+        "x": found.x.tolist(),
+        "dual": found.dual.tolist(),
+    }
+
+
+def _text(found: Projection) -> str:
+    import numpy as np
+
+    x, bound = found.x, found.error_bound
+    order = np.argsort(-np.abs(x), kind="stable")[:SHOWN]
+    lines = [
+        f"{len(x)} weights, {len(found.dual)} equations: {found.status.value} in {found.iterations} Newton steps",
+        f"KKT residual   {found.kkt_residual:.2g}",
+        f"‖x − x*‖₂      {'not bounded' if bound is None else f'at most {bound:.2g}'}",
+        f"‖x‖₁, ‖x‖₂     {np.sum(np.abs(x)):.6g}, {np.linalg.norm(x):.6g}",
+        "largest weights" if len(x) > SHOWN else "weights, largest first",
+        *(f"{f'x[{i}]':>14} = {x[i]: .12g}" for i in order),
+    ]
+    if len(x) > SHOWN:
+        lines.append(f"… and {len(x) - SHOWN} more; --json or --output gives all")
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""A flow: its weights and its loss against flow time."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from implicit_bias.display.card import Html, badge, beside, card, rows, text
+from implicit_bias.display.picture import axes, picture
+from implicit_bias.display.weights import draw_curves, draw_vector, span
+from implicit_bias.flow import FlowSolution
+from implicit_bias.plotting import COLOURS
+from implicit_bias.status import Status
+
+_LONG = 100.0  # a ratio of times that a linear axis cannot show
+
+
+def plot(flow: FlowSolution, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw weights against time; :meth:`implicit_bias.FlowSolution.plot` says how."""
+    with axes(ax) as target:
+        draw_curves(target, flow.t, flow.x, COLOURS["flow"], options)
+        _time_axis(target, flow.t)
+    return target
+
+
+def plot_loss(flow: FlowSolution, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw the loss against time; :meth:`implicit_bias.FlowSolution.plot_loss` says how."""
+    with axes(ax) as target:
+        look: dict[str, Any] = {"color": COLOURS["flow"], "marker": "o" if len(flow.t) == 1 else "", "ms": 2.5}
+        target.plot(flow.t, flow.loss, **(look | options))
+        _time_axis(target, flow.t)
+        if np.any(flow.loss > 0):
+            target.set_yscale("log")
+        target.set_ylabel("loss $f(x)$")
+    return target
+
+
+def html(flow: FlowSolution) -> Html:
+    """Status, numbers and pictures."""
+    lines = [(text("status"), badge(flow.status))]
+    if flow.status is not Status.CONVERGED:
+        lines.append((text("advice"), text(flow.status.advice)))
+    if not len(flow.t):
+        return card(text("Flow"), rows(lines))
+    times = f"{len(flow.t)}, t = {flow.t[0]:g}" + (f" to {flow.t[-1]:g}" if len(flow.t) > 1 else "")
+    lines += [
+        (text("times"), text(times)),
+        (text("weights"), text(f"x of shape {flow.x.shape}")),
+        (text("drawn"), text(span(flow.x))),
+        (text("last loss"), text(f"{flow.loss[-1]:.4g}")),
+        (text("last ‖x‖₁, ‖x‖₂"), text(f"{np.sum(np.abs(flow.x[-1])):.6g}, {np.linalg.norm(flow.x[-1]):.6g}")),
+        (text("decay A"), text(f"{flow.decay[-1]:.6g}")),
+        (text("cost"), text(f"{flow.stats.evaluations} evaluations in {flow.stats.wall_time:.3g} s")),
+    ]
+    if len(flow.t) == 1:
+        drawing = picture("Last weights of the flow", partial(draw_vector, x=flow.x[-1], options={}))
+    else:
+        drawing = picture("Weights and loss against flow time", partial(plot, flow), partial(plot_loss, flow))
+    return card(text("Flow"), beside(rows(lines), drawing))
+
+
+def _time_axis(ax: Axes, t: np.ndarray) -> None:
+    positive = t[t > 0]
+    if len(positive) > 1 and positive[-1] >= _LONG * positive[0]:
+        ax.set_xscale("log")
+    ax.set_xlabel("flow time $t$")

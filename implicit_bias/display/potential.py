@@ -1,0 +1,93 @@
+"""A potential: its formula and its graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from implicit_bias.display.card import Html, beside, card, displayed, line, rows, text
+from implicit_bias.display.picture import axes, picture
+from implicit_bias.plotting import COLOURS, SEQUENCE
+from implicit_bias.potential import Potential
+from implicit_bias.validation import finite_array
+
+POINTS = 201
+MOST = 6  # curves in one plot
+_CHUNK = 1_000_000  # values computed at once
+_REACH = 2.0  # weights of order one are what initializations make
+
+
+def plot(potential: Potential, x: ArrayLike | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw R_i(x_i) for up to six different coordinates; :meth:`implicit_bias.Potential.plot` says how."""
+    grid = _window(potential) if x is None else finite_array(x, "x", ndim=1)[:, None]
+    chosen = _chosen(potential)
+    values = _terms(potential, grid, chosen)
+    grid = np.broadcast_to(grid[:, chosen] if grid.shape[1] > 1 else grid, values.shape)
+    names = [f"coordinate {i}" for i in chosen]
+    seen: list[np.ndarray] = []
+    colours = colormaps[SEQUENCE](np.linspace(0.3, 1, len(chosen)))
+    with axes(ax) as target:
+        for name, colour, weights, curve in zip(names, colours, grid.T, values.T, strict=True):
+            if any(np.array_equal(curve, other) for other in seen):
+                continue  # coordinates that start alike share their potential
+            seen.append(curve)
+            look = {"label": name, "color": colour} if len(chosen) > 1 else {"color": COLOURS["projection"]}
+            target.plot(weights, curve, **(look | options))
+        target.set_xlabel("weight $x$")
+        target.set_ylabel("potential $R(x)$")
+    return target
+
+
+def html(potential: Potential) -> Html:
+    """Formula, numbers and graph."""
+    shown = [(name, getattr(potential, name)) for name in potential.settings]
+    lines = [(text(name), text(_range(value))) for name, value in shown]
+    lines.append((text("argmin R"), text(_range(potential.minimizer))))
+    lines.append((text("coordinates"), text("any number" if potential.size is None else potential.size)))
+
+    def draw(ax: Axes) -> None:
+        plot(potential, ax=ax)
+        if len(ax.lines) > 1:
+            ax.legend()
+
+    parts = [line(displayed(potential.formula))] if potential.formula else []
+    graph = picture("Graph of the potential", draw)
+    return card(text(type(potential).__name__), *parts, beside(rows(lines), graph))
+
+
+def _range(value: ArrayLike) -> str:
+    """A number, or where numbers lie."""
+    low, high = float(np.min(value)), float(np.max(value))
+    return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
+
+
+def _chosen(potential: Potential) -> np.ndarray:
+    """Coordinates to draw, evenly spaced."""
+    size = potential.size or 1
+    return np.unique(np.linspace(0, size - 1, min(size, MOST)).astype(int))
+
+
+def _window(potential: Potential) -> np.ndarray:
+    """Weights to draw, shape (k, n) or (k, 1): from −2 to 2, or further where the minimizers are, inside the domain."""
+    center = np.atleast_1d(potential.minimizer)
+    reach = np.maximum(_REACH, 2 * np.abs(center))
+    low, high = (np.broadcast_to(end, center.shape) for end in potential.domain)
+    left, right = np.maximum(low, -reach), np.minimum(high, reach)
+    # The ends of the domain are not in it.
+    shares = np.linspace(0, 1, POINTS + 2)[1:-1, None]
+    return left + shares * (right - left)
+
+
+def _terms(potential: Potential, grid: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """R_i(x_i) of the chosen coordinates, shape (k, chosen), without holding those of all at once."""
+    size = potential.size or 1
+    step = max(1, _CHUNK // size)
+    parts = [
+        potential.terms(np.broadcast_to(grid[k : k + step], (len(grid[k : k + step]), size)))[:, chosen]
+        for k in range(0, len(grid), step)
+    ]
+    return np.concatenate(parts)

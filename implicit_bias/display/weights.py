@@ -1,0 +1,42 @@
+"""Weights: one vector against its indices, or many against a common axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from implicit_bias.plotting import COLOURS
+
+MOST = 100  # curves that one plot holds
+
+
+def draw_vector(ax: Axes, x: np.ndarray, options: dict[str, Any]) -> None:
+    """x_i against i, as dots on stems."""
+    look: dict[str, Any] = {"color": COLOURS["projection"], "ls": "", "marker": "o", "ms": 2.5} | options
+    (dots,) = ax.plot(np.arange(len(x)), x, **look)
+    ax.vlines(np.arange(len(x)), 0, x, colors=dots.get_color(), lw=0.6, label="_stems")
+    ax.set_xlabel("index $i$")
+    ax.set_ylabel("weight $x_i$")
+
+
+def draw_curves(ax: Axes, at: np.ndarray, x: np.ndarray, colour: str, options: dict[str, Any]) -> None:
+    """The curves of those weights, of shape (k, n), that become largest."""
+    look: dict[str, Any] = {"color": colour, "lw": 0.7, "marker": "o" if len(at) == 1 else "", "ms": 2.5} | options
+    for i in largest(x):
+        ax.plot(at, x[:, i], **look)
+        look.pop("label", None)  # one entry in the legend stands for all
+    ax.set_ylabel("weights $x_i$")
+
+
+def largest(x: np.ndarray) -> np.ndarray:
+    """Indices, in order, of the weights that become largest in magnitude; x of shape (k, n)."""
+    sizes = np.max(np.abs(x), axis=0, initial=0.0)
+    return np.sort(np.argsort(-sizes, kind="stable")[:MOST])
+
+
+def span(x: np.ndarray) -> str:
+    """How many of the weights, shape (k, n), a plot shows."""
+    n = x.shape[1]
+    return f"{n} weights" if n <= MOST else f"the {MOST} largest of {n} weights"

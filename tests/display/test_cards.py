@@ -1,0 +1,186 @@
+"""Cards are well-formed, escaped and self-contained, and say what the result says."""
+
+import re
+from html.parser import HTMLParser
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import implicit_bias as ib
+from implicit_bias import Correction, Outcome, Verdict
+
+VOID = {"img"}
+EVIL = "<script>alert('&')</script>"
+
+
+class Outline(HTMLParser):
+    """Text, tags and addresses of a card; fails where tags are not closed in order."""
+
+    def __init__(self, card):
+        super().__init__()
+        self.open, self.tags, self.addresses, self.words = [], set(), [], ""
+        self.feed(card)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words += data
+
+
+@pytest.fixture(scope="module")
+def mask():
+    return ib.Parameterization("m*w", "m,w")
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return ib.Regression.sample(4, 12, 2, seed=0)
+
+
+def proved():
+    return Verdict(Outcome.PROVED, "counted")
+
+
+@pytest.fixture(scope="module")
+def results(mask, problem):
+    """One of every kind that has a card."""
+    derivation = ib.derive(mask, "m**2 + w**2")
+    claim = ib.Claim("two", r"\frac{2}{2} = 1", "arithmetic", (r"\alpha = 0", "numbers exist"), check=proved)
+    entropy = ib.HyperbolicEntropy(scale=0.1)
+    return {
+        "parameterization": mask,
+        "coupled": ib.Parameterization(["a*b", "a*c"], "a,b,c"),
+        "commuting": mask.commutes_with("m**2 + w**2"),
+        "not commuting": mask.commutes_with("m**2"),
+        "derivation": derivation,
+        "no closed form": ib.derive(ib.Parameterization("sigmoid(m)*w", "m,w"), time_limit=1),
+        "hyperbolic entropy": derivation.at({"m": np.linspace(1, 2, 9), "w": np.zeros(9)}),
+        "entropy": ib.Entropy(scale=2.0),
+        "numerical": ib.NumericalPotential(mask, {"m": 1.0, "w": 0.5}),
+        "verdict": Verdict(Outcome.REFUTED, "far", 0.5, 1e-6, {"m0": 0.75}, Correction("x = 1", proved())),
+        "claim": claim,
+        "ledger": ib.Ledger([claim]),
+        "flow": ib.mirror_flow(problem, entropy, [1.0, 10.0, 1000.0]),
+        "end of a flow": ib.mirror_flow(problem, entropy, 10.0),
+        "projection": ib.bregman_projection(problem.Z, problem.y, entropy),
+        "infeasible": ib.bregman_projection(np.ones((2, 3)), [1.0, 2.0], entropy, throw=False),
+        "transition": ib.transition(problem.Z, problem.y, [5.0, -5.0, -50.0]),
+    }
+
+
+KINDS = {
+    "parameterization": "m",
+    "coupled": "2 weights share",
+    "commuting": "PROVED",
+    "not commuting": "at m = 1, w = 1",
+    "derivation": "11 PROVED",
+    "no closed form": ".at(init) integrates the flow",
+    "hyperbolic entropy": "0.5 to 2",
+    "entropy": "any number",
+    "numerical": "argmin R",
+    "verdict": "m0 = 0.75",
+    "claim": "numbers exist",
+    "ledger": "Ledger of 1 claims",
+    "flow": "x of shape (3, 12)",
+    "end of a flow": "converged",
+    "projection": "KKT residual",
+    "infeasible": "project y onto the range",
+    "transition": "log a from 5 to -50",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_card_is_whole_and_needs_no_network(results, kind):
+    card = results[kind]._repr_html_()
+    outline = Outline(card)
+    assert KINDS[kind] in " ".join(outline.words.split())
+    assert outline.tags <= {"div", "strong", "table", "tr", "td", "span", "details", "summary", "small", "p", "img"} | {
+        tag for tag in outline.tags if tag.startswith("m")
+    }
+    assert "<code>" not in card  # every formula could be typeset
+    assert not re.search(r"https?:|url\(|@import|<script|<style", card)
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in outline.addresses)
+
+
+def test_every_kind_has_a_case(results):
+    assert set(results) == set(KINDS)
+
+
+def test_cards_leave_no_figures_behind(results):
+    plt.close("all")
+    for result in results.values():
+        result._repr_html_()
+    assert plt.get_fignums() == []
+
+
+def test_pictures_stand_on_white(results):
+    for kind in ("derivation", "entropy", "flow", "projection", "transition"):
+        pictures = re.findall(r"<img[^>]*>", results[kind]._repr_html_())
+        assert pictures
+        assert all("background:#ffffff" in picture for picture in pictures)
+
+
+def test_text_is_escaped():
+    correction = Correction(rf"\text{{{EVIL}}}", Verdict(Outcome.PROVED, EVIL))
+    verdict = Verdict(Outcome.REFUTED, EVIL, 1.0, 0.5, {EVIL: 1.0}, correction, EVIL)
+    claim = ib.Claim(EVIL, rf"\text{{{EVIL}}}", EVIL, (EVIL, rf"\unknown{{ {EVIL}"), check=lambda: verdict)
+    for result in (verdict, claim, ib.Ledger([claim])):
+        outline = Outline(result._repr_html_())
+        assert "script" not in outline.tags
+        assert EVIL in outline.words
+
+
+def test_a_name_of_a_potential_is_escaped():
+    class Named(ib.Entropy):
+        formula = EVIL
+
+    Named.__name__ = EVIL
+    assert "<script" not in Named(scale=1.0)._repr_html_()
+
+
+def test_a_flow_that_reached_no_time_has_a_card():
+    flow = ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), [1.0])
+    empty = ib.FlowSolution(
+        flow.t[:0],
+        flow.x[:0],
+        flow.loss[:0],
+        flow.dual[:0],
+        flow.decay[:0],
+        ib.Status.STEP_SIZE,
+        flow.stats,
+        flow.design,
+    )
+    assert "step_size" in Outline(empty._repr_html_()).words
+
+
+def test_latex(mask, results):
+    assert mask._repr_latex_() == "$\\displaystyle x = m w$"
+    assert r"x_{2} &= a c" in results["coupled"]._repr_latex_()
+    assert results["derivation"].latex() in results["derivation"]._repr_latex_()
+
+
+def test_reprs_fit_on_a_screen(results):
+    for kind, result in results.items():
+        assert len(repr(result)) < 400 or kind == "claim", kind
+        assert "\n" not in repr(result)
+    n = 10_000
+    problem = ib.Regression(np.ones((1, n)), [1.0])
+    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=np.ones(n)), [1.0, 2.0])
+    for part in ("2 times to t=2", "(2, 10000)", "last loss=", "converged"):
+        assert part in repr(flow)
+    assert len(repr(flow)) < 120
+    assert "m**2 + w**2" in repr(results["derivation"])
+    assert "proved" in repr(results["derivation"])
+    assert "REFUTED" in repr(results["not commuting"]) or "at m=1" in repr(results["not commuting"])
+    assert repr(results["ledger"]) == "Ledger(1 claims: two)"
+    assert "corrected: PROVED" in repr(results["verdict"])

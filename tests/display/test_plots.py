@@ -1,0 +1,128 @@
+"""Plots draw the very numbers of the result, on the axes that were given or pyplot's own."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import implicit_bias as ib
+
+
+@pytest.fixture
+def ax():
+    return Figure().subplots()
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return ib.Regression.sample(4, 12, 2, seed=0)
+
+
+@pytest.fixture
+def pyplot():
+    plt.close("all")
+    yield plt
+    plt.close("all")
+
+
+def test_a_potential_draws_its_values(ax):
+    R = ib.HyperbolicEntropy(scale=0.3, shift=0.5)
+    assert R.plot(ax=ax) is ax
+    (line,) = ax.lines
+    x, values = line.get_data()
+    assert np.array_equal(values, R.value(x[:, None]))
+    assert x[0] < -1.9
+    assert x[-1] > 1.9
+
+
+def test_a_potential_draws_given_weights_with_options(ax):
+    R = ib.Entropy(scale=1.0)
+    R.plot([0.5, 1.0, 3.0], ax, color="red", label="entropy")
+    assert ax.lines[0].get_xdata().tolist() == [0.5, 1.0, 3.0]
+    assert ax.lines[0].get_color() == "red"
+    assert ax.lines[0].get_label() == "entropy"
+    with pytest.raises(ib.DomainError):
+        R.plot([-1.0], ax)
+    with pytest.raises(ValueError, match="axis"):
+        R.plot([[1.0]], ax)
+
+
+def test_the_window_is_inside_the_domain_and_shows_the_minimizer(ax):
+    for minimizer in (0.01, 50.0):
+        R = ib.Entropy(scale=minimizer)
+        R.plot(ax=ax)
+        x = ax.lines[-1].get_xdata()
+        assert 0 < x[0] < minimizer < x[-1]
+
+
+def test_coordinates_that_differ_are_drawn_once(ax):
+    R = ib.HyperbolicEntropy(scale=[0.1, 0.1, 0.1, 2.0])
+    R.plot(ax=ax)
+    assert len(ax.lines) == 2
+    for line, i in zip(ax.lines, (0, 3), strict=True):
+        assert line.get_label() == f"coordinate {i}"
+        x, values = line.get_data()
+        assert np.array_equal(values, R.terms(np.tile(x[:, None], 4))[:, i])
+
+
+def test_a_potential_of_many_weights(ax):
+    ib.HyperbolicEntropy(log_scale=np.linspace(-5, 0, 20_000)).plot(ax=ax)
+    assert len(ax.lines) == 6
+    assert ax.lines[-1].get_label() == "coordinate 19999"
+
+
+def test_a_domain_for_each_coordinate(ax):
+    difference = ib.Parameterization("log(u) - log(v)", "u,v")
+    R = ib.NumericalPotential(difference, {"u": [1.0, 2.0], "v": [1.0, 1.0]})
+    R.plot(ax=ax)
+    assert len(ax.lines) == 2
+
+
+def test_a_flow_draws_its_weights_and_its_loss(problem, ax):
+    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=0.1), [1.0, 10.0, 1000.0])
+    assert flow.plot(ax, label="flow") is ax
+    assert len(ax.lines) == 12
+    for line, weights in zip(ax.lines, flow.x.T, strict=True):
+        assert np.array_equal(line.get_xdata(), flow.t)
+        assert np.array_equal(line.get_ydata(), weights)
+    assert [text.get_text() for text in ax.legend().get_texts()] == ["flow"]
+    assert ax.get_xscale() == "log"
+    assert flow.plot_loss(ax) is ax
+    assert np.array_equal(ax.lines[-1].get_ydata(), flow.loss)
+    assert ax.get_yscale() == "log"
+
+
+def test_of_many_weights_the_largest_are_drawn(ax):
+    Z = np.linspace(0.1, 1.0, 300)[None, :]
+    flow = ib.mirror_flow(ib.Regression(Z, [1.0]), ib.HyperbolicEntropy(scale=1.0), [1.0, 2.0])
+    flow.plot(ax)
+    assert len(ax.lines) == 100
+    assert np.array_equal(ax.lines[-1].get_ydata(), flow.x[:, 299])
+    assert np.array_equal(ax.lines[0].get_ydata(), flow.x[:, 200])
+
+
+def test_a_projection_draws_its_weights(problem, ax):
+    limit = ib.bregman_projection(problem.Z, problem.y, ib.HyperbolicEntropy(scale=0.1))
+    assert limit.plot(ax, color="red") is ax
+    assert np.array_equal(ax.lines[0].get_ydata(), limit.x)
+    (stems,) = ax.collections
+    assert np.array_equal([segment[1, 1] for segment in stems.get_segments()], limit.x)
+
+
+def test_a_transition_draws_decreasing_scales(problem, ax):
+    path = ib.transition(problem.Z, problem.y, [-50.0, 5.0, -5.0])
+    assert path.plot(ax) is ax
+    assert ax.lines[3].get_xdata().tolist() == [5.0, -5.0, -50.0]
+    assert np.array_equal(ax.lines[3].get_ydata(), path.x[[1, 2, 0], 3])
+    path.plot(ax)
+    assert ax.xaxis.get_inverted()
+
+
+def test_without_axes_calls_share_one_plot(problem, pyplot):
+    before = dict(plt.rcParams)
+    first = ib.HyperbolicEntropy(scale=0.1).plot()
+    second = ib.HyperbolicEntropy(scale=1.0).plot()
+    assert first is second
+    assert len(first.lines) == 2
+    assert pyplot.get_fignums() == [1]
+    assert dict(plt.rcParams) == before

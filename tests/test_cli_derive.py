@@ -1,0 +1,73 @@
+"""``implicit-bias derive`` prints what ``ib.derive`` finds."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import implicit_bias as ib
+from implicit_bias.cli import app
+
+MASK = ("m*w", "--params", "m,w", "--regularizer", "m**2+w**2")
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, ["derive", *arguments])
+
+
+@pytest.fixture(scope="module")
+def mask():
+    return ib.derive(ib.Parameterization("m*w", "m,w"), "m**2+w**2")
+
+
+def test_text(mask):
+    result = call(*MASK)
+    assert result.exit_code == 0, result.output
+    assert f"a          = {mask.scale}\n" in result.stdout
+    assert f"R_A(x)     = {mask.potential}\n" in result.stdout
+    assert "for x in (-oo, oo)\n" in result.stdout
+    assert "where m0 + w0 > 0 and m0 - w0 > 0\n" in result.stdout
+    assert f"{len(mask.identities)} PROVED" in result.stdout
+    assert result.stderr == ""
+
+
+def test_json(mask):
+    found = json.loads(call(*MASK, "--json").stdout)
+    for name in ("potential", "mirror_map", "inverse_mirror_map", "conjugate", "metric", "scale", "minimizer"):
+        assert found[name] == str(getattr(mask, name))
+    assert found["params"] == ["m", "w"]
+    assert found["closed_form"] is found["proved"] is True
+    assert found["domain"] == ["-oo", "oo"]
+    assert [identity["name"] for identity in found["identities"]] == [i.name for i in mask.identities]
+
+
+def test_latex(mask):
+    assert call(*MASK, "--latex").stdout == mask.latex() + "\n"
+
+
+def test_without_a_closed_form():
+    result = call("m**2*w", "--params", "m,w")
+    assert result.exit_code == 0
+    assert "no closed form" in result.stdout
+    assert "note: " in result.stdout
+    assert json.loads(call("m**2*w", "--params", "m,w", "--json").stdout)["potential"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["m*q", "--params", "m,w"], "unknown name 'q'"),
+        (["m*__import__('os')", "--params", "m"], "formula"),
+        (["m*w", "--params", "m,m"], "distinct names"),
+        (["m*w", "--params", "m,w", "--regularizer", "m**2"], "[∇g, ∇h] = (2*w, -2*m)"),
+        (["m*w", "--params", "m,w", "--latex", "--json"], "--latex or --json, not both"),
+        (["m*w"], "Missing option '--params'"),
+        ([], "Missing argument"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
