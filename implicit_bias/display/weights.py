@@ -10,13 +10,16 @@ from matplotlib.axes import Axes
 from implicit_bias.plotting import COLOURS
 
 MOST = 100  # curves that one plot holds
+_PIXELS = 1000  # more dots than that are smaller as pixels than as shapes
 
 
 def draw_vector(ax: Axes, x: np.ndarray, options: dict[str, Any]) -> None:
     """x_i against i, as dots on stems."""
-    look: dict[str, Any] = {"color": COLOURS["projection"], "ls": "", "marker": "o", "ms": 2.5} | options
+    as_pixels = len(x) > _PIXELS
+    usual = {"color": COLOURS["projection"], "ls": "", "marker": "o", "ms": 2.5, "rasterized": as_pixels}
+    look: dict[str, Any] = usual | options
     (dots,) = ax.plot(np.arange(len(x)), x, **look)
-    ax.vlines(np.arange(len(x)), 0, x, colors=dots.get_color(), lw=0.6, label="_stems")
+    ax.vlines(np.arange(len(x)), 0, x, colors=dots.get_color(), lw=0.6, label="_stems", rasterized=as_pixels)
     ax.set_xlabel("index $i$")
     ax.set_ylabel("weight $x_i$")
 

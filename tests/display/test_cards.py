@@ -130,6 +130,12 @@ def test_pictures_stand_on_white(results):
         assert all("background:#ffffff" in picture for picture in pictures)
 
 
+def test_the_card_of_a_large_projection_is_small():
+    n = 20_000
+    limit = ib.bregman_projection(np.linspace(0.1, 1, n)[None, :], [1.0], ib.HyperbolicEntropy(scale=1.0))
+    assert len(limit._repr_html_()) < 200_000
+
+
 def test_text_is_escaped():
     correction = Correction(rf"\text{{{EVIL}}}", Verdict(Outcome.PROVED, EVIL))
     verdict = Verdict(Outcome.REFUTED, EVIL, 1.0, 0.5, {EVIL: 1.0}, correction, EVIL)
