@@ -82,6 +82,7 @@ def sparsify(defs):
     assert defs["results"]["pilot"].history[-1].l1_norm < 0.5 * defs["results"]["dense"].history[-1].l1_norm
     assert defs["accuracy"]["pilot"] > defs["accuracy"]["dense"]
     assert max(defs["relative"].values()) < 1e-2
+    assert all(defs["halved"][name] < 0.6 * residual for name, residual in defs["relative"].items())
 
 
 def design_a_bias(defs):

@@ -1,5 +1,7 @@
 """Errata, or how a toolkit checks a paper: stated and derived constants, trajectories as judges, your own claim."""
 
+# pyright: reportUnusedExpression=false
+
 import marimo
 
 __generated_with = "0.25.2"
@@ -11,10 +13,10 @@ def _(mo):
     mo.md(r"""
     # Errata: how a toolkit checks a paper
 
-    Papers contain wrong constants. Most do no harm, and few are found, since checking takes a second derivation. This
-    notebook shows how the toolkit does it for *Mask in the Mirror* (arXiv 2408.09966v1, "the preprint"), whose
-    analysis it otherwise confirms: derive the statement anew, let trajectories decide that know neither version, and
-    record the verdict so that anybody can run it again. In the end you write a claim of your own, and see it refuted.
+    Papers contain wrong constants, and few are found, since checking one takes a second derivation. This notebook
+    shows how the toolkit does it for *Mask in the Mirror* (arXiv 2408.09966v1, "the preprint"), whose analysis it
+    otherwise confirms: derive the statement anew, let trajectories decide that know neither version, and record the
+    verdict so that anybody can run it again. In the end you write a claim of your own, and see it refuted.
     """)
     return
 
@@ -77,6 +79,19 @@ def _(derived, in_uv, mo, sp, theorem_3_1):
     return stated, true
 
 
+@app.cell(hide_code=True)
+def _(mo, residuals):
+    mo.md(rf"""
+    ## The trajectory decides
+
+    A potential governs the flow if $R_{{A_t}}'(x_t) = -L_t$ with $L_t = \int_0^t f'(x_s)\,ds$. The cell below
+    integrates $m$, $w$ and $L$ from the definition of training, so it takes no side. Along it the derived potential
+    leaves a residual of {residuals["derived"].max():.0e}, and the stated one {residuals["stated"].max():.2g}. That is
+    no rounding error, and no matter of convention either: each symbol was defined by the flow.
+    """)
+    return
+
+
 @app.cell
 def _(mo):
     strength = mo.ui.slider(0.0, 1.0, step=0.25, value=0.5, show_value=True, label=r"strength of decay $\alpha$")
@@ -136,14 +151,21 @@ def _(
 
 
 @app.cell(hide_code=True)
-def _(mo, residuals):
+def _(mo, verdict):
     mo.md(rf"""
-    ## The trajectory decides
+    ## How verdicts come about
 
-    A potential governs the flow if $R_{{A_t}}'(x_t) = -L_t$ with $L_t = \int_0^t f'(x_s)\,ds$. The cell above
-    integrates $m$, $w$ and $L$ from the definition of training, so it takes no side. Along it the derived potential
-    leaves a residual of {residuals["derived"].max():.0e}, and the stated one {residuals["stated"].max():.2g}. That is
-    no rounding error, and no matter of convention either: each symbol was defined by the flow.
+    `Claim.verdict()` runs below. It does three things that one picture does not. It *searches* instances, from small
+    numbers to large ones, and reports the smallest on which the statement fails: here
+    $m_0 = {verdict.counterexample["m0"]:g}$, $w_0 = {verdict.counterexample["w0"]:g}$,
+    $\alpha = {verdict.counterexample["alpha"]:g}$, $t = {verdict.counterexample["time"]:g}$. It holds
+    the *derived* formula against the same instance, so that a fault of the integrator would show. And it *proves* the
+    correction, exactly, or says that it cannot.
+
+    There are five outcomes and no others. **PROVED** is an exact symbolic identity. **SUPPORTED** is a number inside
+    a stated tolerance. **REFUTED** comes with a counterexample. **INCONCLUSIVE** means that a solver failed or a
+    residual is in doubt, and **NOT_APPLICABLE** that hypotheses do not hold. A refuted theory is data, not an
+    exception.
     """)
     return
 
@@ -154,26 +176,6 @@ def _(ledger, mo):
     verdict = claims["thm-3.1"].verdict()
     mo.vstack([mo.Html(claims["thm-3.1"]._repr_html_()), mo.Html(verdict._repr_html_())])
     return claims, verdict
-
-
-@app.cell(hide_code=True)
-def _(mo, verdict):
-    mo.md(rf"""
-    ## How verdicts come about
-
-    `Claim.verdict()` ran just now. It does three things that one picture does not. It *searches* instances, from
-    small numbers to large ones, and reports the smallest on which the statement fails: here
-    $m_0 = {verdict.counterexample["m0"]:g}$, $w_0 = {verdict.counterexample["w0"]:g}$,
-    $\alpha = {verdict.counterexample["alpha"]:g}$, $t = {verdict.counterexample["time"]:g}$, which you can check on
-    paper. It holds the *derived* formula against the same instance, so that a fault of the integrator would show. And
-    it *proves* the correction, exactly, or says that it cannot.
-
-    There are five outcomes and no others. **PROVED** is an exact symbolic identity. **SUPPORTED** is a number inside
-    a stated tolerance. **REFUTED** comes with a counterexample. **INCONCLUSIVE** means that a solver failed or a
-    residual is in doubt, and **NOT_APPLICABLE** that hypotheses do not hold. A refuted theory is data, not an
-    exception.
-    """)
-    return
 
 
 @app.cell
@@ -202,7 +204,7 @@ def _(mo):
     Suppose that you train $x = u^2 - v^2$ with $h = u^2 + v^2$ and, having read that the mask's scale is
     $u_0v_0e^{-4A}$, claim the same:
 
-    $$R_A'(x) = \tfrac14\left(\operatorname{arcsinh}\frac{x}{a} - \log\frac{u_0}{v_0}\right), \qquad a = u_0 v_0 e^{-4A}.$$
+    $$R_A'(x) = \tfrac14\left(\operatorname{arcsinh}\frac xa - \log\frac{u_0}{v_0}\right), \quad a = u_0 v_0 e^{-4A}.$$
 
     A claim is a statement, a source, and a function that returns a verdict. Ours walks through small numbers,
     integrates each flow, and stops at the first that contradicts the claim. What holds instead is left to
@@ -242,7 +244,7 @@ def _(ib, np, product, solve_ivp, sp):
                 proof = ib.Verdict(ib.Outcome.PROVED, f"{len(squares.identities)} identities simplify to zero.")
                 return ib.Verdict(
                     ib.Outcome.REFUTED,
-                    f"|R'(x_t) + L_t| is {missed['claim']:.3g} for the claim, {missed['derived']:.0e} for the derivation.",
+                    f"|R'(x_t) + L_t|: {missed['claim']:.3g} as claimed, {missed['derived']:.0e} as derived.",
                     residual=missed["claim"],
                     tolerance=1e-6,
                     counterexample={"u0": u0, "v0": v0, "target": target, "alpha": alpha, "time": end},

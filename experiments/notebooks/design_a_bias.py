@@ -1,5 +1,7 @@
 """Design a bias: from a potential to the parameterization that has it, checked by an optimizer that knows no flow."""
 
+# pyright: reportUnusedExpression=false
+
 import marimo
 
 __generated_with = "0.25.2"
@@ -43,7 +45,7 @@ def _(mo):
 
     $$u(x) = \int \sqrt{R''(x)}\,dx, \qquad x = g(u).$$
 
-    `ib.design` does both with formulas where it can, checks $g'(u)^2 R''(g(u)) = 1$ to 50 digits, and tabulates
+    `ib.design` does both with formulas where it can, checks $g'(u)^2 R''(g(u)) = 1$ with 50 digits, and tabulates
     $g$ where it cannot.
     """)
     return
@@ -176,14 +178,32 @@ def _(gaps, mo, np, paths):
                 for p, (_, (*_, x)) in paths.items()
             ),
             "",
-            "The last column is what the two solvers leave. Powers near 1 are the hardest: their slope is steep at zero.",
+            "The last column is what the two solvers leave. Powers near 1 are the hardest: steep at zero.",
         ])
     )  # fmt: skip
     return
 
 
+@app.cell(hide_code=True)
+def _(bounded_gap, mo):
+    mo.md(rf"""
+    ## Without a formula
+
+    For $R = \cosh x$, which punishes large weights exponentially, the arc length is no elementary function. The
+    toolkit tabulates $g$ (below on the left: it grows like a logarithm), and `ib.gradient_flow` takes it as it takes
+    any parameterization; its end agrees with SLSQP to {bounded_gap:.0e}.
+    """)
+    return
+
+
 @app.cell
 def _(Z, designs, ib, np, plotting, plt, projection, x0, y):
+    refusal = ""
+    try:
+        ib.design("abs(x) + x**2")
+    except ib.UnsupportedError as error:
+        refusal = str(error)
+
     bounded = designs["cosh(x)"]
     problem = ib.Regression(Z, y)
     bounded_flow = ib.gradient_flow(
@@ -199,21 +219,13 @@ def _(Z, designs, ib, np, plotting, plt, projection, x0, y):
         bounded_flow.plot(ax=_right, lw=1)
         _right.plot(np.full(6, 300.0), bounded_projection, "o", ms=4, mfc="none", color=plotting.COLOURS["projection"])
     _figure
-    return (bounded_gap,)
+    return bounded_gap, refusal
 
 
-@app.cell
-def _(bounded_gap, ib, mo):
-    try:
-        ib.design("abs(x) + x**2")
-    except ib.UnsupportedError as error:
-        refusal = str(error)
+@app.cell(hide_code=True)
+def _(mo, refusal):
     mo.md(rf"""
-    ## Without a formula, and without a solution
-
-    For $R = \cosh x$, which punishes large weights exponentially, the arc length is no elementary function. The
-    toolkit tabulates $g$ (left: it grows like a logarithm), and `ib.gradient_flow` takes it as it takes any
-    parameterization; its end agrees with SLSQP to {bounded_gap:.0e}.
+    ## Without a solution
 
     Not every wish can be granted. The elastic net $|x| + x^2$ has a kink, and `ib.design` says:
 

@@ -1,5 +1,7 @@
 """Ten minutes with implicit_bias: derive a potential, follow the flow to its limit, check one published claim."""
 
+# pyright: reportUnusedExpression=false
+
 import marimo
 
 __generated_with = "0.25.2"
@@ -71,7 +73,7 @@ def _(derivation, mo, sp):
 
 @app.cell
 def _(mo):
-    decay = mo.ui.slider(0.0, 2.0, step=0.25, value=1.0, show_value=True, label="total decay $A$")
+    decay = mo.ui.slider(0.0, 2.0, step=0.25, value=1.5, show_value=True, label="total decay $A$")
     decay
     return (decay,)
 
@@ -140,6 +142,21 @@ def _(decay, derivation, ib, init, problem):
     return (limit,)
 
 
+@app.cell(hide_code=True)
+def _(decay, distance, error, flow, least_squares_error, limit, mo):
+    mo.md(rf"""
+    ## Compare
+
+    At $t = {flow.t[-1]:,.0f}$ no weight of the flow is further than **{distance:.0e}** from the projection, which
+    itself is known to {limit.error_bound:.0e}. Two programs that share no step agree, so the potential is right for
+    this run.
+
+    With $A = {decay.value:g}$ the recovered weights miss the truth by {error:.1%} of its norm; the minimum-$L_2$
+    solution, which gradient descent on $x$ itself would find, misses it by {least_squares_error:.0%}.
+    """)
+    return
+
+
 @app.cell
 def _(flow, limit, np, plotting, plt, problem):
     least_squares = np.linalg.pinv(problem.Z) @ problem.y
@@ -160,16 +177,15 @@ def _(flow, limit, np, plotting, plt, problem):
 
 
 @app.cell(hide_code=True)
-def _(decay, distance, error, flow, least_squares_error, limit, mo):
+def _(mo, verdict):
     mo.md(rf"""
-    ## Compare
+    ## Check a claim
 
-    At $t = {flow.t[-1]:,.0f}$ no weight of the flow is further than **{distance:.0e}** from the projection, which
-    itself is known to {limit.error_bound:.0e}. Two programs that share no step agree, so the potential is right for
-    this run.
-
-    With $A = {decay.value:g}$ the recovered weights miss the truth by {error:.1%} of its norm; the minimum-$L_2$
-    solution, which gradient descent on $x$ itself would find, misses it by {least_squares_error:.0%}.
+    The preprint that introduced this analysis (arXiv 2408.09966v1) prints the potential with another prefactor and
+    another scale. The ledger holds that statement against trajectories and answers **{verdict.outcome.value}**: it
+    hands over the smallest trajectory on which the formula fails, by {verdict.counterexample["deviation"]:.2f}, and a
+    correction that is {verdict.correction.verdict.outcome.value}, which misses the same trajectory by
+    {verdict.counterexample["deviation_of_correction"]:.0e}.
     """)
     return
 
@@ -182,16 +198,8 @@ def _(CLAIM, mo):
 
 
 @app.cell(hide_code=True)
-def _(mo, verdict):
-    mo.md(rf"""
-    ## Check a claim
-
-    The preprint that introduced this analysis (arXiv 2408.09966v1) prints the potential with another prefactor and
-    another scale. The ledger holds that statement against trajectories and answers **{verdict.outcome.value}**: it
-    hands over the smallest trajectory on which the formula fails, by {verdict.counterexample["deviation"]:.2f}, and a
-    correction that is {verdict.correction.verdict.outcome.value}, which misses the same trajectory by
-    {verdict.counterexample["deviation_of_correction"]:.0e}.
-
+def _(mo):
+    mo.md(r"""
     That is the toolkit: *derive, simulate, solve, compare, judge*. Next: your own parameterization
     (`derive_your_own.py`), the way from $L_2$ to $L_1$ (`l2_to_l1.py`), or a network of yours (`sparsify.py`).
 
