@@ -56,7 +56,7 @@ def _(nn, plotting, plt, torch, training):
     with plotting.style():
         _figure, _all = plt.subplots(1, 10, figsize=(7.0, 0.9), layout="constrained", dpi=150)
         for _axes, _image, _label in zip(_all, digits.train.pixels, digits.train.labels, strict=False):
-            _axes.imshow(_image[0], cmap="gray_r")
+            _axes.imshow(_image[0].numpy(), cmap="gray_r")
             _axes.set_title(int(_label))
             _axes.axis("off")
     _figure

@@ -112,14 +112,14 @@ def _(decay, ib, mask, np, plotting, plt):
     init = {"m": np.ones(problem.n), "w": np.zeros(problem.n)}
     schedule = ib.schedule.Geometric(decay.value, tau=1.0)  # spends its total decay within a few units of time
     flow = ib.gradient_flow(
-        problem, mask, init, [0.0, *np.geomspace(1e-2, 1e4, 90)], "m**2 + w**2", schedule if decay.value else None
+        problem, mask, init, [0.0, *np.geomspace(1e-2, 3e3, 90)], "m**2 + w**2", schedule if decay.value else None
     )
     with plotting.style():
         _figure, (_left, _right) = plt.subplots(1, 2, figsize=(7.0, 2.5), layout="constrained", dpi=150)
         flow.plot(ax=_left, lw=0.8)
         flow.plot_loss(ax=_right)
         for _axes in (_left, _right):
-            _axes.set_xlim(1e-2, 1e4)
+            _axes.set_xlim(1e-2, 3e3)
     _figure
     return flow, init, problem
 
