@@ -58,9 +58,9 @@ def _(ib, mo):
     complaints = {
         formula: complaint(formula) for formula in ("sigmoid(m)*w", "m*exp(k)", "m w", "3", "__import__('os')")
     }
-    mo.md(
-        "\n".join(["| formula | answer |", "|---|---|", *(f"| `{f}` | {answer} |" for f, answer in complaints.items())])
-    )
+    _escaped = {formula: answer.replace("_", r"\_") for formula, answer in complaints.items()}
+    _rows = [f"| `{formula}` | {answer} |" for formula, answer in _escaped.items()]
+    mo.md("\n".join(["| formula | answer |", "|:---|:---|", *_rows]))
     return
 
 
@@ -151,7 +151,7 @@ def _(ib, mo, sp):
     ]
     mo.md(
         "\n".join(
-            ["| parameterization | regularizers that commute (and their linear combinations) |", "|---|---|", *_rows]
+            ["| parameterization | regularizers that commute (and their linear combinations) |", "|:---|:---|", *_rows]
         )
     )
     return
@@ -173,11 +173,14 @@ def _(mo):
 def _(ib, mo, np):
     logit = ib.Parameterization("log(u) - log(v)", ["u", "v"])
     derivation = ib.derive(logit, "log(u) + log(v)", time_limit=np.inf)  # proofs may take as long as they need
+    _equations = [
+        f"$${left} = {right}$$" for left, right in derivation.equations()[1:]
+    ]  # the first is R itself, and long
     mo.md(
-        "\n".join([
-            "$$" + derivation.latex() + "$$",
-            "",
-            f"Rests on {len(derivation.identities)} identities; all proved exactly: {derivation.proved}.",
+        "\n\n".join([
+            "It has: `derivation.potential`. Shorter, and all that training needs, are what follows from it:",
+            *_equations,
+            f"They rest on {len(derivation.identities)} identities; all proved exactly: {derivation.proved}.",
         ])
     )  # fmt: skip
     return derivation, logit
@@ -198,20 +201,14 @@ def _(derivation, ib, logit, mo, np, sp):
     its inverse function is $R'$. `ib.NumericalPotential` integrates and inverts that; on $[-3, 3]$ it agrees with the
     formula above to **{difference:.0e}**. For $x = \sigma(m)\,w$ no formula was found (`closed_form` is
     {unknown.closed_form}), and still $R'(0.5) = {unknown_slope:.6f}$ from $m_0 = 0$, $w_0 = 0.1$.
-    """)
-    return (start,)
 
-
-@app.cell(hide_code=True)
-def _(mo):
-    mo.md(r"""
     ## Third question: where is it defined?
 
     A potential lives where the flow can go. For $x = \tanh u$ that is an interval; a weight outside is refused, never
     a `nan`. The range of $R'$ can be an interval, too: for $\log u - \log v$ it shrinks with decay, until nothing is
     left.
     """)
-    return
+    return (start,)
 
 
 @app.cell
@@ -244,11 +241,6 @@ def _(mo, residual):
     A mirror flow is a flow with $R_{{A_t}}'(x_t) = -L_t$, where $L_t = \int_0^t f'(x_s)\,ds$. The cell below
     integrates $u$, $v$ and $L$ with SciPy, from a right-hand side typed in by hand, and puts the weights into the
     derived formula. The largest residual over three strengths of decay is **{max(residual.values()):.0e}**.
-
-    Change `logit` and `by_hand` to your own formula. If the residual stays there, you have derived the bias of your
-    network; if not, one of us made a mistake, and we would like to hear of it.
-
-    *The implicit_bias developers*
     """)
     return
 
@@ -282,6 +274,17 @@ def _(derivation, np, plotting, plt, solve_ivp, sp, start):
         _axes.legend()
     _figure
     return (residual,)
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    Change `logit` and `by_hand` to your own formula. If the residual stays there, you have derived the bias of your
+    network; if not, one of us made a mistake, and we would like to hear of it.
+
+    *The implicit_bias developers*
+    """)
+    return
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def _(ib, mo, sp):
     mo.md(
         "\n".join([
             "| $R(x)$ | $x = g(u)$ |",
-            "|---|---|",
+            "|:---|:---|",
             *(f"| `{wish}` | {shown(found)} |" for wish, found in designs.items()),
         ])
     )  # fmt: skip

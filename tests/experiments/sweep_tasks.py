@@ -64,3 +64,4 @@ def process(seed, seconds=0.0):
 
 def not_here(seed):
     return {"seed": np.array(seed)}
+

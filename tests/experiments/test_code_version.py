@@ -241,9 +241,7 @@ def test_source_that_changes_while_the_program_runs_is_noticed(source):
 
 
 def test_versions_of_packages_count_where_they_are_used(source, monkeypatch):
-    source.write(
-        "toy_tasks.py", "import numpy as np\nimport rich\ndef task(): return np.ones(2)\ndef other(): return rich"
-    )
+    source.write("toy_tasks.py", "import numpy as np\nimport rich\ndef task(): return np.ones(2)\ndef other(): return rich")
     task, other = source.version("task"), source.version("other")
     assert source.packages() == ["numpy"]
     genuine = code.version
@@ -265,7 +263,5 @@ def test_versions_are_the_same_in_every_program(source, tmp_path):
     )
     for seed in ("1", "2"):
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
-        printed = subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, check=True
-        ).stdout
+        printed = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True).stdout
         assert printed.decode().strip() == source.version()
