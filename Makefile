@@ -4,10 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := figures
-.PHONY: figures bench docs explore test lint clean
+.PHONY: figures bench docs explore notebooks test lint clean
 
 figures: $(VENV)/.installed-experiments
 	$(BIN)/python -m experiments
+
+# Runs every notebook and writes what it shows beside it, as .ipynb.
+notebooks: $(VENV)/.installed-notebooks
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python experiments/notebooks/export.py $(NAMES)
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m experiments.benchmarks

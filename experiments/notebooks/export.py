@@ -1,0 +1,125 @@
+"""Run the notebooks and write each beside itself as a Jupyter notebook with outputs, for reading on the web.
+
+``python experiments/notebooks/export.py [NAME ...]``. The cells come from marimo's own export; the outputs are those of
+one run, reduced to what every viewer shows: text, PNG and HTML. Text with computed numbers becomes Markdown cells, a
+slider a sentence that names its value. The same outputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import importlib.util
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import marimo as mo
+import matplotlib as mpl
+import nbformat
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+FOLDER = Path(__file__).resolve().parent
+NAMES = ("ten_minutes", "derive_your_own", "l2_to_l1", "check_a_paper", "sparsify", "design_a_bias")
+PIXELS_PER_INCH = 110  # of a figure on the page; the picture itself may have more
+
+
+def execute(name: str) -> tuple[nbformat.NotebookNode, Mapping[str, Any]]:
+    """Run a notebook: the Jupyter notebook, and all that its cells define."""
+    path = FOLDER / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"notebook_{name}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python module.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    outputs, defs = module.app.run()
+    document = nbformat.reads(_cells(path), as_version=4)
+    names = {id(value): key for key, value in defs.items()}
+    document.metadata["marimo"].pop("marimo_version", None)  # a new version alone is no change
+    for number, (cell, output) in enumerate(zip(document.cells, outputs, strict=True)):
+        cell.id = f"cell-{number}"
+        if cell.cell_type == "code":
+            _fill(cell, output, names)
+    plt.close("all")
+    nbformat.validate(document)
+    return document, defs
+
+
+def write(name: str) -> Path:
+    """Run a notebook and write its export."""
+    document, _ = execute(name)
+    path = FOLDER / f"{name}.ipynb"
+    path.write_text(nbformat.writes(document, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _cells(path: Path) -> str:
+    command = [sys.executable, "-m", "marimo", "export", "ipynb", str(path), "--sort", "top-down"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+
+
+def _fill(cell: nbformat.NotebookNode, output: object, names: Mapping[int, str]) -> None:
+    """Give a code cell its output; one that holds only text becomes that text."""
+    if output is None:
+        return
+    if isinstance(output, mo.ui.slider):
+        value = f"`{names[id(output)]}.value` = {output.value:g}"
+        text = f"*In the live notebook a slider stands here and moves what follows; this page was made with {value}.*"
+        bundle = {"text/markdown": text}
+    else:
+        bundle = _bundle(output)
+    if _is_text(cell.source) and "text/markdown" in bundle:
+        cell.cell_type, cell.source = "markdown", bundle["text/markdown"].strip()
+        for key in ("outputs", "execution_count"):
+            cell.pop(key)
+        for key in ("jupyter", "tags"):
+            cell.metadata.pop(key, None)
+        return
+    metadata = {}
+    if isinstance(output, Figure):
+        metadata = {"image/png": {"width": round(output.get_figwidth() * PIXELS_PER_INCH)}}
+    cell.outputs = [nbformat.v4.new_output("display_data", data=bundle, metadata=metadata)]
+
+
+def _is_text(source: str) -> bool:
+    """Whether a cell is a single mo.md(…)."""
+    body = ast.parse(source).body
+    if len(body) != 1 or not isinstance(body[0], ast.Expr) or not isinstance(body[0].value, ast.Call):
+        return False
+    return ast.unparse(body[0].value.func) == "mo.md"
+
+
+def _bundle(output: Any) -> dict[str, str]:
+    """What a viewer can show, by MIME type."""
+    if isinstance(output, Figure):
+        file = io.BytesIO()
+        output.savefig(file, format="png", dpi=output.dpi, metadata={"Software": None})
+        return {"image/png": base64.b64encode(file.getvalue()).decode("ascii"), "text/plain": "Figure"}
+    if hasattr(output, "_repr_markdown_"):
+        return {"text/markdown": output._repr_markdown_()}
+    if isinstance(output, mo.Html):
+        return {"text/html": output.text, "text/plain": "HTML"}
+    if hasattr(output, "_repr_html_"):
+        return {"text/html": output._repr_html_(), "text/plain": repr(output)}
+    return {"text/plain": repr(output)}
+
+
+def main(names: list[str]) -> None:
+    """Write the named notebooks, or all."""
+    mpl.use("Agg")
+    unknown = sorted(set(names) - set(NAMES))
+    if unknown:
+        raise SystemExit(f"No notebook is called {', '.join(unknown)}; there are {', '.join(NAMES)}.")
+    for name in names or NAMES:
+        began = time.perf_counter()
+        path = write(name)
+        print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB in {time.perf_counter() - began:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
