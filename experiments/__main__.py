@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -52,6 +53,8 @@ def main(
     Exits with 1 if a check of the theory finds anything but support or numbers differ from the recorded ones, with 2 on
     bad input, with 130 when interrupted. What others report of networks is an observation: printed as it comes out.
     """
+    # Workers that were idle or hold much memory are replaced by new ones, which is no reason to warn.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
     experiments = registry()
     modes = [mode for mode, chosen in (("quick", quick), ("full", full), (data, data is not None)) if chosen]
     if len(modes) > 1:

@@ -215,6 +215,8 @@ def _check_convex(formula: sp.Expr, value: Function, bends: dict[int, sp.Expr]) 
                     f"R = {str(formula)[:80]}. No real g has g'² = 1/R'' there."
                 )
         if known and all(c == 0 for _, c in known):
+            if formula.has(sp.Abs, sp.sign):
+                raise _kink(formula, "at x = 0")
             raise ValueError(f"potential: R = {str(formula)[:80]} is affine, so it favours no weight over another.")
         if known:
             sides.append(sign)

@@ -96,7 +96,7 @@ class Parameterization:
     def gradient(self, formula: sp.Expr) -> sp.Matrix:
         """The column of partial derivatives of a formula in the parameters."""
         declared = real(formula)  # the derivative of abs exists for real symbols only
-        return plain(sp.Matrix([sp.diff(declared, real(s)) for s in self.symbols]))
+        return plain(sp.Matrix([_without_null_masses(sp.diff(declared, real(s))) for s in self.symbols]))
 
     def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
         """Initial values by name as one array of shape (p,), for numbers, or (p, n).
@@ -186,6 +186,20 @@ class Parameterization:
                 return report
             reports.append(report)
         return next((r for r in reports if not r.proved), reports[0])
+
+
+def _without_null_masses(slope: sp.Expr) -> sp.Expr:
+    """A derivative without point masses of weight zero, such as |u| δ(u), which that of |u| sign(u) brings.
+
+    Others stay: there the formula jumps, and has no gradient flow.
+    """
+    masses = slope.atoms(sp.DiracDelta)
+    for mass in masses:
+        (where,) = mass.args[:1]
+        weight = sp.expand(slope).coeff(mass)
+        if where.is_Symbol and weight.xreplace({where: sp.Integer(0)}).is_zero:
+            slope = slope.xreplace({mass: sp.Integer(0)})
+    return slope
 
 
 def _real_numbers(value: ArrayLike, name: str) -> np.ndarray:

@@ -211,3 +211,8 @@ def test_a_wrong_candidate_is_not_returned(monkeypatch):
     monkeypatch.setattr(module, "_inverses", lambda *_: iter([module._U**3, 2 * module._U]))
     shape = ib.design("x**2/2")
     np.testing.assert_allclose(shape.separable_map().output(np.array([[0.5, -2.0]])), [0.5, -2.0], rtol=1e-13)
+
+
+def test_the_l1_norm_has_a_kink_and_is_not_called_affine():
+    with pytest.raises(ib.UnsupportedError, match="kink at x = 0"):
+        ib.design("abs(x)")

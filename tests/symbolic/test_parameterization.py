@@ -113,3 +113,19 @@ def test_initial_numbers_are_broadcast():
     shape = ib.Parameterization("m*w", "m,w")
     np.testing.assert_array_equal(shape.start({"m": [1, 2], "w": 0}), [[1, 2], [0, 0]])
     assert shape.start({"m": 1, "w": 0}).shape == (2,)
+
+
+@pytest.mark.parametrize("power", [1.2, 1.5, 2.5, 3.0])
+def test_designed_powers_have_the_gradient_of_their_formula(power):
+    """Of |u|^k sign(u) a derivative by symbols holds a point mass of weight zero, which once reached NumPy."""
+    g = ib.design(f"abs(x)**{power}").separable_map()
+    u, step = np.array([[-1.3, -0.2, 0.1, 0.9]]), 1e-6
+    slope = (g.output(u + step) - g.output(u - step)) / (2 * step)
+    np.testing.assert_allclose(g.gradient(u)[0], slope, rtol=1e-7)
+
+
+@pytest.mark.parametrize("formula", ["sign(u)", "sign(u)*(1 + u**2)", "u*sign(u - 1)"])
+def test_a_formula_that_jumps_is_refused_where_its_flow_is_asked_for(formula):
+    problem = ib.Regression([[1.0]], [1.0])
+    with pytest.raises(ib.UnsupportedError, match="jumps"):
+        ib.gradient_flow(problem, ib.Parameterization(formula, "u"), {"u": [2.0]}, [1.0])
