@@ -188,18 +188,18 @@ class Parameterization:
         return next((r for r in reports if not r.proved), reports[0])
 
 
-def _without_null_masses(slope: sp.Expr) -> sp.Expr:
+def _without_null_masses(slope: sp.Expr) -> sp.Basic:
     """A derivative without point masses of weight zero, such as |u| δ(u), which that of |u| sign(u) brings.
 
     Others stay: there the formula jumps, and has no gradient flow.
     """
-    masses = slope.atoms(sp.DiracDelta)
-    for mass in masses:
-        (where,) = mass.args[:1]
+    null = {}
+    for mass in slope.atoms(sp.DiracDelta):
+        where = mass.args[0]
         weight = sp.expand(slope).coeff(mass)
         if where.is_Symbol and weight.xreplace({where: sp.Integer(0)}).is_zero:
-            slope = slope.xreplace({mass: sp.Integer(0)})
-    return slope
+            null[mass] = sp.Integer(0)
+    return slope.xreplace(null)
 
 
 def _real_numbers(value: ArrayLike, name: str) -> np.ndarray:

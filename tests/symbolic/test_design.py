@@ -84,7 +84,7 @@ def test_a_potential_that_is_not_convex_is_refused_with_a_point(R, where):
         ib.design(R)
 
 
-@pytest.mark.parametrize("R", ["x", "3", "abs(x)", "2*x - 1"])
+@pytest.mark.parametrize("R", ["x", "3", "2*x - 1"])
 def test_an_affine_potential_is_refused(R):
     with pytest.raises(ValueError, match="affine"):
         ib.design(R)
