@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments.engine import Data, Store, Sweep
@@ -96,6 +97,7 @@ class Experiment:
         with plotting.style():
             figure = self.draw(data)
         plotting.save(figure, target)
+        plt.close(figure)  # pyplot keeps it otherwise
         if self.table is not None:
             page = f"# {self.title}\n\n![{self.title}](figure.png)\n\n{self.table(data)}"
             (target / "README.md").write_text(page, encoding="utf-8")

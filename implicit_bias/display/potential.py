@@ -35,7 +35,8 @@ def plot(potential: Potential, x: ArrayLike | None = None, ax: Axes | None = Non
             if any(np.array_equal(curve, other) for other in seen):
                 continue  # coordinates that start alike share their potential
             seen.append(curve)
-            look = {"label": name, "color": colour} if len(chosen) > 1 else {"color": COLOURS["projection"]}
+            alone = COLOURS["projection"] if not target.lines else f"C{len(target.lines)}"
+            look = {"label": name, "color": colour} if len(chosen) > 1 else {"color": alone}
             target.plot(weights, curve, **(look | options))
         target.set_xlabel("weight $x$")
         target.set_ylabel("potential $R(x)$")

@@ -12,8 +12,10 @@ import gc
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 from typing import TypeVar
 
 import mpmath
@@ -125,7 +127,13 @@ def _is_finalizing(thread: int) -> bool:
             "weakref",
             "_weakrefset",
         )
-        if is_finalizer or frame.f_code in callbacks:
+        if is_finalizer or frame.f_code in callbacks or _is_called_back(frame):
             return True
         frame = frame.f_back
     return False
+
+
+def _is_called_back(frame: FrameType) -> bool:
+    """Whether a frame is what a weak reference calls when its object is gone: a function of that reference alone."""
+    names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+    return len(names) == 1 and isinstance(frame.f_locals.get(names[0]), weakref.ref)

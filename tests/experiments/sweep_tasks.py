@@ -70,3 +70,10 @@ def process(seed, seconds=0.0):
 
 def not_here(seed):
     return {"seed": np.array(seed)}
+
+
+def spoiled_curves(settings, sweep):
+    """What figure 1c computes, with every array turned round."""
+    from experiments.figure1c import compute
+
+    return {name: values[::-1].copy() for name, values in compute(settings, sweep).items()}

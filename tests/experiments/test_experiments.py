@@ -1,10 +1,11 @@
 """Experiments: saved numbers are all that drawing and judging see, and judging can fail."""
 
 import json
-import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sweep_tasks import spoiled_curves
 from typer.testing import CliRunner
 
 from experiments import registry
@@ -122,14 +123,9 @@ class TestCommandLine:
         assert run("figure1c", "--output", tmp_path / "file" / "x").exit_code == 2
 
     def test_a_failed_check_exits_with_one(self, run, tmp_path, monkeypatch):
-        from experiments import figure1c as module
-
-        honest = module.EXPERIMENT.compute
-        broken = {"compute": lambda settings, sweep: {k: v[::-1].copy() for k, v in honest(settings, sweep).items()}}
-        for name, value in broken.items():
-            object.__setattr__(module.EXPERIMENT, name, value)
-        try:
-            assert run("figure1c", "--quick", "--output", tmp_path).exit_code == 1
-        finally:
-            object.__setattr__(module.EXPERIMENT, "compute", honest)
-            shutil.rmtree(tmp_path / "figure1c")
+        broken = replace(registry()["figure1c"], compute=spoiled_curves)
+        monkeypatch.setattr("experiments.__main__.registry", lambda: {"figure1c": broken})
+        result = run("figure1c", "--quick", "--output", tmp_path)
+        assert result.exit_code == 1
+        assert "REFUTED      figure1c/grows" in result.output
+        assert (tmp_path / "figure1c" / "manifest.json").exists()

@@ -135,7 +135,7 @@ def test_gradient_descent_follows_the_flow_and_may_diverge():
         ('"*10**9**9"', "", "formula", "expected real numbers"),
         ("m*10**9**9", "", "formula", "exponent"),
         ("(" * 400 + "m" + ")" * 400, "", "formula", "cannot read"),
-        ("sin(" * 150 + "m" + ")" * 150, "", "formula", "nested"),
+        ("sin(" * 150 + "m" + ")" * 150, "", "formula", "inside one another"),
         ("m" * 2000, "", "formula", "short names"),
         ("m*w", "m**2", "regularizer", "m**2 + w**2"),
         ("m*w", "k", "regularizer", "unknown name"),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import mpmath
 import pytest
@@ -159,3 +160,28 @@ def test_finalizers_are_spared():
     for _ in range(10):
         assert _measured(work) < 5
     assert len(finalized) >= 20
+
+
+def test_what_a_weak_reference_calls_back_is_not_interrupted():
+    """The interpreter would print the exception and go on, so it waits until the callback has returned."""
+
+    class Thing:
+        pass
+
+    ended = []
+
+    def callback(reference):
+        until = time.perf_counter() + 0.3
+        while time.perf_counter() < until:
+            abs(-1)
+        ended.append(reference)
+
+    def work():
+        thing = Thing()
+        reference = weakref.ref(thing, callback)
+        del thing
+        assert ended == [reference]
+        _endless()
+
+    assert _measured(work) < 5
+    assert len(ended) == 1
