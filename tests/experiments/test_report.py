@@ -186,18 +186,6 @@ def test_the_committed_page_is_below_a_megabyte_and_names_everything():
     assert [name for name in derivations.ledger() if f'<article id="{name}"' not in text] == []
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium is on PATH")
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 @pytest.fixture(params=["small", "committed"])
 def page(request, figures):
     """A file to open: of the small folder or the one in the repository."""

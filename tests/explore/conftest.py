@@ -1,13 +1,10 @@
-"""The explorer in a process of its own, and Chromium."""
+"""The explorer in a process of its own."""
 
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
@@ -23,16 +20,3 @@ def address(tmp_path_factory):
     finally:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """The Chromium of this machine."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"no Chromium on PATH (looked for {', '.join(BROWSERS)})")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
