@@ -68,6 +68,10 @@ def main(
     if unknown:
         where = f" with --data {data}" if data else ""
         raise typer.BadParameter(f"no experiment is called {', '.join(unknown)}{where}; known: {', '.join(known)}.")
+    if data and data_folder is None:
+        raise typer.BadParameter(
+            f"--data {data} needs --data-folder: the folder that holds the binary version of CIFAR."
+        )
     if record and not quick:
         raise typer.BadParameter("--record needs --quick: those are the recorded numbers.")
     if only_report and (modes or names):

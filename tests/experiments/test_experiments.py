@@ -115,6 +115,11 @@ class TestCommandLine:
         assert result.output.count("SUPPORTED") == 2
         assert (tmp_path / "figure1c" / "figure.png").exists()
 
+    def test_images_without_a_folder_exit_with_two(self, run):
+        result = run("--data", "cifar10")
+        assert result.exit_code == 2
+        assert "--data-folder" in result.output
+
     def test_unknown_name_exits_with_two(self, run):
         assert run("figure9").exit_code == 2
 
