@@ -102,17 +102,21 @@ def test_interrupted_and_resumed(tmp_path):
         sys.executable, "-m", "implicit_bias.cli", "train", "--data", "digits", "--epochs", "100000",
         "--output", str(tmp_path / "run"),
     ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "run" / "checkpoint.safetensors").exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    finally:
-        process.kill()
+
+    def heed_interrupts():  # which shells make their background jobs ignore, and those their children
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "run" / "checkpoint.safetensors").exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "--resume" in errors
     assert "Traceback" not in errors
