@@ -282,7 +282,7 @@ def claims(data: Data) -> list[Claim]:
         names = zip(data["run_log10_scale"][arrived], distance[arrived], strict=True)
         text = ", ".join(f"{gap:.3f} at 1e{scale:.1f}" for scale, gap in names)
         return from_residual(
-            float(distance[arrived].max(initial=0.0)),
+            float(distance[arrived].max()) if arrived.any() else np.nan,
             DISCRETE,
             f"Relative distance of {arrived.sum()} trained networks to their own limits: {text}; "
             f"{(~arrived).sum()} have not arrived.",

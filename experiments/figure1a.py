@@ -17,6 +17,7 @@ from experiments.diagonal import setting, theory
 from experiments.diagonal.training import train_at_two_steps
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
+from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Outcome, Verdict, plotting
 from implicit_bias.claims import from_residual
 
@@ -134,7 +135,7 @@ def table(data: Data) -> str:
         ]
         for k, name in enumerate(data["schedule"])
     ]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
+    text = markdown_table(head, rows)
     return (
         f"‖x − x*‖₂ at t = step × η = {data['t'][-1]:g}, mean and standard deviation of {data['error'].shape[2]} "
         "initializations. The limits are\nLASSO solutions of strength 2α; for spred among the weights that have the "

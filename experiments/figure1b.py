@@ -17,6 +17,7 @@ from experiments.diagonal import setting, theory
 from experiments.diagonal.training import train_at_two_steps
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
+from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Outcome, Verdict, plotting
 from implicit_bias.claims import from_residual
 
@@ -120,7 +121,7 @@ def table(data: Data) -> str:
         ]
         for k, name in enumerate(data["schedule"])
     ]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
+    text = markdown_table(head, rows)
     change = np.abs(data["coarse_error"].mean(axis=2) - data["error"].mean(axis=2)).max(axis=(1, 2))
     taus = ", ".join(
         f"{tau:.3g} ({name})" for name, tau in zip(data["schedule"], data["tau"], strict=True) if np.isfinite(tau)

@@ -23,6 +23,7 @@ from experiments import _pruning as pruning
 from experiments._pruning import GRID, UNREGULARIZED, label, look
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
+from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Outcome, Verdict, plotting
 from implicit_bias.claims import from_residual
 
@@ -266,7 +267,7 @@ def table(data: Data) -> str:
             mark = "*" if len(tried) > 1 and chosen in (tried.min(), tried.max()) else ""
             found = [f"{mean[c, k]:.1f} ± {half[c, k]:.1f}" for k in columns]
             rows.append([label(curve), f"{chosen:g}{mark}", ", ".join(f"{each:g}" for each in tried), *found])
-        sections.append(f"## {title}\n\n{pruning.markdown(head, rows)}")
+        sections.append(f"## {title}\n\n{markdown_table(head, rows)}")
     rows = [
         [f"{strength:g}", f"{flow:.2g}", f"{decay:.2g}", f"{scale:.2g}"]
         for strength, flow, decay, scale in zip(
@@ -275,7 +276,7 @@ def table(data: Data) -> str:
     ]
     sections.append(
         f"## The median of (m² − w²)/2 over all weights, {data['title'][0]}\n\n"
-        + pruning.markdown(["strength α", "flow: ½ e^(−4A)", "the optimizer's decay alone", "after training"], rows)
+        + markdown_table(["strength α", "flow: ½ e^(−4A)", "the optimizer's decay alone", "after training"], rows)
     )
     return "\n\n".join(sections) + "\n"
 

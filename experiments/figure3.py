@@ -17,6 +17,7 @@ from experiments import _pruning as pruning
 from experiments._pruning import KEPT
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
+from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Outcome, Verdict
 from implicit_bias.claims import from_residual
 
@@ -156,7 +157,7 @@ def table(data: Data) -> str:
                 mean, half = pruning.mean_and_interval(100 * values)
                 rows.append([REWINDS[rewind], name, *(f"{mean[k]:.1f} ± {half[k]:.1f}" for k in columns)])
         head = ["rewinding", "network", *(pruning.percent(data["sparsity"][k]) for k in columns)]
-        sections.append(f"## {title} a cycle\n\n{pruning.markdown(head, rows)}")
+        sections.append(f"## {title} a cycle\n\n{markdown_table(head, rows)}")
     return "\n\n".join(sections) + "\n"
 
 

@@ -17,6 +17,7 @@ from experiments.diagonal import setting, theory
 from experiments.diagonal.training import train_at_two_steps
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
+from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Verdict, plotting
 from implicit_bias.claims import from_residual
 
@@ -99,7 +100,7 @@ def table(data: Data) -> str:
         ]
         for k, name in enumerate(data["schedule"])
     ]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
+    text = markdown_table(head, rows)
     return (
         f"The largest distance between the ends of two of {data['error'].shape[2]} initializations, at t = step × η = "
         f"{data['t'][-1]:g}, and of flows at t = {data['flow_t'][-1]:g}; ‖x*‖₂ = {data['truth_norm']:.3g}.\nWith decay "

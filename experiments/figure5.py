@@ -18,6 +18,7 @@ from experiments.diagonal import setting, theory
 from experiments.diagonal.training import train_at_two_steps, trained
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
+from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Verdict, plotting
 from implicit_bias.claims import from_residual
 
@@ -125,7 +126,7 @@ def table(data: Data) -> str:
         ]
         for row, (kind, name) in enumerate(zip(data["setting"], data["schedule"], strict=True))
     ]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
+    text = markdown_table(head, rows)
     return (
         f"‖x − x*‖₂ at t = step × η = {data['t'][-1]:g}, mean and standard deviation of {data['error'].shape[1]} runs, "
         f"each with its own initialization and order of observations; ‖x*‖₂ = {data['truth_norm']:.3g}.\n\n{text}\n"

@@ -196,9 +196,9 @@ def claims(data: Data) -> list[Claim]:
 
     def ends() -> Verdict:
         good = _arrived(data)
-        gaps = data["run_distance"][-1, good]
+        gaps = data["run_distance"][-1, good] if good.any() else np.array([np.nan])
         return from_residual(
-            float(gaps.max()) if len(gaps) else np.nan, 0.1,
+            float(gaps.max()), 0.1,
             f"{good.sum()} of {len(good)} runs fit the data to {INTERPOLATES:.0%}; these lie between {gaps.min():.0e} "
             f"and {gaps.max():.0e} of the norm from their projection.",
             tolerance_reason="The effective step η/(1 − β) = 2e-3 times the accumulated gradients moves the scale of a "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from experiments.markdown_table import markdown_table
+
 Record = Mapping[str, object]
 
 _INTRODUCTION = """# Benchmarks
@@ -27,7 +29,7 @@ def _section(record: Record) -> str:
     parts = [
         f"## {record['title']}\n",
         f"{record['explanation']}\n",
-        _table(_heads(keys), [[_cell(row[key]) for key in keys] for row in rows]),
+        markdown_table(_heads(keys), [[_cell(row[key]) for key in keys] for row in rows]) + "\n",
     ]
     if aims:
         cells = [
@@ -39,7 +41,7 @@ def _section(record: Record) -> str:
             ]
             for aim in aims
         ]
-        parts.append(_table(["aim", "target", "measured", ""], cells))
+        parts.append(markdown_table(["aim", "target", "measured", ""], cells) + "\n")
     return "\n".join([*parts, _machine(record)])
 
 
@@ -56,11 +58,6 @@ def _machine(record: Record) -> str:
 
 def _heads(keys: Iterable[str]) -> list[str]:
     return [key.replace("_", " ") for key in keys]
-
-
-def _table(heads: list[str], rows: list[list[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def _cell(value: str | float | None) -> str:

@@ -26,7 +26,7 @@ setting = Setting(
     step={setting.step!r},
 )
 scene = compute(setting)
-plotting.save(draw(scene), Path("."), "picture")  # picture.png and picture.svg
+plotting.save(draw(scene), Path("."), "picture")  # picture.png, .svg and .pdf
 
 # The same point by hand.
 parameterization = ib.Parameterization(setting.formula, list(setting.init))

@@ -79,6 +79,11 @@ class TestDigit:
         for claim in registry()["digit"].claims(digit):
             assert claim.verdict().outcome is Outcome.SUPPORTED, claim.verdict()
 
+    def test_networks_that_have_not_arrived_support_nothing(self, digit):
+        none = digit | {"run_misfit": np.ones_like(digit["run_misfit"])}
+        found = {c.id: c.verdict().outcome for c in registry()["digit"].claims(none)}
+        assert found["digit/trained"] is Outcome.INCONCLUSIVE
+
     def test_limits_bracket_the_classical_solutions(self, digit):
         truth = np.linalg.norm(digit["truth"])
         least = np.linalg.norm(digit["minimum_l2"] - digit["truth"]) / truth
