@@ -108,14 +108,29 @@ class Deadline:
 
 def _watch(thread: int, running: threading.Lock, seconds: float) -> None:
     """Raise TimeLimitExceeded in a thread when the time is over, and again until its work has ended."""
-    patience = _AGAIN
-    while not running.acquire(timeout=seconds):
-        if patience > 0 and _is_finalizing(thread):
-            seconds = _SOON
-            patience -= seconds
-            continue
+    has_ended = running.acquire(timeout=seconds)
+    while not has_ended:
+        has_ended = _interrupt(thread, running)
+
+
+def _interrupt(thread: int, running: threading.Lock) -> bool:
+    """Raise TimeLimitExceeded in a thread, once no finalizer runs in it; return whether its work ends of that soon.
+
+    It arrives when the next function begins, which must be none that the garbage collector calls; so that one rests.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        give_up = time.monotonic() + _AGAIN
+        while time.monotonic() < give_up and _is_finalizing(thread):
+            if running.acquire(timeout=_SOON):
+                return True
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeLimitExceeded))
-        seconds = patience = _AGAIN  # an inner limit may receive what was meant for an outer one
+        # Not for ever: an inner limit may have received what was meant for an outer one.
+        return running.acquire(timeout=_AGAIN)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _is_finalizing(thread: int) -> bool:

@@ -1,5 +1,6 @@
 """The time limit on symbolic work: it interrupts, in any thread, and nothing arrives after it has returned."""
 
+import gc
 import random
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import mpmath
 import pytest
 
 import implicit_bias as ib
+from implicit_bias.symbolic import time_limit
 from implicit_bias.symbolic.time_limit import Deadline, TimeLimitExceeded, within
 
 
@@ -185,3 +187,36 @@ def test_what_a_weak_reference_calls_back_is_not_interrupted():
 
     assert _measured(work) < 5
     assert len(ended) == 1
+
+
+def test_what_the_garbage_collector_calls_is_not_interrupted(monkeypatch):
+    """The exception arrives when a function begins; in one of these it would be printed and lost."""
+    look, lost = time_limit._is_finalizing, []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+
+    def slow_look(thread):
+        """Long enough for the collector to begin afterwards, as on a busy machine."""
+        found = look(thread)
+        time.sleep(0.01)
+        return found
+
+    def callback(phase, info):
+        return None
+
+    def littering():
+        while True:
+            cycle = []
+            cycle.append(cycle)
+
+    monkeypatch.setattr(time_limit, "_is_finalizing", slow_look)
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(callback)
+    gc.set_threshold(1)
+    try:
+        for _ in range(20):
+            assert _measured(littering) < 5
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(callback)
+    assert lost == []
+    assert gc.isenabled()
