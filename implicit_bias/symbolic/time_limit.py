@@ -23,6 +23,7 @@ import mpmath
 from implicit_bias.errors import UnsupportedError
 
 _SOON = 0.001  # seconds that a finalizer is given
+_PATIENCE = 500  # times that it is given them
 _AGAIN = 0.5  # seconds after which an interruption that did not end the work is repeated
 Result = TypeVar("Result")
 
@@ -121,8 +122,9 @@ def _interrupt(thread: int, running: threading.Lock) -> bool:
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        give_up = time.monotonic() + _AGAIN
-        while time.monotonic() < give_up and _is_finalizing(thread):
+        for _ in range(_PATIENCE):
+            if not (_is_collecting() or _is_finalizing(thread)):
+                break
             if running.acquire(timeout=_SOON):
                 return True
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeLimitExceeded))
@@ -131,6 +133,24 @@ def _interrupt(thread: int, running: threading.Lock) -> bool:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _is_collecting() -> bool:
+    """Whether the garbage collector is at work in another thread, which no frame tells while it frees what it found.
+
+    Some of that lets other threads run, as tensors do. A second collection would not begin meanwhile.
+    """
+    begun: list[str] = []
+
+    def callback(phase: str, _: dict[str, int]) -> None:
+        begun.append(phase)
+
+    gc.callbacks.append(callback)
+    try:
+        gc.collect(0)
+    finally:
+        gc.callbacks.remove(callback)
+    return not begun
 
 
 def _is_finalizing(thread: int) -> bool:

@@ -10,6 +10,7 @@ import weakref
 
 import mpmath
 import pytest
+import torch
 
 import implicit_bias as ib
 from implicit_bias.symbolic import time_limit
@@ -189,7 +190,20 @@ def test_what_a_weak_reference_calls_back_is_not_interrupted():
     assert len(ended) == 1
 
 
-def test_what_the_garbage_collector_calls_is_not_interrupted(monkeypatch):
+def _cycles_of_lists():
+    for _ in range(20):
+        cycle = []
+        cycle.append(cycle)
+
+
+def _cycles_of_tensors():
+    for _ in range(2000):
+        cycle = [torch.zeros(3)]  # which lets other threads run while it is freed
+        cycle.append(cycle)
+
+
+@pytest.mark.parametrize(("litter", "threshold"), [(_cycles_of_lists, 1), (_cycles_of_tensors, 20_000)])
+def test_what_the_garbage_collector_calls_is_not_interrupted(monkeypatch, litter, threshold):
     """The exception arrives when a function begins; in one of these it would be printed and lost."""
     look, lost = time_limit._is_finalizing, []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
@@ -205,13 +219,12 @@ def test_what_the_garbage_collector_calls_is_not_interrupted(monkeypatch):
 
     def littering():
         while True:
-            cycle = []
-            cycle.append(cycle)
+            litter()
 
     monkeypatch.setattr(time_limit, "_is_finalizing", slow_look)
     thresholds = gc.get_threshold()
     gc.callbacks.append(callback)
-    gc.set_threshold(1)
+    gc.set_threshold(threshold, 1, 1)
     try:
         for _ in range(20):
             assert _measured(littering) < 5
