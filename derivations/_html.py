@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from latex2mathml.converter import convert
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from derivations._entry import Checked, Entry
+from implicit_bias.display.mathml import mathml, words_or_mathml
 from implicit_bias.verdict import Outcome
 
 TEMPLATES = Path(__file__).parent
 NODE = (148, 30)  # width and height of a claim in the drawing
 GAP = (52, 12)  # between columns and between rows
-NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "mathml": mathml,
+        "formula": formula,
         "hypothesis": hypothesis,
         "number": lambda value: f"{value:.6g}",
         "versions": lambda versions: ", ".join(f"{name} {number}" for name, number in versions.items()),
@@ -87,31 +84,14 @@ def tally(entries: Iterable[Entry]) -> list[tuple[str, int]]:
     return [(outcome.value, found.count(outcome)) for outcome in Outcome if outcome in found]
 
 
-def mathml(latex: str, display: str = "block") -> Markup:
-    r"""A formula as MathML; one that cannot be converted, or leads to anything else, is shown as it was written."""
-    try:
-        # The converter copies \text{…} without escaping it; what is written is what could be read from its result.
-        root = ElementTree.fromstring(convert(latex, display=display))  # noqa: S314
-    except Exception:  # the converter documents no base class for its errors
-        root = None
-    if root is None or not all(map(_is_plain_mathml, root.iter())):
-        return Markup("<code>{}</code>").format(latex)
-    for element in root.iter():
-        # HTML knows the namespace by the tag; without its address the page names no other site at all.
-        element.tag = element.tag.removeprefix(NAMESPACE)
-    return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=False))  # noqa: S704
-
-
-def _is_plain_mathml(element: ElementTree.Element) -> bool:
-    return bool(re.fullmatch(re.escape(NAMESPACE) + "m[a-z]+", element.tag)) and not any(
-        name.startswith("on") or "href" in name or name == "src" for name in element.attrib
-    )
+def formula(latex: str) -> Markup:
+    """A formula on its own line as MathML, or as it was written."""
+    return Markup(mathml(latex, display="block"))  # noqa: S704
 
 
 def hypothesis(text: str) -> Markup:
-    """A hypothesis, which is either words or LaTeX: words have no backslash, but several letters in a row."""
-    is_words = "\\" not in text and re.search(r"[A-Za-z]{3,}", text)
-    return escape(text) if is_words else mathml(text, display="inline")
+    """A hypothesis: words, or a formula in a line of text."""
+    return Markup(words_or_mathml(text))  # noqa: S704
 
 
 def layout(entries: Mapping[str, Entry]) -> Graph:

@@ -7,6 +7,7 @@ which can prove it, and trajectories of m and w that SciPy integrates straight f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -47,7 +48,8 @@ TOLERANCE_REASON = (
 @cache
 def derived() -> Derivation:
     """The derivation for m·w with m² + w²."""
-    return derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2")
+    # A verdict must not depend on how busy the machine is.
+    return derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2", time_limit=math.inf)
 
 
 def in_uv(expression: sp.Expr | None) -> sp.Expr:

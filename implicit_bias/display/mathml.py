@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from latex2mathml.converter import convert
 
+_NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _PRIMES = re.compile(r"(_(?:\w|\{[^{}]*\}))('+)")
 
 
@@ -21,19 +22,20 @@ def mathml(latex: str, display: str = "inline") -> str:
     # The converter sets primes after an index apart.
     written = _PRIMES.sub(lambda found: found[1] + "^{" + r"\prime" * len(found[2]) + "}", latex)
     try:
-        converted = convert(written, display=display)
-        # The converter copies \text{…} without escaping it, so its result is read again.
-        harmless = all(map(_is_plain_mathml, ElementTree.fromstring(converted).iter()))  # noqa: S314
+        # The converter copies \text{…} without escaping it; what is returned is what could be read from its result.
+        root = ElementTree.fromstring(convert(written, display=display))  # noqa: S314
     except Exception:  # the converter documents no base class for its errors
-        converted, harmless = "", False
-    if not harmless:
+        root = None
+    if root is None or not all(map(_is_plain_mathml, root.iter())):
         return f"<code>{escape(latex)}</code>"
-    # HTML knows the namespace by the tag; without its address a page names no other site at all.
-    return converted.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "", 1)
+    for element in root.iter():
+        # HTML knows the namespace by the tag; without its address a page names no other site at all.
+        element.tag = element.tag.removeprefix(_NAMESPACE)
+    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=False)
 
 
 def _is_plain_mathml(element: ElementTree.Element) -> bool:
-    return bool(re.fullmatch(r"\{[^}]*MathML\}m[a-z]+", element.tag)) and not any(
+    return bool(re.fullmatch(re.escape(_NAMESPACE) + "m[a-z]+", element.tag)) and not any(
         name.startswith("on") or "href" in name or name == "src" for name in element.attrib
     )
 

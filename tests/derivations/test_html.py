@@ -3,15 +3,15 @@
 import itertools
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
-from markupsafe import escape
 
 import derivations
 from derivations import _entry
 from derivations._entry import Checked, entry
-from derivations._html import GAP, NODE, hypothesis, layout, mathml, page
+from derivations._html import GAP, NODE, formula, hypothesis, layout, page
 from implicit_bias import Claim, Correction, Outcome, Verdict
 from implicit_bias.claims import Ledger, outcomes
 
@@ -147,9 +147,9 @@ def test_links_inside_the_page_have_a_target(text):
 
 def test_every_formula_of_the_ledger_is_typeset(claims, text):
     for claim in claims.values():
-        for formula in (mathml(claim.statement), *map(hypothesis, claim.hypotheses)):
-            assert "\\" not in formula, f"{claim.id}: {formula}"
-            assert "<code>" not in formula, f"{claim.id}: {formula}"
+        for shown in (formula(claim.statement), *map(hypothesis, claim.hypotheses)):
+            assert "\\" not in shown, f"{claim.id}: {shown}"
+            assert "<code>" not in shown, f"{claim.id}: {shown}"
     assert text.count("<math") >= len(claims)
 
 
@@ -174,11 +174,11 @@ def test_text_is_escaped():
     ],
 )
 def test_a_formula_that_is_not_plain_mathml_is_shown_as_written(latex):
-    assert mathml(latex) == f"<code>{escape(latex)}</code>"
+    assert formula(latex) == f"<code>{escape(latex)}</code>"
 
 
 def test_signs_inside_a_formula_are_escaped():
-    assert "&lt;" in mathml("x < y")
+    assert "&lt;" in formula("x < y")
 
 
 def test_a_hypothesis_is_words_or_a_formula():
