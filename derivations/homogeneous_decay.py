@@ -111,6 +111,5 @@ CLAIM = Claim(
         "f is a loss of Zx",
         r"e^{2kA_\infty} \lim x_t \text{ exists inside the domain of } R_0 \text{, with } Z \lim x_t = y",
     ),
-    uses=("three-layers", "thm-2.4"),
     check=check,
 )

@@ -1,21 +1,22 @@
 """Theorem 3.3: with finite total decay the flow ends at the interpolator of least final potential."""
 
+from derivations import theorem_3_2
 from derivations.mask import PREPRINT, SIZES
-from derivations.optimality import check_limit
+from derivations.optimality import POTENTIAL, check_limit
 from implicit_bias import Claim, Verdict, schedule
 
 
 def check() -> Verdict:
-    """Compare the end of the parameters' flow with the Bregman projection at the total decay."""
-    return check_limit(schedule.Geometric(0.5, 0.5))
+    """Prove the conditions of optimality at the end, and compare flows with the projection at the total decay."""
+    return check_limit(schedule.Geometric(0.5, 0.5), theorem_3_2.check())
 
 
 CLAIM = Claim(
     id="thm-3.3",
     statement=r"\lim_{t\to\infty} x_t = \operatorname{argmin}\{R_{a_\infty}(x) : Zx = y\}",
     source=f"{PREPRINT}, Theorem 3.3",
-    hypotheses=(SIZES, r"A_\infty < \infty", r"f(x) = \|Zx - y\|_2^2 / (2d)", "y in the range of Z"),
-    uses=("thm-3.1", "thm-2.4"),
+    hypotheses=(SIZES, r"A_\infty < \infty", r"f(x) = \|Zx - y\|_2^2 / (2d)", "y in the range of Z", POTENTIAL),
+    uses=("thm-3.1", "thm-3.2"),
     figure="figures/digit/figure.png",
     check=check,
 )

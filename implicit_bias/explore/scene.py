@@ -11,7 +11,7 @@ from implicit_bias.explore.deriving import derived
 from implicit_bias.explore.refused import RefusedError, refusals
 from implicit_bias.explore.setting import Setting
 from implicit_bias.explore.side_by_side import SideBySide
-from implicit_bias.explore.tabulated import TabulatedPotential
+from implicit_bias.explore.tabulated import PointField, TabulatedPotential
 from implicit_bias.flow import descent, gradient_flow, mirror_flow
 from implicit_bias.limit import bregman_projection
 from implicit_bias.potential import NumericalPotential, Potential
@@ -153,18 +153,18 @@ def _potentials(
     """The potential of each weight, one and the same where their initial values are, and that of both together."""
     is_alike = all(values[0] == values[1] for values in init.values())
     if isinstance(potential, NumericalPotential):
-        starts, function = potential.parameters(potential.minimizer), _function(derivation.parameterization)
-        first = TabulatedPotential(function, starts[:, 0], reach)
-        singles = first, first if is_alike else TabulatedPotential(function, starts[:, 1], reach)
+        starts, functions = potential.parameters(potential.minimizer), _functions(derivation.parameterization)
+        first = TabulatedPotential(*functions, starts[:, 0], reach)
+        singles = first, first if is_alike else TabulatedPotential(*functions, starts[:, 1], reach)
         return singles, SideBySide(singles)
     first, second = (derivation.at({name: values[k] for name, values in init.items()}, decay) for k in range(2))
     return (first, first if is_alike else second), potential
 
 
 @lru_cache(maxsize=128)
-def _function(parameterization: Parameterization) -> SeparableMap:
-    """The functions of a parameterization, compiled once."""
-    return parameterization.separable_map()
+def _functions(parameterization: Parameterization) -> tuple[SeparableMap, PointField]:
+    """The functions of a parameterization, compiled once: for arrays, and for one point."""
+    return parameterization.separable_map(), parameterization.field_at_point()
 
 
 def _check_reachable(potential: Potential, z: np.ndarray, y: float) -> None:

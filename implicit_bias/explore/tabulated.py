@@ -8,6 +8,8 @@ the flow of ∇g is integrated once, to 1e-9, and read off by cubic Hermite inte
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
+from math import dist, hypot, isfinite
 
 import numpy as np
 from scipy.integrate import odeint
@@ -17,6 +19,8 @@ from implicit_bias.errors import DomainError
 from implicit_bias.potential import Potential
 from implicit_bias.potential.base import Array
 from implicit_bias.potential.numerical import SeparableMap
+
+PointField = Callable[[Sequence[float]], Sequence[float]]
 
 _FOLDS = 30.0  # e-foldings of the flow integrated at a time
 _NODES = 1200  # in each of these pieces
@@ -30,7 +34,8 @@ class TabulatedPotential(Potential):
     """R of one coordinate within a reach of its minimizer.
 
     Args:
-        function: g and its derivatives.
+        function: g and its derivatives, for arrays.
+        field: ∇g and ∇²g·∇g at one point, 2p numbers.
         start: θ at the minimizer, shape (p,).
         reach: How far from the minimizer weights will be asked for, where the domain goes that far.
 
@@ -38,8 +43,9 @@ class TabulatedPotential(Potential):
         DomainError: If the flow cannot be followed from the start.
     """
 
-    def __init__(self, function: SeparableMap, start: np.ndarray, reach: float) -> None:
-        self._function, self._start = function, np.asarray(start, dtype=float)
+    def __init__(self, function: SeparableMap, field: PointField, start: np.ndarray, reach: float) -> None:
+        self._function, self._field, self._start = function, field, np.asarray(start, dtype=float)
+        self._origin = self._start.tolist()
         self._length = float(np.linalg.norm(self._start)) or 1.0
         self._center = float(function.output(self._start[:, None])[0])
         sides = [self._side(sign, reach) for sign in (-1.0, 1.0)]
@@ -67,14 +73,13 @@ class TabulatedPotential(Potential):
         """Nodes (k, p + 2) of the flow of ±∇g, up to the reach or to where it stops: θ, s and R − min R."""
         pieces = [np.concatenate([self._start, np.zeros(2)])[None]]
         times = np.linspace(0.0, _FOLDS, _NODES)
-        with np.errstate(all="ignore"):
-            rate, gradient = self._rate(self._start)
-        unit = np.concatenate([np.full(len(self._start), self._length), [1 / rate, gradient @ gradient / rate**2]])
+        _, rate, speed = self._rate(self._origin)
+        unit = np.concatenate([np.full(len(self._start), self._length), [1 / rate, speed / rate**2]])
         for _ in range(_PIECES):
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")  # where LSODA gives up, the table ends
                 path, info = odeint(
-                    lambda state, _: sign * self._velocity(state), pieces[-1][-1], times,
+                    lambda state, _: self._velocity(sign, state.tolist()), pieces[-1][-1], times,
                     rtol=1e-9, atol=_RESOLUTION * unit, full_output=True,
                 )  # fmt: skip
             arrived = np.concatenate([[True], np.asarray(info["tcur"]) >= times[1:]])
@@ -86,17 +91,22 @@ class TabulatedPotential(Potential):
                 break
         return np.concatenate(pieces)
 
-    def _velocity(self, state: np.ndarray) -> np.ndarray:
+    def _velocity(self, sign: float, state: list[float]) -> list[float]:
         """The flow of ∇g in e-foldings: a critical point is approached like time, a blow-up like a logarithm."""
-        rate, gradient = self._rate(state[:-2])
-        velocity = np.concatenate([gradient, [1.0, state[-2] * (gradient @ gradient)]]) / rate
-        return velocity if np.all(np.isfinite(velocity)) else np.zeros_like(velocity)
+        *theta, s, _ = state
+        try:
+            gradient, rate, speed = self._rate(theta)
+            velocity = [sign * value / rate for value in (*gradient, 1.0, s * speed)]
+        except (ArithmeticError, ValueError):
+            return [0.0] * len(state)
+        return velocity if isfinite(sum(velocity)) else [0.0] * len(state)
 
-    def _rate(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """E-foldings per unit of flow time, and ∇g."""
-        gradient = self._function.gradient(theta[:, None])[:, 0]
-        norm, bend = np.sqrt(gradient @ gradient), np.linalg.norm(self._function.bend(theta[:, None]))
-        return norm / np.hypot(np.linalg.norm(theta - self._start), self._length) + bend / norm, gradient
+    def _rate(self, theta: Sequence[float]) -> tuple[Sequence[float], float, float]:
+        """∇g, e-foldings per unit of flow time, and ‖∇g‖²."""
+        field = self._field(theta)
+        gradient, bend = field[: len(theta)], field[len(theta) :]
+        norm = hypot(*gradient)
+        return gradient, norm / hypot(dist(theta, self._origin), self._length) + hypot(*bend) / norm, norm * norm
 
     @property
     def size(self) -> int | None:  # noqa: D102

@@ -1,4 +1,4 @@
-"""Formulas as NumPy functions."""
+"""Formulas as functions of arrays, or of one point at a time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import sympy as sp
+from sympy.printing.pycode import PythonCodePrinter
 
 from implicit_bias.errors import UnsupportedError
 
@@ -23,6 +24,34 @@ def compiled(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Calla
     function = sp.lambdify(list(symbols), list(formulas), modules="numpy", cse=True)
 
     def evaluate(values: np.ndarray) -> np.ndarray:
-        return np.stack([np.broadcast_to(result, values.shape[1:]) for result in function(*values)])
+        found = np.empty((len(formulas), *values.shape[1:]))
+        for k, result in enumerate(function(*values)):
+            found[k] = result
+        return found
 
     return evaluate
+
+
+def compiled_at_point(
+    symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]
+) -> Callable[[Sequence[float]], Sequence[float]]:
+    """The same as :func:`compiled` for p numbers, in Python's own arithmetic, which is ten times faster there."""
+    on_arrays = compiled(symbols, formulas)
+    printer = _RealPowers({"fully_qualified_modules": False, "allow_unknown_functions": True})
+    function = sp.lambdify(list(symbols), list(formulas), modules="math", printer=printer, cse=True)
+
+    def evaluate(values: Sequence[float]) -> Sequence[float]:
+        try:
+            return function(*values)
+        except (ArithmeticError, ValueError):  # where NumPy finds inf or nan
+            with np.errstate(all="ignore"):
+                return on_arrays(np.asarray(values)).tolist()
+
+    return evaluate
+
+
+class _RealPowers(PythonCodePrinter):
+    """Powers that are errors where they are not real; Python's own would be complex numbers."""
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
+        return f"{self._module_format('math.pow')}({self._print(expr.base)}, {self._print(expr.exp)})"

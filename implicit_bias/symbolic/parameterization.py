@@ -2,7 +2,7 @@ r"""An overparameterization :math:`x = g(\theta)`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from implicit_bias.errors import FormulaError
 from implicit_bias.potential.numerical import SeparableMap
 from implicit_bias.symbolic.assumptions import plain, real
 from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
-from implicit_bias.symbolic.compiled import compiled
+from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
 from implicit_bias.symbolic.formulas import check_names, parse
 from implicit_bias.validation import finite_array
@@ -121,16 +121,23 @@ class Parameterization:
 
     def separable_map(self) -> SeparableMap:
         """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration."""
-        gradient = self.gradient(self.output)
-        # |θ| has a kink, whose second derivative is a point mass that no integrator meets.
-        hessian = real(gradient).jacobian([real(s) for s in self.symbols])
-        bend = plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * gradient
         output = compiled(self.symbols, [self.output])
         return SeparableMap(
             output=lambda theta: output(theta)[0],
-            gradient=compiled(self.symbols, list(gradient)),
-            bend=compiled(self.symbols, list(bend)),
+            gradient=compiled(self.symbols, list(self.gradient(self.output))),
+            bend=compiled(self.symbols, list(self._bend())),
         )
+
+    def field_at_point(self) -> Callable[[Sequence[float]], Sequence[float]]:
+        """Return a function from the p parameters of one coordinate to ∇g and ∇²g·∇g, 2p numbers in Python's own."""
+        return compiled_at_point(self.symbols, [*self.gradient(self.output), *self._bend()])
+
+    def _bend(self) -> sp.Matrix:
+        """∇²g·∇g of one coordinate: the acceleration of the flow of ∇g."""
+        gradient = self.gradient(self.output)
+        # |θ| has a kink, whose second derivative is a point mass that no integrator meets.
+        hessian = real(gradient).jacobian([real(s) for s in self.symbols])
+        return plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * gradient
 
     def regularizer(self, h: str | sp.Expr) -> sp.Expr:
         r"""Parse an explicit regularizer :math:`h(\theta)` in these parameters."""
