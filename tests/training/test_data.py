@@ -19,6 +19,9 @@ def test_data_that_ship(name, sizes, shape):
     if sizes:
         assert (len(data.train), len(data.test)) == sizes
         assert torch.bincount(data.test.labels).tolist() == [100] * 10
+        assert repr(data) == (
+            "ImageData('mnist', train=Images(n=4000, 1×28×28, uint8), test=Images(n=1000, 1×28×28, uint8), classes=10)"
+        )
     # Nearest class means tell digits apart, so labels belong to their images.
     train, test = (part.pixels.flatten(1).double() for part in (data.train, data.test))
     means = torch.stack([train[data.train.labels == k].mean(0) for k in range(10)])

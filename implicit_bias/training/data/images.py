@@ -48,6 +48,10 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.pixels.shape[1:]))
+        return f"Images(n={len(self)}, {shape}, {str(self.pixels.dtype).removeprefix('torch.')})"
+
     def take(self, indices: torch.Tensor) -> Images:
         """The images of the given indices, in that order."""
         return Images(self.pixels[indices], self.labels[indices])
@@ -76,6 +80,9 @@ class ImageData:
     test: Images
     classes: int
     augment: bool = False
+
+    def __repr__(self) -> str:
+        return f"ImageData({self.name!r}, train={self.train}, test={self.test}, classes={self.classes})"
 
     def __post_init__(self) -> None:
         one, other = self.train.pixels, self.test.pixels
