@@ -1,9 +1,9 @@
-r"""Weight decay on a homogeneous parameterization: a rescaled flow without decay, whether or not the fields commute.
+r"""Weight decay on a homogeneous separable parameterization: a rescaled flow without decay.
 
-With :math:`\varphi = e^{2A}\theta` and g of degree k, :math:`\varphi' = -e^{-2(k-2)A}\nabla g(\varphi)^\top\nabla f`.
-So :math:`g(\varphi) = e^{2kA}x` moves under :math:`R_0`, the potential without decay, by another clock. For k = 2 the
-clock is the old one and :math:`R_A(x) = e^{-2kA}R_0(e^{2kA}x)`; for other degrees no potential is a function of A, yet
-the limit is.
+With :math:`\varphi = e^{2A}\theta` and g of degree k, :math:`\varphi' = -e^{-2(k-2)A}\,\partial_i f\,\nabla g(\varphi)`
+for the parameters of weight i. So :math:`g(\varphi) = e^{2kA}x` moves under :math:`R_0`, the potential without decay,
+by another clock. For k = 2 the clock is the old one and :math:`R_A(x) = e^{-2kA}R_0(e^{2kA}x)`; for other degrees
+:math:`[\nabla g, \nabla h] \ne 0` and no potential is a function of A, yet the limit is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 
 from derivations._proof import prove
-from derivations.mask import decay
+from derivations.mask import DECAY, decay
 from implicit_bias import (
     Claim,
     NumericalPotential,
@@ -38,12 +38,14 @@ TOLERANCE_REASON = "The flow is integrated to a relative 1e-12 a step and ends w
 
 
 def check() -> Verdict:
-    """Prove the change of variables for every homogeneous g, and compare flows with the projections it implies."""
+    """Prove the change of variables for any homogeneous g, and compare flows with the projections it implies."""
     verdict = prove(
         "Differentiating g(cφ) = c^k g(φ) gives ∇g(cφ) = c^(k−1) ∇g(φ). With it the derivative of φ = e^(2A)θ along "
-        "the flow simplifies to −e^(−2(k−2)A) ∇g(φ)ᵀ∇f: the flow without decay by the clock M, on which e^(2kA)x = "
-        "∇R₀*(−M). M lies in the range of Zᵀ, which is closed, so at the limit ∇R₀(e^(2kA)x) does: with Zx = y, the "
-        "conditions of optimality of a convex program.",
+        "the flow simplifies to −e^(−2(k−2)A) ∂f/∂x_i ∇g(φ) for the parameters of weight i. They move on the curve of "
+        "∇g through θ₀, on which −M_i is the time, so g(φ) = e^(2kA)x is ∇R₀*(−M). M lies in the range of Zᵀ, which is "
+        "closed; A and x converge and ∇R₀ is continuous inside its domain, so at the limit ∇R₀(e^(2kA)x) lies in the "
+        "range of Zᵀ: with Zx = y, the conditions of optimality of a convex program. ∇g does not vanish on the curve, "
+        "so R₀ is strictly convex and the program has one solution.",
         *identities(),
     )
     if verdict.outcome is not Outcome.PROVED:
@@ -59,13 +61,14 @@ def check() -> Verdict:
 
 def identities() -> tuple[sp.Expr, sp.Expr]:
     """Left minus right side: of the slope's homogeneity, and of the velocity of one component of φ."""
-    degree, factor = sp.symbols("k c", positive=True)
-    phi, slope, strength = sp.symbols(r"\varphi f' alpha", real=True)
+    degree, factor = sp.Symbol("k", real=True), sp.Symbol("c", positive=True)
+    phi, others, slope, strength = sp.symbols(r"\varphi others f' alpha", real=True)
     g = sp.Function("g")
-    at_phi = sp.diff(g(phi), phi)
+    at_phi = sp.diff(g(phi, others), phi)
     # The chain rule on both sides of g(cφ) = c^k g(φ); SymPy writes g'(cφ) as a substitution.
-    (scaled,) = sp.diff(g(factor * phi), phi).atoms(sp.Subs)
-    by_euler = sp.solve(sp.diff(g(factor * phi) - factor**degree * g(phi), phi), scaled)[0]
+    scaled_g = g(factor * phi, factor * others)
+    (scaled,) = sp.diff(scaled_g, phi).atoms(sp.Subs)
+    by_euler = sp.solve(sp.diff(scaled_g - factor**degree * g(phi, others), phi), scaled)[0]
     homogeneity = by_euler - factor ** (degree - 1) * at_phi
     theta = sp.exp(-2 * decay) * phi
     velocity = -slope * by_euler.subs(factor, sp.exp(-2 * decay)) - 2 * strength * theta
@@ -104,11 +107,13 @@ CLAIM = Claim(
     ),
     source="this project",
     hypotheses=(
+        "every weight has parameters of its own, from which the same g makes it",
         r"g(c\theta) = c^k g(\theta) \; \forall c > 0",
+        r"g \in C^2 \text{ on an open cone that holds the flow}, \; \nabla g(\theta_0) \ne 0",
         r"h = \|\theta\|_2^2",
-        r"R_0 \text{ the potential of } g \text{ without regularizer}",
-        r"A_\infty < \infty",
-        "f is a loss of Zx",
+        DECAY,
+        r"R_0 \text{ the potential of } g \text{ from the same } \theta_0 \text{ without regularizer}",
+        "f is a differentiable loss of Zx",
         r"e^{2kA_\infty} \lim x_t \text{ exists inside the domain of } R_0 \text{, with } Z \lim x_t = y",
     ),
     check=check,

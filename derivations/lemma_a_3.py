@@ -3,6 +3,7 @@
 import sympy as sp
 
 from derivations.mask import (
+    DECAY,
     PREPRINT,
     SIZES,
     decay,
@@ -46,7 +47,7 @@ CLAIM = Claim(
         r"\frac{dW_t}{dt} \le -(f(x_t) - f(x^*))"
     ),
     source=f"{PREPRINT}, Lemma A.3, for the W_t written here",
-    hypotheses=(SIZES, r"f \text{ convex with minimizer } x^*", r"A_\infty < \infty", r"h = \sum m^2 + w^2"),
+    hypotheses=(SIZES, r"f \text{ convex with minimizer } x^*", DECAY, r"h = \sum m^2 + w^2"),
     uses=("thm-3.1", "decay-monotone"),
     check=check,
 )

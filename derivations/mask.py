@@ -24,6 +24,7 @@ from implicit_bias.symbolic.zero_test import simplified_to_zero, vanishes
 PREPRINT = "arXiv:2408.09966v1"  # Jacobs & Burkholz, August 2024
 MIRROR = 'Jacobs, Zhou & Burkholz, "Mirror, Mirror of the Flow", ICML 2025'
 SIZES = r"|w_0| < m_0"
+DECAY = r"\alpha_t \ge 0, \; A_\infty < \infty"
 
 # Weights are one-dimensional here: every formula of the setting acts coordinate by coordinate.
 x = sp.Symbol("x", real=True)
@@ -98,6 +99,7 @@ def weight_velocity() -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
     identities = (
         along_flow(m * w) + (m**2 + w**2) * slope + 4 * strength * m * w,
         metric_squared - (m**2 + w**2) ** 2,
+        along_flow((m**2 - w**2) * sp.exp(4 * decay)),  # by which the current uv is that of the formulas
     )
     return velocity, identities
 

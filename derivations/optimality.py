@@ -36,7 +36,8 @@ def check_limit(schedule: Schedule | None, minimizes: Verdict) -> Verdict:
         return Verdict(Outcome.INCONCLUSIVE, f"The proof does not fit the numbers. {numbers}", distance, TOLERANCE)
     proof = prove(
         "∇R_{a_t}(x_t) = −L_t: both sides vanish at the start and their time derivatives agree, by identities that "
-        "simplify to zero. L_t lies in the range of Zᵀ. The loss tends to zero and x_t stays bounded, so every cluster "
+        "simplify to zero. L_t lies in the range of Zᵀ. The loss tends to zero, and "
+        "D(x*, x_t) ≤ W_0 keeps x_t bounded, so every cluster "
         "point has Zx = y. There ∇R_{a_∞}(x) lies in the range of Zᵀ, as ∇R_a is continuous in x and a > 0 and the "
         "range is closed: the conditions of optimality. R is strictly convex, so there is one such point, and x_t "
         f"converges to it. {numbers}",

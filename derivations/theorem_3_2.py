@@ -2,7 +2,7 @@
 
 from derivations import lemma_a_3
 from derivations.convergence import END, SEEDS, run
-from derivations.mask import PREPRINT, SIZES
+from derivations.mask import DECAY, PREPRINT, SIZES
 from implicit_bias import Claim, Outcome, Verdict
 
 
@@ -19,7 +19,8 @@ def check() -> Verdict:
     return Verdict(
         Outcome.PROVED,
         "W_t ≥ 0, as D ≥ 0 and R_a grows with decay, so the identity dW/dt ≤ −(f − f*) gives ∫(f − f*)dt ≤ W_0. "
-        "D_{R_a}(x*, x_t) ≤ W_0 bounds x_t, so df/dt ≤ −4α⟨x, ∇f⟩ ≤ Cα: f(x_t) − CA_t decreases, hence f(x_t) "
+        "D_{R_a}(x*, x_t) ≤ W_t ≤ W_0 bounds x_t: per weight D_{R_a}(q, x) grows like ½|x|, uniformly in a between "
+        "a_∞ > 0 and a_0. So df/dt ≤ −4α⟨x, ∇f⟩ ≤ Cα: f(x_t) − CA_t decreases, hence f(x_t) "
         "converges, and an integrable excess can only converge to zero. "
         f"On {len(runs)} random log-cosh problems with α = e^(−t)/2 the integral is at most {worst:.2g} of W_0, and "
         f"f − f* is at most {max(abs(excess) for excess, _, _ in runs):.0e} at t = {END:g}.",
@@ -30,7 +31,7 @@ CLAIM = Claim(
     id="thm-3.2",
     statement=r"\lim_{t\to\infty} f(x_t) = \min f, \text{ with } \int_0^\infty (f(x_t) - f(x^*))\,dt \le W_0",
     source=f"{PREPRINT}, Theorem 3.2; the bound is derived here",
-    hypotheses=(SIZES, r"A_\infty < \infty", r"f \text{ convex and smooth with minimizer } x^*", r"h = \sum m^2 + w^2"),
+    hypotheses=(SIZES, DECAY, r"f \text{ convex and smooth with minimizer } x^*", r"h = \sum m^2 + w^2"),
     uses=("lem-a.3", "decay-monotone"),
     check=check,
 )

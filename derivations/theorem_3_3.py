@@ -1,7 +1,7 @@
 """Theorem 3.3: with finite total decay the flow ends at the interpolator of least final potential."""
 
 from derivations import theorem_3_2
-from derivations.mask import PREPRINT, SIZES
+from derivations.mask import DECAY, PREPRINT, SIZES
 from derivations.optimality import POTENTIAL, check_limit
 from implicit_bias import Claim, Verdict, schedule
 
@@ -15,7 +15,7 @@ CLAIM = Claim(
     id="thm-3.3",
     statement=r"\lim_{t\to\infty} x_t = \operatorname{argmin}\{R_{a_\infty}(x) : Zx = y\}",
     source=f"{PREPRINT}, Theorem 3.3",
-    hypotheses=(SIZES, r"A_\infty < \infty", r"f(x) = \|Zx - y\|_2^2 / (2d)", "y in the range of Z", POTENTIAL),
+    hypotheses=(SIZES, r"h = \sum m^2 + w^2", DECAY, r"f(x) = \|Zx - y\|_2^2 / (2d)", "y in the range of Z", POTENTIAL),
     uses=("thm-3.1", "thm-3.2"),
     figure="figures/digit/figure.png",
     check=check,
