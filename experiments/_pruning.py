@@ -313,6 +313,9 @@ def weights_left_axis(axes: Axes, sparsity: np.ndarray) -> None:
     axes.xaxis.set_major_formatter("{x:g}")
 
 
+LEAST_ERROR = 1e-3  # per cent, below every axis: where bars end whose intervals hold zero
+
+
 def error_axis(axes: Axes, lowest: float) -> None:
     """A logarithmic axis of errors in per cent, up to guessing one of ten."""
     axes.set(yscale="log", ylim=(lowest, 100))

@@ -6,6 +6,7 @@ integrated, and is marked as numerical.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -27,8 +28,10 @@ ENTRIES: dict[str, dict[str, object]] = {
     "u**2 - v**2": {"init": {"u": 1.0, "v": 1.0}},
     "u**4 - v**4": {"init": {"u": 1.0, "v": 1.0}},
     "u**2": {"init": {"u": 1.0}},
+    "a*b*c": {"init": {"a": 1.0, "b": 1.0, "c": 1.0}},
     "log(u) - log(v)": {"init": {"u": 1.0, "v": 1.0}},
     "sinh(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
+    "tanh(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
     "atan(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
     "exp(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
     "sigmoid(m)*w": {"init": {"m": 0.0, "w": 0.0}, "sizes": [1.0]},
@@ -36,6 +39,7 @@ ENTRIES: dict[str, dict[str, object]] = {
 SETTINGS = {"entries": list(ENTRIES), "sizes": [1.0, 0.5, 0.25], "points": 101, "reach": 2.0}
 QUICK = {"entries": ["u", "u**2", "u**2 - v**2", "exp(u)"], "points": 41}
 LONGEST = 175  # characters of LaTeX that fit into the width
+WIDE = 200  # of those that fit in small print only
 
 
 def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
@@ -61,6 +65,7 @@ def derived(name: str, sizes: Sequence[float], points: int, reach: float) -> Dat
     text = f"${letter} = " + r",\ ".join(f"{v:g}" for v in values) + "$" if len(values) > 1 else ""
     return {
         **{key: np.stack([curves[key] for curves in drawn] + missing) for key in drawn[0]},
+        "typed": np.array(output),
         "name": np.array(_title(output, entry.get("regularizer"))),
         "formula": np.array(_formula(derivation.latex(), derivation.closed_form)),
         "member_text": np.array(text),
@@ -74,7 +79,12 @@ def derived(name: str, sizes: Sequence[float], points: int, reach: float) -> Dat
 def _title(output: str, regularizer: str | None) -> str:
     """The formulas of g and h, as they are written by hand."""
     written = [("x", output)] + ([("h", regularizer)] if regularizer else [])
-    return ",\\ \\ ".join(f"{name} = {sp.latex(sp.sympify(f))}" for name, f in written)
+    return ",\\ \\ ".join(f"{name} = {_spaced(sp.latex(sp.sympify(f)))}" for name, f in written)
+
+
+def _spaced(latex: str) -> str:
+    """With room between a factor and a function, which Matplotlib leaves out."""
+    return re.sub(r"(?<=[\w}]) (?=\\(?:operatorname|log|sinh|cosh|tanh|sin|cos|tan))", r"\\, ", latex)
 
 
 def _window(potential: Potential, points: int, reach: float) -> np.ndarray:
@@ -110,8 +120,8 @@ def _metric_error(potential: Potential, points: int, reach: float) -> float:
 def _formula(latex: str, closed: bool) -> str:
     """The lines of a derivation's LaTeX block that are shown, each as mathematics of its own."""
     if not closed:
-        return f"${latex}$"
-    block = latex.removeprefix("\\begin{aligned}\n").removesuffix("\n\\end{aligned}")
+        return f"${_spaced(latex)}$"
+    block = _spaced(latex).removeprefix("\\begin{aligned}\n").removesuffix("\n\\end{aligned}")
     lines = [line.replace("&", "") for line in block.split(" \\\\\n")]
     known = {line.split(" = ")[0].strip(): line for line in lines}
     first = known["R_A(x)"] if len(known["R_A(x)"]) <= LONGEST else known["R_A'(x)"]
@@ -121,7 +131,7 @@ def _formula(latex: str, closed: bool) -> str:
 def draw(data: Data) -> Figure:
     """One row for each parameterization: text, potential, metric, exponent."""
     count = len(data["name"])
-    height = 0.5 + 1.0 * count
+    height = 0.5 + 1.12 * count
     figure = plt.figure(figsize=(7.9, height))
     # Set by hand: the constrained layout of so many panels differs from run to run in the last digit.
     grid = figure.add_gridspec(
@@ -169,9 +179,10 @@ def _draw_text(figure: Figure, place: object, data: Data, row: int) -> None:
     mark = "" if data["closed_form"][row] else "   numerical"
     colour = "black" if data["closed_form"][row] else plotting.COLOURS["flow"]
     axes.text(0, 1.0, f"${data['name'][row]}${mark}", fontsize=9, color=colour, va="top", transform=axes.transAxes)
-    for line, height in zip(str(data["formula"][row]).split("\n"), (0.56, 0.24), strict=False):
-        axes.text(0.03, height, line, fontsize=7.5, va="center", transform=axes.transAxes)
-    axes.text(0.03, 0.0, "    ".join(note for note in notes if note), fontsize=6.5, color="0.35", va="center",
+    for line, height in zip(str(data["formula"][row]).split("\n"), (0.63, 0.27), strict=False):
+        size = 7.5 if len(line) < WIDE else 6.3
+        axes.text(0.03, height, line, fontsize=size, va="center", transform=axes.transAxes)
+    axes.text(0.03, -0.04, "    ".join(note for note in notes if note), fontsize=6.5, color="0.35", va="center",
               transform=axes.transAxes)  # fmt: skip
 
 
@@ -183,7 +194,7 @@ def claims(data: Data) -> list[Claim]:
         return from_residual(
             float(data["metric_error"].max()), 1e-3,
             f"R'' · metric is 1 to {data['metric_error'].max():.0e} in all {len(data['name'])} rows; least exactly for "
-            f"{data['name'][worst]}.",
+            f"x = {data['typed'][worst]}.",
             tolerance_reason="Central differences over a step of 1e-6 or more see an R' that is right to 1e-10.",
         )  # fmt: skip
 

@@ -279,8 +279,10 @@ def claims(data: Data) -> list[Claim]:
 
     def trained_arrive() -> Verdict:
         arrived, distance = data["run_misfit"] <= INTERPOLATES, data["run_distance"][-1]
-        names = zip(data["run_log10_scale"][arrived], distance[arrived], strict=True)
-        text = ", ".join(f"{gap:.3f} at 1e{scale:.1f}" for scale, gap in names)
+        names = zip(data["run_log10_scale"][arrived], data["run_decays"][arrived], distance[arrived], strict=True)
+        text = ", ".join(
+            f"{gap:.3f} at a = {10**scale:.2g}{' by decay' if decays else ''}" for scale, decays, gap in names
+        )
         return from_residual(
             float(distance[arrived].max()) if arrived.any() else np.nan,
             DISCRETE,

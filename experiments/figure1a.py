@@ -101,7 +101,7 @@ def draw(data: Data) -> Figure:
     handles += [
         Line2D([], [], **plotting.FLOW_LOOK, label="flow"),
         Line2D(
-            [], [], ls="", marker="D", ms=3.5, mfc="white", color="0.3", label="limit (LASSO; right: of these signs)"
+            [], [], ls="", marker="D", ms=3.5, mfc="white", color="0.3", label="limit (LASSO; middle: of these signs)"
         ),
         Line2D([], [], color=plotting.METHOD_LOOKS["mask"]["color"], label="ours"),
         Line2D([], [], color=plotting.METHOD_LOOKS["spred"]["color"], label="spred"),

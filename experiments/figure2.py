@@ -195,7 +195,7 @@ def _draw_network(axes: Axes, data: Data, n: int) -> None:
     for c, curve in enumerate(map(str, data["curve"])):
         # A few bars, staggered, say how wide intervals are; all of them would hide the curves.
         every = (c % 5, 5)
-        below = np.minimum(half[c], 0.5 * mean[c])
+        below = np.minimum(half[c], mean[c] - pruning.LEAST_ERROR)
         axes.errorbar(
             left, mean[c], (below, half[c]), label=label(curve), lw=1.0, elinewidth=0.6, ms=3, errorevery=every,
             markevery=every, zorder=3 if curve in ("mask", "pilot") else 2, **look(curve),
@@ -384,7 +384,8 @@ EXPERIMENT = Experiment(
         "sparsities (0 and 1 − 0.8ᵏ): means over seeds, with 95 % intervals at a few of them. Each method has one "
         "strength for each network, the best of a grid on held-out training images, where its mean error over the "
         "sparsities from 83 % to 99 % counts. Below: those errors of the first network, with circles around the chosen "
-        "strengths; the mask at strengths that leave it the scale a_T; and that scale after training beside ½e^(−4A)."
+        "strengths, which may be the ends of the grid; one run of the mask at each of some strengths, which leave it "
+        "the scale a_T; and that scale beside ½e^(−4A) and beside what the optimizer's decay alone would leave."
     ),
     expectation=(
         "The preprint's figure 2 (ResNet-20 on CIFAR-10, ResNet-18 on CIFAR-100): the mask with regularization stays "

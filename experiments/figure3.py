@@ -24,7 +24,7 @@ from implicit_bias.claims import from_residual
 HIGH = 0.9  # where sparsity counts as high
 REWINDS = {"weights": "IMP", "learning-rate": "LRR"}
 LINES = {"weights": "--", "learning-rate": "-"}
-GAIN_COLOURS = {"weights": "#E69F00", "learning-rate": "#0072B2"}
+GAIN_COLOURS = {"weights": "0.55", "learning-rate": "0.25"}  # no method's: a gain is between two
 # Without the preprint's doubled learning rate for masks, at which cycles this short may fail in the first network.
 NETWORKS = [network | {"masked_learning_rate": 0.1} for network in (pruning.BRISK_LENET, pruning.CONVNET)]
 FULL = {
@@ -99,7 +99,7 @@ def _draw_errors(axes: Axes, data: Data, n: int) -> None:
     for r, rewind in enumerate(map(str, data["rewind"])):
         for c, curve in enumerate(map(str, data["curve"])):
             every = (2 * r + c, 4)
-            below = np.minimum(half[r, c], 0.5 * mean[r, c])
+            below = np.minimum(half[r, c], mean[r, c] - pruning.LEAST_ERROR)
             axes.errorbar(
                 kept, mean[r, c], (below, half[r, c]), lw=1.1, elinewidth=0.6, ms=3.5, errorevery=every,
                 markevery=every, label=f"{REWINDS[rewind]}, {pruning.label(curve).lower()}", ls=LINES[rewind],

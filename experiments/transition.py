@@ -141,7 +141,8 @@ def _draw_excess(axes: Axes, data: Data) -> None:
     last = int(np.argmin(data["log10_scale"]))
     text = f"{int(data['newton_steps'].sum())} Newton steps\nfor {len(data['log10_scale'])} scales"
     axes.text(0.97, 0.93, text, ha="right", va="top", transform=axes.transAxes, fontsize=7, color="0.3")
-    axes.annotate(f"{data['l1'][last] - 1:.0e}", (data["log10_scale"][last], data["l1"][last] - 1), (0, 6),
+    excess = data["l1"][last] - 1
+    axes.annotate(f"$10^{{{np.log10(excess):.0f}}}$", (data["log10_scale"][last], excess), (0, 10),
                   textcoords="offset points", ha="right", color=L1_COLOUR)  # fmt: skip
 
 
@@ -156,7 +157,7 @@ def _draw_exponents(axes: Axes, data: Data) -> None:
         if not decays and (-4.5 < scale < 0.5 or scale == data["run_log10_scale"].min()):
             axes.annotate(f"$10^{{{scale:.0f}}}$", (t[-1], exponent[-1]), (3, -2.5), textcoords="offset points",
                           fontsize=6.5, color=colour)  # fmt: skip
-    axes.set(xscale="log", xlabel=r"flow time, steps × η/(1 − β)", ylabel="effective exponent at the weights reached")
+    axes.set(xscale="log", xlabel=r"flow time, steps × η/(1 − β)", ylabel="local exponent at the weights reached")
     axes.set(ylim=(0.97, 2.05), title="2 is an L2 bias, 1 an L1 bias; dashed: by decay")
 
 

@@ -31,18 +31,19 @@ METHOD_LOOKS = {
     "powerpropagation": {"color": "#332288", "marker": "X"},
     "str": {"color": "#6B4F00", "marker": "<"},
 }
-# Schedules of the strength: constants in blues from weak to strong, decaying ones in warm colours, and others.
+# Schedules of the strength, from Tol's muted palette, so that none looks like a method: constants in blues from weak to
+# strong, decaying ones in warm colours, and others.
 SCHEDULE_COLOURS = {
     "constant 0.003": "#A6CEE3",
     "constant 0.01": "#62A8D2",
     "constant 0.03": "#2171B5",
     "constant 0.1": "#08306B",
     "constant": "#332288",
-    "harmonic": "#E69F00",
-    "quadratic": "#D55E00",
+    "harmonic": "#999933",
+    "quadratic": "#CC6677",
     "geometric": "#882255",
-    "early pulse": "#56B4E9",
-    "late pulse": "#009E73",
+    "early pulse": "#88CCEE",
+    "late pulse": "#44AA99",
 }
 _LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
 FLOW_LOOK = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn on a curve from training

@@ -59,6 +59,16 @@ def fields(choice, mo):
 
 
 @app.cell
+def deriving_alone(RefusedError, derived, formula):
+    # Sliders belong to the formula: another regularizer leaves them where they are.
+    try:
+        alone = derived(formula.value, "")
+    except RefusedError:
+        alone = None
+    return (alone,)
+
+
+@app.cell
 def deriving(RefusedError, derived, formula, mo, regularizer):
     derivation, refusal = None, None
     with mo.status.spinner("Deriving the potential …", remove_on_exit=True):
@@ -70,10 +80,10 @@ def deriving(RefusedError, derived, formula, mo, regularizer):
 
 
 @app.cell
-def sliders(DECAYS, SCALES, STEPS, derivation, entry, formula, mo, usual_start):
+def sliders(DECAYS, SCALES, STEPS, alone, entry, formula, mo, usual_start):
     is_from_atlas = formula.value == entry.formula
-    names = list(derivation.parameterization.params) if derivation else []
-    first = dict(entry.init) if is_from_atlas else (usual_start(derivation) if derivation else {})
+    names = list(alone.parameterization.params) if alone else []
+    first = dict(entry.init) if is_from_atlas else (usual_start(alone) if alone else {})
     initial = mo.ui.array([
         mo.ui.slider(-3.0, 3.0, 0.05, value=first[name], show_value=True, full_width=True)
         for name in names for _ in range(2)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from experiments import registry
+from experiments.atlas import ENTRIES
 from experiments.experiment import load
 from implicit_bias import Outcome
+from implicit_bias.explore.catalogue import CATALOGUE
 
 NAMES = ("errata", "dose", "transition", "atlas")
 
@@ -24,6 +26,10 @@ def test_claims_hold_and_two_runs_write_the_same_bytes(quick, tmp_path):
     for file in ("data.npz", "figure.svg", "figure.png"):
         assert (tmp_path / name / file).read_bytes() == (folder / name / file).read_bytes()
         assert (folder / name / file).stat().st_size < 1_000_000
+
+
+def test_the_atlas_holds_what_the_explorer_offers():
+    assert {entry.formula for entry in CATALOGUE} <= {name.split(",")[0] for name in ENTRIES}
 
 
 SPOILED = {

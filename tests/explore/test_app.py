@@ -75,6 +75,18 @@ def test_a_slider_changes_the_picture(page):
     assert first + 2 * second == pytest.approx(2.0, abs=1e-4)
 
 
+def test_another_regularizer_leaves_the_sliders_where_they_are(page):
+    thumb = page.locator("[data-cell-name=controls] .row:has-text('scale') [role=slider]")
+    before = landing(page)
+    for _ in range(3):
+        thumb.press("ArrowLeft")
+    until_landing_changes(page, before)
+    moved, before = thumb.get_attribute("aria-valuenow"), landing(page)
+    type_formula(page, "", field=1)
+    until_landing_changes(page, before)
+    assert thumb.get_attribute("aria-valuenow") == moved
+
+
 def test_the_atlas_fills_the_fields(page):
     before = landing(page)
     page.locator("marimo-dropdown select").select_option(label="a*b*c   three layers")
