@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from scipy.stats import t as student
 
 from experiments.engine import Data
-from implicit_bias import SolverError, Status, plotting
+from implicit_bias import Outcome, SolverError, Status, Verdict, plotting
 
 if TYPE_CHECKING:
     from implicit_bias.training import ImageData, Method, TrainingResult
@@ -107,7 +107,7 @@ def pruned_once(
         device: Where to train.
 
     Returns:
-        accuracy: Of each pruned network; 0 if the run left the floating-point range.
+        accuracy: Of each pruned network; nan if the run left the floating-point range.
         scale: For m ⊙ w with the preprint's regularizer and β = 1 the median of (m² − w²)/2, else nan.
         flow_scale: Likewise ½ exp(−4A), with A from the strengths and learning rates of all epochs.
         decay_scale: Likewise what the optimizer's decay alone leaves, step by step.
@@ -127,7 +127,7 @@ def pruned_once(
         seed=seed, throw=False,
     )  # fmt: skip
     if result.status is not Status.CONVERGED:
-        accuracy, scale = np.zeros(len(sparsities)), [np.nan]
+        accuracy, scale = np.full(len(sparsities), np.nan), [np.nan]
     else:
         accuracy = one_shot(result.model, data, sparsities).accuracy
     flow, decay = (
@@ -166,7 +166,7 @@ def pruned_in_turn(
         device: Where to train.
 
     Returns:
-        accuracy: Of the network trained in each cycle on the test images, 0 if a run left the floating-point range.
+        accuracy: Of the network trained in each cycle on the test images, nan if a run left the floating-point range.
     """
     import torch
 
@@ -180,7 +180,7 @@ def pruned_in_turn(
             rewind=rewind, warm_up=warm_up, seed=seed, **_arguments(training, device),
         )  # fmt: skip
     except SolverError:
-        return {"accuracy": np.zeros(cycles)}
+        return {"accuracy": np.full(cycles, np.nan)}
     return {"accuracy": found.accuracy}
 
 
@@ -298,6 +298,26 @@ def nearest(levels: Iterable[float], wanted: Iterable[float]) -> list[int]:
     """Where the levels nearest to the wanted ones are, each once."""
     found = np.asarray(list(levels))
     return sorted({int(np.argmin(np.abs(found - each))) for each in wanted})
+
+
+def with_interval(mean: float, half: float) -> str:
+    """A cell of a table."""
+    return "diverged" if np.isnan(mean) else f"{mean:.1f} ± {half:.1f}"
+
+
+def without_numbers(accuracies: Mapping[str, np.ndarray]) -> Verdict | None:
+    """INCONCLUSIVE if a run of what is compared left the floating-point range, else None.
+
+    That tells something of its learning rate, and nothing of the method's accuracy.
+
+    Args:
+        accuracies: By what they are called, with seeds along the first axis.
+    """
+    lost = {name: int(np.isnan(found).reshape(len(found), -1).any(axis=1).sum()) for name, found in accuracies.items()}
+    if not any(lost.values()):
+        return None
+    text = ", ".join(f"{count} of {len(accuracies[name])} of {name}" for name, count in lost.items() if count)
+    return Verdict(Outcome.INCONCLUSIVE, f"Runs left the floating-point range at their learning rate: {text}.")
 
 
 def percent(sparsity: float) -> str:

@@ -201,7 +201,7 @@ def _draw_network(axes: Axes, data: Data, n: int) -> None:
             markevery=every, zorder=3 if curve in ("mask", "pilot") else 2, **look(curve),
         )  # fmt: skip
     pruning.weights_left_axis(axes, data["sparsity"])
-    pruning.error_axis(axes, 0.8 * mean.min())
+    pruning.error_axis(axes, 0.8 * np.nanmin(mean))
     axes.set_title(data["title"][n])
 
 
@@ -224,7 +224,7 @@ def _draw_decay(axes: Axes, data: Data) -> None:
     for colour, accuracy, scale in zip(_decay_colours(data), data["decay_accuracy"], data["scale"], strict=True):
         axes.plot(left, 100 * (1 - accuracy), color=colour, lw=1.2, label=f"{scale:.1g}")
     pruning.weights_left_axis(axes, data["sparsity"])
-    pruning.error_axis(axes, 80 * float((1 - data["decay_accuracy"]).min()))
+    pruning.error_axis(axes, 80 * float(np.nanmin(1 - data["decay_accuracy"])))
     axes.set(ylabel="test error (%)", title="What decay does to the mask")
     axes.legend(title="scale $a_T$ left", handlelength=1.0, ncols=2, columnspacing=0.8, loc="upper left")
 
@@ -265,7 +265,7 @@ def table(data: Data) -> str:
         for c, curve in enumerate(map(str, data["curve"])):
             tried, chosen = data["strengths"][n, c][np.isfinite(data["strengths"][n, c])], data["chosen_strength"][n, c]
             mark = "*" if len(tried) > 1 and chosen in (tried.min(), tried.max()) else ""
-            found = [f"{mean[c, k]:.1f} ± {half[c, k]:.1f}" for k in columns]
+            found = [pruning.with_interval(mean[c, k], half[c, k]) for k in columns]
             rows.append([label(curve), f"{chosen:g}{mark}", ", ".join(f"{each:g}" for each in tried), *found])
         sections.append(f"## {title}\n\n{markdown_table(head, rows)}")
     rows = [
@@ -328,6 +328,8 @@ def _is_ahead(data: Data, n: int, one: str, other: str, columns: Iterable[int]) 
     """Ahead or behind is what all intervals, or one of them, say together."""
     row = {str(name): c for c, name in enumerate(data["curve"])}
     accuracy, columns = data["accuracy"][n], list(columns)
+    if lost := pruning.without_numbers({label(curve): accuracy[row[curve]] for curve in (one, other)}):
+        return lost
     found = {
         float(data["sparsity"][k]): pruning.paired_difference(
             accuracy[row[one], :, k], accuracy[row[other], :, k], len(columns)
@@ -351,9 +353,10 @@ def _is_near_dense(data: Data, n: int) -> Verdict:
     row = {str(name): c for c, name in enumerate(data["curve"])}
     (k,) = pruning.nearest(data["sparsity"], [0.98])
     level = float(data["sparsity"][k])
-    loss, half = pruning.paired_difference(
-        data["accuracy"][n, row["dense"], :, 0], data["accuracy"][n, row["mask"], :, k]
-    )
+    accuracy = {curve: data["accuracy"][n, row[curve]] for curve in ("dense", "mask")}
+    if lost := pruning.without_numbers(accuracy):
+        return lost
+    loss, half = pruning.paired_difference(accuracy["dense"][:, 0], accuracy["mask"][:, k])
     text = (
         f"The mask at {pruning.percent(level)} loses {loss:.1f} ± {half:.1f} points to the dense net without pruning."
     )

@@ -105,8 +105,8 @@ def _draw_errors(axes: Axes, data: Data, n: int) -> None:
                 markevery=every, label=f"{REWINDS[rewind]}, {pruning.label(curve).lower()}", ls=LINES[rewind],
                 **pruning.look(curve),
             )  # fmt: skip
-    pruning.error_axis(axes, 0.8 * mean.min())
-    axes.set_ylim(top=min(100, 1.3 * mean.max()))
+    pruning.error_axis(axes, 0.8 * np.nanmin(mean))
+    axes.set_ylim(top=min(100, 1.3 * np.nanmax(mean)))
     axes.set(ylabel="test error (%)")
     axes.set_title(f"{data['title'][n]} a cycle")
 
@@ -120,7 +120,7 @@ def _draw_gains(axes: Axes, data: Data, n: int) -> None:
         axes.fill_between(kept, mean - half, mean + half, color=colour, alpha=0.15, lw=0)
         axes.plot(kept, mean, color=colour, ls=LINES[rewind], lw=1.2, label=REWINDS[rewind])
     # Means decide the range, since intervals of single cycles may be much wider.
-    reach = max(2.0, 2 * float(np.abs(gains(data)[n].mean(axis=1)).max()) * 100)
+    reach = max(2.0, 200 * float(np.nanmax(np.abs(gains(data)[n].mean(axis=1)), initial=0)))
     axes.set(ylabel="mask − dense (points)", ylim=(-reach, reach))
     if n == 0:
         axes.set_title("What the mask gains in accuracy")
@@ -155,7 +155,7 @@ def table(data: Data) -> str:
             ]
             for name, values in parts:
                 mean, half = pruning.mean_and_interval(100 * values)
-                rows.append([REWINDS[rewind], name, *(f"{mean[k]:.1f} ± {half[k]:.1f}" for k in columns)])
+                rows.append([REWINDS[rewind], name, *(pruning.with_interval(mean[k], half[k]) for k in columns)])
         head = ["rewinding", "network", *(pruning.percent(data["sparsity"][k]) for k in columns)]
         sections.append(f"## {title} a cycle\n\n{markdown_table(head, rows)}")
     return "\n\n".join(sections) + "\n"
@@ -182,7 +182,10 @@ def _improves(data: Data, n: int, r: int) -> Verdict:
     """Better or worse is what the interval of the difference says, whose mean is over the highest sparsities."""
     high = data["sparsity"] >= min(HIGH, data["sparsity"].max())
     row = {str(curve): c for c, curve in enumerate(data["curve"])}
-    mask, dense = (data["accuracy"][n, r, row[curve]][:, high].mean(axis=1) for curve in ("mask", "dense"))
+    found = {curve: data["accuracy"][n, r, row[curve]][:, high] for curve in ("mask", "dense")}
+    if lost := pruning.without_numbers(found):
+        return lost
+    mask, dense = (accuracy.mean(axis=1) for accuracy in found.values())
     gap, half = pruning.paired_difference(mask, dense)
     levels = f"{pruning.percent(data['sparsity'][high].min())} to {pruning.percent(data['sparsity'].max())}"
     text = (

@@ -64,6 +64,16 @@ def test_differences_are_paired_by_seed():
     assert [gap - half, gap + half] == pytest.approx([low, high])
 
 
+def test_runs_without_an_accuracy_decide_nothing():
+    """A run that left the floating-point range says something of its learning rate alone."""
+    data = measured(dense=0.5, spred=0.9, mask=0.945, pilot=0.945)
+    data["accuracy"][0, 0, 1] = np.nan  # dense
+    found = outcomes(data)
+    assert found["lenet/mask-ahead-of-dense"] is found["lenet/near-dense"] is Outcome.INCONCLUSIVE
+    assert found["lenet/mask-ahead-of-spred"] is Outcome.SUPPORTED
+    assert figure2.table(data).count("diverged") == len(SPARSITIES)
+
+
 def test_a_lead_needs_to_clear_the_interval_of_the_difference():
     leading = outcomes(measured(dense=0.5, l1=0.944, spred=0.9, mask=0.945, pilot=0.945))
     assert leading == {

@@ -71,10 +71,20 @@ def test_runs_repeat_to_the_byte_and_draw(tmp_path):
     assert len(figure3.draw(first).axes) == 2
 
 
-def test_a_run_that_leaves_the_floating_point_range_counts_as_wrong(tmp_path):
+def test_a_run_that_leaves_the_floating_point_range_has_no_accuracy():
     training = pruning.training_of(TINY["networks"][0] | {"masked_learning_rate": 1e6}, "mask")
     run = pruning.pruned_in_turn(training, "mask", 1e-3, "weights", 2, 0, 0, None, "cpu")
-    np.testing.assert_array_equal(run["accuracy"], [0, 0])
+    np.testing.assert_array_equal(run["accuracy"], [np.nan, np.nan])
+
+
+def test_runs_without_an_accuracy_decide_nothing():
+    data = measured(0.8, 0.9)
+    data["accuracy"][0, 1, 1, 2] = np.nan
+    assert outcomes(data) == {"mask-improves-imp": Outcome.SUPPORTED, "mask-improves-lrr": Outcome.INCONCLUSIVE}
+    (_, claim) = figure3.observations(data)
+    assert "1 of 3 of mask" in claim.verdict().evidence
+    assert figure3.table(data).count("diverged") == 2 * 7
+    assert len(figure3.draw(data).axes) == 2
 
 
 @pytest.mark.parametrize(("name", "network"), [("cifar10", pruning.RESNET20), ("cifar100", pruning.RESNET18)])
