@@ -56,7 +56,8 @@ def test_without_a_closed_form():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["m*q", "--params", "m,w"], "unknown name 'q'"),
+        (["m*q", "--params", "m,w"], "formula: unknown name 'q'"),
+        (["m*w", "--params", "m,w", "--regularizer", "m**2+q"], "regularizer: unknown name 'q'"),
         (["m*__import__('os')", "--params", "m"], "formula"),
         (["m*w", "--params", "m,m"], "distinct names"),
         (["m*w", "--params", "m,w", "--regularizer", "m**2"], "[∇g, ∇h] = (2*w, -2*m)"),

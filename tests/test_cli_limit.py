@@ -137,6 +137,8 @@ def refused(result, message):
         (["--init", "m=1", "--init", "w=2"], "m0 - w0"),
         (["--init", "m=1", "--init", "w=0", "--decay", "-1"], "decay"),
         (["--init", "m=1", "--init", "w=0", "--regularizer", "m**2"], "do not commute"),
+        (["--init", "m=1", "--init", "w=0", "--regularizer", ""], "regularizer: cannot read ''"),
+        (["--init", "m=1", "--init", "w=0", "--params", ""], "params"),
         (["--parameterization", "u**2", "--init", "u=1"], "--params"),
         (["--scale", "1", "--output", "limit.csv"], "called .npz"),
         (["--scale", "1", "--output", "nowhere/limit.npz"], "no folder nowhere"),

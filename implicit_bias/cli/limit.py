@@ -106,7 +106,7 @@ def _potential(
         return HyperbolicEntropy(scale, log_scale=log_scale)
     formula, names, h = derived["parameterization"], derived["params"], derived["regularizer"]
     if formula is None:
-        formula, names, h = MASK[0], names or MASK[1], h or MASK[2]
+        formula, names, h = MASK[0], MASK[1] if names is None else names, MASK[2] if h is None else h
     if names is None:
         raise ValueError("--params: name the parameters of --parameterization, such as --params u,v.")
     model = Parameterization(formula, names)
