@@ -54,6 +54,16 @@ def test_without_a_closed_form():
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [("-m*w", "--params", "m,w"), ("--params", "m,w", "-m*w"), ("--params", "m,w", "--", "-m*w")],
+)
+def test_a_formula_may_begin_with_a_minus(arguments):
+    result = call("--regularizer", "-m**2-w**2", *arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("x          = -m*w\nh          = -m**2 - w**2\n")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["m*q", "--params", "m,w"], "formula: unknown name 'q'"),
@@ -64,6 +74,10 @@ def test_without_a_closed_form():
         (["m*w", "--params", "m,w", "--latex", "--json"], "--latex or --json, not both"),
         (["m*w"], "Missing option '--params'"),
         ([], "Missing argument"),
+        (["m*w", "--paramz", "m,w"], "No such option: --paramz"),
+        (["-m*w", "--params", "m,w", "--jsonn"], "No such option: --jsonn"),
+        (["m*w", "--params", "m,w", "-j"], "unexpected extra argument"),
+        (["-m*", "--params", "m"], "formula: cannot read '-m*'"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message):

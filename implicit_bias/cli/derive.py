@@ -49,7 +49,7 @@ def derive(
         from implicit_bias.symbolic import Parameterization
         from implicit_bias.symbolic import derive as derive_potential
 
-        derivation = derive_potential(Parameterization(formula, params), regularizer)
+        derivation = derive_potential(Parameterization(formula.strip(), params), regularizer)
     if latex:
         typer.echo(derivation.latex())
     elif as_json:
