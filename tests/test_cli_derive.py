@@ -38,7 +38,24 @@ def test_json(mask):
     assert found["params"] == ["m", "w"]
     assert found["closed_form"] is found["proved"] is True
     assert found["domain"] == ["-oo", "oo"]
+    assert found["domain_by_sign"] is None
     assert [identity["name"] for identity in found["identities"]] == [i.name for i in mask.identities]
+
+
+def test_a_domain_by_the_signs_of_the_initial_values():
+    text = call("1/m", "--params", "m").stdout
+    assert "for x in (0, oo) if m0 > 0\nfor x in (-oo, 0) if m0 < 0\n" in text
+    assert "Piecewise" not in text
+    found = json.loads(call("1/m", "--params", "m", "--json").stdout)
+    assert found["domain"] is None
+    assert found["domain_by_sign"] == {"m0 > 0": ["0", "oo"], "m0 < 0": ["-oo", "0"]}
+    several = json.loads(call("1/m-1/w", "--params", "m,w", "--json").stdout)["domain_by_sign"]
+    assert several == {
+        "m0 > 0 and w0 > 0": ["-oo", "oo"],
+        "m0 > 0 and w0 < 0": ["0", "oo"],
+        "m0 < 0 and w0 > 0": ["-oo", "0"],
+        "m0 < 0 and w0 < 0": ["-oo", "oo"],
+    }
 
 
 def test_latex(mask):
