@@ -136,6 +136,12 @@ def test_help_is_quick_and_shows_examples():
     assert "implicit-bias train --data mnist" in result.output
 
 
+@pytest.mark.parametrize("module", ["implicit_bias", "implicit_bias.cli"])
+def test_python_runs_the_commands(module):
+    result = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True)
+    assert "Usage: implicit-bias" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
