@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from experiments import recorded, registry, report
-from experiments.engine import OtherCodeError, Store, StoreError, Sweep, connect, on_cluster, processes
+from experiments.engine import OtherCodeError, Store, StoreError, Sweep, Workers, connect, on_cluster, processes
 from experiments.experiment import Experiment, load
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
@@ -56,26 +56,13 @@ def main(
     # Workers that were idle or hold much memory are replaced by new ones, which is no reason to warn.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
     experiments = registry()
-    modes = [mode for mode, chosen in (("quick", quick), ("full", full), (data, data is not None)) if chosen]
-    if len(modes) > 1:
-        raise typer.BadParameter("--quick, --full and --data exclude each other.")
-    mode = modes[0] if modes else "default"
-    known = [name for name, each in experiments.items() if mode in (*MODES, *each.configuration)]
-    if not known:
-        others = sorted({other for each in experiments.values() for other in each.configuration} - set(MODES))
-        raise typer.BadParameter(f"--data: expected {' or '.join(others)}, got {data}.")
-    unknown = [name for name in names or () if name not in known]
-    if unknown:
-        where = f" with --data {data}" if data else ""
-        raise typer.BadParameter(f"no experiment is called {', '.join(unknown)}{where}; known: {', '.join(known)}.")
-    if data and data_folder is None:
-        raise typer.BadParameter(
-            f"--data {data} needs --data-folder: the folder that holds the binary version of CIFAR."
-        )
+    mode = _mode(quick, full, data)
     if record and not quick:
         raise typer.BadParameter("--record needs --quick: those are the recorded numbers.")
-    if only_report and (modes or names):
+    if only_report and (mode != "default" or names):
         raise typer.BadParameter("--report shows all figures as make figures draws them: leave the rest out.")
+    chosen = _chosen(experiments, names or [], mode)
+    changes = _changes(chosen, mode, data_folder, device)
     root = output or FIGURES
     folder = root if output or mode == "default" else FIGURES / mode
     try:
@@ -85,11 +72,6 @@ def main(
     if only_report:
         _write_report(folder, experiments)
         return
-    changes = {name: value for name, value in (("data_folder", data_folder), ("device", device)) if value is not None}
-    chosen = [experiments[name] for name in names or known]
-    unused = [name for name in changes if not any(name in each.settings(mode) for each in chosen)]
-    if unused:
-        raise typer.BadParameter(f"--{unused[0].replace('_', '-')}: none of these experiments trains networks so.")
     try:
         client = connect(scheduler) if scheduler else None
     except ValueError as error:
@@ -97,6 +79,8 @@ def main(
     workers = on_cluster(client) if client else processes(jobs or cpu_count())
     try:
         with client or nullcontext(), _progress_bars() as progress:
+            if changes:
+                _check_place(workers if client else processes(1), data, data_folder, device)
             sweep = Sweep(Store(root / ".store"), workers, progress)
             good = [_run(each, folder, mode, sweep, changes, record) for each in chosen]
     except (StoreError, OtherCodeError) as error:
@@ -108,6 +92,61 @@ def main(
     if mode == "default":
         _write_report(folder, experiments)
     raise typer.Exit(0 if all(good) else 1)
+
+
+def _mode(quick: bool, full: bool, data: str | None) -> str:
+    """Which configuration of the experiments runs."""
+    modes = [mode for mode, chosen in (("quick", quick), ("full", full), (data, data is not None)) if chosen]
+    if len(modes) > 1:
+        raise typer.BadParameter("--quick, --full and --data exclude each other.")
+    return modes[0] if modes else "default"
+
+
+def _chosen(experiments: Mapping[str, Experiment], names: Sequence[str], mode: str) -> list[Experiment]:
+    """The named experiments, or all that know the mode."""
+    known = [name for name, each in experiments.items() if mode in (*MODES, *each.configuration)]
+    if not known:
+        others = sorted({other for each in experiments.values() for other in each.configuration} - set(MODES))
+        raise typer.BadParameter(f"--data: expected {' or '.join(others)}, got {mode}.")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        where = "" if mode in MODES else f" with --data {mode}"
+        raise typer.BadParameter(f"no experiment is called {', '.join(unknown)}{where}; known: {', '.join(known)}.")
+    return [experiments[name] for name in names or known]
+
+
+def _changes(chosen: Iterable[Experiment], mode: str, data_folder: str | None, device: str | None) -> dict[str, str]:
+    """Settings in place of those of the mode."""
+    if mode not in MODES and data_folder is None:
+        raise typer.BadParameter(
+            f"--data {mode} needs --data-folder: the folder that holds the binary version of CIFAR."
+        )
+    if mode in MODES and data_folder is not None:
+        raise typer.BadParameter("--data-folder needs --data, cifar10 or cifar100: other images come with a package.")
+    changes = {name: value for name, value in (("data_folder", data_folder), ("device", device)) if value is not None}
+    unused = [name for name in changes if not any(name in each.settings(mode) for each in chosen)]
+    if unused:
+        raise typer.BadParameter(f"--{unused[0].replace('_', '-')}: none of these experiments trains networks so.")
+    return changes
+
+
+def _check_place(workers: Workers, data: str | None, data_folder: str | None, device: str | None) -> None:
+    """Refuse a folder or a device that no task could use; on a cluster one of its workers is asked."""
+    try:
+        list(workers(_try_place, [(data, data_folder, device)]))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _try_place(data: str | None, data_folder: str | None, device: str | None) -> None:
+    """Read the images and look for the device once."""
+    from implicit_bias import training
+    from implicit_bias.training.devices import checked_device
+
+    if device is not None:
+        checked_device(device, 1)
+    if data is not None:
+        training.load(data, data_folder)
 
 
 def _write_report(folder: Path, names: Iterable[str]) -> None:

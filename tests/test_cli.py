@@ -64,8 +64,11 @@ def test_cifar_from_a_folder(tmp_path):
         (["--data", "imagenet"], "known: mnist"),
         (["--model", "transformer"], "known: lenet"),
         (["--method", "magic"], "known: dense"),
-        (["--set", "delta"], "expected delta=NUMBER"),
-        (["--set", "gamma=1"], "it has strength, delta"),
+        (["--set", "delta"], "expected NAME=NUMBER, got 'delta'"),
+        (["--set", "gamma=1"], "it has delta, threshold"),
+        (["--method", "dense", "--set", "gamma=1"], "it has nothing to set"),
+        (["--strength", "2", "--set", "strength=1"], "give it by --strength"),
+        (["--set", "delta=1.1", "--set", "delta=1.2"], "one number for delta, got 1.1 and 1.2"),
         (["--strength", "-1"], "strength"),
         (["--epochs", "-3"], "epochs: expected at least 1"),
         (["--learning-rate", "nan"], "learning_rate"),
@@ -86,8 +89,11 @@ def test_bad_input_is_one_line_and_writes_nothing(quick, arguments, message, tmp
 
 def test_an_output_that_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
-    result = call("--data", "digits", "--epochs", 1, "--output", tmp_path / "file")
-    assert result.exit_code == 2
+    for output in ("file", "file/run"):
+        result = call("--data", "digits", "--epochs", 1, "--output", tmp_path / output)
+        assert result.exit_code == 2
+        assert f"{tmp_path / 'file'} is a file; name another" in result.output
+        assert len(result.output.splitlines()) == 1
     assert (tmp_path / "file").read_text() == ""
 
 
@@ -128,6 +134,12 @@ def test_help_is_quick_and_shows_examples():
     result = call("--help")
     assert result.exit_code == 0
     assert "implicit-bias train --data mnist" in result.output
+
+
+@pytest.mark.parametrize("module", ["implicit_bias", "implicit_bias.cli"])
+def test_python_runs_the_commands(module):
+    result = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True)
+    assert "Usage: implicit-bias" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,24 @@ def test_json(mask):
     assert found["params"] == ["m", "w"]
     assert found["closed_form"] is found["proved"] is True
     assert found["domain"] == ["-oo", "oo"]
+    assert found["domain_by_sign"] is None
     assert [identity["name"] for identity in found["identities"]] == [i.name for i in mask.identities]
+
+
+def test_a_domain_by_the_signs_of_the_initial_values():
+    text = call("1/m", "--params", "m").stdout
+    assert "for x in (0, oo) if m0 > 0\nfor x in (-oo, 0) if m0 < 0\n" in text
+    assert "Piecewise" not in text
+    found = json.loads(call("1/m", "--params", "m", "--json").stdout)
+    assert found["domain"] is None
+    assert found["domain_by_sign"] == {"m0 > 0": ["0", "oo"], "m0 < 0": ["-oo", "0"]}
+    several = json.loads(call("1/m-1/w", "--params", "m,w", "--json").stdout)["domain_by_sign"]
+    assert several == {
+        "m0 > 0 and w0 > 0": ["-oo", "oo"],
+        "m0 > 0 and w0 < 0": ["0", "oo"],
+        "m0 < 0 and w0 > 0": ["-oo", "0"],
+        "m0 < 0 and w0 < 0": ["-oo", "oo"],
+    }
 
 
 def test_latex(mask):
@@ -54,15 +71,30 @@ def test_without_a_closed_form():
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [("-m*w", "--params", "m,w"), ("--params", "m,w", "-m*w"), ("--params", "m,w", "--", "-m*w")],
+)
+def test_a_formula_may_begin_with_a_minus(arguments):
+    result = call("--regularizer", "-m**2-w**2", *arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("x          = -m*w\nh          = -m**2 - w**2\n")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["m*q", "--params", "m,w"], "unknown name 'q'"),
+        (["m*q", "--params", "m,w"], "formula: unknown name 'q'"),
+        (["m*w", "--params", "m,w", "--regularizer", "m**2+q"], "regularizer: unknown name 'q'"),
         (["m*__import__('os')", "--params", "m"], "formula"),
         (["m*w", "--params", "m,m"], "distinct names"),
         (["m*w", "--params", "m,w", "--regularizer", "m**2"], "[∇g, ∇h] = (2*w, -2*m)"),
         (["m*w", "--params", "m,w", "--latex", "--json"], "--latex or --json, not both"),
         (["m*w"], "Missing option '--params'"),
         ([], "Missing argument"),
+        (["m*w", "--paramz", "m,w"], "No such option: --paramz"),
+        (["-m*w", "--params", "m,w", "--jsonn"], "No such option: --jsonn"),
+        (["m*w", "--params", "m,w", "-j"], "unexpected extra argument"),
+        (["-m*", "--params", "m"], "formula: cannot read '-m*'"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message):

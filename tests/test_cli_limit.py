@@ -133,10 +133,13 @@ def refused(result, message):
         (["--scale", "1", "--tol", "0"], "tol"),
         (["--init", "m=1"], "--init w=NUMBER"),
         (["--init", "m"], "NAME=NUMBER"),
+        (["--init", "m=1", "--init", "m=5", "--init", "w=0"], "one number for m, got 1 and 5"),
         (["--init", "m=1", "--init", "w=0", "--init", "q=0"], "exactly the parameters"),
         (["--init", "m=1", "--init", "w=2"], "m0 - w0"),
         (["--init", "m=1", "--init", "w=0", "--decay", "-1"], "decay"),
         (["--init", "m=1", "--init", "w=0", "--regularizer", "m**2"], "do not commute"),
+        (["--init", "m=1", "--init", "w=0", "--regularizer", ""], "regularizer: cannot read ''"),
+        (["--init", "m=1", "--init", "w=0", "--params", ""], "params"),
         (["--parameterization", "u**2", "--init", "u=1"], "--params"),
         (["--scale", "1", "--output", "limit.csv"], "called .npz"),
         (["--scale", "1", "--output", "nowhere/limit.npz"], "no folder nowhere"),
@@ -156,7 +159,8 @@ def test_the_data_are_not_overwritten(npz):
 @pytest.mark.parametrize(
     ("name", "contents", "message"),
     [
-        ("missing.npz", None, "missing.npz"),
+        ("missing.npz", None, "missing.npz: no such file or directory."),
+        ("missing.csv", None, "missing.csv: no such file or directory."),
         ("system.txt", b"1,2,3\n", "called .npz or .csv"),
         ("text.npz", b"1,2,3\n", "expected an archive"),
         ("empty.npz", b"", "expected an archive"),
@@ -175,6 +179,13 @@ def test_bad_files_are_one_line(tmp_path, name, contents, message):
     if contents is not None:
         (tmp_path / name).write_bytes(contents)
     refused(call(tmp_path / name, "--scale", 1), message)
+
+
+def test_a_folder_is_no_file(tmp_path):
+    (tmp_path / "folder.csv").mkdir()
+    result = call(tmp_path / "folder.csv", "--scale", 1)
+    refused(result, "folder.csv: is a directory.")
+    assert "Errno" not in result.stderr
 
 
 @pytest.mark.parametrize(

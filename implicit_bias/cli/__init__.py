@@ -7,6 +7,7 @@ import typer
 from implicit_bias.cli.derive import derive
 from implicit_bias.cli.explore import explore
 from implicit_bias.cli.failing import Commands
+from implicit_bias.cli.formula_command import FormulaCommand
 from implicit_bias.cli.limit import limit
 from implicit_bias.cli.train import train
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command()(derive)
+app.command(cls=FormulaCommand)(derive)
 app.command()(limit)
 app.command()(train)
 app.command()(explore)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from implicit_bias.symbolic import Derivation
 
 COMMAND = "implicit-bias derive"
+ANY_SIGN = ""  # where the domain is the same for all signs
 
 
 def derive(
@@ -49,7 +51,7 @@ def derive(
         from implicit_bias.symbolic import Parameterization
         from implicit_bias.symbolic import derive as derive_potential
 
-        derivation = derive_potential(Parameterization(formula, params), regularizer)
+        derivation = derive_potential(Parameterization(formula.strip(), params), regularizer)
     if latex:
         typer.echo(derivation.latex())
     elif as_json:
@@ -81,12 +83,27 @@ _NAMES = {
 }
 
 
-def _domain(derivation: Derivation) -> list[str] | None:
-    """The ends of the open interval of weights."""
-    return None if derivation.domain is None else [str(derivation.domain.inf), str(derivation.domain.sup)]
+def _domains(derivation: Derivation) -> dict[str, list[str]]:
+    """The ends of the open interval of weights, by the signs of the initial values that it depends on."""
+    import sympy as sp
+
+    if derivation.domain is None:
+        return {}
+    ends = derivation.domain.inf, derivation.domain.sup
+    cases = [where for end in ends for piece in end.atoms(sp.Piecewise) for _, where in piece.args]
+    deciding = sorted({symbol for where in cases for symbol in where.free_symbols}, key=str)
+    domains = {}
+    for signs in itertools.product((1, -1), repeat=len(deciding)):
+        sizes = {s: sp.Dummy(s.name, positive=True) for s in deciding}
+        declared = {s: sign * size for (s, size), sign in zip(sizes.items(), signs, strict=True)}
+        back = {size: sign * s for (s, size), sign in zip(sizes.items(), signs, strict=True)}
+        where = " and ".join(f"{s} {'>' if sign > 0 else '<'} 0" for s, sign in zip(deciding, signs, strict=True))
+        domains[where] = [str(end.xreplace(declared).xreplace(back)) for end in ends]
+    return domains
 
 
 def _contents(derivation: Derivation) -> dict[str, Any]:
+    domains = _domains(derivation)
     return {
         "output": str(derivation.parameterization.output),
         "params": list(derivation.parameterization.params),
@@ -94,7 +111,8 @@ def _contents(derivation: Derivation) -> dict[str, Any]:
         "closed_form": derivation.closed_form,
         "proved": derivation.proved,
         **{name: None if value is None else str(value) for name, value in _formulas(derivation).items()},
-        "domain": _domain(derivation),
+        "domain": domains.get(ANY_SIGN),
+        "domain_by_sign": None if ANY_SIGN in domains else domains or None,
         "conditions": [f"{condition} > 0" for condition in derivation.conditions],
         "identities": [
             {"name": identity.name, "equation": identity.equation, "outcome": identity.outcome.value}
@@ -111,9 +129,8 @@ def _text(derivation: Derivation) -> str:
     rows += [(_NAMES[name], str(value)) for name, value in _formulas(derivation).items() if value is not None]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:{width}} = {value}" for name, value in rows]
-    domain = _domain(derivation)
-    if domain is not None:
-        lines.append(f"for x in ({domain[0]}, {domain[1]})")
+    for where, (low, high) in _domains(derivation).items():
+        lines.append(f"for x in ({low}, {high})" + (f" if {where}" if where else ""))
     if derivation.conditions:
         lines.append(f"where {' and '.join(f'{condition} > 0' for condition in derivation.conditions)}")
     if not derivation.closed_form:

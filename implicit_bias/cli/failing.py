@@ -16,18 +16,26 @@ FAILED = 1
 _UsageError: Any = typer.BadParameter.__base__
 
 
-def fail(command: str, message: str, code: int, console: Console | None = None) -> NoReturn:
+def fail(command: str, what: str | Exception, code: int, console: Console | None = None) -> NoReturn:
     """Say what went wrong, in one line, and exit.
 
     Args:
         command: The command that was called.
-        message: What went wrong.
+        what: What went wrong.
         code: The exit code.
         console: Where to say it; stderr by default.
     """
-    line = f"{command}: {' '.join(message.split())}"
+    line = f"{command}: {' '.join(_in_words(what).split())}"
     (console or Console(stderr=True)).print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def _in_words(what: str | Exception) -> str:
+    """The message of an error; of one of the operating system, the file and the reason without its number."""
+    if not isinstance(what, OSError) or not what.strerror:
+        return str(what)
+    reason = what.strerror[0].lower() + what.strerror[1:]
+    return f"{reason}." if what.filename is None else f"{what.filename}: {reason}."
 
 
 @contextmanager
@@ -38,9 +46,9 @@ def bad_input_fails(command: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        fail(command, str(error), BAD_INPUT)
+        fail(command, error, BAD_INPUT)
     except SolverError as error:
-        fail(command, str(error), FAILED)
+        fail(command, error, FAILED)
 
 
 class Commands(TyperGroup):

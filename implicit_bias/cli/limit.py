@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from implicit_bias.cli.failing import bad_input_fails
+from implicit_bias.cli.named_numbers import named_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,30 +107,18 @@ def _potential(
         return HyperbolicEntropy(scale, log_scale=log_scale)
     formula, names, h = derived["parameterization"], derived["params"], derived["regularizer"]
     if formula is None:
-        formula, names, h = MASK[0], names or MASK[1], h or MASK[2]
+        formula, names, h = MASK[0], MASK[1] if names is None else names, MASK[2] if h is None else h
     if names is None:
         raise ValueError("--params: name the parameters of --parameterization, such as --params u,v.")
     model = Parameterization(formula, names)
     values: dict[str, Any] = {name: arrays[f"{name}0"] for name in model.params if f"{name}0" in arrays}
-    values |= _numbers(init)
+    values |= named_numbers("--init", init)
     missing = [name for name in model.params if name not in values]
     if missing:
         raise ValueError(
             f"give --scale, --log-scale, or an initial value of every parameter: --init {missing[0]}=NUMBER."
         )
     return derive(model, h).at(values, derived["decay"] or 0.0)
-
-
-def _numbers(given: list[str]) -> dict[str, float]:
-    """Numbers by name."""
-    numbers: dict[str, float] = {}
-    for text in given:
-        name, _, value = text.partition("=")
-        try:
-            numbers[name.strip()] = float(value)
-        except ValueError:
-            raise ValueError(f"--init: expected NAME=NUMBER, got {text!r}.") from None
-    return numbers
 
 
 def _write(output: Path, found: Projection) -> None:

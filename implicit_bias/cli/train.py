@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from implicit_bias.cli.failing import BAD_INPUT, FAILED, fail
+from implicit_bias.cli.named_numbers import named_numbers
 from implicit_bias.cli.training_bar import TrainingBar
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def train(
     console = Console(stderr=True, quiet=_is_further_process())
     checkpoint = output / CHECKPOINT
     try:
-        if checkpoint.exists() and not resume:
-            raise ValueError(f"--output: {output} holds a run already; add --resume to continue it, or name another.")
+        _check_output(output, resume)
         if resume and not checkpoint.exists():
             console.print(f"{output} holds no checkpoint yet: the run starts at the beginning.", soft_wrap=True)
         images = training.load(data, data_folder)
@@ -115,10 +115,10 @@ def train(
         if result.is_main:
             _write(output, result, {"data": data, "model": model, "method": method})
     except (ValueError, OSError) as error:
-        fail(COMMAND, str(error), BAD_INPUT, console)
+        fail(COMMAND, error, BAD_INPUT, console)
     except SolverError as error:
         _write_history(output, error.result)
-        fail(COMMAND, str(error), FAILED, console)
+        fail(COMMAND, error, FAILED, console)
     except KeyboardInterrupt:
         again = shlex.join(["implicit-bias", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
         fail(COMMAND, f"interrupted; continue with: {again}", INTERRUPTED, console)
@@ -136,17 +136,23 @@ def _method(known: dict[str, type[Method]], name: str, strength: float | None, p
     """A method with the numbers given for it."""
     if name not in known:
         raise ValueError(f"--method: no method is called {name!r}; known: {', '.join(known)}.")
-    accepted = list(inspect.signature(known[name]).parameters)
-    numbers = {"strength": known[name].usual_strength if strength is None else strength}
-    for text in parameters:
-        key, _, value = text.partition("=")
-        if key not in accepted:
-            raise ValueError(f"--set: {name} has no {key!r}; it has {', '.join(accepted)}.")
-        try:
-            numbers[key] = float(value)
-        except ValueError:
-            raise ValueError(f"--set: expected {key}=NUMBER, got {text!r}.") from None
-    return known[name](**numbers)
+    accepted = [each for each in inspect.signature(known[name]).parameters if each != "strength"]
+    numbers = named_numbers("--set", parameters)
+    if "strength" in numbers:
+        raise ValueError("--set: strength has an option of its own; give it by --strength.")
+    unknown = [each for each in numbers if each not in accepted]
+    if unknown:
+        raise ValueError(f"--set: {name} has no {unknown[0]!r}; it has {', '.join(accepted) or 'nothing to set'}.")
+    return known[name](known[name].usual_strength if strength is None else strength, **numbers)
+
+
+def _check_output(output: Path, resume: bool) -> None:
+    """Refuse what cannot be a folder, and a run that would be lost."""
+    place = next((path for path in (output, *output.parents) if path.exists()), output)
+    if not place.is_dir():
+        raise ValueError(f"--output: expected a folder, got {output}, but {place} is a file; name another.")
+    if (output / CHECKPOINT).exists() and not resume:
+        raise ValueError(f"--output: {output} holds a run already; add --resume to continue it, or name another.")
 
 
 def _write(folder: Path, result: TrainingResult, about: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from implicit_bias.display.card import Html, badge, beside, card, rows, text
-from implicit_bias.display.picture import axes, picture
+from implicit_bias.display.picture import axes, look, picture
 from implicit_bias.display.weights import draw_curves, draw_vector, span
 from implicit_bias.flow import FlowSolution
 from implicit_bias.plotting import COLOURS
@@ -29,8 +29,8 @@ def plot(flow: FlowSolution, ax: Axes | None = None, **options: Any) -> Axes:
 def plot_loss(flow: FlowSolution, ax: Axes | None = None, **options: Any) -> Axes:
     """Draw the loss against time; :meth:`implicit_bias.FlowSolution.plot_loss` says how."""
     with axes(ax) as target:
-        look: dict[str, Any] = {"color": COLOURS["flow"], "marker": "o" if len(flow.t) == 1 else "", "ms": 2.5}
-        target.plot(flow.t, flow.loss, **(look | options))
+        marker = "o" if len(flow.t) == 1 else ""
+        target.plot(flow.t, flow.loss, **look(options, color=COLOURS["flow"], marker=marker, markersize=2.5))
         _time_axis(target, flow.t)
         if np.any(flow.loss > 0):
             target.set_yscale("log")

@@ -7,9 +7,12 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.cbook import normalize_kwargs
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from implicit_bias.display.card import Html
 from implicit_bias.plotting import style
@@ -27,6 +30,11 @@ def axes(given: Axes | None) -> Iterator[Axes]:
 
     with style():
         yield pyplot.gca()
+
+
+def look(options: dict[str, Any], **usual: Any) -> dict[str, Any]:
+    """Options of a line over the usual ones, which have full names; ``lw`` is ``linewidth``, and so on."""
+    return usual | normalize_kwargs(options, Line2D)
 
 
 def picture(alt: str, *panels: Callable[[Axes], object]) -> Html:

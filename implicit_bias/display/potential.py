@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from implicit_bias.display.card import Html, beside, card, displayed, line, rows, text
-from implicit_bias.display.picture import axes, picture
+from implicit_bias.display.picture import axes, look, picture
 from implicit_bias.plotting import COLOURS, SEQUENCE
 from implicit_bias.potential import Potential
 from implicit_bias.validation import finite_array
@@ -36,8 +36,8 @@ def plot(potential: Potential, x: ArrayLike | None = None, ax: Axes | None = Non
                 continue  # coordinates that start alike share their potential
             seen.append(curve)
             alone = COLOURS["projection"] if not target.lines else f"C{len(target.lines)}"
-            look = {"label": name, "color": colour} if len(chosen) > 1 else {"color": alone}
-            target.plot(weights, curve, **(look | options))
+            usual = {"label": name, "color": colour} if len(chosen) > 1 else {"color": alone}
+            target.plot(weights, curve, **look(options, **usual))
         target.set_xlabel("weight $x$")
         target.set_ylabel("potential $R(x)$")
     return target

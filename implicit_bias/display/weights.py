@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from implicit_bias.display.picture import look
 from implicit_bias.plotting import COLOURS
 
 MOST = 100  # curves that one plot holds
@@ -16,9 +17,8 @@ _PIXELS = 1000  # more dots than that are smaller as pixels than as shapes
 def draw_vector(ax: Axes, x: np.ndarray, options: dict[str, Any]) -> None:
     """x_i against i, as dots on stems."""
     as_pixels = len(x) > _PIXELS
-    usual = {"color": COLOURS["projection"], "ls": "", "marker": "o", "ms": 2.5, "rasterized": as_pixels}
-    look: dict[str, Any] = usual | options
-    (dots,) = ax.plot(np.arange(len(x)), x, **look)
+    usual = {"color": COLOURS["projection"], "linestyle": "", "marker": "o", "markersize": 2.5, "rasterized": as_pixels}
+    (dots,) = ax.plot(np.arange(len(x)), x, **look(options, **usual))
     ax.vlines(np.arange(len(x)), 0, x, colors=dots.get_color(), lw=0.6, label="_stems", rasterized=as_pixels)
     ax.set_xlabel("index $i$")
     ax.set_ylabel("weight $x_i$")
@@ -26,10 +26,11 @@ def draw_vector(ax: Axes, x: np.ndarray, options: dict[str, Any]) -> None:
 
 def draw_curves(ax: Axes, at: np.ndarray, x: np.ndarray, colour: str, options: dict[str, Any]) -> None:
     """The curves of those weights, of shape (k, n), that become largest."""
-    look: dict[str, Any] = {"color": colour, "lw": 0.7, "marker": "o" if len(at) == 1 else "", "ms": 2.5} | options
+    marker = "o" if len(at) == 1 else ""
+    line = look(options, color=colour, linewidth=0.7, marker=marker, markersize=2.5)
     for i in largest(x):
-        ax.plot(at, x[:, i], **look)
-        look.pop("label", None)  # one entry in the legend stands for all
+        ax.plot(at, x[:, i], **line)
+        line.pop("label", None)  # one entry in the legend stands for all
     ax.set_ylabel("weights $x_i$")
 
 

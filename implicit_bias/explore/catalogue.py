@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from implicit_bias.errors import DomainError
 from implicit_bias.symbolic.derivation import Derivation
+from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
 
 # Written as decimals, since a power of ten times a digit is not always the number nearest to it.
 SCALES = (*(float(f"{digit}e{power}") for power in range(-12, 4) for digit in (1, 2, 5)), 1e4)
 DECAYS = (*(k / 20 for k in range(61)), *(k / 4 for k in range(13, 41)), *(float(k) for k in range(15, 101, 5)))
+SEARCH_TIME = 1.0  # seconds
 STEPS = tuple(float(f"{digit}e{power}") for power in range(-3, 1) for digit in (1, 2, 5))
 
 
@@ -52,7 +54,18 @@ CATALOGUE = (
 
 
 def usual_start(derivation: Derivation) -> dict[str, float]:
-    """Initial values from which a typed formula can be trained: the first simple ones that the derivation accepts."""
+    """Initial values from which a typed formula can be trained: the first simple ones that the derivation accepts.
+
+    Ones, if none is found in :data:`SEARCH_TIME`.
+    """
+    try:
+        found = within(SEARCH_TIME, _first_accepted, derivation)
+    except TimeLimitExceeded:
+        found = None
+    return found or dict.fromkeys(derivation.parameterization.params, 1.0)
+
+
+def _first_accepted(derivation: Derivation) -> dict[str, float] | None:
     names = derivation.parameterization.params
     first = [1.0] + [0.0] * (len(names) - 1)
     steps = [1.0 / (k + 1) for k in range(len(names))]
@@ -64,4 +77,4 @@ def usual_start(derivation: Derivation) -> dict[str, float]:
         except DomainError:
             continue
         return init
-    return dict.fromkeys(names, 1.0)
+    return None

@@ -119,7 +119,7 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
             )
         low, high = potential.domain
         return NumericalParameterization(potential, ArcLength(potential.metric, (float(low), float(high))))
-    formula = parse(potential, ["x"])
+    formula = parse(potential, ["x"], "potential")
     name = str(formula)[:80]
     with mp.workdps(_DIGITS):
         try:

@@ -93,7 +93,7 @@ def _parsed(ansatz: Sequence[str | sp.Expr] | None, symbols: Sequence[sp.Symbol]
         return []
     if isinstance(ansatz, (str, bytes, sp.Basic)) or not hasattr(ansatz, "__iter__"):
         raise FormulaError(f"ansatz: expected a list of formulas, got {type(ansatz).__name__}.")
-    formulas = [parse(formula, [s.name for s in symbols]) for formula in ansatz]
+    formulas = [parse(formula, [s.name for s in symbols], "ansatz") for formula in ansatz]
     for formula in formulas:
         if not formula.free_symbols:
             raise FormulaError(f"ansatz: {formula} is constant, which regularizes nothing.")

@@ -94,12 +94,13 @@ def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
     return result
 
 
-def parse(formula: str | sp.Expr | float, names: Sequence[str]) -> sp.Expr:
+def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "formula") -> sp.Expr:
     """Turn a formula into a SymPy expression in plain symbols (no assumptions).
 
     Args:
         formula: A string such as ``"m*w"``, a SymPy expression, or a number.
         names: The parameter names that may occur.
+        field: What the formula is given for, with which an error begins.
 
     Raises:
         FormulaError: Naming the offending part, if the formula holds anything outside the whitelist, is not finite and
@@ -108,44 +109,49 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str]) -> sp.Expr:
     >>> parse("(m + w)**2/4 - sigmoid(m)", ["m", "w"])
     (m + w)**2/4 - 1/(1 + exp(-m))
     """
-    if isinstance(formula, sp.Basic):
-        return _check_expression(formula, names)
+    try:
+        return _check_expression(formula if isinstance(formula, sp.Basic) else _read(formula, names), names)
+    except FormulaError as error:
+        raise FormulaError(f"{field}: {error}") from None
+
+
+def _read(formula: str | float, names: Sequence[str]) -> sp.Expr:
+    """A string, or a number, as an expression in real symbols."""
     if isinstance(formula, (int, float)) and not isinstance(formula, bool):
         formula = repr(formula)
     if not isinstance(formula, str):
-        raise FormulaError(f"formula: expected a string or a SymPy expression, got {type(formula).__name__}.")
+        raise FormulaError(f"expected a string or a SymPy expression, got {type(formula).__name__}.")
     if len(formula) > MAX_LENGTH:
-        raise FormulaError(f"formula: expected at most {MAX_LENGTH} characters, got {len(formula)}.")
+        raise FormulaError(f"expected at most {MAX_LENGTH} characters, got {len(formula)}.")
     # Python would read look-alikes such as a full-width m as the letter.
     strange = next((c for c in formula if not c.isascii()), None)
     if strange is not None:
-        raise FormulaError(f"formula: expected ASCII characters, got {strange!r} (U+{ord(strange):04X}).")
+        raise FormulaError(f"expected ASCII characters, got {strange!r} (U+{ord(strange):04X}).")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             tree = ast.parse(formula.strip(), mode="eval")
         # Real symbols, as SymPy would write |exp(m)| of a complex m with the real part of m.
-        expression = _build(tree.body, {name: sp.Symbol(name, real=True) for name in names})
+        return _build(tree.body, {name: sp.Symbol(name, real=True) for name in names})
     except SyntaxError as error:
-        raise FormulaError(f"formula: cannot read {formula[:80]!r}: {error.msg} at column {error.offset}.") from None
+        raise FormulaError(f"cannot read {formula[:80]!r}: {error.msg} at column {error.offset}.") from None
     except (RecursionError, MemoryError, ValueError) as error:
         if isinstance(error, FormulaError):
             raise
         why = f"{type(error).__name__}: {str(error)[:80]}"
-        raise FormulaError(f"formula: cannot read {formula[:80]!r}: {why}.") from None
-    return _check_expression(expression, names)
+        raise FormulaError(f"cannot read {formula[:80]!r}: {why}.") from None
 
 
 def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
     match node:
         case ast.Constant(value=bool() | str() | bytes() | complex() | None):
-            raise FormulaError(f"formula: expected real numbers, got {node.value!r:.40}.")
+            raise FormulaError(f"expected real numbers, got {node.value!r:.40}.")
         case ast.Constant(value=int() as value):
             return _bounded(sp.Integer(value))
         case ast.Constant(value=float() as value):
             if not math.isfinite(value):
-                raise FormulaError("formula: a number is too large for double precision.")
+                raise FormulaError("a number is too large for double precision.")
             return sp.Rational(repr(value))
         case ast.Name(id=name):
             if name in symbols:
@@ -153,7 +159,7 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
             if name in CONSTANTS:
                 return CONSTANTS[name]
             hint = f"{name} is a function: write {name}(...)" if name in FUNCTIONS else f"known: {', '.join(symbols)}"
-            raise FormulaError(f"formula: unknown name {name[:40]!r} ({hint}).")
+            raise FormulaError(f"unknown name {name[:40]!r} ({hint}).")
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
             return _build(operand, symbols)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -161,22 +167,22 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
             return _power(_build(left, symbols), _build(right, symbols))
         case ast.BinOp(op=ast.BitXor()):
-            raise FormulaError("formula: ^ is not a power here; write ** instead.")
+            raise FormulaError("^ is not a power here; write ** instead.")
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
             return _bounded(_OPERATORS[type(op)](_build(left, symbols), _build(right, symbols)))
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
             if isinstance(argument, ast.Starred):
-                raise FormulaError("formula: * in front of an argument is not allowed.")
+                raise FormulaError("* in front of an argument is not allowed.")
             return FUNCTIONS[name](_build(argument, symbols))
         case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
-            raise FormulaError(f"formula: {name} takes exactly one argument.")
+            raise FormulaError(f"{name} takes exactly one argument.")
         case ast.Call(func=function):
             raise FormulaError(
-                f"formula: {ast.unparse(function)[:40]!r} cannot be called; known functions: {', '.join(FUNCTIONS)}."
+                f"{ast.unparse(function)[:40]!r} cannot be called; known functions: {', '.join(FUNCTIONS)}."
             )
         case _:
             raise FormulaError(
-                f"formula: {ast.unparse(node)[:40]!r} is not allowed (a {type(node).__name__}); use names, numbers, "
+                f"{ast.unparse(node)[:40]!r} is not allowed (a {type(node).__name__}); use names, numbers, "
                 "+ - * / ** and functions."
             )
 
@@ -187,7 +193,7 @@ def _power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     # SymPy raises the numerical factor of a product at once, so it counts like a number of its own.
     factor = base.as_coeff_Mul()[0]
     if factor.is_Rational and exponent.is_Rational and _bits(factor) * abs(exponent.p) > MAX_BITS:
-        raise FormulaError(f"formula: the power {str(base)[:20]}**{exponent} is too large.")
+        raise FormulaError(f"the power {str(base)[:20]}**{exponent} is too large.")
     return _bounded(base**exponent)
 
 
@@ -199,7 +205,7 @@ def _check_exponent(exponent: sp.Expr) -> None:
     if not exponent.is_Rational or max(abs(exponent.p), exponent.q) > MAX_EXPONENT:
         got = str(exponent)[:40] if not exponent.is_Rational or _bits(exponent) <= MAX_BITS else "a far larger one"
         raise FormulaError(
-            f"formula: expected a rational exponent with numerator and denominator up to {MAX_EXPONENT}, got {got}."
+            f"expected a rational exponent with numerator and denominator up to {MAX_EXPONENT}, got {got}."
         )
 
 
@@ -209,7 +215,7 @@ def _bits(number: sp.Rational) -> int:
 
 def _bounded(value: sp.Expr) -> sp.Expr:
     if value.is_Rational and _bits(value) > MAX_BITS:
-        raise FormulaError(f"formula: a number has more than {MAX_BITS} bits.")
+        raise FormulaError(f"a number has more than {MAX_BITS} bits.")
     return value
 
 
@@ -218,15 +224,15 @@ def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
     try:
         _check_nodes(expression, names)
         if _degree(expression) > MAX_EXPONENT:
-            raise FormulaError(f"formula: expected a degree of at most {MAX_EXPONENT}, counting nested powers.")
+            raise FormulaError(f"expected a degree of at most {MAX_EXPONENT}, counting nested powers.")
         if _tower(expression) > MAX_TOWER:
-            raise FormulaError(f"formula: expected at most {MAX_TOWER} exponentials inside one another.")
+            raise FormulaError(f"expected at most {MAX_TOWER} exponentials inside one another.")
         if _depth(expression) > MAX_DEPTH:
-            raise FormulaError(f"formula: expected at most {MAX_DEPTH} operations inside one another.")
+            raise FormulaError(f"expected at most {MAX_DEPTH} operations inside one another.")
         numbers = {f: sp.Rational(repr(float(f))) for f in expression.atoms(sp.Float)}
         return expression.xreplace({**numbers, **{s: sp.Symbol(s.name) for s in expression.free_symbols}})
     except RecursionError:
-        raise FormulaError("formula: it is nested too deeply.") from None
+        raise FormulaError("it is nested too deeply.") from None
 
 
 def _degree(node: sp.Basic) -> float:
@@ -256,20 +262,20 @@ def _depth(node: sp.Basic) -> int:
 def _check_nodes(expression: sp.Basic, names: Sequence[str]) -> None:
     for count, node in enumerate(sp.preorder_traversal(expression)):
         if count > 10 * MAX_LENGTH:
-            raise FormulaError(f"formula: expected at most {10 * MAX_LENGTH} terms and factors.")
+            raise FormulaError(f"expected at most {10 * MAX_LENGTH} terms and factors.")
         if node in (sp.zoo, sp.oo, -sp.oo, sp.nan):
-            raise FormulaError("formula: it divides by zero or takes the logarithm of zero.")
+            raise FormulaError("it divides by zero or takes the logarithm of zero.")
         if node is sp.I:
-            raise FormulaError("formula: it is complex; only real formulas have a gradient flow.")
+            raise FormulaError("it is complex; only real formulas have a gradient flow.")
         if not isinstance(node, _ALLOWED_CLASSES):
-            raise FormulaError(f"formula: {str(node)[:40]!r} is not allowed (a {type(node).__name__}).")
+            raise FormulaError(f"{str(node)[:40]!r} is not allowed (a {type(node).__name__}).")
         if isinstance(node, sp.Symbol) and node.name not in names:
-            raise FormulaError(f"formula: unknown name {node.name[:40]!r} (known: {', '.join(names)}).")
+            raise FormulaError(f"unknown name {node.name[:40]!r} (known: {', '.join(names)}).")
         if isinstance(node, sp.Rational):
             _bounded(node)
         if isinstance(node, sp.Float) and not math.isfinite(float(node)):
-            raise FormulaError("formula: a number is too large for double precision.")
+            raise FormulaError("a number is too large for double precision.")
         if isinstance(node, sp.Pow):
             _check_exponent(node.exp)
         if node.is_number and node.is_extended_real is False:
-            raise FormulaError(f"formula: {str(node)[:40]} is complex; only real formulas have a gradient flow.")
+            raise FormulaError(f"{str(node)[:40]} is complex; only real formulas have a gradient flow.")

@@ -141,7 +141,7 @@ class Parameterization:
 
     def regularizer(self, h: str | sp.Expr) -> sp.Expr:
         r"""Parse an explicit regularizer :math:`h(\theta)` in these parameters."""
-        return parse(h, self.params)
+        return parse(h, self.params, "regularizer")
 
     def commutes(self) -> CommutingReport:
         r"""Whether all pairs of fields :math:`\nabla g_i, \nabla g_j` commute; the first failing pair is reported.

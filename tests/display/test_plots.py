@@ -126,3 +126,19 @@ def test_without_axes_calls_share_one_plot(problem, pyplot):
     assert len(first.lines) == 2
     assert pyplot.get_fignums() == [1]
     assert dict(plt.rcParams) == before
+
+
+def test_options_have_short_names_too(problem, ax):
+    R = ib.HyperbolicEntropy(scale=0.1)
+    flow = ib.mirror_flow(problem, R, [1.0, 2.0])
+    limit = ib.bregman_projection(problem.Z, problem.y, R)
+    path = ib.transition(problem.Z, problem.y, [0.0, -5.0])
+    for plot in (R.plot, flow.plot, flow.plot_loss, limit.plot, path.plot):
+        for options in (
+            {"c": "r", "lw": 2, "ls": "--", "ms": 3},
+            {"color": "r", "linewidth": 2, "linestyle": "--", "markersize": 3},
+        ):
+            plot(ax=ax, **options)
+            line = ax.lines[-1]
+            assert line.get_color() == "r"
+            assert (line.get_linewidth(), line.get_linestyle(), line.get_markersize()) == (2, "--", 3)

@@ -125,6 +125,25 @@ class TestCommandLine:
         assert result.exit_code == 2
         assert "--data-folder" in result.output
 
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("--data", "cifar10", "--data-folder", "/nonexistent"), "/nonexistent is no folder"),
+            (("--data", "mnist", "--data-folder", "."), "cifar10 or cifar100"),
+            (("figure2", "--data-folder", "."), "--data-folder needs --data"),
+            (("figure2", "--quick", "--device", "cuda:77"), "cuda"),
+            (("figure2", "--quick", "--device", "tpu"), "tpu"),
+            (("figure1c", "--quick", "--device", "cpu"), "none of these experiments"),
+        ],
+    )
+    def test_what_no_task_could_use_exits_with_two_before_the_sweep(
+        self, run, tmp_path, monkeypatch, arguments, message
+    ):
+        monkeypatch.setattr("experiments.__main__.Sweep", lambda *_: pytest.fail("the sweep was begun"))
+        result = run(*arguments, "--output", tmp_path)
+        assert result.exit_code == 2, result.exception
+        assert message.lower() in " ".join(result.output.replace("│", " ").lower().split())
+
     def test_unknown_name_exits_with_two(self, run):
         assert run("figure9").exit_code == 2
 

@@ -1,5 +1,6 @@
 """The numbers of the picture, against solvers that know nothing of it."""
 
+import time
 from contextlib import suppress
 from dataclasses import fields
 
@@ -9,7 +10,7 @@ from scipy.optimize import minimize_scalar
 
 import implicit_bias as ib
 from implicit_bias.explore import Setting, compute, draw
-from implicit_bias.explore.catalogue import CATALOGUE, DECAYS, SCALES, usual_start
+from implicit_bias.explore.catalogue import CATALOGUE, DECAYS, SCALES, SEARCH_TIME, usual_start
 from implicit_bias.explore.deriving import derived, parameters_of
 from implicit_bias.explore.picture import svg
 from implicit_bias.explore.refused import RefusedError
@@ -175,11 +176,18 @@ def test_a_typed_formula_has_a_start(formula):
     derivation.at(start)
 
 
+def test_a_start_is_not_sought_for_long():
+    """The formula is real nowhere: all 85 starts took four seconds."""
+    formula = "log(-1 - a**2 - b**2 - c**2 - d**2)"
+    derivation = ib.derive(ib.Parameterization(formula, "a,b,c,d"))
+    began = time.process_time()
+    assert usual_start(derivation) == dict.fromkeys("abcd", 1.0)
+    assert time.process_time() - began < 2 * SEARCH_TIME
+
+
 @pytest.mark.slow
 def test_a_slider_move_is_quick():
     """Numbers and both pictures: the best of five, as the machine may be busy."""
-    import time
-
     from implicit_bias.explore.picture import draw_curves, draw_plane
 
     times = []

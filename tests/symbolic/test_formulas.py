@@ -278,6 +278,21 @@ def test_other_types_are_refused(value):
         parse(value, ["m"])
 
 
+def test_an_error_says_which_formula_is_wrong():
+    mask = ib.Parameterization("m*w", "m,w")
+    for call, field in (
+        (lambda: ib.Parameterization("m*q", "m,w"), "formula"),
+        (lambda: mask.regularizer("m*q"), "regularizer"),
+        (lambda: mask.regularizer(sp.Symbol("q")), "regularizer"),
+        (lambda: mask.commutes_with("m*q"), "regularizer"),
+        (lambda: ib.derive(mask, "m*q"), "regularizer"),
+        (lambda: mask.commuting_regularizers(2, ["m*q"]), "ansatz"),
+        (lambda: ib.design("x*q"), "potential"),
+    ):
+        with pytest.raises(ib.FormulaError, match=f"^{field}: unknown name 'q'"):
+            call()
+
+
 @pytest.mark.parametrize("exponent", [MAX_EXPONENT, -MAX_EXPONENT])
 def test_the_largest_exponent_is_allowed(exponent):
     assert parse(f"m**({exponent})", ["m"]) == m**exponent

@@ -1,0 +1,29 @@
+"""Options such as ``--init m=1``, which may be given several times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def named_numbers(option: str, given: Iterable[str]) -> dict[str, float]:
+    """Numbers by name.
+
+    Args:
+        option: What they were given by, for errors.
+        given: Words such as ``m=1``.
+
+    Raises:
+        ValueError: If a word is of another form, or a name is given twice.
+    """
+    numbers: dict[str, float] = {}
+    for word in given:
+        name, _, value = (part.strip() for part in word.partition("="))
+        if name in numbers:
+            raise ValueError(
+                f"{option}: expected one number for {name}, got {numbers[name]:g} and {value}; leave one out."
+            )
+        try:
+            numbers[name] = float(value)
+        except ValueError:
+            raise ValueError(f"{option}: expected NAME=NUMBER, got {word!r}.") from None
+    return numbers
