@@ -37,7 +37,7 @@ def _():
     from derivations.mask import derived, in_uv
     from implicit_bias import plotting
 
-    STATED_COLOUR, DERIVED_COLOUR = "#CC79A7", plotting.COLOURS["projection"]
+    STATED_COLOUR, DERIVED_COLOUR = plotting.COLOURS["preprint"], plotting.COLOURS["projection"]
     return (
         Counter,
         DERIVED_COLOUR,
