@@ -180,7 +180,7 @@ def _draw_text(figure: Figure, place: object, data: Data, row: int) -> None:
     colour = "black" if data["closed_form"][row] else plotting.COLOURS["flow"]
     axes.text(0, 1.0, f"${data['name'][row]}${mark}", fontsize=9, color=colour, va="top", transform=axes.transAxes)
     for line, height in zip(str(data["formula"][row]).split("\n"), (0.63, 0.27), strict=False):
-        size = 7.5 if len(line) < WIDE else 6.3
+        size = 7.5 if len(line) < WIDE else 5.7
         axes.text(0.03, height, line, fontsize=size, va="center", transform=axes.transAxes)
     axes.text(0.03, -0.04, "    ".join(note for note in notes if note), fontsize=6.5, color="0.35", va="center",
               transform=axes.transAxes)  # fmt: skip
