@@ -46,6 +46,7 @@ RESNET20 = {
     "schedule": "cosine",
 }  # fmt: skip
 RESNET18 = RESNET20 | {"label": "ResNet-18", "data": "cifar100", "model": "resnet18", "schedule": "step"}
+LEAST_ERROR = 1e-3  # per cent, below every axis: where bars end whose intervals hold zero
 
 
 def title(network: Mapping) -> str:
@@ -331,9 +332,6 @@ def weights_left_axis(axes: Axes, sparsity: np.ndarray) -> None:
     axes.xaxis.set_major_locator(FixedLocator([100, 50, 20, 10, 5, 2, 1, 0.5]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter("{x:g}")
-
-
-LEAST_ERROR = 1e-3  # per cent, below every axis: where bars end whose intervals hold zero
 
 
 def error_axis(axes: Axes, lowest: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,18 +86,16 @@ def _domains(derivation: Derivation) -> dict[str, list[str]]:
     """The ends of the open interval of weights, by the signs of the initial values that it depends on."""
     import sympy as sp
 
+    from implicit_bias.symbolic.ranges import by_signs
+
     if derivation.domain is None:
         return {}
     ends = derivation.domain.inf, derivation.domain.sup
     cases = [where for end in ends for piece in end.atoms(sp.Piecewise) for _, where in piece.args]
     deciding = sorted({symbol for where in cases for symbol in where.free_symbols}, key=str)
     domains = {}
-    for signs in itertools.product((1, -1), repeat=len(deciding)):
-        sizes = {s: sp.Dummy(s.name, positive=True) for s in deciding}
-        declared = {s: sign * size for (s, size), sign in zip(sizes.items(), signs, strict=True)}
-        back = {size: sign * s for (s, size), sign in zip(sizes.items(), signs, strict=True)}
-        where = " and ".join(f"{s} {'>' if sign > 0 else '<'} 0" for s, sign in zip(deciding, signs, strict=True))
-        domains[where] = [str(end.xreplace(declared).xreplace(back)) for end in ends]
+    for where, declared, back in by_signs(deciding):
+        domains[" and ".join(map(str, where))] = [str(end.xreplace(declared).xreplace(back)) for end in ends]
     return domains
 
 

@@ -27,6 +27,7 @@ _NODES = 1200  # in each of these pieces
 _PIECES = 12
 _HUGE = 1e100
 _RESOLUTION = 1e-14  # of parameters, relative to their size at the start
+_LOST = "init: the flow of ∇g cannot be followed from this start: it leaves the numbers at once."
 _BLUR = 1e-6  # what it may leave of a weight, relative
 
 
@@ -63,7 +64,7 @@ class TabulatedPotential(Potential):
         x, s, metric, excess = x[sound], s[sound], metric[sound], excess[sound]
         by_x, by_s = np.unique(x, return_index=True)[1], np.unique(s, return_index=True)[1]
         if min(len(by_x), len(by_s)) < 4:
-            raise DomainError("init: the flow of ∇g cannot be followed from this start: it leaves the numbers at once.")
+            raise DomainError(_LOST)
         self._slope = CubicHermiteSpline(x[by_x], s[by_x], 1 / metric[by_x])
         self._value = CubicHermiteSpline(x[by_x], excess[by_x], s[by_x])
         self._weight = CubicHermiteSpline(s[by_s], x[by_s], metric[by_s])
@@ -73,7 +74,10 @@ class TabulatedPotential(Potential):
         """Nodes (k, p + 2) of the flow of ±∇g, up to the reach or to where it stops: θ, s and R − min R."""
         pieces = [np.concatenate([self._start, np.zeros(2)])[None]]
         times = np.linspace(0.0, _FOLDS, _NODES)
-        _, rate, speed = self._rate(self._origin)
+        try:
+            _, rate, speed = self._rate(self._origin)
+        except ArithmeticError:  # ∇g underflows to 0
+            raise DomainError(_LOST) from None
         unit = np.concatenate([np.full(len(self._start), self._length), [1 / rate, speed / rate**2]])
         for _ in range(_PIECES):
             with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -2,6 +2,7 @@ r"""The largest interval of s on which a flow exists, and the interval of x that
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import sympy as sp
@@ -84,16 +85,23 @@ def _ends(theta: sp.Matrix, curve: sp.Expr, time: sp.Symbol) -> list[sp.Expr] | 
 
 def _by_signs(theta: sp.Matrix, curve: sp.Expr, start: list[sp.Symbol], time: sp.Symbol) -> list[sp.Expr] | None:
     cases = []
-    for signs in product((1, -1), repeat=len(start)):
-        sizes = [sp.Dummy(s.name, positive=True) for s in start]
-        declared = {s: sign * size for s, sign, size in zip(start, signs, sizes, strict=True)}
-        back = {size: sign * s for s, sign, size in zip(start, signs, sizes, strict=True)}
+    for where, declared, back in by_signs(start):
         ends = _ends(theta.xreplace(declared), curve.xreplace(declared), time)
         if ends is None:
             return None
-        where = sp.And(*(sign * s > 0 for s, sign in zip(start, signs, strict=True)))
-        cases.append((where, [sp.factor_terms(end.xreplace(back)) for end in ends]))
+        cases.append((sp.And(*where), [sp.factor_terms(end.xreplace(back)) for end in ends]))
     return [_by_case([(found[k], where) for where, found in cases]) for k in range(4)]
+
+
+def by_signs(
+    symbols: Sequence[sp.Symbol],
+) -> Iterator[tuple[list[sp.Expr], dict[sp.Symbol, sp.Expr], dict[sp.Symbol, sp.Expr]]]:
+    """All signs of some symbols: as conditions, the symbols as a sign times a positive size, and these sizes again."""
+    for signs in product((1, -1), repeat=len(symbols)):
+        sizes = [sp.Dummy(s.name, positive=True) for s in symbols]
+        declared = {s: sign * size for s, sign, size in zip(symbols, signs, sizes, strict=True)}
+        back = {size: sign * s for s, sign, size in zip(symbols, signs, sizes, strict=True)}
+        yield [s > 0 if sign > 0 else s < 0 for s, sign in zip(symbols, signs, strict=True)], declared, back
 
 
 def bases(theta: sp.Matrix, time: sp.Symbol) -> list[sp.Expr]:

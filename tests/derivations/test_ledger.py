@@ -106,6 +106,37 @@ def test_limits_would_notice_a_wrong_potential(verdicts):
     assert _distance(end, problem, wrong) > 1e-3
 
 
+@pytest.mark.parametrize("spoiled", range(5))
+def test_no_limit_is_proved_by_a_wrong_identity(spoiled, monkeypatch):
+    """Each of those that the proof rests on."""
+    from derivations import optimality, theorem_2_2
+
+    right = optimality._mirror_identities()
+    wrong = tuple(each + u0 if k == spoiled else each for k, each in enumerate(right))
+    monkeypatch.setattr(optimality, "_mirror_identities", lambda: wrong)
+    assert optimality.check_limit(None, theorem_2_2.check()).outcome is Outcome.INCONCLUSIVE
+
+
+def test_no_limit_is_proved_without_convergence_or_against_numbers(monkeypatch):
+    from derivations import optimality, theorem_2_2
+
+    minimizes = theorem_2_2.check()
+    assert optimality.check_limit(None, Verdict(Outcome.INCONCLUSIVE, "open")).outcome is Outcome.INCONCLUSIVE
+    monkeypatch.setattr(optimality, "_largest_distance", lambda schedule: (1e-3, "far"))
+    assert optimality.check_limit(None, minimizes).outcome is Outcome.INCONCLUSIVE
+
+
+def test_homogeneous_decay_would_notice_another_degree_or_clock(monkeypatch):
+    from derivations import homogeneous_decay
+
+    monkeypatch.setattr(homogeneous_decay, "EXAMPLES", {"a*b*c": ("abc", 2)})
+    found = homogeneous_decay.check()
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.residual > 1e-3
+    monkeypatch.setattr(homogeneous_decay, "identities", lambda: (decay,))
+    assert homogeneous_decay.check().outcome is Outcome.INCONCLUSIVE
+
+
 @pytest.mark.parametrize(
     ("module", "stated", "outcome"),
     [

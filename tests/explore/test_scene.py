@@ -14,6 +14,7 @@ from implicit_bias.explore.catalogue import CATALOGUE, DECAYS, SCALES, SEARCH_TI
 from implicit_bias.explore.deriving import derived, parameters_of
 from implicit_bias.explore.picture import svg
 from implicit_bias.explore.refused import RefusedError
+from implicit_bias.explore.tabulated import TabulatedPotential
 
 MASK = Setting("m*w", {"m": (1.0, 0.8), "w": (0.1, -0.2)}, "m**2 + w**2", decay=0.4)
 LAYERS = Setting("a*b*c", {"a": (0.5, 0.6), "b": (0.5, 0.4), "c": (0.5, 0.5)})
@@ -198,3 +199,10 @@ def test_a_slider_move_is_quick():
         svg(draw_curves(scene))
         times.append(time.process_time() - began)
     assert min(times) < 0.45
+
+
+def test_a_start_whose_gradient_underflows_is_refused():
+    parameterization = ib.Parameterization("m**3*w", "m,w")
+    functions = parameterization.separable_map(), parameterization.field_at_point()
+    with pytest.raises(ib.DomainError, match="cannot be followed"):
+        TabulatedPotential(*functions, np.array([1e-120, 1e-120]), 1e3)
