@@ -1,5 +1,6 @@
-"""Hypothesis profiles: derandomized by default, `--hypothesis-profile=thorough` on demand; what tests need to run."""
+"""What tests and doctests need to run, the Hypothesis profiles among it (`--hypothesis-profile=thorough` on demand)."""
 
+import gc
 import shutil
 
 import pytest
@@ -15,10 +16,28 @@ settings.load_profile("default")
 
 
 def pytest_collection_modifyitems(items):
+    """Tests of CUDA are skipped where there is no device."""
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("cuda"):
                 item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Doctests run without the cyclic garbage collector.
+
+    Each of them begins with linecache.checkcache(), which up to Python 3.12 raises KeyError where an entry disappears
+    while it looks at others, and SymPy removes the entry of a lambdified function when the collector frees it.
+    """
+    collects = gc.isenabled() and isinstance(item, pytest.DoctestItem)
+    if collects:
+        gc.disable()
+    try:
+        return (yield)
+    finally:
+        if collects:
+            gc.enable()
 
 
 @pytest.fixture(scope="session")
