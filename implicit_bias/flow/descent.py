@@ -12,6 +12,7 @@ import sympy as sp
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import UnsupportedError
+from implicit_bias.flow.batched_flow import BatchedFlow
 from implicit_bias.flow.gradient_flow import check_arguments, paired_schedule
 from implicit_bias.flow.mini_batches import check_seeds, mini_batches
 from implicit_bias.flow.solution import FlowStats
@@ -20,7 +21,6 @@ from implicit_bias.linear_map import DenseMap, LinearMap
 from implicit_bias.problem import FloatArray, Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.status import Status, settle
-from implicit_bias.symbolic.compiled import compiled
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.validation import finite_array, whole_number
 
@@ -145,65 +145,61 @@ def descent(
     batch = _shape_of_runs(values, eta, seeds)
     runs = batch[0] if batch else 1
     theta = np.stack([np.broadcast_to(values[name], (runs, problem.n)) for name in parameterization.params], axis=1)
-    p, n = theta.shape[1:]
     eta = np.broadcast_to(eta, runs)
     batches, strengths = _batches(problem, optimizer, batch_size, seeds, runs), _strengths(strength, eta, last)
 
-    formulas = [parameterization.output, *parameterization.gradient(parameterization.output)]
-    if regularizer is not None:
-        formulas += parameterization.gradient(parameterization.regularizer(regularizer))
-    evaluate = compiled(parameterization.symbols, formulas)
-
-    def trained(state: FloatArray) -> FloatArray:
-        """θ as (p, r, n), from r states, each of which holds θ, ν and the decay."""
-        return state[:, : p * n].reshape(-1, p, n).swapaxes(0, 1)
-
-    def predictions(x: FloatArray) -> FloatArray:
-        # One product for each run: BLAS rounds the rows of a larger product in ways that depend on their number.
-        return (x[:, None, :] @ problem.Z.T)[:, 0, :]
-
-    def velocity(values: FloatArray, weights: FloatArray | float, alpha: FloatArray) -> FloatArray:
-        x, slopes, pulls = values[0], values[1 : p + 1], values[p + 1 :]
-        pressure = weights * problem.prediction_gradient(predictions(x))
-        motion = -slopes * (pressure[:, None, :] @ problem.Z)[:, 0, :]
-        if regularizer is not None:
-            motion -= alpha * pulls
-        return np.concatenate([*motion, pressure, alpha], axis=1)
-
-    state = np.concatenate([theta.reshape(runs, p * n), np.zeros((runs, problem.d + 1))], axis=1)
-    memory = np.zeros_like(state)
-    states = np.full((len(marks), *state.shape), np.nan)
-    sound, k, row = np.ones(runs, dtype=bool), 0, 0
-    with np.errstate(all="ignore"):  # what overflows shows up in the status
-        while True:
-            values = evaluate(trained(state))
-            sound &= np.isfinite(state).all(axis=1) & np.isfinite(values[0]).all(axis=1)
-            if k == marks[row]:
-                states[row, sound] = state[sound]
-                row += 1
-            if k == last or not sound.any():
-                break
-            state += eta[:, None] * move(velocity(values, next(batches), next(strengths)), memory)
-            k += 1
-        states = states.reshape(-1, state.shape[1])
-        theta = trained(states)
-        x = evaluate(theta)[0]
-        loss = problem.prediction_loss(predictions(x))
+    system = BatchedFlow(problem, parameterization, regularizer)
+    states, sound, k = _recorded(system, system.start(theta), eta, move, batches, strengths, marks)
+    with np.errstate(all="ignore"):  # nan, of runs that diverged
+        theta = system.parameters(states)
+        x = system.evaluate(states)[0]
+        loss = system.loss(x)
     shape = (len(marks), *batch)
     result = Descent(
         steps=marks,
         t=(marks[:, None] * eta).reshape(shape),
-        x=x.reshape(*shape, n),
+        x=x.reshape(*shape, problem.n),
         loss=loss.reshape(shape),
-        dual=states[:, p * n : -1].reshape(*shape, problem.d),
-        decay=states[:, -1].reshape(shape),
-        parameters={name: v.reshape(*shape, n) for name, v in zip(parameterization.params, theta, strict=True)},
+        dual=system.dual(states).reshape(*shape, problem.d),
+        decay=system.decay(states).reshape(shape),
+        parameters={name: v.reshape(*shape, problem.n) for name, v in zip(parameterization.params, theta, strict=True)},
         diverged=~sound.reshape(batch),
         status=Status.CONVERGED if np.all(sound) else Status.NOT_FINITE,
         stats=FlowStats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
         design=problem.linear,
     )
     return settle(result, throw, "descent")
+
+
+def _recorded(
+    system: BatchedFlow,
+    state: FloatArray,
+    eta: FloatArray,
+    move: Move,
+    batches: Iterator[FloatArray | float],
+    strengths: Iterator[FloatArray],
+    marks: np.ndarray,
+) -> tuple[FloatArray, np.ndarray, int]:
+    """Take steps up to the last mark, or until no run is finite.
+
+    Returns:
+        The states at the marks, one row for each mark and run, nan of runs from where they diverged; which runs are
+        finite; the number of steps.
+    """
+    memory = np.zeros_like(state)
+    states = np.full((len(marks), *state.shape), np.nan)
+    sound, k, row = np.ones(len(state), dtype=bool), 0, 0
+    with np.errstate(all="ignore"):  # what overflows shows up in the status
+        while True:
+            values = system.evaluate(state)
+            sound &= np.isfinite(state).all(axis=1) & np.isfinite(values[0]).all(axis=1)
+            if k == marks[row]:
+                states[row, sound] = state[sound]
+                row += 1
+            if k == marks[-1] or not sound.any():
+                return states.reshape(-1, state.shape[1]), sound, k
+            state += eta[:, None] * move(system.velocity(values, next(batches), next(strengths)), memory)
+            k += 1
 
 
 # An optimizer turns the velocity into the direction of a step; it may keep a memory of the velocities before.

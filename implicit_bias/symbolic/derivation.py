@@ -33,7 +33,7 @@ from implicit_bias.symbolic.time_limit import Deadline
 from implicit_bias.validation import positive_number
 from implicit_bias.verdict import Outcome
 
-TIME_LIMIT = 20.0  # seconds; the closed forms that are known here take up to six
+TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here take up to six
 
 
 @dataclass(frozen=True)
@@ -262,8 +262,8 @@ def derive(
     Args:
         parameterization: A separable x = g(θ).
         regularizer: h(θ) of one coordinate; its strength α_t enters through A_t = ∫α alone.
-        time_limit: Seconds for the symbolic work, ``inf`` for no limit. An identity that cannot be proved in time is
-            supported by numbers; a formula that is not found in time is None.
+        time_limit: Seconds of processor time for the symbolic work, ``inf`` for no limit. An identity that cannot be
+            proved in time is supported by numbers; a formula that is not found in time is None.
 
     Raises:
         ValueError: If the first argument is no Parameterization, or the time limit is no positive number.

@@ -21,7 +21,7 @@ from implicit_bias.symbolic.formulas import parse
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
 
-TIME_LIMIT = 30.0  # seconds for SymPy's integral and inverse
+TIME_LIMIT = 30.0  # seconds of computing for SymPy's integral and inverse
 _DIGITS = 50
 _AGREEMENT = 1e-20  # numerical second derivatives of 50-digit numbers keep more than half of the digits
 _ENOUGH = 4
@@ -84,8 +84,8 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
     :math:`1/R''` a polynomial of degree at most 2, for powers of x and of |x|, and for other integrals and inverses in
     elementary functions. Of several branches an increasing one is taken. Where R is even and both signs of x are
     allowed, g is continued as an odd function. The result is checked at 50 digits: :math:`g'(u)^2 R''(g(u)) = 1` at
-    sampled u. Without a closed form within 30 seconds, and for a potential that is given as an object, g is tabulated
-    to 1e-12 (:class:`NumericalParameterization`).
+    sampled u. Without a closed form within 30 seconds of computing, and for a potential that is given as an object, g
+    is tabulated to 1e-12 (:class:`NumericalParameterization`).
 
     The range of g is the part of R's domain that the flow from there can reach: :math:`u^2/4` for the entropy keeps
     x > 0, and for u < 0, where it falls, it has the same potential. Neither u nor g is unique: any shift or reflection
@@ -125,7 +125,9 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
         try:
             value, bends, sides = within(TIME_LIMIT, _curvatures, formula)
         except TimeLimitExceeded:
-            raise UnsupportedError(f"R'' of R = {name} was not found within {TIME_LIMIT:g} seconds.") from None
+            raise UnsupportedError(
+                f"R'' of R = {name} was not found within {TIME_LIMIT:g} seconds of computing."
+            ) from None
         try:
             found = within(TIME_LIMIT, _closed, formula, value, bends, sides)
         except TimeLimitExceeded:

@@ -1,8 +1,10 @@
-"""A limit on the time that symbolic algorithms may take.
+"""A limit on the processor time that symbolic algorithms may take.
 
-A second thread sleeps until the time is over and then has the interpreter raise an exception in the first one. That
-costs nothing while SymPy works (a profiling hook, which is called at every function call, makes it three times
-slower), needs no signals, and so works in any thread and on any platform.
+The time that the computing thread itself takes counts, so that results do not depend on what else a machine does; on
+macOS and Windows, where another thread cannot ask for it, all time counts. A second thread sleeps until the time is
+over and then has the interpreter raise an exception in the first one. That costs nothing while SymPy works (a profiling
+hook, which is called at every function call, makes it three times slower), needs no signals, and so works in any thread
+and on any platform.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import mpmath
 
 from implicit_bias.errors import UnsupportedError
 
+_BLINK = 0.001  # seconds that the watcher sleeps at least
 _SOON = 0.001  # seconds that a finalizer is given
 _PATIENCE = 500  # times that it is given them
 _AGAIN = 0.5  # seconds after which an interruption that did not end the work is repeated
@@ -33,7 +36,7 @@ class TimeLimitExceeded(BaseException):
 
 
 def within(seconds: float, compute: Callable[..., Result], *arguments: object) -> Result:
-    """Return ``compute(*arguments)``, interrupted after some seconds wherever its Python code is.
+    """Return ``compute(*arguments)``, interrupted after some seconds of computing wherever its Python code is.
 
     A single long operation in C is interrupted only when it returns. Limits may be nested.
 
@@ -43,8 +46,8 @@ def within(seconds: float, compute: Callable[..., Result], *arguments: object) -
     if seconds <= 0:
         raise TimeLimitExceeded
     thread, running, precision = threading.get_ident(), threading.Lock(), mpmath.mp.prec
-    timeout = min(seconds, threading.TIMEOUT_MAX)
-    watcher = threading.Thread(target=_watch, args=(thread, running, timeout), daemon=True)
+    clock = _clock()
+    watcher = threading.Thread(target=_watch, args=(thread, running, clock, clock() + seconds), daemon=True)
     # The exception must not come later than this function returns. The lock says whether the work goes on; C code
     # releases it, which cannot be interrupted half-way. After that the watcher may send one more exception, at most,
     # before it ends, and one may be on its way already; hence two joins, of which each may be interrupted once, and
@@ -68,21 +71,30 @@ def _receive() -> None:
     """Nothing; but the interpreter raises what another thread has sent when a function begins."""
 
 
+def _clock() -> Callable[[], float]:
+    """Tells, to any thread, the seconds that this one has computed so far."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.monotonic
+    identifier = time.pthread_getcpuclockid(threading.get_ident())
+    return lambda: time.clock_gettime(identifier)
+
+
 class Deadline:
-    """The time that the steps of one derivation share.
+    """The time that the steps of one derivation share, all in the thread that made it.
 
     Args:
-        seconds: From now on; ``inf`` for no limit.
+        seconds: Of computing, from now on; ``inf`` for no limit.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._end = time.monotonic() + seconds
+        self._clock = _clock()
+        self._end = self._clock() + seconds
 
     @property
     def remaining(self) -> float:
         """Seconds that are left, negative if none."""
-        return self._end - time.monotonic()
+        return self._end - self._clock()
 
     def run(self, step: str, compute: Callable[..., Result], *arguments: object, share: float = 1.0) -> Result:
         """Return ``compute(*arguments)``.
@@ -107,9 +119,11 @@ class Deadline:
             raise UnsupportedError(f"{step} failed inside SymPy: {type(error).__name__}: {error}.") from error
 
 
-def _watch(thread: int, running: threading.Lock, seconds: float) -> None:
-    """Raise TimeLimitExceeded in a thread when the time is over, and again until its work has ended."""
-    has_ended = running.acquire(timeout=seconds)
+def _watch(thread: int, running: threading.Lock, clock: Callable[[], float], end: float) -> None:
+    """Raise TimeLimitExceeded in a thread when its clock shows the end, and again until its work has ended."""
+    has_ended = False
+    while not has_ended and (left := end - clock()) > 0:
+        has_ended = running.acquire(timeout=min(max(left, _BLINK), threading.TIMEOUT_MAX))
     while not has_ended:
         has_ended = _interrupt(thread, running)
 

@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.optim import Optimizer
 
 from implicit_bias.masking import effective_weights, kept_weights, unmask
 from implicit_bias.status import Status, settle
 from implicit_bias.training import checkpoint as checkpoints
-from implicit_bias.training.batches import Batch, Batches
+from implicit_bias.training.batches import Batches
 from implicit_bias.training.data.images import ImageData
-from implicit_bias.training.determinism import MODEL, reproducible, stream_seed
+from implicit_bias.training.determinism import reproducible
 from implicit_bias.training.devices import PRECISIONS, checked_device, make_fabric
 from implicit_bias.training.learning_rates import LEARNING_RATES, LearningRate
+from implicit_bias.training.loop import LoopSettings, TrainingLoop
 from implicit_bias.training.methods import Method
-from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
+from implicit_bias.training.result import Progress, TrainingResult
 from implicit_bias.training.run_state import RunState, check_configuration, hyperparameters
-from implicit_bias.training.tensorboard import TensorBoard
-from implicit_bias.training.weights import all_finite, size_and_sparsity
+from implicit_bias.training.weights import all_finite
 from implicit_bias.validation import positive_number, whole_number
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-_SECONDS_BETWEEN_REPORTS = 0.1
 
 
 def train(
@@ -97,7 +90,7 @@ def train(
         SolverError: If the loss is nan or inf and ``throw`` is set; the message names epoch and step.
     """
     began = time.perf_counter()
-    settings = _Settings(
+    settings = LoopSettings(
         epochs=_at_least_one(epochs, "epochs"),
         batch_size=_at_least_one(batch_size, "batch_size"),
         save_every=_at_least_one(save_every, "save_every"),
@@ -118,17 +111,8 @@ def train(
     saved = _saved(settings.path, resume)
     with reproducible(place):
         _check_model(model, data)
-        configuration = {
-            "model": type(model).__name__,
-            "initial weights": checkpoints.tensors_digest(model.state_dict()),
-            "data": data.name,
-            "images": data.digest(),
-            "method": type(method).name,
-            **{f"{name} of the method": value for name, value in _public_numbers(method).items()},
-            "epochs": settings.epochs,
-            "batch_size": settings.batch_size,
+        configuration = _configuration(model, data, method, settings) | {
             "schedule": schedule if isinstance(schedule, str) else "a function",
-            "seed": settings.seed,
             "precision": precision,
         }
         if saved is not None:  # before the model is changed
@@ -144,8 +128,8 @@ def train(
         for k, group in enumerate(hyperparameters(built), start=1):
             configuration |= {f"{name} of group {k}": value for name, value in group.items()}
         state = RunState(model, built, method, configuration)
-        run = _Run(fabric, state, data, settings, progress)
-        history, failure = run.all_epochs(state.restore(saved) if saved is not None else ())
+        loop = TrainingLoop(fabric, state, data, settings, progress)
+        history, failure = loop.all_epochs(state.restore(saved) if saved is not None else ())
         method.finish(model)
         if kept_weights(model):  # of a method that trains x itself
             unmask(model)
@@ -154,194 +138,19 @@ def train(
     return settle(result, throw, f"train: {failure}. Training")
 
 
-@dataclass(frozen=True, eq=False)
-class _Settings:
-    epochs: int
-    batch_size: int
-    save_every: int
-    seed: int
-    schedule: LearningRate
-    path: Path | None
-    log_dir: str | Path | None
-
-
-@dataclass(frozen=True)
-class _Sums:
-    """Totals over images of one epoch, or of the tests."""
-
-    loss: float
-    correct: float
-    images: int
-
-
-class _Run:
-    """The loop over epochs and steps."""
-
-    def __init__(
-        self,
-        fabric: Fabric,
-        state: RunState,
-        data: ImageData,
-        settings: _Settings,
-        progress: Callable[[Progress], None] | None,
-    ) -> None:
-        self.fabric, self.state, self.settings, self.progress = fabric, state, settings, progress
-        self.first_rates = [group["lr"] for group in state.optimizer.param_groups]
-        self.model, self.optimizer = fabric.setup(state.model, state.optimizer)
-        dtype = next(state.model.parameters()).dtype
-        self.batches = Batches(data, fabric.device, dtype, fabric.global_rank, fabric.world_size)
-        self.steps = -(-len(data.train) // settings.batch_size)
-        self.wide = torch.float32 if fabric.device.type == "mps" else torch.float64
-        self.last_report, self.saved_epoch = -float("inf"), 0
-
-    def all_epochs(self, history: tuple[EpochRecord, ...]) -> tuple[tuple[EpochRecord, ...], str | None]:
-        """Run from the end of a history to the last epoch, or to a loss that is not finite and the reason."""
-        settings, self.saved_epoch = self.settings, len(history)
-        self.fabric.barrier()  # every process has read the old checkpoint
-        if not history:
-            self.save(history)  # so that a folder that cannot be written shows now, not after the first epoch
-        log_dir = settings.log_dir if self.fabric.is_global_zero else None
-        with TensorBoard(log_dir, len(history) + 1) as log:
-            for epoch in range(len(history) + 1, settings.epochs + 1):
-                outcome = self.epoch(epoch, history)
-                if isinstance(outcome, str):
-                    return history, f"{outcome}{self.advice()}"
-                history = (*history, outcome)
-                log.write(outcome)
-                if epoch % settings.save_every == 0 or epoch == settings.epochs:
-                    self.save(history)
-                self.report(epoch, self.steps, outcome.train_loss, outcome.train_accuracy, outcome, always=True)
-        return history, None
-
-    def epoch(self, epoch: int, history: tuple[EpochRecord, ...]) -> EpochRecord | str:
-        """One epoch; its record, or what was not finite."""
-        began = time.perf_counter()
-        state, settings = self.state, self.settings
-        factor = settings.schedule((epoch - 1) / settings.epochs)
-        for group, rate in zip(state.optimizer.param_groups, self.first_rates, strict=True):
-            group["lr"] = rate * factor
-        torch.manual_seed(stream_seed(settings.seed, epoch, MODEL, self.fabric.global_rank))
-        strength = state.method.present_strength
-        trained = self.steps_of(epoch, history[-1] if history else None)
-        if isinstance(trained, str):
-            return trained
-        if not all_finite(state.model):
-            return self.failure("the weights are", epoch, self.steps)
-        tested = self.test()
-        accuracy = trained.correct / trained.images
-        state.method.end_epoch(accuracy)
-        norm, sparsity = size_and_sparsity(state.model)
-        return EpochRecord(
-            epoch=epoch,
-            learning_rate=self.first_rates[0] * factor,
-            train_loss=trained.loss / trained.images,
-            train_accuracy=accuracy,
-            test_loss=tested.loss / tested.images,
-            test_accuracy=tested.correct / tested.images,
-            l1_norm=norm,
-            strength=strength,
-            sparsity=sparsity,
-            seconds=time.perf_counter() - began,
-        )
-
-    def steps_of(self, epoch: int, record: EpochRecord | None) -> _Sums | str:
-        """All steps of an epoch; their totals, or what was not finite.
-
-        Totals stay on the device until they are needed, since waiting for a number in every step would idle a GPU.
-        """
-        self.model.train()
-        objectives = torch.zeros(self.steps, device=self.fabric.device)
-        sums = torch.zeros(2, dtype=self.wide, device=self.fabric.device)
-        seen = 0
-        for step, batch in enumerate(self.batches.epoch(self.settings.seed, epoch, self.settings.batch_size)):
-            objectives[step] = self.step(batch, sums)
-            seen += batch.size
-            if self.is_report_due():
-                # Among several processes only those that share every step may stop, at the end of the epoch.
-                if self.fabric.world_size == 1 and not bool(torch.isfinite(objectives[: step + 1]).all()):
-                    break
-                loss, correct = sums.tolist()
-                share = max(seen / self.fabric.world_size, 1)
-                self.report(epoch, step + 1, loss / share, correct / share, record)
-        bad = torch.nonzero(~torch.isfinite(objectives)).flatten()
-        first = torch.tensor([float(bad[0]) if len(bad) else float("inf")], dtype=self.wide, device=self.fabric.device)
-        sums, first = self.total(sums), self.total(first, "min")
-        if torch.isfinite(first):
-            return self.failure("the loss is", epoch, int(first) + 1)
-        return _Sums(*sums.tolist(), len(self.batches.train))
-
-    def step(self, batch: Batch, sums: torch.Tensor) -> torch.Tensor:
-        """One step of the optimizer; adds loss and correct answers of this share to the sums.
-
-        Returns:
-            The objective: mean loss with penalty.
-        """
-        logits = self.model(batch.images)
-        losses = functional.cross_entropy(logits, batch.labels, reduction="sum")
-        # Processes average their gradients, so each divides its sum over images by its part of the whole batch.
-        objective = losses * (batch.counted * self.fabric.world_size / batch.size)
-        penalty = self.state.method.penalty(self.state.model)
-        if penalty is not None:
-            objective = objective + penalty
-        self.fabric.backward(objective)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        if batch.counted:
-            with torch.no_grad():
-                sums += torch.stack([losses.to(self.wide), _correct(logits, batch.labels).to(self.wide)])
-        return objective.detach()
-
-    def test(self) -> _Sums:
-        """Totals over the test images."""
-        model = self.state.model
-        if self.fabric.world_size > 1:
-            for buffer in model.buffers():  # running statistics differ among processes; the first one's count
-                torch.distributed.broadcast(buffer, 0)
-        model.eval()
-        sums = torch.zeros(2, dtype=self.wide, device=self.fabric.device)
-        with torch.no_grad(), self.fabric.autocast():
-            for batch in self.batches.evaluation():
-                if batch.counted:
-                    logits = model(batch.images).to(self.batches.dtype)
-                    losses = functional.cross_entropy(logits, batch.labels, reduction="sum")
-                    sums += torch.stack([losses.to(self.wide), _correct(logits, batch.labels).to(self.wide)])
-        model.train()
-        return _Sums(*self.total(sums).tolist(), len(self.batches.test))
-
-    def total(self, value: torch.Tensor, operation: str = "sum") -> torch.Tensor:
-        """Combine the values of all processes."""
-        return self.fabric.all_reduce(value, reduce_op=operation) if self.fabric.world_size > 1 else value
-
-    def save(self, history: tuple[EpochRecord, ...]) -> None:
-        """Write the checkpoint, if one is wanted."""
-        if self.settings.path is not None and self.fabric.is_global_zero:
-            checkpoints.write(self.settings.path, self.state.tensors(), self.state.numbers(history))
-        self.saved_epoch = len(history)
-
-    def is_report_due(self) -> bool:
-        return self.progress is not None and time.perf_counter() - self.last_report >= _SECONDS_BETWEEN_REPORTS
-
-    def report(
-        self, epoch: int, step: int, loss: float, accuracy: float, record: EpochRecord | None, always: bool = False
-    ) -> None:
-        """Tell the caller where the run stands."""
-        if self.progress is not None and (always or self.is_report_due()) and self.fabric.is_global_zero:
-            self.progress(Progress(epoch, self.settings.epochs, step, self.steps, loss, accuracy, record))
-        self.last_report = time.perf_counter()
-
-    def failure(self, what: str, epoch: int, step: int) -> str:
-        in_all = (epoch - 1) * self.steps + step
-        return f"{what} nan or inf at epoch {epoch}, step {step} of {self.steps} (step {in_all} in all)"
-
-    def advice(self) -> str:
-        lower = "lower the learning rate or the strength"
-        if self.settings.path is None:
-            return f"; {lower}"
-        return f"; {self.settings.path} keeps the run after epoch {self.saved_epoch}; {lower}"
-
-
-def _correct(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    return (logits.argmax(1) == labels).sum()
+def _configuration(model: nn.Module, data: ImageData, method: Method, settings: LoopSettings) -> dict[str, Any]:
+    """What must be the same for a run to be continued."""
+    return {
+        "model": type(model).__name__,
+        "initial weights": checkpoints.tensors_digest(model.state_dict()),
+        "data": data.name,
+        "images": data.digest(),
+        "method": type(method).name,
+        **{f"{name} of the method": value for name, value in _public_numbers(method).items()},
+        "epochs": settings.epochs,
+        "batch_size": settings.batch_size,
+        "seed": settings.seed,
+    }
 
 
 def _sgd(momentum: float) -> Callable[..., Optimizer]:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -94,7 +95,7 @@ def cluster(tmp_path_factory):
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # any free port, not 8787, which another cluster may have
         worker_dashboard_address=None,
         local_directory=str(tmp_path_factory.mktemp("dask")),
     ) as cluster:
@@ -192,7 +193,14 @@ class TestCluster:
 def test_an_address_where_no_scheduler_is_exits_with_two(run, tmp_path, monkeypatch, address):
     monkeypatch.setattr(command_line, "registry", lambda: {"figure1c": figure1c.EXPERIMENT})
     monkeypatch.setattr("experiments.engine.workers._SECONDS_TO_CONNECT", 2)
+    monkeypatch.setattr("distributed.Client", lambda *_, **__: pytest.fail("half made, a client may block the next"))
     result = run("figure1c", "--quick", "--scheduler", address, "--output", tmp_path)
     assert result.exit_code == 2
     assert "no Dask scheduler answers at" in result.output
     assert "Traceback" not in result.output
+
+
+def test_what_is_no_scheduler_and_never_answers_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("experiments.engine.workers._SECONDS_TO_CONNECT", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ValueError, match="no Dask scheduler answers"):
+        connect(f"tcp://127.0.0.1:{silent.getsockname()[1]}")

@@ -1,0 +1,112 @@
+r"""Closed forms of one parameter by way of the metric, for maps whose flow has no formula."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.symbolic.assumptions import DECAY, X, Z, initial
+from implicit_bias.symbolic.candidate import LARGE_SHARE, SMALL_SHARE, Candidate
+from implicit_bias.symbolic.identities import Statement
+from implicit_bias.symbolic.ranges import covered
+from implicit_bias.symbolic.separation import real_logarithms
+from implicit_bias.symbolic.solving import solutions
+from implicit_bias.symbolic.time_limit import Deadline
+from implicit_bias.symbolic.zero_test import vanishes
+
+
+def by_metric(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol], deadline: Deadline) -> Candidate:
+    r"""The formulas of one parameter from the metric, :math:`R''(x) = 1/g'(\theta)^2` at :math:`\theta = g^{-1}(x)`.
+
+    A commuting h has :math:`h' = c g'`, so that decay is a flow back: it adds :math:`cA` to the mirror map.
+    """
+    if len(symbols) > 1 or g.is_polynomial() or not _is_smooth(g):
+        raise UnsupportedError("The metric is not known to be one function of x.")
+    (symbol,) = symbols
+    slope, start = sp.diff(g, symbol), g.xreplace({symbol: initial(symbol)})
+    metric, potential, mirror_map = deadline.run(
+        "Integrating the metric", _integrated_metric, g, h, symbol, share=LARGE_SHARE
+    )
+    try:
+        curve = deadline.run("Solving ∇R for x", _solved, mirror_map, start, share=SMALL_SHARE)
+    except UnsupportedError:
+        curve = None
+    ends = deadline.run("Finding the range of x(s)", _range, g, symbol, mirror_map)
+    origin = {X: start, DECAY: sp.Integer(0)}
+    statements = [
+        Statement("1/R″ is ‖∇g‖²", r"1/R_A''(g(\theta))=\|\nabla g(\theta)\|^2", [metric.xreplace({X: g}) - slope**2]),
+        Statement("∇R is the slope of R", r"\partial_x R_A=R_A'", [sp.diff(potential, X) - mirror_map]),
+        Statement("R″ is the slope of ∇R", r"\partial_x R_A'=R_A''", [sp.diff(mirror_map, X) - 1 / metric]),
+        Statement(
+            "decay moves ∇R as −∇h moves θ",
+            r"\partial_A R_A'=\partial h/\partial g",
+            [mirror_map.diff(DECAY) * slope - sp.diff(h, symbol)],
+        ),
+        Statement("the slope at the start is zero", r"R_0'(g(\theta_0))=0", [mirror_map.xreplace(origin)]),
+    ]
+    found: dict[str, object] = {
+        "potential": potential,
+        "mirror_map": mirror_map,
+        "metric": metric,
+        "domain": ends[0],
+        "dual_domain": ends[1],
+    }
+    if curve is not None:
+        found |= {"inverse_mirror_map": curve, "minimizer": curve.xreplace({Z: sp.Integer(0)})}
+        statements.append(
+            Statement("∇R* inverts ∇R", r"\nabla R_A^*(R_A'(x))=x", [curve.xreplace({Z: mirror_map}) - X])
+        )
+    elif not mirror_map.has(DECAY):
+        found["minimizer"] = start
+    return Candidate(found, (), statements)
+
+
+def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """1/R'', R and R'."""
+    start, slope = g.xreplace({symbol: initial(symbol)}), sp.diff(g, symbol)
+    for branch in solutions(g, symbol, X):
+        if not vanishes(branch.xreplace({X: g}) - symbol, proof_time=0).holds:
+            continue
+        metric = sp.factor_terms(sp.simplify(slope.xreplace({symbol: branch}) ** 2))
+        clock = real_logarithms(sp.integrate(1 / metric, X), X, start)
+        pull = sp.simplify(sp.diff(h, symbol) / slope)
+        mirror_map = clock - sp.simplify(clock.xreplace({X: start})) + pull * DECAY
+        potential = sp.integrate(sp.expand(mirror_map), X)
+        if not potential.has(sp.Integral, sp.Piecewise):
+            return metric, potential, mirror_map
+    raise UnsupportedError(f"R'' = 1/g'² has no integral in closed form for g = {g}.")
+
+
+def _range(g: sp.Expr, symbol: sp.Symbol, mirror_map: sp.Expr) -> tuple[sp.Set | None, sp.Set | None]:
+    """The range of a monotone g, and of ∇R on it; nothing where g turns, as the range then depends on the start."""
+    ends = [sp.limit(g, symbol, end) for end in (0 if symbol.is_positive else -sp.oo, sp.oo)]
+    if not all(end.is_number and end.is_extended_real for end in ends) or _turns(sp.diff(g, symbol), symbol):
+        return None, None
+    domain = (min(ends), max(ends))
+    dual = covered(mirror_map, domain, X)
+    return sp.Interval.open(*domain), dual and sp.Interval.open(*dual)
+
+
+def _turns(slope: sp.Expr, symbol: sp.Symbol) -> bool:
+    """Whether a slope changes its sign or vanishes at one of many points between ±50."""
+    half = [sp.Rational(k**3, 2500) for k in range(1, 51)]
+    points = half if symbol.is_positive else [*half, sp.Integer(0), *(-point for point in half)]
+    signs = {sp.sign(slope.xreplace({symbol: point}).evalf(30)) for point in points}
+    return len(signs) > 1 or 0 in signs
+
+
+def _solved(mirror_map: sp.Expr, start: sp.Expr) -> sp.Expr | None:
+    """The inverse mirror map, where ∇R can be solved for x."""
+    origin = dict.fromkeys((Z, DECAY), sp.Integer(0))
+    for candidate in solutions(mirror_map, X, Z):
+        if vanishes(candidate.xreplace(origin) - start, proof_time=0).holds:
+            return candidate
+    return None
+
+
+def _is_smooth(g: sp.Expr) -> bool:
+    """Whether g is smooth on the whole line, or for positive parameters where they are declared so."""
+    powers = [p.base for p in g.atoms(sp.Pow) if not (p.exp.is_Integer and p.exp.is_positive) and p.base != sp.E]
+    inside = [logarithm.args[0] for logarithm in g.atoms(sp.log)]
+    kinks = g.has(sp.Abs, sp.sign, sp.tan, sp.asin, sp.acos, sp.acosh, sp.atanh)
+    return not kinks and all(e.is_positive for e in (*powers, *inside))

@@ -1,0 +1,59 @@
+r"""What one way to a closed form has led to, and what all ways need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.symbolic.assumptions import X, Z
+from implicit_bias.symbolic.identities import Statement
+from implicit_bias.symbolic.time_limit import Deadline
+
+LARGE_SHARE = 0.5  # of the time that is left, for a step that others can replace
+SMALL_SHARE = 0.25  # of the time that is left, for what only makes a formula shorter or may well lead nowhere
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The formulas that one way has led to, by their names in a closed form, and what must be checked of them.
+
+    Attributes:
+        formulas: What was found.
+        conditions: Expressions in the initial values that must be positive for the formulas to hold.
+        statements: Equations the formulas rest on.
+        region: Further expressions that are positive wherever the equations are meant to hold.
+    """
+
+    formulas: dict[str, object]
+    conditions: tuple[sp.Expr, ...]
+    statements: list[Statement]
+    region: tuple[sp.Expr, ...] = ()
+
+
+def duality(potential: sp.Expr, mirror_map: sp.Expr, inverse: sp.Expr, conjugate: sp.Expr) -> list[Statement]:
+    """What makes four formulas one pair of conjugate potentials."""
+    return [
+        Statement("∇R* inverts ∇R", r"\nabla R_A^*(R_A'(x))=x", [inverse.xreplace({Z: mirror_map}) - X]),
+        Statement("∇R is the slope of R", r"\partial_x R_A=R_A'", [sp.diff(potential, X) - mirror_map]),
+        Statement("∇R* is the slope of R*", r"\partial_z R_A^*=\nabla R_A^*", [sp.diff(conjugate, Z) - inverse]),
+        Statement(
+            "R and R* are conjugate",
+            r"R_A(x)+R_A^*(R_A'(x))=x\,R_A'(x)",
+            [potential + conjugate.xreplace({Z: mirror_map}) - X * mirror_map],
+        ),
+    ]
+
+
+def speed(g: sp.Expr, symbols: list[sp.Symbol]) -> sp.Expr:
+    """‖∇g‖²."""
+    return sp.Add(*(sp.diff(g, s) ** 2 for s in symbols))
+
+
+def shorter(expression: sp.Expr, deadline: Deadline) -> sp.Expr:
+    """The expression simplified, or as it is if that takes long."""
+    try:
+        return deadline.run("Simplifying", sp.simplify, expression, share=SMALL_SHARE)
+    except UnsupportedError:
+        return expression

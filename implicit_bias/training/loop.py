@@ -1,0 +1,229 @@
+"""Epochs and steps of a training, with its checkpoints and its reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from implicit_bias.training import checkpoint as checkpoints
+from implicit_bias.training.batches import Batch, Batches
+from implicit_bias.training.data.images import ImageData
+from implicit_bias.training.determinism import MODEL, stream_seed
+from implicit_bias.training.learning_rates import LearningRate
+from implicit_bias.training.result import EpochRecord, Progress
+from implicit_bias.training.run_state import RunState
+from implicit_bias.training.tensorboard import TensorBoard
+from implicit_bias.training.weights import all_finite, size_and_sparsity
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_SECONDS_BETWEEN_REPORTS = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class LoopSettings:
+    """What the loop is asked to do: arguments of :func:`~implicit_bias.training.train`, ``path`` its ``checkpoint``."""
+
+    epochs: int
+    batch_size: int
+    save_every: int
+    seed: int
+    schedule: LearningRate
+    path: Path | None
+    log_dir: str | Path | None
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Totals over images of one epoch, or of the tests."""
+
+    loss: float
+    correct: float
+    images: int
+
+
+class TrainingLoop:
+    """The loop over epochs and steps.
+
+    Args:
+        fabric: Launched, on the devices to use.
+        state: What is trained, and what checkpoints hold.
+        data: Images.
+        settings: Epochs, batches, checkpoints.
+        progress: Called about ten times a second and after each epoch.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        state: RunState,
+        data: ImageData,
+        settings: LoopSettings,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._fabric, self._state, self._settings, self._progress = fabric, state, settings, progress
+        self._first_rates = [group["lr"] for group in state.optimizer.param_groups]
+        self._model, self._optimizer = fabric.setup(state.model, state.optimizer)
+        dtype = next(state.model.parameters()).dtype
+        self._batches = Batches(data, fabric.device, dtype, fabric.global_rank, fabric.world_size)
+        self._steps = -(-len(data.train) // settings.batch_size)
+        self._wide = torch.float32 if fabric.device.type == "mps" else torch.float64
+        self._last_report, self._saved_epoch = -float("inf"), 0
+
+    def all_epochs(self, history: tuple[EpochRecord, ...]) -> tuple[tuple[EpochRecord, ...], str | None]:
+        """Run from the end of a history to the last epoch, or to a loss that is not finite and the reason."""
+        settings, self._saved_epoch = self._settings, len(history)
+        self._fabric.barrier()  # every process has read the old checkpoint
+        if not history:
+            self._save(history)  # so that a folder that cannot be written shows now, not after the first epoch
+        log_dir = settings.log_dir if self._fabric.is_global_zero else None
+        with TensorBoard(log_dir, len(history) + 1) as log:
+            for epoch in range(len(history) + 1, settings.epochs + 1):
+                outcome = self._epoch(epoch, history)
+                if isinstance(outcome, str):
+                    return history, f"{outcome}{self._advice()}"
+                history = (*history, outcome)
+                log.write(outcome)
+                if epoch % settings.save_every == 0 or epoch == settings.epochs:
+                    self._save(history)
+                self._report(epoch, self._steps, outcome.train_loss, outcome.train_accuracy, outcome, always=True)
+        return history, None
+
+    def _epoch(self, epoch: int, history: tuple[EpochRecord, ...]) -> EpochRecord | str:
+        """One epoch; its record, or what was not finite."""
+        began = time.perf_counter()
+        state, settings = self._state, self._settings
+        factor = settings.schedule((epoch - 1) / settings.epochs)
+        for group, rate in zip(state.optimizer.param_groups, self._first_rates, strict=True):
+            group["lr"] = rate * factor
+        torch.manual_seed(stream_seed(settings.seed, epoch, MODEL, self._fabric.global_rank))
+        strength = state.method.present_strength
+        trained = self._steps_of(epoch, history[-1] if history else None)
+        if isinstance(trained, str):
+            return trained
+        if not all_finite(state.model):
+            return self._failure("the weights are", epoch, self._steps)
+        tested = self._test()
+        accuracy = trained.correct / trained.images
+        state.method.end_epoch(accuracy)
+        norm, sparsity = size_and_sparsity(state.model)
+        return EpochRecord(
+            epoch=epoch,
+            learning_rate=self._first_rates[0] * factor,
+            train_loss=trained.loss / trained.images,
+            train_accuracy=accuracy,
+            test_loss=tested.loss / tested.images,
+            test_accuracy=tested.correct / tested.images,
+            l1_norm=norm,
+            strength=strength,
+            sparsity=sparsity,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _steps_of(self, epoch: int, record: EpochRecord | None) -> _Sums | str:
+        """All steps of an epoch; their totals, or what was not finite.
+
+        Totals stay on the device until they are needed, since waiting for a number in every step would idle a GPU.
+        """
+        self._model.train()
+        objectives = torch.zeros(self._steps, device=self._fabric.device)
+        sums = torch.zeros(2, dtype=self._wide, device=self._fabric.device)
+        seen = 0
+        for step, batch in enumerate(self._batches.epoch(self._settings.seed, epoch, self._settings.batch_size)):
+            objectives[step] = self._step(batch, sums)
+            seen += batch.size
+            if self._is_report_due():
+                # Among several processes only those that share every step may stop, at the end of the epoch.
+                if self._fabric.world_size == 1 and not bool(torch.isfinite(objectives[: step + 1]).all()):
+                    break
+                loss, correct = sums.tolist()
+                share = max(seen / self._fabric.world_size, 1)
+                self._report(epoch, step + 1, loss / share, correct / share, record)
+        bad = torch.nonzero(~torch.isfinite(objectives)).flatten()
+        first = torch.tensor(
+            [float(bad[0]) if len(bad) else float("inf")], dtype=self._wide, device=self._fabric.device
+        )
+        sums, first = self._total(sums), self._total(first, "min")
+        if torch.isfinite(first):
+            return self._failure("the loss is", epoch, int(first) + 1)
+        return _Sums(*sums.tolist(), len(self._batches.train))
+
+    def _step(self, batch: Batch, sums: torch.Tensor) -> torch.Tensor:
+        """One step of the optimizer; adds loss and correct answers of this share to the sums.
+
+        Returns:
+            The objective: mean loss with penalty.
+        """
+        logits = self._model(batch.images)
+        losses = functional.cross_entropy(logits, batch.labels, reduction="sum")
+        # Processes average their gradients, so each divides its sum over images by its part of the whole batch.
+        objective = losses * (batch.counted * self._fabric.world_size / batch.size)
+        penalty = self._state.method.penalty(self._state.model)
+        if penalty is not None:
+            objective = objective + penalty
+        self._fabric.backward(objective)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        if batch.counted:
+            with torch.no_grad():
+                sums += torch.stack([losses.to(self._wide), _correct(logits, batch.labels).to(self._wide)])
+        return objective.detach()
+
+    def _test(self) -> _Sums:
+        """Totals over the test images."""
+        model = self._state.model
+        if self._fabric.world_size > 1:
+            for buffer in model.buffers():  # running statistics differ among processes; the first one's count
+                torch.distributed.broadcast(buffer, 0)
+        model.eval()
+        sums = torch.zeros(2, dtype=self._wide, device=self._fabric.device)
+        with torch.no_grad(), self._fabric.autocast():
+            for batch in self._batches.evaluation():
+                if batch.counted:
+                    logits = model(batch.images).to(self._batches.dtype)
+                    losses = functional.cross_entropy(logits, batch.labels, reduction="sum")
+                    sums += torch.stack([losses.to(self._wide), _correct(logits, batch.labels).to(self._wide)])
+        model.train()
+        return _Sums(*self._total(sums).tolist(), len(self._batches.test))
+
+    def _total(self, value: torch.Tensor, operation: str = "sum") -> torch.Tensor:
+        """Combine the values of all processes."""
+        return self._fabric.all_reduce(value, reduce_op=operation) if self._fabric.world_size > 1 else value
+
+    def _save(self, history: tuple[EpochRecord, ...]) -> None:
+        """Write the checkpoint, if one is wanted."""
+        if self._settings.path is not None and self._fabric.is_global_zero:
+            checkpoints.write(self._settings.path, self._state.tensors(), self._state.numbers(history))
+        self._saved_epoch = len(history)
+
+    def _is_report_due(self) -> bool:
+        return self._progress is not None and time.perf_counter() - self._last_report >= _SECONDS_BETWEEN_REPORTS
+
+    def _report(
+        self, epoch: int, step: int, loss: float, accuracy: float, record: EpochRecord | None, always: bool = False
+    ) -> None:
+        """Tell the caller where the run stands."""
+        if self._progress is not None and (always or self._is_report_due()) and self._fabric.is_global_zero:
+            self._progress(Progress(epoch, self._settings.epochs, step, self._steps, loss, accuracy, record))
+        self._last_report = time.perf_counter()
+
+    def _failure(self, what: str, epoch: int, step: int) -> str:
+        in_all = (epoch - 1) * self._steps + step
+        return f"{what} nan or inf at epoch {epoch}, step {step} of {self._steps} (step {in_all} in all)"
+
+    def _advice(self) -> str:
+        lower = "lower the learning rate or the strength"
+        if self._settings.path is None:
+            return f"; {lower}"
+        return f"; {self._settings.path} keeps the run after epoch {self._saved_epoch}; {lower}"
+
+
+def _correct(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return (logits.argmax(1) == labels).sum()
