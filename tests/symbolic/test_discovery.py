@@ -160,10 +160,10 @@ def test_a_bad_degree_is_named(degree):
 
 
 def test_too_many_candidates_are_refused_at_once():
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(ValueError, match=r"degree: .* candidates .* ansatz"):
         ib.Parameterization("m*w*q", "m,w,q").commuting_regularizers(10**12)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize("ansatz", ["m**2", ["3"], [None], ["m.__class__"], 7, ["s"]])
@@ -185,6 +185,6 @@ def test_a_result_that_fails_its_own_check_is_not_returned():
 
 
 def test_thousands_of_candidates_take_seconds():
-    began = time.perf_counter()
+    began = time.thread_time()
     assert ib.Parameterization("m*w*q", "m,w,q").commuting_regularizers(28) == [m * w * q]
-    assert time.perf_counter() - began < 30
+    assert time.thread_time() - began < 30

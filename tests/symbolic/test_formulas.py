@@ -212,10 +212,10 @@ def test_what_is_not_a_formula_is_one_quick_error(formula, part, monkeypatch):
     monkeypatch.setattr(os, "system", executed)
     for name in ("eval", "exec", "open", "print"):
         monkeypatch.setattr(builtins, name, executed)
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(ib.FormulaError) as caught:
         parse(formula, ["m", "w"])
-    elapsed = time.perf_counter() - start
+    elapsed = time.thread_time() - start
     monkeypatch.undo()
     assert elapsed < SECONDS
     assert part in str(caught.value)
@@ -265,10 +265,10 @@ EXPRESSIONS = {
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_sympy_expressions_pass_the_same_whitelist(name):
     expression, part = EXPRESSIONS[name]
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(ib.FormulaError) as caught:
         parse(expression, ["m", "w"])
-    assert time.perf_counter() - start < SECONDS
+    assert time.thread_time() - start < SECONDS
     assert part in str(caught.value)
 
 
@@ -335,7 +335,7 @@ def test_deep_nesting_is_refused_before_anything_follows_it():
 
 def test_nested_powers_are_refused_before_anything_expands_them():
     """Parsing 99 squares inside one another was fast, and then derive ended inside SymPy after seconds."""
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(ib.FormulaError, match="degree"):
         ib.Parameterization("(" * 99 + "m" + "+1)**2" * 99, "m,w")
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2

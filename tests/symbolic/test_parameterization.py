@@ -58,10 +58,10 @@ BAD = [
 
 @pytest.mark.parametrize(("outputs", "params", "part"), BAD)
 def test_what_is_no_parameterization(outputs, params, part):
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(ib.FormulaError) as caught:
         ib.Parameterization(outputs, params)
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
     assert part in str(caught.value)
 
 

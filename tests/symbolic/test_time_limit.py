@@ -26,10 +26,11 @@ def _endless():
 
 
 def _measured(work=_endless):
-    began = time.perf_counter()
+    """The processor time of work whose limit is 0.1 seconds."""
+    began = time.thread_time()
     with pytest.raises(TimeLimitExceeded):
         within(0.1, work)
-    return time.perf_counter() - began
+    return time.thread_time() - began
 
 
 def test_endless_work_is_interrupted():
