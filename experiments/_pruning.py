@@ -334,9 +334,11 @@ def weights_left_axis(axes: Axes, sparsity: np.ndarray) -> None:
     axes.xaxis.set_major_formatter("{x:g}")
 
 
-def error_axis(axes: Axes, lowest: float) -> None:
-    """A logarithmic axis of errors in per cent, up to guessing one of ten."""
-    axes.set(yscale="log", ylim=(lowest, 100))
-    axes.yaxis.set_major_locator(FixedLocator([1, 2, 5, 10, 20, 50, 100]))
+def error_axis(axes: Axes, lowest: float, highest: float = 100) -> None:
+    """A logarithmic axis of errors in per cent, of which 100 is the largest."""
+    highest = min(highest, 100)
+    axes.set(yscale="log", ylim=(lowest, highest))
+    few = [1, 2, 5, 10, 20, 50, 100]
+    axes.yaxis.set_major_locator(FixedLocator(few if highest > 10 * lowest else [*few, 3, 4, 7, 15, 30, 70]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())

@@ -109,8 +109,7 @@ def _draw_errors(axes: Axes, data: Data, n: int) -> None:
                 markevery=every, label=f"{REWINDS[rewind]}, {pruning.label(curve).lower()}", ls=LINES[rewind],
                 **pruning.look(curve),
             )  # fmt: skip
-    pruning.error_axis(axes, 0.8 * np.nanmin(mean))
-    axes.set_ylim(top=min(100, 1.3 * np.nanmax(mean)))
+    pruning.error_axis(axes, 0.8 * np.nanmin(mean), 1.3 * np.nanmax(mean))
     axes.set(ylabel="test error (%)")
     axes.set_title(f"{data['title'][n]} a cycle")
 

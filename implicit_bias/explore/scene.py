@@ -15,7 +15,7 @@ from implicit_bias.explore.tabulated import PointField, TabulatedPotential
 from implicit_bias.flow import descent, gradient_flow, mirror_flow
 from implicit_bias.limit import bregman_projection
 from implicit_bias.potential import NumericalPotential, Potential
-from implicit_bias.potential.numerical import SeparableMap
+from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Geometric
 from implicit_bias.symbolic.derivation import Derivation

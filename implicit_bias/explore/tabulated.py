@@ -18,7 +18,7 @@ from scipy.interpolate import CubicHermiteSpline
 from implicit_bias.errors import DomainError
 from implicit_bias.potential import Potential
 from implicit_bias.potential.base import Array
-from implicit_bias.potential.numerical import SeparableMap
+from implicit_bias.potential.separable_map import SeparableMap
 
 PointField = Callable[[Sequence[float]], Sequence[float]]
 

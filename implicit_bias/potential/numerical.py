@@ -8,51 +8,23 @@ kept as a table of nodes; a query starts at the node before it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import DOP853
 
-from implicit_bias.errors import DomainError
 from implicit_bias.potential.base import Array, Potential
 from implicit_bias.potential.flow_table import FlowTable
+from implicit_bias.potential.separable_map import SeparableParameterization, check_start, refuse_start
 
 _OF_THE_START = ("_length", "_unit", "_tables")  # what is computed once for given initial values
 _BRIEF = 6  # queries of R*' after which a table pays
 _NEAR = 100  # steps within which such a query is answered without one
 _CLOSE = 0.25  # e-foldings between points whose divergence is integrated, as differences would cancel
-
-
-@dataclass(frozen=True)
-class SeparableMap:
-    """g of one coordinate as functions of θ, shape (p, n).
-
-    Attributes:
-        output: g(θ), shape (n,).
-        gradient: ∇g(θ), shape (p, n).
-        bend: ∇²g·∇g, shape (p, n): the acceleration of the flow of ∇g.
-    """
-
-    output: Callable[[np.ndarray], np.ndarray]
-    gradient: Callable[[np.ndarray], np.ndarray]
-    bend: Callable[[np.ndarray], np.ndarray]
-
-
-class SeparableParameterization(Protocol):
-    """What is needed of a parameterization; :class:`implicit_bias.Parameterization` is one."""
-
-    def separable_map(self) -> SeparableMap:
-        """Return g, its gradient and its bend as functions."""
-        ...
-
-    def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
-        """Return the initial values as an array of shape (p,) or (p, n)."""
-        ...
 
 
 class NumericalPotential(Potential):
@@ -99,7 +71,7 @@ class NumericalPotential(Potential):
         with np.errstate(all="ignore"):
             self._x0 = np.array(self._function.output(self._start), dtype=float)
             lost = ~np.isfinite(self._x0) | ~np.isfinite(self._speed(self._start))
-        _refuse(lost, self._start, self._names, "g or its gradient is no finite real number there")
+        refuse_start(lost, self._start, self._names, "g or its gradient is no finite real number there")
         self._memo = (self._x0, self._start)
         self._queries = 0
 
@@ -354,29 +326,6 @@ def _advance(
     if max_steps < np.inf and (solver.status == "failed" or np.max(np.abs(solver.y)) > 1e150):
         raise _TooFarError
     return solver.y.reshape(start.shape).copy()
-
-
-def check_start(function: SeparableMap, start: np.ndarray, names: Sequence[str]) -> None:
-    """Raise ``DomainError`` where no flow can start: g is not real there, or its gradient vanishes.
-
-    Args:
-        function: g and its derivatives.
-        start: Initial values, shape (p,) or (p, n).
-        names: The parameters, for the message.
-    """
-    with np.errstate(all="ignore"):
-        steepest = np.max(np.abs(function.gradient(start)), axis=0)
-        is_real = ~np.isnan(function.output(start)) & ~np.isnan(steepest)
-    _refuse(~is_real, start, names, "g or its gradient is no finite real number there")
-    _refuse(steepest == 0, start, names, "∇g vanishes there: a saddle that training never leaves")
-
-
-def _refuse(bad: np.ndarray, start: np.ndarray, names: Sequence[str], why: str) -> None:
-    if np.any(bad):
-        k = int(np.flatnonzero(bad)[0])
-        values = start.reshape(len(start), -1)[:, k]
-        got = ", ".join(f"{name}0 = {value:g}" for name, value in zip(names, values, strict=True))
-        raise DomainError(f"init: {got} at coordinate {k} ({np.sum(bad)} such) cannot be used: {why}.")
 
 
 def _through_numpy(function: Callable[..., np.ndarray], values: Array, *others: Array) -> Array:

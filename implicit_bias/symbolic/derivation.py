@@ -23,7 +23,7 @@ from scipy.integrate import solve_ivp
 
 from implicit_bias.errors import DomainError, NotCommutingError, UnsupportedError
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
-from implicit_bias.potential.numerical import check_start
+from implicit_bias.potential.separable_map import check_start
 from implicit_bias.symbolic.assumptions import DECAY, initial, real
 from implicit_bias.symbolic.closed_form import ClosedForm, closed_form
 from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report

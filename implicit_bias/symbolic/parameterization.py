@@ -10,7 +10,7 @@ import sympy as sp
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import FormulaError
-from implicit_bias.potential.numerical import SeparableMap
+from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.symbolic.assumptions import plain, real
 from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point

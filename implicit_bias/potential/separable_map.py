@@ -1,0 +1,63 @@
+"""The functions of one coordinate that a potential is computed from, and where its flow can start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from implicit_bias.errors import DomainError
+
+
+@dataclass(frozen=True)
+class SeparableMap:
+    """g of one coordinate as functions of θ, shape (p, n).
+
+    Attributes:
+        output: g(θ), shape (n,).
+        gradient: ∇g(θ), shape (p, n).
+        bend: ∇²g·∇g, shape (p, n): the acceleration of the flow of ∇g.
+    """
+
+    output: Callable[[np.ndarray], np.ndarray]
+    gradient: Callable[[np.ndarray], np.ndarray]
+    bend: Callable[[np.ndarray], np.ndarray]
+
+
+class SeparableParameterization(Protocol):
+    """What is needed of a parameterization; :class:`implicit_bias.Parameterization` is one."""
+
+    def separable_map(self) -> SeparableMap:
+        """Return g, its gradient and its bend as functions."""
+        ...
+
+    def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
+        """Return the initial values as an array of shape (p,) or (p, n)."""
+        ...
+
+
+def check_start(function: SeparableMap, start: np.ndarray, names: Sequence[str]) -> None:
+    """Raise ``DomainError`` where no flow can start: g is not real there, or its gradient vanishes.
+
+    Args:
+        function: g and its derivatives.
+        start: Initial values, shape (p,) or (p, n).
+        names: The parameters, for the message.
+    """
+    with np.errstate(all="ignore"):
+        steepest = np.max(np.abs(function.gradient(start)), axis=0)
+        is_real = ~np.isnan(function.output(start)) & ~np.isnan(steepest)
+    refuse_start(~is_real, start, names, "g or its gradient is no finite real number there")
+    refuse_start(steepest == 0, start, names, "∇g vanishes there: a saddle that training never leaves")
+
+
+def refuse_start(bad: np.ndarray, start: np.ndarray, names: Sequence[str], why: str) -> None:
+    """Raise ``DomainError`` about initial values of shape (p,) or (p, n), if any of the n coordinates is bad."""
+    if np.any(bad):
+        k = int(np.flatnonzero(bad)[0])
+        values = start.reshape(len(start), -1)[:, k]
+        got = ", ".join(f"{name}0 = {value:g}" for name, value in zip(names, values, strict=True))
+        raise DomainError(f"init: {got} at coordinate {k} ({np.sum(bad)} such) cannot be used: {why}.")
