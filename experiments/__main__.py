@@ -30,7 +30,7 @@ def main(
         bool, typer.Option("--quick", help="Small versions, written to figures/quick, compared with recorded numbers.")
     ] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="As large as they should be, written to figures/full; an hour or less.")
+        bool, typer.Option("--full", help="As large as they should be, written to figures/full: hours, for networks.")
     ] = False,
     data: Annotated[
         str | None, typer.Option(help="Other images for networks: cifar10 or cifar100, at the preprint's sizes.")

@@ -13,6 +13,7 @@ from scipy.stats import t as student
 
 from experiments.engine import Data
 from implicit_bias import Outcome, SolverError, Status, Verdict, plotting
+from implicit_bias.claims import from_residual
 
 if TYPE_CHECKING:
     from implicit_bias.training import ImageData, Method, TrainingResult
@@ -293,6 +294,23 @@ def paired_difference(one: np.ndarray, other: np.ndarray, comparisons: int = 1) 
     gaps = 100 * (one - other)
     quantile = student.ppf(1 - (1 - CONFIDENCE) / 2 / comparisons, len(gaps) - 1)
     return float(gaps.mean()), float(quantile * gaps.std(ddof=1) / np.sqrt(len(gaps)))
+
+
+def ahead(differences: Iterable[tuple[float, float]], text: str) -> Verdict:
+    """SUPPORTED if every difference is positive with all of its interval, REFUTED if one is negative with all of its.
+
+    Args:
+        differences: Means and half the widths of their intervals, as :func:`paired_difference` gives them.
+        text: The evidence.
+    """
+    found = list(differences)
+    evidence = f"{text}. Intervals are over seeds, on the same test images, and for this comparison alone."
+    gap, half = min(found, key=sum)
+    if gap + half < 0:
+        return Verdict(Outcome.REFUTED, evidence, counterexample={"gap": gap, "half_width": half})
+    # Networks that all guess tie in every seed, in an interval without a width.
+    missing = max(half - gap if gap > 0 else max(half - gap, np.finfo(float).tiny) for gap, half in found)
+    return from_residual(missing, 0.0, evidence, tolerance_reason="The lead must clear the interval of the difference.")
 
 
 def nearest(levels: Iterable[float], wanted: Iterable[float]) -> list[int]:

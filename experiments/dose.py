@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.engine import Data, Sweep
+from experiments.excess import excess
 from experiments.experiment import Experiment
 from implicit_bias import (
     Claim,
@@ -263,7 +264,7 @@ def claims(data: Data) -> list[Claim]:
         apart = np.linalg.norm(data["path"][:, None] - data["path"][None], axis=-1).max(axis=-1)
         least = float((apart + np.diag(np.full(len(apart), np.inf))).min() / np.linalg.norm(data["limit"]))
         return from_residual(
-            max(0.0, 0.05 - least), 0.0,
+            excess(0.05 - least), 0.0,
             f"Any two paths are somewhere {least:.2f} of the limit's norm apart, or more.",
             tolerance_reason="A twentieth of the norm is far above every numerical error.",
         )  # fmt: skip
@@ -273,7 +274,7 @@ def claims(data: Data) -> list[Claim]:
         other = np.abs(data["doses"] - data["dose"]) >= 0.5
         least = float(ends[other].min())
         return from_residual(
-            max(0.0, 1e-3 - least), 0.0,
+            excess(1e-3 - least), 0.0,
             f"Doses that differ by 0.5 or more end at least {least:.3f} of the limit's norm away.",
             tolerance_reason="The projections are exact to far less.",
         )  # fmt: skip

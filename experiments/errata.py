@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from derivations import equation_5, lemma_a_2, minimum_position, theorem_2_1, theorem_3_1
 from derivations.mask import PREPRINT, REFUTED_ABOVE, derived, in_uv
 from experiments.engine import Data, Sweep
+from experiments.excess import excess
 from experiments.experiment import Experiment
 from implicit_bias import Claim, FlowSolution, Parameterization, Regression, Verdict, gradient_flow, plotting
 from implicit_bias.claims import from_residual
@@ -238,7 +239,7 @@ STATEMENTS = {
 def _judged(data: Data, side: str, claim: str) -> Verdict:
     deviation, name, at, measure = _deviations(data, side)[claim]
     return from_residual(
-        max(deviation, 0.0),
+        excess(deviation),
         TOLERANCE,
         f"{measure}, {side}: {deviation:.3g}, at {name} = {at:g}.",
         refuted_above=REFUTED_ABOVE,

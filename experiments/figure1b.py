@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from experiments.diagonal import setting, theory
 from experiments.diagonal.training import train_at_two_steps
 from experiments.engine import Data, Sweep
+from experiments.excess import excess
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Outcome, Verdict, plotting
@@ -196,7 +197,7 @@ def observations(data: Data) -> list[Claim]:
         )
         if lead > 0:
             return Verdict(Outcome.REFUTED, text, counterexample={"schedule": best, "lead": lead})
-        return from_residual(max(lead, 0.0), 0.0, text, tolerance_reason="The smaller mean error wins.")
+        return from_residual(excess(lead), 0.0, text, tolerance_reason="The smaller mean error wins.")
 
     return [
         Claim(

@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments.engine import Data, Sweep
+from experiments.excess import excess
 from experiments.experiment import Experiment
 from implicit_bias import Claim, Outcome, Parameterization, Verdict, derive, plotting
 from implicit_bias.claims import from_residual
@@ -64,24 +65,25 @@ def claims(data: Data) -> list[Claim]:
 
     def grows() -> Verdict:
         steps = np.diff(data["value"], axis=0)
-        if np.all(steps > 0):
+        if not np.any(steps <= 0):
             return from_residual(
-                0.0, 0.0, f"R_A(x) rises at all {steps.size} steps of A; the least rise is {steps.min():.3g}."
+                excess(-steps),
+                0.0,
+                f"R_A(x) rises at all {steps.size} steps of A; the least rise is {steps.min():.3g}.",
             )
-        worst = np.unravel_index(np.argmin(steps), steps.shape)
+        worst = np.unravel_index(np.nanargmin(steps), steps.shape)
         numbers = {
             "decay": float(data["decay"][worst[0]]),
             "x": float(data["x"][worst[1]]),
-            "rise": float(steps.min()),
+            "rise": float(steps[worst]),
         }
         return Verdict(Outcome.REFUTED, "R_A(x) falls as A grows.", counterexample=numbers)
 
     def exponents() -> Verdict:
         at_one = data["exponent"][:, np.argmin(np.abs(data["s"] - 1))]
-        inside = float(max(0.0, data["exponent"].max() - 2, 1 - data["exponent"].min()))
-        falls = float(max(0.0, np.diff(at_one).max()))
+        broken = excess(data["exponent"] - 2, 1 - data["exponent"], np.diff(at_one))
         text = f"At x = 1 the exponent falls from {at_one[0]:.3f} to {at_one[-1]:.3f}; all lie in [1, 2]."
-        return from_residual(max(inside, falls), 1e-12, text)
+        return from_residual(broken, 1e-12, text)
 
     return [
         Claim("figure1c/grows", r"A < A' \Rightarrow R_A(x) < R_{A'}(x)", "eq-9", uses=("eq-9",), check=grows),

@@ -16,10 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import Data, Sweep
+from experiments.excess import excess
 from experiments.experiment import Experiment
 from experiments.regressions import basis_pursuit
 from experiments.trained_networks import trained_at_scales
-from implicit_bias import Claim, Regression, Verdict, plotting, transition
+from implicit_bias import Claim, Outcome, Regression, Verdict, plotting, transition
 from implicit_bias.claims import from_residual
 
 TRAINING = {
@@ -187,7 +188,7 @@ def claims(data: Data) -> list[Claim]:
 
     def monotone() -> Verdict:
         order = np.argsort(-data["log10_scale"])
-        rise = float(max(0.0, np.diff(data["l1"][order]).max(), -np.diff(data["l2"][order]).min()))
+        rise = excess(np.diff(data["l1"][order]), -np.diff(data["l2"][order]))
         return from_residual(
             rise, 1e-9,
             f"As a falls ‖x‖₁ falls from {data['l1'].max():.3f} to {data['l1'].min():.6f} times its minimum, and ‖x‖₂ "
@@ -207,16 +208,17 @@ def claims(data: Data) -> list[Claim]:
         )  # fmt: skip
 
     def exponent() -> Verdict:
-        first, last = data["run_exponent"][0], data["run_exponent"][-1]
-        order = np.argsort(-data["run_log10_scale"])
-        rise = float(max(0.0, np.diff(last[order]).max()))
-        outside = float(max(0.0, data["run_exponent"].max() - 2, 1 - data["run_exponent"].min()))
+        kept = ~data["run_diverged"]
+        if not kept.any():
+            return Verdict(Outcome.INCONCLUSIVE, "All trained networks left the floating-point range.")
+        exponents, order = data["run_exponent"][:, kept], np.argsort(-data["run_log10_scale"][kept])
+        first, last = exponents[0], exponents[-1]
         text = (
-            f"The exponent is {first.min():.3f} or more at the start and, at the end, from {last.max():.3f} at the "
-            f"largest scale to {last.min():.3f} at the smallest."
+            f"The exponent of {kept.sum()} runs ({(~kept).sum()} diverged) is {first.min():.3f} or more at the start "
+            f"and, at the end, from {last.max():.3f} at the largest scale to {last.min():.3f} at the smallest."
         )
         return from_residual(
-            max(rise, outside, float(2 - first.min())), 0.02, text,
+            excess(np.diff(last[order]), exponents - 2, 1 - exponents, 2 - first), 0.02, text,
             tolerance_reason="A start off zero makes R asymmetric and lifts its exponent above 2 by less than this.",
         )  # fmt: skip
 

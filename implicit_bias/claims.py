@@ -5,6 +5,7 @@ A claim that fails is not an exception but a result: its verdict carries a count
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -163,13 +164,15 @@ def from_residual(
         residual: The largest deviation found.
         tolerance: Up to here the statement is SUPPORTED.
         evidence: What was computed.
-        refuted_above: Above it the statement is REFUTED; in between, and for nan, INCONCLUSIVE.
+        refuted_above: Above it the statement is REFUTED; in between, and for what is not finite, INCONCLUSIVE, as nan
+            and inf tell of a computation that failed.
         tolerance_reason: Why the tolerance is as large as it is.
         counterexample: The numbers of the instance with the largest deviation; without them nothing is refuted.
     """
-    if residual <= tolerance:
+    is_finite = math.isfinite(residual)
+    if is_finite and residual <= tolerance:
         return Verdict(Outcome.SUPPORTED, evidence, residual, tolerance, tolerance_reason=tolerance_reason)
-    refuted = residual > refuted_above and bool(counterexample)
+    refuted = is_finite and residual > refuted_above and bool(counterexample)
     return Verdict(
         Outcome.REFUTED if refuted else Outcome.INCONCLUSIVE,
         evidence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -50,7 +51,8 @@ class Verdict:
         tolerance_reason: Why the tolerance is as large as it is, in a sentence.
 
     Raises:
-        ValueError: If a refutation comes without a counterexample, or numerical support without numbers.
+        ValueError: If a refutation comes without a counterexample, one of its numbers is nan, or numerical support
+            comes without finite numbers.
     """
 
     outcome: Outcome
@@ -64,13 +66,15 @@ class Verdict:
     def __post_init__(self) -> None:
         if self.outcome is Outcome.REFUTED and not self.counterexample:
             raise ValueError("A REFUTED verdict needs a counterexample= with the numbers at which the statement fails.")
+        if any(number != number for number in self.counterexample.values()):
+            raise ValueError(f"A counterexample needs numbers, got {dict(self.counterexample)}: that is INCONCLUSIVE.")
         if self.outcome is Outcome.SUPPORTED:
             if self.residual is None or self.tolerance is None:
                 raise ValueError("A SUPPORTED verdict needs residual= and tolerance=.")
-            if not self.residual <= self.tolerance:
+            if not (math.isfinite(self.residual) and self.residual <= self.tolerance):
                 raise ValueError(
-                    f"A SUPPORTED verdict needs residual <= tolerance, got {self.residual} > {self.tolerance}: "
-                    "that is INCONCLUSIVE or REFUTED."
+                    f"A SUPPORTED verdict needs a finite residual <= tolerance, got residual={self.residual} and "
+                    f"tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
                 )
 
     def __repr__(self) -> str:

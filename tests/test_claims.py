@@ -129,8 +129,9 @@ def test_nothing_is_refuted_without_a_threshold_and_numbers(residual):
     assert from_residual(residual, 1.0, "measured", refuted_above=2.0).outcome is ib.Outcome.INCONCLUSIVE
 
 
-def test_nan_is_never_support():
-    assert from_residual(math.nan, math.inf, "measured", refuted_above=0.0, m0=1.0).outcome is ib.Outcome.INCONCLUSIVE
+@pytest.mark.parametrize("residual", [math.nan, math.inf, -math.inf])
+def test_a_computation_that_failed_neither_supports_nor_refutes(residual):
+    assert from_residual(residual, math.inf, "measured", refuted_above=0.0, m0=1.0).outcome is ib.Outcome.INCONCLUSIVE
 
 
 def test_a_residual_keeps_the_reason_for_its_tolerance():

@@ -1,6 +1,7 @@
 """Verdicts carry what their outcome needs."""
 
 import dataclasses
+import math
 
 import pytest
 from hypothesis import given
@@ -22,12 +23,17 @@ def test_a_refutation_needs_a_counterexample():
     assert ib.Verdict(ib.Outcome.REFUTED, "it fails", counterexample={"m0": 1.0}).counterexample == {"m0": 1.0}
 
 
+def test_a_counterexample_holds_numbers():
+    with pytest.raises(ValueError, match="INCONCLUSIVE"):
+        ib.Verdict(ib.Outcome.REFUTED, "it fails", counterexample={"m0": math.nan})
+
+
 @given(numbers, numbers)
 def test_support_needs_a_residual_within_its_tolerance(residual, tolerance):
-    if residual <= tolerance:
+    if math.isfinite(residual) and residual <= tolerance:
         assert ib.Verdict(ib.Outcome.SUPPORTED, "close", residual, tolerance).residual == residual
     else:
-        with pytest.raises(ValueError, match="residual <= tolerance"):
+        with pytest.raises(ValueError, match="a finite residual <= tolerance"):
             ib.Verdict(ib.Outcome.SUPPORTED, "close", residual, tolerance)
 
 

@@ -110,11 +110,14 @@ def first_order(fine: np.ndarray, coarse: np.ndarray, factor: float, text: str) 
         factor: Ratio of the steps.
         text: What the errors are.
     """
-    ratio = np.where(fine <= ROUNDING, 0.0, fine / coarse)
+    # An error that grows much faster than the step is that of a step at which nothing is proportional any more.
+    is_usable = np.isfinite(fine) & np.isfinite(coarse) & (coarse <= factor**2 * fine)
+    ratio = np.where(fine <= ROUNDING, 0.0, np.where(is_usable, fine / coarse, np.nan))
     return from_residual(
         float(np.max(ratio)),
-        2 / factor,
+        factor**-0.75,
         f"{text}: at most {np.max(fine):.1e}, and {np.max(coarse):.1e} at a step {factor:g} times longer; "
         f"the largest ratio is {np.max(ratio):.2f}.",
-        tolerance_reason=f"An error proportional to the step falls to 1/{factor:g}; twice that is for higher orders.",
+        tolerance_reason=f"An error proportional to the step falls to 1/{factor:g}, one proportional to its square "
+        f"root to {factor**-0.5:.2g}; the middle of their orders divides them.",
     )

@@ -40,6 +40,9 @@ def test_a_gain_needs_to_clear_its_interval():
     assert set(outcomes(measured(0.8, 0.9)).values()) == {Outcome.SUPPORTED}
     assert set(outcomes(measured(0.9, 0.8)).values()) == {Outcome.REFUTED}
     assert set(outcomes(measured(0.9, 0.901)).values()) == {Outcome.INCONCLUSIVE}
+    tied = measured(0.9, 0.9)
+    tied["accuracy"][:, :, 1] = tied["accuracy"][:, :, 0]
+    assert set(outcomes(tied).values()) == {Outcome.INCONCLUSIVE}
 
 
 def test_gains_are_asked_of_high_sparsities_and_of_each_rewinding():

@@ -1,0 +1,65 @@
+"""Verdicts of all experiments: nothing is concluded from runs that failed, nor from those that were looked for."""
+
+import numpy as np
+import pytest
+
+from experiments import digit, figure1a, registry, transition
+from experiments.__main__ import FIGURES
+from experiments.diagonal import theory
+from experiments.experiment import load
+from implicit_bias import Outcome
+
+# What was asked, not measured.
+AXES = ("decay_strength", "dose", "doses", "flow_log10_scale", "log10_scale", "sparsity", "t", "times")
+
+
+def verdicts(experiment, data):
+    claims = [*experiment.claims(data), *experiment.observations(data)]
+    return {claim.id.split("/", 1)[1]: claim.verdict().outcome for claim in claims}
+
+
+@pytest.mark.parametrize("name", list(registry()))
+def test_nan_supports_and_refutes_nothing(name):
+    data = load(FIGURES / name)
+    lost = {
+        key: np.full_like(array, np.nan) if array.dtype.kind == "f" and key not in AXES else array
+        for key, array in data.items()
+    }
+    assert set(verdicts(registry()[name], lost).values()) == {Outcome.INCONCLUSIVE}
+
+
+def test_runs_that_all_diverged_decide_nothing():
+    data = load(FIGURES / "transition")
+    data["run_diverged"] = np.full_like(data["run_diverged"], True)
+    assert verdicts(transition.EXPERIMENT, data)["exponent"] is Outcome.INCONCLUSIVE
+
+
+def test_one_strength_that_failed_hides_no_other():
+    data = load(FIGURES / "figure1a")
+    data["error"][0, 1:] = 99
+    data["error"][:, 0] = np.nan
+    assert verdicts(figure1a.EXPERIMENT, data)["closer"] is Outcome.REFUTED
+    data["least_signed"][1, 0] = np.nan
+    assert verdicts(figure1a.EXPERIMENT, data)["signs"] is Outcome.INCONCLUSIVE
+
+
+def test_flows_that_end_elsewhere_do_not_support_their_limit():
+    """Whether a flow has ended is told by its misfit, not by its distance to the limit in question."""
+    data = load(FIGURES / "digit")
+    assert verdicts(digit.EXPERIMENT, data)["flow"] is Outcome.SUPPORTED
+    data["flow_distance"][1:] = 0.1  # the first flow has no decay, and would end there by any law of it
+    assert verdicts(digit.EXPERIMENT, data)["flow"] is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("order", "outcome"), [(1.0, "SUPPORTED"), (1.3, "SUPPORTED"), (0.5, "INCONCLUSIVE"), (4.0, "INCONCLUSIVE")]
+)
+def test_errors_of_first_order_are_told_from_others(order, outcome):
+    """The square root of the step is how noise would show; errors that explode are of no order."""
+    step = np.array([0.05, 0.1])
+    assert theory.first_order(step**order, (4 * step) ** order, 4.0, "error").outcome is Outcome[outcome]
+
+
+@pytest.mark.parametrize("coarse", [np.nan, np.inf, 1e9])
+def test_a_long_step_that_failed_tells_no_order(coarse):
+    assert theory.first_order(np.array([0.3]), np.array([coarse]), 4.0, "error").outcome is Outcome.INCONCLUSIVE
