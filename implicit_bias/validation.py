@@ -21,6 +21,8 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: 
         ValueError: If the value is not numeric and real, has another number of axes, or holds nan or inf.
     """
     try:
+        if np.ma.is_masked(value):
+            raise ValueError("masked entries; remove or fill them first")
         raw = np.asarray(value)
         if raw.dtype.kind not in "biufO" or np.iscomplexobj(raw):
             raise TypeError(f"of dtype {raw.dtype}")

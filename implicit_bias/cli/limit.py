@@ -152,13 +152,15 @@ def _contents(found: Projection, potential: Potential) -> dict[str, Any]:
 def _text(found: Projection) -> str:
     import numpy as np
 
+    from implicit_bias.norm import norm
+
     x, bound = found.x, found.error_bound
     order = np.argsort(-np.abs(x), kind="stable")[:SHOWN]
     lines = [
         f"{len(x)} weights, {len(found.dual)} equations: {found.status.value} in {found.iterations} Newton steps",
         f"KKT residual   {found.kkt_residual:.2g}",
         f"‖x − x*‖₂      {'not bounded' if bound is None else f'at most {bound:.2g}'}",
-        f"‖x‖₁, ‖x‖₂     {np.sum(np.abs(x)):.6g}, {np.linalg.norm(x):.6g}",
+        f"‖x‖₁, ‖x‖₂     {np.sum(np.abs(x)):.6g}, {norm(x):.6g}",
         "largest weights" if len(x) > SHOWN else "weights, largest first",
         *(f"{f'x[{i}]':>14} = {x[i]: .12g}" for i in order),
     ]

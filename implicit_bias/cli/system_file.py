@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,14 +28,17 @@ def read_system(path: Path) -> Mapping[str, np.ndarray]:
 
 
 def _from_npz(path: Path) -> Mapping[str, np.ndarray]:
-    try:
-        with path.open("rb") as file:
+    with path.open("rb") as file:
+        try:
             archive = np.load(file, allow_pickle=False)
             if isinstance(archive, np.ndarray):
                 raise ValueError("this is a single array, as np.save writes it")
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: expected an archive of plain arrays, as np.savez writes it ({error}).") from None
+        except Exception as error:  # a damaged archive raises a dozen kinds, MemoryError among them
+            reason = str(error) or type(error).__name__
+            raise ValueError(
+                f"{path}: expected an archive of plain arrays, as np.savez writes it ({reason})."
+            ) from None
     missing = [name for name in ("Z", "y") if name not in arrays]
     if missing:
         raise ValueError(
@@ -57,6 +58,10 @@ def _from_csv(path: Path) -> Mapping[str, np.ndarray]:
         header = [cell.strip() for cell in table.pop(0)]
         if header.count("y") != 1:
             raise ValueError(f"{path}: expected a header with one column called y, got {', '.join(header)}.")
+        if "" in header:
+            raise ValueError(
+                f"{path}: column {header.index('') + 1} has no name; leave out the row numbers, which are no data."
+            )
         target = header.index("y")
     if not table:
         raise ValueError(f"{path}: expected a row of numbers for each equation, got none.")

@@ -12,6 +12,7 @@ from implicit_bias.display.card import Html, badge, beside, card, rows, text
 from implicit_bias.display.picture import axes, look, picture
 from implicit_bias.display.weights import draw_curves, draw_vector, span
 from implicit_bias.flow import FlowSolution
+from implicit_bias.norm import norm
 from implicit_bias.plotting import COLOURS
 from implicit_bias.status import Status
 
@@ -51,7 +52,7 @@ def html(flow: FlowSolution) -> Html:
         (text("weights"), text(f"x of shape {flow.x.shape}")),
         (text("drawn"), text(span(flow.x))),
         (text("last loss"), text(f"{flow.loss[-1]:.4g}")),
-        (text("last ‖x‖₁, ‖x‖₂"), text(f"{np.sum(np.abs(flow.x[-1])):.6g}, {np.linalg.norm(flow.x[-1]):.6g}")),
+        (text("last ‖x‖₁, ‖x‖₂"), text(f"{np.sum(np.abs(flow.x[-1])):.6g}, {norm(flow.x[-1]):.6g}")),
         (text("decay A"), text(f"{flow.decay[-1]:.6g}")),
         (text("cost"), text(f"{flow.stats.evaluations} evaluations in {flow.stats.wall_time:.3g} s")),
     ]

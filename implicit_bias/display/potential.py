@@ -24,6 +24,8 @@ _REACH = 2.0  # weights of order one are what initializations make
 def plot(potential: Potential, x: ArrayLike | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """Draw R_i(x_i) for up to six different coordinates; :meth:`implicit_bias.Potential.plot` says how."""
     grid = _window(potential) if x is None else finite_array(x, "x", ndim=1)[:, None]
+    if grid.size == 0:
+        raise ValueError("x: expected weights to draw at, got none.")
     chosen = _chosen(potential)
     values = _terms(potential, grid, chosen)
     grid = np.broadcast_to(grid[:, chosen] if grid.shape[1] > 1 else grid, values.shape)

@@ -12,6 +12,7 @@ from implicit_bias.display.card import Html, badge, beside, card, rows, text
 from implicit_bias.display.picture import axes, picture
 from implicit_bias.display.weights import draw_vector
 from implicit_bias.limit import Projection
+from implicit_bias.norm import norm
 from implicit_bias.status import Status
 
 
@@ -33,6 +34,6 @@ def html(projection: Projection) -> Html:
         (text("‖x − x*‖₂ at most"), text("unknown" if bound is None else f"{bound:.2g}")),
         (text("Newton steps"), text(projection.iterations)),
         (text("weights"), text(f"{len(x)}, {len(projection.dual)} dual variables")),
-        (text("‖x‖₁, ‖x‖₂"), text(f"{np.sum(np.abs(x)):.6g}, {np.linalg.norm(x):.6g}")),
+        (text("‖x‖₁, ‖x‖₂"), text(f"{np.sum(np.abs(x)):.6g}, {norm(x):.6g}")),
     ]
     return card(text("Bregman projection"), beside(rows(lines), picture("The weights", partial(plot, projection))))

@@ -16,6 +16,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
 from implicit_bias.linear_map import LinearMap
+from implicit_bias.norm import norm
 from implicit_bias.potential import Potential
 
 # Where a tiny scale leaves fewer active weights than observations, the Hessian is singular in double precision. The
@@ -26,12 +27,6 @@ ROUNDING = 4 * 2.0**-52  # a few units in the last place, for what rounding of �
 _CG_TOLERANCE = 1e-10
 
 Solve = Callable[[np.ndarray], np.ndarray]
-
-
-def norm(vector: np.ndarray) -> float:
-    """‖vector‖₂, also where its square leaves the floating-point range."""
-    size = float(np.max(np.abs(vector), initial=0.0))
-    return size * float(np.linalg.norm(vector / size)) if 0 < size < np.inf else size
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.linalg import qr, svd
 from scipy.sparse.linalg import LinearOperator, lsqr
 
-from implicit_bias.limit.dual_newton import norm
 from implicit_bias.linear_map import LinearMap
+from implicit_bias.norm import norm
 
 _RANK_TOLERANCE = 1e-10
 _CONTRADICTION = 1e-9  # relative part of y outside the range of Z that is no rounding

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.limit.dual_newton import ROUNDING as _ROUNDING
-from implicit_bias.limit.dual_newton import DualNewton, DualState, norm
+from implicit_bias.limit.dual_newton import DualNewton, DualState
 from implicit_bias.limit.independent_rows import contradiction, independent_rows
+from implicit_bias.norm import norm
 from implicit_bias.potential import Potential
 from implicit_bias.problem import check_system
 from implicit_bias.status import Status, settle
@@ -193,7 +194,9 @@ class System:
             misfit = norm(rest.apply(found.x) - self._y[dropped]) / solver.reference(potential)
             is_feasible = misfit <= tol or misfit <= solver.noise(potential, found.x)
             status = found.status if is_feasible else Status.STALLED
-            found = replace(found, kkt_residual=max(found.kkt_residual, misfit), status=status)
+            # Where a row that was left out is not met, there is no x* to be near to.
+            bound = found.error_bound if is_feasible else None
+            found = replace(found, kkt_residual=max(found.kkt_residual, misfit), error_bound=bound, status=status)
         return replace(found, dual=self.outer_dual(found.dual))
 
     def inner_dual(self, nu: np.ndarray) -> np.ndarray:

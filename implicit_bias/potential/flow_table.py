@@ -61,7 +61,10 @@ class FlowTable:
             self._grow()
         judged = self._ends_of_segments[: _REACH + 1][-3:]
         if len(judged) < 3:
-            raise DomainError("The flow of ∇g cannot be followed for a single e-folding: g is too rough at the start.")
+            raise DomainError(
+                "The flow of ∇g cannot be followed for a single e-folding: at the start ∇g is rough, or has lost its "
+                "digits, as that of tanh(u) has beyond |u| = 6."
+            )
         first, before, last = (follow(state) for state in judged)
         direction = np.sign(last - follow(self._nodes[0]))
         movement, earlier = np.abs(last - before), np.abs(before - first)

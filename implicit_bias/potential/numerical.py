@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import DOP853
 
+from implicit_bias.errors import DomainError
 from implicit_bias.potential.base import Array, Potential
 from implicit_bias.potential.flow_table import FlowTable
 from implicit_bias.potential.separable_map import SeparableParameterization, check_start, refuse_start
@@ -70,8 +71,9 @@ class NumericalPotential(Potential):
         check_start(self._function, self._start, self._names)
         with np.errstate(all="ignore"):
             self._x0 = np.array(self._function.output(self._start), dtype=float)
-            lost = ~np.isfinite(self._x0) | ~np.isfinite(self._speed(self._start))
-        refuse_start(lost, self._start, self._names, "g or its gradient is no finite real number there")
+            numbers = (self._x0, self._speed(self._start), self._rate(self._start))
+            lost = ~np.all(np.isfinite(numbers), axis=0)
+        refuse_start(lost, self._start, self._names, "g or one of its derivatives is no finite real number there")
         self._memo = (self._x0, self._start)
         self._queries = 0
 
@@ -98,7 +100,7 @@ class NumericalPotential(Potential):
 
     def parameters(self, x: ArrayLike) -> np.ndarray:
         """θ where the flow of ∇g passes x, shape (p, ..., n)."""
-        return self._at_weight(self._admit_weights(np.asarray(x, dtype=float), "x"))[0]
+        return self._at_weight(self._admit_weights(np.asarray(x, dtype=float), "x"))[0].copy()
 
     def _admit_weights(self, x: Array, name: str) -> Array:
         return self._admit_where_reached(x, name, "x")
@@ -109,8 +111,12 @@ class NumericalPotential(Potential):
     def _admit_where_reached(self, value: Array, name: str, kind: str) -> Array:
         """Check against the ends only what the tables do not hold: finding the ends takes most of the time."""
         array = self._admit(value, name, (-np.inf, np.inf))
-        if np.any(self._locate(_plain(array), kind).outside):
-            return self._admit(array, name, self._ends(kind))
+        found = self._locate(_plain(array), kind)
+        if np.any(found.outside):
+            self._admit(array, name, self._ends(kind))
+            # The ends are extrapolated, and may lie beyond the last weight that can be told from the true one.
+            got = np.ravel(np.broadcast_to(_plain(array), found.query))[found.outside][0]
+            raise DomainError(f"{name}: got {got}, which is too near to the end of the domain to be told from it.")
         return array
 
     def _terms(self, x: Array) -> Array:
@@ -223,7 +229,7 @@ class NumericalPotential(Potential):
 
         moved = _advance(velocity, reached.state, reached.unit)
         moved[:, reached.outside] = np.nan
-        self._memo = (x, reached.shape(moved[:-2]))
+        self._memo = (x.copy(), reached.shape(moved[:-2]))  # whoever gave x may change it
         return (
             reached.shape(moved[:-2]),
             reached.shape(moved[-2]),
@@ -256,13 +262,13 @@ class NumericalPotential(Potential):
         with np.errstate(all="ignore"):
             x = self._function.output(theta)
         x = np.where(np.isfinite(theta[0]), x, np.where(z > 0, np.inf, -np.inf))
-        self._memo = (x, theta)
+        self._memo = (x.copy(), theta)
         return x
 
     def _metric_at(self, x: np.ndarray) -> np.ndarray:
         """‖∇g‖² where the flow passes x; solvers ask for it at the weight they have just computed."""
         known, theta = self._memo
-        if known is not x and not np.array_equal(known, x):
+        if not np.array_equal(known, x):
             theta = self._at_weight(x)[0]
         with np.errstate(all="ignore"):
             return self._speed(theta)

@@ -244,6 +244,21 @@ def test_outside_the_domain_is_refused():
     blow_up = NumericalPotential(Parameterization("u**3 - v**3", "u,v"), {"u": 1.0, "v": 1.0})
     with pytest.raises(ib.DomainError):
         blow_up.inverse_gradient([0.4])
+    # Between the end at 1 and where it was extrapolated to.
+    saturated = NumericalPotential(Parameterization("tanh(u)", "u"), {"u": 5.0})
+    with pytest.raises(ib.DomainError):
+        saturated.gradient(1 + 1e-9)
+
+
+def test_arrays_that_are_changed_afterwards_do_no_harm():
+    """The metric at the weight asked for last is known, which must not be what its array holds by now."""
+    first, second = (NumericalPotential(Parameterization("u**3 - v**3", "u,v"), {"u": 1.0, "v": 1.0}) for _ in "ab")
+    for ask in (first.gradient, first.inverse_gradient, first.parameters):
+        x = np.array([0.1, 0.2])
+        answer = ask(x)
+        x[:] = [0.25, -0.3]
+        answer *= 2
+        np.testing.assert_array_equal(first.metric(x), second.metric(x.copy()))
 
 
 @pytest.mark.parametrize(
@@ -253,6 +268,7 @@ def test_outside_the_domain_is_refused():
         ("log(u)", {"u": [-1.0]}, "coordinate 0.*finite"),
         ("u**2", {"v": [1.0]}, "exactly the parameters"),
         ("u**2", {"u": [np.nan]}, "nan"),
+        ("exp(u)", {"u": [0.0, 300.0]}, "coordinate 1.*no finite real number"),
     ],
 )
 def test_bad_starts(formula, init, message):

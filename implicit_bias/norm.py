@@ -1,0 +1,11 @@
+"""The Euclidean norm of any numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def norm(vector: np.ndarray) -> float:
+    """‖vector‖₂, also where its square leaves the floating-point range."""
+    size = float(np.max(np.abs(vector), initial=0.0))
+    return size * float(np.linalg.norm(vector / size)) if 0 < size < np.inf else size
