@@ -308,8 +308,8 @@ def ahead(differences: Iterable[tuple[float, float]], text: str) -> Verdict:
     gap, half = min(found, key=sum)
     if gap + half < 0:
         return Verdict(Outcome.REFUTED, evidence, counterexample={"gap": gap, "half_width": half})
-    # Networks that all guess tie in every seed, in an interval without a width.
-    missing = max(half - gap if gap > 0 else max(half - gap, np.finfo(float).tiny) for gap, half in found)
+    # Networks that all guess tie in every seed, in an interval without a width: that is no lead.
+    missing = max(half - gap for gap, half in found) or np.finfo(float).tiny
     return from_residual(missing, 0.0, evidence, tolerance_reason="The lead must clear the interval of the difference.")
 
 
