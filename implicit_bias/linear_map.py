@@ -215,28 +215,32 @@ class DenseMap(_BlockwiseMap):
             rest = z_top @ (part - x_top) + (block - z_top) @ part
             high, lost = two_sum(high, z_top @ x_top)
             low += lost + rest
-            step = np.sum(np.abs(part)) + terms  # what the magnitudes of both products in the rest add up to
+            step = float(np.sum(np.abs(part)))  # what the magnitudes of both products in the rest add up to
+            step += terms if step else 0
             error += sum_error(terms) * np.ldexp(step, rows - bits - 1)
             error += UNIT_ROUNDOFF * (np.abs(low) + np.abs(lost) + np.abs(rest))
-        error += self.shape[1] * _SMALLEST * np.ldexp(1.0, np.maximum(rows, 0))
         return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
 
     def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
-        """Zᵀν, shape (n,), in the same way."""
-        unit, exponent = _normalized(nu)
-        if unit is None or np.max(self.column_sizes) > 2.0**_SPLITTABLE_EXPONENT:
+        """Zᵀν, shape (n,), in the same way; powers of two in rows of Z change nothing."""
+        rows = np.frexp(self.row_sizes)[1]
+        if np.max(np.abs(rows)) > _SPLITTABLE_EXPONENT:
             return super().careful_adjoint(nu)
-        columns = np.maximum(np.frexp(self.column_sizes)[1], -_SPLITTABLE_EXPONENT)
+        unit, exponent = _normalized(np.ldexp(nu, rows))
+        if unit is None:
+            return super().careful_adjoint(nu)
         bits = _exact_bits(len(nu))
-        top = _leading(unit, 0, bits)
+        top = np.ldexp(_leading(unit, 0, bits), -rows)
+        plain = np.ldexp(unit, -rows)
         high, low = np.empty((2, self.shape[1]))
         for where, block in self._blocks():
-            z_top = _leading(block, columns[where], bits)
+            z_top = _leading(block, rows[:, None], bits)
             high[where] = top @ z_top
-            low[where] = (unit - top) @ z_top + unit @ (block - z_top)
-        step = np.sum(np.abs(unit)) + len(nu)
-        error = sum_error(len(nu)) * np.ldexp(step, -bits - 1 + columns) + UNIT_ROUNDOFF * np.abs(low)
-        return CarefulSum(high, low, error + len(nu) * _SMALLEST).scaled(np.ldexp(1.0, exponent))
+            low[where] = (plain - top) @ z_top + plain @ (block - z_top)
+        step = float(np.sum(np.abs(unit)))
+        step += len(nu) if step else 0
+        error = sum_error(len(nu)) * np.ldexp(step, -bits - 1) + UNIT_ROUNDOFF * np.abs(low)
+        return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
 
     def columns(self, chosen: np.ndarray) -> np.ndarray:
         return self.matrix[:, chosen]

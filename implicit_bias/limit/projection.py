@@ -203,10 +203,11 @@ class System:
         dropped = self.basis.dropped
         if len(dropped) and found.status is Status.CONVERGED:
             rest = self._linear.rows(dropped)
-            size = np.abs(self._y[dropped]) + rest.absolute_apply(np.abs(found.x))
-            misfit = norm((rest.apply(found.x) - self._y[dropped]) / np.where(size > 0, size, 1.0))
-            # Which is as much as rounding of rows and of y may have put between a row and those it depends on.
-            status = found.status if misfit <= max(tol, _DEPENDENT_MISFIT) else Status.STALLED
+            misfit = norm(rest.apply(found.x) - self._y[dropped])
+            misfit /= max(norm(self._y), norm(self._linear.absolute_apply(np.abs(found.x)))) or 1.0
+            # Rounding of the entries may have put so much between a row and those it depends on.
+            is_met = self.basis.is_consistent and misfit <= max(tol, _DEPENDENT_MISFIT)
+            status = found.status if is_met else Status.STALLED
             found = replace(found, kkt_residual=max(found.kkt_residual, misfit), status=status)
         return replace(found, dual=self.outer_dual(found.dual))
 
@@ -239,8 +240,12 @@ class System:
         if not np.isfinite(state.misfit):
             return Projection(state.x, state.nu, np.inf, np.inf, solver.iterations, Status.NOT_FINITE)
         reference = solver.reference(potential)
-        at = evaluate(self.basis, potential, state.nu)
         solver.linearize(state)
+        # The factorization is needed for the correction; a last step with it costs little, and its bound is far better.
+        polished = solver.evaluate(potential, state.nu - solver.solve_hessian(state.residual), reference, tol)
+        if polished.misfit <= state.misfit:
+            state = polished
+        at = evaluate(self.basis, potential, state.nu)
         correction = solver.correction(state, at.residual)
         moved = (at.x + correction) - at.x
         left = at.residual - solver.linear.apply(moved)

@@ -22,6 +22,7 @@ from implicit_bias.norm import norm
 _PLAIN = 1e-6
 _PLAIN_PIVOT = 1e-2  # the same for the diagonal of a pivoted triangle
 _MOST_PASSES = 100
+_COEFFICIENT_BITS = 40
 # A row whose combination with others is within the rounding of its own entries depends on them as far as anyone can say.
 _ROUNDINGS = 2
 _CONTRADICTION = 1e-9  # relative part of y outside the range of Z that is no rounding
@@ -42,6 +43,7 @@ class RowBasis:
         dropped: of those that depend on them, within their rounding.
         combination: T, shape (r, d), with Z̃ ≈ TZ.
         certificate: A ν with Zᵀν = 0 within the rounding of each entry and yᵀν ≠ 0, if there is one.
+        is_consistent: Whether y agrees with the dependencies of the rows up to rounding.
         is_exact: Whether Z̃x = ỹ and Zx = y have the same solutions, all entries taken at their word.
         smallest: A lower bound on the squared smallest singular value of Z̃ with its rows scaled to unit length; zero
             where none is known.
@@ -56,6 +58,7 @@ class RowBasis:
     combination: np.ndarray | None
     is_exact: bool
     smallest: float
+    is_consistent: bool = True
     certificate: np.ndarray | None = None
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0))
     factor: tuple[np.ndarray, bool] | None = None
@@ -94,6 +97,7 @@ def _basis(
     combination: np.ndarray | None = None,
     y_tail: np.ndarray | None = None,
     y_doubt: np.ndarray | None = None,
+    is_consistent: bool = True,
 ) -> RowBasis:
     """The conditions with what is known of their singular values."""
     r, n = linear.shape
@@ -120,6 +124,7 @@ def _basis(
         dropped=dropped,
         combination=combination,
         is_exact=is_exact,
+        is_consistent=is_consistent,
         smallest=max(smallest, 0.0),
         lengths=lengths,
         factor=factor,
@@ -201,6 +206,8 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
         leading, trailing = chosen[:plain], chosen[plain:]
         shares = solve_triangular(triangle[:plain, :plain], triangle[:plain, plain:], check_finite=False).T
         shares *= lengths[order[plain:], None] / lengths[order[:plain]]
+        # Without the bits that are noise: simple numbers become exact, and a further pass takes what is left.
+        shares = np.round(np.ldexp(shares, _COEFFICIENT_BITS)) * 2.0**-_COEFFICIENT_BITS
         rows.subtract(trailing, shares, leading)
         rows.passes += 1
         touched[trailing] = True
@@ -225,6 +232,7 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
         combination=rows.combination[kept],
         y_tail=rows.low[kept, -1],
         y_doubt=doubt[:, -1],
+        is_consistent=not contradictory,
     )
 
 
@@ -251,7 +259,7 @@ def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
 
 def _with_certificate(linear: LinearMap, y: np.ndarray, certificate: np.ndarray) -> RowBasis:
     zero, none = np.zeros(len(y)), np.arange(0)
-    return RowBasis(linear, y, zero, zero, np.arange(len(y)), none, None, True, 0.0, certificate)
+    return RowBasis(linear, y, zero, zero, np.arange(len(y)), none, None, True, 0.0, False, certificate)
 
 
 def _certified(linear: LinearMap, y: np.ndarray, nu: np.ndarray) -> np.ndarray | None:

@@ -199,7 +199,8 @@ class HyperbolicEntropy(Potential):
         mixed = np.where(self.scale >= np.finfo(float).smallest_normal, 0.0, logarithm + 1)
         error = 2 * self.rate * z_error + UNITS_OF_ROUNDING * (angle + mixed)
         spread = np.where(error < 0.1, 1.1 * error, np.expm1(error))
-        return radius * spread + np.abs(x) * UNITS_OF_ROUNDING * (1 + logarithm) + np.finfo(float).smallest_normal
+        underflow = np.where(error > 0, np.finfo(float).smallest_normal, 0.0)
+        return radius * spread + np.abs(x) * UNITS_OF_ROUNDING * (1 + logarithm) + underflow
 
     def _radius(self, x: Array) -> Array:
         """√(x² + a²)."""
