@@ -159,25 +159,40 @@ def dependent_off(rng: Generator) -> System:
 def exactly_dependent(rng: Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Z and a consistent y, exact in double precision, and the rows that depend on others."""
     d, n = shape(rng)
-    real = rng.random() < 0.3
-    Z = rng.standard_normal((d, n)) if real else small_integers(rng, d, n)
-    y = rng.standard_normal(d) if real else product(Z, rng.integers(-4, 5, n) * 0.25)
+    numbers = str(rng.choice(["integers", "dyadic", "real"]))
+    if numbers == "integers":
+        Z = small_integers(rng, d, n)
+        y = Z @ (rng.integers(-4, 5, n) * 0.25)
+    else:
+        Z, y = rng.standard_normal((d, n)), rng.standard_normal(d)
+    if numbers == "dyadic":  # few enough digits for exact sums
+        Z, y = np.round(Z * 2**20) / 2**20, np.round(y * 2**20) / 2**20
     order = rng.permutation(d)
     count = int(rng.integers(1, max(2, d // 2)))
     dependent = order[:count]
     for target in dependent:
-        kind = int(rng.integers(4))
-        sources = order[count:] if kind < 2 else order[count : count + 1]
+        kind = str(rng.choice(["sum", "sum", "copy", "zero"]))
+        sources = order[count:]
         factors = rng.integers(-3, 4, len(sources)).astype(float)
-        if real or kind == 2:  # a power of two keeps a copy of real numbers exact
+        if numbers == "dyadic":
+            factors = factors + rng.integers(-64, 65, len(sources)) / 128
+        if numbers == "real" or kind == "copy":  # a power of two keeps a copy of real numbers exact
             sources, factors = sources[:1], 2.0 ** rng.integers(-30, 31, 1)
-        if kind == 3:
+        if kind == "zero":
             factors *= 0.0
         Z[target], y[target] = factors @ Z[sources], factors @ y[sources]
-    if not real and rng.random() < 0.5:
+    if numbers != "real" and rng.random() < 0.5:
         exponents = rng.integers(-60, 61, d)
         Z, y = np.ldexp(Z, exponents[:, None]), np.ldexp(y, exponents)
     return Z, y, dependent
+
+
+def few_columns(rng: Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows that depend on others because most features are dead; no double precision multiplier shows it exactly."""
+    d, n = shape(rng)
+    Z = rng.standard_normal((d, n))
+    Z[:, rng.permutation(n)[: n - int(rng.integers(1, d))]] = 0.0
+    return Z, product(Z, rng.standard_normal(n)), np.arange(d)
 
 
 def dependent_exactly(rng: Generator) -> System:
@@ -187,7 +202,7 @@ def dependent_exactly(rng: Generator) -> System:
 
 def contradictory(rng: Generator) -> System:
     """Exactly dependent rows that contradict each other openly."""
-    Z, y, dependent = exactly_dependent(rng)
+    Z, y, dependent = few_columns(rng) if rng.random() < 0.2 else exactly_dependent(rng)
     target = rng.choice(dependent)
     unit = float(np.max(np.abs(Z[target])))
     if unit == 0:
@@ -200,7 +215,7 @@ def contradictory(rng: Generator) -> System:
 
 def edge_of_range(rng: Generator) -> System:
     """Exactly dependent rows whose y are off by 1e-2 … 1e-16, relative to what the row can weigh."""
-    Z, y, dependent = exactly_dependent(rng)
+    Z, y, dependent = few_columns(rng) if rng.random() < 0.2 else exactly_dependent(rng)
     target = rng.choice(dependent)
     size = max(abs(float(y[target])), float(np.max(np.abs(Z[target]))))
     y[target] += size * decade(rng, -16, -2)

@@ -345,7 +345,8 @@ def _check_barrier(system: System) -> None:
 
 def _doubles(x: list[arb]) -> tuple[np.ndarray, np.ndarray, int]:
     """Two doubles for each weight, in a common power of two."""
-    exponent = math.ceil(max((_binary_size(v) for v in x if v.mid() != 0), default=0))
+    x = [arb(0) if v.contains(0) else v for v in x]  # zero to the accuracy of the proof
+    exponent = math.ceil(max((_binary_size(v) for v in x if v != 0), default=0))
     high, low = [], []
     for v in x:
         mantissa, power = (v.mid() * arb(2) ** -exponent).mid().man_exp()

@@ -243,15 +243,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--family", choices=list(FAMILIES), help="this family alone")
     parser.add_argument("--cache", type=Path, help="file of references; the record's for its own seed")
-    parser.add_argument("--record", type=Path, help="folder to write systems.md and systems.json to")
+    parser.add_argument("--record", type=Path, help="folder for the table; the whole campaign has one")
     options = parser.parse_args(arguments)
+    is_whole = (options.count, options.seed, options.family) == (COUNT, SEED, None)
     cache = options.cache or (RECORD / "systems.npz" if options.seed == SEED else None)
     wanted = list(systems(options.count, options.seed, [options.family] if options.family else FAMILIES))
     judgements = [judge(*pair) for pair in zip(wanted, truths(wanted, cache), strict=True)]
     judgements.sort(key=lambda j: (list(FAMILIES).index(j.family), j.number))
     print(table(judgements))
-    if options.record:
-        record(judgements, options.record)
+    if options.record or is_whole:
+        record(judgements, options.record or RECORD)
     return int(any(j.offences for j in judgements))
 
 
