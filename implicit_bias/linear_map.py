@@ -31,6 +31,7 @@ UNIT_ROUNDOFF = 2.0**-53
 _SMALLEST = 2.0**-1074
 # A sum of exact products needs room below and above the numbers it is made of.
 _SPLITTABLE_EXPONENT = 400
+_MOST_SPLIT = 2**27  # entries, zeros included, that a careful product reads: about a second of work
 
 
 def sum_error(terms: int) -> float:
@@ -158,6 +159,60 @@ class _BlockwiseMap(LinearMap):
         weight = row_scale * row_scale
         return np.sqrt(np.concatenate([weight @ np.square(block) for _, block in self._blocks()]))
 
+    @property
+    def _is_splittable(self) -> bool:
+        """Whether splitting stays inside the floating-point range, and does not fill too many zeros in."""
+        is_mild = np.max(np.abs(np.frexp(self.row_sizes)[1])) <= _SPLITTABLE_EXPONENT
+        return bool(is_mild) and self.shape[0] * self.shape[1] <= _MOST_SPLIT
+
+    def careful_apply(self, x: np.ndarray) -> CarefulSum:
+        r"""Zx, shape (d,), nearly as if it had been summed in twice the precision.
+
+        Z and x are split into leading bits, few enough that every sum of their products is exact, and a remainder,
+        whose products are small: the first step of the scheme of [Ozaki2012]_, at the speed of BLAS.
+
+        References:
+            .. [Ozaki2012] Ozaki, Ogita, Oishi, Rump, "Error-free transformations of matrix multiplication by using fast
+               routines of matrix multiplication and its applications", Numerical Algorithms 59, 2012.
+        """
+        unit, exponent = _normalized(x)
+        rows = np.frexp(self.row_sizes)[1]
+        if unit is None or not self._is_splittable:
+            return super().careful_apply(x)
+        high, low, error = np.zeros((3, self.shape[0]))
+        for where, block in self._blocks():
+            part, terms = unit[where], block.shape[1]
+            bits = _exact_bits(terms)
+            z_top = _leading(block, rows[:, None], bits)
+            x_top = _leading(part, 0, bits)
+            rest = z_top @ (part - x_top) + (block - z_top) @ part
+            high, lost = two_sum(high, z_top @ x_top)
+            low += lost + rest
+            step = float(np.sum(np.abs(part)))  # what the magnitudes of both products in the rest add up to
+            step += terms if step else 0
+            error += sum_error(terms) * np.ldexp(step, rows - bits - 1)
+            error += UNIT_ROUNDOFF * (np.abs(low) + np.abs(lost) + np.abs(rest))
+        return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
+
+    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
+        """Zᵀν, shape (n,), in the same way; powers of two in rows of Z change nothing."""
+        rows = np.frexp(self.row_sizes)[1]
+        unit, exponent = _normalized(np.ldexp(nu, rows))
+        if unit is None or not self._is_splittable:
+            return super().careful_adjoint(nu)
+        bits = _exact_bits(len(nu))
+        top = np.ldexp(_leading(unit, 0, bits), -rows)
+        plain = np.ldexp(unit, -rows)
+        high, low = np.empty((2, self.shape[1]))
+        for where, block in self._blocks():
+            z_top = _leading(block, rows[:, None], bits)
+            high[where] = top @ z_top
+            low[where] = (plain - top) @ z_top + plain @ (block - z_top)
+        step = float(np.sum(np.abs(unit)))
+        step += len(nu) if step else 0
+        error = sum_error(len(nu)) * np.ldexp(step, -bits - 1) + UNIT_ROUNDOFF * np.abs(low)
+        return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
+
     def triangle(self) -> np.ndarray:
         factor = np.zeros((0, self.shape[0]))
         for _, block in self._blocks():
@@ -191,56 +246,6 @@ class DenseMap(_BlockwiseMap):
             scaled = np.multiply(block, root[where], out=buffer[:, : block.shape[1]])
             total += scaled @ scaled.T
         return total
-
-    def careful_apply(self, x: np.ndarray) -> CarefulSum:
-        r"""Zx, shape (d,), nearly as if it had been summed in twice the precision.
-
-        Z and x are split into leading bits, few enough that every sum of their products is exact, and a remainder,
-        whose products are small: the first step of the scheme of [Ozaki2012]_, at the speed of BLAS.
-
-        References:
-            .. [Ozaki2012] Ozaki, Ogita, Oishi, Rump, "Error-free transformations of matrix multiplication by using fast
-               routines of matrix multiplication and its applications", Numerical Algorithms 59, 2012.
-        """
-        unit, exponent = _normalized(x)
-        rows = np.frexp(self.row_sizes)[1]
-        if unit is None or np.max(np.abs(rows)) > _SPLITTABLE_EXPONENT:
-            return super().careful_apply(x)
-        high, low, error = np.zeros((3, self.shape[0]))
-        for where, block in self._blocks():
-            part, terms = unit[where], block.shape[1]
-            bits = _exact_bits(terms)
-            z_top = _leading(block, rows[:, None], bits)
-            x_top = _leading(part, 0, bits)
-            rest = z_top @ (part - x_top) + (block - z_top) @ part
-            high, lost = two_sum(high, z_top @ x_top)
-            low += lost + rest
-            step = float(np.sum(np.abs(part)))  # what the magnitudes of both products in the rest add up to
-            step += terms if step else 0
-            error += sum_error(terms) * np.ldexp(step, rows - bits - 1)
-            error += UNIT_ROUNDOFF * (np.abs(low) + np.abs(lost) + np.abs(rest))
-        return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
-
-    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
-        """Zᵀν, shape (n,), in the same way; powers of two in rows of Z change nothing."""
-        rows = np.frexp(self.row_sizes)[1]
-        if np.max(np.abs(rows)) > _SPLITTABLE_EXPONENT:
-            return super().careful_adjoint(nu)
-        unit, exponent = _normalized(np.ldexp(nu, rows))
-        if unit is None:
-            return super().careful_adjoint(nu)
-        bits = _exact_bits(len(nu))
-        top = np.ldexp(_leading(unit, 0, bits), -rows)
-        plain = np.ldexp(unit, -rows)
-        high, low = np.empty((2, self.shape[1]))
-        for where, block in self._blocks():
-            z_top = _leading(block, rows[:, None], bits)
-            high[where] = top @ z_top
-            low[where] = (plain - top) @ z_top + plain @ (block - z_top)
-        step = float(np.sum(np.abs(unit)))
-        step += len(nu) if step else 0
-        error = sum_error(len(nu)) * np.ldexp(step, -bits - 1) + UNIT_ROUNDOFF * np.abs(low)
-        return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
 
     def columns(self, chosen: np.ndarray) -> np.ndarray:
         return self.matrix[:, chosen]

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
-from implicit_bias.linear_map import LinearMap
+from implicit_bias.linear_map import UNIT_ROUNDOFF, LinearMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential
 
@@ -52,13 +52,18 @@ class DualNewton:
 
     Attributes:
         iterations: Newton steps taken so far.
-        solve_hessian: v ↦ H⁻¹v for the Hessian H of the last state that was linearized.
+        solve_hessian: v ↦ H⁻¹v for the Hessian H = Z diag(w) Zᵀ of the last state that was linearized, up to rounding.
+        weights: w, shape (n,), and
+        hessian: H with unit diagonal, or None where there is none, and
+        scaling: the square roots of its diagonal, shape (d,).
     """
 
     def __init__(self, linear: LinearMap, y: np.ndarray, max_iterations: int) -> None:
         self.linear, self.y, self.max_iterations = linear, y, max_iterations
         self.iterations = 0
         self.solve_hessian: Solve = lambda v: v
+        self.hessian: np.ndarray | None = None
+        self.scaling, self.weights = np.ones(len(y)), np.ones(linear.shape[1])
 
     def follow(self, potentials: list[Potential], nu: np.ndarray) -> np.ndarray:
         """A start for the potential that the given easier ones lead to."""
@@ -102,9 +107,9 @@ class DualNewton:
         """Factor the Hessian at a state."""
         self.solve_hessian = self._inverse_hessian(state.metric)
 
-    def correction(self, state: DualState, residual: np.ndarray) -> np.ndarray:
+    def correction(self, residual: np.ndarray) -> np.ndarray:
         """The smallest change of x, in the metric of the state last linearized, that removes a residual y − Zx."""
-        return state.metric * self.linear.adjoint(self.solve_hessian(residual))
+        return self.weights * self.linear.adjoint(self.solve_hessian(residual))
 
     def reference(self, potential: Potential) -> float:
         """The size of a misfit that counts as 1."""
@@ -119,14 +124,23 @@ class DualNewton:
         """How far relative errors of a few roundings in the terms of Zᵀν move x."""
         return ROUNDING * state.metric * self.linear.absolute_adjoint(np.abs(state.nu))
 
+    def smallest_eigenvalue(self) -> float:
+        """A lower bound on that of the last Hessian, scaled to a unit diagonal as ``scaling`` says; 0 if none is known."""
+        if self.hessian is None:
+            return 0.0
+        r, n = self.linear.shape
+        rounding = 2 * r * (n + 10 * r) * UNIT_ROUNDOFF  # of the Gram matrix, and of its eigenvalues
+        return max(float(np.linalg.eigvalsh(self.hessian)[0]) - rounding, 0.0)
+
     def _inverse_hessian(self, metric: np.ndarray) -> Solve:
         """V ↦ H⁻¹v for H = Z diag(metric) Zᵀ, with H scaled to a unit diagonal."""
+        self.hessian, self.weights = None, metric
         weight = float(np.max(metric * self.linear.column_sizes * self.linear.column_sizes))
         if not 0 < weight < np.inf:
             return lambda v: v  # H leaves the floating-point range: any descent direction will do until x has grown
         exponent = int(np.frexp(weight)[1]) // 2
         root = np.ldexp(np.sqrt(metric), -exponent)
-        solve = self._factored(root) if self.linear.has_gram else self._iterative(root)
+        solve = self._factored(root, exponent) if self.linear.has_gram else self._iterative(root)
 
         def scaled(v: np.ndarray) -> np.ndarray:
             direction = np.ldexp(v, -2 * exponent)
@@ -134,17 +148,18 @@ class DualNewton:
 
         return scaled
 
-    def _factored(self, root: np.ndarray) -> Solve:
+    def _factored(self, root: np.ndarray, exponent: int) -> Solve:
         hessian = self.linear.gram(root)
         diagonal = np.arange(len(hessian))
         size = np.sqrt(hessian[diagonal, diagonal])
+        if np.all(size > 0):
+            self.hessian, self.scaling = hessian, np.ldexp(size, exponent)
         size[size == 0] = 1.0
         hessian /= size[:, None] * size
         ridge = _RIDGE
         while True:
-            hessian[diagonal, diagonal] += ridge
             try:
-                factor = cho_factor(hessian, lower=True, check_finite=False)
+                factor = cho_factor(hessian + np.diag(np.full(len(hessian), ridge)), lower=True, check_finite=False)
             except LinAlgError:
                 ridge *= 10
             else:

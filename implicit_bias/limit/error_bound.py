@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.row_basis import RowBasis
-from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, sum_error
+from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, LinearMap, sum_error
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential
 
@@ -64,46 +65,94 @@ def evaluate(rows: RowBasis, potential: Potential, nu: np.ndarray) -> Evaluation
 
 
 def error_bound(
-    rows: RowBasis, potential: Potential, at: Evaluation, correction: np.ndarray, x: np.ndarray, residual: np.ndarray
+    rows: RowBasis, solver: DualNewton, potential: Potential, at: Evaluation, x: np.ndarray, residual: np.ndarray
 ) -> float:
     """A bound on ‖x − x*‖₂; inf where none is known.
 
     Args:
         rows: The conditions.
+        solver: A solver that was linearized at or near the dual variable.
         potential: R.
-        at: A dual variable with its weight.
-        correction: A change of that weight, such that little of its residual is left; the smallest one in the metric
-            makes the bound tight.
+        at: The dual variable with its weight.
         x: The weight to bound, and
         residual: ỹ − Z̃x.
     """
     if at.wobble is None or not rows.is_exact or not rows.smallest > 0:
         return np.inf
-    # An exact solution x̃ is this far from at.x, give or take `width`.
-    left = at.residual - rows.linear.apply(correction)
-    shift = correction + rows.least_change(left)
-    left = left - rows.linear.apply(shift - correction)
-    magnitude = norm(correction) + norm(shift - correction) + norm(shift)
-    doubt = at.doubt / rows.lengths + 2 * _product_error(rows) * magnitude + 2 * UNIT_ROUNDOFF * np.abs(at.residual / rows.lengths)
-    width = at.wobble + norm(np.abs(left / rows.lengths) + doubt) / np.sqrt(rows.smallest) + UNIT_ROUNDOFF * np.abs(shift)
-    gap = _largest_divergence(potential, at, shift, width)
+    solution = _in_the_metric(solver, at) or _shortest(rows, solver, at)
+    gap = _largest_divergence(potential, at, solution)
     apart = potential.separation(at.x, gap) if gap < np.inf else None
     if apart is None:
         return np.inf
     moved = np.abs(x - at.x)
     bound = norm(moved) + norm(at.wobble) + float(np.max(apart))
     if gap > 0:
-        bound = min(bound, _active_bound(rows, potential, at, gap, moved, residual, doubt))
+        bound = min(bound, _active_bound(rows, potential, at, gap, moved, residual))
     return _SLACK * bound if np.isfinite(bound) else np.inf
 
 
-def _product_error(rows: RowBasis) -> float:
+@dataclass(frozen=True, eq=False)
+class _Solution:
+    """An exact solution of Z̃x = ỹ: the weight, plus a shift, give or take a width, both of shape (n,)."""
+
+    shift: np.ndarray
+    width: np.ndarray
+
+
+def _in_the_metric(solver: DualNewton, at: Evaluation) -> _Solution | None:
+    r"""A solution near the smallest correction in the metric, or None where that is too ill-conditioned.
+
+    What is left of a residual ρ is removed by :math:`WZ^TH^{-1}\\rho`, so by no more than
+    :math:`w_j \\|D^{-1}z_j\\|\\,\\|D^{-1}\\rho\\| / \\lambda` in each weight: D scales H to a unit diagonal, with λ its
+    smallest eigenvalue then.
+    """
+    smallest = solver.smallest_eigenvalue() - _tail_of(solver.linear, np.sqrt(solver.weights), 1 / solver.scaling)
+    if not smallest > 0:
+        return None
+    shift, left = np.zeros_like(at.x), at.residual
+    doubt = at.doubt / solver.scaling
+    root = np.sqrt(solver.weights)
+    for _ in range(2):
+        step = solver.correction(left)
+        left = left - solver.linear.apply(step)
+        shift = shift + step
+        length = norm(np.divide(step, root, out=np.zeros_like(step), where=root > 0))
+        doubt = doubt + 2 * _product_error(solver.linear) * length + UNIT_ROUNDOFF * np.abs(left / solver.scaling)
+    missing = norm(np.abs(left / solver.scaling) + doubt) / smallest
+    width = solver.weights * solver.linear.column_norms(1 / solver.scaling) * (1.01 * missing)
+    return _Solution(shift, at.wobble + width + 2 * UNIT_ROUNDOFF * np.abs(shift))
+
+
+def _shortest(rows: RowBasis, solver: DualNewton, at: Evaluation) -> _Solution:
+    """A solution near the smallest correction in the metric, and the shortest one of what that leaves."""
+    shift = solver.correction(at.residual)
+    left = at.residual - rows.linear.apply(shift)
+    rest = rows.least_change(left)
+    left = left - rows.linear.apply(rest)
+    doubt = (at.doubt + 2 * UNIT_ROUNDOFF * np.abs(at.residual)) / rows.lengths
+    doubt = doubt + 2 * _product_error(rows.linear) * (norm(shift) + norm(rest))
+    missing = norm(np.abs(left / rows.lengths) + doubt) / np.sqrt(rows.smallest)
+    shift = shift + rest
+    return _Solution(shift, at.wobble + missing + 2 * UNIT_ROUNDOFF * np.abs(shift))
+
+
+def _product_error(linear: LinearMap) -> float:
     """By how much a plain product Z̃c may be off, relative to the length of a row times that of c."""
-    return sum_error(rows.linear.shape[1]) + 4 * UNIT_ROUNDOFF
+    error = sum_error(linear.shape[1])
+    return error + 4 * UNIT_ROUNDOFF if isinstance(linear, CombinedRowsMap) else error
 
 
-def _largest_divergence(potential: Potential, at: Evaluation, shift: np.ndarray, width: np.ndarray) -> float:
-    """The largest D(x̃, x̄) for an x̃ within ``width`` of x + shift: a convex function of x̃, so it is at an end."""
+def _tail_of(linear: LinearMap, root: np.ndarray, scale: np.ndarray) -> float:
+    """How far the small part of combined rows may lower the smallest eigenvalue of their weighted Gram matrix."""
+    if not isinstance(linear, CombinedRowsMap):
+        return 0.0
+    off = norm((np.abs(linear.tail) + linear.doubt) * root * scale[:, None])
+    return 2.1 * off * np.sqrt(len(scale)) + off * off
+
+
+def _largest_divergence(potential: Potential, at: Evaluation, solution: _Solution) -> float:
+    """The largest D(x̃, x̄) that a solution may have: a convex function of x̃, so it is at an end of its interval."""
+    shift, width = solution.shift, solution.width
     # A quarter more keeps the rounding of x + shift, which the width exceeds several times, from making it too small.
     margin = 0.25 * np.abs(shift) + 1.25 * width
     # The weight of ν may be off by the wobble, which moves the metric in the divergence by this factor at the most.
@@ -124,7 +173,6 @@ def _active_bound(
     gap: float,
     moved: np.ndarray,
     residual: np.ndarray,
-    doubt: np.ndarray,
 ) -> float:
     r"""A bound for few active weights: the others by the gap, and these by least squares.
 
@@ -157,7 +205,8 @@ def _active_bound(
         known = moved[others] + at.wobble[others]
         inactive_sum += float(np.sum(known))
         weighted_sum += float(np.sum(columns[others] * known))
-    missing = np.abs(residual / rows.lengths) + doubt + 2 * _product_error(rows) * norm(moved)
+    doubt = (at.doubt + 2 * UNIT_ROUNDOFF * np.abs(residual)) / rows.lengths
+    missing = np.abs(residual / rows.lengths) + doubt + 2 * _product_error(rows.linear) * norm(moved)
     return (norm(missing) + weighted_sum) / (smallest * float(np.min(sizes))) + inactive_sum
 
 

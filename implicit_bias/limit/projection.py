@@ -246,7 +246,7 @@ class System:
         if polished.misfit <= state.misfit:
             state = polished
         at = evaluate(self.basis, potential, state.nu)
-        correction = solver.correction(state, at.residual)
+        correction = solver.correction(at.residual)
         moved = (at.x + correction) - at.x
         left = at.residual - solver.linear.apply(moved)
         x, residual = at.x, at.residual
@@ -261,7 +261,7 @@ class System:
         status = Status.CONVERGED if is_feasible and is_stationary else Status.STALLED
         if status is not Status.CONVERGED and solver.iterations >= solver.max_iterations:
             status = Status.MAX_ITERATIONS
-        bound = error_bound(self.basis, potential, at, correction, x, residual)
+        bound = error_bound(self.basis, solver, potential, at, x, residual)
         return Projection(x, state.nu, max(misfit, shift), bound, solver.iterations, status)
 
     def _trivial(self, potential: Potential) -> Projection:
