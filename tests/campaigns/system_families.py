@@ -458,7 +458,7 @@ def at_the_minimizer(rng: Generator) -> System:
     if rng.random() < 0.3:
         shift = np.where(rng.random(n) < 0.5, 0.0, rng.uniform(-2, 2, n))
         return _system(Z, np.zeros(d), Response(scale, shift=shift))
-    y = product(Z, scale) * (1 + decade(rng, -16, -3) * rng.standard_normal(d))
+    y = product(Z, scale * (1 + decade(rng, -16, -3) * rng.uniform(-1, 1, n)))
     return _system(Z, y, Response(scale, rate=4.0, is_positive=True))
 
 

@@ -147,18 +147,19 @@ class _Projection:
             rows = arb_mat([[_ball(v) for v in exact.Z[k]] for k in exact.rows])
             targets = arb_mat([[_ball(exact.y[k])] for k in exact.rows])
             lower = _cholesky(rows * rows.transpose())
-            self.Q, self.target = lower.solve(rows), lower.solve(targets)
+            self.Q, target = lower.solve(rows), lower.solve(targets)
         else:
-            self.Q, self.target = arb_mat(1, exact.n), arb_mat(1, 1)
+            self.Q, target = arb_mat(1, exact.n), arb_mat(1, 1)
         self.rank, self.n = exact.rank, exact.n
         self.rate, self.is_positive = _ball(response.rate), response.is_positive
         shift = np.broadcast_to(response.shift, self.n)
         self.shift = [_ball(v) for v in shift.tolist()]
         self.log_scale = [_ball(v) if response.is_logarithm else _ball(v).log() for v in response.scale.tolist()]
         # Weights in units of the smallest solution or the largest scale, so that a path from scale 1 is short.
-        length = math.log(2) * _binary_size(_norm(self.target))
-        start = max((float((s + abs(b)).mid()) for s, b in zip(self.log_scale, self.shift, strict=True)))
+        length = math.log(2) * _binary_size(_norm(target))
+        start = max(float((s + abs(b)).mid()) for s, b in zip(self.log_scale, self.shift, strict=True))
         self.unit = arb(round(max(length, start)))
+        self.target = target * (-self.unit).exp()
 
     def solve(self) -> list[arb]:
         """X* as balls, narrow enough to be a reference."""
@@ -190,12 +191,11 @@ class _Projection:
 
     def newton(self, dual: arb_mat, position: float, rough: bool) -> tuple[arb_mat, int]:
         """Damped Newton steps at one point of the path; the dual solution and how many there were."""
-        target = self.target_at(position).mid()
         Q = self.Q.mid()
         goal = arb(2) ** (-10 if rough else -(self.precision // 3))
         for step in range(_STEPS_PER_SCALE):
             x, metric = self.respond(dual, position)
-            residual = (target - Q * _column(x)).mid()
+            residual = (self.target - Q * _column(x)).mid()
             hessian = _weighted_gram(Q, metric).mid()
             direction = hessian.solve(-residual, algorithm="approx").mid()
             motion = _largest((Q.transpose() * direction * self.rate).entries())
@@ -204,43 +204,37 @@ class _Projection:
                 if motion < goal:
                     return dual, step
             else:
-                dual = (dual + direction * self.length(dual, direction, motion, Q, target, position)).mid()
+                dual = (dual + direction * self.length(dual, direction, motion, position)).mid()
         raise _PrecisionError
 
-    def length(
-        self, dual: arb_mat, direction: arb_mat, motion: arb, Q: arb_mat, target: arb_mat, position: float
-    ) -> arb:
-        """A multiple of the direction at which the slope of the dual function is at most half of its start."""
+    def length(self, dual: arb_mat, direction: arb_mat, motion: arb, position: float) -> arb:
+        """A multiple of the direction at which the slope of the dual function is at most half of its start.
+
+        Args:
+            dual: Where the step begins.
+            direction: The step.
+            motion: By how much the step changes the logarithm of a weight at the most.
+            position: On the path of scales.
+        """
 
         def slope(size: arb) -> arb:
             x, _ = self.respond(dual + direction * size, position)
-            return (direction.transpose() * (target - Q * _column(x)))[0, 0].mid()
+            return (direction.transpose() * (self.target - self.Q * _column(x)))[0, 0].mid()
 
-        start = abs(slope(arb(0)))
+        goal = abs(slope(arb(0))) / 2
         size = arb(1) if motion < 30 else (30 / motion).mid()
-        low = arb(0)
-        high = None
-        for _ in range(60):
+        low, high = arb(0), None
+        for _ in range(_STEPS_PER_SCALE):
             value = slope(size)
-            if abs(value) <= start / 2:
+            if abs(value) <= goal:
                 return size
             if value < 0:
-                low = size
-                if high is None and size >= 1 and motion * size > 1e6:
-                    return size
-                size = 4 * size if high is None else ((low + high) / 2).mid()
+                low, size = size, 4 * size if high is None else ((size + high) / 2).mid()
             elif value > 0:
-                high = size
-                size = ((low + high) / 2 if low > 0 else high / 4).mid()
+                high, size = size, ((low + size) / 2 if low > 0 else size / 4).mid()
             else:
                 break
-        if low > 0:
-            return low
         raise _PrecisionError
-
-    def target_at(self, position: float) -> arb_mat:
-        """The right-hand side in units of x: 1 for all of the path."""
-        return self.target * (-self.unit).exp()
 
     def respond(self, dual: arb_mat, position: float) -> tuple[list[arb], list[arb]]:
         """X(ν) in its unit and the metric, at log scales and shifts of ``position`` times those of the potential."""
@@ -263,10 +257,9 @@ class _Projection:
     def prove(self, dual: arb_mat) -> list[arb]:
         """X* from a box of duals that Krawczyk's operator maps into itself."""
         dual = dual.mid()
-        target = self.target_at(1.0)
         x, metric = self.respond(dual, 1.0)
         inverse = _weighted_gram(self.Q, metric).mid().inv().mid()
-        move = inverse * (target - self.Q * _column(x))  # the Jacobian of F is −Q diag(metric) Qᵀ
+        move = inverse * (self.target - self.Q * _column(x))  # the Jacobian of F is −Q diag(metric) Qᵀ
         radius = [2 * abs(v).upper() + arb(2) ** (-2 * self.precision) for v in move.entries()]
         for _ in range(_INFLATIONS):
             around = arb_mat(self.rank, 1, [arb(0, r) for r in radius])

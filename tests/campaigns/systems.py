@@ -35,7 +35,9 @@ MISSED_DISTANCE = 1e-8
 SOLVABLE_CONDITION = 1e12
 # Each entry of a certificate is rounded, and sums of d products of it are: so many units of the last place.
 CERTIFICATE_ROUNDING = 8 * EPS
-OFFENCES = ("violated", "wrong infeasible", "missed", "no certificate", "raised")
+# Converged means that Zx is y to so much of y or Z argmin R, or to so many roundings of the terms of Zx.
+MISFIT, MISFIT_ROUNDING = 1e-8, 1e3 * EPS
+OFFENCES = ("violated", "wrong infeasible", "missed", "no certificate", "misfit", "raised")
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ def judge(system: System, truth: Truth) -> Judgement:
             offences += ["violated"] * is_false
         elif bound != math.inf:
             offences.append("violated")  # the distance to a solution that does not exist
+        if found.status is ib.Status.CONVERGED:
+            offences += ["misfit"] * (not fits(system, found.x))
         if found.status is ib.Status.INFEASIBLE:
             offences += ["wrong infeasible"] * (truth.kind != "infeasible")
             offences += ["no certificate"] * (not is_certificate(system, found.certificate))
@@ -128,6 +132,28 @@ def is_certificate(system: System, nu: np.ndarray | None) -> bool:
 
     level, rounding = share(system.y)
     return level > rounding and all(part <= noise for part, noise in map(share, system.Z.T))
+
+
+def fits(system: System, x: np.ndarray) -> bool:
+    """Whether Zx is about y, or as near to it as rounding allows, when the largest entry of each row is about 1."""
+    if not np.all(np.isfinite(x)):
+        return False
+    minimizer = np.broadcast_to(_potential(system).minimizer, x.shape)
+    weights, center = ([Fraction(v) for v in values.tolist()] for values in (x, minimizer))
+    misfit, rounding, start, target = [], [], [], []
+    for row, value, exponent in zip(system.Z, system.y, np.frexp(np.max(np.abs(system.Z), axis=1))[1], strict=True):
+        unit = Fraction(2) ** -int(exponent)
+        entries = [unit * Fraction(v) for v in row.tolist()]
+        terms = [v * w for v, w in zip(entries, weights, strict=True)]
+        target.append(unit * Fraction(value))
+        start.append(sum(v * w for v, w in zip(entries, center, strict=True)))
+        misfit.append(sum(terms) - target[-1])
+        rounding.append(sum(map(abs, terms)))
+    largest = max(map(abs, [*rounding, *target, *start])) or Fraction(1)
+    off, terms, *wanted = (
+        math.hypot(*(float(v / largest) for v in values)) for values in (misfit, rounding, start, target)
+    )
+    return off <= MISFIT * max(wanted) + MISFIT_ROUNDING * terms
 
 
 def _compare(x: np.ndarray, bound: float, truth: Truth) -> tuple[float, float, bool]:
@@ -182,7 +208,7 @@ def truths(wanted: list[System], cache: Path | None) -> list[Truth]:
 def summary(judgements: list[Judgement]) -> dict[str, object]:
     """Counts and quantiles of one family, or of all."""
     solvable = [j for j in judgements if j.is_solvable]
-    slack = [j.slack for j in judgements if j.truth == "feasible" and math.isfinite(j.bound) and j.error > 0]
+    slack = [j.slack for j in solvable if j.is_solved]
     statuses = Counter(f"{j.status}, {'bound' if math.isfinite(j.bound) else 'no bound'}" for j in judgements)
     return {
         "systems": len(judgements),
