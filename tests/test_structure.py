@@ -15,7 +15,7 @@ LIBRARY = Path(ib.__file__).parent
 SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8")) for path in LIBRARY.rglob("*.py")}
 # Data flow from the first layer to the last; a module imports from its own layer and earlier ones.
 LAYERS = [
-    {"errors", "norm", "status", "validation", "verdict"},
+    {"errors", "files", "norm", "status", "validation", "verdict"},
     {"linear_map"},
     {"problem", "schedule", "potential"},
     {"symbolic"},

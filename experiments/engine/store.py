@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
+
+from implicit_bias.files import remove_unfinished, write_whole
 
 Data = dict[str, np.ndarray]
 
@@ -59,7 +58,7 @@ class Store:
     """A folder of results, ``KEY.npz``, made when it is first needed.
 
     Behind its archive a file ends with a SHA-256 digest of that and of its key, so it is what was written under this
-    name or it counts as missing. Files appear at once, complete (written elsewhere, flushed, renamed).
+    name or it counts as missing. Files appear at once, complete.
 
     Attributes:
         folder: Where the files are; several programs may use it at the same time.
@@ -90,17 +89,15 @@ class Store:
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with ExitStack() as on_exit:
-                with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-                    partial = Path(file.name)
-                    on_exit.callback(partial.unlink, missing_ok=True)
-                    file.write(packed + _checksum(key, packed))
-                    file.flush()
-                    os.fsync(file.fileno())
-                partial.replace(path)
+            write_whole(path, packed + _checksum(key, packed))
         except OSError as error:
             raise StoreError(f"results cannot be stored in {self.folder} ({error.strerror}).") from error
         return Result.unpacked(packed)
+
+    def remove_unfinished(self) -> None:
+        """Remove what killed programs left, under keys that may never be asked for again."""
+        for folder in self.folder.glob("??"):
+            remove_unfinished(folder)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npz"
