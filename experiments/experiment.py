@@ -7,7 +7,6 @@ import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 
 from experiments.engine import Data, Store, Sweep
 from experiments.engine.code_version import code_version, package_versions
-from experiments.engine.store import Result
+from experiments.engine.store import Result, archive
 from implicit_bias import Claim, plotting
 from implicit_bias.files import held, write_whole
 
@@ -98,9 +97,7 @@ class Experiment:
         return hashlib.sha256("".join(versions).encode()).hexdigest()
 
     def _write(self, target: Path, settings: Settings, sweep: Sweep, about: Mapping[str, str]) -> None:
-        archive = BytesIO()
-        np.savez_compressed(archive, allow_pickle=False, **self.compute(settings, sweep))
-        write_whole(target / "data.npz", archive.getvalue())
+        write_whole(target / "data.npz", archive(self.compute(settings, sweep)))
         data = load(target)
         with plotting.style():
             figure = self.draw(data)

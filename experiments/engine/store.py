@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,20 @@ Data = dict[str, np.ndarray]
 
 class StoreError(OSError):
     """A result cannot be written."""
+
+
+def archive(data: Mapping[str, np.ndarray]) -> bytes:
+    """Named arrays as the content of an npz file.
+
+    Raises:
+        ValueError: If one holds Python objects, which would need pickling.
+    """
+    objects = [name for name, array in data.items() if np.asanyarray(array).dtype.hasobject]
+    if objects:  # NumPy's own check, allow_pickle, came after the oldest release that this project takes
+        raise ValueError(f"{objects[0]}: object arrays cannot be stored.")
+    content = BytesIO()
+    np.savez_compressed(content, **data)
+    return content.getvalue()
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +55,7 @@ class Result:
         if not isinstance(self.data, dict) or not all(isinstance(name, str) for name in self.data):
             raise ValueError(f"result of a task: expected arrays by name, got {self.data!r:.100}.")
         about = json.dumps({"names": list(self.data), "seconds": self.seconds})
-        buffer = BytesIO()
-        np.savez_compressed(buffer, *self.data.values(), about=np.array(about), allow_pickle=False)
-        return buffer.getvalue()
+        return archive({f"arr_{k}": array for k, array in enumerate(self.data.values())} | {"about": np.array(about)})
 
     @classmethod
     def unpacked(cls, content: bytes) -> Result:

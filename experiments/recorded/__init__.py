@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from experiments.engine import Data
+from experiments.engine.store import archive
 from implicit_bias.files import write_whole
 
 FOLDER = Path(__file__).parent
@@ -19,9 +19,7 @@ ROUNDING = 1e-9  # what is as small as this beside numbers of order one, such as
 
 def record(name: str, data: Data) -> None:
     """Make these the recorded numbers of an experiment."""
-    archive = BytesIO()
-    np.savez_compressed(archive, allow_pickle=False, **data)
-    write_whole(FOLDER / f"{name}.npz", archive.getvalue())
+    write_whole(FOLDER / f"{name}.npz", archive(data))
 
 
 def differences(name: str, data: Data, tolerances: Mapping[str, float]) -> list[str]:
