@@ -7,8 +7,10 @@ which also stay in the processor's cache.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +27,40 @@ _PROBES = 8
 # Rows whose sizes are powers of two within this exponent are scaled in passing, others in a copy, where nothing of
 # theirs can leave the floating-point range on the way.
 _MILD_EXPONENT = 100
+UNIT_ROUNDOFF = 2.0**-53
+_SMALLEST = 2.0**-1074
+# A sum of exact products needs room below and above the numbers it is made of.
+_SPLITTABLE_EXPONENT = 400
+
+
+def sum_error(terms: int) -> float:
+    """A bound on the rounding of a sum of products in any order, relative to the sum of their magnitudes.
+
+    It is :math:`\\gamma_k = ku/(1 - ku)` with the unit roundoff u, for k additions and multiplications each [Higham2002]_.
+
+    References:
+        .. [Higham2002] Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002, section 3.1.
+    """
+    return 1.01 * (terms + 2) * UNIT_ROUNDOFF
+
+
+@dataclass(frozen=True, eq=False)
+class CarefulSum:
+    """A vector known better than double precision holds it.
+
+    Attributes:
+        high: Its leading part, and
+        low: what is to be added, both of the vector's shape.
+        error: A proven bound on what is missing then, of the same shape.
+    """
+
+    high: np.ndarray
+    low: np.ndarray
+    error: np.ndarray
+
+    def scaled(self, factor: np.ndarray) -> CarefulSum:
+        """Times powers of two."""
+        return CarefulSum(factor * self.high, factor * self.low, factor * self.error)
 
 
 class LinearMap(ABC):
@@ -62,6 +98,18 @@ class LinearMap(ABC):
         """Z diag(r²) Zᵀ, shape (d, d); the root r of the weights has the wider range."""
         raise NotImplementedError
 
+    def careful_apply(self, x: np.ndarray) -> CarefulSum:
+        """Zx for x of shape (n,), with a bound on its rounding error."""
+        size = self.absolute_apply(np.abs(x))
+        error = sum_error(self.shape[1]) * size + self.shape[1] * _SMALLEST
+        return CarefulSum(self.apply(x), np.zeros(self.shape[0]), error)
+
+    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
+        """Zᵀν for ν of shape (d,), with a bound on its rounding error."""
+        size = self.absolute_adjoint(np.abs(nu))
+        error = sum_error(self.shape[0]) * size + self.shape[0] * _SMALLEST
+        return CarefulSum(self.adjoint(nu), np.zeros(self.shape[1]), error)
+
     @cached_property
     def row_sizes(self) -> np.ndarray:
         """A size of each row's entries, shape (d,): the largest in magnitude, where entries are known."""
@@ -90,6 +138,14 @@ class LinearMap(ABC):
         """R, shape (d, d), of a QR decomposition of Zᵀ: the singular values and left singular vectors of Z."""
         raise NotImplementedError
 
+    def columns(self, chosen: np.ndarray) -> np.ndarray:
+        """Some columns as a dense array, shape (d, k), or an error-free approximation of them."""
+        raise NotImplementedError
+
+    def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
+        """The Euclidean norms of the columns of diag(row_scale) Z, shape (n,)."""
+        raise NotImplementedError
+
 
 class _BlockwiseMap(LinearMap):
     """A map whose columns can be read, some at a time."""
@@ -97,6 +153,10 @@ class _BlockwiseMap(LinearMap):
     @abstractmethod
     def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Dense blocks of columns, which the caller must not change."""
+
+    def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
+        weight = row_scale * row_scale
+        return np.sqrt(np.concatenate([weight @ np.square(block) for _, block in self._blocks()]))
 
     def triangle(self) -> np.ndarray:
         factor = np.zeros((0, self.shape[0]))
@@ -131,6 +191,59 @@ class DenseMap(_BlockwiseMap):
             scaled = np.multiply(block, root[where], out=buffer[:, : block.shape[1]])
             total += scaled @ scaled.T
         return total
+
+    def careful_apply(self, x: np.ndarray) -> CarefulSum:
+        r"""Zx, shape (d,), nearly as if it had been summed in twice the precision.
+
+        Z and x are split into leading bits, few enough that every sum of their products is exact, and a remainder,
+        whose products are small: the first step of the scheme of [Ozaki2012]_, at the speed of BLAS.
+
+        References:
+            .. [Ozaki2012] Ozaki, Ogita, Oishi, Rump, "Error-free transformations of matrix multiplication by using fast
+               routines of matrix multiplication and its applications", Numerical Algorithms 59, 2012.
+        """
+        unit, exponent = _normalized(x)
+        rows = np.frexp(self.row_sizes)[1]
+        if unit is None or np.max(np.abs(rows)) > _SPLITTABLE_EXPONENT:
+            return super().careful_apply(x)
+        high, low, error = np.zeros((3, self.shape[0]))
+        for where, block in self._blocks():
+            part, terms = unit[where], block.shape[1]
+            bits = _exact_bits(terms)
+            z_top = _leading(block, rows[:, None], bits)
+            x_top = _leading(part, 0, bits)
+            rest = z_top @ (part - x_top) + (block - z_top) @ part
+            high, lost = two_sum(high, z_top @ x_top)
+            low += lost + rest
+            step = float(np.sum(np.abs(part)))  # what the magnitudes of both products in the rest add up to
+            step += terms if step else 0
+            error += sum_error(terms) * np.ldexp(step, rows - bits - 1)
+            error += UNIT_ROUNDOFF * (np.abs(low) + np.abs(lost) + np.abs(rest))
+        return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
+
+    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
+        """Zᵀν, shape (n,), in the same way; powers of two in rows of Z change nothing."""
+        rows = np.frexp(self.row_sizes)[1]
+        if np.max(np.abs(rows)) > _SPLITTABLE_EXPONENT:
+            return super().careful_adjoint(nu)
+        unit, exponent = _normalized(np.ldexp(nu, rows))
+        if unit is None:
+            return super().careful_adjoint(nu)
+        bits = _exact_bits(len(nu))
+        top = np.ldexp(_leading(unit, 0, bits), -rows)
+        plain = np.ldexp(unit, -rows)
+        high, low = np.empty((2, self.shape[1]))
+        for where, block in self._blocks():
+            z_top = _leading(block, rows[:, None], bits)
+            high[where] = top @ z_top
+            low[where] = (plain - top) @ z_top + plain @ (block - z_top)
+        step = float(np.sum(np.abs(unit)))
+        step += len(nu) if step else 0
+        error = sum_error(len(nu)) * np.ldexp(step, -bits - 1) + UNIT_ROUNDOFF * np.abs(low)
+        return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
+
+    def columns(self, chosen: np.ndarray) -> np.ndarray:
+        return self.matrix[:, chosen]
 
     def _row_sizes(self) -> np.ndarray:
         return np.maximum(self.matrix.max(axis=1), -self.matrix.min(axis=1))
@@ -175,6 +288,9 @@ class SparseMap(_BlockwiseMap):
         scaled = self.matrix.copy()
         scaled.data *= np.repeat(root, np.diff(scaled.indptr))
         return (scaled @ scaled.T).toarray()
+
+    def columns(self, chosen: np.ndarray) -> np.ndarray:
+        return self.matrix[:, chosen].toarray()
 
     def _row_sizes(self) -> np.ndarray:
         return abs(self.matrix).max(axis=1).toarray().ravel()
@@ -237,6 +353,34 @@ class OperatorMap(LinearMap):
         return float(np.sqrt(np.linalg.norm(nu)))
 
 
+class CombinedRowsMap(DenseMap):
+    """Rows that were combined in twice the precision: Z is a double matrix, and a small one that is to be added.
+
+    Products leave the small one out. It is within rounding of the entries, and careful products and bounds count it in.
+
+    Args:
+        matrix: The leading part, shape (d, n).
+        tail: What is to be added, and
+        doubt: a bound on what is missing then; both of shape (d, n).
+    """
+
+    def __init__(self, matrix: np.ndarray, tail: np.ndarray, doubt: np.ndarray) -> None:
+        super().__init__(matrix)
+        self.tail, self.doubt = tail, doubt
+
+    def careful_apply(self, x: np.ndarray) -> CarefulSum:
+        found, size = super().careful_apply(x), np.abs(x)
+        error = sum_error(len(x)) * (np.abs(self.tail) @ size) + 1.01 * (self.doubt @ size)
+        low = found.low + self.tail @ x
+        return CarefulSum(found.high, low, found.error + error + UNIT_ROUNDOFF * np.abs(low))
+
+    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
+        found, size = super().careful_adjoint(nu), np.abs(nu)
+        error = sum_error(len(nu)) * (size @ np.abs(self.tail)) + 1.01 * (size @ self.doubt)
+        low = found.low + nu @ self.tail
+        return CarefulSum(found.high, low, found.error + error + UNIT_ROUNDOFF * np.abs(low))
+
+
 class RowScaledMap(LinearMap):
     """Another map with its rows multiplied by numbers: Z ↦ diag(s) Z."""
 
@@ -259,6 +403,18 @@ class RowScaledMap(LinearMap):
     def gram(self, root: np.ndarray) -> np.ndarray:
         return self.inner.gram(root) * self.scale * self.scale[:, None]
 
+    def careful_apply(self, x: np.ndarray) -> CarefulSum:
+        return self.inner.careful_apply(x).scaled(self.scale)
+
+    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
+        return self.inner.careful_adjoint(self.scale * nu)
+
+    def columns(self, chosen: np.ndarray) -> np.ndarray:
+        return self.scale[:, None] * self.inner.columns(chosen)
+
+    def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
+        return self.inner.column_norms(row_scale * self.scale)
+
     def _row_sizes(self) -> np.ndarray:
         return self.scale * self.inner.row_sizes
 
@@ -270,6 +426,47 @@ class RowScaledMap(LinearMap):
 
     def triangle(self) -> np.ndarray:
         return self.inner.triangle() * self.scale
+
+
+def two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """a + b rounded, and exactly what the rounding took away."""
+    total = a + b
+    virtual = total - a
+    return total, (a - (total - virtual)) + (b - virtual)
+
+
+def two_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A product rounded, and exactly what the rounding took away, for factors between 1e-140 and 1e140 or zero."""
+    product = a * b
+    (a_top, a_rest), (b_top, b_rest) = _halves(a), _halves(b)
+    return product, a_rest * b_rest - (((product - a_top * b_top) - a_rest * b_top) - a_top * b_rest)
+
+
+def _halves(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two numbers of 26 bits each that add up to a double."""
+    spread = 134217729.0 * value  # 2²⁷ + 1
+    top = spread - (spread - value)
+    return top, value - top
+
+
+def _exact_bits(terms: int) -> int:
+    """How many leading bits two factors may have so that a sum of so many products is exact."""
+    return (53 - math.ceil(math.log2(max(terms, 2)))) // 2
+
+
+def _leading(values: np.ndarray, exponent: np.ndarray | int, bits: int) -> np.ndarray:
+    """Values below 2 to the power of ``exponent`` in magnitude, rounded to so many bits below that power."""
+    large = np.ldexp(1.5, np.add(exponent, 52 - bits))
+    return (values + large) - large
+
+
+def _normalized(vector: np.ndarray) -> tuple[np.ndarray | None, int]:
+    """A vector scaled by a power of two to numbers below 1, and the exponent; None where that is not possible."""
+    size = float(np.max(np.abs(vector), initial=0.0))
+    if not np.isfinite(size):
+        return None, 0
+    exponent = int(np.frexp(size)[1])
+    return np.ldexp(vector, -exponent), exponent
 
 
 def linear_map(Z: object, *, copy: bool = False) -> LinearMap:

@@ -121,7 +121,7 @@ def transition(
         x=np.stack([p.x for p in found]),
         dual=np.stack([p.dual for p in found]),
         kkt_residual=np.array([p.kkt_residual for p in found]),
-        error_bound=np.array([np.inf if p.error_bound is None else p.error_bound for p in found]),
+        error_bound=np.array([p.error_bound for p in found]),
         iterations=np.array([p.iterations for p in found]),
         status=failures[0] if failures else Status.CONVERGED,
     )

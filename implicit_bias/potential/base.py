@@ -23,6 +23,8 @@ Array = Any  # a NumPy array or a torch tensor; every method returns the kind it
 
 # What exceeds the floating-point range is inf, in NumPy as in torch, and no reason for a warning.
 _LARGEST = float(np.finfo(np.float64).max)
+# What a few operations and one exponential add to a relative error, each right to four units in the last place.
+UNITS_OF_ROUNDING = 8 * 2.0**-53
 _overflow_allowed = np.errstate(over="ignore", divide="ignore")
 
 
@@ -155,8 +157,22 @@ class Potential(ABC):
         ratio = step * self._gradient(x) / xp.where(excess > 0, excess, 1.0)
         return xp.where(excess > 0, ratio, 2.0)
 
-    def separation(self, x: np.ndarray, gap: float) -> float | None:
-        """The largest ‖x − x'‖₂ that a divergence D_R(x, x') <= gap allows, or None where no bound is known."""
+    def separation(self, x: np.ndarray, gap: float) -> np.ndarray | None:
+        r"""How far a divergence of at most ``gap`` lets another weight be from x, shape (n,), or None where unknown.
+
+        If :math:`D_R(x, x') \le \mathrm{gap}` or :math:`D_R(x', x) \le \mathrm{gap}`, then :math:`|x_i - x_i'|` is at
+        most the i-th number returned, and :math:`\|x - x'\|_2` is at most the largest of them.
+        """
+        return None
+
+    def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray | None:
+        """A bound on what rounding adds to x = ∇R*(z), shape (n,), or None where unknown.
+
+        Args:
+            z: Dual variables, as they were computed,
+            z_error: a bound on how far the exact ones are from them, and
+            x: ``inverse_gradient(z)``, as it was computed.
+        """
         return None
 
     def relaxations(self) -> list[Potential]:

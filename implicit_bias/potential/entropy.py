@@ -8,7 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
-from implicit_bias.potential.base import Array, Potential
+from implicit_bias.potential.base import UNITS_OF_ROUNDING, Array, Potential
 from implicit_bias.potential.scale import relaxed, scale_and_logarithm
 from implicit_bias.validation import positive_number
 
@@ -119,8 +119,8 @@ class Entropy(Potential):
         far_below = below * xp.expm1(below) / (1 + (below - 1) * xp.exp(below))
         return xp.where(xp.abs(delta) < 1, slope / _excess(small), xp.where(delta > 0, far, far_below))
 
-    def separation(self, x: np.ndarray, gap: float) -> float | None:
-        r"""The largest ‖x − x'‖₂ that D_R(x, x') <= gap allows, or None where x is not positive.
+    def separation(self, x: np.ndarray, gap: float) -> np.ndarray | None:
+        r"""How far D_R(x, x') <= gap lets x' be from x, or None where x is not positive.
 
         As :math:`-\log t \ge 1 - t` at :math:`t = \sqrt{x'/x}`, the divergence is at least
         :math:`\frac1r\sum_i(\sqrt{x_i} - \sqrt{x_i'})^2 = D^2/r`, and
@@ -129,7 +129,13 @@ class Entropy(Potential):
         if not np.all(x > 0):  # a solver's trial point, of which the divergence says nothing
             return None
         reach = math.sqrt(self.rate) * math.sqrt(gap)
-        return reach * (2 * math.sqrt(float(np.max(x))) + reach)
+        return reach * (2 * np.sqrt(x) + reach)
+
+    def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """A bound on the rounding of a e^(rz), if exp is right to four units."""
+        angle, logarithm = self.rate * np.abs(z), np.abs(self.log_scale)
+        error = 2 * self.rate * z_error + UNITS_OF_ROUNDING * (angle + logarithm + 1)
+        return x * np.where(error < 0.1, 1.1 * error, np.expm1(error)) + np.finfo(float).smallest_normal
 
     def _log_ratio(self, x: Array) -> Array:
         """log(x/a), without rounding from log a where x/a is representable."""

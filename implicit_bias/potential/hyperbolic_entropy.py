@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
-from implicit_bias.potential.base import Array, Potential
+from implicit_bias.potential.base import UNITS_OF_ROUNDING, Array, Potential
 from implicit_bias.potential.scale import relaxed, scale_and_logarithm
 from implicit_bias.validation import finite_array, positive_number
 
@@ -177,15 +177,30 @@ class HyperbolicEntropy(Potential):
         far = x * delta - (self._radius(x) - self._radius(center))
         return xp.where(is_close, change / excess, delta * step / xp.where(is_close, 1.0, far))
 
-    def separation(self, x: np.ndarray, gap: float) -> float:
-        r"""The largest ‖x − x'‖₂ that D_R(x, x') <= gap allows.
+    def separation(self, x: np.ndarray, gap: float) -> np.ndarray:
+        r"""How far D_R(x, x') <= gap lets x' be from x in each coordinate; the largest bounds ‖x − x'‖₂.
 
-        On the segment :math:`1/R'' = r\sqrt{\xi^2 + a^2} \le r(C + D)` with :math:`C = \max_i \sqrt{x_i^2 + a_i^2}` and
-        :math:`D = \|x - x'\|_2`. So :math:`D^2 \le 2 r\,\mathrm{gap}\,(C + D)`, a quadratic inequality for D.
+        On the segment :math:`1/R'' = r\sqrt{\xi^2 + a^2} \le r(C + D)` with :math:`C = \sqrt{x_i^2 + a_i^2}` and
+        :math:`D = |x_i - x_i'|`. So :math:`D^2 \le 2 r\,\mathrm{gap}\,(C + D)`, a quadratic inequality for D. It holds
+        for the norm as well, with the largest C.
         """
         reach = self.rate * gap
         # A product of roots, as reach² and reach · C may underflow.
-        return reach + math.sqrt(reach) * math.sqrt(reach + 2 * float(np.max(self._radius(x))))
+        return reach + math.sqrt(reach) * np.sqrt(reach + 2 * self._radius(x))
+
+    def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray:
+        r"""A bound on the rounding of :math:`x = a \sinh(rz + b)`, if exp and sinh are right to four units.
+
+        An error of q = rz + b counts by the radius √(x² + a²), and one of a, whose logarithm is rounded, by \|x\|.
+        """
+        angle, radius = self.rate * np.abs(z) + np.abs(self.shift), self._radius(x)
+        logarithm = np.abs(self.log_scale)
+        # Where a is not representable, x is a difference of exponentials of log a ± q.
+        mixed = np.where(self.scale >= np.finfo(float).smallest_normal, 0.0, logarithm + 1)
+        error = 2 * self.rate * z_error + UNITS_OF_ROUNDING * (angle + mixed)
+        spread = np.where(error < 0.1, 1.1 * error, np.expm1(error))
+        underflow = np.where(error > 0, np.finfo(float).smallest_normal, 0.0)
+        return radius * spread + np.abs(x) * UNITS_OF_ROUNDING * (1 + logarithm) + underflow
 
     def _radius(self, x: Array) -> Array:
         """√(x² + a²)."""

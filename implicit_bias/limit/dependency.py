@@ -1,0 +1,68 @@
+"""Whether rows depend on others exactly, decided in modular arithmetic.
+
+Floating-point numbers are rationals. A row that is a combination of others over the rationals is one modulo almost every
+prime, and one that is none is a combination modulo very few primes: of the 5e7 primes with 31 bits, those that divide a
+certain determinant, of which there are some hundreds at the most. Three primes drawn at random are wrong with a
+probability of about 1e-15, which is less than that of a fault in memory.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.linalg import qr
+
+_PRIMES = 3
+_MANTISSA = 53
+
+
+def depends_exactly(rows: np.ndarray, others: np.ndarray) -> bool:
+    """Whether each of some rows is a rational combination of others.
+
+    Args:
+        rows: Shape (k, m), finite, and
+        others: shape (r, m), linearly independent even without their last column.
+    """
+    r = len(others)
+    size = np.max(np.abs(others[:, :-1]), axis=1, keepdims=True)
+    pivots = qr(others[:, :-1] / size, mode="r", pivoting=True, check_finite=False)[1][:r]
+    generator = np.random.default_rng()
+    return all(_depends_modulo(_random_prime(generator), rows, others, pivots) for _ in range(_PRIMES))
+
+
+def _depends_modulo(p: int, rows: np.ndarray, others: np.ndarray, pivots: np.ndarray) -> bool:
+    """Whether rows are combinations of others modulo p; no, if the pivot columns of these do not determine them."""
+    basis, remaining = _residues(others, p), _residues(rows, p)
+    # Gauss-Jordan elimination of the basis turns its pivot columns into unit vectors, and those of the rows into zeros.
+    free = list(range(len(basis)))
+    for column in pivots:
+        pivot = next((k for k in free if basis[k, column]), None)
+        if pivot is None:
+            return False
+        free.remove(pivot)
+        basis[pivot] = basis[pivot] * pow(int(basis[pivot, column]), -1, p) % p
+        for block in (basis, remaining):
+            factors = block[:, column].copy()
+            if block is basis:
+                factors[pivot] = 0
+            block += (p - factors)[:, None] * basis[pivot] % p
+            block %= p
+    return not np.any(remaining)
+
+
+def _residues(values: np.ndarray, p: int) -> np.ndarray:
+    """Doubles modulo p, as integers of 64 bits: a mantissa times a power of two each."""
+    fraction, exponent = np.frexp(values)
+    mantissa = np.ldexp(fraction, _MANTISSA).astype(np.int64) % p
+    exponents, where = np.unique(exponent - _MANTISSA, return_inverse=True)
+    powers = np.array([pow(2, int(e), p) for e in exponents], dtype=np.int64)
+    return mantissa * powers[where].reshape(values.shape) % p
+
+
+def _random_prime(generator: np.random.Generator) -> int:
+    """A prime between 2³⁰ and 2³¹, so that products of residues fit 63 bits."""
+    while True:
+        candidate = int(generator.integers(2**29, 2**30)) * 2 + 1
+        if all(candidate % k for k in range(3, math.isqrt(candidate) + 1, 2)):
+            return candidate

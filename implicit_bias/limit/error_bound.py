@@ -1,0 +1,191 @@
+r"""A proven bound on the distance from a computed weight to the exact minimizer.
+
+Let ν be any dual, :math:`\bar x = \nabla R^*(-\tilde Z^T\nu)` its exact weight and :math:`\tilde x` any exact solution of
+:math:`\tilde Z\tilde x = \tilde y`. Then, as :math:`\tilde x - x^*` is in the kernel of :math:`\tilde Z` and
+:math:`\nabla R(x^*) - \nabla R(\bar x)` in the range of its transpose,
+
+.. math:: D(\tilde x, x^*) + D(x^*, \bar x) = D(\tilde x, \bar x) =: G .
+
+So :math:`D(x^*, \bar x) \le G`, which the potential turns into a distance. Of :math:`\bar x` and :math:`\tilde x` only
+rounded values are known; each term below says by how much they may be off, so that the bound holds for the doubles that
+are returned. Where few weights are active, G bounds the others linearly, and the equations bound the active ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from implicit_bias.limit.row_basis import RowBasis
+from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, sum_error
+from implicit_bias.norm import norm
+from implicit_bias.potential import Potential
+
+_SLACK = 1.001  # for the rounding of the few operations that put a bound together
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A dual variable with its weight, everything to its last digit.
+
+    Attributes:
+        nu: ν, shape (r,).
+        z: −Z̃ᵀν, shape (n,), in nearly twice the precision before its last rounding.
+        x: ∇R*(z), shape (n,).
+        metric: Its derivative.
+        wobble: A bound on the distance from x to the exact weight of ν, shape (n,); None where the potential has none.
+        residual: ỹ − Z̃x, shape (r,), from products in nearly twice the precision.
+        doubt: A bound on its error.
+    """
+
+    nu: np.ndarray
+    z: np.ndarray
+    x: np.ndarray
+    metric: np.ndarray
+    wobble: np.ndarray | None
+    residual: np.ndarray
+    doubt: np.ndarray
+
+
+def evaluate(rows: RowBasis, potential: Potential, nu: np.ndarray) -> Evaluation:
+    """The weight that belongs to a dual variable, and its residual."""
+    product = rows.linear.careful_adjoint(-nu)
+    z = product.high + product.low
+    x = potential._inverse_gradient(z)
+    wobble = potential.response_error(z, product.error + UNIT_ROUNDOFF * np.abs(z), x)
+    reached = rows.linear.careful_apply(x)
+    missing = rows.y - reached.high
+    rest = rows.y_tail - reached.low
+    residual = missing + rest
+    doubt = reached.error + rows.y_doubt
+    doubt = doubt + UNIT_ROUNDOFF * (np.abs(missing) + np.abs(rest) + np.abs(residual))
+    return Evaluation(nu, z, x, potential._metric(x), wobble, residual, doubt)
+
+
+def error_bound(
+    rows: RowBasis, potential: Potential, at: Evaluation, correction: np.ndarray, x: np.ndarray, residual: np.ndarray
+) -> float:
+    """A bound on ‖x − x*‖₂; inf where none is known.
+
+    Args:
+        rows: The conditions.
+        potential: R.
+        at: A dual variable with its weight.
+        correction: A change of that weight, such that little of its residual is left; the smallest one in the metric
+            makes the bound tight.
+        x: The weight to bound, and
+        residual: ỹ − Z̃x.
+    """
+    if at.wobble is None or not rows.is_exact or not rows.smallest > 0:
+        return np.inf
+    # An exact solution x̃ is this far from at.x, give or take `width`.
+    left = at.residual - rows.linear.apply(correction)
+    shift = correction + rows.least_change(left)
+    left = left - rows.linear.apply(shift - correction)
+    magnitude = norm(correction) + norm(shift - correction) + norm(shift)
+    doubt = at.doubt / rows.lengths + 2 * _product_error(rows) * magnitude + 2 * UNIT_ROUNDOFF * np.abs(at.residual / rows.lengths)
+    width = at.wobble + norm(np.abs(left / rows.lengths) + doubt) / np.sqrt(rows.smallest) + UNIT_ROUNDOFF * np.abs(shift)
+    gap = _largest_divergence(potential, at, shift, width)
+    apart = potential.separation(at.x, gap) if gap < np.inf else None
+    if apart is None:
+        return np.inf
+    moved = np.abs(x - at.x)
+    bound = norm(moved) + norm(at.wobble) + float(np.max(apart))
+    if gap > 0:
+        bound = min(bound, _active_bound(rows, potential, at, gap, moved, residual, doubt))
+    return _SLACK * bound if np.isfinite(bound) else np.inf
+
+
+def _product_error(rows: RowBasis) -> float:
+    """By how much a plain product Z̃c may be off, relative to the length of a row times that of c."""
+    return sum_error(rows.linear.shape[1]) + 4 * UNIT_ROUNDOFF
+
+
+def _largest_divergence(potential: Potential, at: Evaluation, shift: np.ndarray, width: np.ndarray) -> float:
+    """The largest D(x̃, x̄) for an x̃ within ``width`` of x + shift: a convex function of x̃, so it is at an end."""
+    # A quarter more keeps the rounding of x + shift, which the width exceeds several times, from making it too small.
+    margin = 0.25 * np.abs(shift) + 1.25 * width
+    # The weight of ν may be off by the wobble, which moves the metric in the divergence by this factor at the most.
+    near = at.wobble <= 1e-3 * at.metric
+    low, high = potential.domain
+    ends = [at.x + (shift - margin), at.x + (shift + margin)]
+    if not np.all(near | (width == 0)) or any(np.any((end <= low) | (end >= high)) for end in ends):
+        return np.inf
+    terms = np.maximum(*(potential._divergence_terms(end, at.x) for end in ends))
+    gap = 1.01 * float(np.sum(terms))
+    return gap if gap >= 0 else np.inf
+
+
+def _active_bound(
+    rows: RowBasis,
+    potential: Potential,
+    at: Evaluation,
+    gap: float,
+    moved: np.ndarray,
+    residual: np.ndarray,
+    doubt: np.ndarray,
+) -> float:
+    r"""A bound for few active weights: the others by the gap, and these by least squares.
+
+    For an inactive weight and any t, convexity gives
+    :math:`D(\bar x + s, \bar x) \ge D(\bar x + t, \bar x) + \kappa(|s| - t)` with
+    :math:`\kappa = |R'(\bar x + t) - R'(\bar x)|`. All of them share the gap, so
+    :math:`\sum w_i|s_i| \le (G + \sum m_i) / \min_i(\kappa_i/w_i)` with :math:`m_i = \kappa_i t_i - D_i(\bar x + t_i)`. For
+    the active weights, :math:`Z_S(x - x^*)_S = -r - Z_I(x - x^*)_I` with the residual r of x.
+    """
+    order = np.argsort(-at.metric, kind="stable")
+    tail = np.cumsum(at.metric[order][::-1])[::-1]
+    count = int(np.sum(tail > gap))  # the metrics of the others add up to less than the gap
+    if not 0 < count <= len(rows.y):
+        return np.inf
+    active, others = order[:count], order[count:]
+    entries = rows.linear.columns(active) / rows.lengths[:, None]
+    sizes = np.linalg.norm(entries, axis=0)
+    if not np.all(sizes > 0):
+        return np.inf
+    smallest = float(np.linalg.svd(entries / sizes, compute_uv=False)[-1]) - 8 * len(rows.y) * UNIT_ROUNDOFF * count
+    if isinstance(rows.linear, CombinedRowsMap):
+        off = (np.abs(rows.linear.tail[:, active]) + rows.linear.doubt[:, active]) / rows.lengths[:, None]
+        smallest -= 1.01 * norm(off / sizes)
+    if smallest <= 0:
+        return np.inf
+    columns = 1.01 * rows.linear.column_norms(1 / rows.lengths)
+    inactive_sum, weighted_sum = 0.0, 0.0
+    if len(others):
+        inactive_sum, weighted_sum = _inactive_sums(potential, at, gap, others, columns[others])
+        known = moved[others] + at.wobble[others]
+        inactive_sum += float(np.sum(known))
+        weighted_sum += float(np.sum(columns[others] * known))
+    missing = np.abs(residual / rows.lengths) + doubt + 2 * _product_error(rows) * norm(moved)
+    return (norm(missing) + weighted_sum) / (smallest * float(np.min(sizes))) + inactive_sum
+
+
+def _inactive_sums(
+    potential: Potential, at: Evaluation, gap: float, others: np.ndarray, columns: np.ndarray
+) -> tuple[float, float]:
+    """Bounds on Σ|s_i| and Σ w_i|s_i| over the inactive weights, as :func:`_active_bound` explains."""
+    apart = potential.separation(at.x, gap / len(others))
+    if apart is None:
+        return np.inf, np.inf
+    t = np.maximum(apart[others], 16 * at.wobble[others])
+    center, wobble, z = at.x[others], at.wobble[others], at.z[others]
+    # The gradient is no more exact than the weight, in units of the metric.
+    metric = at.metric[others]
+    blur = np.where(metric > np.finfo(float).smallest_normal, 4 * wobble / np.where(metric > 0, metric, 1.0), 0.0)
+    slope, missed = np.full(len(others), np.inf), np.zeros(len(others))
+    low, high = (np.broadcast_to(end, at.x.shape)[others] for end in potential.domain)
+    whole = np.array(at.x)
+    for sign in (-1.0, 1.0):
+        end = center + sign * t
+        inside = (end > low) & (end < high)
+        whole[others] = np.where(inside, end, center)
+        gradient = potential._gradient(whole)[others]
+        kappa = sign * (gradient - z) - 64 * UNIT_ROUNDOFF * (np.abs(gradient) + np.abs(z) + 1) - blur
+        below = (1 - 4 * wobble / t - 1e-6) * potential._divergence_terms(whole, at.x)[others]
+        slope = np.where(inside, np.minimum(slope, kappa), slope)
+        missed = np.where(inside, np.maximum(missed, kappa * (t + wobble) - below), missed)
+    if not np.all(slope > 0):
+        return np.inf, np.inf
+    budget = gap + 1.01 * float(np.sum(missed))
+    return budget / float(np.min(slope)), budget / float(np.min(slope / np.maximum(columns, 1e-300)))

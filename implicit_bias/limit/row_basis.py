@@ -1,0 +1,292 @@
+"""Which conditions a system really poses: nearly dependent rows set apart, dependent ones left out.
+
+Rows that are nearly dependent say something by their difference alone, and rounding must not touch it. So each row that
+adds little to the others is replaced by what it adds, its combination with them in twice the precision, scaled to unit
+size; then again, until no row is nearly dependent on others. The new rows pose the same problem, and their entries carry
+no more than the rounding of any double.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, qr, solve_triangular
+from scipy.sparse.linalg import LinearOperator, lsqr
+
+from implicit_bias.limit.dependency import depends_exactly
+from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, LinearMap, two_product, two_sum
+from implicit_bias.norm import norm
+
+# Squared, the smallest singular value of rows of unit length from which rows count as plainly independent.
+_PLAIN = 1e-6
+_PLAIN_PIVOT = 1e-2  # the same for the diagonal of a pivoted triangle
+_MOST_PASSES = 100
+_COEFFICIENT_BITS = 40
+# A row whose combination with others is within the rounding of its own entries depends on them as far as anyone can say.
+_ROUNDINGS = 2
+_CONTRADICTION = 1e-9  # relative part of y outside the range of Z that is no rounding
+_MOST_ENTRIES = 2**26  # of rows that are combined: half a gigabyte
+_RANK_TOLERANCE = 1e-10  # where there are more
+
+
+@dataclass(frozen=True, eq=False)
+class RowBasis:
+    """Independent conditions Z̃x = ỹ that a system Zx = y amounts to.
+
+    Attributes:
+        linear: Z̃, shape (r, n).
+        y: ỹ, shape (r,), and
+        y_tail: what is to be added to it, and
+        y_doubt: a bound on what is missing then.
+        kept: The indices of the rows that the conditions stand for, and
+        dropped: of those that depend on them, within their rounding.
+        combination: T, shape (r, d), with Z̃ ≈ TZ.
+        certificate: A ν with Zᵀν = 0 within the rounding of each entry and yᵀν ≠ 0, if there is one.
+        is_consistent: Whether y agrees with the dependencies of the rows up to rounding.
+        is_exact: Whether Z̃x = ỹ and Zx = y have the same solutions, all entries taken at their word.
+        smallest: A lower bound on the squared smallest singular value of Z̃ with its rows scaled to unit length; zero
+            where none is known.
+    """
+
+    linear: LinearMap
+    y: np.ndarray
+    y_tail: np.ndarray
+    y_doubt: np.ndarray
+    kept: np.ndarray
+    dropped: np.ndarray
+    combination: np.ndarray | None
+    is_exact: bool
+    smallest: float
+    is_consistent: bool = True
+    certificate: np.ndarray | None = None
+    lengths: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    factor: tuple[np.ndarray, bool] | None = None
+
+    def least_change(self, residual: np.ndarray) -> np.ndarray:
+        """The shortest c with Z̃c equal to a residual, up to rounding; shape (n,)."""
+        return self.linear.adjoint(cho_solve(self.factor, residual / self.lengths, check_finite=False) / self.lengths)
+
+
+def row_basis(linear: LinearMap, y: np.ndarray) -> RowBasis:
+    """The independent conditions of Zx = y, or a certificate that there is no solution.
+
+    Args:
+        linear: Z, its rows scaled so that the largest entry of each is about 1, or all zero.
+        y: Right-hand side, shape (d,).
+    """
+    d, n = linear.shape
+    everything = np.arange(d)
+    if not linear.has_gram:
+        return _basis(linear, y, everything, everything[:0], is_exact=False)
+    plain = _basis(linear, y, everything, everything[:0], is_exact=True)
+    if plain.smallest > _PLAIN:
+        return plain
+    if d * n > _MOST_ENTRIES:
+        return _roughly(linear, y)
+    return _separated(linear, y)
+
+
+def _basis(
+    linear: LinearMap,
+    y: np.ndarray,
+    kept: np.ndarray,
+    dropped: np.ndarray,
+    *,
+    is_exact: bool,
+    combination: np.ndarray | None = None,
+    y_tail: np.ndarray | None = None,
+    y_doubt: np.ndarray | None = None,
+    is_consistent: bool = True,
+) -> RowBasis:
+    """The conditions with what is known of their singular values."""
+    r, n = linear.shape
+    zero = np.zeros(r)
+    smallest, lengths, factor = 0.0, np.ones(r), None
+    if linear.has_gram and r:
+        squares = linear.gram(np.ones(n))
+        lengths = np.sqrt(np.diag(squares))
+        if np.all(lengths > 0) and np.all(np.isfinite(lengths)):
+            unit = squares / (lengths[:, None] * lengths)
+            rounding = 2 * r * (n + 10 * r) * UNIT_ROUNDOFF  # of the Gram matrix, and of its eigenvalues
+            smallest = float(np.linalg.eigvalsh(unit)[0]) - rounding
+            if smallest > 0 and isinstance(linear, CombinedRowsMap):
+                off = norm((np.abs(linear.tail) + linear.doubt) / lengths[:, None])
+                smallest = max(np.sqrt(smallest) - 1.01 * off, 0.0) ** 2
+            if smallest > 0:
+                factor = cho_factor(unit, lower=True, check_finite=False)
+    return RowBasis(
+        linear=linear,
+        y=y,
+        y_tail=zero if y_tail is None else y_tail,
+        y_doubt=zero if y_doubt is None else y_doubt,
+        kept=kept,
+        dropped=dropped,
+        combination=combination,
+        is_exact=is_exact,
+        is_consistent=is_consistent,
+        smallest=max(smallest, 0.0),
+        lengths=lengths,
+        factor=factor,
+    )
+
+
+class _Rows:
+    """The rows [Z | y] while they are combined.
+
+    Attributes:
+        high: Entries, shape (d, n + 1), and
+        low: what is to be added.
+        size: The magnitudes that were added up in each entry; rounding is relative to them.
+        combination: T, shape (d, d): the rows are about T [Z | y].
+    """
+
+    def __init__(self, Z: np.ndarray, y: np.ndarray) -> None:
+        d = len(y)
+        self.high = np.column_stack([Z, y])
+        self.low = np.zeros_like(self.high)
+        self.size = np.abs(self.high)
+        self.combination = np.eye(d)
+        self.passes = 0
+
+    def scale(self, row: int) -> None:
+        """Bring the largest entry of a row of Z to about 1."""
+        exponent = -int(np.frexp(np.max(np.abs(self.high[row, :-1])))[1])
+        for values in (self.high, self.low, self.size, self.combination):
+            values[row] = np.ldexp(values[row], exponent)
+
+    def subtract(self, rows: np.ndarray, coefficients: np.ndarray, others: np.ndarray) -> None:
+        """Subtract combinations of other rows from some, with coefficients of shape (len(rows), len(others))."""
+        high, low, size = self.high[rows], self.low[rows], self.size[rows]
+        for k, other in enumerate(others):
+            factor = coefficients[:, k, None]
+            product, lost = two_product(factor, self.high[other])
+            high, rest = two_sum(high, -product)
+            low = low + (rest - lost - factor * self.low[other])
+            size = size + np.abs(factor) * self.size[other]
+        self.high[rows], self.low[rows] = two_sum(high, low)
+        self.size[rows] = size
+        self.combination[rows] -= coefficients @ self.combination[others]
+
+    def depends(self, row: int) -> bool:
+        """Whether every entry of Z in a row is within the rounding of the entries it was made of."""
+        terms = np.count_nonzero(self.combination[row])
+        return bool(np.all(np.abs(self.high[row, :-1]) <= _ROUNDINGS * terms * UNIT_ROUNDOFF * self.size[row, :-1]))
+
+    def contradicts(self, row: int) -> bool:
+        """Whether the entry of y in a row is far more than rounding."""
+        return bool(abs(self.high[row, -1]) > _CONTRADICTION * self.size[row, -1])
+
+
+def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
+    """The conditions after nearly dependent rows were replaced by what they add to others."""
+    d, n = linear.shape
+    Z = linear.columns(np.arange(n))
+    rows = _Rows(Z, y)
+    active, dropped, contradictory = list(range(d)), [], []
+    touched = np.zeros(d, dtype=bool)
+    for _ in range(_MOST_PASSES):
+        for row in list(active):
+            if rows.depends(row):
+                active.remove(row)
+                dropped.append(row)
+                if rows.contradicts(row):
+                    contradictory.append(row)
+            else:
+                rows.scale(row)
+        if not active:
+            break
+        unit = rows.high[active, :-1]
+        lengths = np.linalg.norm(unit, axis=1)
+        triangle, order = qr((unit / lengths[:, None]).T, mode="r", pivoting=True, check_finite=False)
+        plain = int(np.sum(np.abs(np.diag(triangle)) > _PLAIN_PIVOT))
+        if plain == len(active):
+            break
+        chosen = np.array(active)[order]
+        leading, trailing = chosen[:plain], chosen[plain:]
+        shares = solve_triangular(triangle[:plain, :plain], triangle[:plain, plain:], check_finite=False).T
+        shares *= lengths[order[plain:], None] / lengths[order[:plain]]
+        # Without the bits that are noise: simple numbers become exact, and a further pass takes what is left.
+        shares = np.round(np.ldexp(shares, _COEFFICIENT_BITS)) * 2.0**-_COEFFICIENT_BITS
+        rows.subtract(trailing, shares, leading)
+        rows.passes += 1
+        touched[trailing] = True
+    for row in contradictory:
+        certificate = _certified(linear, y, rows.combination[row])
+        if certificate is not None:
+            return _with_certificate(linear, y, certificate)
+    kept, dropped = np.array(sorted(active), dtype=int), np.array(sorted(dropped), dtype=int)
+    # Each pass rounds the low parts of as many terms as there are rows.
+    doubt = np.where(touched[:, None], 4 * (d + 2) * rows.passes * UNIT_ROUNDOFF**2 * rows.size, 0.0)[kept]
+    combined = CombinedRowsMap(rows.high[kept, :-1], rows.low[kept, :-1], doubt[:, :-1]) if np.any(touched[kept]) else None
+    everything = np.column_stack([Z, y])
+    is_exact = not len(dropped) or (len(kept) > 0 and depends_exactly(everything[dropped], everything[kept]))
+    if not len(kept):
+        is_exact = not np.any(y)
+    return _basis(
+        combined or linear.rows(kept),
+        rows.high[kept, -1],
+        kept,
+        dropped,
+        is_exact=is_exact,
+        combination=rows.combination[kept],
+        y_tail=rows.low[kept, -1],
+        y_doubt=doubt[:, -1],
+        is_consistent=not contradictory,
+    )
+
+
+def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
+    """The conditions of a system too large for its rows to be combined: nearly dependent ones are left out."""
+    d = linear.shape[0]
+    triangle = linear.triangle()
+    lengths = np.linalg.norm(triangle, axis=0)
+    unit = triangle / np.where(lengths > 0, lengths, 1.0)
+    pivoted, order = qr(unit, mode="r", pivoting=True, check_finite=False)
+    rank = int(np.sum(np.abs(np.diag(pivoted)) > _RANK_TOLERANCE))
+    kept, dropped = np.sort(order[:rank]), np.sort(order[rank:])
+    for row in dropped:
+        combination = np.zeros(d)
+        combination[row] = 1.0
+        combination[kept] = -np.linalg.lstsq(triangle[:, kept], triangle[:, row], rcond=None)[0]
+        certificate = _certified(linear, y, combination)
+        if certificate is not None:
+            return _with_certificate(linear, y, certificate)
+    return _basis(
+        linear.rows(kept), y[kept], kept, dropped, is_exact=False, combination=np.eye(d)[kept] if len(dropped) else None
+    )
+
+
+def _with_certificate(linear: LinearMap, y: np.ndarray, certificate: np.ndarray) -> RowBasis:
+    zero, none = np.zeros(len(y)), np.arange(0)
+    return RowBasis(linear, y, zero, zero, np.arange(len(y)), none, None, True, 0.0, False, certificate)
+
+
+def _certified(linear: LinearMap, y: np.ndarray, nu: np.ndarray) -> np.ndarray | None:
+    """The ν itself if it proves that Zx = y has no solution, checked in every column, or None.
+
+    Each :math:`z_j^T\\nu` must vanish within the rounding of its own terms, and yᵀν must not.
+    """
+    nu = nu / norm(nu)
+    terms = np.count_nonzero(nu)
+    found = linear.careful_adjoint(nu)
+    rounding = _ROUNDINGS * (terms + 1) * UNIT_ROUNDOFF * linear.absolute_adjoint(np.abs(nu))
+    vanishes = np.abs(found.high + found.low) <= rounding + found.error
+    contradicts = abs(float(y @ nu)) > _CONTRADICTION * float(np.abs(y) @ np.abs(nu))
+    return nu if bool(np.all(vanishes)) and contradicts else None
+
+
+def contradiction(linear: LinearMap, y: np.ndarray) -> np.ndarray | None:
+    """A ν of unit length that proves Zx = y unsolvable, if least squares finds one; for a Z known by its products."""
+    # Twice d steps end in exact arithmetic; rounding needs more.
+    operator = LinearOperator(linear.shape, matvec=linear.apply, rmatvec=linear.adjoint, dtype=float)
+    x = lsqr(operator, y, atol=0, btol=1e-14, conlim=0, iter_lim=20 * linear.shape[0])[0]
+    rest = y - linear.apply(x)
+    if norm(rest) <= _CONTRADICTION * norm(y):
+        return None
+    certificate = rest / norm(rest)
+    # The size of each column from random signs, as its entries are not known.
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (8, linear.shape[0]))
+    columns = np.max(np.abs(linear.adjoint(signs)), axis=0)
+    vanishes = np.all(np.abs(linear.adjoint(certificate)) <= 1e-13 * columns)
+    return certificate if vanishes else None
