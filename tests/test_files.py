@@ -132,7 +132,12 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(old, monkeypatch):
 @contextmanager
 def program(code, *arguments):
     """A Python program that has printed its first line; killed at the end."""
-    command = [sys.executable, "-c", f"from implicit_bias.files import *\nimport os, sys, time\n{code}", *map(str, arguments)]
+    command = [
+        sys.executable,
+        "-c",
+        f"from implicit_bias.files import *\nimport os, sys, time\n{code}",
+        *map(str, arguments),
+    ]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:

@@ -19,6 +19,7 @@ from rich.console import Console
 from implicit_bias.cli.failing import BAD_INPUT, FAILED, fail, unwritten_files_fail
 from implicit_bias.cli.named_numbers import named_numbers
 from implicit_bias.cli.training_bar import TrainingBar
+from implicit_bias.errors import MissingPackageError
 from implicit_bias.files import write_whole
 
 if TYPE_CHECKING:
@@ -83,9 +84,13 @@ def train(
     implicit-bias train --data cifar10 --data-folder cifar --model resnet20 --method mask --device cuda --output r20
     """
     _quiet_libraries()
-    from implicit_bias import training
     from implicit_bias.status import SolverError
-    from implicit_bias.training.devices import is_further_process
+
+    try:
+        from implicit_bias import training
+        from implicit_bias.training.devices import is_further_process
+    except MissingPackageError as error:
+        fail(COMMAND, error, BAD_INPUT)
 
     console = Console(stderr=True, quiet=is_further_process())
     checkpoint = output / CHECKPOINT
@@ -116,7 +121,7 @@ def train(
             )
         if result.is_main:
             _write(output, result, {"data": data, "model": model, "method": method})
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPackageError) as error:
         fail(COMMAND, error, BAD_INPUT, console)
     except SolverError as error:
         with unwritten_files_fail(COMMAND):
