@@ -53,7 +53,8 @@ def main(
     what has not changed is not computed again.
 
     Exits with 1 if a check of the theory finds anything but support or numbers differ from the recorded ones, with 2 on
-    bad input, a file that cannot be written or a folder that another run holds, with 130 when interrupted. What others report of networks is an observation: printed as it comes out.
+    bad input, a file that cannot be written or a folder that another run holds, with 130 when interrupted. What others
+    report of networks is an observation: printed as it comes out.
     """
     # Workers that were idle or hold much memory are replaced by new ones, which is no reason to warn.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)

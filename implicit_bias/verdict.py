@@ -73,8 +73,8 @@ class Verdict:
                 raise ValueError("A SUPPORTED verdict needs residual= and tolerance=.")
             if not (math.isfinite(self.residual) and self.residual <= self.tolerance < math.inf):
                 raise ValueError(
-                    f"A SUPPORTED verdict needs a finite residual <= a finite tolerance, got residual={self.residual} and "
-                    f"tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
+                    f"A SUPPORTED verdict needs a finite residual <= a finite tolerance, got "
+                    f"residual={self.residual} and tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
                 )
 
     def __repr__(self) -> str:
