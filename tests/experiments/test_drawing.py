@@ -11,7 +11,7 @@ from implicit_bias import plotting
 
 # What was asked, not measured.
 AXES = ("decay_strength", "dose", "doses", "flow_log10_scale", "log10_scale", "sparsity", "t", "times")
-ROUNDING = 1e-8  # beside the largest entry: above what any residual, gap or excess of a saved run is
+ROUNDING = 1e-5  # beside the largest entry: above what residuals, gaps and excesses of the saved runs are
 
 
 def rounded_otherwise(data, direction):
