@@ -84,14 +84,8 @@ def error_bound(
     shift = correction + rows.least_change(left)
     left = left - rows.linear.apply(shift - correction)
     magnitude = norm(correction) + norm(shift - correction) + norm(shift)
-    doubt = (
-        at.doubt / rows.lengths
-        + 2 * _product_error(rows) * magnitude
-        + 2 * UNIT_ROUNDOFF * np.abs(at.residual / rows.lengths)
-    )
-    width = (
-        at.wobble + norm(np.abs(left / rows.lengths) + doubt) / np.sqrt(rows.smallest) + UNIT_ROUNDOFF * np.abs(shift)
-    )
+    doubt = at.doubt / rows.lengths + 2 * _product_error(rows) * magnitude + 2 * UNIT_ROUNDOFF * np.abs(at.residual / rows.lengths)
+    width = at.wobble + norm(np.abs(left / rows.lengths) + doubt) / np.sqrt(rows.smallest) + UNIT_ROUNDOFF * np.abs(shift)
     gap = _largest_divergence(potential, at, shift, width)
     apart = potential.separation(at.x, gap) if gap < np.inf else None
     if apart is None:
