@@ -13,8 +13,11 @@ from rich.table import Table
 from derivations import RECORD, SAVED, _entry, ledger, recorded
 from derivations.mask import PREPRINT
 from implicit_bias.claims import outcomes
+from implicit_bias.cli.failing import unwritten_files_fail
+from implicit_bias.files import write_whole
 from implicit_bias.verdict import Outcome, Verdict
 
+COMMAND = "python -m derivations"
 PAGE = SAVED.with_suffix(".html")
 COLOURS = {
     Outcome.PROVED: "green",
@@ -36,7 +39,7 @@ def main(
 ) -> None:
     """Check the ledger's claims and compare the verdicts with the recorded ones.
 
-    Exits with 1 if a verdict differs from the recorded one, with 2 on an unknown id.
+    Exits with 1 if a verdict differs from the recorded one, with 2 on an unknown id or a file that cannot be written.
     """
     claims, console = ledger(), Console()
     if html and ids:
@@ -57,11 +60,13 @@ def main(
         # The page needs two packages that checking claims does not.
         from derivations._html import page
 
-        _entry.save(SAVED, (_entry.entry(claim, verdicts[name]) for name, claim in claims.items()))
-        PAGE.write_text(page(_entry.load(SAVED)), encoding="utf-8")
+        with unwritten_files_fail(COMMAND):
+            _entry.save(SAVED, (_entry.entry(claim, verdicts[name]) for name, claim in claims.items()))
+            write_whole(PAGE, page(_entry.load(SAVED)))
         console.print(f"Written to {PAGE} and {SAVED.name}.")
     if record:
-        RECORD.write_text(json.dumps({**recorded(), **outcomes(verdicts)}, indent=2) + "\n", encoding="utf-8")
+        with unwritten_files_fail(COMMAND):
+            write_whole(RECORD, json.dumps({**recorded(), **outcomes(verdicts)}, indent=2) + "\n")
         return
     differences = claims.differences(verdicts, recorded())
     for sentence in differences:

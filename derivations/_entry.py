@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from implicit_bias.claims import Claim
+from implicit_bias.files import write_whole
 from implicit_bias.verdict import Correction, Outcome, Verdict
 
 PACKAGES = ("implicit-bias", "mpmath", "numpy", "scipy", "sympy", "torch")  # whose versions a verdict may depend on
@@ -73,7 +74,7 @@ def save(path: Path, entries: Iterable[Entry]) -> None:
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "claims": {each.id: _described(each) for each in entries},
     }
-    path.write_text(json.dumps(saved, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(saved, indent=1, ensure_ascii=False) + "\n")
 
 
 def load(path: Path) -> Checked:

@@ -21,6 +21,7 @@ from pdoc import render
 import implicit_bias
 from implicit_bias import Status
 from implicit_bias.display.mathml import mathml
+from implicit_bias.files import write_whole
 
 GUIDES = Path(__file__).resolve().parent
 ROOT = GUIDES.parent
@@ -100,8 +101,8 @@ def reference(folder: Path) -> None:
     for name, module in modules.items():
         page = folder / f"{name.replace('.', '/')}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(formulas.put_back(render.html_module(module, modules)), encoding="utf-8")
-    (folder / "search.js").write_text(formulas.put_back_as_text(render.search_index(modules)), encoding="utf-8")
+        write_whole(page, formulas.put_back(render.html_module(module, modules)))
+    write_whole(folder / "search.js", formulas.put_back_as_text(render.search_index(modules)))
 
 
 def _name_array_types() -> None:
@@ -126,7 +127,7 @@ def guides(folder: Path) -> None:
         title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]
         name = "index" if guide.stem == "README" else guide.stem
         page = template.render(title=title, content=Markup(html))  # noqa: S704 - our own pages
-        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+        write_whole(folder / f"{name}.html", page)
 
 
 def _anchor(heading: str) -> str:
@@ -149,8 +150,11 @@ def main(arguments: Mapping[int, str]) -> None:
     warnings.filterwarnings(
         "ignore", message="Cannot determine where"
     )  # of members that classes get when they are made
-    reference(folder)
-    guides(folder)
+    try:
+        reference(folder)
+        guides(folder)
+    except OSError as error:
+        raise SystemExit(f"docs/build.py: {error}") from None
     print(f"wrote {folder / 'index.html'}")
 
 

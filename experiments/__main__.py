@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from experiments import recorded, registry, report
-from experiments.engine import OtherCodeError, Store, StoreError, Sweep, Workers, connect, on_cluster, processes
+from experiments.engine import OtherCodeError, Store, Sweep, Workers, connect, on_cluster, processes
 from experiments.experiment import Experiment, load
+from implicit_bias.cli.failing import unwritten_files_fail
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
+COMMAND = "python -m experiments"
 MODES = ("default", "quick", "full")
 GOOD = ("PROVED", "SUPPORTED")
 
@@ -51,7 +53,8 @@ def main(
     what has not changed is not computed again.
 
     Exits with 1 if a check of the theory finds anything but support or numbers differ from the recorded ones, with 2 on
-    bad input, with 130 when interrupted. What others report of networks is an observation: printed as it comes out.
+    bad input, a file that cannot be written or a folder that another run holds, with 130 when interrupted. What others
+    report of networks is an observation: printed as it comes out.
     """
     # Workers that were idle or hold much memory are replaced by new ones, which is no reason to warn.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
@@ -65,32 +68,32 @@ def main(
     changes = _changes(chosen, mode, data_folder, device)
     root = output or FIGURES
     folder = root if output or mode == "default" else FIGURES / mode
-    try:
+    with unwritten_files_fail(COMMAND):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise typer.BadParameter(f"--output: {folder} cannot be made a folder ({error.strerror}).") from None
-    if only_report:
-        _write_report(folder, experiments)
-        return
+        if only_report:
+            _write_report(folder, experiments)
+            return
     try:
         client = connect(scheduler) if scheduler else None
     except ValueError as error:
         raise typer.BadParameter(f"--scheduler: {error}") from None
     workers = on_cluster(client) if client else processes(jobs or cpu_count())
     try:
-        with client or nullcontext(), _progress_bars() as progress:
+        with unwritten_files_fail(COMMAND), client or nullcontext(), _progress_bars() as progress:
             if changes:
                 _check_place(workers if client else processes(1), data, data_folder, device)
             sweep = Sweep(Store(root / ".store"), workers, progress)
+            sweep.store.remove_unfinished()
             good = [_run(each, folder, mode, sweep, changes, record) for each in chosen]
-    except (StoreError, OtherCodeError) as error:
+    except OtherCodeError as error:
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted; the same command goes on from here.")
         raise typer.Exit(130) from None
     Console().print(f"computed     {sweep.computed} tasks; results of all others were stored", highlight=False)
     if mode == "default":
-        _write_report(folder, experiments)
+        with unwritten_files_fail(COMMAND):
+            _write_report(folder, experiments)
     raise typer.Exit(0 if all(good) else 1)
 
 

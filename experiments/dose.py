@@ -188,12 +188,8 @@ def _draw_distance(axes: Axes, data: Data) -> None:
         axes.plot(data["t"], distance, color=plotting.schedule_colour(str(name)))
     axes.set(xscale="log", yscale="log", xlim=(1e-2, 1e3), ylim=(1e-6, 5), xlabel="flow time t")
     final, last = _distance(data)[:, -1].max(), np.log10(data["t"][-1])
-    axes.text(
-        0.05,
-        0.08,
-        f"at $t = 10^{{{last:.0f}}}$: at most $10^{{{np.ceil(np.log10(final)):.0f}}}$",
-        transform=axes.transAxes,
-    )
+    most = f"at most $10^{{{np.ceil(np.log10(final)):.0f}}}$" if final > 0 else "0"
+    axes.text(0.05, 0.08, f"at $t = 10^{{{last:.0f}}}$: {most}", transform=axes.transAxes)
     axes.set(ylabel=r"$\|x_t - x_\infty\|_2\,/\,\|x_\infty\|_2$")
     axes.set_title("All end at the Bregman projection for this dose")
 

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 
 from experiments.engine import Data, Store, Sweep
 from experiments.engine.code_version import code_version, package_versions
-from experiments.engine.store import Result
+from experiments.engine.store import Result, archive
 from implicit_bias import Claim, plotting
+from implicit_bias.files import held, write_whole
 
 Settings = Mapping[str, object]
 
@@ -70,6 +71,10 @@ class Experiment:
 
         Returns:
             The manifest: what was computed from what, and the verdicts by claim id.
+
+        Raises:
+            FolderInUseError: If another run makes the same files.
+            OSError: If one cannot be written; what was there before stays.
         """
         sweep = Sweep(Store(folder / ".store")) if sweep is None else sweep
         settings = self.settings(mode) | changes
@@ -77,11 +82,12 @@ class Experiment:
         code = self._code()
         texts = (self.name, self.title, self.caption, self.expectation)
         key = hashlib.sha256(json.dumps([texts, mode, settings, code], sort_keys=True).encode()).hexdigest()[:32]
-        written = sweep.store.load(key)
-        if written is None or not _is_untouched(target, written.data):
-            sweep.used.clear()
-            self._write(target, settings, sweep, {"mode": mode, "code": code})
-            sweep.store.save(key, Result(_digests(target), 0.0).packed())
+        with held(target / ".lock"):
+            written = sweep.store.load(key)
+            if written is None or not _is_untouched(target, written.data):
+                sweep.used.clear()
+                self._write(target, settings, sweep, {"mode": mode, "code": code})
+                sweep.store.save(key, Result(_digests(target), 0.0).packed())
         return json.loads((target / "manifest.json").read_text(encoding="utf-8"))
 
     def _code(self) -> str:
@@ -91,8 +97,7 @@ class Experiment:
         return hashlib.sha256("".join(versions).encode()).hexdigest()
 
     def _write(self, target: Path, settings: Settings, sweep: Sweep, about: Mapping[str, str]) -> None:
-        target.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(target / "data.npz", allow_pickle=False, **self.compute(settings, sweep))
+        write_whole(target / "data.npz", archive(self.compute(settings, sweep)))
         data = load(target)
         with plotting.style():
             figure = self.draw(data)
@@ -100,7 +105,7 @@ class Experiment:
         plt.close(figure)  # pyplot keeps it otherwise
         if self.table is not None:
             page = f"# {self.title}\n\n![{self.title}](figure.png)\n\n{self.table(data)}"
-            (target / "README.md").write_text(page, encoding="utf-8")
+            write_whole(target / "README.md", page)
         manifest = {
             "experiment": self.name,
             "title": self.title,
@@ -119,8 +124,7 @@ class Experiment:
             "tasks": len(sweep.used),
             "seconds": round(sum(sweep.used.values()), 1),
         }
-        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-        (target / "manifest.json").write_text(text, encoding="utf-8")
+        write_whole(target / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 def load(folder: Path) -> Data:
@@ -146,8 +150,8 @@ def _described(claim: Claim, is_observation: int) -> dict[str, object]:
 
 
 def _digests(folder: Path) -> Data:
-    """SHA-256 digests of the files in a folder."""
-    files = sorted(file for file in folder.iterdir() if file.is_file())
+    """SHA-256 digests of the files in a folder, but for hidden ones, such as locks."""
+    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
     return {
         "file": np.array([file.name for file in files]),
         "sha256": np.array([hashlib.sha256(file.read_bytes()).hexdigest() for file in files]),

@@ -24,6 +24,7 @@ import derivations
 from derivations import _entry, _html
 from derivations._entry import Entry
 from implicit_bias.claims import outcomes
+from implicit_bias.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "index.html"
@@ -116,7 +117,7 @@ def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) 
         **_html.claims({**derived, **drawn}),
     )
     target = folder / PAGE
-    target.write_text(page, encoding="utf-8")
+    write_whole(target, page)
     return target
 
 

@@ -143,8 +143,9 @@ def _draw_excess(axes: Axes, data: Data) -> None:
     text = f"{int(data['newton_steps'].sum())} Newton steps\nfor {len(data['log10_scale'])} scales"
     axes.text(0.97, 0.93, text, ha="right", va="top", transform=axes.transAxes, fontsize=7, color="0.3")
     excess = data["l1"][last] - 1
-    axes.annotate(f"$10^{{{np.log10(excess):.0f}}}$", (data["log10_scale"][last], excess), (0, 10),
-                  textcoords="offset points", ha="right", color=L1_COLOUR)  # fmt: skip
+    if excess > 0:  # rounding may leave nothing, or less
+        axes.annotate(f"$10^{{{np.log10(excess):.0f}}}$", (data["log10_scale"][last], excess), (0, 10),
+                      textcoords="offset points", ha="right", color=L1_COLOUR)  # fmt: skip
 
 
 def _draw_exponents(axes: Axes, data: Data) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class FormulaError(ValueError):
     """A formula holds something outside the whitelist of names, operators and sizes."""
@@ -29,3 +31,16 @@ class NotCommutingError(ValueError):
 
 class UnsupportedError(ValueError):
     """The input is sound, but no solver of this library covers it."""
+
+
+class MissingPackageError(ImportError):
+    """A package that is needed here comes with an extra that is not installed."""
+
+
+def require(extra: str, *packages: str) -> None:
+    """Raise :class:`MissingPackageError`, with the command that installs it, unless all packages are there."""
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise MissingPackageError(
+            f"{' and '.join(missing)} cannot be found, which this needs: pip install 'implicit-bias[{extra}]'."
+        )

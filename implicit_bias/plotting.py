@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from implicit_bias.files import write_whole
 
 # Mostly Okabe and Ito's palette, which stays apart under the common colour-vision deficiencies; a test measures that.
 COLOURS = {
@@ -96,9 +99,12 @@ def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
         "svg": {"Date": None, "Creator": None},
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
-    paths = [folder / f"{stem}.{kind}" for kind in without_date]
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of the dates in matplotlib's own fonts
+    paths = []
     with style():
-        for path, metadata in zip(paths, without_date.values(), strict=True):
-            figure.savefig(path, metadata=metadata)
+        for kind, metadata in without_date.items():
+            picture = BytesIO()
+            figure.savefig(picture, format=kind, metadata=metadata)
+            paths.append(folder / f"{stem}.{kind}")
+            write_whole(paths[-1], picture.getvalue())
     return paths

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse.linalg import LinearOperator
 from scipy.special import expit
 
 from implicit_bias.linear_map import LinearMap, linear_map
@@ -146,6 +147,14 @@ class Regression:
 def check_system(Z: ArrayLike, y: ArrayLike, *, copy: bool = False) -> tuple[LinearMap, FloatArray]:
     """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``ValueError`` naming what does not fit."""
     linear = linear_map(Z, copy=copy)
+    if isinstance(Z, LinearOperator):
+        try:
+            linear.adjoint(np.zeros(linear.shape[0]))
+        except NotImplementedError:
+            raise ValueError(
+                "Z: expected a LinearOperator with rmatvec=, the product with its transpose, got one without: every "
+                "gradient Zᵀν needs it."
+            ) from None
     target = finite_array(y, "y", ndim=1)
     if target.shape != (linear.shape[0],):
         raise ValueError(f"y: expected shape ({linear.shape[0]},), one value per row of Z, got {target.shape}.")

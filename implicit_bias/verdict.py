@@ -71,10 +71,10 @@ class Verdict:
         if self.outcome is Outcome.SUPPORTED:
             if self.residual is None or self.tolerance is None:
                 raise ValueError("A SUPPORTED verdict needs residual= and tolerance=.")
-            if not (math.isfinite(self.residual) and self.residual <= self.tolerance):
+            if not (math.isfinite(self.residual) and self.residual <= self.tolerance < math.inf):
                 raise ValueError(
-                    f"A SUPPORTED verdict needs a finite residual <= tolerance, got residual={self.residual} and "
-                    f"tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
+                    f"A SUPPORTED verdict needs a finite residual <= a finite tolerance, got "
+                    f"residual={self.residual} and tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
                 )
 
     def __repr__(self) -> str:

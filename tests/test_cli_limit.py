@@ -1,6 +1,8 @@
 """``implicit-bias limit`` finds what ``ib.bregman_projection`` does, from any file, and refuses what is no system."""
 
+import errno
 import json
+import os
 import pickle
 
 import numpy as np
@@ -224,3 +226,23 @@ def test_nothing_is_unpickled(tmp_path):
     for name in ("archive.npz", "bare.npz", "array.npz"):
         refused(call(tmp_path / name, "--scale", 1), "expected an archive of plain arrays")
     assert not witness.exists()
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(npz, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    output = tmp_path / "limit.npz"
+    output.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    refused(call(npz, "--scale", 1, "--output", output), f"implicit-bias limit: {output}: no space left on device.")
+    assert output.read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == {"system.npz", "limit.npz"}
+
+
+def test_another_name_of_the_data_does_not_cost_the_data(npz, tmp_path):
+    before, output = npz.read_bytes(), tmp_path / "limit.npz"
+    os.link(npz, output)
+    assert call(npz, "--scale", 1, "--output", output).exit_code == 0
+    assert npz.read_bytes() == before
+    assert np.load(output)["status"] == "converged"

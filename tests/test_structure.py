@@ -15,7 +15,7 @@ LIBRARY = Path(ib.__file__).parent
 SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8")) for path in LIBRARY.rglob("*.py")}
 # Data flow from the first layer to the last; a module imports from its own layer and earlier ones.
 LAYERS = [
-    {"errors", "norm", "status", "validation", "verdict"},
+    {"errors", "files", "norm", "status", "validation", "verdict"},
     {"linear_map"},
     {"problem", "schedule", "potential"},
     {"symbolic"},
@@ -171,3 +171,52 @@ def test_the_check_itself_sees_calls(source, caught, monkeypatch):
             test_library_is_silent_and_evaluates_no_strings("fake.py")
     else:
         test_library_is_silent_and_evaluates_no_strings("fake.py")
+
+
+WRITES = {"write_text", "write_bytes", "save_file", "savetxt", "to_csv"}
+BUFFERED = {"savez", "savez_compressed", "savefig"}  # into a buffer alone
+
+
+def opens_for_writing(node):
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    modes = [part.value for part in [*node.args, *(k.value for k in node.keywords)] if isinstance(part, ast.Constant)]
+    return name in ("open", "fdopen") and any(
+        isinstance(m, str) and re.fullmatch(r"[rwaxbt+]*[wax+][rwaxbt+]*", m) for m in modes
+    )
+
+
+def writers(source):
+    """Lines that write a file without implicit_bias.files."""
+    for node in ast.walk(source):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            target = node.args[0].id if node.args and isinstance(node.args[0], ast.Name) else "an expression"
+            into_a_path = name in BUFFERED and target not in ("archive", "buffer", "content", "file", "picture")
+            if name in WRITES or into_a_path or opens_for_writing(node):
+                yield node.lineno
+
+
+def test_every_file_is_written_whole():
+    """All writing goes through implicit_bias.files; the explorer's settings live in a folder of its own."""
+    root, found = LIBRARY.parent, []
+    for top in ("implicit_bias", "experiments", "derivations", "docs"):
+        for path in (root / top).rglob("*.py"):
+            name = path.relative_to(root).as_posix()
+            if name not in ("implicit_bias/files.py", "implicit_bias/explore/server.py"):
+                found += [f"{name}:{line}" for line in writers(ast.parse(path.read_text("utf-8")))]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "path.write_text(x)",
+        "open(p, 'w')",
+        "p.open('wb')",
+        "p.open(mode='a')",
+        "np.savez(path, x=x)",
+        "figure.savefig(p)",
+    ],
+)
+def test_the_check_itself_sees_writers(line):
+    assert list(writers(ast.parse(line))) == [1]

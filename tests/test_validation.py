@@ -47,7 +47,7 @@ def test_whatever_is_a_real_number_passes(value):
     "value",
     [
         None, "1", b"1", ["1"], 1j, [1, 1j], [[1], [1, 2]], {}, object(), sp.Symbol("m"), sp.I, 10**400, [10**400],
-        np.longdouble("1e4000"), np.datetime64("2020-01-01"), np.timedelta64(1), lambda: 1,
+        np.longdouble("1e4000"), np.datetime64("2020-01-01"), np.timedelta64(1, "s"), lambda: 1,
         torch.ones(1, requires_grad=True), np.ma.masked_array([1.0, 2.0], mask=[True, False]),
     ],
 )  # fmt: skip

@@ -13,6 +13,8 @@ from rich.progress import Progress
 
 from experiments.benchmarks import basis_pursuit, ensemble, flow, growth, large, limit, masked_step, picture, table
 from implicit_bias import plotting
+from implicit_bias.cli.failing import unwritten_files_fail
+from implicit_bias.files import held, write_whole
 
 BENCHMARKS = {
     module.BENCHMARK.name: module.BENCHMARK
@@ -32,15 +34,19 @@ def main(
 ) -> None:
     """Time the library beside other solvers and draw what was found.
 
-    Exits with 2 on an unknown name. A missed aim is a result, not a failure.
+    Exits with 2 on an unknown name, a file that cannot be written or a folder that another run holds. A missed aim is a
+    result, not a failure.
     """
     unknown = [name for name in names or () if name not in BENCHMARKS]
     if unknown:
         raise typer.BadParameter(f"no benchmark is called {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}.")
     folder = output or FIGURES / ("quick/benchmarks" if quick else "benchmarks")
-    folder.mkdir(parents=True, exist_ok=True)
     console = Console()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with (
+        unwritten_files_fail("python -m experiments.benchmarks"),
+        held(folder / ".lock"),
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
         for name in names or BENCHMARKS:
             BENCHMARKS[name].run(
                 folder, "quick" if quick else "default", lambda steps, text: progress.track(steps, description=text)
@@ -48,14 +54,14 @@ def main(
             for aim in _record(folder, name)["aims"]:
                 line = f"{'reached' if aim['reached'] else 'missed':<8} {aim['text']}: {aim['measured']:.3g}"
                 console.print(f"{line}, aim {aim['target']:g}", highlight=False, soft_wrap=True)
-    report(folder)
+        report(folder)
     console.print(f"wrote    {folder}", highlight=False, soft_wrap=True)
 
 
 def report(folder: Path) -> None:
     """Write the page, the picture and the manifest of all benchmarks that a folder holds numbers of."""
     records = {name: _record(folder, name) for name in BENCHMARKS if (folder / f"{name}.json").exists()}
-    (folder / "README.md").write_text(table.page(records.values()), encoding="utf-8")
+    write_whole(folder / "README.md", table.page(records.values()))
     if records.keys() >= picture.NEEDED:
         with plotting.style():
             figure = picture.draw({name: record["rows"] for name, record in records.items()})
@@ -68,8 +74,7 @@ def report(folder: Path) -> None:
             for name, record in records.items()
         },
     }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    write_whole(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 def _record(folder: Path, name: str) -> dict:

@@ -7,10 +7,12 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from experiments.benchmarks.environment import environment, limited_threads
+from implicit_bias.files import write_whole
 
 Row = dict[str, Any]  # str, int, float or None
 Settings = Mapping[str, object]
@@ -89,8 +91,9 @@ class Benchmark:
             "rows": rows,
         }
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        (folder / f"{self.name}.json").write_text(text, encoding="utf-8")
-        with (folder / f"{self.name}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_whole(folder / f"{self.name}.json", text)
+        lines = StringIO()
+        writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(folder / f"{self.name}.csv", lines.getvalue())

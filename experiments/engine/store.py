@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
+
+from implicit_bias.files import remove_unfinished, write_whole
 
 Data = dict[str, np.ndarray]
 
 
 class StoreError(OSError):
     """A result cannot be written."""
+
+
+def archive(data: Mapping[str, np.ndarray]) -> bytes:
+    """Named arrays as the content of an npz file.
+
+    Raises:
+        ValueError: If one holds Python objects, which would need pickling.
+    """
+    objects = [name for name, array in data.items() if np.asanyarray(array).dtype.hasobject]
+    if objects:  # NumPy's own check, allow_pickle, came after the oldest release that this project takes
+        raise ValueError(f"{objects[0]}: object arrays cannot be stored.")
+    content = BytesIO()
+    np.savez_compressed(content, **data)
+    return content.getvalue()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +55,7 @@ class Result:
         if not isinstance(self.data, dict) or not all(isinstance(name, str) for name in self.data):
             raise ValueError(f"result of a task: expected arrays by name, got {self.data!r:.100}.")
         about = json.dumps({"names": list(self.data), "seconds": self.seconds})
-        buffer = BytesIO()
-        np.savez_compressed(buffer, *self.data.values(), about=np.array(about), allow_pickle=False)
-        return buffer.getvalue()
+        return archive({f"arr_{k}": array for k, array in enumerate(self.data.values())} | {"about": np.array(about)})
 
     @classmethod
     def unpacked(cls, content: bytes) -> Result:
@@ -59,7 +71,7 @@ class Store:
     """A folder of results, ``KEY.npz``, made when it is first needed.
 
     Behind its archive a file ends with a SHA-256 digest of that and of its key, so it is what was written under this
-    name or it counts as missing. Files appear at once, complete (written elsewhere, flushed, renamed).
+    name or it counts as missing. Files appear at once, complete.
 
     Attributes:
         folder: Where the files are; several programs may use it at the same time.
@@ -90,17 +102,15 @@ class Store:
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with ExitStack() as on_exit:
-                with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-                    partial = Path(file.name)
-                    on_exit.callback(partial.unlink, missing_ok=True)
-                    file.write(packed + _checksum(key, packed))
-                    file.flush()
-                    os.fsync(file.fileno())
-                partial.replace(path)
+            write_whole(path, packed + _checksum(key, packed))
         except OSError as error:
             raise StoreError(f"results cannot be stored in {self.folder} ({error.strerror}).") from error
         return Result.unpacked(packed)
+
+    def remove_unfinished(self) -> None:
+        """Remove what killed programs left, under keys that may never be asked for again."""
+        for folder in self.folder.glob("??"):
+            remove_unfinished(folder)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npz"

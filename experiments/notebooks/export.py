@@ -24,6 +24,8 @@ import nbformat
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from implicit_bias.files import write_whole
+
 FOLDER = Path(__file__).resolve().parent
 NAMES = ("ten_minutes", "derive_your_own", "l2_to_l1", "check_a_paper", "sparsify", "design_a_bias")
 PIXELS_PER_INCH = 110  # of a figure on the page; the picture itself may have more
@@ -54,7 +56,7 @@ def write(name: str) -> Path:
     """Run a notebook and write its export."""
     document, _ = execute(name)
     path = FOLDER / f"{name}.ipynb"
-    path.write_text(nbformat.writes(document, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, nbformat.writes(document, indent=1) + "\n")
     return path
 
 
@@ -117,7 +119,10 @@ def main(names: list[str]) -> None:
         raise SystemExit(f"No notebook is called {', '.join(unknown)}; there are {', '.join(NAMES)}.")
     for name in names or NAMES:
         began = time.perf_counter()
-        path = write(name)
+        try:
+            path = write(name)
+        except OSError as error:
+            raise SystemExit(f"{name}: {error}") from None
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB in {time.perf_counter() - began:.1f} s", flush=True)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments.engine import Data
+from experiments.engine.store import archive
+from implicit_bias.files import write_whole
 
 FOLDER = Path(__file__).parent
 # Solvers that stop at relative tolerances around 1e-8 may do a step more or less where rounding differs.
@@ -17,7 +19,7 @@ ROUNDING = 1e-9  # what is as small as this beside numbers of order one, such as
 
 def record(name: str, data: Data) -> None:
     """Make these the recorded numbers of an experiment."""
-    np.savez_compressed(FOLDER / f"{name}.npz", allow_pickle=False, **data)
+    write_whole(FOLDER / f"{name}.npz", archive(data))
 
 
 def differences(name: str, data: Data, tolerances: Mapping[str, float]) -> list[str]:

@@ -51,6 +51,15 @@ def bad_input_fails(command: str) -> Iterator[None]:
         fail(command, error, FAILED)
 
 
+@contextmanager
+def unwritten_files_fail(command: str) -> Iterator[None]:
+    """Exit with 2 where a file cannot be read or written, as on a full disk, or another run holds the folder."""
+    try:
+        yield
+    except OSError as error:
+        fail(command, error, BAD_INPUT)
+
+
 class Commands(TyperGroup):
     """The commands, whose usage errors take one line, too."""
 

@@ -122,19 +122,24 @@ def _potential(
 
 
 def _write(output: Path, found: Projection) -> None:
+    from io import BytesIO
+
     import numpy as np
 
+    from implicit_bias.files import write_whole
+
     bound = np.nan if found.error_bound is None else found.error_bound
-    with output.open("wb") as file:
-        np.savez(
-            file,
-            x=found.x,
-            dual=found.dual,
-            kkt_residual=found.kkt_residual,
-            error_bound=bound,
-            iterations=found.iterations,
-            status=found.status.value,
-        )
+    archive = BytesIO()
+    np.savez(
+        archive,
+        x=found.x,
+        dual=found.dual,
+        kkt_residual=found.kkt_residual,
+        error_bound=bound,
+        iterations=found.iterations,
+        status=found.status.value,
+    )
+    write_whole(output, archive.getvalue())
 
 
 def _contents(found: Projection, potential: Potential) -> dict[str, Any]:

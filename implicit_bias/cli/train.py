@@ -5,20 +5,22 @@ from __future__ import annotations
 import csv
 import inspect
 import logging
-import os
 import shlex
 import sys
 import warnings
 from dataclasses import asdict, fields
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from implicit_bias.cli.failing import BAD_INPUT, FAILED, fail
+from implicit_bias.cli.failing import BAD_INPUT, FAILED, fail, unwritten_files_fail
 from implicit_bias.cli.named_numbers import named_numbers
 from implicit_bias.cli.training_bar import TrainingBar
+from implicit_bias.errors import MissingPackageError
+from implicit_bias.files import write_whole
 
 if TYPE_CHECKING:
     from implicit_bias.training import Method, TrainingResult
@@ -68,8 +70,8 @@ def train(
 ) -> None:
     """Train a network, and write what came of it into a folder.
 
-    The folder then holds checkpoint.safetensors (the run, from which --resume continues), history.csv (numbers of
-    every epoch), weights.safetensors (the dense network) and tensorboard/.
+    One run at a time works in the folder. At the end it holds checkpoint.safetensors (the run, from which --resume
+    continues), history.csv (numbers of every epoch), weights.safetensors (the dense network) and tensorboard/.
 
     Exits with 1 if the loss stopped being finite, with 2 on bad input, with 130 when interrupted.
 
@@ -82,10 +84,15 @@ def train(
     implicit-bias train --data cifar10 --data-folder cifar --model resnet20 --method mask --device cuda --output r20
     """
     _quiet_libraries()
-    from implicit_bias import training
     from implicit_bias.status import SolverError
 
-    console = Console(stderr=True, quiet=_is_further_process())
+    try:
+        from implicit_bias import training
+        from implicit_bias.training.devices import is_further_process
+    except MissingPackageError as error:
+        fail(COMMAND, error, BAD_INPUT)
+
+    console = Console(stderr=True, quiet=is_further_process())
     checkpoint = output / CHECKPOINT
     try:
         _check_output(output, resume)
@@ -114,10 +121,11 @@ def train(
             )
         if result.is_main:
             _write(output, result, {"data": data, "model": model, "method": method})
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPackageError) as error:
         fail(COMMAND, error, BAD_INPUT, console)
     except SolverError as error:
-        _write_history(output, error.result)
+        with unwritten_files_fail(COMMAND):
+            _write_history(output, error.result)
         fail(COMMAND, error, FAILED, console)
     except KeyboardInterrupt:
         again = shlex.join(["implicit-bias", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
@@ -166,15 +174,11 @@ def _write(folder: Path, result: TrainingResult, about: dict[str, str]) -> None:
 def _write_history(folder: Path, result: TrainingResult) -> None:
     from implicit_bias.training import EpochRecord
 
-    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(EpochRecord)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(record) for record in result.history)
-
-
-def _is_further_process() -> bool:
-    """Whether this is one of the processes that training on several devices started besides the first."""
-    return os.environ.get("LOCAL_RANK", "0") != "0" or os.environ.get("RANK", "0") != "0"
+    table = StringIO()
+    writer = csv.DictWriter(table, [field.name for field in fields(EpochRecord)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(record) for record in result.history)
+    write_whole(folder / "history.csv", table.getvalue())
 
 
 def _quiet_libraries() -> None:

@@ -155,7 +155,7 @@ def _frame(axes: Axes, across: dict[float, str], up: dict[float, str], label: st
         zeros = np.zeros(len(ticks))
         where = (list(ticks), zeros) if marker == TICKDOWN else (zeros, list(ticks))
         axes.plot(*where, marker=marker, ms=3, mew=0.7, color="black", ls="", transform=place, clip_on=False)
-    points = 72 * axes.get_window_extent().size / axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+    points = 72 * axes.get_window_extent().size / axes.figure.dpi
     for value, text in across.items():
         axes.text(value, -5 / points[1], text, transform=to_x, ha="center", va="top", fontsize=7)
     for value, text in up.items():

@@ -33,7 +33,7 @@ class BatchedFlow:
         self._p = len(parameterization.params)
         formulas = [parameterization.output, *parameterization.gradient(parameterization.output)]
         if regularizer is not None:
-            formulas += parameterization.gradient(parameterization.regularizer(regularizer))
+            formulas += list(parameterization.gradient(parameterization.regularizer(regularizer)))
         self._compiled = compiled(parameterization.symbols, formulas)
 
     def start(self, theta: FloatArray) -> FloatArray:

@@ -2,7 +2,9 @@ r"""The gradient flow of the trained parameters: the ground truth that every the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sympy as sp
@@ -10,10 +12,10 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.flow.integrate import integrate, with_path
-from implicit_bias.flow.solution import FlowSolution
+from implicit_bias.flow.solution import FlowSolution, FlowStats
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Constant, Schedule
-from implicit_bias.status import settle
+from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.compiled import compiled
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.validation import positive_number, time_points
@@ -92,24 +94,46 @@ def gradient_flow(
         dense=dense,
     )
 
-    def solution(t: np.ndarray, state: np.ndarray) -> FlowSolution:
-        theta = state[:, : p * n].reshape(-1, p, n).swapaxes(0, 1)
+    solution = _Reading(problem, parameterization, strength, path.status, path.stats)
+    return settle(with_path(solution, path), throw, "gradient_flow")
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """Reads the solution off states (θ, ν) of the integrator, shape (k, p n + d); it can be pickled."""
+
+    problem: Regression
+    parameterization: Parameterization
+    strength: Schedule
+    status: Status
+    stats: FlowStats
+
+    def __call__(self, t: np.ndarray, state: np.ndarray) -> FlowSolution:
+        problem, names = self.problem, self.parameterization.params
+        size = len(names) * problem.n
+        theta = state[:, :size].reshape(-1, len(names), problem.n).swapaxes(0, 1)
         with np.errstate(over="ignore"):  # after a blow-up the loss may exceed the floating-point range
-            x = output(theta)[0]
-            loss = problem.prediction_loss(linear.apply(x))
+            x = self._output(theta)[0]
+            loss = problem.prediction_loss(problem.linear.apply(x))
         return FlowSolution(
             t=t,
             x=x,
             loss=loss,
-            dual=state[:, p * n :],
-            decay=strength.integral(t),
-            status=path.status,
-            stats=path.stats,
-            design=linear,
-            parameters=dict(zip(parameterization.params, theta, strict=True)),
+            dual=state[:, size:],
+            decay=self.strength.integral(t),
+            status=self.status,
+            stats=self.stats,
+            design=problem.linear,
+            parameters=dict(zip(names, theta, strict=True)),
         )
 
-    return settle(with_path(solution, path), throw, "gradient_flow")
+    @cached_property
+    def _output(self) -> Callable[[np.ndarray], np.ndarray]:
+        return compiled(self.parameterization.symbols, [self.parameterization.output])
+
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but the compiled function, which cannot be pickled and is compiled again when needed."""
+        return {name: value for name, value in vars(self).items() if name != "_output"}
 
 
 def _smallness(start: np.ndarray) -> np.ndarray:

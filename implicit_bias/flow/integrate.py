@@ -105,6 +105,17 @@ def integrate(
     return Trajectory(np.concatenate(reached), np.concatenate(states), status, stats, path)
 
 
+@dataclass(frozen=True, eq=False)
+class _Interpolation:
+    """The solution at times between the reported ones; it can be pickled."""
+
+    solution: Callable[[np.ndarray, np.ndarray], FlowSolution]
+    path: OdeSolution
+
+    def __call__(self, times: np.ndarray) -> FlowSolution:
+        return self.solution(times, self.path(times).T)
+
+
 @dataclass
 class _Count:
     """What an integration has cost so far."""
@@ -250,11 +261,11 @@ def with_path(solution: Callable[[np.ndarray, np.ndarray], FlowSolution], trajec
     """The solution of a trajectory, with its path where that was kept.
 
     Args:
-        solution: Makes a solution of times (k,) and states (k, N).
+        solution: Makes a solution of times (k,) and states (k, N); one that can be pickled makes a path that can.
         trajectory: What was integrated.
     """
     found = solution(trajectory.t, trajectory.state)
     path = trajectory.path
     if path is None:
         return found
-    return replace(found, steps=path.ts, interpolate=lambda times: solution(times, path(times).T))
+    return replace(found, steps=path.ts, interpolate=_Interpolation(solution, path))

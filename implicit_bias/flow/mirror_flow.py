@@ -10,13 +10,14 @@ The Jacobian is d × d and analytic, which an implicit method needs at late time
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.flow.gradient_flow import paired_schedule
 from implicit_bias.flow.integrate import integrate, with_path
-from implicit_bias.flow.solution import FlowSolution
+from implicit_bias.flow.solution import FlowSolution, FlowStats
 from implicit_bias.potential import Potential
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Constant, Schedule
@@ -71,7 +72,8 @@ def mirror_flow(
     if not isinstance(problem, Regression):
         raise ValueError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
     times = time_points(t)
-    potential_at, strength = _family(derivation_or_potential, init, schedule)
+    family = _Family(derivation_or_potential, init, schedule)
+    potential_at, strength = family.potential_at, family.strength
     initial = potential_at(0.0)
     size = initial.size
     if size not in (None, problem.n):
@@ -102,12 +104,27 @@ def mirror_flow(
         dense=dense,
     )
 
-    def solution(t: np.ndarray, nu: np.ndarray) -> FlowSolution:
+    solution = _Reading(problem, family, ceiling, path.status, path.stats)
+    return settle(with_path(solution, path), throw, "mirror_flow")
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """Reads the solution off dual variables ν, shape (k, d); it can be pickled if the potential can."""
+
+    problem: Regression
+    family: _Family
+    ceiling: float
+    status: Status
+    stats: FlowStats
+
+    def __call__(self, t: np.ndarray, nu: np.ndarray) -> FlowSolution:
+        problem, linear = self.problem, self.problem.linear
         with np.errstate(over="ignore"):
             x = np.empty((len(t), problem.n))
             for k in range(len(t)):
-                x[k] = potential_at(t[k])._respond(linear.adjoint(-nu[k]))[0]
-            is_sound = np.all(np.abs(x) <= ceiling, axis=1)
+                x[k] = self.family.potential_at(t[k])._respond(linear.adjoint(-nu[k]))[0]
+            is_sound = np.all(np.abs(x) <= self.ceiling, axis=1)
             t, x, nu = t[is_sound], x[is_sound], nu[is_sound]
             loss = problem.prediction_loss(linear.apply(x))
         return FlowSolution(
@@ -115,13 +132,11 @@ def mirror_flow(
             x=x,
             loss=loss,
             dual=nu,
-            decay=strength.integral(t),
-            status=path.status if np.all(is_sound) else Status.NOT_FINITE,
-            stats=path.stats,
+            decay=self.family.strength.integral(t),
+            status=self.status if np.all(is_sound) else Status.NOT_FINITE,
+            stats=self.stats,
             design=linear,
         )
-
-    return settle(with_path(solution, path), throw, "mirror_flow")
 
 
 def _ceiling(problem: Regression, potential: Potential) -> float:
@@ -145,6 +160,25 @@ def _extended(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.n
     slope = potential._metric(end)
     line = end + slope * (z - potential._gradient(end))
     return np.where(is_beyond, line, x), np.where(is_beyond, slope, metric)
+
+
+class _Family:
+    """The potential at each flow time, and the schedule; it can be pickled if the source can.
+
+    Attributes:
+        potential_at: The potential at a flow time.
+        strength: The schedule, zero if there is none.
+    """
+
+    def __init__(
+        self, source: Derivation | Potential, init: Mapping[str, ArrayLike] | None, schedule: Schedule | None
+    ) -> None:
+        self.potential_at, self.strength = _family(source, init, schedule)
+        # Copies, since the function of them is made again where this is unpickled.
+        self._given = source, init and {name: np.array(value) for name, value in init.items()}, schedule
+
+    def __reduce__(self) -> tuple:
+        return type(self), self._given
 
 
 def _family(

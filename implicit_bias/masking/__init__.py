@@ -1,5 +1,11 @@
 r"""The theory on torch models: masks x = m ⊙ w and their rivals on any module, PILoT, pruning, ensembles of runs."""
 
+# ruff: noqa: E402 - the check comes before what it is for
+
+from implicit_bias.errors import require
+
+require("torch", "torch")
+
 from implicit_bias.masking.ensemble_checks import (
     LimitDistance,
     RelativeNorms,

@@ -1,5 +1,11 @@
 """Training of networks on image data: data, models, methods, a loop that can be interrupted, and its results."""
 
+# ruff: noqa: E402 - the check comes before what it is for
+
+from implicit_bias.errors import require
+
+require("train", "torch", "lightning_fabric", "safetensors")
+
 from implicit_bias.training.data import DATA, ImageData, Images, load, write_stand_in
 from implicit_bias.training.methods import METHODS, Method
 from implicit_bias.training.models import MODELS, build

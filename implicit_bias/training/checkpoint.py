@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+
+from implicit_bias.files import write_whole
 
 FORMAT = "implicit_bias checkpoint 1"
 HEADER = "implicit_bias"
@@ -52,26 +52,9 @@ def write(path: str | Path, tensors: Mapping[str, torch.Tensor], numbers: Mappin
         own = {name: tensor.clone() for name, tensor in own.items()}
     text = json.dumps(numbers)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder, since a file is moved at once within one file system only.
-    unfinished = path.with_name(f".{path.name}.unfinished")
     # One entry, since safetensors writes several in an order that changes from run to run.
     header = {"format": FORMAT, "sha256": _digest(own, text), "numbers": text}
-    content = save(own, {HEADER: json.dumps(header)})
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):  # elsewhere folders cannot be flushed
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    write_whole(path, save(own, {HEADER: json.dumps(header)}))
 
 
 def read(path: str | Path) -> Checkpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,6 +45,11 @@ def checked_device(device: str | torch.device, devices: int) -> torch.device:
     if count > 1 and found.index is not None:
         raise ValueError(f"device: {found} is one device; leave its number out to use {count} of them.")
     return found
+
+
+def is_further_process() -> bool:
+    """Whether this is one of the processes that training on several devices started besides the first."""
+    return os.environ.get("LOCAL_RANK", "0") != "0" or os.environ.get("RANK", "0") != "0"
 
 
 def make_fabric(device: torch.device, devices: int, precision: str) -> Fabric:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
+from implicit_bias.errors import require
 from implicit_bias.training.result import EpochRecord
 
 
@@ -21,6 +22,7 @@ class TensorBoard:
     def __init__(self, folder: str | Path | None, first_epoch: int) -> None:
         self._writer = None
         if folder is not None:
+            require("train", "tensorboard")
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(str(folder), purge_step=first_epoch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from implicit_bias.files import held
 from implicit_bias.masking import effective_weights, kept_weights, unmask
 from implicit_bias.status import Status, settle
 from implicit_bias.training import checkpoint as checkpoints
 from implicit_bias.training.batches import Batches
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.determinism import reproducible
-from implicit_bias.training.devices import PRECISIONS, checked_device, make_fabric
+from implicit_bias.training.devices import PRECISIONS, checked_device, is_further_process, make_fabric
 from implicit_bias.training.learning_rates import LEARNING_RATES, LearningRate
 from implicit_bias.training.loop import LoopSettings, TrainingLoop
 from implicit_bias.training.methods import Method
@@ -73,7 +75,7 @@ def train(
         devices: How many. For more than one the program is started once more for each of the others, so train from a
             script or the command line, not a notebook. ``is_main`` of the result tells them apart.
         precision: ``"32-true"``, ``"64-true"`` or ``"bf16-mixed"``.
-        checkpoint: A file that holds the run after every ``save_every``-th epoch.
+        checkpoint: A file that holds the run after every ``save_every``-th epoch; one run at a time may write it.
         save_every: Epochs between checkpoints; the last epoch is saved anyway.
         resume: Continue from the checkpoint, if it is there; without it, an existing checkpoint is an error.
         log_dir: A folder for TensorBoard.
@@ -87,6 +89,8 @@ def train(
     Raises:
         ValueError: If the input is bad: a setting out of range, no such device, a model that does not fit the data, a
             checkpoint of another run or a damaged one. Files are left as they are then.
+        OSError: If a file cannot be written; the checkpoint holds what it held before.
+        FolderInUseError: If another run writes the checkpoint; the message says which.
         SolverError: If the loss is nan or inf and ``throw`` is set; the message names epoch and step.
     """
     began = time.perf_counter()
@@ -108,8 +112,8 @@ def train(
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
     if batch_size < devices:
         raise ValueError(f"batch_size: {batch_size} images cannot be shared by {devices} devices; raise it.")
-    saved = _saved(settings.path, resume)
-    with reproducible(place):
+    with _only_run(settings.path), reproducible(place):
+        saved = _saved(settings.path, resume)
         _check_model(model, data)
         configuration = _configuration(model, data, method, settings) | {
             "schedule": schedule if isinstance(schedule, str) else "a function",
@@ -181,6 +185,13 @@ def _schedule(value: str | LearningRate) -> LearningRate:
         known = ", ".join(LEARNING_RATES)
         raise ValueError(f"schedule: expected {known} or a function of time in [0, 1), got {value!r}.")
     return LEARNING_RATES[value]
+
+
+def _only_run(path: Path | None) -> AbstractContextManager[None]:
+    """Keeps other runs away from a checkpoint; processes of the same run share the lock of the first."""
+    if path is None or is_further_process():
+        return nullcontext()
+    return held(path.with_name(f".{path.name}.lock"))
 
 
 def _saved(path: Path | None, resume: bool) -> checkpoints.Checkpoint | None:

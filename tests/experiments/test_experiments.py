@@ -1,6 +1,8 @@
 """Experiments: saved numbers are all that drawing and judging see, and judging can fail."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +15,7 @@ from experiments.digit import compute as compute_digit
 from experiments.engine import Store, Sweep
 from experiments.experiment import load
 from implicit_bias import Outcome
+from implicit_bias.files import UNFINISHED, held
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +161,35 @@ class TestCommandLine:
         assert result.exit_code == 1
         assert "REFUTED      figure1c/grows" in result.output
         assert (tmp_path / "figure1c" / "manifest.json").exists()
+
+    def test_a_full_disk_is_one_line_and_leaves_the_old_files(self, run, tmp_path, monkeypatch):
+        assert run("figure1c", "--quick", "--output", tmp_path).exit_code == 0
+        (tmp_path / "figure1c" / "figure.png").unlink()
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+        def full(descriptor):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", full)
+        result = run("figure1c", "--quick", "--output", tmp_path)
+        assert result.exit_code == 2
+        path = tmp_path / "figure1c" / "data.npz"
+        assert result.stderr.splitlines()[-1] == f"python -m experiments: {path}: no space left on device."
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+    def test_the_second_run_is_told_who_holds_the_folder(self, run, tmp_path):
+        with held(tmp_path / "figure1c" / ".lock"):
+            result = run("figure1c", "--quick", "--output", tmp_path)
+        assert result.exit_code == 2
+        line = result.stderr.splitlines()[-1]
+        assert line.startswith(f"python -m experiments: {tmp_path}/figure1c: is in use by process {os.getpid()} on ")
+
+    def test_what_a_killed_run_left_is_removed(self, run, tmp_path):
+        """Also under keys of the store that no run asks for again."""
+        left = f".{'0' * 16}{UNFINISHED}"
+        for folder in (tmp_path / "figure1c", tmp_path / ".store" / "ab"):
+            folder.mkdir(parents=True)
+            (folder / left).write_bytes(b"half")
+        (tmp_path / "figure1c" / ".lock").write_text("process 1 on nowhere since yesterday")
+        assert run("figure1c", "--quick", "--output", tmp_path).exit_code == 0
+        assert [path for path in tmp_path.rglob(".*") if path.is_file()] == []

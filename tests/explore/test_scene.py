@@ -1,7 +1,7 @@
 """The numbers of the picture, against solvers that know nothing of it."""
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import fields
 
 import numpy as np
@@ -25,6 +25,14 @@ def of_entry(entry, scale=None, decay=None, y=2.0):
     init = {name: (size * value, size * value) for name, value in entry.init.items()}
     h = entry.regularizer or None
     return Setting(entry.formula, init, h, (entry.decay if decay is None else decay) if h else 0.0, y=y)
+
+
+# Starts so small that the projection stalls, and so far out that exp(u₀) is zero.
+REFUSED_AT = {
+    ("difference of fourth powers", SCALES[0]): "No solution was found",
+    ("three layers", SCALES[0]): "No solution was found",
+    ("positive weights", SCALES[-1]): "init: u0 =",
+}
 
 
 def exact_potential(setting):
@@ -105,8 +113,11 @@ def test_sliders_at_their_ends_give_numbers(scale, decay, y):
 @pytest.mark.parametrize("entry", CATALOGUE[1:], ids=lambda entry: entry.title)
 @pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
 def test_extreme_scales_are_drawn_or_refused(entry, scale):
-    with suppress(RefusedError):
+    """Where no picture is possible the sentence says why; everything else is drawn."""
+    reason = REFUSED_AT.get((entry.title, scale))
+    with nullcontext() if reason is None else pytest.raises(RefusedError, match=f"^{reason}") as caught:
         svg(draw(compute(of_entry(entry, scale))))
+    assert caught is None or caught.value.field == "picture"
 
 
 def test_minimum_l1_is_a_segment_where_it_is_not_unique():

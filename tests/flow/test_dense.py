@@ -1,5 +1,8 @@
 """The path between reported times, and what is read off it: levels of the loss and changes of sign."""
 
+import copy
+import pickle
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -140,3 +143,27 @@ def test_one_weight_against_quadrature(scale):
     # Relative errors of x are absolute ones of the dual variable, of the size of log a, which has a tolerance of 1e-12
     # in each of some hundred steps.
     np.testing.assert_allclose(flow.x[:, 0], weights, rtol=2e-10 * (1 - np.log(scale)))
+
+
+@pytest.mark.parametrize("copied", [lambda flow: pickle.loads(pickle.dumps(flow)), copy.deepcopy])  # noqa: S301
+@pytest.mark.parametrize("method", ["LSODA", "DOP853", "Radau", "BDF", "RK45", "RK23"])
+def test_a_path_can_be_copied_and_gives_the_same_numbers(setting, method, copied):
+    times = np.array([0.0, 0.3, 1.9, 2.1, 7.0])
+    for flow in flows(setting, dense=True, method=method, rtol=1e-6, atol=1e-8):
+        copy_of_it = copied(flow)
+        for one, other in ((flow, copy_of_it), (flow.at(times), copy_of_it.at(times))):
+            for name in ("t", "x", "loss", "dual", "decay", "accumulated_gradient"):
+                np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+            assert one.parameters.keys() == other.parameters.keys()
+        assert flow.time_below(0.1) == copy_of_it.time_below(0.1)
+        np.testing.assert_array_equal(flow.sign_changes(), copy_of_it.sign_changes())
+
+
+def test_a_path_does_not_notice_that_its_initial_values_change(setting):
+    problem, init, schedule = setting
+    own = {name: value.copy() for name, value in init.items()}
+    flow = ib.mirror_flow(problem, ib.derive(MASK, H), [8.0], own, schedule, dense=True)
+    before = flow.at(3.0).x
+    own["m"][:] = 7.0
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(flow)).at(3.0).x, before)  # noqa: S301
+    np.testing.assert_array_equal(flow.at(3.0).x, before)

@@ -342,3 +342,17 @@ def test_bad_input(change, message):
     arguments = {"problem": PROBLEM, "parameterization": MASK, "init": INIT, "step": 0.1, "steps": 10} | change
     with pytest.raises(ValueError, match=message):
         ib.descent(**arguments)
+
+
+@pytest.mark.parametrize("step", [1e-3, [1e-3, 2e-3]])
+def test_strengths_go_on_after_any_number_of_steps(step):
+    """Against Σ η α(kη) over 2,500 steps by hand, of a schedule that never repeats a strength."""
+    schedule, steps = Harmonic(0.4, tau=0.3), [1, 999, 1000, 1001, 1999, 2000, 2001, 2500]
+    run = ib.descent(
+        ib.Regression([[0.0]], [0.0]), MASK, {"m": 1.0, "w": 0.5}, step, 2500, DECAY, schedule, record=steps
+    )
+    for k, eta in enumerate(np.atleast_1d(step)):
+        strengths = np.array([float(schedule(j * eta)) for j in range(2500)])
+        m = np.cumprod(1 - 2 * eta * strengths)  # without data only decay moves
+        found = run.parameters["m"].reshape(len(steps), -1)[:, k]
+        np.testing.assert_allclose(found, m[np.array(steps) - 1], rtol=1e-12)

@@ -3,6 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy.sparse.linalg import LinearOperator
 
 import implicit_bias as ib
 from implicit_bias.schedule import Constant, Geometric, Harmonic, SwitchOff
@@ -241,3 +242,37 @@ def test_growth_from_a_small_start_keeps_its_relative_error(start):
     time = dual.time_below(0.5)  # f = (2x − 2)²/2, so x = ½ there, half-way
     flow = ib.gradient_flow(problem, MASK, init, [time])
     np.testing.assert_allclose(flow.x[0], 0.5, rtol=1e-7)
+
+
+@pytest.fixture
+def operator():
+    matrix = np.random.default_rng(0).standard_normal((3, 5))
+    return matrix, LinearOperator((3, 5), matvec=lambda x: matrix @ x, rmatvec=lambda nu: matrix.T @ nu, dtype=float)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_flow_of_an_operator_that_reaches_no_time_says_so(operator, dense):
+    """With max_steps=2, as of the matrix that it stands for."""
+    starts = {"m": np.ones(5), "w": np.zeros(5)}
+    for Z in operator:
+        problem = ib.Regression(Z, np.ones(3))
+        for flow in (
+            ib.gradient_flow(problem, MASK, starts, [1e3], max_steps=2, dense=dense, throw=False),
+            ib.mirror_flow(
+                problem, ib.HyperbolicEntropy(scale=1e-3), [1e3], method="BDF", max_steps=2, dense=dense, throw=False
+            ),
+        ):
+            assert flow.status is ib.Status.MAX_ITERATIONS
+            assert (flow.x.shape, flow.loss.shape, flow.dual.shape) == ((0, 5), (0,), (0, 3))
+            assert flow.accumulated_gradient.shape == (0, 5)
+        with pytest.raises(ib.SolverError, match="limit on steps"):
+            ib.gradient_flow(problem, MASK, starts, [1e3], max_steps=2)
+
+
+def test_an_operator_without_its_transpose_is_refused(operator):
+    matrix, _ = operator
+    one_way = LinearOperator((3, 5), matvec=lambda x: matrix @ x, dtype=float)
+    with pytest.raises(ValueError, match=r"^Z: expected a LinearOperator with rmatvec="):
+        ib.Regression(one_way, np.ones(3))
+    with pytest.raises(ValueError, match=r"^Z: expected a LinearOperator with rmatvec="):
+        ib.bregman_projection(one_way, np.ones(3), ib.HyperbolicEntropy(scale=1.0))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import implicit_bias as ib
+from implicit_bias.flow.mirror_flow import _ceiling, _extended
 from implicit_bias.schedule import Constant, Geometric, SwitchOff
 
 MASK = ib.Parameterization("m*w", ["m", "w"])
@@ -111,3 +112,36 @@ def test_failures_are_a_status():
 def test_bad_input(source, options, message):
     with pytest.raises(ValueError, match=message):
         ib.mirror_flow(PROBLEM, source, 1.0, **options)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("method", ["LSODA", "Radau"])
+def test_trial_steps_beyond_the_floating_point_range_are_continued(seed, method):
+    """At scale 1e-200 an implicit method tries dual variables at which sinh overflows, and must be led back."""
+    problem, potential = ib.Regression.sample(5, 15, 2, seed=seed), ib.HyperbolicEntropy(scale=1e-200)
+    flow = ib.mirror_flow(problem, potential, [1.0, 1e3, 1e6], method=method, rtol=1e-8)
+    limit = ib.bregman_projection(problem.Z, problem.y, potential)
+    # Some hundred steps at 1e-8, times log a: relative errors of weights are absolute ones of the dual variables.
+    np.testing.assert_allclose(flow.x[-1], limit.x, rtol=0, atol=1e-4)
+
+
+def test_the_continuation_is_a_line_that_goes_on_with_value_and_slope():
+    """Beyond the ceiling weights are tangents of the response there, on both sides; below it nothing changes."""
+    potential, ceiling = ib.HyperbolicEntropy(scale=[1e-3, 1e-30, 2.0], shift=[0.0, 0.5, -0.5]), 100.0
+    for sign in (1.0, -1.0):
+        edge = potential.gradient(np.full(3, sign * ceiling))
+        inside, metric = _extended(potential, edge - sign * 1e-9, ceiling)
+        np.testing.assert_allclose(inside, potential.inverse_gradient(edge - sign * 1e-9), rtol=1e-14)
+        for step in (1e-9, 1.0, 1e3, 1e5):
+            with np.errstate(all="ignore"):  # as in the integrator
+                beyond, slope = _extended(potential, edge + sign * step, ceiling)
+            np.testing.assert_allclose(slope, metric, rtol=1e-8)
+            np.testing.assert_allclose(beyond, sign * ceiling + sign * step * slope, rtol=1e-8)
+
+
+def test_the_ceiling_is_relative_to_what_the_data_need():
+    for factor in (1e-200, 1.0, 1e200):
+        problem = ib.Regression([[2.0, 0.5], [0.0, 0.0]], [4.0 * factor, 0.0])
+        assert _ceiling(problem, ib.HyperbolicEntropy(scale=1.0)) == pytest.approx(1e20 * 2 * factor)
+        assert _ceiling(problem, ib.HyperbolicEntropy(scale=1.0, shift=9.0)) >= 1e20
+    assert _ceiling(ib.Regression([[1.0]], [0.0]), ib.HyperbolicEntropy(scale=1.0)) == 1e20

@@ -261,7 +261,7 @@ class TestPrecisionAndDevice:
         init = initialization(np.zeros(9), np.geomspace(0.1, 1, 500))
 
         def allocated(steps):
-            with torch.profiler.profile(profile_memory=True) as profile:
+            with torch.profiler.profile(profile_memory=True, acc_events=True) as profile:
                 ensemble(PROBLEM, init, 1e-3, steps, **options, record=2)
             return sum(max(event.self_cpu_memory_usage, 0) for event in profile.key_averages())
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from small_runs import LONG, images, run, same, weights
 
 import implicit_bias
+from implicit_bias.files import UNFINISHED, FolderInUseError
 from implicit_bias.training import checkpoint as checkpoints
 
 SCRIPT = Path(__file__).with_name("small_runs.py")
@@ -45,7 +46,9 @@ def test_a_killed_run_continues_bit_for_bit(tmp_path):
         assert process.wait() == -signal.SIGKILL
     done = len(checkpoints.read(path).numbers["history"])
     assert 0 <= done < LONG["epochs"]
+    (tmp_path / f".{'0' * 16}{UNFINISHED}").write_bytes(b"half")  # as a kill in the middle of writing leaves it
     resumed = run(checkpoint=path, resume=True, **LONG)
+    assert [name for name in os.listdir(tmp_path) if name.startswith(".")] == []
     undisturbed = run(**LONG)
     assert same(resumed, undisturbed)
     assert [r.epoch for r in resumed.history] == list(range(1, LONG["epochs"] + 1))
@@ -70,6 +73,21 @@ def test_an_interrupted_run_continues_bit_for_bit(tmp_path, method, optimizer):
     resumed = run(checkpoint=path, resume=True, **settings)
     assert same(resumed, run(**settings))
     assert same(resumed, run(checkpoint=path, resume=True, **settings))  # there is nothing left to do
+
+
+def test_two_runs_that_meet_in_a_folder(tmp_path):
+    """The second is told who the first is, whether it resumes or not, and the first does not notice."""
+    path = tmp_path / "run.safetensors"
+
+    def meet(progress):
+        if progress.record is not None and progress.record.epoch == 2:
+            for resume in (False, True):
+                with pytest.raises(FolderInUseError, match=f"is in use by process {os.getpid()} on .* since 20"):
+                    run(checkpoint=path, resume=resume)
+            assert run(checkpoint=tmp_path / "other", epochs=1).is_main  # another checkpoint is another run
+
+    assert same(run(checkpoint=path, progress=meet), run())
+    assert sorted(os.listdir(tmp_path)) == ["other", "run.safetensors"]
 
 
 def test_two_processes_give_what_one_gives(tmp_path):

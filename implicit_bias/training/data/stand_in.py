@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from implicit_bias.files import write_whole
 from implicit_bias.training.data.cifar import CIFAR10, CIFAR100, MANIFEST, Layout
 from implicit_bias.validation import whole_number
 
@@ -44,9 +45,9 @@ def write_stand_in(folder: str | Path, name: str = "cifar10", records: int = 200
     sums = []
     for file in files:
         content = _records(layout, patterns, records, random)
-        (folder / file).write_bytes(content)
+        write_whole(folder / file, content)
         sums.append(f"{hashlib.sha256(content).hexdigest()}  {file}\n")
-    (folder / MANIFEST).write_text("".join(sums), "utf-8")
+    write_whole(folder / MANIFEST, "".join(sums))
     return folder
 
 

