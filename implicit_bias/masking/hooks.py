@@ -37,8 +37,18 @@ def computed(module: nn.Module, attribute: str) -> torch.Tensor:
     return getattr(shadow, attribute)
 
 
-def removal(attribute: str, hook: object, layer: str) -> tuple[str, str]:
-    """The name of what computes a tensor, and the call that takes it off a layer."""
+def removal(module: nn.Module, attribute: str, layer: str) -> tuple[str, str] | None:
+    """The name of the hook that computes a tensor, and the call that takes it off a layer of this name.
+
+    Of hooks on hooks it is the innermost one, which has to go first.
+    """
+    hook = hooks(module).get(attribute)
+    if hook is None:
+        return None
+    for part in parts(attribute, hook):
+        below = removal(module, part, layer)
+        if below is not None:
+            return below
     if isinstance(hook, BasePruningMethod):
         return "torch.nn.utils.prune", f"torch.nn.utils.prune.remove({layer}, {attribute!r})"
     kind = "weight_norm" if isinstance(hook, WeightNorm) else "spectral_norm"

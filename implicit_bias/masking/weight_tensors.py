@@ -66,9 +66,8 @@ class WeightTensor:
         module, attribute = self.holders[0]
         path = self.name.rpartition(".")[0]
         layer = f"model.get_submodule({path!r})" if path else "model"
-        hook = hooks(module).get(attribute)
-        if hook is not None:
-            return removal(attribute, hook, layer)
+        if attribute in hooks(module):
+            return removal(module, attribute, layer)
         foreign = [part for part in self.parametrizations or () if not isinstance(part, Parametrization | Kept)]
         if not foreign:
             return None
