@@ -12,6 +12,7 @@ from torch.nn.utils import parametrize
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.masking.parametrization import Factor, Parametrization
 from implicit_bias.masking.product import Product
+from implicit_bias.masking.replaced import mark_replaced
 from implicit_bias.masking.weight_tensors import (
     Select,
     WeightTensor,
@@ -31,7 +32,9 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
     without ``assign=True``, which would replace the factors by parameters that are none); copies,
     compilation, automatic mixed precision and distributed training work as before; tied weights share their factors;
     pruned weights stay 0.
-    Make the optimizer afterwards, since the old parameters are gone.
+    Make the optimizer afterwards, since the old parameters are gone: the first step of one that holds them raises.
+    Initialize by assignment, ``layer.weight = nn.init.xavier_uniform_(torch.empty_like(layer.weight))``, which gives the
+    factors anew; an initializer applied to ``layer.weight`` itself changes a product that nothing keeps.
 
     Args:
         module: Any module: linear, convolutional, embedding and attention weights are masked.
@@ -96,6 +99,7 @@ def reparameterize(
         _check_start(tensor, new)
     for tensor, new in zip(chosen, made, strict=True):
         pruning = tensor.pruning
+        replaced = tensor.trained
         if pruning is not None:
             _make_dense(tensor)
         factors: list[Factor] | None = None
@@ -111,6 +115,8 @@ def reparameterize(
             if pruning is not None:
                 parametrize.register_parametrization(holder, attribute, pruning)
                 new.pruning = (pruning,)
+        for parameter in replaced:
+            mark_replaced(parameter, tensor.name)
     return module
 
 
@@ -155,6 +161,8 @@ def factors(module: nn.Module) -> dict[str, dict[str, torch.Tensor]]:
 
 def _make_dense(tensor: WeightTensor) -> None:
     """Take every parametrization off, and leave x as one plain parameter of all holders."""
+    for parameter in tensor.trained:
+        mark_replaced(parameter, tensor.name)
     dense: nn.Parameter | None = None
     for holder, attribute in tensor.holders:
         parametrize.remove_parametrizations(with_own_class(holder), attribute)
@@ -178,7 +186,9 @@ def _selected(module: nn.Module, select: Select | None) -> list[WeightTensor]:
         below = set(map(id, tensor.trained))
         for other in tensors:
             if other.name != tensor.name and not below.isdisjoint(map(id, other.trained)):
-                form = other.other[0] if other.other else "implicit_bias.masking" if other.parametrizations else "nothing"
+                form = (
+                    other.other[0] if other.other else "implicit_bias.masking" if other.parametrizations else "nothing"
+                )
                 raise UnsupportedError(
                     f"{tensor.name}: shares its parameter with {other.name}, on which {form} acts, so a mask would "
                     f"separate them; give both the same form, or {_LEAVE_OUT}"

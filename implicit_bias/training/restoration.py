@@ -73,10 +73,12 @@ class _Content:
     values: torch.Tensor
     requires_grad: bool
     gradient: torch.Tensor | None
+    attributes: dict[str, object]
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> _Content:
-        return cls(tensor, tensor.data, tensor.detach().clone(), tensor.requires_grad, tensor.grad if tensor.is_leaf else None)
+        gradient = tensor.grad if tensor.is_leaf else None
+        return cls(tensor, tensor.data, tensor.detach().clone(), tensor.requires_grad, gradient, dict(vars(tensor)))
 
     def restore(self) -> None:
         if not torch.equal(self.memory, self.values):  # expanded buffers cannot be written to
@@ -86,3 +88,5 @@ class _Content:
         if self.tensor.requires_grad != self.requires_grad:
             self.tensor.requires_grad_(self.requires_grad)
         self.tensor.grad = self.gradient
+        vars(self.tensor).clear()  # a mask notes on a parameter that it replaced it
+        vars(self.tensor).update(self.attributes)

@@ -255,7 +255,9 @@ def test_gradients_from_before_do_not_enter_the_first_step():
 
 @pytest.mark.parametrize(("n", "size", "smallest"), [(203, 101, 1), (203, 202, 1), (1, 5, 1), (12, 1, 1)])
 def test_a_last_batch_that_a_norm_cannot_take_is_named_before_anything_is_done(n, size, smallest, tmp_path):
-    with pytest.raises(ValueError, match=rf"Network takes no batch of {smallest} in training \(Expected more than 1 value"):
+    with pytest.raises(
+        ValueError, match=rf"Network takes no batch of {smallest} in training \(Expected more than 1 value"
+    ):
         train(network(), images(n), Dense(), epochs=1, batch_size=size, checkpoint=tmp_path / "run")
     assert not (tmp_path / "run").exists()
     train(build("convnet", images(n)), images(n), Dense(), epochs=1, batch_size=size)  # other norms take it
