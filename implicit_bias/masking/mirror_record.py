@@ -123,8 +123,8 @@ class _Trace:
         ]
         if len(owned) != 1:
             raise ValueError(
-                f"{tensor.name}: expected its factors in one group of the optimizer, found {len(owned)}; make the optimizer "
-                "from the parameters after mask(…)."
+                f"{tensor.name}: expected its factors in one group of the optimizer, found {len(owned)}; make the "
+                "optimizer from the parameters after mask(…)."
             )
         # By its number, since load_state_dict replaces the groups.
         self.name, (self.group,) = tensor.name, owned

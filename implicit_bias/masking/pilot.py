@@ -78,7 +78,8 @@ class PILoT:
 
     After every epoch k: if training accuracy rose, :math:`\lVert m \odot w\rVert_1 \ge K` and :math:`k \le T/2`, then
     :math:`\alpha \leftarrow \alpha\delta`, else :math:`\alpha \leftarrow \alpha/\delta`. Weight decay is 2α in the
-    groups that hold factors of masks, from the construction on, also in those that are added later. Accuracy before the first epoch counts as 0.
+    groups that hold factors of masks, from the construction on, also in those that are added later. Accuracy before the
+    first epoch counts as 0.
 
     Args:
         optimizer: Any ``torch.optim`` optimizer whose weight decay enters the gradient.

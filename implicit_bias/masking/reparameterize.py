@@ -33,8 +33,8 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
     compilation, automatic mixed precision and distributed training work as before; tied weights share their factors;
     pruned weights stay 0.
     Make the optimizer afterwards, since the old parameters are gone: the first step of one that holds them raises.
-    Initialize by assignment, ``layer.weight = nn.init.xavier_uniform_(torch.empty_like(layer.weight))``, which gives the
-    factors anew; an initializer applied to ``layer.weight`` itself changes a product that nothing keeps.
+    Initialize by assignment, ``layer.weight = nn.init.xavier_uniform_(torch.empty_like(layer.weight))``, which gives
+    the factors anew; an initializer applied to ``layer.weight`` itself changes a product that nothing keeps.
 
     Args:
         module: Any module: linear, convolutional, embedding and attention weights are masked.
@@ -48,9 +48,9 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
     Raises:
         ValueError: If there is nothing to mask, a tensor is masked already, frozen, not of floating-point numbers or
             not finite, or β is negative or names another tensor. Nothing is changed then.
-        UnsupportedError: If something else computes a tensor (``torch.nn.utils.prune``, weight or spectral normalization,
-            any other parametrization), here or where it is tied to, or changes it in place (``max_norm``), or a recurrent
-            layer keeps its own copies. The message names the tensor and the call that helps.
+        UnsupportedError: If something else computes a tensor (``torch.nn.utils.prune``, weight or spectral
+            normalization, any other parametrization), here or where it is tied to, or changes it in place (``max_norm``), or a
+            recurrent layer keeps its own copies. The message names the tensor and the call that helps.
 
     >>> layer = nn.Linear(3, 2)
     >>> before = layer.weight.detach().clone()

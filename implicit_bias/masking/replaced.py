@@ -26,8 +26,8 @@ def refuse_replaced(optimizer: Optimizer, *_: object) -> None:
             name = getattr(parameter, "replaced_in_model", None)
             if name is not None and parameter.grad is None:
                 raise ValueError(
-                    f"optimizer: {type(optimizer).__name__} holds {name} as it was before mask(…) or unmask(…) replaced "
-                    "it, so it would not be trained; make the optimizer afterwards, from model.parameters()."
+                    f"optimizer: {type(optimizer).__name__} holds {name} as it was before mask(…) or unmask(…) "
+                    "replaced it, so it would not be trained; make the optimizer afterwards, from model.parameters()."
                 )
 
 

@@ -50,7 +50,7 @@ class ScheduledDecay:
         decay_strength(optimizer, self.alpha)
 
     def _advance(self, optimizer: Optimizer, *_: object) -> None:
-        # A fused optimizer is called even if gradients overflowed under automatic mixed precision, and makes no step then.
+        # Under automatic mixed precision a fused optimizer is called even if gradients overflowed, and makes no step.
         overflow = getattr(optimizer, "found_inf", None)
         if overflow is None or float(overflow) == 0:
             # Not kept, since load_state_dict replaces the groups.

@@ -87,8 +87,8 @@ def train(
         the model holds what it was then, and the checkpoint the last good epoch.
 
     Raises:
-        ValueError: If the input is bad: a setting out of range, no such device, a model that does not fit the data or the
-            last batch, a checkpoint of another run or a damaged one. Files are left as they are then.
+        ValueError: If the input is bad: a setting out of range, no such device, a model that does not fit the data or
+            the last batch, a checkpoint of another run or a damaged one. Files are left as they are then.
         SolverError: If the loss is nan or inf and ``throw`` is set; the message names epoch and step.
 
     Whatever is raised, by the model, a method, the optimizer, ``progress``, the disk or the user's interruption, the
@@ -272,8 +272,8 @@ def _check_batches(model: nn.Module, data: ImageData, batch_size: int, place: to
             model(images)
     except (RuntimeError, ValueError) as error:
         raise ValueError(
-            f"model: {type(model).__name__} takes no batch of {smallest} in training ({error}), which is the smallest share "
-            f"of {n} images in batches of {batch_size}; choose another batch_size."
+            f"model: {type(model).__name__} takes no batch of {smallest} in training ({error}), which is the smallest "
+            f"share of {n} images in batches of {batch_size}; choose another batch_size."
         ) from None
     finally:
         memory.restore()

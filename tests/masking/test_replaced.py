@@ -63,7 +63,7 @@ def test_factors_of_an_earlier_mask_are_refused_where_they_are_named():
         lambda: masking.decay_strength(optimizer, 0.1),
         lambda: masking.masked_norm(optimizer),
     ):
-        with pytest.raises(ValueError, match="holds 0.weight as it was before"):
+        with pytest.raises(ValueError, match=r"holds 0\.weight as it was before"):
             use()
     with pytest.raises(ValueError, match=r"found 0; make the optimizer from the parameters after mask"):
         masking.MirrorRecord(model, optimizer)

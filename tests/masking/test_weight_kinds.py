@@ -1,4 +1,4 @@
-"""Which tensors are weights: every layer of torch that has parameters, derived and foreign classes, random models of them."""
+"""Which tensors are weights: every layer of torch with parameters, derived and foreign classes, random models."""
 
 import inspect
 

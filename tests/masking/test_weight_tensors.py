@@ -1,4 +1,4 @@
-"""Weights that other tools reparametrize, alone, one on the other, and tied: counted as they are used, or refused by name."""
+"""Weights that other tools reparametrize, alone, nested, tied: counted as they are used, or refused by name."""
 
 import copy
 import re
@@ -63,7 +63,7 @@ LAYERS = {
 
 
 def nested(layer, form, seed=0):
-    """The layer with a form in the middle of a model, beside a plain one; some of what it trains is 0 since its last pass."""
+    """The layer with a form in the middle of a model, beside a plain one; some of what it trains is 0 since then."""
     torch.manual_seed(seed)
     made, batch = LAYERS[layer]
     model = nn.Sequential(nn.Linear(3, 3), nn.ModuleDict({"inner": nn.Sequential(made())}))
@@ -191,9 +191,9 @@ def test_ties_to_another_form_are_two_weights_and_no_mask(form, first):
     groups = Dense(0.1).parameter_groups(model)
     assert [len(group["params"]) for group in groups] == [2, 2]
     before, parameters = state(model), list(map(id, model.parameters()))
-    with pytest.raises(ib.UnsupportedError, match="is computed by|shares its parameter with"):
+    with pytest.raises(ib.UnsupportedError, match=r"is computed by|shares its parameter with"):
         masking.mask(model)
-    with pytest.raises(ib.UnsupportedError, match="is computed by|shares its parameter with output|with embedding"):
+    with pytest.raises(ib.UnsupportedError, match=r"is computed by|shares its parameter with output|with embedding"):
         masking.mask(model, select=lambda name, _: name == "embedding.weight")
     assert all(torch.equal(before[name], tensor) for name, tensor in state(model).items())
     assert parameters == list(map(id, model.parameters()))
