@@ -49,7 +49,8 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
         ValueError: If there is nothing to mask, a tensor is masked already, frozen, not of floating-point numbers or
             not finite, or β is negative or names another tensor. Nothing is changed then.
         UnsupportedError: If something else computes a tensor (``torch.nn.utils.prune``, weight or spectral
-            normalization, any other parametrization), here or where it is tied to, or changes it in place (``max_norm``), or a
+            normalization, any other parametrization), here or where it is tied to, or changes it in place
+            (``max_norm``), or
             recurrent layer keeps its own copies. The message names the tensor and the call that helps.
 
     >>> layer = nn.Linear(3, 2)

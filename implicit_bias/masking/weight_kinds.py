@@ -29,7 +29,8 @@ def holds_weight(module: nn.Module, attribute: str, axes: int) -> bool:
     """Whether a tensor of a module is one of its weights.
 
     Linear, bilinear, convolutional, embedding, attention and recurrent layers say themselves which tensors are theirs.
-    No gain of a norm is a weight, whatever its shape. Of any other module, a tensor is a weight if it has two axes or more
+    No gain of a norm is a weight, whatever its shape. Of any other module, a tensor is a weight if it has two axes
+    or more
     and is called ``weight`` or ``…_weight``, and the class does not call itself a norm.
 
     Args:

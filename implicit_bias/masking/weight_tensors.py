@@ -62,7 +62,7 @@ class WeightTensor:
 
     @property
     def other(self) -> tuple[str, str] | None:
-        """The name of a reparametrization that is not of this library, and the call that removes it, if there is any."""
+        """The name of a reparametrization not of this library, and the call that removes it, if there is any."""
         module, attribute = self.holders[0]
         path = self.name.rpartition(".")[0]
         layer = f"model.get_submodule({path!r})" if path else "model"
