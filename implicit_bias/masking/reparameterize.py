@@ -179,7 +179,7 @@ def _selected(module: nn.Module, select: Select | None) -> list[WeightTensor]:
     if not chosen:
         raise ValueError(
             f"module: no weight in {type(module).__name__} to mask; expected one of a linear, convolutional, embedding "
-            "or attention layer, one with two axes or more called weight, or a select(name, tensor) that accepts one of "
+            "or attention layer, two axes or more called weight, or a select(name, tensor) that accepts one of "
             f"{_listed(tensor.name for tensor in tensors)}."
         )
     for tensor in chosen:
