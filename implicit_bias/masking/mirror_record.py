@@ -122,7 +122,10 @@ class _Trace:
             if any(p is self.m or p is self.w for p in group["params"])
         ]
         if len(owned) != 1:
-            raise ValueError(f"{tensor.name}: expected its factors in one group of the optimizer, found {len(owned)}.")
+            raise ValueError(
+                f"{tensor.name}: expected its factors in one group of the optimizer, found {len(owned)}; make the "
+                "optimizer from the parameters after mask(…)."
+            )
         # By its number, since load_state_dict replaces the groups.
         self.name, (self.group,) = tensor.name, owned
         group = optimizer.param_groups[self.group]

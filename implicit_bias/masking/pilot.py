@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.masking.parametrization import Factor, Parametrization
+from implicit_bias.masking.replaced import refuse_replaced
 from implicit_bias.validation import positive_number, whole_number
 
 _DECOUPLED = tuple(getattr(torch.optim, name) for name in ("AdamW", "Adafactor", "Muon") if hasattr(torch.optim, name))
@@ -21,9 +22,10 @@ def masked_groups(optimizer: Optimizer) -> list[dict]:
     shares a group with factors decays as they do; give biases a group of their own to spare them.
 
     Raises:
-        ValueError: If no group holds a factor.
+        ValueError: If no group holds a factor, or one holds a parameter that was replaced since.
         UnsupportedError: If the decay is decoupled from the gradient (AdamW), or there is none.
     """
+    refuse_replaced(optimizer)
     groups = [group for group in optimizer.param_groups if any(isinstance(p, Factor) for p in group["params"])]
     name = type(optimizer).__name__
     if not groups:
@@ -43,6 +45,7 @@ def decay_strength(optimizer: Optimizer, alpha: float) -> None:
     """Set the strength α of Σ m² + w²: weight_decay = 2α in every group that holds factors.
 
     So any strength over time drives a mask, a schedule of :mod:`implicit_bias.schedule` at t = step × η among them.
+    Groups that are added later need another call.
 
     Raises:
         ValueError: If α is negative or not finite, or as in :func:`masked_groups`.
@@ -75,7 +78,8 @@ class PILoT:
 
     After every epoch k: if training accuracy rose, :math:`\lVert m \odot w\rVert_1 \ge K` and :math:`k \le T/2`, then
     :math:`\alpha \leftarrow \alpha\delta`, else :math:`\alpha \leftarrow \alpha/\delta`. Weight decay is 2α in the
-    groups that hold factors of masks, from the construction on. Accuracy before the first epoch counts as 0.
+    groups that hold factors of masks, from the construction on, also in those that are added later. Accuracy before the
+    first epoch counts as 0.
 
     Args:
         optimizer: Any ``torch.optim`` optimizer whose weight decay enters the gradient.
@@ -106,6 +110,14 @@ class PILoT:
         self.epoch = 0
         self.accuracy = 0.0
         decay_strength(optimizer, self.alpha)
+        self._groups = len(optimizer.param_groups)
+        optimizer.register_step_pre_hook(self._reach_added_groups)
+
+    def _reach_added_groups(self, optimizer: Optimizer, *_: object) -> None:
+        # Only then: between two epochs the caller may set another decay.
+        if len(optimizer.param_groups) != self._groups:
+            self._groups = len(optimizer.param_groups)
+            decay_strength(optimizer, self.alpha)
 
     def step(self, train_accuracy: float) -> float:
         """End an epoch: adapt α and the weight decay.

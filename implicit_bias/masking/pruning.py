@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from implicit_bias.errors import UnsupportedError
 from implicit_bias.masking.kept import Kept
 from implicit_bias.masking.weight_tensors import Select, WeightTensor, selected_tensors, weight_tensors, with_own_class
 from implicit_bias.validation import finite_array
@@ -33,6 +34,8 @@ def prune_(module: Module, sparsity: float, select: Select | None = None) -> Mod
 
     Raises:
         ValueError: If the sparsity is outside of [0, 1], there are no weights, or they are not finite.
+        UnsupportedError: If a hook computes a tensor: that of ``torch.nn.utils.prune``, or the older weight or spectral
+            normalization. Nothing is changed then.
 
     >>> layer = nn.Linear(10, 10)
     >>> measure = globals()["sparsity"]
@@ -42,7 +45,10 @@ def prune_(module: Module, sparsity: float, select: Select | None = None) -> Mod
     amount = float(finite_array(sparsity, "sparsity", ndim=0))
     if not 0 <= amount <= 1:
         raise ValueError(f"sparsity: expected a fraction from 0 to 1, got {sparsity}.")
-    return keep_(module, _largest(_chosen(module, select), amount))
+    chosen = _chosen(module, select)
+    for tensor in chosen:
+        _check_prunable(tensor)
+    return keep_(module, _largest(chosen, amount))
 
 
 def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
@@ -57,11 +63,13 @@ def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
 
     Raises:
         ValueError: If a name, shape or type does not fit; nothing is changed then.
+        UnsupportedError: As in :func:`prune_`.
     """
     tensors = {tensor.name: tensor for tensor in weight_tensors(module)}
     for name, keep in kept.items():
         if name not in tensors:
             raise ValueError(f"kept: there is no tensor {name!r}; known: {', '.join(tensors)}.")
+        _check_prunable(tensors[name])
         shape = tensors[name].value.shape
         if keep.dtype != torch.bool or keep.shape != shape:
             raise ValueError(
@@ -70,6 +78,16 @@ def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
     for name, keep in kept.items():
         _register(tensors[name], Kept(keep.to(tensors[name].value.device)))
     return module
+
+
+def _check_prunable(tensor: WeightTensor) -> None:
+    """Raise ``UnsupportedError`` for what a hook computes, which would overwrite the zeros before every pass."""
+    if tensor.other is not None and tensor.parametrizations is None:
+        kind, remove = tensor.other
+        raise UnsupportedError(
+            f"{tensor.name}: is computed by {kind}; remove that first, {remove}, "
+            "or leave it out: select=lambda name, tensor: …"
+        )
 
 
 def _register(tensor: WeightTensor, new: Kept) -> None:
@@ -92,7 +110,7 @@ def sparsity(module: nn.Module, select: Select | None = None) -> float:
     """The fraction of effective weights that are exactly 0.
 
     Args:
-        module: Masked or dense.
+        module: Masked or dense, or pruned and normalized by other tools: what the layers would compute with now counts.
         select: Which tensors, as in :func:`~implicit_bias.masking.mask`.
 
     Raises:

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.masking.parametrization import Factor, Parametrization
 from implicit_bias.masking.product import Product
+from implicit_bias.masking.replaced import mark_replaced
 from implicit_bias.masking.weight_tensors import (
     Select,
     WeightTensor,
@@ -32,13 +32,15 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
     without ``assign=True``, which would replace the factors by parameters that are none); copies,
     compilation, automatic mixed precision and distributed training work as before; tied weights share their factors;
     pruned weights stay 0.
-    Make the optimizer afterwards, since the old parameters are gone.
+    Make the optimizer afterwards, since the old parameters are gone: the first step of one that holds them raises.
+    Initialize by assignment, ``layer.weight = nn.init.xavier_uniform_(torch.empty_like(layer.weight))``, which gives
+    the factors anew; an initializer applied to ``layer.weight`` itself changes a product that nothing keeps.
 
     Args:
         module: Any module: linear, convolutional, embedding and attention weights are masked.
         beta: β >= 0, a number or one for each masked tensor, by name. The initial scale of the potential is β/2.
-        select: Which tensors, a function of name and tensor; without it all with two axes or more that are called
-            weight, so biases and norms stay dense.
+        select: Which tensors, a function of name and tensor; without it those that :func:`is_weight` names: the kind of
+            module decides, and biases and norms stay dense.
 
     Returns:
         The module.
@@ -46,7 +48,10 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
     Raises:
         ValueError: If there is nothing to mask, a tensor is masked already, frozen, not of floating-point numbers or
             not finite, or β is negative or names another tensor. Nothing is changed then.
-        UnsupportedError: If a tensor is parametrized by something else, or a recurrent layer keeps its own copies.
+        UnsupportedError: If something else computes a tensor (``torch.nn.utils.prune``, weight or spectral
+            normalization, any other parametrization), here or where it is tied to, or changes it in place
+            (``max_norm``), or
+            recurrent layer keeps its own copies. The message names the tensor and the call that helps.
 
     >>> layer = nn.Linear(3, 2)
     >>> before = layer.weight.detach().clone()
@@ -95,6 +100,7 @@ def reparameterize(
         _check_start(tensor, new)
     for tensor, new in zip(chosen, made, strict=True):
         pruning = tensor.pruning
+        replaced = tensor.trained
         if pruning is not None:
             _make_dense(tensor)
         factors: list[Factor] | None = None
@@ -110,6 +116,8 @@ def reparameterize(
             if pruning is not None:
                 parametrize.register_parametrization(holder, attribute, pruning)
                 new.pruning = (pruning,)
+        for parameter in replaced:
+            mark_replaced(parameter, tensor.name)
     return module
 
 
@@ -154,6 +162,8 @@ def factors(module: nn.Module) -> dict[str, dict[str, torch.Tensor]]:
 
 def _make_dense(tensor: WeightTensor) -> None:
     """Take every parametrization off, and leave x as one plain parameter of all holders."""
+    for parameter in tensor.trained:
+        mark_replaced(parameter, tensor.name)
     dense: nn.Parameter | None = None
     for holder, attribute in tensor.holders:
         parametrize.remove_parametrizations(with_own_class(holder), attribute)
@@ -164,40 +174,54 @@ def _make_dense(tensor: WeightTensor) -> None:
 
 def _selected(module: nn.Module, select: Select | None) -> list[WeightTensor]:
     """The tensors to parametrize, after every check: what follows cannot fail halfway."""
-    if not isinstance(module, nn.Module):
-        raise ValueError(f"module: expected a torch.nn.Module, got {type(module).__name__}.")
-    tensors = weight_tensors(module)
-    for tensor in tensors:
-        if tensor.parametrizations is None and isinstance(tensor.value, UninitializedParameter):
-            raise ValueError(f"{tensor.name}: has no shape yet; run the lazy module on one batch first.")
     chosen = selected_tensors(module, select)
+    tensors = weight_tensors(module)
     if not chosen:
         raise ValueError(
-            f"module: no weight in {type(module).__name__} to mask; expected one with two axes or more called weight, "
-            f"or a select(name, tensor) that accepts one of {_listed(tensor.name for tensor in tensors)}."
+            f"module: no weight in {type(module).__name__} to mask; expected the weight of a linear, convolutional, "
+            "embedding or attention layer, one with two axes or more called weight, or a select(name, tensor) that "
+            "accepts one of "
+            f"{_listed(tensor.name for tensor in tensors)}."
         )
     for tensor in chosen:
         _check(tensor)
+        below = set(map(id, tensor.trained))
+        for other in tensors:
+            if other.name != tensor.name and not below.isdisjoint(map(id, other.trained)):
+                form = (
+                    other.other[0] if other.other else "implicit_bias.masking" if other.parametrizations else "nothing"
+                )
+                raise UnsupportedError(
+                    f"{tensor.name}: shares its parameter with {other.name}, on which {form} acts, so a mask would "
+                    f"separate them; give both the same form, or {_LEAVE_OUT}"
+                )
     return chosen
 
 
+_LEAVE_OUT = "leave it out: select=lambda name, tensor: …"
+
+
 def _check(tensor: WeightTensor) -> None:
-    name, leave_out = tensor.name, "or leave it out: select=lambda name, tensor: …"
+    name, other = tensor.name, tensor.other
+    if other is not None:
+        raise UnsupportedError(f"{name}: is computed by {other[0]}; remove that first, {other[1]}, or {_LEAVE_OUT}")
     if tensor.mask is not None:
-        raise ValueError(f"{name}: is masked already; unmask the module first, {leave_out}")
-    if any(part is not tensor.pruning for part in tensor.parametrizations or ()):
-        raise UnsupportedError(f"{name}: is parametrized by something else; remove that first, {leave_out}")
+        raise ValueError(f"{name}: is masked already; unmask the module first, or {_LEAVE_OUT}")
     if any(isinstance(holder, nn.RNNBase) for holder, _ in tensor.holders):
         raise UnsupportedError(
-            f"{name}: a recurrent layer keeps references to its weights; write it by cells, {leave_out}"
+            f"{name}: a recurrent layer keeps references to its weights; write it by cells, or {_LEAVE_OUT}"
+        )
+    if any(getattr(holder, "max_norm", None) is not None for holder, _ in tensor.holders):
+        raise UnsupportedError(
+            f"{name}: max_norm shrinks rows in place, which the factors would not see; set it to None, or {_LEAVE_OUT}"
         )
     value = tensor.value
     if not value.is_floating_point():
-        raise ValueError(f"{name}: expected floating-point weights, got {value.dtype}; convert it, {leave_out}")
+        raise ValueError(f"{name}: expected floating-point weights, got {value.dtype}; convert it, or {_LEAVE_OUT}")
     if not value.requires_grad:
-        raise ValueError(f"{name}: is frozen (requires_grad=False); unfreeze it, {leave_out}")
+        raise ValueError(f"{name}: is frozen (requires_grad=False); unfreeze it, or {_LEAVE_OUT}")
     if not bool(torch.isfinite(value).all()):
-        raise ValueError(f"{name}: holds nan or inf; initialize it again, {leave_out}")
+        raise ValueError(f"{name}: holds nan or inf; initialize it again, or {_LEAVE_OUT}")
 
 
 def _check_start(tensor: WeightTensor, new: Parametrization) -> None:

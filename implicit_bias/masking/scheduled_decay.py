@@ -32,7 +32,6 @@ class ScheduledDecay:
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
         self.schedule, self.time = schedule, 0.0
-        self._group = masked_groups(optimizer)[0]
         self._before = optimizer.register_step_pre_hook(self._set)
         self._after = optimizer.register_step_post_hook(self._advance)
         self._set(optimizer)
@@ -51,7 +50,11 @@ class ScheduledDecay:
         decay_strength(optimizer, self.alpha)
 
     def _advance(self, optimizer: Optimizer, *_: object) -> None:
-        self.time += float(self._group["lr"])
+        # Under automatic mixed precision a fused optimizer is called even if gradients overflowed, and makes no step.
+        overflow = getattr(optimizer, "found_inf", None)
+        if overflow is None or float(overflow) == 0:
+            # Not kept, since load_state_dict replaces the groups.
+            self.time += float(masked_groups(optimizer)[0]["lr"])
 
     def state_dict(self) -> dict[str, float]:
         """What :meth:`load_state_dict` continues from."""

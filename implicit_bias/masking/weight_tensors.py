@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
+from implicit_bias.masking.hooks import computed, hooks, parts, removal
 from implicit_bias.masking.kept import Kept
 from implicit_bias.masking.parametrization import Parametrization
+from implicit_bias.masking.weight_kinds import holds_weight
 
 Select = Callable[[str, torch.Tensor], bool]
 
@@ -30,9 +33,14 @@ class WeightTensor:
 
     @property
     def value(self) -> torch.Tensor:
-        """The effective weights x, attached to the graph of what is trained."""
+        """The effective weights x, attached to the graph of what is trained. Looking at them changes nothing."""
         module, attribute = self.holders[0]
-        return getattr(module, attribute)
+        if attribute in hooks(module):
+            return computed(module, attribute)
+        if self.parametrizations is None or self.other is None:
+            return getattr(module, attribute)
+        with _in_evaluation(self.parametrizations):  # in training, some draw numbers or change their buffers
+            return getattr(module, attribute)
 
     @property
     def parametrizations(self) -> parametrize.ParametrizationList | None:
@@ -53,44 +61,100 @@ class WeightTensor:
         return next((p for p in self.parametrizations or () if isinstance(p, Kept)), None)
 
     @property
+    def other(self) -> tuple[str, str] | None:
+        """The name of a reparametrization not of this library, and the call that removes it, if there is any."""
+        module, attribute = self.holders[0]
+        path = self.name.rpartition(".")[0]
+        layer = f"model.get_submodule({path!r})" if path else "model"
+        if attribute in hooks(module):
+            return removal(module, attribute, layer)
+        foreign = [part for part in self.parametrizations or () if not isinstance(part, Parametrization | Kept)]
+        if not foreign:
+            return None
+        kind = type(foreign[0])
+        return f"{kind.__module__}.{kind.__name__}", (
+            f"torch.nn.utils.parametrize.remove_parametrizations({layer}, {attribute!r})"
+        )
+
+    @property
     def trained(self) -> list[torch.Tensor]:
         """What the optimizer sees of it: its factors, or the tensor itself."""
-        registered = self.parametrizations
-        if registered is None:
-            return [self.value]
-        return [registered.original] if registered.is_tensor else _originals(registered)
+        module, attribute = self.holders[0]
+        return _trained(module, attribute)
 
     @property
     def factors(self) -> dict[str, torch.Tensor]:
         """The trained factors of a masked tensor by their letters."""
         return {} if self.mask is None else dict(zip(self.mask.names, self.trained, strict=True))
 
+    @property
+    def is_weight(self) -> bool:
+        """Whether it is a weight to one of its holders."""
+        axes = self.value.ndim
+        return any(holds_weight(module, attribute, axes) for module, attribute in self.holders)
 
-def is_weight(name: str, tensor: torch.Tensor) -> bool:
-    """Whether a tensor is a matrix or a kernel called weight: of Linear, Conv, Embedding, attention; not of a norm."""
-    return tensor.ndim >= 2 and re.search(r"(^|_)weight($|_[ih]h)", name.rpartition(".")[2]) is not None
+    @property
+    def has_shape(self) -> bool:
+        """Whether it is no parameter of a lazy module that has not seen a batch yet."""
+        return not any(isinstance(tensor, UninitializedParameter) for tensor in self.trained)
+
+
+def is_weight(module: nn.Module, name: str) -> bool:
+    """Whether a tensor is a weight, so that it is masked and pruned where no ``select`` says otherwise.
+
+    Of torch's layers it is the weight of Linear, Bilinear, Conv, ConvTranspose, Embedding, EmbeddingBag and
+    MultiheadAttention, and of classes derived from them, and of recurrent layers and cells. Biases and gains of norms
+    are none, whatever their shape. Of other modules it is what they call ``weight`` or ``…_weight`` and has two axes or
+    more, unless the class calls itself a norm.
+
+    Args:
+        module: The model.
+        name: The tensor's name in the dense model, as a ``select`` gets it.
+
+    Raises:
+        ValueError: If it has no such tensor.
+
+    >>> model = nn.Sequential(nn.Conv1d(2, 3, 5), nn.LayerNorm([3, 8]))
+    >>> is_weight(model, "0.weight"), is_weight(model, "1.weight")
+    (True, False)
+    """
+    tensors = {tensor.name: tensor for tensor in weight_tensors(module)}
+    if name not in tensors:
+        raise ValueError(f"name: there is no tensor {name!r}; known: {', '.join(tensors)}.")
+    return tensors[name].is_weight
 
 
 def weight_tensors(module: nn.Module) -> list[WeightTensor]:
-    """Every parameter of a module, and every tensor that was a parameter before it was parametrized."""
-    found: dict[int, tuple[str, list[tuple[nn.Module, str]]]] = {}
+    """Every parameter of a module, and every tensor that was a parameter before it was reparametrized.
+
+    A parameter that several modules share is one tensor, unless they make different weights of it.
+    """
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"module: expected a torch.nn.Module, got {type(module).__name__}.")
+    found: dict[tuple[int, ...], tuple[str, list[tuple[nn.Module, str]]]] = {}
     for path, holder in module.named_modules():
         if isinstance(holder, parametrize.ParametrizationList):
             continue
-        trained = dict(holder._parameters)
-        if parametrize.is_parametrized(holder):
-            for attribute, registered in holder.parametrizations.items():
-                trained[attribute] = registered.original if registered.is_tensor else registered.original0
-        for attribute, tensor in trained.items():
-            if tensor is not None:
-                name = f"{path}.{attribute}" if path else attribute
-                found.setdefault(id(tensor), (name, []))[1].append((holder, attribute))
+        for attribute in _attributes(holder):
+            name = f"{path}.{attribute}" if path else attribute
+            key = tuple(map(id, (*_trained(holder, attribute), *_computing(holder, attribute))))
+            found.setdefault(key, (name, []))[1].append((holder, attribute))
     return [WeightTensor(name, tuple(holders)) for name, holders in found.values()]
 
 
 def selected_tensors(module: nn.Module, select: Select | None = None) -> list[WeightTensor]:
-    """The tensors that ``select(name, tensor)`` accepts; without it those that :func:`is_weight` does."""
-    return [t for t in weight_tensors(module) if (select or is_weight)(t.name, t.value.detach())]
+    """The tensors that ``select(name, tensor)`` accepts; without it those that :func:`is_weight` does.
+
+    Raises:
+        ValueError: If one has no shape yet.
+    """
+    tensors = weight_tensors(module)
+    for tensor in tensors:
+        if not tensor.has_shape:
+            raise ValueError(f"{tensor.name}: has no shape yet; run the lazy module on one batch first.")
+    if select is None:
+        return [tensor for tensor in tensors if tensor.is_weight]
+    return [tensor for tensor in tensors if select(tensor.name, tensor.value.detach())]
 
 
 def masked_tensors(module: nn.Module) -> list[WeightTensor]:
@@ -111,5 +175,46 @@ def with_own_class(module: nn.Module) -> nn.Module:
     return module
 
 
-def _originals(registered: parametrize.ParametrizationList) -> list[torch.Tensor]:
+def _attributes(holder: nn.Module) -> list[str]:
+    """The names of what a module would hold as parameters if nothing were reparametrized."""
+    hooked = hooks(holder)
+    hidden = {part for attribute, hook in hooked.items() for part in parts(attribute, hook)}
+    plain = [name for name, parameter in holder._parameters.items() if parameter is not None]
+    registered = list(holder.parametrizations) if parametrize.is_parametrized(holder) else []
+    return [
+        name
+        for name in dict.fromkeys([*plain, *registered, *hooked])
+        if name not in hidden and any(isinstance(tensor, nn.Parameter) for tensor in _trained(holder, name))
+    ]
+
+
+def _trained(holder: nn.Module, attribute: str) -> list[torch.Tensor]:
+    """The parameters below a tensor: itself, its factors, or those that a hook computes it from."""
+    hook = hooks(holder).get(attribute)
+    if hook is not None:
+        return [tensor for part in parts(attribute, hook) for tensor in _trained(holder, part)]
+    if not parametrize.is_parametrized(holder, attribute):
+        return [getattr(holder, attribute)]
+    registered = holder.parametrizations[attribute]
+    if registered.is_tensor:
+        return [registered.original]
     return [getattr(registered, f"original{k}") for k in range(registered.ntensors)]
+
+
+def _computing(holder: nn.Module, attribute: str) -> list[object]:
+    """The objects that compute a tensor from what is trained."""
+    hook = hooks(holder).get(attribute)
+    if hook is not None:
+        return [hook]
+    return list(holder.parametrizations[attribute]) if parametrize.is_parametrized(holder, attribute) else []
+
+
+@contextmanager
+def _in_evaluation(module: nn.Module) -> Iterator[None]:
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training

@@ -75,7 +75,7 @@ def read(path: str | Path) -> Checkpoint:
         raise ValueError(f"{path}: is truncated or no checkpoint ({error}); {advice}.") from None
     try:
         header = json.loads(entry)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, an integer of too many digits, or brackets nested too deeply
         raise ValueError(f"{path}: its header cannot be read, so it is damaged; {advice}.") from None
     found = header.get("format", "none") if isinstance(header, dict) else "none"
     if found != FORMAT:
@@ -83,14 +83,20 @@ def read(path: str | Path) -> Checkpoint:
             f"{path}: expected a file of the format {FORMAT!r}, got {found!r}; name a checkpoint that this version of "
             "implicit_bias wrote."
         )
-    text = header.get("numbers", "")
-    if header.get("sha256") != _digest(tensors, text):
+    text = header.get("numbers")
+    if not isinstance(text, str) or header.get("sha256") != _digest(tensors, text):
         raise ValueError(f"{path}: its content does not agree with its own checksum, so it is damaged; {advice}.")
-    return Checkpoint(path, tensors, json.loads(text))
+    try:
+        numbers = json.loads(text)
+    except (ValueError, RecursionError):
+        numbers = None
+    if not isinstance(numbers, dict):
+        raise ValueError(f"{path}: its numbers are no JSON object, so training did not write it; {advice}.")
+    return Checkpoint(path, tensors, numbers)
 
 
 def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
-    total = hashlib.sha256(text.encode())
+    total = hashlib.sha256(text.encode(errors="surrogatepass"))  # JSON may name half a character
     for name in sorted(tensors):
         tensor = tensors[name]
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

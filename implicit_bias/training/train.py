@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from implicit_bias.files import held
 from implicit_bias.masking import effective_weights, kept_weights, unmask
+from implicit_bias.masking.weight_tensors import selected_tensors
 from implicit_bias.status import Status, settle
 from implicit_bias.training import checkpoint as checkpoints
 from implicit_bias.training.batches import Batches
@@ -23,6 +24,7 @@ from implicit_bias.training.devices import PRECISIONS, checked_device, is_furthe
 from implicit_bias.training.learning_rates import LEARNING_RATES, LearningRate
 from implicit_bias.training.loop import LoopSettings, TrainingLoop
 from implicit_bias.training.methods import Method
+from implicit_bias.training.restoration import ModelMemory, left_as_it_was
 from implicit_bias.training.result import Progress, TrainingResult
 from implicit_bias.training.run_state import RunState, check_configuration, hyperparameters
 from implicit_bias.training.weights import all_finite
@@ -83,15 +85,19 @@ def train(
         throw: Whether a loss that is not finite raises an error.
 
     Returns:
-        The model, dense again, with a record of every epoch. If the loss stopped being finite, the model holds what
-        it was then, and the checkpoint the last good epoch.
+        The model, dense again, with a record of every epoch. If the loss stopped being finite and ``throw`` is not set,
+        the model holds what it was then, and the checkpoint the last good epoch.
 
     Raises:
-        ValueError: If the input is bad: a setting out of range, no such device, a model that does not fit the data, a
-            checkpoint of another run or a damaged one. Files are left as they are then.
+        ValueError: If the input is bad: a setting out of range, no such device, a model that does not fit the data or
+            the last batch, a checkpoint of another run or a damaged one. Files are left as they are then.
         OSError: If a file cannot be written; the checkpoint holds what it held before.
         FolderInUseError: If another run writes the checkpoint; the message says which.
         SolverError: If the loss is nan or inf and ``throw`` is set; the message names epoch and step.
+
+    Whatever is raised, by the model, a method, the optimizer, ``progress``, the disk or the user's interruption, the
+    model is afterwards as it was before: its modules, weights, buffers, gradients, modes, device and precision. So
+    the same call with ``resume`` continues from the checkpoint.
     """
     began = time.perf_counter()
     settings = LoopSettings(
@@ -112,9 +118,11 @@ def train(
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
     if batch_size < devices:
         raise ValueError(f"batch_size: {batch_size} images cannot be shared by {devices} devices; raise it.")
-    with _only_run(settings.path), reproducible(place):
+    with _only_run(settings.path), reproducible(place), left_as_it_was(_module(model)):
         saved = _saved(settings.path, resume)
         _check_model(model, data)
+        _check_batches(model, data, settings.batch_size, place, devices)
+        model.zero_grad(set_to_none=True)  # gradients from before would enter the first step
         configuration = _configuration(model, data, method, settings) | {
             "schedule": schedule if isinstance(schedule, str) else "a function",
             "precision": precision,
@@ -137,9 +145,9 @@ def train(
         method.finish(model)
         if kept_weights(model):  # of a method that trains x itself
             unmask(model)
-    status = Status.CONVERGED if failure is None else Status.NOT_FINITE
-    result = TrainingResult(model, history, status, time.perf_counter() - began, fabric.is_global_zero)
-    return settle(result, throw, f"train: {failure}. Training")
+        status = Status.CONVERGED if failure is None else Status.NOT_FINITE
+        result = TrainingResult(model, history, status, time.perf_counter() - began, fabric.is_global_zero)
+        return settle(result, throw, f"train: {failure}. Training")
 
 
 def _configuration(model: nn.Module, data: ImageData, method: Method, settings: LoopSettings) -> dict[str, Any]:
@@ -216,14 +224,19 @@ def _public_numbers(method: Method) -> dict[str, Any]:
     }
 
 
+def _module(model: nn.Module) -> nn.Module:
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model: expected a torch.nn.Module, got {type(model).__name__}.")
+    return model
+
+
 def _check_model(model: nn.Module, data: ImageData) -> None:
     """Run two images through the model, before anything is changed.
 
     Raises:
-        ValueError: If it does not take them, does not give logits, or its weights are not finite.
+        ValueError: If it does not take them, does not give logits, or its weights are not finite or have no shape yet.
     """
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"model: expected a torch.nn.Module, got {type(model).__name__}.")
+    selected_tensors(model)
     if effective_weights(model):
         raise ValueError("model: is masked already, and the method puts on its own mask; unmask the model first.")
     trained = next((p for p in model.parameters() if p.is_floating_point()), None)
@@ -249,3 +262,29 @@ def _check_model(model: nn.Module, data: ImageData) -> None:
             f"model: {type(model).__name__} gives outputs of shape {shape} for {len(images)} images; expected logits "
             f"of shape ({len(images)}, {data.classes})."
         )
+
+
+def _check_batches(model: nn.Module, data: ImageData, batch_size: int, place: torch.device, devices: int) -> None:
+    """Run the smallest batch of an epoch through the model as in training: batch normalization takes no single image.
+
+    Raises:
+        ValueError: If it does not take it.
+    """
+    n = len(data.train)
+    smallest = n % batch_size or min(batch_size, n)
+    if devices > 1 and place.type != "cuda":  # GPUs normalize over all of them together
+        smallest = max(1, smallest // devices)
+    trained = next(p for p in model.parameters() if p.is_floating_point())
+    images = next(Batches(data, trained.device, trained.dtype).epoch(seed=0, epoch=1, size=smallest)).images
+    memory = ModelMemory(model)
+    try:
+        model.train()
+        with torch.no_grad():
+            model(images)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"model: {type(model).__name__} takes no batch of {smallest} in training ({error}), which is the smallest "
+            f"share of {n} images in batches of {batch_size}; choose another batch_size."
+        ) from None
+    finally:
+        memory.restore()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from implicit_bias.masking.weight_tensors import is_weight, weight_tensors
+from implicit_bias.masking.weight_tensors import selected_tensors, weight_tensors
 
 SMALL = 1e-3
 """A weight counts as small if it is at most this part of the network's largest one."""
@@ -22,7 +22,7 @@ def size_and_sparsity(model: nn.Module) -> tuple[float, float]:
     [3.0001, 0.5]
     """
     with torch.no_grad():
-        values = [t.value.abs() for t in weight_tensors(model) if is_weight(t.name, t.value)]
+        values = [t.value.abs() for t in selected_tensors(model)]
         if not values:
             return 0.0, 0.0
         bound = SMALL * torch.stack([x.max() for x in values]).max()

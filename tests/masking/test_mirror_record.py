@@ -1,5 +1,7 @@
 """The mirror identity along the training of a nonlinear network, against gradients of a separate dense copy."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -156,3 +158,70 @@ def test_what_cannot_be_recorded_is_refused():
         masking.MirrorRecord(masked, torch.optim.Adam(masked.parameters(), 0.1))
     with pytest.raises(ib.UnsupportedError, match="nesterov"):
         masking.MirrorRecord(masked, torch.optim.SGD(masked.parameters(), 0.1, momentum=0.9, nesterov=True))
+    with pytest.raises(ib.UnsupportedError, match="dampening"):
+        masking.MirrorRecord(masked, torch.optim.SGD(masked.parameters(), 0.1, momentum=0.9, dampening=0.5))
+    with pytest.raises(ib.UnsupportedError, match="maximize"):
+        masking.MirrorRecord(masked, torch.optim.SGD(masked.parameters(), 0.1, maximize=True))
+    started = torch.optim.SGD(masked.parameters(), 0.1, momentum=0.9)
+    masked(batch_of(0)[0]).sum().backward()
+    started.step()
+    with pytest.raises(ib.UnsupportedError, match="before its first step, got SGD with a state"):
+        masking.MirrorRecord(masked, started)
+    apart = [{"params": [f]} for factors in masking.factors(masked).values() for f in factors.values()]
+    with pytest.raises(ValueError, match="expected its factors in one group of the optimizer, found 2"):
+        masking.MirrorRecord(masked, torch.optim.SGD(apart, 0.1))
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+def test_every_tensor_follows_its_own_group(order):
+    """Rates, momenta and decays of each, against plain sums; the biases' group stands first, last or between."""
+    model = masking.mask(perceptron())
+    groups = [
+        {"params": list(masking.factors(model)["0.weight"].values()), "lr": 0.1, "weight_decay": 0.02},
+        {"params": list(masking.factors(model)["2.weight"].values()), "lr": 0.05, "weight_decay": 0.1, "momentum": 0.5},
+        {"params": [model[0].bias, model[2].bias], "lr": 0.3, "weight_decay": 7.0, "momentum": 0.7},
+    ]
+    optimizer = torch.optim.SGD([groups[k] for k in order], 1.0)
+    record = masking.MirrorRecord(model, optimizer)
+    for _ in range(3):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(batch_of(0)[0]), batch_of(0)[1]).backward()
+        optimizer.step()
+    assert record["0.weight"].decay == pytest.approx(0.1 * 0.01 * 3)
+    assert record["0.weight"].time == pytest.approx(0.3)
+    assert record["2.weight"].decay == pytest.approx(0.05 * 0.05 * (1 + 1.5 + 1.75))
+    assert record["2.weight"].time == pytest.approx(0.15)
+
+
+def dense_state(model):
+    """The state of a dense copy of a masked model."""
+    return {name: t.clone() for name, t in masking.unmask(copy.deepcopy(model)).state_dict().items()}
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_step_that_overflowed_is_not_recorded(fused):
+    """The scaler skips it; a fused optimizer is called all the same."""
+    model = masking.mask(perceptron())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.5, weight_decay=0.2, fused=fused)
+    record, scaler = masking.MirrorRecord(model, optimizer), torch.amp.GradScaler("cpu", init_scale=8.0)
+    total, move, before = 0.0, 0.0, dense_state(model)
+    for factor in (1.0, float("inf"), 1.0):
+        x, w, m = (t.detach().clone() for t in (model[0].weight, *masking.factors(model)["0.weight"].values()))
+        optimizer.zero_grad()
+        scaler.scale(model(batch_of(0)[0]).sum() * factor).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        unchanged = torch.equal(model[0].weight, x)
+        assert unchanged == (factor != 1.0)
+        if not unchanged:
+            dense = perceptron()
+            dense.load_state_dict(before)
+            with torch.no_grad():
+                dense[0].weight.copy_(w * m)
+            dense(batch_of(0)[0]).sum().backward()
+            move = 0.5 * move + dense[0].weight.grad
+            total = total + 0.1 * move
+        before = dense_state(model)
+    assert record["0.weight"].time == pytest.approx(0.2)
+    assert record["0.weight"].decay == pytest.approx(0.1 * 0.1 * (1 + 1.5))
+    np.testing.assert_allclose(record["0.weight"].accumulated_gradient, total.numpy().ravel(), rtol=1e-12, atol=1e-14)

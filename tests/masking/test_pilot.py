@@ -119,6 +119,28 @@ def test_only_groups_with_factors_decay():
     assert [group["weight_decay"] for group in optimizer.param_groups] == [1.0, 0]
 
 
+def test_groups_added_later_decay_from_their_first_step():
+    model = masking.mask(perceptron())
+    optimizer = torch.optim.SGD(model[0].parameters(), 0.1)
+    pilot = masking.PILoT(optimizer, 0.5, 1.0, 0.0, 5)
+    masks = [p for p in model[2].parameters() if isinstance(p, masking.Factor)]
+    optimizer.add_param_group({"params": masks, "weight_decay": 0.0})
+    optimizer.add_param_group({"params": [model[2].bias]})
+    before = [p.detach().clone() for p in masks]
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [1.0, 1.0, 0]
+    for p, old in zip(masks, before, strict=True):
+        torch.testing.assert_close(p.detach(), old * (1 - 0.1 * 2 * 0.5))
+    # Between its own steps the decay is the caller's.
+    masking.decay_strength(optimizer, 0.2)
+    optimizer.step()
+    assert optimizer.param_groups[1]["weight_decay"] == 0.4
+    assert pilot.step(0.5) == 0.5
+    assert optimizer.param_groups[1]["weight_decay"] == 1.0
+
+
 @pytest.mark.parametrize("optimizer", [torch.optim.AdamW, lambda p: torch.optim.NAdam(p, decoupled_weight_decay=True)])
 def test_decoupled_decay_is_refused(optimizer):
     model = masking.mask(perceptron())

@@ -71,3 +71,28 @@ def test_stopped_the_decay_stays():
 def test_optimizers_without_factors_are_refused():
     with pytest.raises(ValueError, match="holds no factor of a mask"):
         masking.ScheduledDecay(torch.optim.SGD(perceptron().parameters(), 0.1), SCHEDULES["constant"])
+
+
+def test_the_rate_is_followed_after_the_optimizer_was_loaded():
+    """load_state_dict replaces the groups."""
+    model = masking.mask(perceptron())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    decay = masking.ScheduledDecay(optimizer, SCHEDULES["harmonic"])
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.param_groups[0]["lr"] = 0.3
+    model(torch.ones(1, 5, dtype=torch.float64)).sum().backward()
+    optimizer.step()
+    assert decay.time == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_step_that_overflowed_takes_no_time(fused):
+    model = masking.mask(perceptron())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, fused=fused)
+    decay, scaler = masking.ScheduledDecay(optimizer, SCHEDULES["harmonic"]), torch.amp.GradScaler("cpu")
+    for factor, time in ((float("inf"), 0.0), (1.0, 0.1)):
+        optimizer.zero_grad()
+        scaler.scale(model(torch.ones(1, 5, dtype=torch.float64)).sum() * factor).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        assert decay.time == pytest.approx(time)

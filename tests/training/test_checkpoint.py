@@ -1,7 +1,12 @@
+import contextlib
+import hashlib
+import json
 import os
 
+import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save, save_file
 from small_runs import images, run, same
 from torch import nn
@@ -94,6 +99,87 @@ def test_foreign_entries_of_the_header_are_refused(tmp_path, entry):
     (tmp_path / "file").write_bytes(save({"a": torch.zeros(3)}, {checkpoints.HEADER: entry}))
     with pytest.raises(ValueError, match="got 'none'"):
         checkpoints.read(tmp_path / "file")
+
+
+TENSORS = {"a": torch.arange(4.0), "b": torch.arange(3), "c": torch.zeros(2, 3)}
+
+
+def changed_content():
+    """One thing different in each: a name, a type of the same bits, a shape, a number, an entry, a value."""
+    yield {"a2" if k == "a" else k: v for k, v in TENSORS.items()}, '{"x": 1}'  # in the same order
+    yield TENSORS | {"a": TENSORS["b"], "b": TENSORS["a"]}, '{"x": 1}'
+    yield TENSORS | {"a": TENSORS["a"].view(torch.int32)}, '{"x": 1}'
+    yield TENSORS | {"c": TENSORS["c"].T.contiguous()}, '{"x": 1}'
+    yield TENSORS | {"c": -TENSORS["c"]}, '{"x": 1}'
+    yield {"a": TENSORS["a"]}, '{"x": 1}'
+    yield TENSORS, '{"x": 2}'
+    yield TENSORS, '{"x": 1, "y": 1}'
+    yield TENSORS, '{"x": 1.0}'
+
+
+def test_the_checksum_covers_names_types_shapes_values_and_numbers(tmp_path):
+    checkpoints.write(tmp_path / "file", TENSORS, {"x": 1})
+    with safe_open(tmp_path / "file", framework="pt") as file:
+        header = json.loads(file.metadata()[checkpoints.HEADER])
+    for tensors, numbers in changed_content():
+        entry = json.dumps(header | {"numbers": numbers})
+        (tmp_path / "other").write_bytes(save(tensors, {checkpoints.HEADER: entry}))
+        with pytest.raises(ValueError, match="does not agree with its own checksum"):
+            checkpoints.read(tmp_path / "other")
+    digests = {checkpoints.tensors_digest(tensors) for tensors, text in changed_content() if text == '{"x": 1}'}
+    assert len(digests | {checkpoints.tensors_digest(TENSORS)}) == 7
+
+
+def entries():
+    """Headers that a damaged or foreign file may hold, the checksum right where there is one."""
+    deep = "[" * 100_000
+    yield from ("", "[]", "null", "3", '"text"', "{", deep, '{"format":' + deep, "9" * 5000, "NaN", "\x00", "{}")
+    strange = (
+        None,
+        3,
+        1.5,
+        [],
+        {},
+        True,
+        "\ud800",
+        "",
+        deep,
+        "null",
+        "[]",
+        "3",
+        '"x"',
+        "{",
+        "9" * 5000,
+        '{"x":' + deep,
+    )
+    for numbers in strange:
+        text = numbers if isinstance(numbers, str) else ""
+        digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+        for checksum in (digest, None, 3, [], "no"):
+            yield json.dumps({"format": checkpoints.FORMAT, "sha256": checksum, "numbers": numbers})
+    for form in (None, 3, [], {}, "implicit_bias checkpoint 0"):
+        yield json.dumps({"format": form})
+
+
+def test_damaged_headers_are_one_error(tmp_path):
+    for entry in entries():
+        (tmp_path / "file").write_bytes(save({}, {checkpoints.HEADER: entry}))
+        with pytest.raises(ValueError, match=r"^/.*(is damaged|so it is damaged|expected a file|did not write it)"):
+            checkpoints.read(tmp_path / "file")
+
+
+def test_random_damage_is_one_error(path):
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    end = 8 + int.from_bytes(content[:8], "little")
+    for _ in range(300):
+        damaged = bytearray(content)
+        for where in rng.integers(0, end, rng.integers(1, 5)):
+            damaged[where] = rng.integers(256)
+        path.write_bytes(damaged)
+        if bytes(damaged) != content:
+            with contextlib.suppress(ValueError):  # a space for a space elsewhere in JSON is no damage
+                found = checkpoints.read(path)
+                assert found.numbers.keys() == {"configuration", "history", "method", "optimizer"}
 
 
 def test_a_run_is_not_overwritten(path):

@@ -46,10 +46,10 @@ class Method:
 
     def parameter_groups(self, model: nn.Module) -> list[dict]:
         """Groups for the optimizer: weights or factors with :meth:`weight_decay`, biases and norms without any."""
-        decayed = [p for tensor in selected_tensors(model) for p in tensor.trained]
-        chosen = {id(p) for p in decayed}
+        # Tensors of two forms, such as one pruned and one not, may share a parameter.
+        chosen = {id(p): p for tensor in selected_tensors(model) for p in tensor.trained}
         return [
-            {"params": decayed, "weight_decay": self.weight_decay()},
+            {"params": list(chosen.values()), "weight_decay": self.weight_decay()},
             {"params": [p for p in model.parameters() if id(p) not in chosen], "weight_decay": 0.0},
         ]
 
