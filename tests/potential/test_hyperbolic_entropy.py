@@ -273,7 +273,8 @@ def test_float32_takes_scales_above_its_range(make):
 # Coordinates of scales over 600 decades and beyond, each with its shift.
 LOG_SCALES = [-4000.0, -1400.0, -1000.0, -745.0, -720.0, -709.0, -650.0, -300.0, -23.0, 0.0, 23.0, 300.0, 690.0]
 SHIFTS = [0.0, 1.5, -20.0, 0.0, 2.0, 0.0, 0.0, 300.0, 0.0, -0.3, 0.0, 0.0, -1.0]
-SIZES = [5e-324, 3e-316, *(10.0**k for k in range(-308, 309, 28)), 1.0, 1.7e308]
+SIZES = [5e-324, 3e-316, *(10.0**k for k in range(-308, 309, 44)), 1.0, 1.7e308]
+RATES = [2.0, pytest.param(0.5, marks=pytest.mark.slow), pytest.param(4.0, marks=pytest.mark.slow)]
 WEIGHTS = np.array([0.0, *SIZES, *(-size for size in SIZES)])
 
 
@@ -296,7 +297,8 @@ def exact_chain(potential, k, x):
         ((x * (angle - b) - radius) / r, abs(x) * rounded + radius * share / r),
         ((angle - b) / r, rounded),
         (1 / (r * radius), share / (r * radius)),
-        (-x / (r * radius**3), share * abs(x) / (r * radius**3)),
+        # −M' R''², where M' = r x/√(x² + a²) may lie below the normal numbers.
+        (-x / (r * radius**3), share * abs(x) / (r * radius**3) + mp.mpf(2) ** -1074 / EPS / (r * radius) ** 2),
     ]
 
 
@@ -315,7 +317,7 @@ def exact_dual_chain(potential, k, z):
     ]
 
 
-@pytest.mark.parametrize("rate", [0.5, 2.0, 4.0])
+@pytest.mark.parametrize("rate", RATES)
 def test_derivatives_over_all_decades(rate):
     """At 0, at every size and sign, beside every scale: value to third derivative against 1300 digits."""
     potential = HyperbolicEntropy(log_scale=LOG_SCALES, shift=SHIFTS, rate=rate)
@@ -326,7 +328,7 @@ def test_derivatives_over_all_decades(rate):
         laws.torch_derivatives_are_exact(chain, points, ulps=16)
 
 
-@pytest.mark.parametrize("rate", [0.5, 2.0, 4.0])
+@pytest.mark.parametrize("rate", RATES)
 def test_derivatives_of_the_conjugate_over_all_decades(rate):
     potential = HyperbolicEntropy(log_scale=LOG_SCALES, shift=SHIFTS, rate=rate)
     middle = -np.array(LOG_SCALES) / rate
