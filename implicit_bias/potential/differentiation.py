@@ -45,7 +45,7 @@ class _Formula(torch.autograd.Function):
     """A formula of a potential at points of one shape, entry by entry."""
 
     @staticmethod
-    def forward(  # noqa: D102
+    def forward(
         potential: Potential, formula: str, check: tuple[Check, tuple[str, ...]] | None, *points: torch.Tensor
     ) -> torch.Tensor:
         if check is not None:
@@ -56,20 +56,20 @@ class _Formula(torch.autograd.Function):
         return result.clone() if any(result is point for point in points) else result
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:  # noqa: ARG004, D102
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
         ctx.potential, ctx.formula = inputs[:2]
         ctx.save_for_backward(*inputs[_FIRST:])
         ctx.save_for_forward(*inputs[_FIRST:])
 
     @staticmethod
-    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: D102
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         slopes = _slopes(ctx)
         wanted = ctx.needs_input_grad[_FIRST:]
         found = (_times(cotangents[0], slope()) if want else None for slope, want in zip(slopes, wanted, strict=True))
         return (*(None,) * _FIRST, *found)
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: torch.Tensor | None) -> torch.Tensor:  # noqa: D102
+    def jvp(ctx: Any, *tangents: torch.Tensor | None) -> torch.Tensor:
         terms = [
             _times(tangent, slope())
             for slope, tangent in zip(_slopes(ctx), tangents[_FIRST:], strict=True)
@@ -78,7 +78,7 @@ class _Formula(torch.autograd.Function):
         return terms[0] if len(terms) == 1 else torch.add(*terms)
 
     @staticmethod
-    def vmap(info: Any, axes: tuple[int | None, ...], *inputs: Any) -> tuple[torch.Tensor, int]:  # noqa: D102
+    def vmap(info: Any, axes: tuple[int | None, ...], *inputs: Any) -> tuple[torch.Tensor, int]:
         """The batch becomes the first axis of all points, where the formulas take any number of axes."""
         points = [
             point.unsqueeze(0) if axis is None else point.movedim(axis, 0)
@@ -104,8 +104,8 @@ _DERIVATIVES: dict[str, tuple[Callable[..., torch.Tensor], ...]] = {
         lambda at, x, reference: _times(reference - x, at("_curvature", reference)),
     ),
     "_gradient_rise": (
-        lambda at, x, reference: at("_curvature", x),  # noqa: ARG005
-        lambda at, x, reference: -at("_curvature", reference),  # noqa: ARG005
+        lambda at, x, reference: at("_curvature", x),
+        lambda at, x, reference: -at("_curvature", reference),
     ),
 }
 _WORDS = {"_exponent_at": "the effective exponent", "_metric_bend": "the second derivative of the metric 1/R''"}
@@ -115,8 +115,8 @@ def _slopes(ctx: Any) -> list[Callable[[], torch.Tensor]]:
     """The derivative of a formula in each point, computed when asked for."""
     if ctx.formula not in _DERIVATIVES:
         raise UnsupportedError(
-            f"{_WORDS[ctx.formula]} of {type(ctx.potential).__name__} has no derivative here: differentiate less often, "
-            "or detach it."
+            f"{_WORDS[ctx.formula]} of {type(ctx.potential).__name__} has no derivative here: differentiate less "
+            "often, or detach it."
         )
 
     def at(formula: str, *points: torch.Tensor) -> torch.Tensor:

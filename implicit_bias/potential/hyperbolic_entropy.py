@@ -124,8 +124,8 @@ class HyperbolicEntropy(Potential):
         xp = array_namespace(x)
         unit = self._unit(x)
         radius = self._radius(x, unit)
-        is_seen = radius > 0  # else x is 0 and a underflows
-        return self.rate * xp.where(is_seen, x * unit / xp.where(is_seen, radius, 1.0), 0.0)
+        is_usual = (radius > 0) & xp.isfinite(radius)  # else x is 0 and a underflows, or x has overflown
+        return self.rate * xp.where(is_usual, x * unit / xp.where(is_usual, radius, 1.0), xp.sign(x))
 
     def _metric_bend(self, x: Array) -> Array:
         """M'' = r a²/(x² + a²)^(3/2)."""

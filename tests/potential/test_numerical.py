@@ -236,9 +236,8 @@ def exact_chain(formula, start, k, x):
         "u**2": lambda s: start[0] ** 2 * mp.exp(4 * s),
         "u**3 - v**3": lambda s: (1 / start[0] - 3 * s) ** -3 - (1 / start[1] + 3 * s) ** -3,
     }[formula]
-    low, high = (-1 / (3 * start[1]), 1 / (3 * start[0])) if "v" in formula else (mp.mpf(-5), mp.mpf(5))
-    inset = (high - low) * mp.mpf(10) ** -6
-    s = mp.findroot(lambda t: curve(t) - x, (low + inset, high - inset), solver="anderson", maxsteps=500, tol=1e-80)
+    guess = mp.mpf(float(potential_of(formula).gradient(np.full(3, float(x)))[k]))
+    s = mp.findroot(lambda t: curve(t) - x, (guess, guess + mp.mpf(10) ** -12), solver="secant")
     speed, bend = mp.diff(curve, s), mp.diff(curve, s, 2)
     value = x * s - mp.quad(curve, [0, s])
     numbers = value, s, 1 / speed, -bend / speed**3
