@@ -78,11 +78,11 @@ class _Formula(torch.autograd.Function):
         return terms[0] if len(terms) == 1 else torch.add(*terms)
 
     @staticmethod
-    def vmap(info: Any, axes: tuple[int | None, ...], *inputs: Any) -> tuple[torch.Tensor, int]:
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[torch.Tensor, int]:
         """The batch becomes the first axis of all points, where the formulas take any number of axes."""
         points = [
             point.unsqueeze(0) if axis is None else point.movedim(axis, 0)
-            for point, axis in zip(inputs[_FIRST:], axes[_FIRST:], strict=True)
+            for point, axis in zip(inputs[_FIRST:], in_dims[_FIRST:], strict=True)
         ]
         shape = (info.batch_size, *points[0].shape[1:])
         return _Formula.apply(*inputs[:_FIRST], *(point.expand(shape) for point in points)), 0
