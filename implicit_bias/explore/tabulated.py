@@ -112,6 +112,10 @@ class TabulatedPotential(Potential):
         norm = hypot(*gradient)
         return gradient, norm / hypot(dist(theta, self._origin), self._length) + hypot(*bend) / norm, norm * norm
 
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but the functions that the table was made from, which cannot be pickled."""
+        return {name: value for name, value in vars(self).items() if name not in ("_function", "_field")}
+
     @property
     def size(self) -> int | None:  # noqa: D102
         return None

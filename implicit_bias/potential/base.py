@@ -8,13 +8,14 @@ mirror flow :math:`\nabla R(x_t) = \nabla R(x_0) - \int_0^t \nabla f(x_s)\,ds` o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import array_api_compat
 import numpy as np
-from array_api_compat import array_namespace, is_array_api_obj
+from array_api_compat import array_namespace, is_array_api_obj, is_torch_array
 
-from implicit_bias.errors import DomainError
+from implicit_bias.errors import DomainError, UnsupportedError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 Array = Any  # a NumPy array or a torch tensor; every method returns the kind it was given
 
 # What exceeds the floating-point range is inf, in NumPy as in torch, and no reason for a warning.
-_LARGEST = float(np.finfo(np.float64).max)
 # What a few operations and one exponential add to a relative error, each right to four units in the last place.
 UNITS_OF_ROUNDING = 8 * 2.0**-53
 _overflow_allowed = np.errstate(over="ignore", divide="ignore")
+SMALL = 2.0**-64  # a factor that keeps products and sums of large numbers in the floating-point range
 
 
 class Potential(ABC):
@@ -68,12 +69,34 @@ class Potential(ABC):
         x = self._inverse_gradient(z)
         return x, self._metric(x)
 
+    def _curvature(self, x: Array) -> Array:
+        """R_i''(x_i) of each coordinate."""
+        return 1 / self._metric(x)
+
+    def _metric_slope(self, x: Array) -> Array:
+        """The derivative of the metric, by which torch differentiates R a third time."""
+        raise UnsupportedError(
+            f"{type(self).__name__}: the metric 1/R'' has no derivative here, so R can be differentiated twice. A "
+            "potential that defines _metric_slope(x) can be so three times."
+        )
+
+    def _metric_bend(self, x: Array) -> Array:
+        """The second derivative of the metric, by which torch differentiates R a fourth time."""
+        raise UnsupportedError(
+            f"{type(self).__name__}: the metric 1/R'' has no second derivative here, so R can be differentiated three "
+            "times. A potential that defines _metric_bend(x) can be so four times."
+        )
+
     def _conjugate_terms(self, z: Array) -> Array:
         x = self._inverse_gradient(z)
         return x * z - self._terms(x)
 
     def _divergence_terms(self, x: Array, reference: Array) -> Array:
         return self._terms(x) - self._terms(reference) - self._gradient(reference) * (x - reference)
+
+    def _gradient_rise(self, x: Array, reference: Array) -> Array:
+        """R_i'(x_i) − R_i'(x'_i), the slope of the divergence."""
+        return self._gradient(x) - self._gradient(reference)
 
     @property
     @abstractmethod
@@ -98,37 +121,37 @@ class Potential(ABC):
     @_overflow_allowed
     def terms(self, x: Array) -> Array:
         """R_i(x_i) of each coordinate, shape ``(..., n)``; :meth:`value` is their sum."""
-        return self._terms(self._admit_weights(x, "x"))
+        return self._evaluate("_terms", self._admit_weights, {"x": x})
 
     @_overflow_allowed
     def value(self, x: Array) -> Array:
-        """R(x), summed over the last axis: shape ``(...)``."""
-        return _sum_last(self.terms(x))
+        """R(x), summed over the last axis: shape ``(...)``; inf where terms overflow."""
+        return self._evaluate("_terms", self._admit_weights, {"x": x}, _sum_last)
 
     @_overflow_allowed
     def gradient(self, x: Array) -> Array:
         """The mirror map ∇R(x), shape ``(..., n)``."""
-        return self._gradient(self._admit_weights(x, "x"))
+        return self._evaluate("_gradient", self._admit_weights, {"x": x})
 
     @_overflow_allowed
     def inverse_gradient(self, z: Array) -> Array:
         """The x with ∇R(x) = z, which is ∇R*(z); shape ``(..., n)``. It overflows to inf where x does."""
-        return self._inverse_gradient(self._admit_duals(z, "z"))
+        return self._evaluate("_inverse_gradient", self._admit_duals, {"z": z})
 
     @_overflow_allowed
     def hessian_diagonal(self, x: Array) -> Array:
         """The diagonal of ∇²R(x), shape ``(..., n)``."""
-        return 1 / self._metric(self._admit_weights(x, "x"))
+        return self._evaluate("_curvature", self._admit_weights, {"x": x})
 
     @_overflow_allowed
     def metric(self, x: Array) -> Array:
         """The diagonal of (∇²R(x))⁻¹, by which the flow of x preconditions the gradient; shape ``(..., n)``."""
-        return self._metric(self._admit_weights(x, "x"))
+        return self._evaluate("_metric", self._admit_weights, {"x": x})
 
     @_overflow_allowed
     def conjugate(self, z: Array) -> Array:
         r"""The convex conjugate :math:`R^*(z) = \sup_x \langle x, z\rangle - R(x)`, shape ``(...)``."""
-        return _sum_last(self._conjugate_terms(self._admit_duals(z, "z")))
+        return self._evaluate("_conjugate_terms", self._admit_duals, {"z": z}, _sum_last)
 
     @_overflow_allowed
     def divergence(self, x: Array, x2: Array) -> Array:
@@ -136,8 +159,7 @@ class Potential(ABC):
 
         .. math:: D_R(x, x_2) = R(x) - R(x_2) - \langle\nabla R(x_2), x - x_2\rangle
         """
-        first = self._admit_weights(x, "x")
-        return _sum_last(self._divergence_terms(first, self._admit_weights(x2, "x2")))
+        return self._evaluate("_divergence_terms", self._admit_weights, {"x": x, "x2": x2}, _sum_last)
 
     @_overflow_allowed
     def effective_exponent(self, s: Array) -> Array:
@@ -145,17 +167,22 @@ class Potential(ABC):
 
         .. math:: p(s) = \frac{d \log(R(x_{\min}+s) - R(x_{\min}))}{d \log |s|}
 
-        It is 2 where R acts like the squared L2 norm, 1 where it acts like the L1 norm, and 2 at s = 0.
+        It is 2 where R acts like the squared L2 norm, 1 where it acts like the L1 norm, and 2 at s = 0. In torch it has
+        no derivative: a backward pass through it raises ``UnsupportedError``.
         """
-        step = self._admit(s, "s", (-np.inf, np.inf))
+        return self._evaluate("_exponent_at", self._admit_steps, {"s": s})
+
+    def _exponent_at(self, step: Array) -> Array:
         center = self._constant(self.minimizer, step)
         return self._exponent(self._admit_weights(center + step, "minimizer + s"), center, step)
 
     def _exponent(self, x: Array, center: Array, step: Array) -> Array:
         xp = array_namespace(step)
         excess = self._divergence_terms(x, center)
-        ratio = step * self._gradient(x) / xp.where(excess > 0, excess, 1.0)
-        return xp.where(excess > 0, ratio, 2.0)
+        rise = step * self._gradient(x)
+        is_known = (excess > 0) & xp.isfinite(excess)
+        ratio = xp.where(excess > 0, xp.inf, 2.0)  # where the excess overflows, and where it underflows
+        return xp.where(is_known, rise / xp.where(is_known, excess, 1.0), ratio)
 
     def separation(self, x: np.ndarray, gap: float) -> np.ndarray | None:
         r"""How far a divergence of at most ``gap`` lets another weight be from x, shape (n,), or None where unknown.
@@ -205,16 +232,37 @@ class Potential(ABC):
 
         return html(self)
 
-    def _admit_weights(self, x: Array, name: str) -> Array:
-        """Return x as a floating array inside the domain, or raise."""
-        return self._admit(x, name, self.domain)
+    def _evaluate(
+        self,
+        formula: str,
+        check: Callable[[Array, str], Array],
+        given: dict[str, Array],
+        finish: Callable[[Array], Array] | None = None,
+    ) -> Array:
+        """A formula at checked points, computed in double precision and rounded to the type of the first one.
 
-    def _admit_duals(self, z: Array, name: str) -> Array:
-        """Return z as a floating array inside the dual domain, or raise."""
-        return self._admit(z, name, self.dual_domain)
+        Args:
+            formula: The name of an underscored method.
+            check: Raises where a floating array, of a given name, is outside the domain.
+            given: The points by name.
+            finish: What else is done in double precision.
+        """
+        points = {name: self._real(value, name) for name, value in given.items()}
+        like = next(filter(is_torch_array, points.values()), next(iter(points.values())))
+        if is_torch_array(like):
+            from implicit_bias.potential.differentiation import evaluate
 
-    def _admit(self, value: Array, name: str, interval: tuple[Array, Array]) -> Array:
-        """Return ``value`` as a floating array inside the open interval, or raise."""
+            result = evaluate(self, formula, check, points)
+        else:
+            result = getattr(self, formula)(*(check(_double(point), name) for name, point in points.items()))
+        if finish is not None:
+            result = finish(result)
+        if is_torch_array(like):
+            return result.to(like.device, like.dtype)
+        return result if result.dtype == like.dtype else result.astype(like.dtype)
+
+    def _real(self, value: Array, name: str) -> Array:
+        """Return ``value`` as an array of floating type that fits the coordinates, or raise."""
         array = value if is_array_api_obj(value) else np.asarray(value)
         xp = array_namespace(array)
         if not xp.isdtype(array.dtype, "real floating"):
@@ -226,6 +274,23 @@ class Potential(ABC):
                 f"{name}: expected shape (..., {self.size}), as the potential has {self.size} coordinates, "
                 f"got {tuple(array.shape)}."
             )
+        return array
+
+    def _admit_weights(self, x: Array, name: str) -> Array:
+        """Return the floating array x if it is inside the domain, or raise."""
+        return self._admit(x, name, self.domain)
+
+    def _admit_duals(self, z: Array, name: str) -> Array:
+        """Return the floating array z if it is inside the dual domain, or raise."""
+        return self._admit(z, name, self.dual_domain)
+
+    def _admit_steps(self, s: Array, name: str) -> Array:
+        """Return the floating array s if it is finite, or raise."""
+        return self._admit(s, name, (-np.inf, np.inf))
+
+    def _admit(self, array: Array, name: str, interval: tuple[Array, Array]) -> Array:
+        """Return a floating array if it is inside the open interval, or raise."""
+        xp = array_namespace(array)
         low, high = (xp.asarray(end, dtype=array.dtype, device=array_api_compat.device(array)) for end in interval)
         inside = (array > low) & (array < high)
         if not bool(xp.all(inside)):
@@ -243,15 +308,20 @@ class Potential(ABC):
     @staticmethod
     def _constant(values: np.ndarray | float, like: Array) -> Array:
         """A parameter of the potential in the type, dtype and device of ``like``."""
-        xp = array_namespace(like)
-        largest = float(xp.finfo(like.dtype).max)
-        if largest < _LARGEST and np.any(np.abs(values) > largest):
-            raise DomainError(
-                f"The potential has a parameter of size {np.max(np.abs(values)):g}, which {like.dtype} cannot hold: "
-                "use float64."
-            )
-        return xp.asarray(values, dtype=like.dtype, device=array_api_compat.device(like))
+        return array_namespace(like).asarray(values, dtype=like.dtype, device=array_api_compat.device(like))
+
+
+def _double(array: Array) -> Array:
+    return array if array.dtype == np.float64 else array.astype(np.float64)
 
 
 def _sum_last(terms: Array) -> Array:
-    return array_namespace(terms).sum(terms, axis=-1) if terms.ndim else terms
+    """The sum over the last axis; inf where terms overflow to both sides, never nan."""
+    if not terms.ndim:
+        return terms
+    xp = array_namespace(terms)
+    with np.errstate(invalid="ignore"):
+        total = xp.sum(terms, axis=-1)
+        # A partial sum may overflow where the sum does not.
+        total = xp.where(xp.isfinite(total), total, xp.sum(terms * SMALL, axis=-1) / SMALL)
+    return xp.where(xp.isnan(total), xp.inf, total)

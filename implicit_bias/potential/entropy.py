@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
 from implicit_bias.potential.base import UNITS_OF_ROUNDING, Array, Potential
-from implicit_bias.potential.scale import relaxed, scale_and_logarithm
+from implicit_bias.potential.scale import headroom, relaxed, scale_and_logarithm
 from implicit_bias.validation import positive_number
 
 _SERIES_TERMS = 18  # 1/20! is below the rounding of 1/2!
@@ -75,13 +75,23 @@ class Entropy(Potential):
         return [Entropy(log_scale=log_scale, rate=self.rate) for log_scale in relaxed(self.log_scale)]
 
     def _terms(self, x: Array) -> Array:
-        return x * (self._log_ratio(x) - 1) / self.rate
+        unit = headroom(x)
+        return x * unit * (self._log_ratio(x) - 1) / self.rate / unit
 
     def _gradient(self, x: Array) -> Array:
         return self._log_ratio(x) / self.rate
 
     def _metric(self, x: Array) -> Array:
         return self.rate * x
+
+    def _curvature(self, x: Array) -> Array:
+        return 1 / self.rate / x
+
+    def _metric_slope(self, x: Array) -> Array:
+        return self.rate * array_namespace(x).ones_like(x)
+
+    def _metric_bend(self, x: Array) -> Array:
+        return array_namespace(x).zeros_like(x)
 
     def _inverse_gradient(self, z: Array) -> Array:
         xp = array_namespace(z)
@@ -101,8 +111,12 @@ class Entropy(Potential):
         delta = _log_quotient(x, reference)
         step = xp.clip(delta, -1.0, 1.0)
         close = x * step * _excess(step) * step  # in this order, as δ² alone may underflow
-        far = x * delta + (reference - x)
-        return xp.where(xp.abs(delta) < 1, close, far) / self.rate
+        unit = headroom(x, reference)
+        far = x * unit * delta + (reference - x) * unit
+        return xp.where(xp.abs(delta) < 1, close, far / unit) / self.rate
+
+    def _gradient_rise(self, x: Array, reference: Array) -> Array:
+        return _log_quotient(x, reference) / self.rate
 
     def _exponent(self, x: Array, center: Array, step: Array) -> Array:
         """With δ = log(x/a) it is δ (1 − e^(−δ)) / (δ − 1 + e^(−δ)); numerator and denominator are of order δ²."""

@@ -9,8 +9,8 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
-from implicit_bias.potential.base import UNITS_OF_ROUNDING, Array, Potential
-from implicit_bias.potential.scale import relaxed, scale_and_logarithm
+from implicit_bias.potential.base import SMALL, UNITS_OF_ROUNDING, Array, Potential
+from implicit_bias.potential.scale import headroom, relaxed, scale_and_logarithm
 from implicit_bias.validation import finite_array, positive_number
 
 _LOG_2 = math.log(2.0)
@@ -104,20 +104,47 @@ class HyperbolicEntropy(Potential):
         ]
 
     def _terms(self, x: Array) -> Array:
-        return (x * (self._angle(x) - self._constant(self.shift, x)) - self._radius(x)) / self.rate
+        unit = self._unit(x)
+        angle = self._angle(x) - self._constant(self.shift, x)
+        return (x * unit * angle - self._radius(x, unit)) / self.rate / unit
 
     def _gradient(self, x: Array) -> Array:
         return (self._angle(x) - self._constant(self.shift, x)) / self.rate
 
     def _metric(self, x: Array) -> Array:
-        return self.rate * self._radius(x)
+        unit = self._unit(x)
+        return self.rate * self._radius(x, unit) / unit
+
+    def _curvature(self, x: Array) -> Array:
+        unit = self._unit(x)
+        return unit / self._radius(x, unit) / self.rate
+
+    def _metric_slope(self, x: Array) -> Array:
+        """M' = r x/√(x² + a²)."""
+        xp = array_namespace(x)
+        unit = self._unit(x)
+        radius = self._radius(x, unit)
+        is_usual = (radius > 0) & xp.isfinite(radius)  # else x is 0 and a underflows, or x has overflown
+        return self.rate * xp.where(is_usual, x * unit / xp.where(is_usual, radius, 1.0), xp.sign(x))
+
+    def _metric_bend(self, x: Array) -> Array:
+        """M'' = r a²/(x² + a²)^(3/2)."""
+        xp = array_namespace(x)
+        unit = self._unit(x)
+        radius, scale = self._radius(x, unit), self._constant(self.scale, x)
+        direct = scale * unit / radius
+        direct = direct * (self.rate / radius * unit) * direct  # in this order, as the square alone may underflow
+        # A scale below the normal numbers has lost digits, where it has not vanished.
+        log_ratio = self._constant(self.log_scale, x) - (xp.log(radius) - xp.log(unit))
+        vanishing = self.rate * xp.exp(2 * log_ratio - (xp.log(radius) - xp.log(unit)))
+        return xp.where(scale >= float(xp.finfo(x.dtype).smallest_normal), direct, vanishing)
 
     def _inverse_gradient(self, z: Array) -> Array:
         xp = array_namespace(z)
         q, log_a, is_direct = self._exponent_parts(z)
-        direct = self._constant(self.scale, z) * xp.sinh(xp.where(is_direct, q, 0.0))
         size = xp.abs(q)
         with np.errstate(over="ignore"):  # the flows and limits come here directly
+            direct = self._constant(self.scale, z) * xp.sinh(xp.where(is_direct, q, 0.0))
             shifted = 0.5 * (xp.exp(size + log_a) - xp.exp(log_a - size))
         return xp.where(is_direct, direct, xp.sign(q) * shifted)
 
@@ -165,17 +192,23 @@ class HyperbolicEntropy(Potential):
         angle, delta = self._angle(x), self._angle_difference(x, reference, x - reference)
         _, excess = _close_expansion(angle, delta)
         small = xp.clip(delta, -1.0, 1.0)
-        close = self._radius(x) * small * excess * small  # in this order, as δ² alone may underflow
-        far = x * delta - (self._radius(x) - self._radius(reference))
-        return xp.where(xp.abs(delta) < 1, close, far) / self.rate
+        unit = self._unit(x, reference)
+        radius = self._radius(x, unit)
+        close = radius * small * excess * small  # in this order, as δ² alone may underflow
+        far = x * unit * delta - (radius - self._radius(reference, unit))
+        return xp.where(xp.abs(delta) < 1, close, far) / self.rate / unit
+
+    def _gradient_rise(self, x: Array, reference: Array) -> Array:
+        return self._angle_difference(x, reference, x - reference) / self.rate
 
     def _exponent(self, x: Array, center: Array, step: Array) -> Array:
         xp = array_namespace(x)
         angle, delta = self._angle(x), self._angle_difference(x, center, step)
         change, excess = _close_expansion(angle, delta)
         is_close = xp.abs(delta) < 1
-        far = x * delta - (self._radius(x) - self._radius(center))
-        return xp.where(is_close, change / excess, delta * step / xp.where(is_close, 1.0, far))
+        unit = self._unit(x, center)
+        far = x * unit * delta - (self._radius(x, unit) - self._radius(center, unit))
+        return xp.where(is_close, change / excess, delta * (step * unit) / xp.where(is_close, 1.0, far))
 
     def separation(self, x: np.ndarray, gap: float) -> np.ndarray:
         r"""How far D_R(x, x') <= gap lets x' be from x in each coordinate; the largest bounds ‖x − x'‖₂.
@@ -202,9 +235,19 @@ class HyperbolicEntropy(Potential):
         underflow = np.where(error > 0, np.finfo(float).smallest_normal, 0.0)
         return radius * spread + np.abs(x) * UNITS_OF_ROUNDING * (1 + logarithm) + underflow
 
-    def _radius(self, x: Array) -> Array:
-        """√(x² + a²)."""
-        return array_namespace(x).hypot(x, self._constant(self.scale, x))
+    def _unit(self, x: Array, *others: Array) -> Array:
+        """Powers of two times which √(x² + a²) and its products stay in the floating-point range."""
+        return headroom(x, *others, self._constant(self.scale, x))
+
+    def _radius(self, x: Array, unit: Array | float = 1.0) -> Array:
+        """√(x² + a²), times a unit."""
+        xp = array_namespace(x)
+        scale = self._constant(self.scale, x)
+        scaled = scale * unit
+        if not self._is_normal:  # a scale below the normal numbers has lost digits, which a unit brings back
+            lifted = xp.exp(self._constant(self.log_scale, x) + xp.log(unit))
+            scaled = xp.where(scale < float(xp.finfo(x.dtype).smallest_normal), lifted, scaled)
+        return xp.hypot(x * unit, scaled)
 
     def _angle(self, x: Array) -> Array:
         """arcsinh(x/a), also where x/a or a leaves the floating-point range."""
@@ -212,7 +255,11 @@ class HyperbolicEntropy(Potential):
         scale, log_a = self._constant(self.scale, x), self._constant(self.log_scale, x)
         limits = xp.finfo(x.dtype)
         size = xp.abs(x)
-        log_ratio = xp.log(xp.maximum(size, xp.full_like(size, float(limits.smallest_normal)))) - log_a
+        normal = float(limits.smallest_normal)
+        log_ratio = xp.log(xp.maximum(size, xp.full_like(size, normal))) - log_a
+        if not self._is_normal:  # a weight below the normal numbers may be larger than the scale
+            lifted = xp.log(xp.maximum(size / SMALL, xp.full_like(size, normal))) + math.log(SMALL)
+            log_ratio = xp.where(size < normal, lifted - log_a, log_ratio)
         # Divide where the quotient is exact to rounding; elsewhere only the logarithm is representable.
         divisible = (scale >= float(limits.smallest_normal)) & (log_ratio < 0.99 * math.log(float(limits.max)))
         safe_scale = xp.where(divisible, scale, xp.ones_like(scale + size))
@@ -225,14 +272,17 @@ class HyperbolicEntropy(Potential):
         """arcsinh(x/a) − arcsinh(y/a) for step = x − y, without cancellation where x and y are close."""
         xp = array_namespace(x)
         plain = self._angle(x) - self._angle(y)
-        total = x + y
-        is_one_sided = (x * xp.sign(y) >= 0) & (total != 0)
-        share = xp.where(is_one_sided, x / xp.where(is_one_sided, total, 1.0), 0.5)
+        is_one_sided = x * xp.sign(y) >= 0
+        unit = self._unit(x, y)
+        total = x * unit + y * unit
+        is_shared = is_one_sided & (total != 0)
+        share = xp.where(is_shared, x * unit / xp.where(is_shared, total, 1.0), 0.5)
         # sinh(p − q) = (x − y) / (share · a cosh q + (1 − share) · a cosh p) for sinh p = x/a and sinh q = y/a.
-        mean_radius = share * self._radius(y) + (1 - share) * self._radius(x)
-        divisor = xp.maximum(mean_radius, xp.abs(step) / 2)  # wherever it is used, |sinh(p − q)| < 2
-        close = (divisor > 0) & (x * xp.sign(y) >= 0) & (xp.abs(plain) < 1)
-        return xp.where(close, xp.asinh(step / xp.where(divisor > 0, divisor, 1.0)), plain)
+        mean_radius = share * self._radius(y, unit) + (1 - share) * self._radius(x, unit)
+        is_close = is_one_sided & (xp.abs(plain) < 1) & (mean_radius > 0)
+        scaled = xp.where(is_close, step * unit, 0.0)  # elsewhere the step may overflow
+        divisor = xp.maximum(xp.where(is_close, mean_radius, 1.0), xp.abs(scaled) / 2)  # as |sinh(p − q)| < 2
+        return xp.where(is_close, xp.asinh(scaled / divisor), plain)
 
 
 def _close_expansion(angle: Array, difference: Array) -> tuple[Array, Array]:

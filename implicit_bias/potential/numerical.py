@@ -20,7 +20,7 @@ from scipy.integrate import DOP853
 from implicit_bias.errors import DomainError
 from implicit_bias.potential.base import Array, Potential
 from implicit_bias.potential.flow_table import FlowTable
-from implicit_bias.potential.separable_map import SeparableParameterization, check_start, refuse_start
+from implicit_bias.potential.separable_map import SeparableMap, SeparableParameterization, check_start, refuse_start
 
 _OF_THE_START = ("_length", "_unit", "_tables")  # what is computed once for given initial values
 _BRIEF = 6  # queries of R*' after which a table pays
@@ -53,17 +53,26 @@ class NumericalPotential(Potential):
     formula = r"R'(g(\theta(s))) = s, \quad \theta'(s) = \nabla g(\theta(s))"
 
     def __init__(self, parameterization: SeparableParameterization, init: Mapping[str, ArrayLike]) -> None:
-        self._function = parameterization.separable_map()
+        self._parameterization = parameterization
         self._names = tuple(init)
         self._begin(np.array(parameterization.start(init), dtype=float))
 
     def started_at(self, start: np.ndarray) -> NumericalPotential:
         """The potential for other initial values, shape (p,) or (p, n), of the same parameterization, compiled once."""
         other = copy.copy(self)
+        other._function = self._function
         for name in _OF_THE_START:
             vars(other).pop(name, None)
         other._begin(start)
         return other
+
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but the compiled functions, which cannot be pickled and are compiled again when needed."""
+        return {name: value for name, value in vars(self).items() if name != "_function"}
+
+    @cached_property
+    def _function(self) -> SeparableMap:
+        return self._parameterization.separable_map()
 
     def _begin(self, start: np.ndarray) -> None:
         self._shared = start.ndim == 1
@@ -100,7 +109,8 @@ class NumericalPotential(Potential):
 
     def parameters(self, x: ArrayLike) -> np.ndarray:
         """θ where the flow of ∇g passes x, shape (p, ..., n)."""
-        return self._at_weight(self._admit_weights(np.asarray(x, dtype=float), "x"))[0].copy()
+        points = self._real(np.asarray(x, dtype=float), "x")
+        return self._at_weight(self._admit_weights(points, "x"))[0].copy()
 
     def _admit_weights(self, x: Array, name: str) -> Array:
         return self._admit_where_reached(x, name, "x")
@@ -134,8 +144,14 @@ class NumericalPotential(Potential):
     def _conjugate_terms(self, z: Array) -> Array:
         return _through_numpy(lambda v: self._at_time(v)[1], z)
 
+    def _metric_slope(self, x: Array) -> Array:
+        return _through_numpy(self._metric_slope_at, x)
+
     def _divergence_terms(self, x: Array, reference: Array) -> Array:
-        return _through_numpy(self._divergence, x, reference)
+        return _through_numpy(lambda v, w: self._difference(v, w)[1], x, reference)
+
+    def _gradient_rise(self, x: Array, reference: Array) -> Array:
+        return _through_numpy(lambda v, w: self._difference(v, w)[0], x, reference)
 
     @cached_property
     def _length(self) -> np.ndarray:
@@ -155,7 +171,7 @@ class NumericalPotential(Potential):
         """The nodes downwards and upwards: θ, s and ∫x ds (which is R*) along the flow of ∓∇g."""
         start = np.concatenate([self._start, np.zeros((2, len(self._x0)))])
         return (
-            FlowTable(lambda state: -self._velocity(state), start, self._unit),
+            FlowTable(self._velocity_down, start, self._unit),
             FlowTable(self._velocity, start, self._unit),
         )
 
@@ -175,6 +191,9 @@ class NumericalPotential(Potential):
         waiting = ~np.isfinite(np.sum(velocity, axis=0)) | (np.max(np.abs(state), axis=0) > 1e150)
         velocity[:, waiting] = 0.0
         return velocity
+
+    def _velocity_down(self, state: np.ndarray) -> np.ndarray:
+        return -self._velocity(state)
 
     def _speed(self, theta: np.ndarray) -> np.ndarray:
         return np.sum(self._function.gradient(theta) ** 2, axis=0)
@@ -236,11 +255,12 @@ class NumericalPotential(Potential):
             reached.shape(reached.target * moved[-2] - moved[-1]),
         )
 
-    def _divergence(self, x: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """D(x, x') as the integral of R'(ξ) − R'(x') from x' to x where they are close, else by its definition."""
+    def _difference(self, x: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """R'(x) − R'(x') and D(x, x'), by integration from x' to x where they are close, else by their definitions."""
         x, reference = np.broadcast_arrays(x, reference)
         theta, slope, value = self._at_weight(reference)
-        plain = self._at_weight(x)[2] - value - slope * (x - reference)
+        _, slope_there, value_there = self._at_weight(x)
+        rise, plain = slope_there - slope, value_there - value - slope * (x - reference)
         speed = self._speed(theta)
         is_close = np.abs(x - reference) * self._rate(theta) < _CLOSE * speed
         gap = np.where(is_close, x - reference, 0.0)
@@ -253,7 +273,8 @@ class NumericalPotential(Potential):
 
         start = np.concatenate([theta, np.zeros((2, *x.shape))])
         moved = _advance(velocity, start, np.ones_like(start))
-        return np.where(is_close, moved[-1] * (gap / speed) * gap, plain)
+        rise = np.where(is_close, moved[-2] * (gap / speed), rise)
+        return rise, np.where(is_close, moved[-1] * (gap / speed) * gap, plain)
 
     def _weight(self, z: np.ndarray) -> np.ndarray:
         theta = self._directly(z)
@@ -266,12 +287,22 @@ class NumericalPotential(Potential):
         return x
 
     def _metric_at(self, x: np.ndarray) -> np.ndarray:
-        """‖∇g‖² where the flow passes x; solvers ask for it at the weight they have just computed."""
-        known, theta = self._memo
-        if not np.array_equal(known, x):
-            theta = self._at_weight(x)[0]
+        """‖∇g‖² where the flow passes x."""
+        theta = self._passing(x)
         with np.errstate(all="ignore"):
             return self._speed(theta)
+
+    def _metric_slope_at(self, x: np.ndarray) -> np.ndarray:
+        """The derivative of ‖∇g‖² in x, which is 2⟨∇g, ∇²g ∇g⟩/‖∇g‖²."""
+        theta = self._passing(x)
+        with np.errstate(all="ignore"):
+            gradient = self._function.gradient(theta)
+            return 2 * np.sum(gradient * self._function.bend(theta), axis=0) / np.sum(gradient**2, axis=0)
+
+    def _passing(self, x: np.ndarray) -> np.ndarray:
+        """θ where the flow passes x; solvers ask for it at the weight they have just computed."""
+        known, theta = self._memo
+        return theta if np.array_equal(known, x) else self._at_weight(x)[0]
 
     def _locate(self, target: np.ndarray, kind: str) -> _Located:
         """The last node before each target, among those of its coordinate."""
@@ -335,7 +366,7 @@ def _advance(
 
 
 def _through_numpy(function: Callable[..., np.ndarray], values: Array, *others: Array) -> Array:
-    """Apply a NumPy function to arrays of any kind; torch tensors come back on their device, without a graph."""
+    """Apply a NumPy function to arrays of any kind; torch tensors come back on their device."""
     result = function(_plain(values), *(_plain(other) for other in others))
     if isinstance(values, np.ndarray):
         return result.astype(values.dtype)

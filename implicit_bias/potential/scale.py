@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from array_api_compat import array_namespace
 from numpy.typing import ArrayLike, NDArray
 
 from implicit_bias.errors import DomainError
+from implicit_bias.potential.base import SMALL, Array
 from implicit_bias.validation import finite_array
 
 _LARGEST_LOG = 700.0
 _EASY_LOG = 5.0
+_LARGE = 1e150  # times itself, and times any factor of a formula, it is in the floating-point range
 
 
 def scale_and_logarithm(
@@ -47,3 +50,16 @@ def relaxed(log_scale: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Log a halved until it is within 5 of 0, the easiest first; every gap is twice the one before."""
     halvings = math.ceil(math.log2(max(1.0, float(np.max(-log_scale)) / _EASY_LOG)))
     return [log_scale / 2.0**k for k in range(halvings, 0, -1)]
+
+
+def headroom(x: Array, *others: Array) -> Array:
+    """A power of two for each weight, times which it and what is computed from it stay in the floating-point range.
+
+    It is below 1 for large weights, where products overflow, above 1 for tiny ones, whose last digits are few, and 1
+    for all others.
+    """
+    xp = array_namespace(x)
+    size = xp.abs(x)
+    for other in others:
+        size = xp.maximum(size, xp.abs(other))
+    return xp.where(size > _LARGE, SMALL, xp.where(size < 1 / _LARGE, 1 / SMALL, xp.ones_like(size)))

@@ -6,13 +6,22 @@ A test module builds cases (a potential, points of its domain, the rounding of i
 
 from __future__ import annotations
 
+import copy
+import pickle
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import mpmath as mp
 import numpy as np
 import pytest
 import torch
 
 import implicit_bias as ib
+
+with warnings.catch_warnings():  # torch's first derivative in forward mode compiles, with a warning about that itself
+    warnings.simplefilter("ignore", DeprecationWarning)
+    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
 EPS = 2.0**-52
 # Every formula is a dozen operations or so, each rounding by half a unit in the last place.
@@ -203,6 +212,131 @@ def separation_bounds_the_distance(potential: ib.Potential, x: np.ndarray, other
     # A divergence that underflows is known to a few of the smallest numbers only.
     gap = float(potential.divergence(x, other)) + 16 * 2.0**-1074
     assert distance <= potential.separation(x, gap) * (1 + ULPS)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A sum of functions of one coordinate with its first three derivatives, in torch and exactly.
+
+    Attributes:
+        value: The sum, which torch differentiates.
+        gradient: Its derivative as a method of its own, which torch differentiates as well.
+        exact: The function of coordinate k and its derivatives at a number, each with the size of what is rounded.
+    """
+
+    value: Callable
+    gradient: Callable
+    exact: Callable[[int, float], list[tuple[mp.mpf, mp.mpf]]]
+
+
+def torch_derivatives_are_exact(chain: Chain, points: np.ndarray, ulps: float):
+    """Values, gradients, Hessians and third derivatives by every road of torch, at points of shape (rows, n)."""
+    rows, func = torch.as_tensor(points), torch.func
+    want = [[chain.exact(k, float(number)) for k, number in enumerate(row)] for row in points]
+    for got, terms in zip(chain.value(rows), want, strict=True):
+        assert_rounded(got, (sum(t[0][0] for t in terms), sum(t[0][1] for t in terms)), ulps)
+
+    def check(order: int, got: torch.Tensor, chosen: torch.Tensor | None = None):
+        for i in range(len(rows)) if chosen is None else torch.nonzero(chosen)[:, 0].tolist():
+            for number, term in zip(got[i].detach(), want[i], strict=True):
+                assert_rounded(number, term[order], ulps)
+
+    check(1, chain.gradient(rows))
+    check(1, func.vmap(func.grad(chain.value))(rows))
+    # Where the sum overflows, forward mode loses digits of slopes below 1e-288 with it.
+    check(1, func.vmap(func.jacfwd(chain.value))(rows), torch.isfinite(chain.value(rows)))
+    hessian = func.vmap(func.hessian(chain.value))(rows)
+    jacobians = [func.vmap(jacobian(chain.gradient))(rows) for jacobian in (func.jacrev, func.jacfwd)]
+    check(2, torch.diagonal(hessian, dim1=1, dim2=2))
+    for matrix in (*jacobians, torch.stack([func.hessian(chain.value)(row) for row in rows])):
+        torch.testing.assert_close(matrix, hessian, rtol=ulps * EPS, atol=0)
+    assert not torch.any(hessian[:, ~torch.eye(points.shape[1], dtype=torch.bool)]), (
+        "weights are independent of each other"
+    )
+    x = rows.clone().requires_grad_()
+    for order, total in enumerate([chain.value(x).sum()] * 3, 1):
+        for _ in range(order):
+            (slope,) = torch.autograd.grad(total, x, create_graph=True)
+            total = slope.sum()
+        check(order, slope)
+
+
+def assert_rounded(got: torch.Tensor, want: tuple[mp.mpf, mp.mpf], ulps: float):
+    """A number is the wanted one to a few units in the last place of a size, or inf where that overflows."""
+    number, size = want
+    error = ulps * EPS * size + ulps * mp.mpf(2) ** -1074
+    if abs(number) + error > np.finfo(float).max and np.isinf(got := float(got)):
+        assert got * number > 0
+    else:
+        assert abs(mp.mpf(float(got)) - number) <= error, f"{float(got)}, not {mp.nstr(number, 17)}"
+
+
+def torch_differentiates_what_it_computes(potential: ib.Potential, x: np.ndarray, other: np.ndarray, **tolerances):
+    """Differences of each method against both modes, first and second derivatives, alone and in batches."""
+    check = torch.autograd.gradcheck
+    batches = {"check_batched_grad": True, "check_batched_forward_grad": True}
+    points = {name: torch.as_tensor(v).requires_grad_() for name, v in (("x", x), ("other", other))}
+    points["z"] = potential.gradient(points["x"]).detach().requires_grad_()
+    twice = {"terms": "x", "value": "x", "gradient": "x", "inverse_gradient": "z", "conjugate": "z"}
+    for name, point in {**twice, "metric": "x", "hessian_diagonal": "x"}.items():
+        assert check(getattr(potential, name), points[point], check_forward_ad=True, **batches, **tolerances)
+    assert check(potential.divergence, (points["x"], points["other"]), check_forward_ad=True, **batches, **tolerances)
+    for name, point in twice.items():
+        both = (getattr(potential, name), points[point])
+        assert torch.autograd.gradgradcheck(*both, check_fwd_over_rev=True, **tolerances)
+    both = (points["x"], points["other"])
+    assert torch.autograd.gradgradcheck(potential.divergence, both, check_fwd_over_rev=True, **tolerances)
+    exponents = potential.effective_exponent(points["x"] - torch.as_tensor(potential.minimizer)).sum()
+    with pytest.raises(ib.UnsupportedError, match="the effective exponent"):
+        exponents.backward()
+
+
+def divergences_of_close_points_have_exact_derivatives(potential: ib.Potential, x: np.ndarray, exact: Callable, rtol):
+    """∂D/∂x = R'(x) − R'(x'), which cancels, and ∂D/∂x' = −(x − x') R''(x'); ``exact`` is that of a Chain."""
+    for closeness in (0.1, 1e-5, 1e-12, EPS, 0.0):
+        points = torch.as_tensor(x), torch.as_tensor(x * (1 + closeness))
+        slopes = torch.func.grad(potential.divergence, argnums=(0, 1))(*points)
+        mixed = torch.func.jacfwd(torch.func.jacrev(potential.divergence, argnums=1))(*points)
+        for k in range(len(x)):
+            here, there = (exact(k, float(point[k])) for point in points)
+            step = mp.mpf(float(points[0][k])) - mp.mpf(float(points[1][k]))
+            for got, want in (
+                (slopes[0][k], here[1][0] - there[1][0]),
+                (slopes[1][k], -step * there[2][0]),
+                (mixed[k, k], -there[2][0]),
+            ):
+                assert_rounded(got, (want, abs(want)), rtol / EPS)
+
+
+def torch_rounds_once(potential: ib.Potential, x: np.ndarray):
+    """In 16 and 32 bits, results and derivatives are those of double precision at the same points, rounded."""
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        given = torch.as_tensor(x, dtype=dtype)
+        for name in METHODS + SUMS:
+            method = getattr(potential, name)
+            _same_bits(method(given), method(given.double()), dtype)
+            if name != "effective_exponent":
+                for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+                    _same_bits(jacobian(method)(given), jacobian(method)(given.double()), dtype)
+        _same_bits(
+            torch.func.hessian(potential.value)(given), torch.func.hessian(potential.value)(given.double()), dtype
+        )
+
+
+def _same_bits(got: torch.Tensor, exact: torch.Tensor, dtype: torch.dtype):
+    assert got.dtype == dtype
+    torch.testing.assert_close(got, exact.to(dtype), rtol=0, atol=0)
+
+
+def a_copy_gives_the_same_numbers(potential: ib.Potential, x: np.ndarray):
+    """Pickled and deep-copied potentials answer bit by bit as the first one does, before and after it was asked."""
+    for _ in range(2):
+        copies = [pickle.loads(pickle.dumps(potential)), copy.deepcopy(potential)]  # noqa: S301
+        for name in METHODS + SUMS:
+            want = getattr(potential, name)(x)
+            for other in copies:
+                np.testing.assert_array_equal(getattr(other, name)(x), want)
+        np.testing.assert_array_equal(copies[0].domain, potential.domain)
 
 
 METHODS = ["terms", "gradient", "hessian_diagonal", "metric", "inverse_gradient", "effective_exponent"]

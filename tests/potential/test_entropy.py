@@ -1,5 +1,6 @@
 """The relative entropy: the laws of a potential, every formula against 1300-digit arithmetic, and its flow."""
 
+import functools
 import math
 
 import mpmath as mp
@@ -102,6 +103,67 @@ def test_exponent_against_1300_digits(log_scale, ratio, sign):
         # Beside −a the step is known to a unit of a, and its logarithm to that over what is left of it.
         unit = EPS * (1 + abs(mp.log1p(t)) + 1 / abs(1 + t))
         assert abs(mp.mpf(float(potential.effective_exponent([step])[0])) - want) <= 16 * unit * want
+
+
+LOG_SCALES = [-4000.0, -1400.0, -720.0, -690.0, -300.0, 0.0, 300.0, 690.0]
+
+
+def exact_chain(potential, k, x):
+    """R and its derivatives at a weight; log a and log x round beside each other."""
+    log_a, x, r = np.ravel(potential.log_scale), mp.mpf(x), mp.mpf(potential.rate)
+    log_a = log_a[k % len(log_a)]
+    angle = mp.log(x) - (mp.mpf(float(log_a)) if log_a < -708 else mp.log(mp.mpf(math.exp(log_a))))
+    size = abs(mp.log(x)) + abs(mp.mpf(float(log_a)))
+    numbers = x * (angle - 1) / r, angle / r, 1 / (r * x), -1 / (r * x * x)
+    sizes = x * (1 + size) / r, size / r, numbers[2], -numbers[3]
+    return list(zip(numbers, sizes, strict=True))
+
+
+def exact_dual_chain(potential, k, z):
+    """R* and its derivatives, all of them multiples of x = a exp(r z)."""
+    log_a, r = np.ravel(potential.log_scale), mp.mpf(potential.rate)
+    log_a = log_a[k % len(log_a)]
+    a = mp.exp(mp.mpf(float(log_a))) if log_a < -708 else mp.mpf(math.exp(log_a))
+    x, unit = a * mp.exp(r * mp.mpf(z)), 1 + abs(r * mp.mpf(z)) + abs(mp.mpf(float(log_a)))
+    return [(x * r**power, x * r**power * unit) for power in (-1, 0, 1, 2)]
+
+
+@pytest.mark.parametrize("rate", [0.5, 4.0])
+def test_derivatives_over_all_decades(rate):
+    """R at every size of weight beside every scale, and R* wherever x is representable, to their third derivatives."""
+    potential = Entropy(log_scale=LOG_SCALES, rate=rate)
+    sizes = np.array([5e-324, 3e-316, *(10.0**k for k in range(-308, 309, 44)), 1.0, 1.7e308])
+    points = np.repeat(sizes[:, None], len(LOG_SCALES), axis=1)
+    logs = np.array([-700.0, -300.0, -1.0, 0.0, 1.0, 300.0, 700.0])
+    duals = (logs[:, None] - np.array(LOG_SCALES)) / rate
+    with mp.workdps(50):
+        chain = laws.Chain(potential.value, potential.gradient, functools.partial(exact_chain, potential))
+        laws.torch_derivatives_are_exact(chain, points, ulps=16)
+        dual = functools.partial(exact_dual_chain, potential)
+        laws.torch_derivatives_are_exact(laws.Chain(potential.conjugate, potential.inverse_gradient, dual), duals, 16)
+
+
+EVERYDAY = Entropy(scale=[0.3, 1.0, 2.0], rate=3.0)
+POINT = np.array([0.1, 1.5, 2.0])
+
+
+def test_torch_differentiates_what_it_computes():
+    laws.torch_differentiates_what_it_computes(EVERYDAY, POINT, np.array([0.2, 0.3, 0.4]), eps=1e-6)
+
+
+def test_divergences_of_close_points_have_exact_derivatives():
+    potential, x = Entropy(scale=0.7), np.array([1e-300, 1e-5, 1.0, 1e5, 1e300])
+    with mp.workdps(50):
+        exact = functools.partial(exact_chain, potential)
+        laws.divergences_of_close_points_have_exact_derivatives(potential, x, exact, 16 * EPS)
+
+
+def test_torch_rounds_once():
+    laws.torch_rounds_once(EVERYDAY, POINT)
+
+
+def test_a_copy_gives_the_same_numbers():
+    laws.a_copy_gives_the_same_numbers(EVERYDAY, POINT)
 
 
 def test_log_scale_far_below_the_floating_point_range():

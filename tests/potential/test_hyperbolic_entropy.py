@@ -1,5 +1,6 @@
 """The hyperbolic entropy: the laws of a potential, and every formula against 1300-digit arithmetic."""
 
+import functools
 import math
 
 import mpmath as mp
@@ -260,11 +261,164 @@ def test_float32_takes_scales_below_its_range():
 
 
 @pytest.mark.parametrize("make", [np.asarray, laws.torch.as_tensor])
-def test_float32_refuses_scales_above_its_range(make):
-    x = make(np.ones(2, np.float32))
-    for method in ("value", "metric", "inverse_gradient"):
-        with pytest.raises(ib.DomainError, match="float64"):
-            getattr(HyperbolicEntropy(scale=1e300), method)(x)
+def test_float32_takes_scales_above_its_range(make):
+    """Computed in double precision and rounded: what float32 cannot hold is inf, or underflows."""
+    x, potential = make(np.array([1.0, -3e38], np.float32)), HyperbolicEntropy(scale=1e60)
+    assert float(potential.value(x)) == -np.inf
+    np.testing.assert_array_equal(potential.metric(x), np.inf)
+    np.testing.assert_allclose(potential.gradient(x), [0.0, -1.5e-22], rtol=1e-7)
+    np.testing.assert_array_equal(potential.inverse_gradient(x[1:]), -np.inf)
+
+
+# Coordinates of scales over 600 decades and beyond, each with its shift.
+LOG_SCALES = [-4000.0, -1400.0, -1000.0, -745.0, -720.0, -709.0, -650.0, -300.0, -23.0, 0.0, 23.0, 300.0, 690.0]
+SHIFTS = [0.0, 1.5, -20.0, 0.0, 2.0, 0.0, 0.0, 300.0, 0.0, -0.3, 0.0, 0.0, -1.0]
+SIZES = [5e-324, 3e-316, *(10.0**k for k in range(-308, 309, 44)), 1.0, 1.7e308]
+RATES = [2.0, pytest.param(0.5, marks=pytest.mark.slow), pytest.param(4.0, marks=pytest.mark.slow)]
+WEIGHTS = np.array([0.0, *SIZES, *(-size for size in SIZES)])
+
+
+def parameters(potential, k):
+    """a, b, r of a coordinate, and how a is rounded: below the normal numbers it is known by its logarithm alone."""
+    number = {name: np.ravel(getattr(potential, name)) for name in ("scale", "log_scale", "shift")}
+    a, log_a, b = (mp.mpf(float(values[k % len(values)])) for values in number.values())
+    r = mp.mpf(potential.rate)
+    return (mp.exp(log_a), b, r, abs(log_a)) if log_a < -708 else (a, b, r, mp.mpf(0))
+
+
+def exact_chain(potential, k, x):
+    """R and its derivatives at a weight, straight from the definition."""
+    a, b, r, blur = parameters(potential, k)
+    x = mp.mpf(x)
+    angle, radius = mp.asinh(x / a), mp.sqrt(x * x + a * a)
+    rounded = (abs(angle) + abs(b) + min(1, abs(angle)) * blur) / r
+    share = 1 + min(1, (a / radius) ** 2) * blur
+    return [
+        ((x * (angle - b) - radius) / r, abs(x) * rounded + radius * share / r),
+        ((angle - b) / r, rounded),
+        (1 / (r * radius), share / (r * radius)),
+        # −M' R''², where M' = r x/√(x² + a²) may lie below the normal numbers.
+        (-x / (r * radius**3), share * abs(x) / (r * radius**3) + mp.mpf(2) ** -1074 / EPS / (r * radius) ** 2),
+    ]
+
+
+def exact_dual_chain(potential, k, z):
+    """R* and its derivatives; q = r z + b rounds by |q| units, which the exponential hands on."""
+    a, b, r, blur = parameters(potential, k)
+    q = r * mp.mpf(z) + b
+    cosine, sine = a * mp.cosh(q), a * mp.sinh(q)
+    # Where the scale or exp(q) leaves the normal numbers, the exponent is q + log a, and rounds as that.
+    unit = 1 + abs(r * z) + abs(b) + (abs(mp.log(a)) if abs(q) > 700 else blur)
+    numbers = cosine / r, sine, r * cosine, r * r * sine
+    factors = 1 / r, 1, r, r * r
+    return [
+        (number, cosine * factor * unit + mp.mpf(2) ** -1074 * factor / laws.EPS)
+        for number, factor in zip(numbers, factors, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_derivatives_over_all_decades(rate):
+    """At 0, at every size and sign, beside every scale: value to third derivative against 1300 digits."""
+    potential = HyperbolicEntropy(log_scale=LOG_SCALES, shift=SHIFTS, rate=rate)
+    points = np.repeat(WEIGHTS[:, None], len(LOG_SCALES), axis=1)
+    points = np.concatenate([points, np.minimum(np.exp(LOG_SCALES), 1e308) * np.array([[0.3], [-1.0], [7.0]])])
+    chain = laws.Chain(potential.value, potential.gradient, functools.partial(exact_chain, potential))
+    with mp.workdps(1300):
+        laws.torch_derivatives_are_exact(chain, points, ulps=16)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_derivatives_of_the_conjugate_over_all_decades(rate):
+    potential = HyperbolicEntropy(log_scale=LOG_SCALES, shift=SHIFTS, rate=rate)
+    middle = -np.array(LOG_SCALES) / rate
+    points = np.array([0.0, 1.0, 1 / rate, -1.0])[:, None] * (np.array([0.0, 1e-300, 1e-3, 1.0, 300.0])[:, None, None])
+    points = (points + 0 * middle).reshape(-1, len(middle))
+    points = np.concatenate([points, [middle, -middle, 0.9 * middle, -np.array(SHIFTS) / rate]])
+    chain = laws.Chain(potential.conjugate, potential.inverse_gradient, functools.partial(exact_dual_chain, potential))
+    with mp.workdps(1300):
+        laws.torch_derivatives_are_exact(chain, points, ulps=16)
+
+
+EVERYDAY = HyperbolicEntropy(scale=[0.3, 1.0, 2.0, 1e-3], shift=[0.0, 0.5, -2.0, 0.0], rate=3.0)
+
+
+@pytest.mark.parametrize("x", [[0.0, 0.0, 0.0, 0.0], [0.1, -1.0, 3.0, -2.0], EVERYDAY.minimizer])
+def test_torch_differentiates_what_it_computes(x):
+    laws.torch_differentiates_what_it_computes(EVERYDAY, np.array(x), np.array([0.2, 0.3, -0.4, 2.0]), eps=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-3, 1.0, 1e300])
+def test_divergences_of_close_points_have_exact_derivatives(scale):
+    potential = HyperbolicEntropy(scale=scale, shift=0.7)
+    x = np.array([1e-300, -1e-5, 1.0, -1e5, 1e300])
+    with mp.workdps(1300):
+        exact = functools.partial(exact_chain, potential)
+        laws.divergences_of_close_points_have_exact_derivatives(
+            potential, x, lambda _, number: exact(0, number), 16 * EPS
+        )
+
+
+def test_torch_rounds_once():
+    laws.torch_rounds_once(EVERYDAY, np.array([0.0, 0.3, -5.0, 1e-3]))
+    laws.torch_rounds_once(HyperbolicEntropy(log_scale=[-4000.0, -90.0], shift=[0.0, 1.0]), np.array([1e-3, 0.3]))
+
+
+def test_a_copy_gives_the_same_numbers():
+    laws.a_copy_gives_the_same_numbers(EVERYDAY, np.array([0.1, 0.3, -0.4, 2.0]))
+
+
+def test_the_derived_difference_of_squares_is_differentiated_at_its_start():
+    """Where masks start: R''(0) = 1/(r a), which abs and sign at 0 would make −1/(r a), or 0."""
+    potential = ib.derive(ib.Parameterization("u**2 - v**2", "u,v")).at({"u": 0.5, "v": 0.5})
+    x = laws.torch.zeros(1)
+    want = 1 / (4 * 2 * 0.25)
+    assert float(laws.torch.func.hessian(potential.value)(x)) == pytest.approx(want, rel=1e-6)
+    assert float(laws.torch.func.jacrev(potential.gradient)(x)) == pytest.approx(want, rel=1e-6)
+
+
+@given(log_scale=st.floats(-1400, -708), log_ratio=st.floats(-30, 1400), sign=signs, shift=st.floats(-3, 3), rate=rates)
+def test_scales_that_underflow(log_scale, log_ratio, sign, shift, rate):
+    """Between the smallest normal number and where exp(log a + q) is all there is, alone and beside usual scales."""
+    q = sign * max(log_ratio, 0.0)
+    for log_scales in ([log_scale], [log_scale, -3.0]):
+        potential = HyperbolicEntropy(log_scale=log_scales, shift=shift, rate=rate)
+        z = np.full(len(log_scales), (q - shift) / rate)
+        z[1:] = 0.1
+        with mp.workdps(50):
+            exact = exact_dual_chain(potential, 0, z[0])
+            x, metric = potential._respond(z.copy())
+            laws.assert_rounded(potential.inverse_gradient(z)[0], exact[1], 16)
+            laws.assert_rounded(metric[0], exact[2], 16)
+            # Beside usual weights a weight is known to the rounding of the largest one.
+            beside = 16 * np.max(np.abs(x[1:]), initial=0.0)
+            laws.assert_rounded(x[0], (exact[1][0], exact[1][1] + beside), 16)
+            if len(z) == 1:
+                laws.assert_rounded(potential.conjugate(z), exact[0], 16)
+
+
+LARGE = st.floats(1e306, 1.79e308)
+
+
+@given(
+    x=st.lists(st.tuples(LARGE, signs), min_size=2, max_size=5),
+    log_scale=st.sampled_from([-1e5, -700.0, 0.0, 700.0]),
+    shift=st.sampled_from([0.0, 3.0, -300.0, 2000.0]),
+    rate=st.sampled_from([0.5, 2.0, 1e4]),
+)
+def test_large_weights_are_right_or_inf(x, log_scale, shift, rate):
+    """R, the exponent and the divergence near the end of the floating-point range, one weight at a time and summed."""
+    potential = HyperbolicEntropy(log_scale=log_scale, shift=shift, rate=rate)
+    x = np.array([size * sign for size, sign in x])
+    for array in (x, laws.torch.as_tensor(x)):
+        assert not np.isnan(float(potential.value(array)))
+        assert not np.isnan(float(potential.divergence(array, -array)))
+    with mp.workdps(50):
+        for number in x:
+            want = exact_chain(potential, 0, float(number))[0]
+            laws.assert_rounded(laws.torch.tensor(potential.value([number])), want, 16)
+    if abs(potential.minimizer) < 1e300:
+        assert np.all(np.abs(potential.effective_exponent(x / 2) - 1.5) <= 0.5)
 
 
 def test_what_overflows_is_inf_without_a_warning():

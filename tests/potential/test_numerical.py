@@ -229,6 +229,111 @@ def test_torch_comes_back_as_torch():
     np.testing.assert_allclose(result.numpy(), potential.gradient(x.numpy().astype(float)), rtol=1e-6)
 
 
+def exact_chain(formula, start, k, x):
+    """R and its derivatives at a weight by 50-digit roots of the solution x(s) of the flow: R' = s, R'' = 1/x'(s)."""
+    start = [mp.mpf(float(values[k])) for values in start.values()]
+    curve = {
+        "u**2": lambda s: start[0] ** 2 * mp.exp(4 * s),
+        "u**3 - v**3": lambda s: (1 / start[0] - 3 * s) ** -3 - (1 / start[1] + 3 * s) ** -3,
+    }[formula]
+    guess = mp.mpf(float(potential_of(formula).gradient(np.full(3, float(x)))[k]))
+    s = mp.findroot(lambda t: curve(t) - x, (guess, guess + mp.mpf(10) ** -12), solver="secant")
+    speed, bend = mp.diff(curve, s), mp.diff(curve, s, 2)
+    value = x * s - mp.quad(curve, [0, s])
+    numbers = value, s, 1 / speed, -bend / speed**3
+    return [(number, abs(number) + size) for number, size in zip(numbers, (1 + abs(x), 1, 0, 1), strict=True)]
+
+
+@pytest.mark.parametrize("formula", ["u**2", "u**3 - v**3"])
+def test_torch_derivatives_are_exact(formula):
+    """At the minimizer, at 0, at changes of sign and far out, to the accuracy that is promised."""
+    potential, (init, *_) = potential_of(formula), SHAPES[formula]
+    points = [potential.minimizer, [0.02, 0.3, 5.0], [3.0, 0.5, 0.7]]
+    if formula != "u**2":
+        points += [np.zeros(3), [-0.1, -1.0, -6.0]]
+    with mp.workdps(50):
+        exact = functools.partial(exact_chain, formula, init)
+        chain = laws.Chain(potential.value, potential.gradient, exact)
+        laws.torch_derivatives_are_exact(chain, np.array(points), ulps=10 * ACCURACY / laws.EPS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("formula", ["u**2", "sigmoid(m)*w"])
+def test_torch_differentiates_what_it_computes(formula):
+    x, other = np.array([0.3, 0.5, 0.8]), np.array([0.31, 0.2, 0.7])
+    tolerances = {"eps": 1e-4, "atol": 1e-5, "rtol": 1e-4}
+    laws.torch_differentiates_what_it_computes(potential_of(formula), x, other, **tolerances)
+
+
+def test_divergences_of_close_points_have_exact_derivatives():
+    formula = "u**3 - v**3"
+    with mp.workdps(50):
+        exact = functools.partial(exact_chain, formula, SHAPES[formula][0])
+        x = np.array([0.02, -1.0, 5.0])
+        laws.divergences_of_close_points_have_exact_derivatives(potential_of(formula), x, exact, 10 * ACCURACY)
+
+
+def test_a_penalty_adds_its_gradient():
+    """The backward pass once stopped at the potential without a word."""
+    potential, x = potential_of("u**2"), torch.tensor([0.3, 0.5, 0.8], requires_grad=True)
+    (x.sum() + 10 * potential.value(x)).backward()
+    torch.testing.assert_close(x.grad, 1 + 10 * potential.gradient(x.detach()))
+
+
+def test_no_third_derivative_of_the_metric_is_made_up():
+    with pytest.raises(ib.UnsupportedError, match="no second derivative"):
+        torch.func.hessian(lambda x: potential_of("u**2").metric(x).sum())(torch.tensor([0.3, 0.5, 0.8]))
+
+
+def test_torch_rounds_once():
+    laws.torch_rounds_once(potential_of("u**2"), np.array([0.3, 1.0, 2.0]))
+
+
+@pytest.mark.parametrize("formula", ["u**2", pytest.param("sigmoid(m)*w", marks=pytest.mark.slow)])
+def test_a_copy_gives_the_same_numbers(formula):
+    init = {name: np.array(values) for name, values in SHAPES[formula][0].items()}
+    fresh = NumericalPotential(Parameterization(formula, list(init)), init)
+    laws.a_copy_gives_the_same_numbers(fresh, np.array([0.3, 0.5, 0.8]))
+
+
+@pytest.mark.slow
+def test_a_copy_of_a_designed_potential_gives_the_same_numbers():
+    """Its g is a table, not a formula."""
+    designed = ib.design(ib.HyperbolicEntropy(scale=1.0))
+    laws.a_copy_gives_the_same_numbers(NumericalPotential(designed, {"u": [0.0, 0.3]}), np.array([0.1, 0.5]))
+
+
+@pytest.mark.parametrize("was_asked", [False, True])
+def test_another_start_keeps_nothing_of_the_first(was_asked):
+    """Tables, lengths and units belong to the initial values; what remains is the compiled g."""
+    init = {"u": np.array([0.5, 1.5]), "v": np.array([0.7, 0.4])}
+    parameterization = Parameterization("u**3 - v**3", "u,v")
+    first = NumericalPotential(parameterization, init)
+    x = np.array([0.1, 0.15])
+    if was_asked:
+        first.gradient(x)
+    start = np.array([[0.9, 2.0], [1.1, 0.3]])
+    moved, fresh = first.started_at(start), NumericalPotential(parameterization, dict(zip("uv", start, strict=True)))
+    for name in ("gradient", "value", "metric", "inverse_gradient", "parameters"):
+        np.testing.assert_array_equal(getattr(moved, name)(x), getattr(fresh, name)(x))
+    np.testing.assert_array_equal(moved.domain, fresh.domain)
+    np.testing.assert_array_equal(moved.minimizer, fresh.minimizer)
+
+
+def test_what_a_potential_returns_is_not_its_own():
+    """Parameters and minimizers may be changed by whoever asked for them."""
+    first, second = (NumericalPotential(Parameterization("u**2", "u"), {"u": [0.5, 1.5]}) for _ in "ab")
+    x = np.array([0.2, 2.0])
+    first.parameters(x)[:] = 7.0
+    first.parameters(first.minimizer)[:] = 7.0
+    first.minimizer[:] = 7.0
+    np.testing.assert_array_equal(first.metric(x), second.metric(x))
+    np.testing.assert_array_equal(first.parameters(x), second.parameters(x))
+    np.testing.assert_array_equal(first.minimizer, second.minimizer)
+    np.testing.assert_array_equal(first.metric(second.minimizer), second.metric(second.minimizer))
+    np.testing.assert_array_equal(first.gradient(x), second.gradient(x))
+
+
 def test_one_formula_for_any_shape():
     potential = NumericalPotential(Parameterization("u**3 - v**3", "u,v"), {"u": 1.0, "v": 1.0})
     x = np.linspace(-2, 2, 12).reshape(3, 4)

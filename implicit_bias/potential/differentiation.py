@@ -1,0 +1,137 @@
+r"""Derivatives of potentials in torch: every formula is differentiated by the next one, never by its operations.
+
+The formulas of a potential switch between branches, cut off and take signs, so that they are exact from the smallest
+numbers to the largest; the derivative of such operations is not the derivative of the function. Here the derivative of
+R is its gradient, that of the gradient is :math:`R''`, that of :math:`\nabla R^*` is the metric there, and so on, for
+reverse and forward mode, to any order for which there is a formula. Loaded only for torch tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from implicit_bias.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from implicit_bias.potential.base import Potential
+
+Check = Callable[[torch.Tensor, str], torch.Tensor]
+
+
+def evaluate(potential: Potential, formula: str, check: Check, points: dict[str, Any]) -> torch.Tensor:
+    """A formula of a potential at checked points, some of which are tensors, in double precision.
+
+    Args:
+        potential: Whose formula.
+        formula: The name of a method that takes as many arrays of one shape, and acts on each entry.
+        check: Takes a point and its name, and raises where it cannot be used.
+        points: Tensors or arrays by name, real; they are broadcast with each other and the potential.
+
+    Returns:
+        A tensor of float64 on their device, or on the CPU where that device has no float64.
+    """
+    device = next(p.device for p in points.values() if isinstance(p, torch.Tensor))
+    device = "cpu" if device.type == "mps" else device  # Apple's graphics processors have no float64
+    exact = [torch.as_tensor(p).to(device, torch.float64) for p in points.values()]
+    shape = torch.broadcast_shapes(*(p.shape for p in exact), () if potential.size is None else (potential.size,))
+    return _Formula.apply(potential, formula, (check, tuple(points)), *(p.expand(shape) for p in exact))
+
+
+class _Formula(torch.autograd.Function):
+    """A formula of a potential at points of one shape, entry by entry."""
+
+    @staticmethod
+    def forward(
+        potential: Potential, formula: str, check: tuple[Check, tuple[str, ...]] | None, *points: torch.Tensor
+    ) -> torch.Tensor:
+        if check is not None:
+            for point, name in zip(points, check[1], strict=True):
+                check[0](point, name)
+        with np.errstate(over="ignore", divide="ignore"):  # a backward pass comes here directly
+            result = getattr(potential, formula)(*points)
+        return result.clone() if any(result is point for point in points) else result
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        ctx.potential, ctx.formula = inputs[:2]
+        ctx.save_for_backward(*inputs[_FIRST:])
+        ctx.save_for_forward(*inputs[_FIRST:])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        slopes = _slopes(ctx)
+        wanted = ctx.needs_input_grad[_FIRST:]
+        found = (_times(cotangents[0], slope()) if want else None for slope, want in zip(slopes, wanted, strict=True))
+        return (*(None,) * _FIRST, *found)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: torch.Tensor | None) -> torch.Tensor:
+        terms = [
+            _times(tangent, slope())
+            for slope, tangent in zip(_slopes(ctx), tangents[_FIRST:], strict=True)
+            if tangent is not None
+        ]
+        return terms[0] if len(terms) == 1 else torch.add(*terms)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[torch.Tensor, int]:
+        """The batch becomes the first axis of all points, where the formulas take any number of axes."""
+        points = [
+            point.unsqueeze(0) if axis is None else point.movedim(axis, 0)
+            for point, axis in zip(inputs[_FIRST:], in_dims[_FIRST:], strict=True)
+        ]
+        shape = (info.batch_size, *points[0].shape[1:])
+        return _Formula.apply(*inputs[:_FIRST], *(point.expand(shape) for point in points)), 0
+
+
+_FIRST = 3  # the place of the first point among the arguments of _Formula
+
+# The derivatives of each formula in each of its points, given the other formulas.
+_DERIVATIVES: dict[str, tuple[Callable[..., torch.Tensor], ...]] = {
+    "_terms": (lambda at, x: at("_gradient", x),),
+    "_gradient": (lambda at, x: at("_curvature", x),),
+    "_curvature": (lambda at, x: _curvature_slope(at("_curvature", x), at("_metric_slope", x)),),
+    "_metric": (lambda at, x: at("_metric_slope", x),),
+    "_metric_slope": (lambda at, x: at("_metric_bend", x),),
+    "_inverse_gradient": (lambda at, z: at("_metric", at("_inverse_gradient", z)),),
+    "_conjugate_terms": (lambda at, z: at("_inverse_gradient", z),),
+    "_divergence_terms": (
+        lambda at, x, reference: at("_gradient_rise", x, reference),
+        lambda at, x, reference: _times(reference - x, at("_curvature", reference)),
+    ),
+    "_gradient_rise": (
+        lambda at, x, reference: at("_curvature", x),
+        lambda at, x, reference: -at("_curvature", reference),
+    ),
+}
+_WORDS = {"_exponent_at": "the effective exponent", "_metric_bend": "the second derivative of the metric 1/R''"}
+
+
+def _slopes(ctx: Any) -> list[Callable[[], torch.Tensor]]:
+    """The derivative of a formula in each point, computed when asked for."""
+    if ctx.formula not in _DERIVATIVES:
+        raise UnsupportedError(
+            f"{_WORDS[ctx.formula]} of {type(ctx.potential).__name__} has no derivative here: differentiate less "
+            "often, or detach it."
+        )
+
+    def at(formula: str, *points: torch.Tensor) -> torch.Tensor:
+        return _Formula.apply(ctx.potential, formula, None, *points)
+
+    points = ctx.saved_tensors
+    return [lambda rule=rule: rule(at, *points) for rule in _DERIVATIVES[ctx.formula]]
+
+
+def _curvature_slope(curvature: torch.Tensor, metric_slope: torch.Tensor) -> torch.Tensor:
+    """R''' = −M' R''² for M = 1/R'', in this order, as R''² alone may overflow."""
+    return -_times(_times(metric_slope, curvature), curvature)
+
+
+def _times(factor: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+    """Their product, 0 where the factor is 0, also times a slope that overflows: that weight is not asked for."""
+    largest = torch.finfo(slope.dtype).max
+    return factor * torch.where(factor == 0, slope.clamp(-largest, largest), slope)
