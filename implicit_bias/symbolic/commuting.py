@@ -74,6 +74,40 @@ class CommutingReport:
         return f"{pair} = {tuple(self.bracket)}, which is {tuple(float(v) for v in values)} at {where}"
 
 
+def gradient(formula: sp.Expr, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
+    """The column of partial derivatives of a formula in plain symbols."""
+    declared = real(formula)  # the derivative of abs exists for real symbols only
+    return plain(sp.Matrix([_without_null_masses(sp.diff(declared, real(s))) for s in symbols]))
+
+
+def _without_null_masses(slope: sp.Expr) -> sp.Basic:
+    """A derivative without point masses of weight zero, such as |u| δ(u), which that of |u| sign(u) brings.
+
+    Others stay: there the formula jumps, and has no gradient flow.
+    """
+    null = {}
+    for mass in slope.atoms(sp.DiracDelta):
+        where = mass.args[0]
+        weight = sp.expand(slope).coeff(mass)
+        if where.is_Symbol and weight.xreplace({where: sp.Integer(0)}).is_zero:
+            null[mass] = sp.Integer(0)
+    return slope.xreplace(null)
+
+
+def first_failure(pairs: Sequence[tuple[str, str, sp.Expr, sp.Expr]], symbols: Sequence[sp.Symbol]) -> CommutingReport:
+    """The report on the first of some pairs of functions, with their names, whose gradients do not commute.
+
+    If all do, that on the first for which it is not proved, or on the first of all.
+    """
+    reports = []
+    for first, second, g, h in pairs:
+        report = lie_bracket_report((first, second), gradient(g, symbols), gradient(h, symbols), symbols)
+        if not report.holds:
+            return report
+        reports.append(report)
+    return next((report for report in reports if not report.proved), reports[0])
+
+
 def lie_bracket(first: sp.Matrix, second: sp.Matrix, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
     """The Lie bracket J_second·first − J_first·second of two vector fields given as columns."""
     return second.jacobian(symbols) * first - first.jacobian(symbols) * second

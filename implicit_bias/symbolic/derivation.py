@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -26,10 +26,11 @@ from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotenti
 from implicit_bias.potential.separable_map import check_start
 from implicit_bias.symbolic.assumptions import DECAY, initial, real
 from implicit_bias.symbolic.closed_form import ClosedForm, closed_form
-from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
+from implicit_bias.symbolic.commuting import CommutingReport, gradient, lie_bracket_report
 from implicit_bias.symbolic.compiled import compiled
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.symbolic.time_limit import Deadline
+from implicit_bias.symbolic.time_limit import Deadline, StoppedError
+from implicit_bias.symbolic.worker import answers, why_no_limit
 from implicit_bias.validation import positive_number
 from implicit_bias.verdict import Outcome
 
@@ -288,25 +289,40 @@ def derive(
             f"{parameterization!r} is coupled: derive covers one formula per coordinate; for commuting quadratic forms "
             "use ib.QuadraticForms."
         )
-    deadline = Deadline(time_limit if time_limit == math.inf else positive_number(time_limit, "time_limit"))
-    h = sp.Integer(0) if regularizer is None else parameterization.regularizer(regularizer)
-    g = parameterization.output
-    commuting = lie_bracket_report(
-        ("g", "h"),
-        parameterization.gradient(g),
-        parameterization.gradient(h),
-        parameterization.symbols,
-        proof_time=deadline.remaining / 3,
-    )
+    seconds = time_limit if time_limit == math.inf else positive_number(time_limit, "time_limit")
+    h = None if regularizer is None else parameterization.regularizer(regularizer)
+    found = answers(seconds, _derived, parameterization.output, h or sp.Integer(0), parameterization.symbols, seconds)
+    limit = f"a time limit of {seconds:g} seconds"
+    try:
+        commuting = next(found)
+    except StoppedError as error:
+        raise UnsupportedError(f"Whether ∇g and ∇h commute {error} for {limit}; simplify the formulas.") from None
     if not commuting.holds:
         raise NotCommutingError(
-            f"The fields of g = {g} and h = {h} do not commute, so decay does not act on a "
+            f"The fields of g = {parameterization.output} and h = {h} do not commute, so decay does not act on a "
             f"potential through its amount alone: {commuting}. parameterization.commutes_with tells of other h.",
             commuting,
         )
-    regularizer = None if regularizer is None else h
     try:
-        form = closed_form(g, h, parameterization.symbols, commuting, deadline)
-    except UnsupportedError as error:
-        form = ClosedForm(notes=(str(error),))
-    return Derivation(parameterization, regularizer, commuting, **vars(form))
+        form = next(found)
+    except StoppedError as error:
+        form = ClosedForm(notes=(f"The derivation {error} for {limit}.",))
+    if (note := why_no_limit()) and seconds < math.inf:
+        form = replace(form, notes=(*form.notes, note))
+    return Derivation(parameterization, h, commuting, **vars(form))
+
+
+def _derived(
+    g: sp.Expr, h: sp.Expr, symbols: tuple[sp.Symbol, ...], seconds: float
+) -> Iterator[CommutingReport | ClosedForm]:
+    """The report on [∇g, ∇h] and, if they commute, what is found of a closed form."""
+    deadline = Deadline(seconds)
+    commuting = lie_bracket_report(
+        ("g", "h"), gradient(g, symbols), gradient(h, symbols), symbols, proof_time=deadline.remaining / 3
+    )
+    yield commuting
+    if commuting.holds:
+        try:
+            yield closed_form(g, h, symbols, commuting, deadline)
+        except UnsupportedError as error:
+            yield ClosedForm(notes=(str(error),))

@@ -18,7 +18,10 @@ from typing import Any
 import sympy as sp
 
 from implicit_bias.errors import FormulaError
+from implicit_bias.symbolic.time_limit import StoppedError
+from implicit_bias.symbolic.worker import call
 
+SECONDS = 1.0  # of computing, for one formula
 MAX_LENGTH = 1000
 MAX_EXPONENT = 64
 MAX_BITS = 4096
@@ -110,9 +113,15 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "fo
     (m + w)**2/4 - 1/(1 + exp(-m))
     """
     try:
-        return _check_expression(formula if isinstance(formula, sp.Basic) else _read(formula, names), names)
+        return call(SECONDS, _parsed, formula, tuple(names))
     except FormulaError as error:
         raise FormulaError(f"{field}: {error}") from None
+    except StoppedError as error:
+        raise FormulaError(f"{field}: reading it {error}; simplify its constants.") from None
+
+
+def _parsed(formula: str | sp.Expr | float, names: Sequence[str]) -> sp.Expr:
+    return _check_expression(formula if isinstance(formula, sp.Basic) else _read(formula, names), names)
 
 
 def _read(formula: str | float, names: Sequence[str]) -> sp.Expr:
