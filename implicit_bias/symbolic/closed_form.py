@@ -2,13 +2,13 @@ r"""Closed forms: solving the flows of a parameterization and inverting x(s), wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import initial, plain, real
+from implicit_bias.symbolic.assumptions import ResultNames, initial, real
 from implicit_bias.symbolic.by_flow import along_the_flow, by_inversion, by_sine, curve_alone
 from implicit_bias.symbolic.by_metric import by_metric
 from implicit_bias.symbolic.candidate import LARGE_SHARE, Candidate
@@ -93,10 +93,11 @@ def closed_form(
     fields_commute = Identity(
         "∇g and ∇h commute", r"[\nabla g,\nabla h]=0", sp.Add(*commuting.bracket), commuting.outcome
     )
+    plain = ResultNames.beside(s.name for s in params).plain
     return ClosedForm(
         **{name: plain(value) if isinstance(value, sp.Basic) else value for name, value in found.formulas.items()},
         conditions=tuple(plain(c) for c in conditions),
-        identities=(fields_commute, *identities),
+        identities=(fields_commute, *(replace(one, residual=plain(one.residual)) for one in identities)),
         notes=notes,
     )
 
