@@ -22,12 +22,15 @@ from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import Boolean
 
+from implicit_bias.symbolic.assumptions import ResultSymbol
+
 OWN = "implicit_bias."
 _SINGLE = {
     "pi": sp.pi, "E": sp.E, "I": sp.I, "oo": sp.oo, "-oo": -sp.oo, "zoo": sp.zoo, "nan": sp.nan, "true": sp.true,
     "false": sp.false, "Reals": sp.S.Reals, "EmptySet": sp.S.EmptySet, "EulerGamma": sp.EulerGamma,
     "Catalan": sp.Catalan, "GoldenRatio": sp.GoldenRatio,
 }  # fmt: skip
+_SYMBOLS = (sp.Symbol, ResultSymbol)
 _SINGLE_NAMES = {(type(value), value): name for name, value in _SINGLE.items()}
 _CLASSES: dict[str, type[sp.Basic]] = {
     name: value
@@ -156,8 +159,8 @@ def _leaf(node: sp.Basic) -> list | None:
     match node:
         case sp.Dummy():
             return ["Dummy", node.name, node.dummy_index, node.assumptions0]
-        case sp.Symbol() if type(node) is sp.Symbol:
-            return ["Symbol", node.name, node.assumptions0]
+        case sp.Symbol() if type(node) in _SYMBOLS:
+            return [type(node).__name__, node.name, node.assumptions0]
         case sp.Rational():
             return ["Rational", format(int(node.p), "x"), format(int(node.q), "x")]
         case sp.Float():
@@ -184,8 +187,8 @@ def _made(kind: str, entry: list, made: list[sp.Basic]) -> Any:
     match kind, entry:
         case "Dummy", [name, index, assumptions]:
             return sp.Dummy(name, dummy_index=index, **assumptions)
-        case "Symbol", [name, assumptions]:
-            return sp.Symbol(name, **assumptions)
+        case ("Symbol" | "ResultSymbol"), [name, assumptions]:
+            return (sp.Symbol if kind == "Symbol" else ResultSymbol)(name, **assumptions)
         case "Rational", [p, q]:
             return sp.Rational(int(p, 16), int(q, 16))
         case "Float", [sign, digits, exponent, bits, precision]:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import plain
 from implicit_bias.symbolic.time_limit import Deadline
 from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved
 from implicit_bias.verdict import Outcome
@@ -47,7 +46,7 @@ class Statement(NamedTuple):
 
 
 def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], deadline: Deadline) -> list[Identity]:
-    """Every statement as an identity.
+    """Every statement as an identity, in the symbols of the engine.
 
     Args:
         statements: What must hold.
@@ -70,7 +69,7 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
                 raise UnsupportedError(f"The derivation could not be checked ({statement.name}): no closed form is given.")
             outcomes[statement.name] = outcome
     return [
-        Identity(name, equation, plain(sp.Add(*residuals)), outcomes.get(name, Outcome.PROVED))
+        Identity(name, equation, sp.Add(*residuals), outcomes.get(name, Outcome.PROVED))
         for name, equation, residuals in statements
     ]
 

@@ -15,7 +15,7 @@ from implicit_bias.symbolic.assumptions import plain, real
 from implicit_bias.symbolic.commuting import CommutingReport, first_failure, gradient
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
-from implicit_bias.symbolic.formulas import check_names, parse
+from implicit_bias.symbolic.formulas import check_names, names_in, parse
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import call
 from implicit_bias.validation import finite_array
@@ -30,20 +30,24 @@ class Parameterization:
     Args:
         outputs: One formula (a string or a SymPy expression) for a *separable* parameterization, applied to every
             coordinate with its own parameters; or a list of formulas, one per weight, for a *coupled* one.
-        params: The parameter names, as a list or separated by commas.
+        params: The parameter names, as a list or separated by commas. By default all names in the formulas that are
+            neither functions nor pi, in order of appearance (for SymPy expressions, which keep none, sorted).
 
     Raises:
         FormulaError: If a formula leaves the whitelist, is constant, or a name cannot be used.
 
-    >>> mask = Parameterization("m*w", ["m", "w"])
+    >>> mask = Parameterization("m*w")
+    >>> mask.params
+    ('m', 'w')
     >>> mask.commutes_with("m**2 + w**2").holds
     True
     >>> mask.commutes_with("m**2").witness
     {'m': 1.0, 'w': 1.0}
     """
 
-    def __init__(self, outputs: str | sp.Expr | Sequence[str | sp.Expr], params: Sequence[str] | str) -> None:
-        self.params = check_names(params)
+    def __init__(
+        self, outputs: str | sp.Expr | Sequence[str | sp.Expr], params: Sequence[str] | str | None = None
+    ) -> None:
         self.separable = isinstance(outputs, (str, sp.Basic))
         if not self.separable and (isinstance(outputs, bytes) or not hasattr(outputs, "__iter__")):
             raise FormulaError(
@@ -52,10 +56,12 @@ class Parameterization:
         formulas = [outputs] if self.separable else list(outputs)  # type: ignore[list-item]
         if not formulas:
             raise FormulaError("outputs: expected at least one formula, got an empty list.")
-        self.outputs = tuple(parse(formula, self.params) for formula in formulas)
+        names = names_in(formulas) if params is None else check_names(params)
+        self.outputs = tuple(parse(formula, names) for formula in formulas)
         for formula in self.outputs:
             if not formula.free_symbols:
                 raise FormulaError(f"outputs: {formula} is constant, so training could never change it.")
+        self.params = check_names(names)
 
     def __repr__(self) -> str:
         outputs = str(self.outputs[0]) if self.separable else [str(output) for output in self.outputs]

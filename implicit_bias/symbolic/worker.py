@@ -28,9 +28,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+import sympy as sp
+from sympy.core.random import seed
+
 from implicit_bias.symbolic import time_limit
 from implicit_bias.symbolic.codec import UnencodableError, decoded, encoded
-from implicit_bias.symbolic.time_limit import CRASH, TIME, StoppedError, answer, lines, stop_after, stopped_line, write_all
+from implicit_bias.symbolic.time_limit import CRASH, TIME, answer, lines, stop_after, stopped_line, write_all
 
 MEMORY_LIMIT = 512 * 2**20  # bytes that a child may take beyond what the template has
 REMEMBERED = 256  # answers, of some kilobytes each
@@ -39,6 +42,7 @@ _SECONDS_TO_END = 5.0
 # A child that does not compute, as on a machine that is short of memory, is stopped when so much time has passed.
 _PATIENCE = 10.0  # seconds
 _PATIENCE_FACTOR = 5.0  # times the seconds of computing
+_SECONDS_OF_REST = 0.1  # after which a template that has nothing to do makes a warm one
 _LENGTH_BYTES = 8
 _START = "import sys; sys.path[:] = sys.argv[1:]; from implicit_bias.symbolic.worker import serve; serve()"
 
@@ -128,7 +132,8 @@ def _running() -> _Template | None:
 
 
 @atexit.register
-def _end() -> None:
+def stop() -> None:
+    """End the template of this process, if it has one; the next request starts another."""
     if _template is not None:
         _template.close()
 
@@ -237,28 +242,49 @@ def serve() -> NoReturn:
     global _why_in_place
     _why_in_place = ""
     control = socket.socket(fileno=0)
-    importlib.import_module("implicit_bias.symbolic.derivation")
+    for module in ("formulas", "closed_form"):
+        importlib.import_module(f"implicit_bias.symbolic.{module}")
+    seed(0)  # SymPy asks for assumptions in an order of its own random numbers
+    sp.simplify(sp.exp(sp.Symbol("x")) + 1)  # loads what SymPy loads when it is first used
+    _serve(control, may_warm_up=True)
+
+
+def _serve(control: socket.socket, *, may_warm_up: bool) -> NoReturn:
     gc.collect()
     gc.freeze()  # so that a child that collects does not copy what all of them share
     control.sendall(b"\0")
     children: dict[int, _Child] = {}  # by both descriptors that tell of them
+    warm, is_ready = None, False  # a second template with a full cache, which gets the requests once it is ready
     poll = select.poll()
     poll.register(control, select.POLLIN)
     while True:
+        told = poll.poll(1000 * _SECONDS_OF_REST if may_warm_up else None)
+        if not told:
+            warm, may_warm_up = _warm_template(), False
+            poll.register(warm, select.POLLIN)
         # Requests come last, as a new child may get the numbers of descriptors that have just been closed.
-        for descriptor, _ in sorted(poll.poll(), reverse=True):
+        for descriptor, _ in sorted(told, key=lambda pair: pair[0] == control.fileno()):
             child = children.get(descriptor)
             if descriptor == control.fileno():
                 is_open, given, _, _ = socket.recv_fds(control, 1, 1)
                 if not is_open:
-                    for child in children.values():
-                        child.kill()
+                    for running in children.values():
+                        running.kill()
                     os._exit(0)
-                for connection in given:
-                    child = _Child(socket.socket(fileno=connection))
-                    for own in (child.life, connection):
+                for connection in (socket.socket(fileno=own) for own in given):
+                    if warm is not None and is_ready:
+                        socket.send_fds(warm, [b"\0"], [connection.fileno()])
+                        connection.close()
+                        continue
+                    child = _Child(connection)
+                    for own in (child.life, connection.fileno()):
                         children[own] = child
                         poll.register(own, 0)  # that the other end was closed is always told, and all that matters
+            elif warm is not None and descriptor == warm.fileno():
+                is_ready = bool(warm.recv(1))
+                if not is_ready:  # it was killed
+                    poll.unregister(warm)
+                    warm = None
             elif child is not None and descriptor == child.life:
                 for own in (child.life, child.connection.fileno()):
                     if children.pop(own, None):
@@ -268,6 +294,20 @@ def serve() -> NoReturn:
                 poll.unregister(descriptor)
                 del children[descriptor]
                 child.kill()
+
+
+def _warm_template() -> socket.socket:
+    """A copy of this template that first derives something, so that SymPy's cache is full; the socket to ask it by."""
+    ours, theirs = socket.socketpair()
+    if os.fork():
+        theirs.close()
+        return ours
+    try:
+        ours.close()
+        importlib.import_module("implicit_bias.symbolic.closed_form").warm_up()
+        _serve(theirs, may_warm_up=False)
+    finally:
+        os._exit(1)
 
 
 class _Child:
@@ -319,6 +359,7 @@ def _work(connection: socket.socket) -> None:
     module, function = name.split(":")
     for line in lines(getattr(importlib.import_module(module), function), arguments):
         write_all(connection.fileno(), line)
+    connection.shutdown(socket.SHUT_RDWR)  # the owner need not wait for the template to notice the end
 
 
 def _request(connection: socket.socket) -> list:

@@ -80,7 +80,7 @@ def vanishes(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), proof_time
     """
     if expression == 0:
         return ZeroTest(Outcome.PROVED)
-    test = by_numbers(expression, conditions, QUICKTRIALS)
+    test = by_numbers(expression, conditions, QUICK_TRIALS)
     if test.outcome is Outcome.REFUTED:
         return test
     if proof_time > 0 and proved(expression, proof_time):

@@ -1,0 +1,1 @@
+"""Large runs whose records are kept; ordinary tests run a sample of each."""
