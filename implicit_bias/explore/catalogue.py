@@ -58,7 +58,9 @@ def usual_start(derivation: Derivation) -> dict[str, float]:
 
     Ones, if none is found in :data:`SEARCH_TIME`.
     """
-    return _first_accepted(derivation, time.thread_time() + SEARCH_TIME) or dict.fromkeys(derivation.parameterization.params, 1.0)
+    return _first_accepted(derivation, time.thread_time() + SEARCH_TIME) or dict.fromkeys(
+        derivation.parameterization.params, 1.0
+    )
 
 
 def _first_accepted(derivation: Derivation, end: float) -> dict[str, float] | None:

@@ -1,8 +1,8 @@
 """Expressions and results as JSON, so that they can leave the process that computed them.
 
-Reading evaluates nothing and simplifies nothing: an expression is put together node by node, from SymPy's public classes
-and nothing else, and comes back with the very structure and assumptions it had. Of our own classes, dataclasses, enums
-and exceptions are carried, by the names of their fields.
+Reading evaluates nothing and simplifies nothing: an expression is put together node by node, from SymPy's public
+classes and nothing else, and comes back with the very structure and assumptions it had. Of our own classes,
+dataclasses, enums and exceptions are carried, by their fields.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def _data(value: Any) -> Any:
             return {"matrix": _nodes([*value]), "shape": list(value.shape), "mutable": is_mutable}
         case sp.Basic():
             return {"expression": _nodes([value])}
-        case tuple() | list():
-            return {type(value).__name__: [_data(item) for item in value]} if type(value) in (tuple, list) else _no(value)
+        case tuple() | list() if type(value) in (tuple, list):
+            return {type(value).__name__: [_data(item) for item in value]}
         case dict():
             return {"dict": [[_data(key), _data(item)] for key, item in value.items()]}
         case _ if is_dataclass(value) and _is_known(type(value)):
@@ -187,7 +187,7 @@ def _made(kind: str, entry: list, made: list[sp.Basic]) -> Any:
     match kind, entry:
         case "Dummy", [name, index, assumptions]:
             return sp.Dummy(name, dummy_index=index, **assumptions)
-        case ("Symbol" | "ResultSymbol"), [name, assumptions]:
+        case (("Symbol" | "ResultSymbol"), [name, assumptions]):
             return (sp.Symbol if kind == "Symbol" else ResultSymbol)(name, **assumptions)
         case "Rational", [p, q]:
             return sp.Rational(int(p, 16), int(q, 16))

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import plain, real
 from implicit_bias.symbolic.zero_test import vanishes
 from implicit_bias.verdict import Outcome
@@ -75,9 +76,19 @@ class CommutingReport:
 
 
 def gradient(formula: sp.Expr, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
-    """The column of partial derivatives of a formula in plain symbols."""
+    """The column of partial derivatives of a formula in plain symbols.
+
+    Raises:
+        UnsupportedError: If a derivative is none in real functions, as that of |atanh(u)|.
+    """
     declared = real(formula)  # the derivative of abs exists for real symbols only
-    return plain(sp.Matrix([_without_null_masses(sp.diff(declared, real(s))) for s in symbols]))
+    found = sp.Matrix([_without_null_masses(sp.diff(declared, real(s))) for s in symbols])
+    if found.has(sp.Derivative, sp.re, sp.im):
+        raise UnsupportedError(
+            f"SymPy finds no real gradient of {str(formula)[:80]}, as there is an absolute value or sign of what is "
+            "not real everywhere; write it without."
+        )
+    return plain(found)
 
 
 def _without_null_masses(slope: sp.Expr) -> sp.Basic:

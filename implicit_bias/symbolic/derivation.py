@@ -170,7 +170,11 @@ class Derivation(ClosedForm):
 
     def __repr__(self) -> str:
         h = "" if self.regularizer is None else f", h = {self.regularizer}"
-        found = f"R_{self.names.decay}({self.names.weight}) = {self.potential}" if self.closed_form else "no closed form: .at(init) integrates the flow"
+        found = (
+            f"R_{self.names.decay}({self.names.weight}) = {self.potential}"
+            if self.closed_form
+            else "no closed form: .at(init) integrates the flow"
+        )
         proof = ", proved" if self.proved else ""
         return f"Derivation({self.names.weight} = {self.parameterization.output}{h}, {found}{proof})"
 
@@ -302,7 +306,9 @@ def derive(
         )
     seconds = time_limit if time_limit == math.inf else positive_number(time_limit, "time_limit")
     h = None if regularizer is None else parameterization.regularizer(regularizer)
-    found = answers(seconds, derived_forms, parameterization.output, h or sp.Integer(0), parameterization.symbols, seconds)
+    found = answers(
+        seconds, derived_forms, parameterization.output, h or sp.Integer(0), parameterization.symbols, seconds
+    )
     limit = f"a time limit of {seconds:g} seconds"
     try:
         commuting = next(found)

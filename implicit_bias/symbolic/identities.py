@@ -59,14 +59,18 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
     pending = [(statement, residual) for statement in statements for residual in statement.residuals if residual != 0]
     # Numbers for all of them come first, so that one hard proof does not cost the whole derivation.
     deadline.run("Checking the derivation", _outcomes, pending, conditions, QUICK_TRIALS, share=_LARGE_SHARE)
-    proofs = all_proved([residual for _, residual in pending], _PROOFS_SHARE * deadline.remaining / max(len(pending), 1))
+    proofs = all_proved(
+        [residual for _, residual in pending], _PROOFS_SHARE * deadline.remaining / max(len(pending), 1)
+    )
     unproved = [pair for pair, is_proved in zip(pending, proofs, strict=True) if not is_proved]
     supports = deadline.run("Checking the derivation", _outcomes, unproved, conditions, TRIALS, share=_LARGE_SHARE)
     outcomes: dict[str, Outcome] = {}
     for (statement, residual), outcome in zip(unproved, supports, strict=True):
         if not proved(residual, _PROOF_SHARE * deadline.remaining):
             if outcome is Outcome.INCONCLUSIVE:
-                raise UnsupportedError(f"The derivation could not be checked ({statement.name}): no closed form is given.")
+                raise UnsupportedError(
+                    f"The derivation could not be checked ({statement.name}): no closed form is given."
+                )
             outcomes[statement.name] = outcome
     return [
         Identity(name, equation, sp.Add(*residuals), outcomes.get(name, Outcome.PROVED))
@@ -74,9 +78,7 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
     ]
 
 
-def _outcomes(
-    pending: Sequence[tuple[Statement, sp.Expr]], conditions: Sequence[sp.Expr], most: int
-) -> list[Outcome]:
+def _outcomes(pending: Sequence[tuple[Statement, sp.Expr]], conditions: Sequence[sp.Expr], most: int) -> list[Outcome]:
     """What numbers say to every residual; raises if they refute one."""
     outcomes = [by_numbers(residual, _real(residual, conditions), most).outcome for _, residual in pending]
     for (statement, _), outcome in zip(pending, outcomes, strict=True):

@@ -88,9 +88,11 @@ def answers(seconds: float, compute: Callable[..., Any], *arguments: object) -> 
 
 def why_no_limit() -> str | None:
     """One sentence if limits do not hold, as no process can be started; else None."""
-    return f"No limit of time or memory held, as no worker process could be started: {_why_in_place}." if (
-        _why_in_place
-    ) else None
+    return (
+        f"No limit of time or memory held, as no worker process could be started: {_why_in_place}."
+        if (_why_in_place)
+        else None
+    )
 
 
 def _asked(request: bytes, patience: float) -> list[bytes] | None:
