@@ -172,7 +172,7 @@ def _leaf(node: sp.Basic) -> list | None:
 
 def _class_name(node: sp.Basic) -> str:
     name = type(node).__name__
-    return name if _CLASSES.get(name) is type(node) else _no(node)
+    return name if node.args and _CLASSES.get(name) is type(node) else _no(node)
 
 
 def _expressions(nodes: list[list]) -> list[sp.Basic]:

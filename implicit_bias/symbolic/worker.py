@@ -140,7 +140,13 @@ def stop() -> None:
         _template.close()
 
 
-def _forget() -> None:
+def forget() -> None:
+    """Forget all answers, so that what is asked is worked on again."""
+    with _lock:
+        _remembered.clear()
+
+
+def _leave() -> None:
     """Leave the template to the process that this one was forked from."""
     global _lock, _template
     _lock = threading.Lock()  # which another thread may have held
@@ -167,7 +173,7 @@ class _Template:
         settings = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         command = [sys.executable, "-c", _START, *map(os.path.abspath, sys.path)]
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - Python itself, with no words of a user's
                 command, stdin=theirs, stdout=subprocess.DEVNULL, cwd=os.sep, env=os.environ | settings,
                 start_new_session=True,  # what is typed at the terminal is meant for the owner
             )  # fmt: skip
@@ -384,4 +390,4 @@ def _limit_memory() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_leave)
