@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import dataclass, field
 
 from implicit_bias.errors import DomainError
 from implicit_bias.symbolic.derivation import Derivation
-from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
 
 # Written as decimals, since a power of ten times a digit is not always the number nearest to it.
 SCALES = (*(float(f"{digit}e{power}") for power in range(-12, 4) for digit in (1, 2, 5)), 1e4)
@@ -58,19 +58,19 @@ def usual_start(derivation: Derivation) -> dict[str, float]:
 
     Ones, if none is found in :data:`SEARCH_TIME`.
     """
-    try:
-        found = within(SEARCH_TIME, _first_accepted, derivation)
-    except TimeLimitExceeded:
-        found = None
-    return found or dict.fromkeys(derivation.parameterization.params, 1.0)
+    return _first_accepted(derivation, time.thread_time() + SEARCH_TIME) or dict.fromkeys(
+        derivation.parameterization.params, 1.0
+    )
 
 
-def _first_accepted(derivation: Derivation) -> dict[str, float] | None:
+def _first_accepted(derivation: Derivation, end: float) -> dict[str, float] | None:
     names = derivation.parameterization.params
     first = [1.0] + [0.0] * (len(names) - 1)
     steps = [1.0 / (k + 1) for k in range(len(names))]
     for values in (*dict.fromkeys([(0.0,) * len(names), tuple(first), (1.0,) * len(names), tuple(steps)]),
                    *itertools.product((0.5, -1.0, 2.0), repeat=len(names))):  # fmt: skip
+        if time.thread_time() > end:
+            break
         init = dict(zip(names, values, strict=True))
         try:
             derivation.at(init)

@@ -10,7 +10,6 @@ from implicit_bias.explore.refused import RefusedError, refusals
 from implicit_bias.symbolic.derivation import Derivation, derive
 from implicit_bias.symbolic.formulas import CONSTANTS, FUNCTIONS
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
 
 TIME_LIMIT = 8.0  # seconds for a closed form; without one the potential is numerical
 _SEARCH = 2.0  # seconds for regularizers that would do
@@ -33,7 +32,7 @@ def derived(formula: str, regularizer: str | None) -> Derivation:
     with refusals("formula"):
         if not formula.strip():
             raise RefusedError("formula", "Type a formula for one weight, such as m*w.")
-        return within(2 * TIME_LIMIT, _derived, formula.strip(), (regularizer or "").strip() or None)
+        return _derived(formula.strip(), (regularizer or "").strip() or None)
 
 
 @lru_cache(maxsize=128)
@@ -65,7 +64,7 @@ def _not_commuting(parameterization: Parameterization, h: str, error: NotCommuti
     where = ", ".join(f"{name} = {value:g}" for name, value in witness.items())
     sentence = f"Decay by {h} leaves no potential, as [∇g, ∇h] ≠ 0" + (f" at {where}" if where else "")
     try:
-        others = within(_SEARCH, parameterization.commuting_regularizers, 2)
-    except (TimeLimitExceeded, UnsupportedError):
+        others = parameterization.commuting_regularizers(2, time_limit=_SEARCH)
+    except UnsupportedError:
         others = []
     return sentence + (f"; what commutes is any sum of {', '.join(map(str, others))}." if others else ".")

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from implicit_bias.errors import DomainError
 from implicit_bias.status import SolverError
-from implicit_bias.symbolic.time_limit import TimeLimitExceeded
 
 _LONGEST = 300  # characters of a sentence; a formula inside it may be far longer
 
@@ -36,12 +35,8 @@ def refusals(field: str) -> Iterator[None]:
         raise RefusedError("picture", first_sentence(str(error))) from error
     except SolverError as error:
         raise RefusedError("picture", f"No solution was found: {first_sentence(str(error))}") from error
-    except RecursionError:
-        raise RefusedError(field, "The formula is nested too deeply.") from None
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+    except (ArithmeticError, ValueError) as error:
         raise RefusedError(field, first_sentence(str(error)) or type(error).__name__) from error
-    except TimeLimitExceeded:
-        raise RefusedError(field, "This took too long and was stopped; a simpler formula may do.") from None
 
 
 def first_sentence(text: str) -> str:

@@ -20,9 +20,7 @@ from implicit_bias.problem import Regression
 from implicit_bias.schedule import Geometric
 from implicit_bias.symbolic.derivation import Derivation
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.symbolic.time_limit import within
 
-TIME_LIMIT = 10.0  # seconds for the numbers of one picture
 MOST_STEPS = 500  # of gradient descent
 _LEAST_STEPS = 50  # in which it shows whether it converges
 _GRID = 101
@@ -98,7 +96,7 @@ def compute(setting: Setting) -> Scene:
     """
     derivation = derived(setting.formula, setting.regularizer)
     with refusals("picture"), np.errstate(all="ignore"):  # what overflows is seen where it matters
-        return within(TIME_LIMIT, _compute, setting, derivation)
+        return _compute(setting, derivation)
 
 
 def _compute(setting: Setting, derivation: Derivation) -> Scene:

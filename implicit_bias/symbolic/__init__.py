@@ -1,9 +1,6 @@
 """From a formula to its potential, by algebra."""
 
-from implicit_bias.symbolic.commuting import CommutingReport
-from implicit_bias.symbolic.derivation import Derivation, derive
-from implicit_bias.symbolic.design import design
-from implicit_bias.symbolic.identities import Identity
-from implicit_bias.symbolic.parameterization import Parameterization
+import lazy_loader as _lazy
 
-__all__ = ["CommutingReport", "Derivation", "Identity", "Parameterization", "derive", "design"]
+# Each module loads when it is first used: the worker process needs but few of them.
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

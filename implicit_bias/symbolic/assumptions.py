@@ -6,31 +6,80 @@ real (and the decay non-negative), without which few logarithms and roots simpli
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from string import ascii_letters
+
 import sympy as sp
 
-X = sp.Symbol("x", real=True)
-Z = sp.Symbol("z", real=True)
-DECAY = sp.Symbol("A", nonnegative=True)
+
+class ResultSymbol(sp.Symbol):
+    """A symbol of the engine's own, which is no parameter although one may print alike."""
+
+    __slots__ = ()
+
+
+X = ResultSymbol("x", real=True)
+Z = ResultSymbol("z", real=True)
+DECAY = ResultSymbol("A", nonnegative=True)
+
+
+@dataclass(frozen=True)
+class ResultNames:
+    """What the symbols of a result are called: other letters where a formula of the user's has taken the usual ones.
+
+    Attributes:
+        weight: The weight, usually ``x``.
+        dual: R_A'(x), usually ``z``.
+        decay: ∫α dt, usually ``A``.
+        suffix: What the name of an initial value has behind that of its parameter, usually ``0``.
+    """
+
+    weight: str = "x"
+    dual: str = "z"
+    decay: str = "A"
+    suffix: str = "0"
+
+    @classmethod
+    def beside(cls, params: Iterable[str]) -> ResultNames:
+        """Names that no parameter has; the initial value of ``m`` is ``m0`` unless there is a parameter ``m0``."""
+        params = set(params)
+        suffixes = ("0", "_0", *(f"_0{k}" for k in range(len(params))))
+        suffix = next(s for s in suffixes if not any(name + s in params for name in params))
+        taken = params | {name + suffix for name in params}
+
+        def free(*letters: str) -> str:
+            more = (f"{letters[0]}_{k}" for k in range(len(taken)))
+            return next(name for name in (*letters, *ascii_letters, *more) if name not in taken)
+
+        return cls(free("x", "y"), free("z", "s"), free("A", "D"), suffix)
+
+    def initial(self, param: str) -> str:
+        """The name of a parameter's initial value."""
+        return param + self.suffix
+
+    def plain(self, expression):
+        """An expression (or matrix) of the engine in plain symbols of these names."""
+        return expression.xreplace({s: sp.Symbol(self._name(s)) for s in expression.free_symbols})
+
+    def _name(self, symbol: sp.Symbol) -> str:
+        if not isinstance(symbol, ResultSymbol):
+            return symbol.name
+        usual = {X: self.weight, Z: self.dual, DECAY: self.decay}
+        return usual[symbol] if symbol in usual else symbol.name[:-1] + self.suffix
 
 
 def real(expression):
-    """The expression (or matrix) with every plain symbol declared real, and A non-negative."""
-    return expression.xreplace(
-        {s: DECAY if s.name == "A" else sp.Symbol(s.name, real=True) for s in _symbols(expression)}
-    )
+    """The expression (or matrix) with every plain symbol declared real."""
+    return expression.xreplace({s: sp.Symbol(s.name, real=True) for s in expression.free_symbols})
 
 
 def plain(expression):
     """The expression (or matrix) with all assumptions dropped."""
-    return expression.xreplace({s: sp.Symbol(s.name) for s in _symbols(expression)})
+    return expression.xreplace({s: sp.Symbol(s.name) for s in expression.free_symbols})
 
 
 def initial(symbol: sp.Symbol) -> sp.Symbol:
-    """The symbol of a parameter's initial value, ``m0`` for ``m``."""
-    return (
-        sp.Symbol(f"{symbol.name}0", positive=True) if symbol.is_positive else sp.Symbol(f"{symbol.name}0", real=True)
-    )
-
-
-def _symbols(expression) -> set[sp.Symbol]:
-    return set(expression.free_symbols)
+    """The symbol of a parameter's initial value."""
+    dress = {"positive": True} if symbol.is_positive else {"real": True}
+    return ResultSymbol(f"{symbol.name}0", **dress)

@@ -17,6 +17,7 @@ from implicit_bias.symbolic.ranges import bases, intervals
 from implicit_bias.symbolic.separation import real_logarithms
 from implicit_bias.symbolic.sine_formulas import SineFormulas
 from implicit_bias.symbolic.solving import solutions
+from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
 from implicit_bias.symbolic.zero_test import vanishes
 
@@ -89,7 +90,7 @@ def by_inversion(flow: JointFlow, g: sp.Expr, moved: Candidate, deadline: Deadli
     conditions = _region(flow)
     mirror_map = deadline.run("Inverting x(s)", _inverse, curve, conditions)
     mirror_map = shorter(mirror_map, deadline)
-    conjugate = deadline.run("Integrating x(s)", sp.integrate, curve, Z)
+    conjugate = deadline.run("Integrating x(s)", sympy_call, sp.integrate, curve, Z)
     if conjugate.has(sp.Integral):
         raise UnsupportedError(f"SymPy finds no integral of {curve}.")
     conjugate = real_logarithms(conjugate, Z, sp.Integer(0))

@@ -11,6 +11,7 @@ from implicit_bias.symbolic.identities import Statement
 from implicit_bias.symbolic.ranges import covered
 from implicit_bias.symbolic.separation import real_logarithms
 from implicit_bias.symbolic.solving import solutions
+from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
 from implicit_bias.symbolic.zero_test import vanishes
 
@@ -67,11 +68,11 @@ def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Ex
     for branch in solutions(g, symbol, X):
         if not vanishes(branch.xreplace({X: g}) - symbol, proof_time=0).holds:
             continue
-        metric = sp.factor_terms(sp.simplify(slope.xreplace({symbol: branch}) ** 2))
-        clock = real_logarithms(sp.integrate(1 / metric, X), X, start)
-        pull = sp.simplify(sp.diff(h, symbol) / slope)
-        mirror_map = clock - sp.simplify(clock.xreplace({X: start})) + pull * DECAY
-        potential = sp.integrate(sp.expand(mirror_map), X)
+        metric = sp.factor_terms(sympy_call(sp.simplify, slope.xreplace({symbol: branch}) ** 2))
+        clock = real_logarithms(sympy_call(sp.integrate, 1 / metric, X), X, start)
+        pull = sympy_call(sp.simplify, sp.diff(h, symbol) / slope)
+        mirror_map = clock - sympy_call(sp.simplify, clock.xreplace({X: start})) + pull * DECAY
+        potential = sympy_call(sp.integrate, sp.expand(mirror_map), X)
         if not potential.has(sp.Integral, sp.Piecewise):
             return metric, potential, mirror_map
     raise UnsupportedError(f"R'' = 1/g'² has no integral in closed form for g = {g}.")
@@ -79,7 +80,7 @@ def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Ex
 
 def _range(g: sp.Expr, symbol: sp.Symbol, mirror_map: sp.Expr) -> tuple[sp.Set | None, sp.Set | None]:
     """The range of a monotone g, and of ∇R on it; nothing where g turns, as the range then depends on the start."""
-    ends = [sp.limit(g, symbol, end) for end in (0 if symbol.is_positive else -sp.oo, sp.oo)]
+    ends = [sympy_call(sp.limit, g, symbol, end) for end in (0 if symbol.is_positive else -sp.oo, sp.oo)]
     if not all(end.is_number and end.is_extended_real for end in ends) or _turns(sp.diff(g, symbol), symbol):
         return None, None
     domain = (min(ends), max(ends))

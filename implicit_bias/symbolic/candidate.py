@@ -9,6 +9,7 @@ import sympy as sp
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import X, Z
 from implicit_bias.symbolic.identities import Statement
+from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
 
 LARGE_SHARE = 0.5  # of the time that is left, for a step that others can replace
@@ -54,6 +55,6 @@ def speed(g: sp.Expr, symbols: list[sp.Symbol]) -> sp.Expr:
 def shorter(expression: sp.Expr, deadline: Deadline) -> sp.Expr:
     """The expression simplified, or as it is if that takes long."""
     try:
-        return deadline.run("Simplifying", sp.simplify, expression, share=SMALL_SHARE)
+        return deadline.run("Simplifying", sympy_call, sp.simplify, expression, share=SMALL_SHARE)
     except UnsupportedError:
         return expression

@@ -2,17 +2,19 @@ r"""Closed forms: solving the flows of a parameterization and inverting x(s), wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import initial, plain, real
+from implicit_bias.symbolic.assumptions import ResultNames, initial, real
 from implicit_bias.symbolic.by_flow import along_the_flow, by_inversion, by_sine, curve_alone
 from implicit_bias.symbolic.by_metric import by_metric
 from implicit_bias.symbolic.candidate import LARGE_SHARE, Candidate
-from implicit_bias.symbolic.commuting import CommutingReport
+from implicit_bias.symbolic.commuting import CommutingReport, gradient, lie_bracket_report
 from implicit_bias.symbolic.identities import Identity, checked
 from implicit_bias.symbolic.joint_flow import joint_flow
 from implicit_bias.symbolic.leading_terms import LeadingTerm, large_scale, small_scale
@@ -68,6 +70,29 @@ class ClosedForm:
         return None if self.rate is None else large_scale(self.rate)
 
 
+def derived_forms(
+    g: sp.Expr, h: sp.Expr, symbols: tuple[sp.Symbol, ...], seconds: float
+) -> Iterator[CommutingReport | ClosedForm]:
+    """The report on [∇g, ∇h] and, if they commute, what is found of a closed form."""
+    deadline = Deadline(seconds)
+    commuting = lie_bracket_report(
+        ("g", "h"), gradient(g, symbols), gradient(h, symbols), symbols, proof_time=deadline.remaining / 3
+    )
+    yield commuting
+    if commuting.holds:
+        try:
+            yield closed_form(g, h, symbols, commuting, deadline)
+        except UnsupportedError as error:
+            yield ClosedForm(notes=(str(error),))
+
+
+def warm_up() -> None:
+    """Derive the best known potentials, for what SymPy keeps of it; later derivations take a fraction of the time."""
+    a, b = sp.symbols("m w")
+    for g in (a * b, a**2 - b**2):
+        list(derived_forms(g, a**2 + b**2, (a, b), math.inf))
+
+
 def closed_form(
     output: sp.Expr, h: sp.Expr, params: tuple[sp.Symbol, ...], commuting: CommutingReport, deadline: Deadline
 ) -> ClosedForm:
@@ -93,10 +118,11 @@ def closed_form(
     fields_commute = Identity(
         "∇g and ∇h commute", r"[\nabla g,\nabla h]=0", sp.Add(*commuting.bracket), commuting.outcome
     )
+    plain = ResultNames.beside(s.name for s in params).plain
     return ClosedForm(
         **{name: plain(value) if isinstance(value, sp.Basic) else value for name, value in found.formulas.items()},
         conditions=tuple(plain(c) for c in conditions),
-        identities=(fields_commute, *identities),
+        identities=(fields_commute, *(replace(one, residual=plain(one.residual)) for one in identities)),
         notes=notes,
     )
 

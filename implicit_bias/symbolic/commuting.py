@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import plain, real
 from implicit_bias.symbolic.zero_test import vanishes
 from implicit_bias.verdict import Outcome
@@ -72,6 +73,50 @@ class CommutingReport:
         where = ", ".join(f"{name}={value:g}" for name, value in self.witness.items())
         values = self.bracket.subs(self.witness)
         return f"{pair} = {tuple(self.bracket)}, which is {tuple(float(v) for v in values)} at {where}"
+
+
+def gradient(formula: sp.Expr, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
+    """The column of partial derivatives of a formula in plain symbols.
+
+    Raises:
+        UnsupportedError: If a derivative is none in real functions, as that of |atanh(u)|.
+    """
+    declared = real(formula)  # the derivative of abs exists for real symbols only
+    found = sp.Matrix([_without_null_masses(sp.diff(declared, real(s))) for s in symbols])
+    if found.has(sp.Derivative, sp.re, sp.im):
+        raise UnsupportedError(
+            f"SymPy finds no real gradient of {str(formula)[:80]}, as there is an absolute value or sign of what is "
+            "not real everywhere; write it without."
+        )
+    return plain(found)
+
+
+def _without_null_masses(slope: sp.Expr) -> sp.Basic:
+    """A derivative without point masses of weight zero, such as |u| δ(u), which that of |u| sign(u) brings.
+
+    Others stay: there the formula jumps, and has no gradient flow.
+    """
+    null = {}
+    for mass in slope.atoms(sp.DiracDelta):
+        where = mass.args[0]
+        weight = sp.expand(slope).coeff(mass)
+        if where.is_Symbol and weight.xreplace({where: sp.Integer(0)}).is_zero:
+            null[mass] = sp.Integer(0)
+    return slope.xreplace(null)
+
+
+def first_failure(pairs: Sequence[tuple[str, str, sp.Expr, sp.Expr]], symbols: Sequence[sp.Symbol]) -> CommutingReport:
+    """The report on the first of some pairs of functions, with their names, whose gradients do not commute.
+
+    If all do, that on the first for which it is not proved, or on the first of all.
+    """
+    reports = []
+    for first, second, g, h in pairs:
+        report = lie_bracket_report((first, second), gradient(g, symbols), gradient(h, symbols), symbols)
+        if not report.holds:
+            return report
+        reports.append(report)
+    return next((report for report in reports if not report.proved), reports[0])
 
 
 def lie_bracket(first: sp.Matrix, second: sp.Matrix, symbols: Sequence[sp.Symbol]) -> sp.Matrix:

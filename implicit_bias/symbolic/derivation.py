@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -24,12 +24,13 @@ from scipy.integrate import solve_ivp
 from implicit_bias.errors import DomainError, NotCommutingError, UnsupportedError
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
 from implicit_bias.potential.separable_map import check_start
-from implicit_bias.symbolic.assumptions import DECAY, initial, real
-from implicit_bias.symbolic.closed_form import ClosedForm, closed_form
-from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
-from implicit_bias.symbolic.compiled import compiled
+from implicit_bias.symbolic.assumptions import ResultNames, real
+from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms
+from implicit_bias.symbolic.commuting import CommutingReport
+from implicit_bias.symbolic.compiled import compiled, on_arrays
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.symbolic.time_limit import Deadline
+from implicit_bias.symbolic.time_limit import StoppedError
+from implicit_bias.symbolic.worker import answers, why_no_limit
 from implicit_bias.validation import positive_number
 from implicit_bias.verdict import Outcome
 
@@ -53,6 +54,11 @@ class Derivation(ClosedForm):
     parameterization: Parameterization
     regularizer: sp.Expr | None
     commuting: CommutingReport
+
+    @property
+    def names(self) -> ResultNames:
+        """What the weight, its dual, the decay and the initial values are called in the formulas."""
+        return ResultNames.beside(self.parameterization.params)
 
     @property
     def closed_form(self) -> bool:
@@ -113,17 +119,15 @@ class Derivation(ClosedForm):
         """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is a single rising exponential."""
         if not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
             return None
-        time = sp.Symbol("z")
-        rate = sp.simplify(sp.diff(self.inverse_mirror_map, time) / self.inverse_mirror_map)
+        rate = sp.simplify(sp.diff(self.inverse_mirror_map, self.names.dual) / self.inverse_mirror_map)
         return float(rate) if rate.is_number else None
 
     def _entropy(self, values: tuple[np.ndarray, ...], rate: float) -> Callable[[float], Entropy]:
         # As a sum over factors, log a stays finite where a underflows.
         factors = (factor.as_base_exp() for factor in sp.Mul.make_args(sp.factor(real(self.minimizer))))
         log_scale = sp.Add(*(power if base == sp.E else power * sp.log(abs(base)) for base, power in factors))
-        symbols = [DECAY, *(initial(s) for s in self.parameterization.symbols)]
-        numbers = sp.lambdify(symbols, log_scale, modules="numpy")
-        return lambda decay: Entropy(log_scale=numbers(decay, *values), rate=rate)
+        numbers = on_arrays(self._decay_and_start, [log_scale])
+        return lambda decay: Entropy(log_scale=numbers(decay, *values)[0], rate=rate)
 
     def _numerical(self, values: tuple[np.ndarray, ...]) -> Callable[[float], NumericalPotential]:
         """The flow of ∇g from where decay alone has led; a flow at fixed decay asks for the same one every time."""
@@ -144,15 +148,16 @@ class Derivation(ClosedForm):
 
     def equations(self) -> list[tuple[str, str]]:
         """The result as left and right sides in LaTeX; without a closed form, the equations that define R."""
+        A, x = self.names.decay, self.names.weight
         if not self.closed_form:
             g = sp.latex(self.parameterization.output)
-            return [(r"R_A'(g(\theta(s)))", "s"), (r"\theta'(s)", r"\nabla g(\theta)"), ("g", g)]
+            return [(rf"R_{A}'(g(\theta(s)))", "s"), (r"\theta'(s)", r"\nabla g(\theta)"), ("g", g)]
         lines = [
-            (r"R_A(x)", self.potential),
-            (r"R_A'(x)", self.mirror_map),
-            (r"1/R_A''(x)", self.metric),
+            (rf"R_{A}({x})", self.potential),
+            (rf"R_{A}'({x})", self.mirror_map),
+            (rf"1/R_{A}''({x})", self.metric),
             ("a", self.scale),
-            (r"\operatorname{argmin} R_A", self.minimizer),
+            (rf"\operatorname{{argmin}} R_{A}", self.minimizer),
         ]
         return [(left, sp.latex(right)) for left, right in lines if right is not None]
 
@@ -165,9 +170,13 @@ class Derivation(ClosedForm):
 
     def __repr__(self) -> str:
         h = "" if self.regularizer is None else f", h = {self.regularizer}"
-        found = f"R_A(x) = {self.potential}" if self.closed_form else "no closed form: .at(init) integrates the flow"
+        found = (
+            f"R_{self.names.decay}({self.names.weight}) = {self.potential}"
+            if self.closed_form
+            else "no closed form: .at(init) integrates the flow"
+        )
         proof = ", proved" if self.proved else ""
-        return f"Derivation(x = {self.parameterization.output}{h}, {found}{proof})"
+        return f"Derivation({self.names.weight} = {self.parameterization.output}{h}, {found}{proof})"
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
@@ -184,15 +193,19 @@ class Derivation(ClosedForm):
     @cached_property
     def _numbers(self) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
         """(decay, initial values …) ↦ (log a, b)."""
-        symbols = [DECAY, *(initial(s) for s in self.parameterization.symbols)]
         # A logarithm of a quotient becomes a difference, as the quotient may leave the floating-point range.
         shift = sp.expand_log(real(self.shift), force=True)
-        return sp.lambdify(symbols, [real(self.log_scale), shift], modules="numpy")
+        return on_arrays(self._decay_and_start, [real(self.log_scale), shift])
 
     @cached_property
     def _condition_values(self) -> Callable[..., list[np.ndarray]]:
-        symbols = [initial(s) for s in self.parameterization.symbols]
-        return sp.lambdify(symbols, [real(c) for c in self.conditions], modules="numpy")
+        return on_arrays(self._decay_and_start[1:], [real(c) for c in self.conditions])
+
+    @property
+    def _decay_and_start(self) -> list[sp.Symbol]:
+        """The decay and the initial values, declared real."""
+        names = self.names
+        return [real(sp.Symbol(n)) for n in (names.decay, *map(names.initial, self.parameterization.params))]
 
     def _initial_values(self, init: Mapping[str, ArrayLike]) -> tuple[np.ndarray, ...]:
         values = self.parameterization.start(init)
@@ -210,7 +223,10 @@ class Derivation(ClosedForm):
             bad = np.flatnonzero(~(numbers > 0))
             if len(bad):
                 k = int(bad[0])
-                got = ", ".join(f"{name}0 = {np.atleast_1d(v)[k]:g}" for name, v in zip(names, values, strict=True))
+                got = ", ".join(
+                    f"{self.names.initial(name)} = {np.atleast_1d(v)[k]:g}"
+                    for name, v in zip(names, values, strict=True)
+                )
                 raise DomainError(
                     f"init: expected {' and '.join(f'{c} > 0' for c in self.conditions)} in every coordinate, got "
                     f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}. Where it is 0 the "
@@ -250,7 +266,10 @@ def _decayed(pull: Callable[[np.ndarray], np.ndarray], start: np.ndarray, decay:
 
 
 def derive(
-    parameterization: Parameterization, regularizer: str | sp.Expr | None = None, *, time_limit: float = TIME_LIMIT
+    parameterization: Parameterization | str | sp.Expr | Sequence[str | sp.Expr],
+    regularizer: str | sp.Expr | None = None,
+    *,
+    time_limit: float = TIME_LIMIT,
 ) -> Derivation:
     r"""Derive the Bregman potential of a separable parameterization, with decay from a commuting regularizer.
 
@@ -260,26 +279,23 @@ def derive(
     formula, that is given; the potential of every other g is numerical, and ``notes`` say what failed.
 
     Args:
-        parameterization: A separable x = g(θ).
+        parameterization: A separable x = g(θ), or its formula, whose names are then all taken for parameters.
         regularizer: h(θ) of one coordinate; its strength α_t enters through A_t = ∫α alone.
         time_limit: Seconds of processor time for the symbolic work, ``inf`` for no limit. An identity that cannot be
             proved in time is supported by numbers; a formula that is not found in time is None.
 
     Raises:
-        ValueError: If the first argument is no Parameterization, or the time limit is no positive number.
-        FormulaError: If the regularizer leaves the whitelist.
+        ValueError: If the time limit is no positive number.
+        FormulaError: If a formula leaves the whitelist.
         NotCommutingError: If [∇g, ∇h], or for a coupled x a bracket [∇g_i, ∇g_j], does not vanish; it carries the
             report.
         UnsupportedError: If the parameterization is coupled and commutes.
 
-    >>> derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2").metric
+    >>> derive("m*w", "m**2 + w**2").metric
     2*sqrt(x**2 + (m0**2 - w0**2)**2*exp(-8*A)/4)
     """
     if not isinstance(parameterization, Parameterization):
-        raise ValueError(
-            "parameterization: expected ib.Parameterization(formula, parameter names), got "
-            f"{type(parameterization).__name__}."
-        )
+        parameterization = Parameterization(parameterization)
     if not parameterization.separable:
         report = parameterization.commutes()
         if not report.holds:
@@ -288,25 +304,26 @@ def derive(
             f"{parameterization!r} is coupled: derive covers one formula per coordinate; for commuting quadratic forms "
             "use ib.QuadraticForms."
         )
-    deadline = Deadline(time_limit if time_limit == math.inf else positive_number(time_limit, "time_limit"))
-    h = sp.Integer(0) if regularizer is None else parameterization.regularizer(regularizer)
-    g = parameterization.output
-    commuting = lie_bracket_report(
-        ("g", "h"),
-        parameterization.gradient(g),
-        parameterization.gradient(h),
-        parameterization.symbols,
-        proof_time=deadline.remaining / 3,
+    seconds = time_limit if time_limit == math.inf else positive_number(time_limit, "time_limit")
+    h = None if regularizer is None else parameterization.regularizer(regularizer)
+    found = answers(
+        seconds, derived_forms, parameterization.output, h or sp.Integer(0), parameterization.symbols, seconds
     )
+    limit = f"a time limit of {seconds:g} seconds"
+    try:
+        commuting = next(found)
+    except StoppedError as error:
+        raise UnsupportedError(f"Whether ∇g and ∇h commute {error} for {limit}; simplify the formulas.") from None
     if not commuting.holds:
         raise NotCommutingError(
-            f"The fields of g = {g} and h = {h} do not commute, so decay does not act on a "
+            f"The fields of g = {parameterization.output} and h = {h} do not commute, so decay does not act on a "
             f"potential through its amount alone: {commuting}. parameterization.commutes_with tells of other h.",
             commuting,
         )
-    regularizer = None if regularizer is None else h
     try:
-        form = closed_form(g, h, parameterization.symbols, commuting, deadline)
-    except UnsupportedError as error:
-        form = ClosedForm(notes=(str(error),))
-    return Derivation(parameterization, regularizer, commuting, **vars(form))
+        form = next(found)
+    except StoppedError as error:
+        form = ClosedForm(notes=(f"The derivation {error} for {limit}.",))
+    if (note := why_no_limit()) and seconds < math.inf:
+        form = replace(form, notes=(*form.notes, note))
+    return Derivation(parameterization, h, commuting, **vars(form))

@@ -19,7 +19,9 @@ from implicit_bias.potential import Potential
 from implicit_bias.potential.arc_length import ArcLength
 from implicit_bias.symbolic.formulas import parse
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
+from implicit_bias.symbolic.sympy_call import sympy_call
+from implicit_bias.symbolic.time_limit import StoppedError
+from implicit_bias.symbolic.worker import call
 
 TIME_LIMIT = 30.0  # seconds of computing for SymPy's integral and inverse
 _DIGITS = 50
@@ -121,44 +123,45 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
         return NumericalParameterization(potential, ArcLength(potential.metric, (float(low), float(high))))
     formula = parse(potential, ["x"], "potential")
     name = str(formula)[:80]
+    try:
+        bends, sides = call(TIME_LIMIT, _curvatures, formula)
+    except StoppedError as error:
+        raise UnsupportedError(f"Finding R'' of R = {name} {error} for {TIME_LIMIT:g} seconds of computing.") from None
+    try:
+        g = call(TIME_LIMIT, _closed, formula, bends, sides)
+    except StoppedError:
+        g = None
+    if g is not None:
+        return Parameterization(g, ["u"])
     with mp.workdps(_DIGITS):
-        try:
-            value, bends, sides = within(TIME_LIMIT, _curvatures, formula)
-        except TimeLimitExceeded:
-            raise UnsupportedError(
-                f"R'' of R = {name} was not found within {TIME_LIMIT:g} seconds of computing."
-            ) from None
-        try:
-            found = within(TIME_LIMIT, _closed, formula, value, bends, sides)
-        except TimeLimitExceeded:
-            found = None
-    return found or NumericalParameterization(formula, _tabulated(name, value, bends, sides))
+        return NumericalParameterization(formula, _tabulated(name, _numerical(formula, "x"), bends, sides))
 
 
-def _curvatures(formula: sp.Expr) -> tuple[Function, dict[int, sp.Expr], tuple[int, ...]]:
-    """R as a function, R'' on the two sides of zero as formulas in x > 0, and the signs that the domain holds."""
-    value = _numerical(formula, "x")
+def _curvatures(formula: sp.Expr) -> tuple[dict[int, sp.Expr], tuple[int, ...]]:
+    """R'' on the two sides of zero as formulas in x > 0, and the signs that the domain holds."""
     halves = {sign: formula.xreplace({sp.Symbol("x"): sign * _POSITIVE}) for sign in (1, -1)}
     bends = {sign: sp.simplify(sp.diff(half, _POSITIVE, 2)) for sign, half in halves.items()}
     if any(bend.has(sp.DiracDelta) for bend in bends.values()):
         raise _kink(formula, "away from x = 0")
-    sides = _check_convex(formula, value, bends)
+    with mp.workdps(_DIGITS):
+        sides = _check_convex(formula, _numerical(formula, "x"), bends)
     is_split = formula.has(sp.Abs, sp.sign) and len(sides) == 2
     if is_split and sp.limit(sp.diff(halves[1] + halves[-1], _POSITIVE), _POSITIVE, 0, "+") != 0:
         raise _kink(formula, "at x = 0")
-    return value, bends, sides
+    return bends, sides
 
 
-def _closed(
-    formula: sp.Expr, value: Function, bends: dict[int, sp.Expr], sides: tuple[int, ...]
-) -> Parameterization | None:
+def _closed(formula: sp.Expr, bends: dict[int, sp.Expr], sides: tuple[int, ...]) -> sp.Expr | None:
+    """A formula of g, or None."""
+    value = _numerical(formula, "x")
     for g in _candidates(formula, bends, sides):
         try:
-            parameterization = Parameterization(g, ["u"])
+            output = Parameterization(g, ["u"]).output
         except FormulaError:  # a function beyond the whitelist
             continue
-        if _has_potential(parameterization.output, value, sides):
-            return parameterization
+        with mp.workdps(_DIGITS):
+            if _has_potential(output, value, sides):
+                return output
     return None
 
 
@@ -256,7 +259,10 @@ def _inverses(bend: sp.Expr, x: sp.Symbol) -> Iterator[sp.Expr]:
     if metric.is_polynomial(x) and sp.degree(metric, x) <= 2:
         yield from _of_quadratic_metric(sp.Poly(metric, x))
         return
-    length = sp.integrate(sp.powdenest(sp.sqrt(sp.factor(bend)), force=x.is_positive), x)
+    try:
+        length = sympy_call(sp.integrate, sp.powdenest(sp.sqrt(sp.factor(bend)), force=x.is_positive), x)
+    except UnsupportedError:
+        return
     if length.has(sp.Integral, sp.Piecewise, sp.hyper, sp.nan):
         return
     at_zero = length.subs(x, 0)
@@ -269,8 +275,8 @@ def _inverses(bend: sp.Expr, x: sp.Symbol) -> Iterator[sp.Expr]:
         return
     arc = sp.Symbol("u")  # without assumptions, under which SymPy drops branches
     try:
-        solutions = sp.solve(length - arc, x)
-    except NotImplementedError:
+        solutions = sympy_call(sp.solve, length - arc, x)
+    except UnsupportedError:
         return
     for solution in solutions:
         if not solution.has(sp.I):

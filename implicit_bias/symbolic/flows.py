@@ -10,6 +10,7 @@ from sympy.utilities.iterables import connected_components
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import initial
 from implicit_bias.symbolic.separation import scalar_flow
+from implicit_bias.symbolic.sympy_call import sympy_call
 
 
 def solve_flow(field: sp.Matrix, symbols: Sequence[sp.Symbol], time: sp.Symbol) -> sp.Matrix:
@@ -53,6 +54,6 @@ def _affine_flow(field: sp.Matrix, symbols: Sequence[sp.Symbol], time: sp.Symbol
     augmented = sp.zeros(size + 1, size + 1)
     augmented[:size, :size] = field.jacobian(symbols)
     augmented[:size, size] = field.xreplace(dict.fromkeys(symbols, sp.Integer(0)))
-    propagator = (augmented * time).exp()
+    propagator = sympy_call(sp.Matrix.exp, augmented * time)
     start = sp.Matrix([*(initial(s) for s in symbols), 1])
-    return list((propagator * start)[:size, :].applyfunc(sp.simplify))
+    return [sympy_call(sp.simplify, moved) for moved in (propagator * start)[:size, :]]

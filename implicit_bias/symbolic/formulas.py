@@ -11,6 +11,7 @@ import ast
 import keyword
 import math
 import operator
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,14 +19,19 @@ from typing import Any
 import sympy as sp
 
 from implicit_bias.errors import FormulaError
+from implicit_bias.symbolic.time_limit import StoppedError
+from implicit_bias.symbolic.worker import call
 
+SECONDS = 1.0  # of computing, for one formula
 MAX_LENGTH = 1000
 MAX_EXPONENT = 64
 MAX_BITS = 4096
 MAX_TOWER = 3
 MAX_DEPTH = 40
 MAX_NAME = 40
-RESERVED = frozenset({"x", "z", "A"})  # the names of the output, the dual variable and the decay in results
+_INFINITE = (sp.zoo, sp.oo, -sp.oo, sp.nan)
+_DIVIDES = "it divides by zero or takes the logarithm of zero."
+_GUARD_BITS = 20  # a number of which SymPy keeps fewer is a difference of equal numbers
 
 
 def _sigmoid(value: sp.Expr) -> sp.Expr:
@@ -71,7 +77,7 @@ def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
     """Return parameter names as a tuple, or raise if they cannot be used.
 
     Raises:
-        FormulaError: If a name is no identifier, is taken by a function or a result, or occurs twice.
+        FormulaError: If a name is no identifier, is that of a function or of pi, or occurs twice.
     """
     if isinstance(names, str):
         names = [part.strip() for part in names.split(",")]
@@ -85,13 +91,30 @@ def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
         plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and not name.startswith("_")
         if not plain or len(name) > MAX_NAME:
             raise FormulaError(f"params: expected plain, short names such as m or w1, got {name[:MAX_NAME]!r}.")
-        if name in FUNCTIONS or name in CONSTANTS or name in RESERVED:
-            raise FormulaError(
-                f"params: the name {name!r} is taken (functions, pi, and x, z, A of the results); rename it."
-            )
+        if name in FUNCTIONS or name in CONSTANTS:
+            raise FormulaError(f"params: the name {name!r} is taken (functions and pi); rename it.")
     if len(set(result)) < len(result):
         raise FormulaError(f"params: expected distinct names, got {', '.join(result)}.")
     return result
+
+
+def names_in(formulas: Sequence[object]) -> list[str]:
+    """The names in formulas that are neither functions nor constants.
+
+    Those of strings come in order of appearance, those of a SymPy expression, which keeps no order, sorted.
+
+    Raises:
+        FormulaError: If a string cannot be read.
+    """
+    found: dict[str, None] = {}
+    for formula in formulas:
+        if isinstance(formula, str):
+            nodes = (node for node in ast.walk(_tree(formula)) if isinstance(node, ast.Name))
+            names = [n.id for n in sorted(nodes, key=lambda node: (node.lineno, node.col_offset))]
+        else:
+            names = sorted(s.name for s in formula.free_symbols) if isinstance(formula, sp.Expr) else []
+        found |= dict.fromkeys(name for name in names if name not in FUNCTIONS and name not in CONSTANTS)
+    return list(found)
 
 
 def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "formula") -> sp.Expr:
@@ -104,15 +127,24 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "fo
 
     Raises:
         FormulaError: Naming the offending part, if the formula holds anything outside the whitelist, is not finite and
-            real, or is too large.
+            real, divides by zero anywhere, is too large, or holds a number that double precision cannot.
 
     >>> parse("(m + w)**2/4 - sigmoid(m)", ["m", "w"])
     (m + w)**2/4 - 1/(1 + exp(-m))
     """
     try:
-        return _check_expression(formula if isinstance(formula, sp.Basic) else _read(formula, names), names)
+        return call(SECONDS, _parsed, formula, tuple(names))
     except FormulaError as error:
         raise FormulaError(f"{field}: {error}") from None
+    except StoppedError as error:
+        raise FormulaError(f"{field}: reading it {error}; simplify its constants.") from None
+
+
+def _parsed(formula: str | sp.Expr | float, names: Sequence[str]) -> sp.Expr:
+    if not isinstance(formula, sp.Basic):
+        return _check_expression(_read(formula, names), names)
+    # An expression may hold what was never evaluated, such as the quotient 1/log(0) that evaluates to 0.
+    return _check_expression(_rebuilt(_check_expression(formula, names)), names)
 
 
 def _read(formula: str | float, names: Sequence[str]) -> sp.Expr:
@@ -121,6 +153,16 @@ def _read(formula: str | float, names: Sequence[str]) -> sp.Expr:
         formula = repr(formula)
     if not isinstance(formula, str):
         raise FormulaError(f"expected a string or a SymPy expression, got {type(formula).__name__}.")
+    # Real symbols, as SymPy would write |exp(m)| of a complex m with the real part of m.
+    symbols = {name: sp.Symbol(name, real=True) for name in names}
+    try:
+        return _build(_tree(formula), symbols)
+    except (RecursionError, MemoryError, ArithmeticError) as error:
+        raise _unreadable(formula, error) from None
+
+
+def _tree(formula: str) -> ast.expr:
+    """The syntax tree of a string that is not too long."""
     if len(formula) > MAX_LENGTH:
         raise FormulaError(f"expected at most {MAX_LENGTH} characters, got {len(formula)}.")
     # Python would read look-alikes such as a full-width m as the letter.
@@ -131,16 +173,15 @@ def _read(formula: str | float, names: Sequence[str]) -> sp.Expr:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
-            tree = ast.parse(formula.strip(), mode="eval")
-        # Real symbols, as SymPy would write |exp(m)| of a complex m with the real part of m.
-        return _build(tree.body, {name: sp.Symbol(name, real=True) for name in names})
+            return ast.parse(formula.strip(), mode="eval").body
     except SyntaxError as error:
         raise FormulaError(f"cannot read {formula[:80]!r}: {error.msg} at column {error.offset}.") from None
     except (RecursionError, MemoryError, ValueError) as error:
-        if isinstance(error, FormulaError):
-            raise
-        why = f"{type(error).__name__}: {str(error)[:80]}"
-        raise FormulaError(f"cannot read {formula[:80]!r}: {why}.") from None
+        raise _unreadable(formula, error) from None
+
+
+def _unreadable(formula: str, error: Exception) -> FormulaError:
+    return FormulaError(f"cannot read {formula[:80]!r}: {type(error).__name__}: {str(error)[:80]}.")
 
 
 def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
@@ -148,11 +189,11 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
         case ast.Constant(value=bool() | str() | bytes() | complex() | None):
             raise FormulaError(f"expected real numbers, got {node.value!r:.40}.")
         case ast.Constant(value=int() as value):
-            return _bounded(sp.Integer(value))
+            return _sound(sp.Integer(value))
         case ast.Constant(value=float() as value):
             if not math.isfinite(value):
                 raise FormulaError("a number is too large for double precision.")
-            return sp.Rational(repr(value))
+            return _sound(sp.Rational(repr(value)))
         case ast.Name(id=name):
             if name in symbols:
                 return symbols[name]
@@ -169,11 +210,17 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
         case ast.BinOp(op=ast.BitXor()):
             raise FormulaError("^ is not a power here; write ** instead.")
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-            return _bounded(_OPERATORS[type(op)](_build(left, symbols), _build(right, symbols)))
+            first, second = _build(left, symbols), _build(right, symbols)
+            if isinstance(op, ast.Div):
+                _refuse_zero(second)
+            return _sound(_OPERATORS[type(op)](first, second))
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
             if isinstance(argument, ast.Starred):
                 raise FormulaError("* in front of an argument is not allowed.")
-            return FUNCTIONS[name](_build(argument, symbols))
+            inside = _build(argument, symbols)
+            if name == "log":
+                _refuse_zero(inside)
+            return _sound(FUNCTIONS[name](inside))
         case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
             raise FormulaError(f"{name} takes exactly one argument.")
         case ast.Call(func=function):
@@ -194,7 +241,9 @@ def _power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     factor = base.as_coeff_Mul()[0]
     if factor.is_Rational and exponent.is_Rational and _bits(factor) * abs(exponent.p) > MAX_BITS:
         raise FormulaError(f"the power {str(base)[:20]}**{exponent} is too large.")
-    return _bounded(base**exponent)
+    if not (exponent.is_Rational and exponent >= 0):
+        _refuse_zero(base)
+    return _sound(base**exponent)
 
 
 def _check_exponent(exponent: sp.Expr) -> None:
@@ -213,10 +262,62 @@ def _bits(number: sp.Rational) -> int:
     return max(int(number.p).bit_length(), int(number.q).bit_length())
 
 
-def _bounded(value: sp.Expr) -> sp.Expr:
-    if value.is_Rational and _bits(value) > MAX_BITS:
-        raise FormulaError(f"a number has more than {MAX_BITS} bits.")
+def _sound(value: sp.Expr) -> sp.Expr:
+    """The result of one operation, refused if it is infinite or holds a number that double precision cannot.
+
+    Every operation is checked when it is done: later ones may hide an infinity, as 1/zoo is 0.
+    """
+    for part in (value, *value.args):
+        if part in _INFINITE:
+            raise FormulaError(_DIVIDES)
+        if part.is_number:
+            _check_size(part)
     return value
+
+
+def _check_size(number: sp.Expr) -> None:
+    if number.is_Rational:
+        if _bits(number) > MAX_BITS:
+            raise FormulaError(f"a number has more than {MAX_BITS} bits.")
+        size = int(number.p).bit_length() - int(number.q).bit_length() if number else 0
+    else:
+        value = _value(number)
+        if not value or not value.is_Float:
+            return
+        _, _, exponent, bits = value._mpf_
+        size = exponent + bits
+    if not sys.float_info.min_exp < size < sys.float_info.max_exp:
+        raise FormulaError(
+            f"a number is too {'large' if size > 0 else 'small'} for double precision (about 1e{round(size * 0.30103)})."
+        )
+
+
+def _value(number: sp.Expr) -> sp.Expr:
+    """A number to 15 digits, 0 if it is a difference of equal ones."""
+    try:
+        value = number.evalf(15)
+    except OverflowError:
+        raise FormulaError(f"{str(number)[:40]} is too large for double precision.") from None
+    return sp.Integer(0) if value.is_Float and value._prec < _GUARD_BITS else value
+
+
+def _refuse_zero(value: sp.Expr) -> None:
+    if value.is_zero or (value.is_number and _value(value) == 0):
+        raise FormulaError(_DIVIDES)
+
+
+def _rebuilt(node: sp.Expr) -> sp.Expr:
+    """An expression evaluated from its leaves, in real symbols, with every operation checked."""
+    if isinstance(node, sp.Symbol):
+        return sp.Symbol(node.name, real=True)
+    if not node.args:
+        return _sound(node)
+    arguments = [_rebuilt(argument) for argument in node.args]
+    if isinstance(node, sp.Pow):
+        return _power(*arguments)
+    if isinstance(node, sp.log):
+        _refuse_zero(arguments[0])
+    return _sound(node.func(*arguments))
 
 
 def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
@@ -263,19 +364,17 @@ def _check_nodes(expression: sp.Basic, names: Sequence[str]) -> None:
     for count, node in enumerate(sp.preorder_traversal(expression)):
         if count > 10 * MAX_LENGTH:
             raise FormulaError(f"expected at most {10 * MAX_LENGTH} terms and factors.")
-        if node in (sp.zoo, sp.oo, -sp.oo, sp.nan):
-            raise FormulaError("it divides by zero or takes the logarithm of zero.")
+        if node in _INFINITE:
+            raise FormulaError(_DIVIDES)
         if node is sp.I:
             raise FormulaError("it is complex; only real formulas have a gradient flow.")
         if not isinstance(node, _ALLOWED_CLASSES):
             raise FormulaError(f"{str(node)[:40]!r} is not allowed (a {type(node).__name__}).")
         if isinstance(node, sp.Symbol) and node.name not in names:
             raise FormulaError(f"unknown name {node.name[:40]!r} (known: {', '.join(names)}).")
-        if isinstance(node, sp.Rational):
-            _bounded(node)
-        if isinstance(node, sp.Float) and not math.isfinite(float(node)):
-            raise FormulaError("a number is too large for double precision.")
         if isinstance(node, sp.Pow):
             _check_exponent(node.exp)
+        if node.is_number:
+            _check_size(node)
         if node.is_number and node.is_extended_real is False:
             raise FormulaError(f"{str(node)[:40]} is complex; only real formulas have a gradient flow.")

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import plain
 from implicit_bias.symbolic.time_limit import Deadline
-from implicit_bias.symbolic.zero_test import proved, vanishes
+from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved
 from implicit_bias.verdict import Outcome
 
-_RESERVE = 4  # at first, all proofs together get a quarter of the time that is left
-_SHARE = 3  # then each gets a third
+# Of the time that is left:
+_LARGE_SHARE = 0.5  # for the numbers
+_PROOFS_SHARE = 0.25  # for all proofs together, at first
+_PROOF_SHARE = 1 / 3  # for each of those that took longer, then
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Statement(NamedTuple):
 
 
 def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], deadline: Deadline) -> list[Identity]:
-    """Every statement as an identity.
+    """Every statement as an identity, in the symbols of the engine.
 
     Args:
         statements: What must hold.
@@ -56,27 +57,34 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
         UnsupportedError: If a statement fails, or the time does not suffice for the numbers.
     """
     pending = [(statement, residual) for statement in statements for residual in statement.residuals if residual != 0]
+    # Numbers for all of them come first, so that one hard proof does not cost the whole derivation.
+    deadline.run("Checking the derivation", _outcomes, pending, conditions, QUICK_TRIALS, share=_LARGE_SHARE)
+    proofs = all_proved(
+        [residual for _, residual in pending], _PROOFS_SHARE * deadline.remaining / max(len(pending), 1)
+    )
+    unproved = [pair for pair, is_proved in zip(pending, proofs, strict=True) if not is_proved]
+    supports = deadline.run("Checking the derivation", _outcomes, unproved, conditions, TRIALS, share=_LARGE_SHARE)
     outcomes: dict[str, Outcome] = {}
-    unproved = []
-    for left, (statement, residual) in zip(range(len(pending), 0, -1), pending, strict=True):
-        step = f"Checking that {statement.name}"
-        # Numbers for all of them come first, so that one hard proof does not cost the whole derivation.
-        test = deadline.run(
-            step, vanishes, residual, _real(residual, conditions), deadline.remaining / (_RESERVE * left)
-        )
-        if test.outcome is Outcome.REFUTED:
-            raise UnsupportedError(f"The derivation failed its own check ({statement.name}): no closed form is given.")
-        if test.outcome is not Outcome.PROVED:
-            unproved.append((statement.name, residual, test.outcome))
-    for name, residual, outcome in unproved:
-        if not proved(residual, deadline.remaining / _SHARE):
+    for (statement, residual), outcome in zip(unproved, supports, strict=True):
+        if not proved(residual, _PROOF_SHARE * deadline.remaining):
             if outcome is Outcome.INCONCLUSIVE:
-                raise UnsupportedError(f"The derivation could not be checked ({name}): no closed form is given.")
-            outcomes[name] = outcome
+                raise UnsupportedError(
+                    f"The derivation could not be checked ({statement.name}): no closed form is given."
+                )
+            outcomes[statement.name] = outcome
     return [
-        Identity(name, equation, plain(sp.Add(*residuals)), outcomes.get(name, Outcome.PROVED))
+        Identity(name, equation, sp.Add(*residuals), outcomes.get(name, Outcome.PROVED))
         for name, equation, residuals in statements
     ]
+
+
+def _outcomes(pending: Sequence[tuple[Statement, sp.Expr]], conditions: Sequence[sp.Expr], most: int) -> list[Outcome]:
+    """What numbers say to every residual; raises if they refute one."""
+    outcomes = [by_numbers(residual, _real(residual, conditions), most).outcome for _, residual in pending]
+    for (statement, _), outcome in zip(pending, outcomes, strict=True):
+        if outcome is Outcome.REFUTED:
+            raise UnsupportedError(f"The derivation failed its own check ({statement.name}): no closed form is given.")
+    return outcomes
 
 
 def _real(residual: sp.Expr, conditions: Sequence[sp.Expr]) -> list[sp.Expr]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
+from implicit_bias.symbolic.sympy_call import sympy_call
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,13 @@ def exponential_terms(expression: sp.Expr, time: sp.Symbol) -> dict[sp.Expr, sp.
     for term in sp.Add.make_args(sp.expand(expression.rewrite(sp.exp), power_exp=True, mul=True)):
         coefficient, moving = term.as_independent(time, as_Add=False)
         exponent = sp.expand(sp.log(moving), force=True) if moving != 1 else sp.Integer(0)
-        exponent = sp.simplify(exponent)
+        exponent = sympy_call(sp.simplify, exponent)
         rate = sp.diff(exponent, time)
         if rate.has(time):
             return None
-        constant = sp.simplify(exponent - rate * time)
+        constant = sympy_call(sp.simplify, exponent - rate * time)
         terms[rate] = terms.get(rate, sp.Integer(0)) + coefficient * sp.exp(constant)
-    return {rate: sp.factor(value) for rate, value in terms.items() if sp.simplify(value) != 0}
+    return {rate: sympy_call(sp.factor, value) for rate, value in terms.items() if sympy_call(sp.simplify, value) != 0}
 
 
 def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
@@ -63,10 +64,10 @@ def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
     if terms is None or len(terms) != 2 or sum(terms) != 0 or not all(rate.is_extended_real for rate in terms):
         raise UnsupportedError(f"x(s) = {curve} is not of the form a·sinh(r s + b): no closed-form inverse here.")
     rate = max(terms)
-    rising, falling = terms[rate], sp.factor(-terms[-rate])
+    rising, falling = terms[rate], sympy_call(sp.factor, -terms[-rate])
     try:
         root, conditions = _positive_root(rising * falling)
-        quotient, more = _positive_root(sp.cancel(rising / falling))
+        quotient, more = _positive_root(sympy_call(sp.cancel, rising / falling))
         return SineForm(
             scale=sp.factor_terms(sp.expand(2 * root)),
             log_scale=_log_of_positive(2 * root),
@@ -84,7 +85,7 @@ def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
 def _log_of_positive(product: sp.Expr) -> sp.Expr:
     """The logarithm of a positive product as a sum of real logarithms of its factors."""
     total = sp.Integer(0)
-    for factor in sp.Mul.make_args(sp.factor(product)):
+    for factor in sp.Mul.make_args(sympy_call(sp.factor, product)):
         base, power = factor.as_base_exp()
         if isinstance(factor, sp.exp):
             total += factor.args[0]
@@ -102,7 +103,7 @@ def _tidy_log(quotient: sp.Expr) -> sp.Expr:
     """
     exponent = sp.Integer(0)
     others = []
-    for factor in sp.Mul.make_args(sp.factor(quotient)):
+    for factor in sp.Mul.make_args(sympy_call(sp.factor, quotient)):
         base, power = factor.as_base_exp()
         if base == sp.E:
             exponent += power
@@ -116,7 +117,7 @@ def _tidy_log(quotient: sp.Expr) -> sp.Expr:
 
 def _positive_root(expression: sp.Expr) -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
     """The square root of a product of squares, with each |e| replaced by e and e > 0 noted as a condition."""
-    root = sp.sqrt(sp.factor(expression))
+    root = sp.sqrt(sympy_call(sp.factor, expression))
     conditions = []
     for magnitude in sorted(root.atoms(sp.Abs), key=str):
         inner = _leading_positive(magnitude.args[0])

@@ -8,6 +8,7 @@ import sympy as sp
 
 from implicit_bias.symbolic.assumptions import DECAY, Z, initial
 from implicit_bias.symbolic.flows import solve_flow
+from implicit_bias.symbolic.sympy_call import sympy_call
 
 
 @dataclass(frozen=True)
@@ -50,5 +51,5 @@ def _multiple(h: sp.Expr, g: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     pull, slope = sp.diff(h, symbol), sp.diff(g, symbol)
     if slope == 0 or (pull.free_symbols | slope.free_symbols) - {symbol}:
         return None
-    quotient = sp.simplify(pull / slope)
+    quotient = sympy_call(sp.simplify, pull / slope)
     return None if quotient.has(symbol) else quotient

@@ -7,14 +7,16 @@ For a start at x = 0 the potential is even, and one term of :math:`R_a(x) - R_a(
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import sympy as sp
 
 from implicit_bias.symbolic.assumptions import X, plain
 from implicit_bias.symbolic.identities import Identity
 from implicit_bias.symbolic.sine_formulas import SineFormulas
+from implicit_bias.symbolic.worker import call
 from implicit_bias.symbolic.zero_test import vanishes
+
+_SECONDS = 60.0  # of computing
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,14 @@ class LeadingTerm:
 
 def small_scale(rate: sp.Expr) -> LeadingTerm:
     """The leading term for a → 0 where x(s) = a·sinh(r s)."""
-    return _leading_term(rate, sp.Integer(0))
+    return call(_SECONDS, _leading_term, rate, sp.Integer(0))
 
 
 def large_scale(rate: sp.Expr) -> LeadingTerm:
     """The leading term for a → ∞ where x(s) = a·sinh(r s)."""
-    return _leading_term(rate, sp.oo)
+    return call(_SECONDS, _leading_term, rate, sp.oo)
 
 
-@lru_cache
 def _leading_term(rate: sp.Expr, end: sp.Expr) -> LeadingTerm:
     """Found as a limit of the mirror map, and checked as a limit of the potential."""
     formulas = SineFormulas.of(rate)

@@ -9,14 +9,19 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import FormulaError
+from implicit_bias.errors import FormulaError, UnsupportedError
 from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.symbolic.assumptions import plain, real
-from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
+from implicit_bias.symbolic.commuting import CommutingReport, first_failure, gradient
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
-from implicit_bias.symbolic.formulas import check_names, parse
+from implicit_bias.symbolic.formulas import check_names, names_in, parse
+from implicit_bias.symbolic.time_limit import StoppedError
+from implicit_bias.symbolic.worker import call
 from implicit_bias.validation import finite_array
+
+SECONDS = 20.0  # of computing, for one test whether fields commute
+SEARCH_SECONDS = 60.0  # for one search of regularizers
 
 
 class Parameterization:
@@ -25,20 +30,24 @@ class Parameterization:
     Args:
         outputs: One formula (a string or a SymPy expression) for a *separable* parameterization, applied to every
             coordinate with its own parameters; or a list of formulas, one per weight, for a *coupled* one.
-        params: The parameter names, as a list or separated by commas.
+        params: The parameter names, as a list or separated by commas. By default all names in the formulas that are
+            neither functions nor pi, in order of appearance (for SymPy expressions, which keep none, sorted).
 
     Raises:
         FormulaError: If a formula leaves the whitelist, is constant, or a name cannot be used.
 
-    >>> mask = Parameterization("m*w", ["m", "w"])
+    >>> mask = Parameterization("m*w")
+    >>> mask.params
+    ('m', 'w')
     >>> mask.commutes_with("m**2 + w**2").holds
     True
     >>> mask.commutes_with("m**2").witness
     {'m': 1.0, 'w': 1.0}
     """
 
-    def __init__(self, outputs: str | sp.Expr | Sequence[str | sp.Expr], params: Sequence[str] | str) -> None:
-        self.params = check_names(params)
+    def __init__(
+        self, outputs: str | sp.Expr | Sequence[str | sp.Expr], params: Sequence[str] | str | None = None
+    ) -> None:
         self.separable = isinstance(outputs, (str, sp.Basic))
         if not self.separable and (isinstance(outputs, bytes) or not hasattr(outputs, "__iter__")):
             raise FormulaError(
@@ -47,10 +56,12 @@ class Parameterization:
         formulas = [outputs] if self.separable else list(outputs)  # type: ignore[list-item]
         if not formulas:
             raise FormulaError("outputs: expected at least one formula, got an empty list.")
-        self.outputs = tuple(parse(formula, self.params) for formula in formulas)
+        names = names_in(formulas) if params is None else check_names(params)
+        self.outputs = tuple(parse(formula, names) for formula in formulas)
         for formula in self.outputs:
             if not formula.free_symbols:
                 raise FormulaError(f"outputs: {formula} is constant, so training could never change it.")
+        self.params = check_names(names)
 
     def __repr__(self) -> str:
         outputs = str(self.outputs[0]) if self.separable else [str(output) for output in self.outputs]
@@ -95,8 +106,7 @@ class Parameterization:
 
     def gradient(self, formula: sp.Expr) -> sp.Matrix:
         """The column of partial derivatives of a formula in the parameters."""
-        declared = real(formula)  # the derivative of abs exists for real symbols only
-        return plain(sp.Matrix([_without_null_masses(sp.diff(declared, real(s))) for s in self.symbols]))
+        return gradient(formula, self.symbols)
 
     def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
         """Initial values by name as one array of shape (p,), for numbers, or (p, n).
@@ -165,7 +175,9 @@ class Parameterization:
         names = ["g"] if self.separable else [f"g{i + 1}" for i in range(len(self.outputs))]
         return self._first_failure([(n, "h", g, formula) for n, g in zip(names, self.outputs, strict=True)])
 
-    def commuting_regularizers(self, degree: int, ansatz: Sequence[str | sp.Expr] | None = None) -> list[sp.Expr]:
+    def commuting_regularizers(
+        self, degree: int, ansatz: Sequence[str | sp.Expr] | None = None, *, time_limit: float = SEARCH_SECONDS
+    ) -> list[sp.Expr]:
         r"""A basis of all regularizers h with :math:`[\nabla g_i, \nabla h] = 0` for every output, constants left out.
 
         Searched are the linear combinations of all monomials of degree 1 to ``degree`` and of the formulas in
@@ -174,39 +186,30 @@ class Parameterization:
         Args:
             degree: The highest degree of the monomials; 0 for the ansatz alone.
             ansatz: Further formulas to combine, such as ``["sqrt(u)", "log(v)"]``.
+            time_limit: Seconds of processor time for the search.
 
         Raises:
             ValueError: If the degree is not a non-negative integer or gives more than 5000 candidates.
             FormulaError: If a formula of the ansatz leaves the whitelist or is constant.
-            UnsupportedError: If a result holds for some signs of the parameters only.
+            UnsupportedError: If a result holds for some signs of the parameters only, or the search takes too long.
 
         >>> Parameterization("m*w", ["m", "w"]).commuting_regularizers(3)
         [m*w, m**2 + w**2]
         """
-        return commuting_regularizers(self.outputs, self.symbols, degree, ansatz)
+        try:
+            return call(time_limit, commuting_regularizers, self.outputs, self.symbols, degree, ansatz)
+        except StoppedError as error:
+            raise UnsupportedError(
+                f"The search {error} for a time limit of {time_limit:g} seconds; lower the degree."
+            ) from None
 
     def _first_failure(self, pairs: list[tuple[str, str, sp.Expr, sp.Expr]]) -> CommutingReport:
-        reports = []
-        for first, second, g, h in pairs:
-            report = lie_bracket_report((first, second), self.gradient(g), self.gradient(h), self.symbols)
-            if not report.holds:
-                return report
-            reports.append(report)
-        return next((r for r in reports if not r.proved), reports[0])
-
-
-def _without_null_masses(slope: sp.Expr) -> sp.Basic:
-    """A derivative without point masses of weight zero, such as |u| δ(u), which that of |u| sign(u) brings.
-
-    Others stay: there the formula jumps, and has no gradient flow.
-    """
-    null = {}
-    for mass in slope.atoms(sp.DiracDelta):
-        where = mass.args[0]
-        weight = sp.expand(slope).coeff(mass)
-        if where.is_Symbol and weight.xreplace({where: sp.Integer(0)}).is_zero:
-            null[mass] = sp.Integer(0)
-    return slope.xreplace(null)
+        try:
+            return call(SECONDS, first_failure, pairs, self.symbols)
+        except StoppedError as error:
+            raise UnsupportedError(
+                f"Whether the fields of {self!r} commute {error} for a limit of {SECONDS:g} seconds; simplify them."
+            ) from None
 
 
 def _real_numbers(value: ArrayLike, name: str) -> np.ndarray:

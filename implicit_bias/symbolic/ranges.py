@@ -8,6 +8,7 @@ from itertools import product
 import sympy as sp
 
 from implicit_bias.symbolic.assumptions import DECAY, initial
+from implicit_bias.symbolic.sympy_call import sympy_call
 
 _ENDING = (sp.tan, sp.cot, sp.coth, sp.csch, sp.asin, sp.acos, sp.acosh, sp.atanh, sp.acoth, sp.asech, sp.LambertW)
 
@@ -28,7 +29,7 @@ def time_interval(theta: sp.Matrix, time: sp.Symbol) -> tuple[sp.Expr, sp.Expr] 
             if base.is_positive:
                 continue
             return None
-        end = sp.factor_terms(sp.cancel(-base.xreplace({time: sp.Integer(0)}) / slope))
+        end = sp.factor_terms(sympy_call(sp.cancel, -base.xreplace({time: sp.Integer(0)}) / slope))
         without_decay = end.xreplace({DECAY: sp.Integer(0)})
         if without_decay.is_positive:
             upper.append(end)
@@ -53,13 +54,13 @@ def covered(curve: sp.Expr, interval: tuple[sp.Expr, sp.Expr], time: sp.Symbol) 
             return None
         if limit.has(sp.Limit, sp.AccumBounds, sp.nan, sp.I):
             return None
-        ends.append(sp.factor_terms(sp.simplify(limit)))
+        ends.append(sp.factor_terms(sympy_call(sp.simplify, limit)))
     return ends[0], ends[1]
 
 
 def _limit(curve: sp.Expr, time: sp.Symbol, end: sp.Expr, side: str, infinity: sp.Expr) -> sp.Expr:
     """The limit; where it is infinite, x increases to +∞ or comes from −∞, which SymPy may fail to see."""
-    limit = sp.limit(curve, time, end, side)
+    limit = sympy_call(sp.limit, curve, time, end, side)
     return infinity if limit.has(sp.oo, -sp.oo, sp.zoo) and not limit.has(sp.Limit) else limit
 
 

@@ -7,6 +7,7 @@ import sympy as sp
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import initial
 from implicit_bias.symbolic.solving import solutions
+from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.zero_test import vanishes
 
 
@@ -34,8 +35,10 @@ def scalar_flow(component: sp.Expr, symbol: sp.Symbol, time: sp.Symbol) -> sp.Ex
 def _power_flow(component: sp.Expr, symbol: sp.Symbol, time: sp.Symbol) -> sp.Expr | None:
     """The flow of θ' = c θ^k: θ^(1−k) moves at the constant rate (1 − k) c."""
     start = initial(symbol)
-    exponent = sp.simplify(symbol * sp.diff(component, symbol) / component) if component != 0 else sp.Integer(0)
-    coefficient = sp.simplify(component / symbol**exponent)
+    exponent = (
+        sympy_call(sp.simplify, symbol * sp.diff(component, symbol) / component) if component != 0 else sp.Integer(0)
+    )
+    coefficient = sympy_call(sp.simplify, component / symbol**exponent)
     if not exponent.is_Rational or coefficient.has(symbol):
         return None
     if exponent == 1:
@@ -44,26 +47,28 @@ def _power_flow(component: sp.Expr, symbol: sp.Symbol, time: sp.Symbol) -> sp.Ex
 
 
 def _separated(velocity: sp.Expr, variable: sp.Symbol, time: sp.Symbol, start: sp.Expr) -> sp.Expr | None:
-    clock = real_logarithms(sp.integrate(sp.expand(sp.simplify(1 / velocity)), variable), variable, start)
+    clock = real_logarithms(
+        sympy_call(sp.integrate, sp.expand(sympy_call(sp.simplify, 1 / velocity)), variable), variable, start
+    )
     if clock.has(sp.Integral, sp.Piecewise):
         return None
     for found in solutions(clock, variable, clock.xreplace({variable: start}) + time):
         if vanishes(found.xreplace({time: sp.Integer(0)}) - start, proof_time=0).holds:
-            return sp.simplify(found)
+            return sympy_call(sp.simplify, found)
     return None
 
 
 def _through_the_primitive(component: sp.Expr, symbol: sp.Symbol, time: sp.Symbol) -> sp.Expr:
     y, start = sp.Dummy("y", real=True), initial(symbol)
-    primitive = sp.integrate(component, symbol)
+    primitive = sympy_call(sp.integrate, component, symbol)
     if not primitive.has(sp.Integral):
         for branch in solutions(primitive, symbol, y):
             if not vanishes(branch.xreplace({y: primitive}) - symbol, proof_time=0).holds:
                 continue
-            velocity = sp.simplify(component.xreplace({symbol: branch}) ** 2)
+            velocity = sympy_call(sp.simplify, component.xreplace({symbol: branch}) ** 2)
             moved = _separated(velocity, y, time, primitive.xreplace({symbol: start}))
             if moved is not None:
-                return sp.simplify(branch.xreplace({y: moved}))
+                return sympy_call(sp.simplify, branch.xreplace({y: moved}))
     raise UnsupportedError(f"The flow of the field {component} of {symbol} has no closed form.")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sympy as sp
 
+from implicit_bias.symbolic.sympy_call import sympy_call
+
 _MULTIPLES = (1, 2, 4)  # logarithms come with halves and quarters
 
 
@@ -33,7 +35,7 @@ def solutions(expression: sp.Expr, variable: sp.Symbol, value: sp.Expr) -> list[
     if isinstance(expression, sp.Function) and hasattr(expression, "inverse"):
         return solutions(expression.args[0], variable, expression.inverse()(value))
     for multiple in _MULTIPLES if expression.has(sp.log) else ():
-        found = _of_kernel(sp.simplify(sp.exp(multiple * expression)), variable, sp.exp(multiple * value))
+        found = _of_kernel(sympy_call(sp.simplify, sp.exp(multiple * expression)), variable, sp.exp(multiple * value))
         if found:
             return found
     return _of_kernel(expression, variable, value)
@@ -73,7 +75,7 @@ def _kernels(expression: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
 def _roots(polynomial: sp.Poly) -> list[sp.Expr]:
     *square, slope, offset = polynomial.all_coeffs()
     if not square:
-        return [sp.cancel(-offset / slope)]
+        return [sympy_call(sp.cancel, -offset / slope)]
     # Not the root of the quotient, which would change branches where the leading coefficient changes sign.
-    root = sp.sqrt(sp.factor(slope**2 - 4 * square[0] * offset))
+    root = sp.sqrt(sympy_call(sp.factor, slope**2 - 4 * square[0] * offset))
     return [(sign * root - slope) / (2 * square[0]) for sign in (1, -1)]

@@ -1,188 +1,174 @@
-"""A limit on the processor time that symbolic algorithms may take.
+"""A limit on the processor time that a step of symbolic work may take.
 
-The time that the computing thread itself takes counts, so that results do not depend on what else a machine does; on
-macOS and Windows, where another thread cannot ask for it, all time counts. A second thread sleeps until the time is
-over and then has the interpreter raise an exception in the first one. That costs nothing while SymPy works (a profiling
-hook, which is called at every function call, makes it three times slower), needs no signals, and so works in any thread
-and on any platform.
+The step runs in a copy of the process, which the kernel stops when its processor time is over, wherever it is, and
+which sends its results back as data. So nothing is left half done, and results do not depend on what else a machine
+does. Only a process that has a single thread and nothing to lose is copied: the one that a derivation runs in, see
+:mod:`implicit_bias.symbolic.worker`. Anywhere else the steps run where they are, without a limit.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
-import threading
+import math
+import os
+import signal
 import time
-import weakref
-from collections.abc import Callable
-from contextlib import suppress
-from types import FrameType
-from typing import TypeVar
-
-import mpmath
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from implicit_bias.errors import UnsupportedError
+from implicit_bias.symbolic.codec import UnencodableError, decoded, decoded_error, encoded, encoded_error
 
-_BLINK = 0.001  # seconds that the watcher sleeps at least
-_SOON = 0.001  # seconds that a finalizer is given
-_PATIENCE = 500  # times that it is given them
-_AGAIN = 0.5  # seconds after which an interruption that did not end the work is repeated
+is_disposable = False  # whether this process may be copied; set by the worker
+TIME, MEMORY, CRASH = "took too long", "took too much memory", "made the process crash that did it"
+_AT_ONCE = 1e-3  # seconds: a timer that is set to 0 never ends
 Result = TypeVar("Result")
 
 
-class TimeLimitExceeded(BaseException):
-    """Raised by :func:`within`; no ``Exception``, as SymPy catches many of those and would go on."""
+class StoppedError(Exception):
+    """Work was stopped before it was done; the message says why, without a subject: "took too long"."""
 
 
 def within(seconds: float, compute: Callable[..., Result], *arguments: object) -> Result:
-    """Return ``compute(*arguments)``, interrupted after some seconds of computing wherever its Python code is.
-
-    A single long operation in C is interrupted only when it returns. Limits may be nested.
+    """Return ``compute(*arguments)``, which has some seconds of processor time.
 
     Raises:
-        TimeLimitExceeded: When the time is over.
+        StoppedError: When the time is over, or the memory does not suffice.
     """
-    if seconds <= 0:
-        raise TimeLimitExceeded
-    thread, running, precision = threading.get_ident(), threading.Lock(), mpmath.mp.prec
-    clock = _clock()
-    watcher = threading.Thread(target=_watch, args=(thread, running, clock, clock() + seconds), daemon=True)
-    # The exception must not come later than this function returns. The lock says whether the work goes on; C code
-    # releases it, which cannot be interrupted half-way. After that the watcher may send one more exception, at most,
-    # before it ends, and one may be on its way already; hence two joins, of which each may be interrupted once, and
-    # a call at which whatever is still on its way arrives. It is not taken back instead: that would leave CPython 3.11
-    # with a signal that nothing answers, which slows every later call and hangs the first one under a debugger.
-    try:
-        with running:
-            watcher.start()
-            return compute(*arguments)
-    finally:
+    (answer,) = each_within(seconds, compute, [arguments])
+    if isinstance(answer, StoppedError):
+        raise answer
+    return answer
+
+
+def each_within(
+    seconds: float, compute: Callable[..., Result], tasks: Sequence[tuple[object, ...]]
+) -> list[Result | StoppedError]:
+    """``compute(*task)`` for each task, which has some seconds of processor time; a StoppedError where they were over.
+
+    An exception of one task is raised.
+    """
+    if not is_disposable or seconds == math.inf:
+        return [compute(*task) for task in tasks]
+    answers: list[Result | StoppedError] = []
+    while len(answers) < len(tasks):
+        answers += _in_a_copy(seconds, compute, tasks[len(answers) :])
+    return answers
+
+
+def _in_a_copy(
+    seconds: float, compute: Callable[..., Result], tasks: Sequence[tuple[object, ...]]
+) -> list[Result | StoppedError]:
+    """The answers to some of the tasks, in turn: all, or those up to the first that had to be stopped."""
+    left = signal.getitimer(signal.ITIMER_PROF)[0] or math.inf  # of the time of this process, which the copy takes from
+    if min(seconds, left) <= 0:
+        return [StoppedError(TIME)]
+    read, write = os.pipe()
+    copy = os.fork()
+    if not copy:
         try:
-            watcher.join()
+            os.close(read)
+            for task in tasks:
+                stop_after(min(seconds, left - time.process_time()))
+                for line in lines(compute, task):
+                    write_all(write, line)
         finally:
-            watcher.join()
-            with suppress(TimeLimitExceeded):
-                _receive()
-            mpmath.mp.prec = precision  # mpmath restores it in Python code, which the interruption may have hit
+            os._exit(0)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        sent = pipe.read().splitlines(keepends=True)
+    _, _, usage = os.wait4(copy, 0)
+    if left < math.inf:
+        stop_after(left - usage.ru_utime - usage.ru_stime)
+    answers: list[Result | StoppedError] = []
+    for line in (line for line in sent if line.endswith(b"\n")):
+        try:
+            answers.append(answer(line))
+        except StoppedError as error:
+            return [*answers, error]
+    return answers if len(answers) == len(tasks) else [*answers, StoppedError(TIME)]
 
 
-def _receive() -> None:
-    """Nothing; but the interpreter raises what another thread has sent when a function begins."""
+def stop_after(seconds: float) -> None:
+    """Have the kernel end this process when it has computed for some seconds more; 0 or inf for never."""
+    signal.setitimer(signal.ITIMER_PROF, 0 if seconds == math.inf else max(seconds, _AT_ONCE))
 
 
-def _clock() -> Callable[[], float]:
-    """Tells, to any thread, the seconds that this one has computed so far."""
-    if not hasattr(time, "pthread_getcpuclockid"):
-        return time.monotonic
-    identifier = time.pthread_getcpuclockid(threading.get_ident())
-    return lambda: time.clock_gettime(identifier)
+def lines(compute: Callable[..., object], arguments: Sequence[object]) -> Iterator[bytes]:
+    """What some work returns, or each thing that it yields, or how it fails, as lines to send; these have no limit."""
+    try:
+        result = compute(*arguments)
+        for value in result if isinstance(result, Iterator) else (result,):
+            yield _line("value", encoded(value))
+    except MemoryError:
+        yield _line("stopped", MEMORY)
+    except Exception as error:
+        yield _line("error", encoded_error(error))
+
+
+def stopped_line(reason: str) -> bytes:
+    """The line that tells of work that was stopped."""
+    return _line("stopped", reason)
+
+
+def answer(line: bytes) -> Any:
+    """The value that a line tells, or raise the exception that it tells of."""
+    kind, _, content = line.decode().partition(" ")
+    if kind == "error":
+        raise decoded_error(content)
+    if kind == "stopped":
+        raise StoppedError(content.strip())
+    return decoded(content)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of some bytes, for which there is no limit of time: half a line would be lost."""
+    left, _ = signal.setitimer(signal.ITIMER_PROF, 0)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    signal.setitimer(signal.ITIMER_PROF, left)
+
+
+def _line(kind: str, content: str) -> bytes:
+    return f"{kind} {content}\n".encode()
+
+
+def _computed() -> float:
+    """The seconds that this process has computed, and its copies that have ended."""
+    return time.process_time() + sum(os.times()[2:4])
 
 
 class Deadline:
-    """The time that the steps of one derivation share, all in the thread that made it.
+    """The processor time that the steps of one derivation share.
 
     Args:
-        seconds: Of computing, from now on; ``inf`` for no limit.
+        seconds: From now on; ``inf`` for no limit.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._clock = _clock()
-        self._end = self._clock() + seconds
+        self._end = _computed() + seconds
 
     @property
     def remaining(self) -> float:
         """Seconds that are left, negative if none."""
-        return self._end - self._clock()
+        return self._end - _computed()
 
     def run(self, step: str, compute: Callable[..., Result], *arguments: object, share: float = 1.0) -> Result:
         """Return ``compute(*arguments)``.
 
         Args:
             step: What is done, for the message.
-            compute: Any function.
+            compute: Any function whose result has a form as data.
             *arguments: What it is called with.
             share: The part of the time left that it may take.
 
         Raises:
-            UnsupportedError: Naming the step, if its time is over before it is done, or SymPy gives up inside it, which
-                it does with almost any exception.
+            UnsupportedError: Naming the step, if it is stopped, or leads to what has no form as data.
         """
         try:
             return within(share * self.remaining, compute, *arguments)
-        except TimeLimitExceeded:
-            raise UnsupportedError(f"{step} took too long for a time limit of {self.seconds:g} seconds.") from None
-        except UnsupportedError:
-            raise
-        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise UnsupportedError(f"{step} failed inside SymPy: {type(error).__name__}: {error}.") from error
-
-
-def _watch(thread: int, running: threading.Lock, clock: Callable[[], float], end: float) -> None:
-    """Raise TimeLimitExceeded in a thread when its clock shows the end, and again until its work has ended."""
-    has_ended = False
-    while not has_ended and (left := end - clock()) > 0:
-        has_ended = running.acquire(timeout=min(max(left, _BLINK), threading.TIMEOUT_MAX))
-    while not has_ended:
-        has_ended = _interrupt(thread, running)
-
-
-def _interrupt(thread: int, running: threading.Lock) -> bool:
-    """Raise TimeLimitExceeded in a thread, once no finalizer runs in it; return whether its work ends of that soon.
-
-    It arrives when the next function begins, which must be none that the garbage collector calls; so that one rests.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        for _ in range(_PATIENCE):
-            if not (_is_collecting() or _is_finalizing(thread)):
-                break
-            if running.acquire(timeout=_SOON):
-                return True
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeLimitExceeded))
-        # Not for ever: an inner limit may have received what was meant for an outer one.
-        return running.acquire(timeout=_AGAIN)
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _is_collecting() -> bool:
-    """Whether the garbage collector is at work in another thread, which no frame tells while it frees what it found.
-
-    Some of that lets other threads run, as tensors do. A second collection would not begin meanwhile.
-    """
-    begun: list[str] = []
-
-    def callback(phase: str, _: dict[str, int]) -> None:
-        begun.append(phase)
-
-    gc.callbacks.append(callback)
-    try:
-        gc.collect(0)
-    finally:
-        gc.callbacks.remove(callback)
-    return not begun
-
-
-def _is_finalizing(thread: int) -> bool:
-    """Whether a thread is cleaning up inside its work, where the interpreter prints every exception and goes on."""
-    callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
-    frame = sys._current_frames().get(thread)
-    while frame is not None and frame.f_code is not within.__code__:
-        is_finalizer = frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") in (
-            "weakref",
-            "_weakrefset",
-        )
-        if is_finalizer or frame.f_code in callbacks or _is_called_back(frame):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _is_called_back(frame: FrameType) -> bool:
-    """Whether a frame is what a weak reference calls when its object is gone: a function of that reference alone."""
-    names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
-    return len(names) == 1 and isinstance(frame.f_locals.get(names[0]), weakref.ref)
+        except StoppedError as error:
+            raise UnsupportedError(f"{step} {error}; the time limit is {self.seconds:g} seconds.") from None
+        except UnencodableError as error:
+            raise UnsupportedError(f"{step} leads to functions that are not supported: {error}") from error

@@ -10,17 +10,21 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 import sympy as sp
 
-from implicit_bias.symbolic.time_limit import TimeLimitExceeded, within
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.symbolic.sympy_call import sympy_call
+from implicit_bias.symbolic.time_limit import each_within
 from implicit_bias.verdict import Outcome
 
 DIGITS = 50
-_TRIALS = 20
+TRIALS = 20
 _INTEGER_POINTS = 8  # the other points have signs, without which |x| − x would pass for zero
 _TRUSTED_BITS = 66  # 20 digits
-_QUICK_POINTS = 3  # enough to disprove nearly everything that is false, before SymPy works for seconds
+QUICK_TRIALS = 3  # enough to disprove nearly everything that is false, before SymPy works for seconds
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,26 @@ class ZeroTest:
         return self.outcome in (Outcome.PROVED, Outcome.SUPPORTED)
 
 
+def by_numbers(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), most: int = TRIALS) -> ZeroTest:
+    """What numbers say at points where all conditions are positive: REFUTED, SUPPORTED, or INCONCLUSIVE without any.
+
+    Args:
+        expression: A SymPy expression in symbols assumed real.
+        conditions: Expressions that are positive on the region of interest.
+        most: How many points are tried.
+    """
+    points = 0
+    for point in islice(_sample(sorted(expression.free_symbols, key=str), conditions), most):
+        value = _evaluate(expression, point)
+        if value is None:
+            continue
+        points += 1
+        # Cancellation between the terms costs digits; 20 of the 50 are kept in reserve.
+        if abs(value) > sp.Float(10) ** (20 - DIGITS) * _magnitude(expression, point):
+            return ZeroTest(Outcome.REFUTED, point, value, points)
+    return ZeroTest(Outcome.SUPPORTED if points else Outcome.INCONCLUSIVE, points=points)
+
+
 def vanishes(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), proof_time: float = math.inf) -> ZeroTest:
     """Decide whether ``expression`` is zero wherever all ``conditions`` are positive.
 
@@ -56,31 +80,26 @@ def vanishes(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), proof_time
     """
     if expression == 0:
         return ZeroTest(Outcome.PROVED)
-    sample = _sample(sorted(expression.free_symbols, key=str), conditions)
-    points, trial = 0, -1
-    for trial, point in enumerate(sample):
-        if trial == _QUICK_POINTS and proved(expression, proof_time):
-            return ZeroTest(Outcome.PROVED, points=points)
-        value = _evaluate(expression, point)
-        if value is None:
-            continue
-        points += 1
-        # Cancellation between the terms costs digits; 20 of the 50 are kept in reserve.
-        if abs(value) > sp.Float(10) ** (20 - DIGITS) * _magnitude(expression, point):
-            return ZeroTest(Outcome.REFUTED, point, value, points)
-    if trial < _QUICK_POINTS and proved(expression, proof_time):
-        return ZeroTest(Outcome.PROVED, points=points)
-    return ZeroTest(Outcome.SUPPORTED if points else Outcome.INCONCLUSIVE, points=points)
+    test = by_numbers(expression, conditions, QUICK_TRIALS)
+    if test.outcome is Outcome.REFUTED:
+        return test
+    if proof_time > 0 and proved(expression, proof_time):
+        return ZeroTest(Outcome.PROVED, points=test.points)
+    return by_numbers(expression, conditions)
 
 
 def proved(expression: sp.Expr, seconds: float) -> bool:
     """Whether SymPy simplifies the expression to zero in some seconds."""
-    try:
-        return within(seconds, simplified_to_zero, expression)
-    except TimeLimitExceeded:
-        return False
+    return all_proved([expression], seconds)[0]
 
 
+def all_proved(expressions: Sequence[sp.Expr], seconds: float) -> list[bool]:
+    """Whether SymPy simplifies each expression to zero in some seconds."""
+    answers = each_within(seconds, simplified_to_zero, [(expression,) for expression in expressions])
+    return [answer is True for answer in answers]
+
+
+@lru_cache(maxsize=1024)
 def simplified_to_zero(expression: sp.Expr) -> bool:
     """Whether SymPy simplifies the expression to zero, by ever stronger means."""
     for simplification in (
@@ -90,8 +109,11 @@ def simplified_to_zero(expression: sp.Expr) -> bool:
         sp.simplify,
         lambda e: sp.simplify(sp.expand_log(e.rewrite(sp.log), force=False)),
     ):
-        if simplification(expression) == 0:
-            return True
+        try:
+            if sympy_call(simplification, expression) == 0:
+                return True
+        except UnsupportedError:  # that of the next kind may do
+            continue
     return False
 
 
@@ -100,7 +122,7 @@ def _sample(symbols: Sequence[sp.Symbol], conditions: Sequence[sp.Expr]) -> Iter
     generator = random.Random(0)  # noqa: S311
     involved = sorted(set(symbols).union(*(c.free_symbols for c in conditions)), key=str)
     found = 0
-    for trial in range(50 * _TRIALS):
+    for trial in range(50 * TRIALS):
         if trial < _INTEGER_POINTS:
             values = [sp.Integer(generator.randint(1, 1 + trial)) for _ in involved]
         else:
@@ -111,7 +133,7 @@ def _sample(symbols: Sequence[sp.Symbol], conditions: Sequence[sp.Expr]) -> Iter
         if all((value := _evaluate(c, point)) is not None and value > 0 for c in conditions):
             found += 1
             yield point
-        if found >= _TRIALS or (not involved and found):
+        if found >= TRIALS or (not involved and found):
             return
 
 

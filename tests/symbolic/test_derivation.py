@@ -362,7 +362,14 @@ def test_coupled_parameterizations_that_commute_point_to_quadratic_forms():
         ib.derive(ib.Parameterization(["u**2", "v**2"], "u,v"))
 
 
-@pytest.mark.parametrize("value", ["m*w", None, 3])
-def test_only_parameterizations_are_derived(value):
-    with pytest.raises(ValueError, match=r"ib\.Parameterization"):
+@pytest.mark.parametrize("value", [None, 3, b"m*w"])
+def test_only_formulas_are_derived(value):
+    with pytest.raises(ib.FormulaError, match="outputs: expected a formula"):
         ib.derive(value)
+
+
+def test_a_formula_is_derived_with_all_its_names_as_parameters():
+    assert ib.derive("m*w", "m**2 + w**2") == derived("mask")
+    assert ib.derive(sp.Symbol("w") * sp.Symbol("m"), "m**2 + w**2") == derived("mask")
+    with pytest.raises(ib.NotCommutingError):
+        ib.derive(["m*a", "m*b"])

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import implicit_bias as ib
-from implicit_bias.symbolic.formulas import CONSTANTS, FUNCTIONS, MAX_EXPONENT, MAX_LENGTH, RESERVED, check_names, parse
+from implicit_bias.symbolic.formulas import CONSTANTS, FUNCTIONS, MAX_EXPONENT, MAX_LENGTH, check_names, parse
 
 SECONDS = 2.0
 m, w = sp.symbols("m w")
@@ -184,7 +184,7 @@ ATTACKS = {
     "(((10**64)**64)**64)**64": "too large",
     "((((10**60*m)**60*10**60)**60)*10**60)**60": "too large",
     "(3**64*m)**64": "too large",
-    "*".join(["9**64"] * 30): "bits",
+    "*".join(["9**64"] * 30): "double precision",
     "(" * 450 + "m" + ")" * 450: "(((((",
     "-" * 990 + "m": "-----",
     "sqrt(" * 150 + "m" + ")" * 150: "up to 64",
@@ -308,7 +308,6 @@ def test_the_largest_exponent_is_allowed(exponent):
         (["_m"], "'_m'"), (["__class__"], "'__class__'"), (["lambda"], "'lambda'"), (["None"], "'None'"),
         (["м"], "'м'"),
         (["exp"], "'exp'"), (["pi"], "'pi'"), (["m" * 100_000], "short"), (["m.n"], "'m.n'"), (["m;w"], "'m;w'"),
-        *(([name], f"'{name}'") for name in sorted(RESERVED)),
     ],
 )  # fmt: skip
 def test_names_that_cannot_be_used(names, part):
@@ -320,7 +319,7 @@ def test_names_that_cannot_be_used(names, part):
 
 @given(st.lists(st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True), min_size=1, max_size=4, unique=True))
 def test_a_usable_name_parses_to_its_symbol(names):
-    assume(not RESERVED.union(FUNCTIONS, CONSTANTS, keyword.kwlist).intersection(names))
+    assume(not {*FUNCTIONS, *CONSTANTS, *keyword.kwlist}.intersection(names))
     checked = check_names(names)
     assert [parse(name, checked) for name in names] == [sp.Symbol(name) for name in names]
 

@@ -51,7 +51,8 @@ BAD = [
     ("m - m", "m", "0 is constant"),
     (["m", "1"], "m", "1 is constant"),
     ("m*w", "m", "'w'"),
-    ("m*w", None, "NoneType"),
+    ("3", None, "3 is constant"),
+    ("m*w", 5, "int"),
     (sp.Eq(sp.Symbol("m"), 1), "m", "Eq(m, 1)"),
 ]
 

@@ -1,0 +1,8 @@
+from .commuting import CommutingReport as CommutingReport
+from .derivation import Derivation as Derivation
+from .derivation import derive as derive
+from .design import design as design
+from .identities import Identity as Identity
+from .parameterization import Parameterization as Parameterization
+
+__all__ = ["CommutingReport", "Derivation", "Identity", "Parameterization", "derive", "design"]

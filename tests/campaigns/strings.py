@@ -1,0 +1,109 @@
+"""Formulas as nobody would write them: each is read or refused with a FormulaError, soon and in little memory."""
+
+import random
+import resource
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+import implicit_bias as ib
+from implicit_bias.symbolic import worker
+from implicit_bias.symbolic.formulas import FUNCTIONS
+from tests.campaigns import records
+
+COUNT = 50_000
+SEED = 20261128
+NAMES = ("m", "w", "u", "x", "e", "z")
+HUGE = ("2**64", "10**9", "10**6", "1e300", "10**30", "9**9**9", "1e-300", "2**4000", "64**64", "1e309", "0", "1/3")
+GARBAGE = "()*+-/^.,;:'\"\\[]{}=<>!?@#$%&|~ \t\nmwexz0123456789_λm"
+
+
+def formulas(count, seed=SEED):
+    """Some formulas, always the same: most are built from the grammar, some of towers or huge numbers, some damaged."""
+    generator = random.Random(seed)  # noqa: S311
+    return [_formula(generator) for _ in range(count)]
+
+
+def _formula(generator):
+    kind = generator.random()
+    if kind < 0.4:
+        return _expression(generator, generator.randint(1, 5), huge=0.02)
+    if kind < 0.6:
+        return _expression(generator, generator.randint(1, 4), huge=0.6)
+    if kind < 0.8:
+        inside = _expression(generator, 1, huge=0.7)
+        for _ in range(generator.randint(1, 6)):
+            inside = f"{generator.choice(list(FUNCTIONS))}({inside}{generator.choice(['', '-1', '+w', '**2', '*2'])})"
+        return f"{generator.choice(NAMES)}{generator.choice('*+-/')}{inside}"
+    text = list(_expression(generator, generator.randint(1, 4), huge=0.2))
+    for _ in range(generator.randint(1, 6)):
+        text.insert(generator.randint(0, len(text)), generator.choice(GARBAGE))
+    if kind > 0.98:
+        text = text * generator.randint(2, 200)
+    return "".join(text)
+
+
+def _expression(generator, depth, huge):
+    if depth == 0 or generator.random() < 0.1:
+        leaf = generator.random()
+        if leaf < huge:
+            return generator.choice(HUGE)
+        return generator.choice(NAMES) if leaf < 0.8 else str(generator.choice([1, 2, 3, 0.5, 7, "pi"]))
+    kind = generator.random()
+    if kind < 0.5:
+        left, right = (_expression(generator, depth - 1, huge) for _ in range(2))
+        return f"({left}{generator.choice(['+', '-', '*', '/', '*', '+'])}{right})"
+    if kind < 0.7:
+        power = generator.choice(["2", "3", "-1", "(1/2)", "(5/3)", "0.5", "64", "-7", "m"])
+        return f"({_expression(generator, depth - 1, huge)})**{power}"
+    return f"{generator.choice(list(FUNCTIONS))}({_expression(generator, depth - 1, huge)})"
+
+
+def read(formula):
+    """What becomes of a formula, and the seconds it takes."""
+    began = time.perf_counter()
+    try:
+        ib.Parameterization(formula)
+        outcome = "read"
+    except ib.FormulaError as error:
+        outcome = "stopped" if "reading it took" in str(error) else "refused"
+    except Exception as error:  # what must not be
+        outcome = f"{type(error).__name__}: {error} in {formula[:200]!r}"
+    return outcome, time.perf_counter() - began
+
+
+def run(count=COUNT, threads=4, seed=SEED):
+    """Read formulas on some threads: how often each outcome came, the times, and the memory of the largest process."""
+    worker.stop()
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(read, formulas(count, seed), chunksize=1))
+    worker.stop()
+    times = [seconds for _, seconds in found]
+    outcomes = Counter(outcome for outcome, _ in found)
+    known = {name: outcomes.pop(name, 0) for name in ("read", "refused", "stopped")}
+    return {
+        "formulas": count,
+        "seed": seed,
+        **known,
+        "other outcomes": len(outcomes),
+        "examples of others": list(outcomes)[:20],
+        "median seconds": round(median(times), 4),
+        "longest seconds": round(max(times), 3),
+        "beyond 2 seconds": sum(seconds > 2 for seconds in times),
+        "largest process, MiB": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
+        "threads": threads,
+    }
+
+
+def main():
+    """Run all of it and keep the record."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
+    entries = run(count)
+    print(entries)
+    records.write("strings", "Fuzzed formulas", entries)
+
+
+if __name__ == "__main__":
+    main()

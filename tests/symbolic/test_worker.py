@@ -1,0 +1,317 @@
+"""The worker process: it stops work, is replaced, serves threads and forks, and dies with its owner."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sympy as sp
+
+import implicit_bias as ib
+from implicit_bias.symbolic import worker
+from implicit_bias.symbolic.time_limit import StoppedError
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no worker process on this system")
+
+X = sp.Symbol("x", real=True)
+
+
+# What the worker is asked to do; it imports this module.
+
+
+def endless():
+    """Python code that catches every exception, as SymPy does."""
+    while True:
+        try:
+            abs(-1)
+        except Exception:  # noqa: S112
+            continue
+
+
+def endless_in_c():
+    """One operation that takes hours and looks at no signal."""
+    return 9 ** (10**10) % 7
+
+
+def greedy():
+    return len([bytearray(2**20) for _ in range(4000)])
+
+
+def one_then_endless():
+    yield "first"
+    endless()
+
+
+def failing():
+    raise KeyError("a bug of ours")
+
+
+def crashing():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def state():
+    return os.getpid(), os.getppid()
+
+
+def nested():
+    from implicit_bias.symbolic.time_limit import each_within, within
+
+    answers = each_within(0.2, _work_or_not, [("work",), ("not",), ("work",)])
+    with pytest.raises(StoppedError):
+        within(0.2, endless_in_c)
+    with pytest.raises(KeyError, match="a bug of ours"):
+        within(1.0, failing)
+    return [isinstance(answer, StoppedError) or answer for answer in answers]
+
+
+def _work_or_not(what):
+    return what if what == "work" else endless()
+
+
+def nested_without_end():
+    from implicit_bias.symbolic.time_limit import within
+
+    for _ in range(100):
+        try:
+            within(0.4, endless)
+        except StoppedError:
+            continue
+
+
+@pytest.mark.parametrize("work", [endless, endless_in_c, nested_without_end])
+def test_work_is_stopped_wherever_it_is(work):
+    with pytest.raises(StoppedError, match="took too long"):
+        worker.call(0.5, work)
+    assert worker.call(5.0, math.sqrt, 4.0) == 2.0
+
+
+def test_memory_is_limited():
+    with pytest.raises(StoppedError, match="memory"):
+        worker.call(20.0, greedy)
+
+
+def test_waiting_does_not_count():
+    assert worker.call(0.2, time.sleep, 0.6) is None
+
+
+def test_a_child_that_does_nothing_is_stopped_at_last(monkeypatch):
+    monkeypatch.setattr(worker, "_PATIENCE", 0.5)
+    began = time.monotonic()
+    with pytest.raises(StoppedError):
+        worker.call(0.1, time.sleep, 600)
+    assert time.monotonic() - began < 20
+
+
+def test_a_crash_is_told():
+    with pytest.raises(StoppedError, match="crash"):
+        worker.call(5.0, crashing)
+
+
+def test_what_was_found_in_time_is_kept():
+    found = worker.answers(0.3, one_then_endless)
+    assert next(found) == "first"
+    with pytest.raises(StoppedError):
+        next(found)
+
+
+def test_a_bug_keeps_its_type_and_its_traceback():
+    with pytest.raises(KeyError, match="a bug of ours") as caught:
+        worker.call(5.0, failing)
+    assert "in failing" in str(caught.value.__cause__)
+
+
+def test_limits_within_limits():
+    assert worker.call(20.0, nested) == ["work", True, "work"]
+
+
+def test_a_broken_helper_is_no_missing_closed_form(monkeypatch, tmp_path):
+    """The worker has the library that its owner has; one of whose functions is broken here."""
+    script = """
+        import implicit_bias as ib
+        from implicit_bias.symbolic import inversion, worker, by_flow
+        worker._why_in_place = "of a test"
+        by_flow.invert = lambda *_: None.missing
+        try:
+            ib.derive("m*w")
+        except AttributeError as error:
+            print("seen", error)
+    """
+    assert "seen 'NoneType' object has no attribute 'missing'" in _run(script)
+
+
+def test_without_a_process_the_work_is_done_and_the_result_says_so():
+    script = """
+        import sys
+        sys.executable = ""
+        import implicit_bias as ib
+        print(*ib.derive("u", time_limit=5).notes)
+        print(ib.derive("u", time_limit=float("inf")).notes)
+    """
+    lines = _run(script).splitlines()
+    assert "No limit of time or memory held" in lines[0]
+    assert lines[1] == "()"
+
+
+def test_a_template_that_was_killed_is_replaced():
+    _, template = worker.call(5.0, state)
+    worker._template._process.kill()
+    worker.forget()
+    assert worker.call(5.0, state)[1] != template
+
+
+def test_threads_share_it_and_one_that_is_stuck_holds_up_nobody():
+    began = threading.Event()
+
+    def stuck():
+        began.set()
+        with pytest.raises(StoppedError):
+            worker.call(3.0, endless)
+
+    thread = threading.Thread(target=stuck)
+    thread.start()
+    began.wait()
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda k: worker.call(5.0, math.sqrt, float(k)), range(8))) == [
+            math.sqrt(k) for k in range(8)
+        ]
+    assert thread.is_alive()
+    thread.join()
+
+
+def test_a_logarithm_on_four_threads_keeps_its_closed_form():
+    """SymPy's integral once failed in half of them."""
+    worker.forget()
+
+    def potential(name):
+        return str(ib.derive(f"log({name}) - log(v)", time_limit=60).potential).replace(name, "u")
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(potential, ["u", "p", "q", "r"]))
+    assert "None" not in found
+
+
+def test_a_fork_of_the_owner_starts_its_own():
+    script = """
+        import os
+        import implicit_bias as ib
+        from implicit_bias.symbolic import worker
+        ib.Parameterization("m*w")
+        first = worker._template._process.pid
+        if not os.fork():
+            ib.Parameterization("m*w + 1")
+            assert worker._template._process.pid != first
+            print("own", flush=True)
+            os._exit(0)
+        os.wait()
+        ib.Parameterization("m*w + 2")
+        assert worker._template._process.pid == first
+        print("same")
+    """
+    assert _run(script).split() == ["own", "same"]
+
+
+def test_it_works_in_a_script_without_a_guard_and_in_processes_of_joblib(tmp_path):
+    joblib = pytest.importorskip("joblib")
+    assert joblib
+    path = tmp_path / "script.py"
+    path.write_text(
+        textwrap.dedent("""
+        import joblib
+        import implicit_bias as ib
+        def work(k):
+            return str(ib.derive("u", time_limit=30).metric)
+        print(work(0), *joblib.Parallel(2)(joblib.delayed(work)(k) for k in range(2)))
+        """),
+        "utf-8",
+    )
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["1", "1", "1"]
+
+
+@pytest.mark.parametrize("how", ["it ends", "it is killed"])
+def test_it_dies_with_its_owner(how):
+    """The template, and a child that is busy, also where the owner has no time to say so."""
+    script = """
+        import sys, threading, time
+        from implicit_bias.symbolic import worker
+        sys.path.insert(0, ".")
+        from tests.symbolic.test_worker import endless, state
+        print(*worker.call(5.0, state), flush=True)
+        threading.Thread(target=worker.call, args=(float("inf"), endless), daemon=True).start()
+        time.sleep(1)
+        print("busy", flush=True)
+        sys.stdin.read()
+    """
+    owner = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    _, template = map(int, owner.stdout.readline().split())
+    assert owner.stdout.readline() == "busy\n"
+    if how == "it is killed":
+        owner.kill()
+    owner.communicate()
+    end = time.monotonic() + 20
+    while _is_running(template) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not _is_running(template)
+
+
+def test_answers_are_remembered_up_to_a_number(monkeypatch):
+    monkeypatch.setattr(worker, "REMEMBERED", 2)
+    worker.forget()
+    first = worker.call(5.0, state)
+    assert worker.call(5.0, state) == first
+    worker.call(5.0, math.sqrt, 1.0)
+    worker.call(5.0, math.sqrt, 2.0)
+    assert len(worker._remembered) == 2
+    assert worker.call(5.0, state) != first
+
+
+STUCK = [
+    "m*sign(sin(exp(2**64)))",
+    "m*log(sin(exp(10**9)))",
+    "m*sign(exp(exp(exp(60)))-1)",
+    "acosh(exp(exp(2**64)))+w",
+    "sin(cosh((m-w)/log(m/0)))",
+    "w*cosh(2**64)",
+    "w+1e300*1e300*w",
+    "m*sin(exp(10**6))+m**2*w",
+]
+
+
+@pytest.mark.parametrize("formula", STUCK)
+def test_a_formula_that_cannot_be_decided_is_one_sentence(formula):
+    worker.call(5.0, math.sqrt, 1.0)
+    began = time.perf_counter()
+    with pytest.raises(ib.FormulaError) as caught:
+        ib.derive(formula, time_limit=2)
+    assert time.perf_counter() - began < 5  # of which one is the limit, on a machine that may be busy
+    assert str(caught.value).count(". ") == 0
+
+
+def test_an_absolute_value_of_what_is_not_real_is_refused():
+    with pytest.raises(ib.UnsupportedError, match="no real gradient"):
+        ib.derive("cos(abs(atanh(w)))")
+
+
+def _run(script):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True, timeout=120
+    )
+    return done.stdout
+
+
+def _is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
