@@ -16,6 +16,7 @@ from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
 from implicit_bias.symbolic.formulas import check_names, names_in, parse
+from implicit_bias.symbolic.smoothness import ends_of_flow
 from implicit_bias.validation import finite_array
 
 
@@ -127,11 +128,16 @@ class Parameterization:
 
     def separable_map(self) -> SeparableMap:
         """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration."""
+        gradient = self.gradient(self.output)
         output = compiled(self.symbols, [self.output])
+        levels = ends_of_flow(self.output, gradient, self.symbols)
+        approach = compiled(self.symbols, [self.gradient(level).dot(gradient) / level for level in levels])
         return SeparableMap(
             output=lambda theta: output(theta)[0],
-            gradient=compiled(self.symbols, list(self.gradient(self.output))),
+            gradient=compiled(self.symbols, list(gradient)),
             bend=compiled(self.symbols, list(self._bend())),
+            levels=compiled(self.symbols, levels),
+            approach=lambda theta: np.sum(np.abs(approach(theta)), axis=0),
         )
 
     def field_at_point(self) -> Callable[[Sequence[float]], Sequence[float]]:
