@@ -21,9 +21,9 @@ _STILL = 2e-15  # beside its size and its way, a movement that is rounding alone
 _DIES_OUT = 0.97  # a ratio below which the movement is the tail of a geometric series, if it has settled
 _ACCURATE = 1e-10  # beside its size and its way, the error that an end by that series may have
 _LINEAR = 1e-3  # below 1, a ratio of a movement that does not shrink
+_SLACK = 1e-4  # a relative decrease of the ratio that is none
 _SETTLED = 0.01  # a relative change of the exponent that a power law may still show
 _GROWS = 0.75  # 1 - exponent of a power of the number of e-foldings that grows without end
-_HUGE = 1e100  # a size that no finite end of an ordinary formula has
 
 Follow = Callable[[np.ndarray], np.ndarray]
 
@@ -111,7 +111,8 @@ class FlowTable:
         enough = count >= 3
         is_still = step <= _STILL * (np.abs(last) + way)
         dies_out = (ratio < _DIES_OUT) & (error <= _ACCURATE * (np.abs(end) + way))
-        runs_on = (ratio >= 1 - _LINEAR) | ((np.abs(last) > _HUGE) & (ratio > _DIES_OUT))
+        # Growth that slackens may end: at a level far from the start, for instance.
+        runs_on = (ratio >= 1 - _LINEAR) & (ratio >= (1 - _SLACK) * before)
         runs_on |= (fall < _GROWS) & (np.abs(fall - fall_before) < _SETTLED * fall)
         told = enough & (is_still | dies_out | runs_on)
         ends = np.select([~told, is_still, dies_out], [last, last, end], direction * np.inf)

@@ -168,7 +168,11 @@ class NumericalPotential(Potential):
         bend = np.sqrt(np.sum(self._function.bend(theta) ** 2, axis=0))
         # Queries have axes of their own between those of the parameters and of the coordinates.
         start = np.expand_dims(self._start, tuple(range(1, theta.ndim - 1)))
-        return norm / np.sqrt(np.sum((theta - start) ** 2, axis=0) + self._length**2) + bend / norm + self._function.approach(theta)
+        return (
+            norm / np.sqrt(np.sum((theta - start) ** 2, axis=0) + self._length**2)
+            + bend / norm
+            + self._function.approach(theta)
+        )
 
     def _velocity(self, state: np.ndarray) -> np.ndarray:
         theta, gradient = state[:-2], self._function.gradient(state[:-2])

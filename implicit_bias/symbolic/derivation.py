@@ -169,7 +169,11 @@ class Derivation(ClosedForm):
 
     def __repr__(self) -> str:
         h = "" if self.regularizer is None else f", h = {self.regularizer}"
-        found = f"R_{self.names.decay}({self.names.weight}) = {self.potential}" if self.closed_form else "no closed form: .at(init) integrates the flow"
+        found = (
+            f"R_{self.names.decay}({self.names.weight}) = {self.potential}"
+            if self.closed_form
+            else "no closed form: .at(init) integrates the flow"
+        )
         proof = ", proved" if self.proved else ""
         return f"Derivation({self.names.weight} = {self.parameterization.output}{h}, {found}{proof})"
 

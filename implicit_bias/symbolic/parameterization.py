@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.errors import FormulaError
 from implicit_bias.potential.separable_map import SeparableMap
-from implicit_bias.symbolic.assumptions import plain, real
-from implicit_bias.symbolic.commuting import CommutingReport, lie_bracket_report
+from implicit_bias.symbolic.assumptions import plain, real, slope
+from implicit_bias.symbolic.commuting import CommutingReport, jacobian, lie_bracket_report
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
 from implicit_bias.symbolic.formulas import check_names, names_in, parse
@@ -103,7 +103,7 @@ class Parameterization:
     def gradient(self, formula: sp.Expr) -> sp.Matrix:
         """The column of partial derivatives of a formula in the parameters."""
         declared = real(formula)  # the derivative of abs exists for real symbols only
-        return plain(sp.Matrix([_without_null_masses(sp.diff(declared, real(s))) for s in self.symbols]))
+        return plain(sp.Matrix([_without_null_masses(slope(declared, real(s))) for s in self.symbols]))
 
     def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
         """Initial values by name as one array of shape (p,), for numbers, or (p, n).
@@ -148,7 +148,7 @@ class Parameterization:
         """∇²g·∇g of one coordinate: the acceleration of the flow of ∇g."""
         gradient = self.gradient(self.output)
         # |θ| has a kink, whose second derivative is a point mass that no integrator meets.
-        hessian = real(gradient).jacobian([real(s) for s in self.symbols])
+        hessian = jacobian(real(gradient), [real(s) for s in self.symbols])
         return plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * gradient
 
     def regularizer(self, h: str | sp.Expr) -> sp.Expr:
@@ -207,18 +207,18 @@ class Parameterization:
         return next((r for r in reports if not r.proved), reports[0])
 
 
-def _without_null_masses(slope: sp.Expr) -> sp.Basic:
+def _without_null_masses(derivative: sp.Expr) -> sp.Basic:
     """A derivative without point masses of weight zero, such as |u| δ(u), which that of |u| sign(u) brings.
 
     Others stay: there the formula jumps, and has no gradient flow.
     """
     null = {}
-    for mass in slope.atoms(sp.DiracDelta):
+    for mass in derivative.atoms(sp.DiracDelta):
         where = mass.args[0]
-        weight = sp.expand(slope).coeff(mass)
+        weight = sp.expand(derivative).coeff(mass)
         if where.is_Symbol and weight.xreplace({where: sp.Integer(0)}).is_zero:
             null[mass] = sp.Integer(0)
-    return slope.xreplace(null)
+    return derivative.xreplace(null)
 
 
 def _real_numbers(value: ArrayLike, name: str) -> np.ndarray:

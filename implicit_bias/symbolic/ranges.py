@@ -12,9 +12,7 @@ from implicit_bias.symbolic.assumptions import DECAY, initial
 _ENDING = (sp.tan, sp.cot, sp.coth, sp.csch, sp.asin, sp.acos, sp.acosh, sp.atanh, sp.acoth, sp.asech, sp.LambertW)
 
 
-def time_interval(
-    theta: sp.Matrix, levels: Sequence[sp.Expr], time: sp.Symbol
-) -> tuple[sp.Expr, sp.Expr] | None:
+def time_interval(theta: sp.Matrix, levels: Sequence[sp.Expr], time: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
     """The ends of the open interval of times around 0 on which the flow exists, or None.
 
     A parameter ceases to be where the base of a root or of a negative power, or the inside of a logarithm, reaches
@@ -83,9 +81,7 @@ def intervals(
     return None if sp.S.EmptySet in found else found  # a curve that turns has left its interval
 
 
-def _ends(
-    theta: sp.Matrix, levels: Sequence[sp.Expr], curve: sp.Expr, time: sp.Symbol
-) -> list[sp.Expr] | None:
+def _ends(theta: sp.Matrix, levels: Sequence[sp.Expr], curve: sp.Expr, time: sp.Symbol) -> list[sp.Expr] | None:
     interval = time_interval(theta, levels, time)
     if interval is None:
         return None

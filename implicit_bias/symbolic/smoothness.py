@@ -22,7 +22,9 @@ _DIGITS = 90
 _NEAR, _NEARER = mp.mpf("1e-12"), mp.mpf("1e-36")  # distances from a level at which a field is compared with itself
 _STEEPER = 1.5  # a difference quotient that grows more than this between them does so without end
 _SHRINKS = 0.9  # a gap that is not smaller than this, nearer by, is a jump
-_NEGLIGIBLE = mp.mpf("1e-6")  # beside the size of a field, its part across a level; those of rough fields may vanish slowly
+_NEGLIGIBLE = mp.mpf(
+    "1e-6"
+)  # beside the size of a field, its part across a level; those of rough fields may vanish slowly
 _POINTS = 4
 _ATTEMPTS = 40
 
