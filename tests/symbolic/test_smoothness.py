@@ -27,7 +27,7 @@ def test_a_bracket_that_jumps_is_not_zero(g, h):
 
 @pytest.mark.parametrize("p", [(5, 3), (3, 2), (4, 3), (5, 4), (1, 2), (1, 3)])
 def test_differences_of_powers_end_where_a_parameter_reaches_zero(p):
-    """u' = p u^(p−1) makes u^(2−p) linear in time."""
+    """The flow u' = p u^(p−1) makes u^(2−p) linear in time."""
     top, bottom = p
     power, u, v = top / bottom, 0.7, 0.6
     rate = power * (2 - power)
