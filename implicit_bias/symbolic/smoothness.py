@@ -1,7 +1,7 @@
 r"""Where fields are not smooth, and whether a flow crosses such points.
 
-A function such as :math:`|e|`, :math:`e^{3/2}` or :math:`\log e` is smooth on either side of e = 0 only: e is a *level*
-of the formula. Levels are read off the formula; what happens at e = 0 is told by numbers of many digits, at random points
+A function such as :math:`|e|`, :math:`e^{3/2}` or :math:`\log e` is smooth on either side of e = 0 only: e is a
+*level* of the formula. Levels are read off the formula; what happens at e = 0 is told by numbers of many digits, at random points
 there.
 """
 
