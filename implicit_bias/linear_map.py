@@ -325,10 +325,18 @@ class OperatorMap(LinearMap):
     has_gram = False
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        return self.matrix.matvec(x) if x.ndim == 1 else np.array([self.apply(row) for row in x]).reshape(-1, self.shape[0])
+        return (
+            self.matrix.matvec(x)
+            if x.ndim == 1
+            else np.array([self.apply(row) for row in x]).reshape(-1, self.shape[0])
+        )
 
     def adjoint(self, nu: np.ndarray) -> np.ndarray:
-        return self.matrix.rmatvec(nu) if nu.ndim == 1 else np.array([self.adjoint(row) for row in nu]).reshape(-1, self.shape[1])
+        return (
+            self.matrix.rmatvec(nu)
+            if nu.ndim == 1
+            else np.array([self.adjoint(row) for row in nu]).reshape(-1, self.shape[1])
+        )
 
     def absolute_apply(self, x: np.ndarray) -> np.ndarray:
         return np.full(self.shape[0], self._norm * np.linalg.norm(x))

@@ -193,7 +193,10 @@ class System:
             certificate = contradiction(self._linear, self._y)
             if certificate is not None:
                 found = replace(
-                    found, status=Status.INFEASIBLE, certificate=self._outer_certificate(certificate), error_bound=np.inf
+                    found,
+                    status=Status.INFEASIBLE,
+                    certificate=self._outer_certificate(certificate),
+                    error_bound=np.inf,
                 )
         return found
 

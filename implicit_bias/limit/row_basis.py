@@ -218,7 +218,9 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
     kept, dropped = np.array(sorted(active), dtype=int), np.array(sorted(dropped), dtype=int)
     # Each pass rounds the low parts of as many terms as there are rows.
     doubt = np.where(touched[:, None], 4 * (d + 2) * rows.passes * UNIT_ROUNDOFF**2 * rows.size, 0.0)[kept]
-    combined = CombinedRowsMap(rows.high[kept, :-1], rows.low[kept, :-1], doubt[:, :-1]) if np.any(touched[kept]) else None
+    combined = (
+        CombinedRowsMap(rows.high[kept, :-1], rows.low[kept, :-1], doubt[:, :-1]) if np.any(touched[kept]) else None
+    )
     everything = np.column_stack([Z, y])
     is_exact = not len(dropped) or (len(kept) > 0 and depends_exactly(everything[dropped], everything[kept]))
     if not len(kept):

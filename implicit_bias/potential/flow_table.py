@@ -15,7 +15,15 @@ _SEGMENT = 2.5  # e-foldings between the points at which ends are judged
 _REACH = 16  # segments after which the ends are judged
 _FARTHEST = 300  # segments after which a target counts as out of reach
 _STEPS = 400  # a smooth segment takes some forty; far more means steps as small as the rounding errors of g
-_DIES_OUT = 0.97  # a quantity has an end if its movement shrinks at least by this factor from segment to segment
+_PATIENCE = 160  # segments after which an end that cannot be told is left open
+# Of the movement of a quantity from segment to segment, and the ratio of two such movements:
+_STILL = 2e-15  # beside its size and its way, a movement that is rounding alone
+_DIES_OUT = 0.97  # a ratio below which the movement is the tail of a geometric series, if it has settled
+_ACCURATE = 1e-10  # beside its size and its way, the error that an end by that series may have
+_LINEAR = 1e-3  # below 1, a ratio of a movement that does not shrink
+_SLACK = 1e-4  # a relative decrease of the ratio that is none
+_SETTLED = 0.01  # a relative change of the exponent that a power law may still show
+_GROWS = 0.75  # 1 - exponent of a power of the number of e-foldings that grows without end
 
 Follow = Callable[[np.ndarray], np.ndarray]
 
@@ -55,27 +63,61 @@ class FlowTable:
         else:
             self._exhausted = True
 
-    def end(self, follow: Follow) -> np.ndarray:
-        """Where a monotone quantity of the state ends, ±inf where it never stops; shape (n,)."""
+    def end(self, follow: Follow) -> tuple[np.ndarray, np.ndarray]:
+        """Where a monotone quantity of the state ends, and whether that could be told.
+
+        Returns:
+            The ends, ±inf where the quantity never stops, shape (n,); where it cannot be told, the farthest value that
+            was reached, which is inside. And a mask of those that could be told.
+
+        Raises:
+            DomainError: If the flow cannot be followed at all.
+        """
+        told = np.zeros(self._nodes[0].shape[1], bool)
         while len(self._ends_of_segments) <= _REACH and not self._exhausted:
             self._grow()
-        judged = self._ends_of_segments[: _REACH + 1][-3:]
-        if len(judged) < 3:
+        if len(self._ends_of_segments) == 1:
             raise DomainError(
                 "The flow of ∇g cannot be followed for a single e-folding: at the start ∇g is rough, or has lost its "
-                "digits, as that of tanh(u) has beyond |u| = 6."
+                "digits, as that of 1 - tanh(u) has beyond u = 18."
             )
-        first, before, last = (follow(state) for state in judged)
-        direction = np.sign(last - follow(self._nodes[0]))
-        movement, earlier = np.abs(last - before), np.abs(before - first)
-        ratio = np.divide(movement, earlier, out=np.zeros_like(movement), where=earlier > 0)
-        stops = ratio < _DIES_OUT
-        # The rest of a geometric series; where the movement is down to rounding, there is no rest.
-        rest = movement * np.where(stops, ratio, 0.0) / (1 - np.where(stops, ratio, 0.0))
-        end = last + direction * rest
+        while True:
+            ends, told = self._judged(follow)
+            if np.all(told) or len(self._ends_of_segments) > _PATIENCE or self._exhausted:
+                return ends, told
+            self._grow()
+
+    def _judged(self, follow: Follow) -> tuple[np.ndarray, np.ndarray]:
+        """The ends as far as the segments tell them."""
+        states = np.stack(self._ends_of_segments)
+        values = np.stack([follow(state) for state in self._ends_of_segments])
+        start, last = values[0], values[-1]
+        direction = np.sign(last - start)
+        # A coordinate waits from where it leaves the floating-point range: its last full segment is the one before.
+        moves = np.any(states[1:] != states[:-1], axis=1)
+        count = np.where(moves[-1], len(moves), np.maximum(np.sum(moves, axis=0) - 1, 0))
+        steps = np.abs(np.diff(values, axis=0))
+        columns = np.arange(len(start))
+        step, earlier, first = (steps[np.maximum(count - k, 0), columns] for k in (1, 2, 3))
+        with np.errstate(all="ignore"):
+            ratio, before = step / earlier, earlier / first
+            # What is left of a geometric series, beyond the last full segment.
+            rest = step * ratio / (1 - ratio)
+            end = values[np.maximum(count, 0), columns] + direction * rest
+            error = step * np.abs(ratio - before) / (1 - ratio) ** 2
+            # 1 - exponent, where the quantity is a power of the number of e-foldings: that dies out most slowly.
+            fall, fall_before = (1 - ratio) * count, (1 - before) * (count - 1)
+        way = np.abs(last - start)
+        enough = count >= 3
+        is_still = step <= _STILL * (np.abs(last) + way)
+        dies_out = (ratio < _DIES_OUT) & (error <= _ACCURATE * (np.abs(end) + way))
+        # Growth that slackens may end: at a level far from the start, for instance.
+        runs_on = (ratio >= 1 - _LINEAR) & (ratio >= (1 - _SLACK) * before)
+        runs_on |= (fall < _GROWS) & (np.abs(fall - fall_before) < _SETTLED * fall)
+        told = enough & (is_still | dies_out | runs_on)
+        ends = np.select([~told, is_still, dies_out], [last, last, end], direction * np.inf)
         # An end at 0 is met with an error that is small beside the way to it, not beside 0.
-        end = np.where(np.abs(end) < 1e-12 * np.abs(end - follow(self._nodes[0])), 0.0, end)
-        return np.where(stops, end, direction * np.inf)
+        return np.where(told & (np.abs(ends) < 1e-12 * way), 0.0, ends), told
 
     def before(self, targets: np.ndarray, columns: np.ndarray, follow: Follow) -> tuple[np.ndarray, np.ndarray]:
         """The last states before a monotone quantity passes its targets, and which targets it never reaches.
@@ -95,7 +137,8 @@ class FlowTable:
             if not np.any(short):
                 break
             if len(self._ends_of_segments) > _REACH:
-                outside |= short & (sign * targets >= sign * self.end(follow)[columns])
+                ends, told = self.end(follow)
+                outside |= short & told[columns] & (sign * targets >= sign * ends[columns])
             if len(self._ends_of_segments) > _FARTHEST or self._exhausted:
                 outside |= short
             if np.any(short & ~outside):

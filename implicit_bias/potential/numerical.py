@@ -25,15 +25,18 @@ from implicit_bias.potential.separable_map import SeparableMap, SeparableParamet
 _OF_THE_START = ("_length", "_unit", "_tables")  # what is computed once for given initial values
 _BRIEF = 6  # queries of R*' after which a table pays
 _NEAR = 100  # steps within which such a query is answered without one
+_FAR_FROM_ENDS = 1e-3  # of a level's value at the start, down to which a step cannot have jumped over its zero unseen
 _CLOSE = 0.25  # e-foldings between points whose divergence is integrated, as differences would cancel
 
 
 class NumericalPotential(Potential):
     r"""The potential of a separable parameterization for given initial values, by integrating the flow of ∇g.
 
-    R' agrees with closed forms to 1e-10 relative to :math:`|R'| + 1/\|\nabla^2 g\|`. Ends of the domain are found by
-    following each flow over 40 e-foldings and extrapolating what still moves; an end is taken for infinite if the
-    movement does not die out geometrically.
+    R' agrees with closed forms to 1e-10 relative to :math:`|R'| + 1/\|\nabla^2 g\|`. A flow ends where a parameter runs
+    away, at a critical point, or where g has no unique flow beyond: it is not real there, its gradient jumps, or it is
+    no Lipschitz function. These ends are found by following each flow in e-foldings of its distance from them, and
+    extrapolating what still moves. Where that does not tell an end, :attr:`domain` reaches as far as the flow was
+    followed, and holds only what is certain.
 
     Args:
         parameterization: A separable x = g(θ).
@@ -99,7 +102,7 @@ class NumericalPotential(Potential):
 
     @property
     def domain(self) -> tuple[Array, Array]:
-        """The open interval that each weight can reach, two arrays of shape (n,)."""
+        """The open interval that each weight can reach, or a part of it if an end is unknown; two arrays of shape (n,)."""
         return self._ends("x")
 
     @property
@@ -176,12 +179,16 @@ class NumericalPotential(Potential):
         )
 
     def _rate(self, theta: np.ndarray) -> np.ndarray:
-        """E-foldings per unit of flow time: a critical point is approached like time, a blow-up like a logarithm."""
+        """E-foldings per unit of flow time: a critical point is approached like time, other ends like a logarithm."""
         norm = np.sqrt(self._speed(theta))
         bend = np.sqrt(np.sum(self._function.bend(theta) ** 2, axis=0))
         # Queries have axes of their own between those of the parameters and of the coordinates.
         start = np.expand_dims(self._start, tuple(range(1, theta.ndim - 1)))
-        return norm / np.sqrt(np.sum((theta - start) ** 2, axis=0) + self._length**2) + bend / norm
+        return (
+            norm / np.sqrt(np.sum((theta - start) ** 2, axis=0) + self._length**2)
+            + bend / norm
+            + self._function.approach(theta)
+        )
 
     def _velocity(self, state: np.ndarray) -> np.ndarray:
         theta, gradient = state[:-2], self._function.gradient(state[:-2])
@@ -199,7 +206,7 @@ class NumericalPotential(Potential):
         return np.sum(self._function.gradient(theta) ** 2, axis=0)
 
     def _ends(self, kind: str) -> tuple[Array, Array]:
-        low, high = (table.end(self._follow(kind)) for table in self._tables)
+        low, high = (table.end(self._follow(kind))[0] for table in self._tables)
         return (low[0], high[0]) if self._shared else (low, high)
 
     def _follow(self, kind: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -230,12 +237,14 @@ class NumericalPotential(Potential):
             return None
         columns = np.zeros(full.shape, int) if self._shared else np.broadcast_to(np.arange(len(self._x0)), full.shape)
         unit = np.broadcast_to(self._length, self._start.shape)
+        start = self._start[:, columns]
         try:
-            return _advance(
-                lambda theta: full * self._function.gradient(theta), self._start[:, columns], unit[:, columns], _NEAR
-            )
+            theta = _advance(lambda theta: full * self._function.gradient(theta), start, unit[:, columns], _NEAR)
         except _TooFarError:
             return None
+        with np.errstate(all="ignore"):
+            left = self._function.levels(theta) / self._function.levels(start)
+        return theta if np.all(left > _FAR_FROM_ENDS) else None
 
     def _at_weight(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """θ, R' and R where the flow passes x, shapes (p, ...), (...) and (...)."""

@@ -20,11 +20,16 @@ class SeparableMap:
         output: g(θ), shape (n,).
         gradient: ∇g(θ), shape (p, n).
         bend: ∇²g·∇g, shape (p, n): the acceleration of the flow of ∇g.
+        levels: Functions of θ that are zero where the flow of ∇g ends although θ and ∇g may be finite, shape (k, n):
+            where g is not real beyond, ∇g jumps, or several flows go on.
+        approach: Σ|d log level/ds| along the flow of ∇g, shape (n,): how fast it gets there.
     """
 
     output: Callable[[np.ndarray], np.ndarray]
     gradient: Callable[[np.ndarray], np.ndarray]
     bend: Callable[[np.ndarray], np.ndarray]
+    levels: Callable[[np.ndarray], np.ndarray]
+    approach: Callable[[np.ndarray], np.ndarray]
 
 
 class SeparableParameterization(Protocol):

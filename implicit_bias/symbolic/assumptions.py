@@ -83,3 +83,26 @@ def initial(symbol: sp.Symbol) -> sp.Symbol:
     """The symbol of a parameter's initial value."""
     dress = {"positive": True} if symbol.is_positive else {"real": True}
     return ResultSymbol(f"{symbol.name}0", **dress)
+
+
+class _Size(sp.Function):
+    """|e| of an e that is real although SymPy cannot know it, such as atanh(m)."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return _Side(self.args[0])
+
+
+class _Side(sp.Function):
+    """The sign of such an e."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return 2 * sp.DiracDelta(self.args[0])
+
+
+def slope(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """The derivative, also of |e| and sign(e) where SymPy cannot know that e is real."""
+    derivative = sp.diff(expression, symbol)
+    if not derivative.has(sp.Derivative, sp.Subs, sp.re, sp.im):
+        return derivative
+    known = expression.replace(sp.Abs, _Size).replace(sp.sign, _Side)
+    return sp.diff(known, symbol).replace(_Size, sp.Abs).replace(_Side, sp.sign)

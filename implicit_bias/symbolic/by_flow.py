@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import DECAY, X, Z, initial
+from implicit_bias.symbolic.assumptions import DECAY, X, Z, initial, plain
 from implicit_bias.symbolic.candidate import SMALL_SHARE, Candidate, duality, shorter, speed
 from implicit_bias.symbolic.identities import Statement
 from implicit_bias.symbolic.inversion import invert
@@ -16,6 +16,7 @@ from implicit_bias.symbolic.joint_flow import JointFlow
 from implicit_bias.symbolic.ranges import bases, intervals
 from implicit_bias.symbolic.separation import real_logarithms
 from implicit_bias.symbolic.sine_formulas import SineFormulas
+from implicit_bias.symbolic.smoothness import ends_of_flow
 from implicit_bias.symbolic.solving import solutions
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
@@ -81,6 +82,8 @@ def by_sine(flow: JointFlow, g: sp.Expr, moved: Candidate, deadline: Deadline) -
         "domain": sp.S.Reals,
         "dual_domain": sp.S.Reals,
     }
+    if _levels(flow, g):
+        found |= {"domain": None, "dual_domain": None, **_ranges(flow, g, curve, deadline)}
     return Candidate(found, form.conditions, statements)
 
 
@@ -113,21 +116,29 @@ def by_inversion(flow: JointFlow, g: sp.Expr, moved: Candidate, deadline: Deadli
         "conjugate": conjugate,
         "metric": metric,
         "minimizer": minimizer,
-        **_ranges(flow, curve, deadline),
+        **_ranges(flow, g, curve, deadline),
     }
     return Candidate(found, (), statements, conditions)
 
 
-def curve_alone(flow: JointFlow, moved: Candidate, deadline: Deadline) -> Candidate:
+def curve_alone(flow: JointFlow, g: sp.Expr, moved: Candidate, deadline: Deadline) -> Candidate:
     """What is known where x(s) is not inverted: itself, and where it goes."""
-    ranges = _ranges(flow, moved.formulas["inverse_mirror_map"], deadline)
+    ranges = _ranges(flow, g, moved.formulas["inverse_mirror_map"], deadline)
     return replace(moved, formulas=moved.formulas | ranges)
 
 
-def _ranges(flow: JointFlow, curve: sp.Expr, deadline: Deadline) -> dict[str, object]:
+def _ranges(flow: JointFlow, g: sp.Expr, curve: sp.Expr, deadline: Deadline) -> dict[str, object]:
     """The domains as formulas, if SymPy finds them."""
-    ends = deadline.run("Finding the range of x(s)", intervals, flow.theta, curve, flow.symbols, Z)
+    levels = _levels(flow, g)
+    ends = deadline.run("Finding the range of x(s)", intervals, flow.theta, levels, curve, flow.symbols, Z)
     return {} if ends is None else {"domain": ends[0], "dual_domain": ends[1]}
+
+
+def _levels(flow: JointFlow, g: sp.Expr) -> list[sp.Expr]:
+    """What is zero where the flow of ∇g ends, along the flow."""
+    declared = {plain(s): s for s in flow.symbols}
+    gradient = plain(sp.Matrix([sp.diff(g, s) for s in flow.symbols]))
+    return [flow.along(level.xreplace(declared)) for level in ends_of_flow(plain(g), gradient, list(declared))]
 
 
 def _inverse(curve: sp.Expr, conditions: Sequence[sp.Expr]) -> sp.Expr:

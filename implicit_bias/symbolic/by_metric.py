@@ -79,21 +79,19 @@ def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Ex
 
 
 def _range(g: sp.Expr, symbol: sp.Symbol, mirror_map: sp.Expr) -> tuple[sp.Set | None, sp.Set | None]:
-    """The range of a monotone g, and of ∇R on it; nothing where g turns, as the range then depends on the start."""
+    """The range of a monotone g, and of ∇R on it; nothing where g may turn, as the range then depends on the start."""
     ends = [sympy_call(sp.limit, g, symbol, end) for end in (0 if symbol.is_positive else -sp.oo, sp.oo)]
-    if not all(end.is_number and end.is_extended_real for end in ends) or _turns(sp.diff(g, symbol), symbol):
+    if not all(end.is_number and end.is_extended_real for end in ends) or not _keeps_its_sign(sp.diff(g, symbol)):
         return None, None
     domain = (min(ends), max(ends))
     dual = covered(mirror_map, domain, X)
     return sp.Interval.open(*domain), dual and sp.Interval.open(*dual)
 
 
-def _turns(slope: sp.Expr, symbol: sp.Symbol) -> bool:
-    """Whether a slope changes its sign or vanishes at one of many points between ±50."""
-    half = [sp.Rational(k**3, 2500) for k in range(1, 51)]
-    points = half if symbol.is_positive else [*half, sp.Integer(0), *(-point for point in half)]
-    signs = {sp.sign(slope.xreplace({symbol: point}).evalf(30)) for point in points}
-    return len(signs) > 1 or 0 in signs
+def _keeps_its_sign(slope: sp.Expr) -> bool:
+    """Whether SymPy knows that a slope vanishes nowhere."""
+    forms = (slope, sp.simplify(slope), sp.factor(sp.together(slope.rewrite(sp.exp))))
+    return any(form.is_positive or form.is_negative for form in forms)
 
 
 def _solved(mirror_map: sp.Expr, start: sp.Expr) -> sp.Expr | None:

@@ -151,6 +151,6 @@ def _first_found(
                 return invert_curve(flow, g, moved, deadline), ()
             except UnsupportedError as error:
                 notes.append(str(error))
-        return curve_alone(flow, moved, deadline), tuple(notes)
+        return curve_alone(flow, g, moved, deadline), tuple(notes)
     except UnsupportedError as error:
         raise UnsupportedError(" ".join([*notes, str(error)])) from None

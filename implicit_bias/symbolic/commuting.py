@@ -2,7 +2,8 @@ r"""Lie brackets of gradient fields.
 
 The fields :math:`\nabla g` and :math:`\nabla h` commute when their bracket
 :math:`[\nabla g, \nabla h] = \nabla^2 h\,\nabla g - \nabla^2 g\,\nabla h` vanishes. Commuting fields are what makes a
-gradient flow a mirror flow [Li2022]_, also with a regularizer [Jacobs2025]_.
+gradient flow a mirror flow [Li2022]_, also with a regularizer [Jacobs2025]_. A bracket that vanishes on either side of
+a level, such as those of :math:`|g|` at g = 0, proves nothing about a flow that crosses it.
 
 References:
     .. [Li2022] Li, Wang, Lee, Arora, "Implicit bias of gradient descent on reparametrized models: on equivalence to
@@ -20,7 +21,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import plain, real
+from implicit_bias.symbolic.assumptions import plain, real, slope
+from implicit_bias.symbolic.smoothness import crossings, levels
 from implicit_bias.symbolic.zero_test import vanishes
 from implicit_bias.verdict import Outcome
 
@@ -36,12 +38,15 @@ class CommutingReport:
         bracket: Their Lie bracket, one component per parameter.
         outcome: PROVED or SUPPORTED if the bracket vanishes, REFUTED if not, INCONCLUSIVE if it could not be evaluated.
         witness: Parameter values at which the bracket is not zero, else None.
+        jumps: Whether the witness is a point where the second field jumps or is no Lipschitz function, while the first
+            one leads through it: there is no bracket there, and the flows do not commute across it.
     """
 
     fields: tuple[str, str]
     bracket: sp.Matrix
     outcome: Outcome
     witness: dict[str, float] | None = None
+    jumps: bool = False
 
     @property
     def holds(self) -> bool:
@@ -71,6 +76,11 @@ class CommutingReport:
         if self.witness is None:
             return f"{pair} could not be decided"
         where = ", ".join(f"{name}={value:g}" for name, value in self.witness.items())
+        if self.jumps:
+            first, second = self.fields
+            return (
+                f"{pair} does not exist at {where}, where ∇{second} is not smooth and the flow of ∇{first} goes through"
+            )
         values = self.bracket.subs(self.witness)
         return f"{pair} = {tuple(self.bracket)}, which is {tuple(float(v) for v in values)} at {where}"
 
@@ -82,7 +92,7 @@ def gradient(formula: sp.Expr, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
         UnsupportedError: If a derivative is none in real functions, as that of |atanh(u)|.
     """
     declared = real(formula)  # the derivative of abs exists for real symbols only
-    found = sp.Matrix([_without_null_masses(sp.diff(declared, real(s))) for s in symbols])
+    found = sp.Matrix([_without_null_masses(slope(declared, real(s))) for s in symbols])
     if found.has(sp.Derivative, sp.re, sp.im):
         raise UnsupportedError(
             f"SymPy finds no real gradient of {str(formula)[:80]}, as there is an absolute value or sign of what is "
@@ -91,18 +101,18 @@ def gradient(formula: sp.Expr, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
     return plain(found)
 
 
-def _without_null_masses(slope: sp.Expr) -> sp.Basic:
+def _without_null_masses(derivative: sp.Expr) -> sp.Basic:
     """A derivative without point masses of weight zero, such as |u| δ(u), which that of |u| sign(u) brings.
 
     Others stay: there the formula jumps, and has no gradient flow.
     """
     null = {}
-    for mass in slope.atoms(sp.DiracDelta):
+    for mass in derivative.atoms(sp.DiracDelta):
         where = mass.args[0]
-        weight = sp.expand(slope).coeff(mass)
+        weight = sp.expand(derivative).coeff(mass)
         if where.is_Symbol and weight.xreplace({where: sp.Integer(0)}).is_zero:
             null[mass] = sp.Integer(0)
-    return slope.xreplace(null)
+    return derivative.xreplace(null)
 
 
 def first_failure(pairs: Sequence[tuple[str, str, sp.Expr, sp.Expr]], symbols: Sequence[sp.Symbol]) -> CommutingReport:
@@ -121,7 +131,12 @@ def first_failure(pairs: Sequence[tuple[str, str, sp.Expr, sp.Expr]], symbols: S
 
 def lie_bracket(first: sp.Matrix, second: sp.Matrix, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
     """The Lie bracket J_second·first − J_first·second of two vector fields given as columns."""
-    return second.jacobian(symbols) * first - first.jacobian(symbols) * second
+    return jacobian(second, symbols) * first - jacobian(first, symbols) * second
+
+
+def jacobian(field: sp.Matrix, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
+    """The matrix of partial derivatives of a column, one row per component."""
+    return sp.Matrix([[slope(component, symbol) for symbol in symbols] for component in field])
 
 
 def lie_bracket_report(
@@ -141,7 +156,8 @@ def lie_bracket_report(
         proof_time: Seconds for SymPy to simplify one component to zero; after that, numbers alone decide.
     """
     bracket = lie_bracket(real(first), real(second), [real(s) for s in symbols]).applyfunc(sp.factor_terms)
-    tests = [vanishes(component, proof_time=proof_time) for component in bracket]
+    smooth = bracket.replace(sp.DiracDelta, lambda *_: sp.Integer(0))  # what happens on levels is looked at below
+    tests = [vanishes(component, proof_time=proof_time) for component in smooth]
     bracket = sp.ImmutableMatrix(plain(bracket))
     for test in tests:
         if test.witness is not None:
@@ -150,9 +166,29 @@ def lie_bracket_report(
             return CommutingReport(names, bracket.applyfunc(_tidy), Outcome.REFUTED, witness)
     if any(test.outcome is Outcome.INCONCLUSIVE for test in tests):
         return CommutingReport(names, bracket, Outcome.INCONCLUSIVE)
-    if all(test.outcome is Outcome.PROVED for test in tests):
+    is_exact = all(test.outcome is Outcome.PROVED for test in tests)
+    if not _are_multiples(first, second):
+        for level in levels([*first, *second]):
+            found = list(crossings(level, [first, second], symbols))
+            inside = [(one, two) for one, two in found if one.is_smooth or one.goes_on]
+            jump = next((two for one, two in inside if one.leaves and not two.is_smooth), None)
+            if jump is not None:
+                witness = {s.name: value for s, value in jump.point.items()}
+                return CommutingReport(names, bracket, Outcome.REFUTED, witness, jumps=True)
+            # Where no flow of the first field goes on, it does not cross; all else was told by numbers.
+            is_exact &= bool(found) and not inside
+    if is_exact:
         return CommutingReport(names, sp.ImmutableMatrix.zeros(len(symbols), 1), Outcome.PROVED)
-    return CommutingReport(names, bracket, Outcome.SUPPORTED)
+    return CommutingReport(names, sp.ImmutableMatrix(plain(smooth)), Outcome.SUPPORTED)
+
+
+def _are_multiples(first: sp.Matrix, second: sp.Matrix) -> bool:
+    """Whether the second field is the first one times a constant: then its flow is the same, slower or faster."""
+    components = [(one, two) for one, two in zip(first, second, strict=True) if one != 0 or two != 0]
+    if any(one == 0 for one, _ in components):
+        return False
+    factors = {sp.cancel(two / one) for one, two in components}
+    return len(factors) <= 1 and all(factor.is_number for factor in factors)
 
 
 def _tidy(component: sp.Expr) -> sp.Expr:

@@ -117,7 +117,7 @@ class Derivation(ClosedForm):
 
     def _exponential_rate(self) -> float | None:
         """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is a single rising exponential."""
-        if not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
+        if self.inverse_mirror_map is None or not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
             return None
         rate = sp.simplify(sp.diff(self.inverse_mirror_map, self.names.dual) / self.inverse_mirror_map)
         return float(rate) if rate.is_number else None

@@ -288,7 +288,7 @@ def _check_size(number: sp.Expr) -> None:
         size = exponent + bits
     if not sys.float_info.min_exp < size < sys.float_info.max_exp:
         raise FormulaError(
-            f"a number is too {'large' if size > 0 else 'small'} for double precision (about 1e{round(size * 0.30103)})."
+            f"a number is too {'large' if size > 0 else 'small'} for double precision, about 1e{round(size * 0.30103)}."
         )
 
 

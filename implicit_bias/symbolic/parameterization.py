@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike
 from implicit_bias.errors import FormulaError, UnsupportedError
 from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.symbolic.assumptions import plain, real
-from implicit_bias.symbolic.commuting import CommutingReport, first_failure, gradient
+from implicit_bias.symbolic.commuting import CommutingReport, first_failure, gradient, jacobian
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
 from implicit_bias.symbolic.formulas import check_names, names_in, parse
+from implicit_bias.symbolic.smoothness import ends_of_flow
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import call
 from implicit_bias.validation import finite_array
@@ -131,11 +132,16 @@ class Parameterization:
 
     def separable_map(self) -> SeparableMap:
         """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration."""
+        gradient = self.gradient(self.output)
         output = compiled(self.symbols, [self.output])
+        levels = ends_of_flow(self.output, gradient, self.symbols)
+        approach = compiled(self.symbols, [self.gradient(level).dot(gradient) / level for level in levels])
         return SeparableMap(
             output=lambda theta: output(theta)[0],
-            gradient=compiled(self.symbols, list(self.gradient(self.output))),
+            gradient=compiled(self.symbols, list(gradient)),
             bend=compiled(self.symbols, list(self._bend())),
+            levels=compiled(self.symbols, levels),
+            approach=lambda theta: np.sum(np.abs(approach(theta)), axis=0),
         )
 
     def field_at_point(self) -> Callable[[Sequence[float]], Sequence[float]]:
@@ -146,7 +152,7 @@ class Parameterization:
         """∇²g·∇g of one coordinate: the acceleration of the flow of ∇g."""
         gradient = self.gradient(self.output)
         # |θ| has a kink, whose second derivative is a point mass that no integrator meets.
-        hessian = real(gradient).jacobian([real(s) for s in self.symbols])
+        hessian = jacobian(real(gradient), [real(s) for s in self.symbols])
         return plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * gradient
 
     def regularizer(self, h: str | sp.Expr) -> sp.Expr:

@@ -13,17 +13,23 @@ from implicit_bias.symbolic.sympy_call import sympy_call
 _ENDING = (sp.tan, sp.cot, sp.coth, sp.csch, sp.asin, sp.acos, sp.acosh, sp.atanh, sp.acoth, sp.asech, sp.LambertW)
 
 
-def time_interval(theta: sp.Matrix, time: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
-    """The ends of the open interval of times around 0 on which every parameter is finite and real, or None.
+def time_interval(theta: sp.Matrix, levels: Sequence[sp.Expr], time: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
+    """The ends of the open interval of times around 0 on which the flow exists, or None.
 
     A parameter ceases to be where the base of a root or of a negative power, or the inside of a logarithm, reaches
-    zero. Found are bases that are linear in time and whose sign of growth is known; functions that end elsewhere are
-    not covered.
+    zero, and the flow ends where a level of g does, although the formula of θ may go on. Found are bases that are
+    linear in time and whose sign of growth is known; functions that end elsewhere are not covered.
+
+    Args:
+        theta: The parameters in time and the initial values.
+        levels: What is zero where the flow ends, along the flow.
+        time: The flow's time.
     """
     if theta.has(*_ENDING):
         return None
+    factors = [factor.as_base_exp()[0] for level in levels for factor in sp.Mul.make_args(sp.factor(level))]
     lower, upper = [-sp.oo], [sp.oo]
-    for base in bases(theta, time):
+    for base in dict.fromkeys([*bases(theta, time), *(factor for factor in factors if factor.has(time))]):
         slope = sp.expand(base).diff(time)
         if slope.has(time):
             if base.is_positive:
@@ -65,29 +71,32 @@ def _limit(curve: sp.Expr, time: sp.Symbol, end: sp.Expr, side: str, infinity: s
 
 
 def intervals(
-    theta: sp.Matrix, curve: sp.Expr, symbols: list[sp.Symbol], time: sp.Symbol
+    theta: sp.Matrix, levels: Sequence[sp.Expr], curve: sp.Expr, symbols: list[sp.Symbol], time: sp.Symbol
 ) -> tuple[sp.Set, sp.Set] | None:
     """The domain (an interval of x) and the dual domain (of s), by cases where signs of initial values matter."""
-    start = [initial(s) for s in symbols]
-    ends = _ends(theta, curve, time) or _by_signs(theta, curve, [s for s in start if not s.is_positive], time)
+    start = [s for s in map(initial, symbols) if not s.is_positive]
+    ends = _ends(theta, levels, curve, time) or _by_signs(theta, levels, curve, start, time)
     if ends is None:
         return None
     found = sp.Interval.open(*ends[:2]), sp.Interval.open(*ends[2:])
     return None if sp.S.EmptySet in found else found  # a curve that turns has left its interval
 
 
-def _ends(theta: sp.Matrix, curve: sp.Expr, time: sp.Symbol) -> list[sp.Expr] | None:
-    interval = time_interval(theta, time)
+def _ends(theta: sp.Matrix, levels: Sequence[sp.Expr], curve: sp.Expr, time: sp.Symbol) -> list[sp.Expr] | None:
+    interval = time_interval(theta, levels, time)
     if interval is None:
         return None
     reached = covered(curve, interval, time)
     return None if reached is None else [*reached, *interval]
 
 
-def _by_signs(theta: sp.Matrix, curve: sp.Expr, start: list[sp.Symbol], time: sp.Symbol) -> list[sp.Expr] | None:
+def _by_signs(
+    theta: sp.Matrix, levels: Sequence[sp.Expr], curve: sp.Expr, start: list[sp.Symbol], time: sp.Symbol
+) -> list[sp.Expr] | None:
     cases = []
     for where, declared, back in by_signs(start):
-        ends = _ends(theta.xreplace(declared), curve.xreplace(declared), time)
+        known = [level.xreplace(declared) for level in levels]
+        ends = _ends(theta.xreplace(declared), known, curve.xreplace(declared), time)
         if ends is None:
             return None
         cases.append((sp.And(*where), [sp.factor_terms(end.xreplace(back)) for end in ends]))

@@ -1,0 +1,178 @@
+r"""Where fields are not smooth, and whether a flow crosses such points.
+
+A function such as :math:`|e|`, :math:`e^{3/2}` or :math:`\log e` is smooth on either side of e = 0 only: e is a
+*level* of the formula. Levels are read off the formula; what happens at e = 0 is told by numbers of many digits, at
+random points there.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import mpmath as mp
+import sympy as sp
+
+from implicit_bias.symbolic.assumptions import plain, real
+from implicit_bias.symbolic.compiled import with_many_digits
+
+_DIGITS = 90
+_NEAR, _NEARER = mp.mpf("1e-12"), mp.mpf("1e-36")  # distances from a level at which a field is compared with itself
+_STEEPER = 1.5  # a difference quotient that grows more than this between them does so without end
+_SHRINKS = 0.9  # a gap that is not smaller than this, nearer by, is a jump
+_NEGLIGIBLE = mp.mpf(
+    "1e-6"
+)  # beside the size of a field, its part across a level; those of rough fields may vanish slowly
+_POINTS = 4
+_ATTEMPTS = 40
+
+Point = list[mp.mpf]
+Field = Callable[..., list]
+
+
+def levels(formulas: Sequence[sp.Expr]) -> list[sp.Expr]:
+    """Expressions on whose zeros the formulas may not be smooth, in plain symbols; none that is known to have no zero.
+
+    >>> u, v = sp.symbols("u v")
+    >>> levels([sp.Abs(u * v) + sp.sqrt(v), sp.exp(u)])
+    [u, v]
+    """
+    found: dict[sp.Expr, None] = {}
+    for formula in formulas:
+        for node in sp.preorder_traversal(real(formula)):
+            for level in _of(node):
+                for factor in sp.Mul.make_args(sp.factor_terms(level)):
+                    base = factor.as_base_exp()[0]
+                    if base.free_symbols and not (base.is_positive or base.is_negative or isinstance(base, sp.Abs)):
+                        found[plain(base)] = None
+    return sorted(found, key=sp.default_sort_key)
+
+
+def _of(node: sp.Basic) -> tuple[sp.Expr, ...]:
+    if isinstance(node, sp.Pow) and not (node.exp.is_Integer and node.exp > 0):
+        return (node.base,)
+    if isinstance(node, (sp.Abs, sp.sign, sp.log)):
+        return (node.args[0],)
+    if isinstance(node, (sp.asin, sp.acos, sp.atanh)):
+        return (1 - node.args[0], 1 + node.args[0])
+    if isinstance(node, sp.acosh):
+        return (node.args[0] - 1,)
+    if isinstance(node, sp.tan):
+        return (sp.cos(node.args[0]),)
+    return ()
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A point on a level, and how a field behaves across it.
+
+    Attributes:
+        point: The parameters.
+        is_smooth: Whether the field is defined on both sides and Lipschitz there, so that it has one flow.
+        goes_on: Whether it has one flow although it is not smooth, as it is continuous and points through the level.
+        leaves: Whether it does not run along the level, so that the flow leaves one side.
+    """
+
+    point: dict[sp.Symbol, float]
+    is_smooth: bool
+    goes_on: bool
+    leaves: bool
+
+
+def ends_of_flow(formula: sp.Expr, gradient: sp.Matrix, symbols: Sequence[sp.Symbol]) -> list[sp.Expr]:
+    """The levels of a formula at which the flow of its gradient ends, if it gets there; all in plain symbols.
+
+    There the formula is not real beyond, its gradient jumps, or several flows go on. A level on which no point was
+    found counts as one.
+    """
+
+    def is_passed(level: sp.Expr) -> bool:
+        found = [crossing for (crossing,) in crossings(level, [gradient], symbols)]
+        return bool(found) and all(crossing.is_smooth or crossing.goes_on for crossing in found)
+
+    return [level for level in levels([formula, *gradient]) if not is_passed(level)]
+
+
+def crossings(
+    level: sp.Expr, fields: Sequence[sp.Matrix], symbols: Sequence[sp.Symbol]
+) -> Iterator[tuple[Crossing, ...]]:
+    """Points where an expression changes sign, each with the behaviour of every field there; none if none is found."""
+    with mp.workdps(_DIGITS):
+        height = _function(symbols, [level])
+        normal = _function(symbols, [sp.diff(real(level), real(s)) for s in symbols])
+        functions = [_function(symbols, list(field)) for field in fields]
+        for one, other in islice(_points(height, len(symbols)), _POINTS):
+            yield tuple(_crossing(one, other, normal, field, symbols) for field in functions)
+
+
+def _function(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Field:
+    """The values at a point, None where one is not a finite real number."""
+    compiled = with_many_digits(symbols, [plain(f).replace(sp.DiracDelta, lambda *_: sp.Integer(0)) for f in formulas])
+
+    def values(point: Point) -> list[mp.mpf] | None:
+        try:
+            found = [mp.mpmathify(value) for value in compiled(*point)]
+        except (ArithmeticError, ValueError):
+            return None
+        if any(isinstance(value, mp.mpc) and value.imag != 0 for value in found):
+            return None
+        found = [mp.re(value) for value in found]
+        return found if all(map(mp.isfinite, found)) else None
+
+    return values
+
+
+def _points(height: Field, size: int) -> Iterator[tuple[Point, Point]]:
+    """Points just below and just above a level, ``_NEAR`` apart from it, the simplest ones first."""
+    generator = random.Random(0)  # noqa: S311
+    for attempt in range(_ATTEMPTS):
+        span = 1 if attempt < _ATTEMPTS // 4 else 3
+        low, high = ([mp.mpf(generator.randint(-4 * span, 4 * span)) / span for _ in range(size)] for _ in "ab")
+        if attempt < _ATTEMPTS // 2:  # along one axis, so that the other parameters keep simple values
+            axis = attempt % size
+            low = [high[k] if k != axis else low[k] for k in range(size)]
+        ends = height(low), height(high)
+        if None in ends or mp.sign(ends[0][0]) * mp.sign(ends[1][0]) >= 0:  # type: ignore[index]
+            continue
+        sign = mp.sign(ends[0][0])  # type: ignore[index]
+        for _ in range(4 * _DIGITS):
+            middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
+            value = height(middle)
+            if value is None:
+                break
+            low, high = (middle, high) if mp.sign(value[0]) == sign else (low, middle)
+        else:
+            yield low, high
+
+
+def _crossing(low: Point, high: Point, normal: Field, field: Field, symbols: Sequence[sp.Symbol]) -> Crossing:
+    steepest = normal(low) or normal(high) or [mp.mpf(1)] * len(low)
+    length = mp.norm(steepest) or mp.mpf(1)
+    direction = [slope / length for slope in steepest]
+    middle = [mp.chop((a + b) / 2, mp.mpf(10) ** -(_DIGITS // 2)) for a, b in zip(low, high, strict=True)]
+    at = {symbol: float(value) for symbol, value in zip(symbols, middle, strict=True)}
+
+    def across(distance: mp.mpf) -> list[list[mp.mpf] | None]:
+        return [field([a + s * distance * d for a, d in zip(low, direction, strict=True)]) for s in (-1, 1)]
+
+    (far_below, far_above), (below, above) = across(_NEAR), across(_NEARER)
+    if far_below is None or far_above is None or below is None or above is None:
+        return Crossing(at, is_smooth=False, goes_on=False, leaves=True)
+    far_gap, gap = _distance(far_below, far_above), _distance(below, above)
+    size = mp.norm(below) + mp.norm(above)
+    noise = mp.mpf(10) ** -(_DIGITS // 2) * size
+    is_smooth = gap / _NEARER <= _STEEPER * far_gap / _NEAR + noise / _NEARER
+    through = [mp.fdot(values, direction) for values in (below, above)]
+    leaves = [abs(speed) > _NEGLIGIBLE * size for speed in through]
+    return Crossing(
+        at,
+        is_smooth=bool(is_smooth),
+        goes_on=bool(gap <= _SHRINKS * far_gap) and all(leaves) and bool(through[0] * through[1] > 0),
+        leaves=any(leaves),
+    )
+
+
+def _distance(one: Point, other: Point) -> mp.mpf:
+    return mp.norm([b - a for a, b in zip(one, other, strict=True)])
