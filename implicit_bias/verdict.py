@@ -71,9 +71,9 @@ class Verdict:
         if self.outcome is Outcome.SUPPORTED:
             if self.residual is None or self.tolerance is None:
                 raise ValueError("A SUPPORTED verdict needs residual= and tolerance=.")
-            if not (math.isfinite(self.residual) and self.residual <= self.tolerance):
+            if not (math.isfinite(self.tolerance) and -math.inf < self.residual <= self.tolerance):
                 raise ValueError(
-                    f"A SUPPORTED verdict needs a finite residual <= tolerance, got residual={self.residual} and "
+                    f"A SUPPORTED verdict needs finite numbers, residual <= tolerance, got residual={self.residual} and "
                     f"tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
                 )
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import implicit_bias as ib
@@ -29,11 +29,14 @@ def test_a_counterexample_holds_numbers():
 
 
 @given(numbers, numbers)
+@example(1.0, math.inf)
+@example(-math.inf, 1.0)
+@example(0.0, math.nan)
 def test_support_needs_a_residual_within_its_tolerance(residual, tolerance):
-    if math.isfinite(residual) and residual <= tolerance:
+    if math.isfinite(residual) and math.isfinite(tolerance) and residual <= tolerance:
         assert ib.Verdict(ib.Outcome.SUPPORTED, "close", residual, tolerance).residual == residual
     else:
-        with pytest.raises(ValueError, match="a finite residual <= tolerance"):
+        with pytest.raises(ValueError, match="finite numbers, residual <= tolerance"):
             ib.Verdict(ib.Outcome.SUPPORTED, "close", residual, tolerance)
 
 

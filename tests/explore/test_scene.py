@@ -1,7 +1,7 @@
 """The numbers of the picture, against solvers that know nothing of it."""
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import fields
 
 import numpy as np
@@ -102,10 +102,18 @@ def test_sliders_at_their_ends_give_numbers(scale, decay, y):
     svg(draw(scene))
 
 
+# Solutions are so sparse at the one end that the projection may stall, and u₀ = −2·10⁴ is beyond a saddle at the other.
+BEYOND_REACH = {
+    ("difference of fourth powers", SCALES[0]),
+    ("three layers", SCALES[0]),
+    ("positive weights", SCALES[-1]),
+}
+
+
 @pytest.mark.parametrize("entry", CATALOGUE[1:], ids=lambda entry: entry.title)
 @pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
-def test_extreme_scales_are_drawn_or_refused(entry, scale):
-    with suppress(RefusedError):
+def test_extreme_scales_are_drawn(entry, scale):
+    with suppress(RefusedError) if (entry.title, scale) in BEYOND_REACH else nullcontext():
         svg(draw(compute(of_entry(entry, scale))))
 
 

@@ -342,3 +342,16 @@ def test_bad_input(change, message):
     arguments = {"problem": PROBLEM, "parameterization": MASK, "init": INIT, "step": 0.1, "steps": 10} | change
     with pytest.raises(ValueError, match=message):
         ib.descent(**arguments)
+
+
+def test_strengths_follow_the_schedule_over_thousands_of_steps():
+    """With Z = 0 each step shrinks m by 1 − 2ηα_k, with α_k = schedule(kη) for every k, and for every run's own η."""
+    problem, schedule = ib.Regression(np.zeros((1, 2)), [0.0]), Harmonic(0.4, tau=3.0)
+    eta, marks = np.array([0.01, 0.002]), [999, 1000, 1001, 2500]
+    init = {"m": np.array([1.0, -0.7]), "w": 0.0}
+    runs = ib.descent(problem, MASK, init, eta, 2500, "m**2 + w**2", schedule, record=marks)
+    strengths = np.array([[0.4 / (1 + k * step / 3.0) for step in eta] for k in range(2500)])
+    for row, k in enumerate(marks):
+        np.testing.assert_allclose(runs.decay[row], np.sum(eta * strengths[:k], axis=0), rtol=1e-12)
+        want = np.prod(1 - 2 * eta * strengths[:k], axis=0)[:, None] * init["m"]
+        np.testing.assert_allclose(runs.parameters["m"][row], want, rtol=1e-11)
