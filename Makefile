@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := figures
-.PHONY: figures bench docs explore notebooks test lint clean
+.PHONY: figures bench docs explore notebooks test mutate lint clean
 
 figures: $(VENV)/.installed-experiments
 	$(BIN)/python -m experiments
@@ -25,6 +25,11 @@ explore: $(VENV)/.installed-explore
 # One BLAS thread for each worker: threads of several workers wait for each other on the same cores.
 test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+# Changes a module a little, again and again, and tells which changes no test notices; all of them, or a sample by a seed:
+# make mutate MODULE=potential/entropy.py MUTATE_ARGS="--sample 20 --seed 1"
+mutate: $(VENV)/.installed-test
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m tests.campaigns.mutants $(MODULE) $(MUTATE_ARGS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .

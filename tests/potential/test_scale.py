@@ -1,5 +1,6 @@
 """Scales that underflow, and the path from an easy scale to one of them."""
 
+import itertools
 import math
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_a_path_halves_until_it_is_easy_and_no_further(log_scale):
     """The scales are a^(1/2), a^(1/4), … down to the first that is at least e^(−5); none if a is that already."""
     a = np.array(log_scale)
     path = [*relaxed(a), a]
-    for near, far in zip(path[:-1], path[1:], strict=True):
+    for near, far in itertools.pairwise(path):
         np.testing.assert_array_equal(2 * near, far)
     assert np.min(path[0]) >= -5
     assert all(np.min(later) < -5 for later in path[1:])

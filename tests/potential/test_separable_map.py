@@ -42,7 +42,7 @@ def test_a_gradient_that_vanishes_in_one_parameter_alone_is_no_saddle():
 
 
 def test_a_component_of_the_gradient_that_is_not_real_is_refused():
-    """g is real, and one component of its gradient is."""
+    """G is real, and one component of its gradient is."""
     half = SeparableMap(lambda t: t[0], lambda t: np.stack([np.ones_like(t[0]), np.log(t[1])]), lambda t: t)
     check_start(half, np.array([[1.0], [2.0]]), NAMES)
     with pytest.raises(ib.DomainError, match="no finite real number"):
