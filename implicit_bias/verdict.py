@@ -73,8 +73,8 @@ class Verdict:
                 raise ValueError("A SUPPORTED verdict needs residual= and tolerance=.")
             if not (math.isfinite(self.tolerance) and -math.inf < self.residual <= self.tolerance):
                 raise ValueError(
-                    f"A SUPPORTED verdict needs finite numbers, residual <= tolerance, got residual={self.residual} and "
-                    f"tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
+                    f"A SUPPORTED verdict needs finite numbers, residual <= tolerance, got residual={self.residual} "
+                    f"and tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
                 )
 
     def __repr__(self) -> str:

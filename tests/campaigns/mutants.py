@@ -86,7 +86,7 @@ def modules_of(name: str) -> list[str]:
 
 
 def slack() -> list[dict[str, str]]:
-    """Survivors that are known, each with the module, the text of the line, the reason and, where not all are, the change."""
+    """Survivors that are known, each with its module, line and reason, and its change unless all of the line are."""
     return tomllib.loads((Path(__file__).parent / "slack.toml").read_text("utf-8"))["slack"]
 
 
@@ -196,7 +196,7 @@ def examine(names: list[str], sample: int | None, seed: int) -> dict[str, dict]:
                 for mutant in mutants((ROOT / LIBRARY / module).read_text("utf-8"))
             ]
             count = len(possible) if sample is None else min(sample, len(possible))
-            chosen = sorted(random.Random(seed).sample(range(len(possible)), count))
+            chosen = sorted(random.Random(seed).sample(range(len(possible)), count))  # noqa: S311
             counts = Counter(module for module, _ in possible)
             for module, mutant in (possible[k] for k in chosen):
                 tests = pytest_arguments(module)
