@@ -118,7 +118,7 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
                 yield ast.Call(
                     ast.Attribute(func.value, other.id) if isinstance(func, ast.Attribute) else other, args, keywords
                 )
-            if len(args) >= 2 and not any(isinstance(arg, ast.Starred) for arg in args[:2]):
+            if name not in EXCHANGED and len(args) >= 2 and not any(isinstance(arg, ast.Starred) for arg in args[:2]):
                 yield ast.Call(func, [args[1], args[0], *args[2:]], keywords)
         case ast.If():  # of its condition: the branch is always taken, or never
             yield from (ast.Constant(value) for value in (True, False))
