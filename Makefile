@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := figures
-.PHONY: figures bench docs explore notebooks test prove lint clean
+.PHONY: figures bench docs explore notebooks test prove mutate lint clean
 
 figures: $(VENV)/.installed-experiments
 	$(BIN)/python -m experiments
@@ -29,6 +29,11 @@ test: $(VENV)/.installed-test
 # The large campaigns, of which `make test` runs a sample; they write tests/campaigns/record.
 prove: $(VENV)/.installed-test
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m tests.campaigns
+
+# Changes a module a little, again and again, and tells which changes no test notices; all of them, or a sample by a seed:
+# make mutate MODULE=potential/entropy.py MUTATE_ARGS="--sample 20 --seed 1"
+mutate: $(VENV)/.installed-test
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m tests.campaigns.mutants $(MODULE) $(MUTATE_ARGS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .

@@ -5,13 +5,17 @@ import shutil
 
 import pytest
 import torch
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # Deadlines measure the machine, not the code; deterministic examples make a red run reproducible.
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+# For the mutants, where a counterexample is enough and the smallest one takes long.
+settings.register_profile(
+    "first-failure", derandomize=True, deadline=None, max_examples=50, phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile("default")
 
 

@@ -35,9 +35,9 @@ _MOST_SPLIT = 2**27  # entries, zeros included, that a careful product reads: ab
 
 
 def sum_error(terms: int) -> float:
-    """A bound on the rounding of a sum of products in any order, relative to the sum of their magnitudes.
+    r"""A bound on the rounding of a sum of products in any order, relative to the sum of their magnitudes.
 
-    It is :math:`\\gamma_k = ku/(1 - ku)` with the unit roundoff u, for k additions and multiplications each [Higham2002]_.
+    It is :math:`\gamma_k = ku/(1 - ku)` with the unit roundoff u, for k products [Higham2002]_.
 
     References:
         .. [Higham2002] Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002, section 3.1.
@@ -442,7 +442,7 @@ class RowScaledMap(LinearMap):
 
 
 def two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """a + b rounded, and exactly what the rounding took away."""
+    """The rounded sum of a and b, and exactly what the rounding took away."""
     total = a + b
     virtual = total - a
     return total, (a - (total - virtual)) + (b - virtual)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -31,11 +31,19 @@ def _quadrature(schedule, end):
 
 
 @given(schedules, times)
+@example(Harmonic(0.7, tau=3.0), 5.0)
+@example(Quadratic(0.7, tau=3.0), 5.0)
+@example(Geometric(0.7, tau=3.0), 5.0)
+@example(Pulse(1.0, length=2.0, dose=3.0), 2.5)
+@example(SwitchOff(Pulse(1.0, length=2.0, dose=3.0), 2.5), 5.0)
 def test_the_integral_is_the_integral(schedule, end):
     assert schedule.integral(end) == pytest.approx(_quadrature(schedule, end), rel=1e-8, abs=1e-12)
 
 
 @given(schedules)
+@example(Quadratic(0.7, tau=3.0))
+@example(Geometric(0.7, tau=3.0))
+@example(Pulse(1.0, length=2.0, dose=3.0))
 def test_the_total_is_the_limit_of_the_integral(schedule):
     late = float(schedule.integral(1e12))
     if np.isinf(schedule.total):
@@ -52,6 +60,27 @@ def test_arrays_are_elementwise_and_the_decay_never_falls(schedule, points):
     assert schedule(ordered).tolist() == [float(schedule(t)) for t in ordered]
     assert schedule.integral(ordered[None]).shape == (1, len(points))
     assert schedule.integral(0) == 0
+
+
+@given(schedules)
+@example(Pulse(0.0, length=2.0, dose=3.0))
+@example(Pulse(1.0, length=2.0, dose=3.0))
+@example(SwitchOff(Pulse(1.0, length=2.0, dose=3.0), 1.5))
+def test_the_strength_jumps_at_breakpoints_and_nowhere_else(schedule):
+    """Where its limit from the left differs: at the times in which it is written, if anywhere."""
+    assert list(schedule.breakpoints) == sorted(set(schedule.breakpoints))
+    assert all(time > 0 for time in schedule.breakpoints)
+    for time in _written_times(schedule):
+        strength = float(schedule(time))
+        if time > 0 and abs(float(schedule(np.nextafter(time, 0))) - strength) > 1e-9 * strength:
+            assert time in schedule.breakpoints
+
+
+def _written_times(schedule):
+    """The times of a schedule and those of the schedules in it."""
+    if isinstance(schedule, SwitchOff):
+        return [schedule.time, *_written_times(schedule.schedule)]
+    return [schedule.start, schedule.start + schedule.length] if isinstance(schedule, Pulse) else []
 
 
 @given(simple, spans, times)

@@ -30,6 +30,8 @@ def test_a_counterexample_holds_numbers():
 
 @given(numbers, numbers)
 @example(1.0, math.inf)
+@example(-math.inf, 1.0)
+@example(0.0, math.nan)
 def test_support_needs_a_residual_within_its_tolerance(residual, tolerance):
     if math.isfinite(residual) and residual <= tolerance < math.inf:
         assert ib.Verdict(ib.Outcome.SUPPORTED, "close", residual, tolerance).residual == residual

@@ -1,9 +1,9 @@
 """Whether rows depend on others exactly, decided in modular arithmetic.
 
-Floating-point numbers are rationals. A row that is a combination of others over the rationals is one modulo almost every
-prime, and one that is none is a combination modulo very few primes: of the 5e7 primes with 31 bits, those that divide a
-certain determinant, of which there are some hundreds at the most. Three primes drawn at random are wrong with a
-probability of about 1e-15, which is less than that of a fault in memory.
+Floating-point numbers are rationals. A row that is a combination of others over the rationals is one modulo almost
+every prime, and one that is none is a combination modulo very few primes: of the 5e7 primes with 31 bits, those that
+divide a certain determinant, of which there are some hundreds at the most. Three primes drawn at random are wrong with
+a probability of about 1e-15, which is less than that of a fault in memory.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class DualNewton:
         return ROUNDING * state.metric * self.linear.absolute_adjoint(np.abs(state.nu))
 
     def smallest_eigenvalue(self) -> float:
-        """A lower bound on that of the last Hessian, scaled to a unit diagonal as ``scaling`` says; 0 if none is known."""
+        """A lower bound on that of the last Hessian scaled to a unit diagonal; 0 if none is known."""
         if self.hessian is None:
             return 0.0
         r, n = self.linear.shape

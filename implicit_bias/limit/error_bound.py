@@ -1,7 +1,7 @@
 r"""A proven bound on the distance from a computed weight to the exact minimizer.
 
-Let ν be any dual, :math:`\bar x = \nabla R^*(-\tilde Z^T\nu)` its exact weight and :math:`\tilde x` any exact solution of
-:math:`\tilde Z\tilde x = \tilde y`. Then, as :math:`\tilde x - x^*` is in the kernel of :math:`\tilde Z` and
+Let ν be any dual, :math:`\bar x = \nabla R^*(-\tilde Z^T\nu)` its exact weight and :math:`\tilde x` any exact solution
+of :math:`\tilde Z\tilde x = \tilde y`. Then, as :math:`\tilde x - x^*` is in the kernel of :math:`\tilde Z` and
 :math:`\nabla R(x^*) - \nabla R(\bar x)` in the range of its transpose,
 
 .. math:: D(\tilde x, x^*) + D(x^*, \bar x) = D(\tilde x, \bar x) =: G .
@@ -35,7 +35,7 @@ class Evaluation:
         z: −Z̃ᵀν, shape (n,), in nearly twice the precision before its last rounding.
         x: ∇R*(z), shape (n,).
         metric: Its derivative.
-        wobble: A bound on the distance from x to the exact weight of ν, shape (n,); None where the potential has none.
+        wobble: A bound on the distance from x to the exact weight of ν, shape (n,); inf where the potential has none.
         residual: ỹ − Z̃x, shape (r,), from products in nearly twice the precision.
         doubt: A bound on its error.
     """
@@ -44,7 +44,7 @@ class Evaluation:
     z: np.ndarray
     x: np.ndarray
     metric: np.ndarray
-    wobble: np.ndarray | None
+    wobble: np.ndarray
     residual: np.ndarray
     doubt: np.ndarray
 
@@ -55,6 +55,7 @@ def evaluate(rows: RowBasis, potential: Potential, nu: np.ndarray) -> Evaluation
     z = product.high + product.low
     x = potential._inverse_gradient(z)
     wobble = potential.response_error(z, product.error + UNIT_ROUNDOFF * np.abs(z), x)
+    wobble = np.full(len(x), np.inf) if wobble is None else wobble
     reached = rows.linear.careful_apply(x)
     missing = rows.y - reached.high
     rest = rows.y_tail - reached.low
@@ -77,7 +78,7 @@ def error_bound(
         x: The weight to bound, and
         residual: ỹ − Z̃x.
     """
-    if at.wobble is None or not rows.is_exact or not rows.smallest > 0:
+    if not (np.all(np.isfinite(at.wobble)) and rows.is_exact and rows.smallest > 0):
         return np.inf
     solution = _in_the_metric(solver, at) or _shortest(rows, solver, at)
     gap = _largest_divergence(potential, at, solution)
@@ -179,8 +180,9 @@ def _active_bound(
     For an inactive weight and any t, convexity gives
     :math:`D(\bar x + s, \bar x) \ge D(\bar x + t, \bar x) + \kappa(|s| - t)` with
     :math:`\kappa = |R'(\bar x + t) - R'(\bar x)|`. All of them share the gap, so
-    :math:`\sum w_i|s_i| \le (G + \sum m_i) / \min_i(\kappa_i/w_i)` with :math:`m_i = \kappa_i t_i - D_i(\bar x + t_i)`. For
-    the active weights, :math:`Z_S(x - x^*)_S = -r - Z_I(x - x^*)_I` with the residual r of x.
+    :math:`\sum w_i|s_i| \le (G + \sum m_i) / \min_i(\kappa_i/w_i)` with
+    :math:`m_i = \kappa_i t_i - D_i(\bar x + t_i)`. For the active weights,
+    :math:`Z_S(x - x^*)_S = -r - Z_I(x - x^*)_I` with the residual r of x.
     """
     order = np.argsort(-at.metric, kind="stable")
     tail = np.cumsum(at.metric[order][::-1])[::-1]

@@ -43,9 +43,9 @@ class Projection:
             the largest entry of each row of Z is about 1 and nearly dependent rows replaced by what they add to others,
             and the distance from stationarity ‖x − ∇R*(−Zᵀν)‖₂ / ‖x‖₂, which is 0 unless rounding in ν made a
             correction of x necessary.
-        error_bound: A proven bound on ‖x − x*‖₂, whatever the status, for the doubles in Z, y and the potential taken at
-            their word; it covers the rounding of every step, if exp and sinh are right to four units in the last place.
-            inf where none is known: for potentials without :meth:`~implicit_bias.Potential.separation`, where rows
+        error_bound: A proven bound on ‖x − x*‖₂, whatever the status, for the doubles in Z, y and the potential taken
+            at their word; it covers the rounding of every step, if exp and sinh are right to four units in the last
+            place. inf where none is known: for potentials without :meth:`~implicit_bias.Potential.separation`, where rows
             depend on others within their rounding but not exactly, where y is not in the range of Z, and for a
             LinearOperator too large for its rows to be stored.
         iterations: Newton steps, those on the way through easier potentials included.
@@ -98,9 +98,9 @@ def bregman_projection(
     r"""Compute :math:`\operatorname{argmin}\{R(x) : Zx = y\}` by Newton's method in the dual.
 
     Args:
-        Z: Design matrix, shape (d, n) with d < n: an array, a sparse array of SciPy, or a SciPy ``LinearOperator``, whose
-            rows are read off by d products; where they would take more than a quarter of a gigabyte, conjugate gradients
-            replace the factorization. Rows may be linearly dependent if y is in the range.
+        Z: Design matrix, shape (d, n) with d < n: an array, a sparse array of SciPy, or a SciPy ``LinearOperator``,
+            whose rows are read off by d products; where they would take more than a quarter of a gigabyte, conjugate
+            gradients replace the factorization. Rows may be linearly dependent if y is in the range.
         y: Right-hand side, shape (d,).
         potential: R, with one coordinate per column of Z.
         tol: Tolerance on the KKT residual (relative, see :class:`Projection`), or what rounding of ν and x to double
@@ -110,8 +110,8 @@ def bregman_projection(
         throw: Raise when the tolerance is not reached, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If shapes do not match, d >= n, data hold nan or inf, or the products of an operator with Z and Zᵀ do
-            not belong to one matrix.
+        ValueError: If shapes do not match, d >= n, data hold nan or inf, or the products of an operator with Z and Zᵀ
+            do not belong to one matrix.
         SolverError: If y is not in the range of Z or the tolerance is not reached, if ``throw``.
 
     >>> from implicit_bias.potential import HyperbolicEntropy
@@ -255,6 +255,13 @@ class System:
         x, residual = at.x, at.residual
         if norm(residual) > tol * reference and norm(left) < norm(residual):
             x, residual = at.x + moved, left
+        elif np.any(np.abs(residual) > tol * np.abs(solver.y)):
+            # Rows may differ in the size of their terms; a correction that helps the worst of them comes for nothing.
+            terms = np.abs(solver.y) + solver.linear.absolute_apply(np.abs(at.x))
+            terms = np.where(terms > 0, terms, 1.0)
+            worst, corrected = np.max(np.abs(residual) / terms), np.max(np.abs(left) / terms)
+            if worst > tol and corrected < worst:
+                x, residual = at.x + moved, left
         misfit = norm(residual) / reference
         size = norm(x) or 1.0
         shift = norm(x - at.x) / size
@@ -295,7 +302,7 @@ def _with_entries(linear: OperatorMap) -> LinearMap:
     size = rows.absolute_apply(np.abs(probe))
     if not np.all(np.abs(rows.apply(probe) - linear.apply(probe)) <= _PROBE_TOLERANCE * size):
         raise ValueError(
-            "Z: its products matvec and rmatvec do not belong to one matrix: they differ at a random vector by more than "
-            f"{_PROBE_TOLERANCE:g} of its terms."
+            "Z: its products matvec and rmatvec do not belong to one matrix: they differ at a random vector by more "
+            f"than {_PROBE_TOLERANCE:g} of its terms."
         )
     return rows

@@ -2,8 +2,8 @@
 
 Rows that are nearly dependent say something by their difference alone, and rounding must not touch it. So each row that
 adds little to the others is replaced by what it adds, its combination with them in twice the precision, scaled to unit
-size; then again, until no row is nearly dependent on others. The new rows pose the same problem, and their entries carry
-no more than the rounding of any double.
+size; then again, until no row is nearly dependent on others. The new rows pose the same problem, and their entries
+carry no more than the rounding of any double.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PLAIN = 1e-6
 _PLAIN_PIVOT = 1e-2  # the same for the diagonal of a pivoted triangle
 _MOST_PASSES = 100
 _COEFFICIENT_BITS = 40
-# A row whose combination with others is within the rounding of its own entries depends on them as far as anyone can say.
+# A row whose combination with others is within the rounding of its entries depends on them as far as anyone can say.
 _ROUNDINGS = 2
 _CONTRADICTION = 1e-9  # relative part of y outside the range of Z that is no rounding
 _MOST_ENTRIES = 2**26  # of rows that are combined: half a gigabyte
@@ -198,7 +198,7 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
             break
         unit = rows.high[active, :-1]
         lengths = np.linalg.norm(unit, axis=1)
-        triangle, order = qr((unit / lengths[:, None]).T, mode="r", pivoting=True, check_finite=False)
+        triangle, order = _pivoted((unit / lengths[:, None]).T)
         plain = int(np.sum(np.abs(np.diag(triangle)) > _PLAIN_PIVOT))
         if plain == len(active):
             break
@@ -244,7 +244,7 @@ def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
     triangle = linear.triangle()
     lengths = np.linalg.norm(triangle, axis=0)
     unit = triangle / np.where(lengths > 0, lengths, 1.0)
-    pivoted, order = qr(unit, mode="r", pivoting=True, check_finite=False)
+    pivoted, order = _pivoted(unit)
     rank = int(np.sum(np.abs(np.diag(pivoted)) > _RANK_TOLERANCE))
     kept, dropped = np.sort(order[:rank]), np.sort(order[rank:])
     for row in dropped:
@@ -259,13 +259,19 @@ def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
     )
 
 
+def _pivoted(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """R and the order of columns of a QR decomposition with column pivoting."""
+    factors: tuple = qr(columns, mode="r", pivoting=True, check_finite=False)
+    return factors[0], factors[1]
+
+
 def _with_certificate(linear: LinearMap, y: np.ndarray, certificate: np.ndarray) -> RowBasis:
     zero, none = np.zeros(len(y)), np.arange(0)
     return RowBasis(linear, y, zero, zero, np.arange(len(y)), none, None, True, 0.0, False, certificate)
 
 
 def _certified(linear: LinearMap, y: np.ndarray, nu: np.ndarray) -> np.ndarray | None:
-    """The ν itself if it proves that Zx = y has no solution, checked in every column, or None.
+    r"""The ν itself if it proves that Zx = y has no solution, checked in every column, or None.
 
     Each :math:`z_j^T\\nu` must vanish within the rounding of its own terms, and yᵀν must not.
     """

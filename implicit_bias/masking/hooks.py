@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.utils.prune import BasePruningMethod
@@ -20,7 +22,7 @@ _PARTS: dict[type, tuple[str, ...]] = {
 
 def hooks(module: nn.Module) -> dict[str, object]:
     """The hooks of a module by the tensor that each computes, in the order in which they run."""
-    found = [hook for hook in module._forward_pre_hooks.values() if isinstance(hook, tuple(_PARTS))]
+    found: list[Any] = [hook for hook in module._forward_pre_hooks.values() if isinstance(hook, tuple(_PARTS))]
     return {hook._tensor_name if isinstance(hook, BasePruningMethod) else hook.name: hook for hook in found}
 
 

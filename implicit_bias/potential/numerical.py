@@ -102,7 +102,7 @@ class NumericalPotential(Potential):
 
     @property
     def domain(self) -> tuple[Array, Array]:
-        """The open interval that each weight can reach, or a part of it if an end is unknown; two arrays of shape (n,)."""
+        """The open interval that each weight can reach, or a part of it if an end is unknown; arrays of shape (n,)."""
         return self._ends("x")
 
     @property

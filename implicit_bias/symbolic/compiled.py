@@ -91,13 +91,14 @@ def _rounded(node: sp.Expr, digits: int) -> sp.Expr:
 
 def _stable(formula: sp.Expr) -> sp.Expr:
     """The same function, written so that doubles neither overflow nor cancel where its value is an ordinary number."""
+    stable: Any = formula
     for is_kind, rewrite in (
         (lambda node: node.is_Mul and node.has(sp.exp, sp.cosh), _quotient),
         (lambda node: node.is_Add and node.has(sp.tanh), _cancelled_tanh),
         (lambda node: isinstance(node, sp.log) and node.has(sp.exp, sp.cosh), _log_of_exponentials),
     ):
-        formula = formula.replace(is_kind, rewrite)
-    return formula
+        stable = stable.replace(is_kind, rewrite)
+    return stable
 
 
 def _cancelled_tanh(total: sp.Expr) -> sp.Expr:

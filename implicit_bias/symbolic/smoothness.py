@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import mpmath as mp
 import sympy as sp
@@ -28,7 +29,8 @@ _NEGLIGIBLE = mp.mpf(
 _POINTS = 4
 _ATTEMPTS = 40
 
-Point = list[mp.mpf]
+Digits = Any  # a number of mpmath, whose type is made at run time
+Point = list[Digits]
 Field = Callable[..., list]
 
 
@@ -111,7 +113,7 @@ def _function(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Fiel
     """The values at a point, None where one is not a finite real number."""
     compiled = with_many_digits(symbols, [plain(f).replace(sp.DiracDelta, lambda *_: sp.Integer(0)) for f in formulas])
 
-    def values(point: Point) -> list[mp.mpf] | None:
+    def values(point: Point) -> Point | None:
         try:
             found = [mp.mpmathify(value) for value in compiled(*point)]
         except (ArithmeticError, ValueError):
@@ -154,7 +156,7 @@ def _crossing(low: Point, high: Point, normal: Field, field: Field, symbols: Seq
     middle = [mp.chop((a + b) / 2, mp.mpf(10) ** -(_DIGITS // 2)) for a, b in zip(low, high, strict=True)]
     at = {symbol: float(value) for symbol, value in zip(symbols, middle, strict=True)}
 
-    def across(distance: mp.mpf) -> list[list[mp.mpf] | None]:
+    def across(distance: Digits) -> list[Point | None]:
         return [field([a + s * distance * d for a, d in zip(low, direction, strict=True)]) for s in (-1, 1)]
 
     (far_below, far_above), (below, above) = across(_NEAR), across(_NEARER)
@@ -174,5 +176,5 @@ def _crossing(low: Point, high: Point, normal: Field, field: Field, symbols: Seq
     )
 
 
-def _distance(one: Point, other: Point) -> mp.mpf:
+def _distance(one: Point, other: Point) -> Digits:
     return mp.norm([b - a for a, b in zip(one, other, strict=True)])

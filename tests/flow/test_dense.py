@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import mpmath as mp
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
+from implicit_bias.flow.solution import FlowSolution, FlowStats
 from implicit_bias.schedule import Constant, SwitchOff
 
 MASK, H = ib.Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
@@ -66,6 +68,49 @@ def test_levels_and_signs_against_events_of_scipy(setting):
         found = flow.sign_changes()
         expected = np.where(np.array(want[1:]) == 0, np.nan, want[1:])
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7)
+
+
+def polynomial_path(*weights):
+    """A solution whose weights are given as functions of time, with steps of ½ up to 4."""
+    linear = ib.Regression(np.ones((1, len(weights))), np.ones(1)).linear
+
+    def at(t):
+        x = np.stack([weight(t) for weight in weights], axis=1)
+        return FlowSolution(t, x, x[:, 0] ** 2, x[:, :1], 0 * t, ib.Status.CONVERGED, FlowStats(0, 0, 0, 1.0), linear)
+
+    return replace(at(np.array([4.0])), steps=np.linspace(0.0, 4.0, 9), interpolate=at)
+
+
+def test_the_first_change_of_sign_counts():
+    """In the first step, before a second one, and where a step ends on the zero; touching or leaving zero is none."""
+    flow = polynomial_path(
+        lambda t: t - 0.3,
+        lambda t: (0.7 - t) * (t - 2.2),
+        lambda t: 1.5 - t,
+        lambda t: (t - 1.5) ** 2,
+        lambda t: t * (t + 1),
+        lambda t: t * (t - 2.7),
+    )
+    np.testing.assert_allclose(flow.sign_changes(), [0.3, 0.7, 1.5, np.nan, np.nan, 2.7], rtol=1e-11)
+
+
+def test_the_first_time_below_a_level_counts():
+    flow = polynomial_path(lambda t: 2 - t)
+    assert flow.time_below(0.25) == pytest.approx(1.5, rel=1e-11)
+    assert flow.time_below(0.3**2) == pytest.approx(1.7, rel=1e-11)
+    assert flow.time_below(4.0) == 0.0
+    assert np.isnan(polynomial_path(lambda t: 2 + t).time_below(1.0))
+
+
+@pytest.mark.parametrize("missing", ["steps", "interpolate"])
+def test_half_a_path_is_none(missing):
+    with pytest.raises(ValueError, match="dense=True"):
+        replace(polynomial_path(lambda t: t), **{missing: None}).time_below(1.0)
+
+
+def test_the_time_of_a_step():
+    assert FlowStats(0, 0, steps=4, wall_time=2.0).time_per_step == 0.5
+    assert FlowStats(0, 0, steps=0, wall_time=2.0).time_per_step == 2.0
 
 
 def test_what_is_never_reached_is_nan(setting):

@@ -6,7 +6,7 @@ import pytest
 from scipy.sparse.linalg import LinearOperator
 
 import implicit_bias as ib
-from implicit_bias.schedule import Constant, Geometric, Harmonic, SwitchOff
+from implicit_bias.schedule import Constant, Geometric, Harmonic, Pulse, SwitchOff
 
 MASK = ib.Parameterization("m*w", ["m", "w"])
 DECAY = "m**2 + w**2"
@@ -97,6 +97,29 @@ def test_without_data_the_decay_is_exact():
         flow = ib.gradient_flow(problem, MASK, INIT, [0.0, 0.3, 0.5, 1.2], DECAY, schedule)
         want = INIT["m"] * np.exp(-2 * schedule.integral(flow.t))[:, None]
         np.testing.assert_allclose(flow.parameters["m"], want, rtol=1e-11)
+
+
+@pytest.mark.parametrize("method", ["DOP853", "LSODA"])
+@pytest.mark.parametrize("pulse", [Pulse(1.0, length=1e-3, dose=0.5), Pulse(0.0, length=1e-3, dose=0.5)])
+def test_no_step_passes_over_a_pulse(pulse, method):
+    """Nothing moves before it, so that steps have grown; a restart where it begins and ends makes its decay exact."""
+    problem = ib.Regression(np.zeros((1, 3)), [0.0])
+    flow = ib.gradient_flow(problem, MASK, INIT, [0.5, 3.0], DECAY, pulse, method=method)
+    want = INIT["m"] * np.exp(-2 * pulse.integral(flow.t))[:, None]
+    np.testing.assert_allclose(flow.parameters["m"], want, rtol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["DOP853", "LSODA"])
+def test_one_weight_that_blows_up_ends_the_report_of_all(method):
+    """Beside it a weight at rest is finite for ever, but no state with an infinite entry is reported."""
+    problem = ib.Regression(np.zeros((1, 2)), [0.0])
+    init = {"m": np.array([2.0, 0.0]), "w": np.zeros(2)}
+    flow = ib.gradient_flow(
+        problem, MASK, init, [0.01, 0.02, 0.1, 0.2], "-m**4", Constant(1.0), method=method, rtol=1e-9, throw=False
+    )
+    assert flow.status in (ib.Status.STEP_SIZE, ib.Status.NOT_FINITE)
+    np.testing.assert_array_equal(flow.t, [0.01, 0.02])
+    assert np.all(np.isfinite(flow.parameters["m"]))
 
 
 def test_loss_decreases_without_a_regularizer():
@@ -210,7 +233,7 @@ def test_the_number_of_steps_is_limited():
         ({"init": {"m": 1.0}}, "exactly the parameters"),
         ({"init": {"m": 1.0, "w": 1.0, "v": 1.0}}, "exactly the parameters"),
         ({"init": {"m": np.ones(3), "w": np.ones(2)}}, "one shape"),
-        ({"init": {"m": np.ones(2), "w": np.ones(2)}}, r"shape \(3,\)"),
+        ({"init": {"m": np.ones(2), "w": np.ones(2)}}, r"^init: expected numbers or arrays of shape \(3,\)"),
         ({"init": {"m": np.nan, "w": 1.0}}, "nan"),
         ({"init": [1.0, 1.0]}, "dict"),
         ({"t": -1.0}, "non-negative"),

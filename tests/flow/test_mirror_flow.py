@@ -80,6 +80,68 @@ def test_bregman_divergence_to_the_limit_decreases():
     assert spent == pytest.approx(divergence[0] - divergence[-1], rel=2e-3)
 
 
+@pytest.mark.parametrize("method", ["LSODA", "Radau", "DOP853"])
+@pytest.mark.parametrize("unit", [1e-100, 1e-12, 1e12])
+def test_the_flow_has_no_units(unit, method):
+    """With y and a in other units, x' = −2√(x² + a²) Zᵀ(Zx − y)/d gives unit · x at time t / unit."""
+    times = np.array([0.1, 1.0, 30.0])
+    want = ib.mirror_flow(PROBLEM, ib.HyperbolicEntropy(scale=1e-2), times, method=method, rtol=1e-10, atol=1e-12)
+    scaled, potential = ib.Regression(PROBLEM.Z, unit * PROBLEM.y), ib.HyperbolicEntropy(scale=unit * 1e-2)
+    got = ib.mirror_flow(scaled, potential, times / unit, method=method, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(got.x / unit, want.x, rtol=0, atol=1e-7)
+
+
+POTENTIALS = [ib.HyperbolicEntropy(scale=[1e-3, 2.0]), ib.Entropy(scale=[1e-3, 2.0])]
+
+
+@pytest.mark.parametrize("ceiling", [1e3, 1e150])
+@pytest.mark.parametrize("potential", POTENTIALS, ids=["hyperbolic", "entropy"])
+def test_a_weight_beyond_the_ceiling_is_continued_as_its_tangent(potential, ceiling):
+    """Up to the ceiling it is the potential's; from there it is the line that touches it, however far z goes."""
+    end = potential.gradient(np.full(2, ceiling))
+    for z in (0.5 * end, end * (1 - 1e-9)):
+        x, metric = _extended(potential, z, ceiling)
+        np.testing.assert_array_equal(x, potential.inverse_gradient(z))
+        np.testing.assert_allclose(metric, potential.metric(x), rtol=1e-14)
+    slope = potential.metric(np.full(2, ceiling))
+    for z in (end * (1 + 1e-6), 3 * end, 1e6 * end):  # at the last an exponential would overflow
+        with np.errstate(over="ignore"):  # as in every flow
+            x, metric = _extended(potential, z, ceiling)
+        np.testing.assert_allclose(x, ceiling + slope * (z - end), rtol=1e-12)
+        np.testing.assert_allclose(metric, slope, rtol=1e-14)
+
+
+def test_each_weight_has_its_own_continuation_on_its_own_side():
+    """The hyperbolic entropy is odd: one weight beyond the ceiling, one beyond its negative, one within."""
+    potential, ceiling = ib.HyperbolicEntropy(scale=1.0), 10.0
+    end = float(potential.gradient([ceiling])[0])
+    x, metric = _extended(potential, np.array([2 * end, -2 * end, 0.3]), ceiling)
+    assert x[0] == -x[1] > ceiling
+    assert metric[0] == metric[1]
+    assert x[2] == potential.inverse_gradient([0.3])[0]
+    assert metric[2] == potential.metric(x[2:])[0]
+
+
+@pytest.mark.parametrize("potential", POTENTIALS, ids=["hyperbolic", "entropy"])
+@pytest.mark.parametrize("y", [[0.0, 0.0], [3.0, -40.0]])
+def test_the_ceiling_is_out_of_reach_of_every_trajectory(potential, y):
+    """Far above the minimizer, where a flow starts, and the least weights that reach y, whatever the units of rows."""
+    Z = np.array([[1.0, 1.0], [1e-3, -1e-3]])
+    needed = np.max(np.abs(np.linalg.solve(Z, y)))
+    ceiling = _ceiling(ib.Regression(Z, y), potential)
+    assert ceiling >= 1e15 * max(needed, np.max(potential.minimizer), 1e-300)
+    assert np.isfinite(ceiling)
+    assert _ceiling(ib.Regression(np.diag([1e5, 1e-9]) @ Z, [1e5 * y[0], 1e-9 * y[1]]), potential) == pytest.approx(
+        ceiling, rel=1e-12
+    )
+
+
+def test_rows_of_zeros_set_no_ceiling():
+    """They ask for nothing that weights could give: 1/0 would be an infinite ceiling, or none."""
+    without = _ceiling(ib.Regression([[1.0, 2.0]], [3.0]), POTENTIALS[0])
+    assert _ceiling(ib.Regression([[1.0, 2.0], [0.0, 0.0]], [3.0, 0.0]), POTENTIALS[0]) == without
+
+
 def test_failures_are_a_status():
     init = {"m": 1e80, "w": 5e79}  # x = 5e159: its loss overflows
     for method in ("LSODA", "Radau", "DOP853"):

@@ -137,6 +137,18 @@ class TestDistanceToLimit:
         assert np.all(found.distance[-1] < 0.01)
         assert np.all(found.distance[0] > 10 * found.distance[-1])
 
+    @pytest.mark.parametrize("unknown", [None, np.inf])
+    def test_an_unknown_bound_is_never_finite(self, trained, monkeypatch, unknown):
+        """A limit whose error nobody bounds is no limit without error."""
+
+        def without_bound(*args, **options):
+            return replace(ib.bregman_projection(*args, **options), error_bound=unknown)
+
+        monkeypatch.setattr("implicit_bias.masking.ensemble_checks.bregman_projection", without_bound)
+        found = distance_to_limit(trained)
+        assert not np.any(np.isfinite(found.error_bound))
+        assert np.all(np.isfinite(found.distance))
+
     def test_half_the_step_ends_half_as_far(self):
         distances = [
             distance_to_limit(ensemble(PROBLEM, INIT, STEPS / cut, 10_000 * cut, Geometric(0.3, tau=1.0), record=2))

@@ -1,0 +1,249 @@
+"""Small changes of the library's code, and whether the tests that should see them do.
+
+    python -m tests.campaigns.mutants potential/entropy.py flow --sample 20 --seed 0
+
+Every change is made in a copy of the working tree, where the module's doctests and tests run until the first failure. A
+change that no test notices survives: it is a statement that nobody asserts, or slack. Slack stands in ``slack.toml``
+with its reason; any other survivor makes the command fail.
+
+No package does this here. mutmut skips decorated functions, which are most methods of a potential, and keeps all
+variants of a function in one module; mutatest mutates bytecode of Python 3.8; cosmic-ray has neither samples nor the
+dropped terms, removed bounds and skipped checks that matter in numerical code, and works in the tree itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+from tests.campaigns.changes import Mutant, mutants
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = "implicit_bias"
+RECORD = Path(__file__).parent / "record" / "mutants.json"
+PRELOADED = ["numpy", "scipy.integrate", "scipy.linalg", "scipy.optimize", "sympy", "torch"]  # by one process for all
+SECONDS_TO_SPARE = 20.0  # beyond three times what the tests take without a change
+
+# Besides a module's doctests and the test module of its name, which TESTS names where it has another name.
+_DERIVATIONS = ["tests/symbolic/test_closed_form.py", "tests/symbolic/test_derivation.py"]
+TESTS = {
+    "flow/batched_flow.py": ["tests/flow/test_descent.py"],
+    "flow/integrate.py": ["tests/flow/test_gradient_flow.py", "tests/flow/test_dense.py"],
+    "flow/mini_batches.py": ["tests/flow/test_descent.py"],
+    "flow/mirror_flow.py": ["tests/flow/test_agreement.py"],
+    "flow/solution.py": ["tests/flow/test_dense.py", "tests/flow/test_gradient_flow.py"],
+    "flow/steps.py": ["tests/flow/test_descent.py"],
+    "limit/dual_newton.py": ["tests/limit/test_projection.py"],
+    "limit/independent_rows.py": ["tests/limit/test_projection.py"],
+    "masking/diagonal_networks.py": ["tests/masking/test_ensembles.py"],
+    "masking/kept.py": ["tests/masking/test_pilot.py", "tests/masking/test_parametrizations.py"],
+    "masking/parametrization.py": ["tests/masking/test_parametrizations.py"],
+    "masking/powerpropagation.py": ["tests/masking/test_parametrizations.py"],
+    "masking/product.py": ["tests/masking/test_parametrizations.py"],
+    "masking/sigmoid_mask.py": ["tests/masking/test_parametrizations.py"],
+    "masking/soft_threshold.py": ["tests/masking/test_parametrizations.py"],
+    "masking/weight_tensors.py": ["tests/masking/test_reparameterize.py", "tests/masking/test_pruning.py"],
+    "potential/base.py": ["tests/potential/test_entropy.py"],
+    **{
+        f"symbolic/{name}.py": _DERIVATIONS
+        for name in (
+            *("assumptions", "by_flow", "by_metric", "candidate", "identities", "joint_flow", "leading_terms"),
+            *("ranges", "separation", "sine_formulas", "solving"),
+        )
+    },
+}
+
+
+def pytest_arguments(module: str) -> list[str]:
+    """What pytest runs for a module of the library: its doctests, then the tests that mirror it."""
+    folder, _, name = module.rpartition("/")
+    mirror = f"tests/{folder}/test_{name}".replace("//", "/")
+    mirrored = [mirror] if (ROOT / mirror).exists() else [] if module in TESTS else [f"tests/{folder}"]
+    return [f"{LIBRARY}/{module}", *mirrored, *TESTS.get(module, [])]
+
+
+def modules_of(name: str) -> list[str]:
+    """The modules that a path names, a file or a folder of the library; none is an error."""
+    path = ROOT / LIBRARY / name.removeprefix(f"{LIBRARY}/")
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path] if path.suffix == ".py" and path.exists() else []
+    if not files:
+        raise SystemExit(
+            f"mutants: expected a file or folder of {LIBRARY}/, such as potential/entropy.py, got {name!r}."
+        )
+    return [file.relative_to(ROOT / LIBRARY).as_posix() for file in files if file.name != "__init__.py"]
+
+
+def slack() -> list[dict[str, str]]:
+    """Survivors that are known, each with its module, line and reason, and its change unless all of the line are."""
+    return tomllib.loads((Path(__file__).parent / "slack.toml").read_text("utf-8"))["slack"]
+
+
+def is_slack(module: str, mutant: Mutant, known: list[dict[str, str]]) -> bool:
+    return any(
+        entry["module"] == module
+        and entry["line"] == mutant.text
+        and entry.get("change", mutant.change) == mutant.change
+        for entry in known
+    )
+
+
+class Runner:
+    """Runs tests in a copy of the tree, in processes that one server forks after it has loaded what is heavy."""
+
+    def __init__(self, copy: Path) -> None:
+        self._copy = copy
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOADED)
+        self._longest: dict[tuple[str, ...], float] = {}
+
+    def notices(self, module: str, mutant: Mutant, tests: list[str]) -> bool:
+        """Whether a test fails, or takes much longer than it did, once the module has changed."""
+        if tuple(tests) not in self._longest:
+            began = time.monotonic()
+            if self._code(tests, limit=None) != 0:
+                raise SystemExit(
+                    f"mutants: without any change pytest {' '.join(tests)} fails.\n{self._log.read_text()}"
+                )
+            self._longest[tuple(tests)] = 3 * (time.monotonic() - began) + SECONDS_TO_SPARE
+        path = self._copy / LIBRARY / module
+        source = path.read_text("utf-8")
+        try:
+            self._write(path, mutant.applied(source))
+            return self._code(tests, self._longest[tuple(tests)]) != 0
+        finally:
+            self._write(path, source)
+
+    @property
+    def _log(self) -> Path:
+        return self._copy / "log"
+
+    @staticmethod
+    def _write(path: Path, source: str) -> None:
+        path.write_text(source, "utf-8")
+        # Python compares times in seconds, and may take what it compiled before the change.
+        Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
+
+    def _code(self, tests: list[str], limit: float | None) -> int | None:
+        process = self._context.Process(target=_run_tests, args=(str(self._copy), str(self._log), tests))
+        process.start()
+        process.join(limit)
+        if process.is_alive():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.join()
+        if process.exitcode in (3, 4, 5):
+            raise RuntimeError(f"pytest {' '.join(tests)} ended with {process.exitcode}.\n{self._log.read_text()}")
+        return process.exitcode
+
+
+def _run_tests(copy: str, log: str, tests: list[str]) -> None:
+    """In a process of its own, with its own group so that what it starts ends with it."""
+    os.setsid()
+    os.chdir(copy)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ |= {"PYTHONPATH": copy, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    sys.path[:] = [copy, *(path for path in sys.path if path not in ("", str(ROOT)))]
+    for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
+        del sys.modules[name]
+
+    import pytest
+
+    sys.exit(
+        pytest.main(
+            [
+                *tests,
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "_hypothesis_pytestplugin",
+                "--hypothesis-profile=first-failure",
+            ]
+        )
+    )
+
+
+def examine(names: list[str], sample: int | None, seed: int) -> dict[str, dict]:
+    """Try a sample of all changes of each file or folder.
+
+    Returns:
+        For each module the numbers of changes that were possible, tried, noticed and known as slack, the survivors, and
+        what pytest ran.
+    """
+    known, results = slack(), {}
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "tree"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg-info"))
+        runner = Runner(copy)
+        for name in names:
+            possible = [
+                (module, mutant)
+                for module in modules_of(name)
+                for mutant in mutants((ROOT / LIBRARY / module).read_text("utf-8"))
+            ]
+            count = len(possible) if sample is None else min(sample, len(possible))
+            chosen = sorted(random.Random(seed).sample(range(len(possible)), count))  # noqa: S311
+            counts = Counter(module for module, _ in possible)
+            for module, mutant in (possible[k] for k in chosen):
+                tests = pytest_arguments(module)
+                result = results.setdefault(
+                    module,
+                    {"possible": counts[module], "tried": 0, "noticed": 0, "slack": 0, "survivors": [], "tests": tests},
+                )
+                result["tried"] += 1
+                if runner.notices(module, mutant, tests):
+                    result["noticed"] += 1
+                elif is_slack(module, mutant, known):
+                    result["slack"] += 1
+                else:
+                    result["survivors"].append({"line": mutant.line, "text": mutant.text, "change": mutant.change})
+                    print(f"{LIBRARY}/{module}:{mutant.line}: {mutant.change}\n    {mutant.text}", flush=True)
+    return results
+
+
+def table(results: dict[str, dict]) -> str:
+    """The score of each module and every survivor, in Markdown."""
+    rows = ["| module | tried | of | noticed | slack | survived |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    survivors = []
+    for module, result in sorted(results.items()):
+        counts = (result[key] for key in ("tried", "possible", "noticed", "slack"))
+        rows.append(f"| {module} | {' | '.join(map(str, counts))} | {len(result['survivors'])} |")
+        survivors += [f"- `{module}:{s['line']}`: `{s['change']}` in `{s['text']}`" for s in result["survivors"]]
+    tried, noticed, known = (sum(result[key] for result in results.values()) for key in ("tried", "noticed", "slack"))
+    rows.append(f"| **all** | {tried} | | {noticed} | {known} | {tried - noticed - known} |")
+    return "\n".join([*rows, *(["", "Survivors:", "", *survivors] if survivors else []), ""])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.mutants", description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="+", metavar="MODULE", help=f"a file or folder of {LIBRARY}/")
+    parser.add_argument("--sample", type=int, help="changes to try of each MODULE; all by default")
+    parser.add_argument("--seed", type=int, default=0, help="which sample")
+    parser.add_argument("--record", action="store_true", help="write what was found of these modules to the record")
+    options = parser.parse_args()
+    results = examine(options.modules, options.sample, options.seed)
+    print(table(results))
+    if options.record:
+        recorded = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
+        recorded |= results
+        RECORD.write_text(json.dumps(recorded, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+        RECORD.with_suffix(".md").write_text(table(recorded), "utf-8")
+    return 1 if any(result["survivors"] for result in results.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Tables of flows with closed forms: where a quantity ends, and what comes just before a target."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import implicit_bias as ib
+from implicit_bias.potential.flow_table import FlowTable
+
+# Rows of the state: x' = ±k(c − x) towards or away from c; time itself, which tells where on the flow a state lies.
+CENTERS = np.array([0.0, 2.0, -3.0, 0.0, 1.0, 0.0])
+RATES = np.array([1.0, 0.5, 2.0, -0.25, -1.0, 0.05])
+START = np.array([1.0, 1.0, 1.0, -1.0, 1.5, 7.0])
+
+
+def exact(time):
+    return CENTERS + (START - CENTERS) * np.exp(-RATES * time)
+
+
+def table(unit=1.0):
+    def velocity(state):
+        return np.stack([RATES * (CENTERS - state[0]), np.ones_like(state[0])])
+
+    return FlowTable(velocity, np.stack([START, np.zeros(6)]), np.full((2, 6), unit))
+
+
+SHARED = table()  # queries late in the flow leave it long for those that follow
+
+
+def position(state):
+    return state[0]
+
+
+def test_ends():
+    """C where the way to it converges, an exact zero among them, and the infinity on its side where it does not."""
+    end = table().end(position)
+    # A rate of 1/20 is at e^(−2) of its way after 16 segments: the rest is a geometric series, which is exact here.
+    np.testing.assert_allclose(end, [0.0, 2.0, -3.0, -np.inf, np.inf, 0.0], rtol=1e-11, atol=1e-9)
+    assert end[0] == 0.0
+
+
+def test_a_monotone_function_of_the_state_ends_at_its_own_end():
+    end = table().end(lambda state: np.tanh(state[0]))
+    # The slowest is still on the flat part of tanh when it is judged.
+    np.testing.assert_allclose(end[:5], np.tanh([0.0, 2.0, -3.0, -np.inf, np.inf]), rtol=1e-9, atol=1e-9)
+
+
+def test_a_way_that_shrinks_by_less_than_its_rounding_has_no_end():
+    """Log x grows for ever at x' = x, at the same pace in every segment."""
+    flow = FlowTable(lambda state: state, np.ones((1, 1)), np.ones((1, 1)))
+    assert flow.end(lambda state: np.log(state[0])).tolist() == [np.inf]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.floats(0.01, 30.0)), min_size=1, max_size=6))
+def test_the_state_before_a_target(queries):
+    """A state of the flow, at a time before the target's by less than the longest step, 1."""
+    columns, times = np.array([c for c, _ in queries]), np.array([t for _, t in queries])
+    targets = np.array([exact(time)[column] for column, time in queries])
+    # A target that is its end to rounding may count as either.
+    resolved = np.abs(targets - CENTERS[columns]) > 1e-6 * np.abs(START - CENTERS)[columns]
+    columns, times, targets = columns[resolved], times[resolved], targets[resolved]
+    states, outside = SHARED.before(targets, columns, position)
+    assert states.shape == (2, len(targets))
+    assert not np.any(outside)
+    for (x, clock), column, time, target in zip(states.T, columns, times, targets, strict=True):
+        assert x == pytest.approx(exact(clock)[column], rel=1e-10)
+        # The clock of the target itself is known to the rounding of x over its speed.
+        assert clock <= time + 1e-8 * (1 + abs(x / (target - CENTERS[column])))
+        assert time - clock < 1 + 1e-6
+
+
+def test_targets_beyond_the_ends_or_behind_the_start():
+    """Each coordinate has the side it moves to; what lies behind is not passed, and the start is all there is of it."""
+    columns = np.arange(6)
+    states, outside = table().before(CENTERS - 0.1 * np.sign(START - CENTERS), columns, position)
+    assert outside.tolist() == [True, True, True, True, True, True]
+    np.testing.assert_array_equal(states, np.stack([START, np.zeros(6)]))
+
+
+def test_targets_that_are_never_reached_end_the_search():
+    """At the end itself, and where the pace is so slow that no table would do: x' = 1e-6 and a target at 1."""
+    _, outside = table().before(np.array([2.0]), np.array([1]), position)
+    assert outside.tolist() == [True]
+    slow = FlowTable(lambda state: np.full_like(state, 1e-6), np.zeros((1, 1)), np.ones((1, 1)))
+    _, outside = slow.before(np.array([1.0]), np.array([0]), position)
+    assert outside.tolist() == [True]
+
+
+def test_a_rough_velocity_is_refused_and_reaches_nothing():
+    """Steps as small as the rounding errors of g: here a velocity that is noise."""
+    noise = np.random.default_rng(0)
+    flow = FlowTable(lambda state: 1 + noise.normal(size=state.shape), np.zeros((1, 2)), np.ones((1, 2)))
+    with pytest.raises(ib.DomainError, match="single e-folding"):
+        flow.end(position)
+    _, outside = flow.before(np.array([0.5, 0.0]), np.array([0, 1]), position)
+    assert outside.tolist() == [True, False]
+
+
+def test_small_states_keep_their_digits():
+    """A unit of 1e-30 makes the tolerance absolute for a state of that size, whose growth is then right."""
+    flow = FlowTable(lambda state: state, np.full((1, 1), 1e-30), np.full((1, 1), 1e-30))
+    state, outside = flow.before(np.array([1e-20]), np.array([0]), position)
+    assert outside.tolist() == [False]
+    assert 1e-20 / np.e <= state[0, 0] <= 1e-20
