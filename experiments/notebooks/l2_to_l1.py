@@ -89,7 +89,7 @@ def _(mo):
 def _(ib, linprog, np):
     problem = ib.Regression.sample(d=20, n=60, sparsity=3, seed=0)
     log10_scales = np.concatenate([np.linspace(5, -20, 101), np.linspace(-21, -300, 280)])
-    path = ib.transition(problem.Z, problem.y, log10_scales * np.log(10))
+    path = ib.transition(problem.Z, problem.y, log_scales=log10_scales * np.log(10))
 
     # Both ends by other means: a pseudo-inverse, and a linear program in the positive and negative parts of x.
     least_l2 = np.linalg.pinv(problem.Z) @ problem.y

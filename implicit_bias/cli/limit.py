@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -128,14 +129,13 @@ def _write(output: Path, found: Projection) -> None:
 
     from implicit_bias.files import write_whole
 
-    bound = np.nan if found.error_bound is None else found.error_bound
     archive = BytesIO()
     np.savez(
         archive,
         x=found.x,
         dual=found.dual,
         kkt_residual=found.kkt_residual,
-        error_bound=bound,
+        error_bound=found.error_bound,
         iterations=found.iterations,
         status=found.status.value,
     )
@@ -147,7 +147,7 @@ def _contents(found: Projection, potential: Potential) -> dict[str, Any]:
         "potential": repr(potential),
         "status": found.status.value,
         "kkt_residual": found.kkt_residual,
-        "error_bound": found.error_bound,
+        "error_bound": found.error_bound if math.isfinite(found.error_bound) else None,  # JSON has no inf
         "iterations": found.iterations,
         "x": found.x.tolist(),
         "dual": found.dual.tolist(),
@@ -164,7 +164,7 @@ def _text(found: Projection) -> str:
     lines = [
         f"{len(x)} weights, {len(found.dual)} equations: {found.status.value} in {found.iterations} Newton steps",
         f"KKT residual   {found.kkt_residual:.2g}",
-        f"‖x − x*‖₂      {'not bounded' if bound is None else f'at most {bound:.2g}'}",
+        f"‖x − x*‖₂      {'not bounded' if math.isinf(bound) else f'at most {bound:.2g}'}",
         f"‖x‖₁, ‖x‖₂     {np.sum(np.abs(x)):.6g}, {norm(x):.6g}",
         "largest weights" if len(x) > SHOWN else "weights, largest first",
         *(f"{f'x[{i}]':>14} = {x[i]: .12g}" for i in order),

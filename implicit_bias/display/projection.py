@@ -31,7 +31,7 @@ def html(projection: Projection) -> Html:
         lines.append((text("advice"), text(projection.status.advice)))
     lines += [
         (text("KKT residual"), text(f"{projection.kkt_residual:.2g}")),
-        (text("‖x − x*‖₂ at most"), text("unknown" if bound is None else f"{bound:.2g}")),
+        (text("‖x − x*‖₂ at most"), text("unknown" if np.isinf(bound) else f"{bound:.2g}")),
         (text("Newton steps"), text(projection.iterations)),
         (text("weights"), text(f"{len(x)}, {len(projection.dual)} dual variables")),
         (text("‖x‖₁, ‖x‖₂"), text(f"{np.sum(np.abs(x)):.6g}, {norm(x):.6g}")),

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.limit.dual_newton import DualNewton
-from implicit_bias.limit.projection import Projection, System
+from implicit_bias.limit.projection import Projection, System, check_tolerance
 from implicit_bias.potential import HyperbolicEntropy
 from implicit_bias.status import SolverError, Status
-from implicit_bias.validation import finite_array, positive_number, whole_number
+from implicit_bias.validation import finite_array, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,8 +73,9 @@ class Transition:
 def transition(
     Z: ArrayLike,
     y: ArrayLike,
-    log_scales: ArrayLike,
     *,
+    scales: ArrayLike | None = None,
+    log_scales: ArrayLike | None = None,
     shift: ArrayLike = 0.0,
     rate: float = 2.0,
     tol: float = 1e-12,
@@ -86,8 +87,9 @@ def transition(
     Args:
         Z: Design matrix, shape (d, n) with d < n, as for :func:`~implicit_bias.bregman_projection`.
         y: Right-hand side, shape (d,).
-        log_scales: log a of each scale, in any order, at most 700. The smaller, the closer to basis pursuit: a weight
-            whose dual constraint has slack δ is about a^δ, so that −690 is not the end.
+        scales: The scales a > 0, in any order; give these, or
+        log_scales: log a of each of them, at most 700. The smaller, the closer to basis pursuit: a weight whose dual
+            constraint has slack δ is about a^δ, so that −690 is not the end.
         shift: The shift b of the potential, a number or one per coordinate.
         rate: The rate r of the potential.
         tol: Tolerance on the KKT residual at each scale.
@@ -95,18 +97,16 @@ def transition(
         throw: Raise when a scale fails, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If shapes do not match, d >= n, or data hold nan or inf.
+        ValueError: If shapes do not match, d >= n, data hold nan or inf, or not one of scales and log_scales is given.
         SolverError: If y is not in the range of Z or a tolerance is not reached, if ``throw``.
 
-    >>> path = transition([[1.0, 2.0]], [2.0], [10.0, -600.0])
+    >>> path = transition([[1.0, 2.0]], [2.0], log_scales=[10.0, -600.0])
     >>> path.x.round(3).tolist()
     [[0.4, 0.8], [0.0, 1.0]]
     """
     system = System(Z, y)
-    asked = np.atleast_1d(finite_array(log_scales, "log_scales"))
-    if asked.ndim > 1 or not len(asked):
-        raise ValueError(f"log_scales: expected a list of numbers, got shape {np.shape(log_scales)}.")
-    positive_number(tol, "tol")
+    asked = _logarithms(scales, log_scales)
+    check_tolerance(tol)
     whole_number(max_iterations, "max_iterations")
     potentials = [HyperbolicEntropy(log_scale=value, shift=shift, rate=rate) for value in asked]
     if potentials[0].size not in (None, system.shape[1]):
@@ -133,6 +133,22 @@ def transition(
             result,
         )
     return result
+
+
+def _logarithms(scales: ArrayLike | None, log_scales: ArrayLike | None) -> np.ndarray:
+    """The logarithms of the scales that were given in one way or the other, shape (k,)."""
+    if (scales is None) == (log_scales is None):
+        got = "none" if scales is None else "both"
+        raise ValueError(f"transition: expected either scales= or log_scales=, got {got}.")
+    name = "scales" if log_scales is None else "log_scales"
+    asked = np.atleast_1d(finite_array(scales if log_scales is None else log_scales, name))
+    if asked.ndim > 1 or not len(asked):
+        raise ValueError(f"{name}: expected a list of numbers, got shape {asked.shape}.")
+    if log_scales is not None:
+        return asked
+    if not np.all(asked > 0):
+        raise ValueError(f"scales: expected positive numbers, got {np.min(asked):g}; give logarithms as log_scales=.")
+    return np.log(asked)
 
 
 def _follow(system: System, potentials: list[HyperbolicEntropy], tol: float, max_iterations: int) -> list[Projection]:

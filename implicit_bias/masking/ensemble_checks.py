@@ -92,7 +92,7 @@ def distance_to_limit(ensemble: Ensemble) -> LimitDistance:
         status[run] = found.status
         if found.status is Status.CONVERGED:
             limit[run] = found.x
-            error_bound[run] = np.nan if found.error_bound is None else found.error_bound
+            error_bound[run] = found.error_bound
     return LimitDistance(np.linalg.norm(ensemble.x - limit, axis=-1), limit, error_bound, tuple(status))
 
 

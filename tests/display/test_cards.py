@@ -74,7 +74,7 @@ def results(mask, problem):
         "end of a flow": ib.mirror_flow(problem, entropy, 10.0),
         "projection": ib.bregman_projection(problem.Z, problem.y, entropy),
         "infeasible": ib.bregman_projection(np.ones((2, 3)), [1.0, 2.0], entropy, throw=False),
-        "transition": ib.transition(problem.Z, problem.y, [5.0, -5.0, -50.0]),
+        "transition": ib.transition(problem.Z, problem.y, log_scales=[5.0, -5.0, -50.0]),
     }
 
 

@@ -110,7 +110,7 @@ def test_a_projection_draws_its_weights(problem, ax):
 
 
 def test_a_transition_draws_decreasing_scales(problem, ax):
-    path = ib.transition(problem.Z, problem.y, [-50.0, 5.0, -5.0])
+    path = ib.transition(problem.Z, problem.y, log_scales=[-50.0, 5.0, -5.0])
     assert path.plot(ax) is ax
     assert ax.lines[3].get_xdata().tolist() == [5.0, -5.0, -50.0]
     assert np.array_equal(ax.lines[3].get_ydata(), path.x[[1, 2, 0], 3])
@@ -132,7 +132,7 @@ def test_options_have_short_names_too(problem, ax):
     R = ib.HyperbolicEntropy(scale=0.1)
     flow = ib.mirror_flow(problem, R, [1.0, 2.0])
     limit = ib.bregman_projection(problem.Z, problem.y, R)
-    path = ib.transition(problem.Z, problem.y, [0.0, -5.0])
+    path = ib.transition(problem.Z, problem.y, log_scales=[0.0, -5.0])
     for plot in (R.plot, flow.plot, flow.plot_loss, limit.plot, path.plot):
         for options in (
             {"c": "r", "lw": 2, "ls": "--", "ms": 3},

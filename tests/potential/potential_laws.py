@@ -207,11 +207,13 @@ def exponent_runs_from_two_to_one(potential: ib.Potential, s: np.ndarray):
 
 
 def separation_bounds_the_distance(potential: ib.Potential, x: np.ndarray, other: np.ndarray):
-    """D(x, x') <= gap implies ‖x − x'‖₂ <= separation(x, gap), also when gap = D(x, x')."""
+    """D(x, x') <= gap bounds every coordinate, and the norm by the largest bound, also when gap = D(x, x')."""
     distance = float(np.hypot.reduce(x - other))
     # A divergence that underflows is known to a few of the smallest numbers only.
     gap = float(potential.divergence(x, other)) + 16 * 2.0**-1074
-    assert distance <= potential.separation(x, gap) * (1 + ULPS)
+    bounds = potential.separation(x, gap) * (1 + ULPS)
+    assert np.all(np.abs(x - other) <= bounds)
+    assert distance <= np.max(bounds)
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,7 @@ def _positive_data():
 def test_what_no_positive_weight_solves_is_not_converged():
     projection = ib.bregman_projection([[1.0, 2.0]], [-2.0], Entropy(scale=1.0), throw=False)
     assert projection.status is not ib.Status.CONVERGED
-    assert projection.error_bound is None
+    assert projection.error_bound == np.inf
 
 
 @pytest.mark.parametrize(

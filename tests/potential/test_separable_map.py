@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 import implicit_bias as ib
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 
+# Where a flow can start is told by g and its gradient alone; neither of these has a level.
+WITHOUT_LEVELS = (lambda t: t, lambda t: np.empty((0, *t.shape[1:])), lambda t: np.zeros(t.shape[1:]))
 # g = √a · b, which is not real for a < 0, whose gradient (b/(2√a), √a) is infinite at a = 0 and never vanishes.
 ROOT = SeparableMap(
-    lambda t: np.sqrt(t[0]) * t[1], lambda t: np.stack([t[1] / (2 * np.sqrt(t[0])), np.sqrt(t[0])]), lambda t: t
+    lambda t: np.sqrt(t[0]) * t[1], lambda t: np.stack([t[1] / (2 * np.sqrt(t[0])), np.sqrt(t[0])]), *WITHOUT_LEVELS
 )
-PRODUCT = SeparableMap(lambda t: t[0] * t[1], lambda t: t[::-1], lambda t: t)
+PRODUCT = SeparableMap(lambda t: t[0] * t[1], lambda t: t[::-1], *WITHOUT_LEVELS)
 NAMES = ("a", "b")
 values = st.sampled_from([-2.0, 0.0, 0.5, 3.0])
 
@@ -43,7 +45,7 @@ def test_a_gradient_that_vanishes_in_one_parameter_alone_is_no_saddle():
 
 def test_a_component_of_the_gradient_that_is_not_real_is_refused():
     """G is real, and one component of its gradient is."""
-    half = SeparableMap(lambda t: t[0], lambda t: np.stack([np.ones_like(t[0]), np.log(t[1])]), lambda t: t)
+    half = SeparableMap(lambda t: t[0], lambda t: np.stack([np.ones_like(t[0]), np.log(t[1])]), *WITHOUT_LEVELS)
     check_start(half, np.array([[1.0], [2.0]]), NAMES)
     with pytest.raises(ib.DomainError, match="no finite real number"):
         check_start(half, np.array([[1.0], [-2.0]]), NAMES)
