@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _LARGEST_TOLERANCE = 1e-2  # beyond it "converged" would mean nothing
 _DEPENDENT_MISFIT = 1e-9
 _MOST_ENTRIES = 2**25  # of an operator that are stored: a quarter of a gigabyte
+_MOST_REFINEMENTS = 4
 _PROBE_TOLERANCE = 1e-8  # on what an operator's two products say of each other
 
 
@@ -243,6 +244,7 @@ class System:
         if not np.isfinite(state.misfit):
             return Projection(state.x, state.nu, np.inf, np.inf, solver.iterations, Status.NOT_FINITE)
         reference = solver.reference(potential)
+        state = self._refined(solver, potential, state, tol)
         solver.linearize(state)
         # The factorization is needed for the correction; a last step with it costs little, and its bound is far better.
         polished = solver.evaluate(potential, state.nu - solver.solve_hessian(state.residual), reference, tol)
@@ -273,6 +275,21 @@ class System:
             status = Status.MAX_ITERATIONS
         bound = error_bound(self.basis, solver, potential, at, x, residual)
         return Projection(x, state.nu, max(misfit, shift), bound, solver.iterations, status)
+
+    def _refined(self, solver: DualNewton, potential: Potential, state: DualState, tol: float) -> DualState:
+        """A better state where the minimizer, to which misfits are relative, is far larger than the solution."""
+        reference, data = solver.reference(potential), norm(solver.y)
+        for _ in range(_MOST_REFINEMENTS):
+            if not state.converged or data >= reference:
+                break
+            size = max(data, norm(solver.linear.absolute_apply(np.abs(state.x))))
+            if norm(state.residual) <= tol * size:
+                break
+            finer = solver.solve(potential, state.nu, tol * size / reference)
+            if not finer.misfit < state.misfit:
+                break
+            state = finer
+        return state
 
     def _trivial(self, potential: Potential) -> Projection:
         """The result for a contradictory y, or for Z = 0 and y = 0."""
