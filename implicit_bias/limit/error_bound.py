@@ -23,6 +23,7 @@ from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, LinearMap, 
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential
 
+_UNDERFLOW = 16 * 2.0**-1074  # what a divergence may lose below the smallest numbers
 _SLACK = 1.001  # for the rounding of the few operations that put a bound together
 
 
@@ -163,7 +164,7 @@ def _largest_divergence(potential: Potential, at: Evaluation, solution: _Solutio
     if not np.all(near | (width == 0)) or any(np.any((end <= low) | (end >= high)) for end in ends):
         return np.inf
     terms = np.maximum(*(potential._divergence_terms(end, at.x) for end in ends))
-    gap = 1.01 * float(np.sum(terms))
+    gap = 1.01 * float(np.sum(terms)) + _UNDERFLOW * np.count_nonzero(margin)
     return gap if gap >= 0 else np.inf
 
 

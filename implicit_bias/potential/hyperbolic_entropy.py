@@ -229,7 +229,8 @@ class HyperbolicEntropy(Potential):
         angle, radius = self.rate * np.abs(z) + np.abs(self.shift), self._radius(x)
         logarithm = np.abs(self.log_scale)
         # Where a is not representable, x is a difference of exponentials of log a ± q.
-        mixed = np.where(self.scale >= np.finfo(float).smallest_normal, 0.0, logarithm + 1)
+        is_direct = (self.scale >= np.finfo(float).smallest_normal) | ((angle == 0) & (z_error == 0))
+        mixed = np.where(is_direct, 0.0, logarithm + 1)
         error = 2 * self.rate * z_error + UNITS_OF_ROUNDING * (angle + mixed)
         spread = np.where(error < 0.1, 1.1 * error, np.expm1(error))
         underflow = np.where(error > 0, np.finfo(float).smallest_normal, 0.0)

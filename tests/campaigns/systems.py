@@ -105,11 +105,11 @@ def judge(system: System, truth: Truth) -> Judgement:
             offences += ["misfit"] * (not fits(system, found.x))
         if found.status is ib.Status.INFEASIBLE:
             is_certified = is_certificate(system, found.certificate)
-            offences += ["no certificate"] * (not is_certified)
             if truth.kind == "feasible" and is_certified and truth.condition > ROUNDED_CONDITION:
                 status += " within rounding"
             else:
                 offences += ["wrong infeasible"] * (truth.kind != "infeasible")
+            offences += ["no certificate"] * (not is_certified)
         elif truth.kind == "infeasible" and truth.distance > MISSED_DISTANCE:
             offences.append("missed")
     seconds = time.perf_counter() - began
