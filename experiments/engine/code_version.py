@@ -30,6 +30,8 @@ OURS = (LIBRARY, "experiments", "derivations")
 DISPLAY = f"{LIBRARY}.display"  # how the library's results show themselves, at the ends of its pipeline
 _BY_NAME = {"import_module", "__import__", "iter_modules"}  # lead to modules whose names only running tells
 _ENGINE = "experiments.engine.sweep"  # loads so what was found here
+# The worker imports by name what its callers hand to it, functions and classes of data that are named where they stand.
+_NAMED_BY_CALLERS = (_ENGINE, "implicit_bias.symbolic.codec", "implicit_bias.symbolic.worker")
 
 
 class OtherCodeError(RuntimeError):
@@ -121,7 +123,7 @@ def _references(part: _Part) -> Iterator[tuple[str, _Part]]:
         yield from ((f"{name} = {origin}", target) for origin, target in source.imports[name])
     resolved = set()
     for node in (inner for statement in _statements(part) for inner in ast.walk(statement)):
-        if {getattr(node, "id", None), getattr(node, "attr", None)} & _BY_NAME and part.module != _ENGINE:
+        if {getattr(node, "id", None), getattr(node, "attr", None)} & _BY_NAME and part.module not in _NAMED_BY_CALLERS:
             raise ValueError(f"{part.module} imports modules by computed names, so what results depend on is hidden.")
         if part.name is None:
             continue
