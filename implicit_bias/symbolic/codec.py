@@ -143,13 +143,20 @@ def _nodes(expressions: Sequence[sp.Basic]) -> list[list]:
     places: dict[tuple[type, sp.Basic], int] = {}
     nodes: list[list] = []
 
-    def place(node: sp.Basic) -> int:
-        key = type(node), node  # as some numbers of different kinds are equal
-        if key not in places:
-            entry = _leaf(node) or [_class_name(node), *map(place, node.args)]
-            places[key] = len(nodes)
-            nodes.append(entry)
-        return places[key]
+    def place(expression: sp.Basic) -> int:
+        waiting = [expression]  # no recursion: formulas of users may be nested deeply
+        while waiting:
+            node = waiting[-1]
+            key = type(node), node  # as some numbers of different kinds are equal
+            missing = [] if key in places or _leaf(node) else [a for a in node.args if (type(a), a) not in places]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            if key not in places:
+                places[key] = len(nodes)
+                nodes.append(_leaf(node) or [_class_name(node), *(places[type(a), a] for a in node.args)])
+        return places[type(expression), expression]
 
     wanted = [place(expression) for expression in expressions]
     return [*nodes, wanted]

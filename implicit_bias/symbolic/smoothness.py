@@ -111,7 +111,8 @@ def crossings(
 
 def _function(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Field:
     """The values at a point, None where one is not a finite real number."""
-    compiled = with_many_digits(symbols, [plain(f).replace(sp.DiracDelta, lambda *_: sp.Integer(0)) for f in formulas])
+    plain_formulas = [plain(f).replace(sp.DiracDelta, lambda *_: sp.Integer(0)) for f in formulas]
+    compiled = with_many_digits([plain(symbol) for symbol in symbols], plain_formulas)
 
     def values(point: Point) -> Point | None:
         try:

@@ -35,8 +35,8 @@ MISSED_DISTANCE = 1e-8
 SOLVABLE_CONDITION = 1e12
 # Each entry of a certificate is rounded, and sums of d products of it are: so many units of the last place.
 CERTIFICATE_ROUNDING = 8 * EPS
-# Rows that depend on others but for the last bit of their entries have such a condition number. Taken at their word they
-# have solutions, of some 1e15 times the data; within that last bit they have none, which is what a certificate says.
+# Rows that depend on others but for the last bit of their entries have such a condition number. Taken at their word
+# they have solutions, of some 1e15 times the data; within that last bit they have none, which a certificate says.
 ROUNDED_CONDITION = 1e15
 # Converged means that Zx is y to so much of y or Z argmin R, or to so many roundings of the terms of Zx.
 MISFIT, MISFIT_ROUNDING = 1e-8, 1e3 * EPS
