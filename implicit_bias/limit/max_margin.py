@@ -22,12 +22,13 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, hstack, vstack
 
-from implicit_bias.linear_map import OperatorMap
+from implicit_bias.linear_map import UNIT_ROUNDOFF, OperatorMap
 from implicit_bias.problem import Regression
-from implicit_bias.status import Status, settle
+from implicit_bias.status import SolverError, Status, settle
 
 _GAP = 1e-7  # relative, between a margin and its bound: the accuracy of the linear program
-_ROUNDING = 1e-13  # a bound this small, for rows of about unit size, is zero
+_NO_WEIGHT = 1e-9  # a multiplier this small beside the largest is what the linear program leaves of zero
+_ROUNDINGS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +41,15 @@ class MaxMargin:
         support: Indices of the observations that attain it.
         status: How the solver ended; INFEASIBLE if no x separates the labels, STALLED if rows of very different size
             leave that open or the margin inaccurate.
+        certificate: If no x separates the labels, p >= 0 with Σp = 1, shape (d,), and every entry of Σ p_i y_i z_i
+            within the rounding of its own terms: margins y_i z_iᵀx that were all positive could not cancel so.
     """
 
     direction: np.ndarray
     margin: float
     support: np.ndarray
     status: Status
+    certificate: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return (
@@ -101,5 +105,33 @@ def max_margin(Z: ArrayLike, y: ArrayLike, *, throw: bool = True) -> MaxMargin:
     if margin > 0 and bound - margin <= _GAP * bound:
         support = np.flatnonzero(margins <= margin * (1 + _GAP))
         return MaxMargin(direction, float(np.ldexp(margin, exponent)), support, Status.CONVERGED)
-    status = Status.INFEASIBLE if bound <= _ROUNDING else Status.STALLED
-    return settle(MaxMargin(np.zeros(n), 0.0, np.empty(0, dtype=int), status), throw, "max_margin")
+    certificate = _certified(labelled, weights)
+    status = Status.STALLED if certificate is None else Status.INFEASIBLE
+    failed = MaxMargin(np.zeros(n), 0.0, np.empty(0, dtype=int), status, certificate)
+    if throw and certificate is not None:
+        raise SolverError(
+            "max_margin ended as infeasible. No x separates the labels: with the weights in result.certificate, "
+            "rows y_i z_i cancel. Check the labels, or add features.",
+            failed,
+        )
+    return settle(failed, throw, "max_margin")
+
+
+def _certified(labelled: csc_array, weights: np.ndarray) -> np.ndarray | None:
+    """Weights that prove labels inseparable, checked in every column, or None."""
+    largest = float(np.max(weights, initial=0.0))
+    if not 0 < largest < np.inf:
+        return None
+    support = np.flatnonzero(weights > _NO_WEIGHT * largest)
+    rows = labelled.tocsr()[support].toarray()
+    # The linear program knows the weights to its own accuracy; the null vector of these rows is theirs to rounding.
+    sizes = np.max(np.abs(rows), axis=1, keepdims=True)
+    null = np.linalg.svd((rows / np.where(sizes > 0, sizes, 1.0)).T)[2][-1] / np.where(sizes > 0, sizes, 1.0)[:, 0]
+    for candidate in (weights[support], null * np.sign(np.sum(null))):
+        share = candidate / np.sum(candidate)
+        rounding = _ROUNDINGS * (len(support) + 1) * UNIT_ROUNDOFF * (np.abs(share) @ np.abs(rows))
+        if np.all(share >= 0) and np.all(np.abs(share @ rows) <= rounding):
+            certificate = np.zeros(len(weights))
+            certificate[support] = share
+            return certificate
+    return None

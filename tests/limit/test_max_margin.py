@@ -72,7 +72,7 @@ def test_dual_flow_and_training_agree(labelled):
 def test_bad_labels_and_contradictions():
     with pytest.raises(ValueError, match="labels -1 and 1, got 0 at index 1"):
         ib.max_margin([[1.0, 2.0], [1.0, 1.0]], [1.0, 0.0])
-    with pytest.raises(ib.SolverError, match="infeasible"):
+    with pytest.raises(ib.SolverError, match="No x separates the labels"):
         ib.max_margin([[1.0, 2.0], [1.0, 2.0]], [1.0, -1.0])
     with pytest.raises(ValueError, match="one of 'squared', 'logistic'"):
         ib.Regression([[1.0]], [1.0], loss="hinge")
@@ -92,3 +92,27 @@ def test_a_common_scale_of_the_data_is_a_scale_of_the_margin(size):
 def test_rows_of_very_different_size_are_no_false_verdict():
     found = ib.max_margin([[1.0, 0.0, 0.0], [0.0, 1e-10, 0.0]], [1.0, 1.0], throw=False)
     assert found.status in (ib.Status.STALLED, ib.Status.CONVERGED)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_inseparable_labels_are_certified(seed):
+    """Farkas: exactly one of a separating x and a positive combination of the rows that vanishes exists."""
+    rng = np.random.default_rng(seed)
+    Z, y = rng.integers(-4, 5, (6, 4)).astype(float), np.sign(rng.standard_normal(6))
+    shares = rng.integers(1, 5, 5).astype(float)
+    Z[5] = -y[5] * (shares * y[:5]) @ Z[:5]  # integers: the combination vanishes exactly
+    found = ib.max_margin(Z, y, throw=False)
+    assert found.status is ib.Status.INFEASIBLE
+    assert np.all(found.certificate >= 0)
+    assert np.sum(found.certificate) == pytest.approx(1.0)
+    np.testing.assert_allclose(found.certificate @ (y[:, None] * Z), 0.0, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("gap", [1e-4, 1e-8, 1e-10, 1e-14, 1e-100])
+@pytest.mark.parametrize("size", [1.0, 2.0**40])
+def test_labels_that_are_barely_separable_are_never_called_inseparable(gap, size):
+    """Rows that differ in one entry, however small, are separated by it; x = (1, 0, −2/gap) does it by hand."""
+    Z = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, gap]]) * np.array([[1.0], [size]])
+    found = ib.max_margin(Z, [1.0, -1.0], throw=False)
+    assert found.status is not ib.Status.INFEASIBLE
+    assert found.certificate is None
