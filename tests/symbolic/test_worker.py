@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sympy as sp
@@ -20,6 +21,16 @@ from implicit_bias.symbolic.time_limit import StoppedError
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no worker process on this system")
 
 X = sp.Symbol("x", real=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _a_template_that_sees_these_tests():
+    """The functions below are found by their module's name: on the path of a template that is started now."""
+    worker.stop()
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    yield
+    sys.path.pop(0)
+    worker.stop()
 
 
 # What the worker is asked to do; it imports this module.
