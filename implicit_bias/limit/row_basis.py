@@ -206,9 +206,7 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
         leading, trailing = chosen[:plain], chosen[plain:]
         shares = solve_triangular(triangle[:plain, :plain], triangle[:plain, plain:], check_finite=False).T
         shares *= lengths[order[plain:], None] / lengths[order[:plain]]
-        # Without the bits that are noise: simple numbers become exact, and a further pass takes what is left.
-        shares = np.round(np.ldexp(shares, _COEFFICIENT_BITS)) * 2.0**-_COEFFICIENT_BITS
-        rows.subtract(trailing, shares, leading)
+        rows.subtract(trailing, _without_noise(shares), leading)  # a further pass takes what that leaves
         rows.passes += 1
         touched[trailing] = True
     for row in contradictory:
@@ -250,13 +248,18 @@ def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
     for row in dropped:
         combination = np.zeros(d)
         combination[row] = 1.0
-        combination[kept] = -np.linalg.lstsq(triangle[:, kept], triangle[:, row], rcond=None)[0]
+        combination[kept] = _without_noise(-np.linalg.lstsq(triangle[:, kept], triangle[:, row], rcond=None)[0])
         certificate = _certified(linear, y, combination)
         if certificate is not None:
             return _with_certificate(linear, y, certificate)
     return _basis(
         linear.rows(kept), y[kept], kept, dropped, is_exact=False, combination=np.eye(d)[kept] if len(dropped) else None
     )
+
+
+def _without_noise(coefficients: np.ndarray) -> np.ndarray:
+    """Coefficients without the bits that rounding made: simple numbers become exact."""
+    return np.round(np.ldexp(coefficients, _COEFFICIENT_BITS)) * 2.0**-_COEFFICIENT_BITS
 
 
 def _pivoted(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -610,7 +610,7 @@ METRICS = st.lists(st.floats(1e-9, 1e-6), min_size=1, max_size=4)
 
 @given(METRICS, st.floats(1e-5, 1e-2), st.data())
 def test_quadratic_weights_share_the_gap(m, gap, data):
-    """t is where each has an equal share of the gap; from there D ≥ κ|s| − G/k for each of k, with κ = √(2G/km)."""
+    """Each has at t an equal share of the gap; from there D ≥ κ|s| − G/k for each of k, with κ = √(2G/km)."""
     m, k = np.array(m), len(m)
     columns = np.array(data.draw(st.lists(st.floats(1e-3, 1e3), min_size=k, max_size=k)))
     slope = np.sqrt(2 * gap / (k * m))
