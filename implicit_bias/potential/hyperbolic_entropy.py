@@ -224,17 +224,17 @@ class HyperbolicEntropy(Potential):
     def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray:
         r"""A bound on the rounding of :math:`x = a \sinh(rz + b)`, if exp and sinh are right to four units.
 
-        An error of q = rz + b counts by the radius √(x² + a²), and one of a, whose logarithm is rounded, by \|x\|.
+        An error of q = rz + b counts by the radius √(x² + a²), and one of a or of the result by \|x\|.
         """
         angle, radius = self.rate * np.abs(z) + np.abs(self.shift), self._radius(x)
-        logarithm = np.abs(self.log_scale)
         # Where a is not representable, x is a difference of exponentials of log a ± q.
         is_direct = (self.scale >= np.finfo(float).smallest_normal) | ((angle == 0) & (z_error == 0))
-        mixed = np.where(is_direct, 0.0, logarithm + 1)
-        error = 2 * self.rate * z_error + UNITS_OF_ROUNDING * (angle + mixed)
-        spread = np.where(error < 0.1, 1.1 * error, np.expm1(error))
+        exponents = angle + np.where(is_direct, 0.0, np.abs(self.log_scale))
+        error = 1.1 * self.rate * z_error + UNITS_OF_ROUNDING * exponents
+        spread = 1.1 * np.expm1(error)
+        result = UNITS_OF_ROUNDING * np.where(is_direct, np.abs(x), radius)
         underflow = np.where(error > 0, np.finfo(float).smallest_normal, 0.0)
-        return radius * spread + np.abs(x) * UNITS_OF_ROUNDING * (1 + logarithm) + underflow
+        return radius * spread + 1.1 * result + underflow
 
     def _unit(self, x: Array, *others: Array) -> Array:
         """Powers of two times which √(x² + a²) and its products stay in the floating-point range."""

@@ -74,6 +74,62 @@ def test_separation_bounds_the_distance(case):
     laws.separation_bounds_the_distance(case.potential, case.x, case.other)
 
 
+@pytest.mark.parametrize("units", [8 * 2.0**-53, 1e-3])
+@given(
+    log_scale=st.one_of(st.floats(-1e4, 690), logs, st.just(0.0)),
+    log_x=logs,
+    shift=shifts,
+    rate=rates,
+    error=st.one_of(st.just(0.0), st.floats(1e-18, 1.0)),
+)
+# Only rounding of the product rz + b, only of the hyperbolic sine, and an error of z that the exponential bends
+@example(log_scale=0.0, log_x=-30.0, shift=1.0, rate=2.0, error=0.0)
+@example(log_scale=0.0, log_x=-300.0, shift=0.0, rate=2.0, error=0.0)
+@example(log_scale=0.0, log_x=5.0, shift=2.0, rate=2.0, error=1.0)
+@example(log_scale=-800.0, log_x=5.0, shift=0.0, rate=2.0, error=0.0)
+@example(log_scale=-800.0, log_x=-690.0, shift=0.0, rate=2.0, error=0.0)
+def test_response_error(units, log_scale, log_x, shift, rate, error):
+    potential = HyperbolicEntropy(log_scale=log_scale, shift=shift, rate=rate)
+    is_direct = potential.scale >= 2.0**-1022
+    with mp.workdps(60), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("implicit_bias.potential.hyperbolic_entropy.UNITS_OF_ROUNDING", units)
+        log_a = mp.log(float(potential.scale)) if is_direct else mp.mpf(log_scale)
+        z = float((mp.asinh(mp.exp(mp.mpf(log_x) - log_a)) - mp.mpf(shift)) / rate)
+        exponents = rate * abs(z) + abs(shift) + (0.0 if is_direct else abs(log_scale))
+
+        def exact(z, off, factor):
+            q = rate * z + mp.mpf(shift)
+            if is_direct:
+                return mp.exp(log_a) * mp.sinh(q + off) * (1 + factor)
+            up, down = mp.exp(log_a + q + off) * (1 + factor), mp.exp(log_a - q - off) * (1 - factor)
+            return (up - down) / 2
+
+        laws.response_error_bounds_the_error(potential, z, error, exponents, exact, units)
+
+
+def test_the_response_at_zero_is_exact():
+    """Weights of columns of zeros: z = 0 is no rounding, and with b = 0 nothing else is either."""
+    for scale in ({"scale": 3.0}, {"log_scale": -800.0}):
+        zero = np.zeros(1)
+        assert HyperbolicEntropy(**scale).response_error(zero, zero, zero)[0] == 0
+        assert HyperbolicEntropy(**scale).response_error(zero, zero + 1e-9, zero)[0] > 0
+        assert HyperbolicEntropy(**scale, shift=1.0).response_error(zero, zero, zero)[0] > 0
+
+
+@given(log_scale=st.one_of(st.floats(-1e4, 690), logs), log_x=logs, shift=shifts, rate=rates, is_scale=st.booleans())
+def test_the_response_is_as_exact_as_it_says(log_scale, log_x, shift, rate, is_scale):
+    options = {"shift": shift, "rate": rate}
+    is_scale &= log_scale > -690
+    scale = {"scale": math.exp(log_scale)} if is_scale else {"log_scale": log_scale}
+    potential = HyperbolicEntropy(**scale, **options)
+    with mp.workdps(60):
+        log_a = mp.log(float(potential.scale)) if is_scale else mp.mpf(log_scale)
+        z = np.array([float((mp.asinh(mp.exp(mp.mpf(log_x) - log_a)) - mp.mpf(shift)) / rate)])
+        x = potential._inverse_gradient(z)
+        wanted = mp.exp(log_a) * mp.sinh(rate * mp.mpf(z[0]) + mp.mpf(shift))
+        assert abs(mp.mpf(x[0]) - wanted) <= mp.mpf(potential.response_error(z, np.zeros(1), x)[0])
+
+
 @pytest.mark.parametrize(("make", "rtol"), laws.ARRAYS)
 @pytest.mark.parametrize("scale", [0.5, [0.1, 1.0, 20.0]])
 def test_types_are_preserved(make, rtol, scale):
