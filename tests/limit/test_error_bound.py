@@ -20,6 +20,7 @@ from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.error_bound import Evaluation, evaluate
 from implicit_bias.limit.row_basis import _basis
 from implicit_bias.linear_map import CarefulSum, CombinedRowsMap, DenseMap
+from implicit_bias.potential import Entropy
 
 U = 2.0**-10  # the unit roundoff, where rounding is to be seen
 PRODUCT = 2.0**-6  # the error of a product Zx in units of ‖z‖‖x‖, where that is to be seen
@@ -148,6 +149,8 @@ def test_the_residual_is_in_doubt_with_each_of_its_parts(coarse):
     between(evaluated(y=1.0)[0].doubt, 2 * U, 1e-9)
     between(evaluated(y_tail=1.0)[0].doubt, 2 * U, 1e-9)
     between(evaluated(y=1.0, y_tail=-1.0)[0].doubt, 2 * U, 1e-9)
+    between(evaluated(y=-1.0)[0].doubt, 2 * U, 1e-9)
+    between(evaluated(y_tail=-1.0)[0].doubt, 2 * U, 1e-9)
     between(evaluated(y=1.0, y_tail=1.0, error=1.0, y_doubt=1.0)[0].doubt, 2 + 4 * U, 1e-9)
 
 
@@ -237,25 +240,35 @@ def test_the_wobble_is_width():
         assert_allclose(solution(evaluation(1, 2, wobble=[1.0, 2.0])).width, [1.0, 2.0], rtol=1e-12)
 
 
-def test_rounding_of_the_shift_is_width(coarse, monkeypatch):
+@pytest.mark.parametrize("residual", [26.0, -26.0])
+def test_rounding_of_the_shift_is_width(residual, coarse, monkeypatch):
     # The sum of two steps is rounded, and so is the step itself.
-    found = near(evaluation(1, 2, residual=[26.0]))
+    found = near(evaluation(1, 2, residual=[residual]))
     assert np.all(found.width >= 2 * U * np.abs(found.shift))
     monkeypatch.setattr(module, "UNIT_ROUNDOFF", 0.0)
-    assert np.all(near(evaluation(1, 2, residual=[26.0])).width <= 1e-12)
+    assert np.all(near(evaluation(1, 2, residual=[residual])).width <= 1e-12)
     monkeypatch.setattr(module, "UNIT_ROUNDOFF", U)
-    found = shortest(evaluation(1, 2, residual=[26.0]))
+    found = shortest(evaluation(1, 2, residual=[residual]))
     between(found.width - 26 * 2 * U / LENGTH, 2 * U * np.abs(found.shift), 0.05)
 
 
-def test_rounding_of_what_is_left_is_doubt(coarse, monkeypatch):
+@pytest.mark.parametrize("residual", [13.0, -13.0])
+def test_rounding_of_what_is_left_is_doubt(residual, coarse, monkeypatch):
     monkeypatch.setattr(DualNewton, "correction", lambda self, residual: np.zeros(2))
     # Nothing is taken away, and both differences are rounded to ten bits.
-    found = near(evaluation(1, 2, residual=[13.0]))
-    between(found.width - WEIGHTS * ROW, 2 * U * WEIGHTS * ROW, 10)
-    found = near(evaluation(1, 2, residual=[13.0]))
+    found = near(evaluation(1, 2, residual=[residual]))
     assert np.all(found.width <= 1.012 * (1 + 2 * U) * WEIGHTS * ROW)
     assert np.all(found.width >= 1.0099 * (1 + 2 * U) * WEIGHTS * ROW)
+
+
+@pytest.mark.parametrize("residual", [26.0, -26.0])
+def test_what_the_shortest_change_leaves_counts_by_its_size(residual, monkeypatch):
+    monkeypatch.setattr(DualNewton, "correction", lambda self, residual: np.zeros(2))
+    rows = replaced(conditions([ROW]), least_change=lambda residual: np.zeros(2))
+    found = module._shortest(
+        rows, solver_at(conditions([ROW]), WEIGHTS), evaluation(1, 2, residual=[residual], doubt=[1.0])
+    )
+    between(found.width, 27 / LENGTH, 0.02)
 
 
 def test_products_that_round_make_width(coarse_products):
@@ -277,10 +290,11 @@ def test_products_that_round_make_width_in_the_second_step_too(coarse_products, 
     between(found.width, 2 * PRODUCT * 2 * steps, 0.02)
 
 
-def test_products_of_combined_rows_leave_the_small_part_out(coarse):
+def test_products_of_combined_rows_leave_the_small_part_out(coarse_products, monkeypatch):
+    monkeypatch.setattr(module, "UNIT_ROUNDOFF", U)
     rows = conditions([ROW], tail=np.zeros((1, 2)))
-    assert module._product_error(rows.linear) >= 4 * U
-    assert module._product_error(conditions([ROW]).linear) == 0
+    assert module._product_error(rows.linear) == 2 * PRODUCT + 4 * U
+    assert module._product_error(conditions([ROW]).linear) == 2 * PRODUCT
 
 
 def test_a_weight_without_a_metric_does_not_move():
@@ -318,6 +332,15 @@ def test_small_parts_of_rows_lower_the_smallest_eigenvalue():
     between(module._tail_of(CombinedRowsMap(ANGLED, 100 * off, 0 * off), root, scale), 1e4 * size**2, 0.5)
 
 
+def test_small_parts_of_rows_count_by_their_weight():
+    """The same conditions in other units: weights that are fourfold, and rows that are longer."""
+    at = evaluation(2, 3, doubt=[0.6, 1.6])
+    off = np.array([[1.0], [2.0]]) * np.full((2, 3), 0.01 / math.sqrt(6))
+    rows = conditions(ANGLED * [[1.0], [2.0]], tail=off)
+    columns = np.array([math.hypot(1, 0.8), 0.6, 0.0]) * 2
+    between(near(at, rows, np.full(3, 4.0)).width, columns * 0.5 / (0.2 - 2 * math.sqrt(2) * 0.01), 0.04)
+
+
 def test_small_parts_of_rows_make_width():
     at = evaluation(2, 3, doubt=[0.3, 0.4])
     off = np.full((2, 3), 0.01 / math.sqrt(6))
@@ -335,8 +358,8 @@ def test_small_parts_of_rows_make_width():
 M = np.array([0.5, 2.0])
 
 
-def largest(shift=(0.0, 0.0), width=(0.0, 0.0), wobble=(0.0, 0.0), **options):
-    at = evaluation(1, 2, metric=M, wobble=wobble)
+def largest(shift=(0.0, 0.0), width=(0.0, 0.0), wobble=(0.0, 0.0), x=(0.0, 0.0), **options):
+    at = evaluation(1, 2, metric=M, wobble=wobble, x=x)
     return module._largest_divergence(
         Quadratic(M, **options), at, module._Solution(np.array(shift, float), np.array(width, float))
     )
@@ -358,8 +381,19 @@ def test_the_divergence_of_the_farther_end():
         between(largest(shift, width), 1.5 * required(shift, width), 0.07)
 
 
+def test_the_divergence_is_that_from_the_weight():
+    for x in ((3.0, -5.0), (-7.0, 1.0)):
+        assert_allclose(largest((1.0, -3.0), (1.0, 2.0), x=x), largest((1.0, -3.0), (1.0, 2.0)), rtol=1e-12)
+    # It is not symmetric: that of a solution from the weight is t log t − t + 1.
+    at = evaluation(1, 1, metric=[1.0], x=[1.0])
+    found = module._largest_divergence(Entropy(scale=1.0, rate=1.0), at, module._Solution(np.zeros(1), np.array([0.8])))
+    assert found == pytest.approx(1.01 * (2 * math.log(2) - 1), rel=1e-9) or found == np.inf
+    found = module._largest_divergence(Entropy(scale=1.0, rate=1.0), at, module._Solution(np.array([0.8]), np.zeros(1)))
+    assert found == pytest.approx(1.01 * (2 * math.log(2) - 1), rel=1e-9)
+
+
 def test_a_divergence_that_underflows_is_not_zero():
-    assert 0 < largest(shift=(1e-200, 0.0)) < 1e-320
+    assert largest(shift=(1e-200, 0.0)) == 16 * 2.0**-1074
     assert largest(shift=(1e-200, 1e-200)) == 2 * largest(shift=(1e-200, 0.0))
     assert largest() == 0
 
@@ -367,6 +401,7 @@ def test_a_divergence_that_underflows_is_not_zero():
 def test_no_divergence_where_the_metric_is_unknown():
     assert largest(width=(1e-3, 0.0), wobble=(0.9e-3 * 0.5, 0.0)) < np.inf
     assert largest(width=(1e-3, 0.0), wobble=(1.1e-3 * 0.5, 0.0)) == np.inf
+    assert largest(width=(1e-3, 0.0), wobble=(1e-3 * 0.5, 0.0)) < np.inf
     assert largest(width=(0.0, 1e-3), wobble=(1.1e-3 * 0.5, 0.0)) < np.inf  # the first stays where it is
 
 
@@ -408,6 +443,20 @@ def test_the_parts_of_the_bound_add_up(monkeypatch):
     between(residual, 1.25 * math.sqrt(1.01), 0.002)
     both = bounded(evaluation(1, 2, wobble=wobble), potential, rows, x=[3e-6, -4e-6])
     between(both, 10e-6 + allowed, 0.002)
+    away = bounded(evaluation(1, 2, x=[1.0, 2.0]), potential, rows, x=[4.0, -2.0])
+    between(away, 5.0, 0.002)
+
+
+def test_a_solution_in_the_metric_is_preferred_and_the_shortest_change_stands_in(monkeypatch):
+    rows, potential = conditions([[3.0, 4.0]]), Quadratic(np.array([1.0, 0.25]))
+    at = evaluation(1, 2, metric=potential.m, residual=[1e-3])
+    preferred = bounded(at, potential, rows)
+    monkeypatch.setattr(module, "_shortest", lambda *_: pytest.fail("there is a solution in the metric"))
+    assert bounded(at, potential, rows) == preferred
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "_in_the_metric", lambda *_: None)
+    gap = module._largest_divergence(potential, at, module._shortest(rows, solver_at(rows, potential.m), at))
+    assert_allclose(bounded(at, potential, rows), 1.001 * math.sqrt(2 * gap), rtol=0.2)
 
 
 def test_the_smaller_of_both_bounds(monkeypatch):
@@ -510,31 +559,58 @@ def test_the_residual_moves_the_active_weight():
     between(active(LEVER, doubt=[2.0], residual=-2.0) - base, 1.0, 0.01)
 
 
-def test_rounding_of_the_residual_moves_the_active_weight(coarse):
+@pytest.mark.parametrize("residual", [2.0, -2.0])
+def test_rounding_of_the_residual_moves_the_active_weight(residual, coarse):
     base = active(LEVER)
     narrow = 1 / (1 - 8 * U)  # what ten bits take from the smallest singular value
-    between(active(LEVER, residual=2.0) - base, 0.5 * (1 + 2 * U) * narrow, 1e-6)
+    between(active(LEVER, residual=residual) - base, 0.5 * (1 + 2 * U) * narrow, 1e-6)
+
+
+def test_rounding_of_the_smallest_singular_value(coarse):
+    """It grows with the number of rows, and with that of active weights."""
+    rows = conditions([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 0.0625]])
+    potential = Quadratic(np.array([1.0, 1.0, 1e-9]))
+    at = evaluation(3, 3, metric=potential.m)
+
+    def found(residual):
+        return module._active_bound(rows, potential, at, 1e-8, np.zeros(3), np.array([residual, 0.0, 0.0]))
+
+    between(found(1.0) - found(0.0), 0.5 * (1 + 2 * U) / (1 - 8 * 3 * 2 * U), 1e-6)
 
 
 def test_rounding_of_products_moves_the_active_weight(coarse_products):
     moved = (0.0, 3e-3, 4e-3)
     base = 1e-4 / 0.25 + 0.8e-4
     pulled = (0.8 * 3e-3 + 0.6 * 4e-3) / 4
-    between(active(LEVER, moved=moved), base + pulled + 7e-3 + 2 * 3 * PRODUCT * 5e-3 * TOTAL / 4, 0.02)
+    rounding = 2 * 3 * PRODUCT * 5e-3 * TOTAL / 4
+    between(active(LEVER, moved=moved), base + pulled + 7e-3 + rounding, 0.02)
+    between(active(LEVER, moved=moved, residual=2.0) - base - pulled - 7e-3, 0.5 + rounding, 0.002)
 
 
 def test_inactive_weights_that_were_moved_or_wobble_count():
     base, pulled = active(LEVER), (0.8 * 3e-3 + 0.6 * 4e-3) / 4
     between(active(LEVER, moved=(0.0, 3e-3, 4e-3)) - base, 7e-3 + pulled, 0.01)
-    # Weights that wobble are asked farther away, which costs nothing here, and their slopes less.
-    tiny = np.array([0.0, 3e-310, 4e-310])
-    assert active(LEVER, wobble=tiny) >= base
+
+
+def test_inactive_weights_that_wobble_count():
+    potential, b = Kinked(), 1e-9
+    potential.m = np.array([1.0, 1e-310, 1e-310])  # too small for a blur
+    gap = 1e-13  # so small that the wobble is all that counts
+    at = evaluation(1, 3, metric=potential.m, wobble=[0.0, b, b])
+    found = module._active_bound(LEVER, potential, at, gap, np.zeros(3), np.zeros(1))
+    t, slope = 16 * b, SLOPES
+    budget = gap + np.sum(slope * (t + b) - 0.75 * slope * t)
+    entries = np.array([0.8, 0.6])
+    pulled = (budget / np.min(slope / entries) + np.sum(entries * b)) / 4
+    between(found, budget / np.min(slope) + 2 * b + pulled, 0.02)
+    without = budget / np.min(slope) + 1.01 * pulled
+    assert found > 1.03 * without
 
 
 def test_small_parts_of_entries_weaken_the_active_weight():
     off = np.array([[0.4, 0.0, 0.0]])
     lever = [[4.0, 0.8, 0.6]]
-    for tail, doubt in ((off, 0 * off), (-off, 0 * off), (0 * off, off), (off / 2, off / 2)):
+    for tail, doubt in ((off, 0 * off), (-off, 0 * off), (0 * off, off), (off / 2, off / 2), (-off / 2, off / 2)):
         found = active(conditions(lever, tail=tail, doubt=doubt), residual=2.0)
         between(found - 1e-4 / 0.25, (2.0 + 0.8 / 0.25 * 1e-4) / (4 - 0.4), 0.003)
 
@@ -567,6 +643,9 @@ def test_no_bound_without_active_weights_or_with_too_many():
     at = evaluation(2, 3, metric=[1.0, 1.0, 1e-9])
     found = module._active_bound(twins, Quadratic(np.array([1.0, 1.0, 1e-9])), at, 1e-8, np.zeros(3), np.zeros(2))
     assert found == np.inf  # no condition tells the active weights apart
+    blind = conditions([[1.0, 0.0, 0.5], [1.0, 0.0, 1.0]])
+    found = module._active_bound(blind, Quadratic(np.array([1.0, 1.0, 1e-9])), at, 1e-8, np.zeros(3), np.zeros(2))
+    assert found == np.inf  # no condition sees the second of them
 
 
 def test_all_weights_active():
@@ -576,6 +655,23 @@ def test_all_weights_active():
     at = evaluation(2, 2)
     found = module._active_bound(rows, potential, at, 1e-9, np.zeros(2), np.array([0.6, 1.6]))
     between(found, 0.5, 1e-6)
+
+
+def test_weights_are_active_until_the_metrics_of_the_rest_add_up_to_less_than_the_gap(monkeypatch):
+    chosen = []
+    plain = DenseMap.columns
+
+    def columns(self, active):
+        chosen.append(sorted(active.tolist()))
+        return plain(self, active)
+
+    monkeypatch.setattr(DenseMap, "columns", columns)
+    rows = conditions(np.eye(4, 5) + 0.1)
+    metric = np.array([0.4, 1.0, 0.4, 0.4, 0.3])
+    at = evaluation(4, 5, metric=metric)
+    for gap in (1.2, 2.2, 0.8):
+        module._active_bound(rows, Quadratic(metric), at, gap, np.zeros(5), np.zeros(4))
+    assert chosen == [[0, 1], [1], [0, 1, 2]]
 
 
 def test_active_weights_are_those_whose_metric_is_beyond_the_gap():
@@ -650,7 +746,8 @@ def test_the_gradient_is_known_up_to_its_rounding(coarse):
     slope = (t / m) - 64 * U * (abs(0.1 - t) / m + 10 + 1)
     worst = (t / m) - 64 * U * ((0.1 + t) / m + 10 + 1)
     missed = max(slope * t - t * t / (2 * m), 0)
-    between(sums([m], gap, [1.0], x=0.1), (gap + missed) / min(slope, worst), 0.011)
+    for x in (0.1, -0.1):
+        between(sums([m], gap, [1.0], x=x), (gap + missed) / min(slope, worst), 0.011)
 
 
 def test_slopes_are_measured_from_z():
