@@ -232,9 +232,8 @@ class HyperbolicEntropy(Potential):
         exponents = angle + np.where(is_direct, 0.0, np.abs(self.log_scale))
         error = 1.1 * self.rate * z_error + UNITS_OF_ROUNDING * exponents
         spread = 1.1 * np.expm1(error)
-        result = UNITS_OF_ROUNDING * np.where(is_direct, np.abs(x), radius)
         underflow = np.where(error > 0, np.finfo(float).smallest_normal, 0.0)
-        return radius * spread + 1.1 * result + underflow
+        return radius * spread + 1.1 * UNITS_OF_ROUNDING * np.abs(x) + underflow
 
     def _unit(self, x: Array, *others: Array) -> Array:
         """Powers of two times which √(x² + a²) and its products stay in the floating-point range."""

@@ -760,6 +760,19 @@ def test_slopes_are_measured_from_z():
         between(sums([m], gap, [1.0], z=z), (gap + missed) / slopes.min(), 0.011)
 
 
+def test_the_divergence_at_t_is_that_from_the_weight():
+    """It is not symmetric for the entropy: t log t − t + 1 from 1."""
+    x, gap = 1e-6, 1e-8
+    potential = Entropy(scale=1.0, rate=1.0)
+    at = evaluation(1, 2, metric=[1.0, x], x=[1.0, x], z=[0.0, math.log(x)])
+    found = module._inactive_sums(potential, at, gap, np.array([1]), np.ones(1))
+    t = float(potential.separation(np.array([x]), gap)[0])
+    ends = np.array([x - t, x + t])
+    slopes = np.abs(np.log(ends / x))
+    missed = np.max(slopes * t - (ends * np.log(ends / x) - ends + x))
+    between(found[0], (gap + missed) / slopes.min(), 0.011)
+
+
 def test_a_weight_at_the_end_of_its_domain_moves_to_the_other_side_only():
     m, gap = 1e-6, 5e-7
     t = math.sqrt(2 * gap * m)
