@@ -782,8 +782,16 @@ def test_a_weight_at_the_end_of_its_domain_moves_to_the_other_side_only():
     assert sums([m], gap, [2.0], domain=(-t / 2, t / 2)) == (0.0, 0.0)
 
 
+def test_a_divergence_is_known_to_a_millionth():
+    m, gap = 1e-6, 5e-7
+    t = math.sqrt(2 * gap * m)
+    missed = t * t / m - (1 - 1e-6) * t * t / (2 * m)
+    assert_allclose(sums([m], gap, [1.0])[0], (gap + 1.01 * missed) / (t / m), rtol=1e-9)
+
+
 def test_no_sums_without_slope_or_separation():
     assert sums([1e-6], 5e-7, [1.0], z=2.0) == (np.inf, np.inf)
+    assert sums([1e-6, 1e-6], 5e-7, [1.0, 1.0], z=[0.0, 2.0]) == (np.inf, np.inf)
     potential = Quadratic(np.array([1.0, 1e-6]))
     potential.separation = lambda x, gap: None
     at = evaluation(1, 2, metric=potential.m)
