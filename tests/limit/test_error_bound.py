@@ -250,6 +250,8 @@ def test_rounding_of_the_shift_is_width(residual, coarse, monkeypatch):
     monkeypatch.setattr(module, "UNIT_ROUNDOFF", U)
     found = shortest(evaluation(1, 2, residual=[residual]))
     between(found.width - 26 * 2 * U / LENGTH, 2 * U * np.abs(found.shift), 0.05)
+    doubted = shortest(evaluation(1, 2, residual=[residual], doubt=[13.0]))
+    between(doubted.width - found.width, 13 / LENGTH, 0.001)
 
 
 @pytest.mark.parametrize("residual", [13.0, -13.0])
@@ -445,6 +447,19 @@ def test_the_parts_of_the_bound_add_up(monkeypatch):
     between(both, 10e-6 + allowed, 0.002)
     away = bounded(evaluation(1, 2, x=[1.0, 2.0]), potential, rows, x=[4.0, -2.0])
     between(away, 5.0, 0.002)
+    other = bounded(evaluation(1, 2, wobble=wobble, x=[1.0, 2.0]), potential, rows, x=[0.0, 1.0])
+    between(other, math.sqrt(2) + 5e-6 + allowed, 0.002)
+
+
+@pytest.mark.parametrize("residual", [1e-3, -1e-3])
+def test_the_active_weight_was_moved_one_way_or_the_other(residual, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        module, "_active_bound", lambda rows, potential, at, gap, moved, left: told.append(moved) or 1.0
+    )
+    rows, potential = conditions([[1.0, 0.0]]), Quadratic(np.ones(2))
+    bounded(evaluation(1, 2, residual=[residual], x=[1.0, 2.0]), potential, rows, x=[1.0 + residual, 2.0])
+    assert_allclose(told, [[1e-3, 0.0]], atol=1e-15)
 
 
 def test_a_solution_in_the_metric_is_preferred_and_the_shortest_change_stands_in(monkeypatch):
