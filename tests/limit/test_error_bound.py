@@ -394,6 +394,14 @@ def test_the_divergence_is_that_from_the_weight():
     assert found == pytest.approx(1.01 * (2 * math.log(2) - 1), rel=1e-9)
 
 
+def test_the_divergence_of_the_nearer_end_may_be_larger():
+    at = evaluation(1, 1, metric=[1.0], x=[1.0])
+    found = module._largest_divergence(
+        Entropy(scale=1.0, rate=1.0), at, module._Solution(np.array([-0.5]), np.zeros(1))
+    )
+    assert found == pytest.approx(1.01 * (0.375 * math.log(0.375) + 0.625), rel=1e-9)
+
+
 def test_a_divergence_that_underflows_is_not_zero():
     assert largest(shift=(1e-200, 0.0)) == 16 * 2.0**-1074
     assert largest(shift=(1e-200, 1e-200)) == 2 * largest(shift=(1e-200, 0.0))
