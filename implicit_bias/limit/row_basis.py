@@ -58,7 +58,7 @@ class RowBasis:
     combination: np.ndarray | None
     is_exact: bool
     smallest: float
-    is_consistent: bool = True
+    is_consistent: bool
     certificate: np.ndarray | None = None
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0))
     factor: tuple[np.ndarray, bool] | None = None
