@@ -1,6 +1,5 @@
 """Domains, printed and numerical, against flows that are solved by hand: u' = g'(u) takes the time ∫ du/g'(u)."""
 
-import functools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,20 +121,23 @@ def test_numerical_domains_are_where_the_flow_leads(terms):
                     ask(true + side * (1e-4 + 1e-4 * abs(true)))
 
 
-@pytest.mark.parametrize("terms", CASES, ids=_formula)
+# Those whose domain is known to have a formula; that of others may have none, but no wrong one.
+PRINTED = {_formula(terms) for terms in CASES if len(terms) == 1 and "**" in terms[0][1].formula} - {"1*(u**(3/2))"}
+PRINTED |= {f"1*(u**({p})) + -1*(v**({p}))" for p in ("4/3", "5/3", "5/4")}
+
+
+@pytest.mark.parametrize(
+    "terms", [pytest.param(c, marks=pytest.mark.slow) if len(c) > 1 else c for c in CASES], ids=_formula
+)
 def test_printed_domains_are_where_the_flow_leads(terms):
-    found = _derived(_formula(terms))
+    found = ib.derive(_formula(terms), time_limit=10)
     if found.domain is None:
-        pytest.skip("no formula for the domain")
-    numbers = {
+        assert _formula(terms) not in PRINTED
+        return
+    starts = {
         found.names.initial(name): sp.Rational(str(start)) for name, (*_, start) in zip("uv", terms, strict=False)
     }
     for domain, ends in zip((found.dual_domain, found.domain), _ends(terms), strict=True):
-        at = domain.subs(numbers | {"A": 0})
+        at = domain.subs(starts | {"A": 0})
         assert _close(float(at.inf), ends[0])
         assert _close(float(at.sup), ends[1])
-
-
-@functools.cache
-def _derived(formula):
-    return ib.derive(formula, time_limit=10)

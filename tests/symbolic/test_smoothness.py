@@ -6,9 +6,45 @@ import random
 
 import numpy as np
 import pytest
+import sympy as sp
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
+from implicit_bias.symbolic.smoothness import crossings, levels
+
+u, v = SYMBOLS = sp.symbols("u v")
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("asin(u)", {1 - u, 1 + u}),
+        ("acos(2*v)", {1 - 2 * v, 1 + 2 * v}),
+        ("atanh(u)", {1 - u, 1 + u}),
+        ("acosh(u)", {u - 1}),
+        ("tan(u)", {sp.cos(u)}),
+        ("abs(u*v)", {u, v}),
+        ("sign(u - v)", {u - v}),
+        ("log(u)*sqrt(v)", {u, v}),
+        ("u**(-2)", {u}),
+        ("(u - v)**(1/3)", {u - v}),
+        ("u**2 + exp(u) + atan(v)", set()),
+        ("1/(1 + exp(u)) + 1/(-1 - u**2) + sqrt(1 + v**2)", set()),
+    ],
+)
+def test_the_levels_of_a_formula(formula, expected):
+    assert set(levels([ib.Parameterization(formula, "u,v").output])) == expected
+
+
+def test_crossings_lie_where_a_level_changes_sign():
+    fields = [sp.Matrix([u, v])]
+    for level in (u * v - sp.Rational(1, 3), u - v**2, sp.sin(u) - v):
+        found = [crossing.point for (crossing,) in crossings(level, fields, SYMBOLS)]
+        assert len(found) == 4
+        assert all(abs(level.subs(point)) < 1e-12 for point in found)
+    for level in (u**2, u**2 + v**2, 1 + sp.exp(u), -(v**2)):
+        assert list(crossings(level, fields, SYMBOLS)) == []
+
 
 # Functions of one parameter with their slopes: smooth ones, and those with a kink or a jump in the slope at 0.
 SMOOTH = {
@@ -22,6 +58,7 @@ ROUGH = {
     "abs(u)**3/3": lambda u: u * np.abs(u),
     "sign(u)*sinh(u)": lambda u: np.sign(u) * np.cosh(u),
     "sqrt(u**2)": np.sign,
+    "u + u*abs(u)/2": lambda u: 1 + np.abs(u),
 }
 PIECES = SMOOTH | ROUGH
 
@@ -44,6 +81,7 @@ def _pairs():
     """Pairs of formulas that commute wherever both are smooth, always the same: half sums, half products."""
     generator = random.Random(20261128)  # noqa: S311
     cases = [("u", "abs(u)"), ("u**2", "u*abs(u)"), ("sinh(u)", "sign(u)*sinh(u)"), ("abs(u)**3/3", "abs(u)**3/3")]
+    cases.append(("u + u*abs(u)/2", "u + u*abs(u)/2"))
     for _ in range(8):
         columns = [generator.sample(generator.choice(cases), 2) for _ in "uv"]
         yield tuple(_sum(columns[0][k], columns[1][k], [generator.choice([-1, 1, 1.5]) for _ in "uv"]) for k in (0, 1))
