@@ -152,9 +152,11 @@ def _sample(symbols: Sequence[sp.Symbol], conditions: Sequence[sp.Expr]) -> Iter
 
 def _as_declared(symbol: sp.Symbol, value: sp.Rational) -> sp.Rational:
     """A value with the sign that a symbol is declared to have."""
-    if symbol.is_nonnegative or symbol.is_nonpositive:
-        value = abs(value) if symbol.is_nonnegative else -abs(value)
-    return sp.Integer(-1 if symbol.is_negative else 1) if value == 0 and symbol.is_nonzero else value
+    sign = -1 if symbol.is_nonpositive else 1
+    if value == 0 and symbol.is_nonzero:
+        return sp.Integer(sign)
+    turned = (symbol.is_nonnegative or symbol.is_nonpositive) and sign * value < 0
+    return -value if turned else value
 
 
 def _evaluate(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational], digits: int = DIGITS) -> sp.Expr | None:
