@@ -41,7 +41,7 @@ SAMPLE = 40
 SECONDS_TO_SPARE = 20.0  # beyond three times what the tests take without a change
 
 # Besides a module's doctests and the test module of its name, which TESTS names where it has another name.
-_DERIVATIONS = ["tests/symbolic/test_closed_form.py", "tests/symbolic/test_derivation.py"]
+_DERIVATIONS = [f"tests/symbolic/test_{name}.py" for name in ("identities", "smoothness", "closed_form", "derivation")]
 TESTS = {
     "flow/batched_flow.py": ["tests/flow/test_descent.py"],
     "flow/integrate.py": ["tests/flow/test_gradient_flow.py", "tests/flow/test_dense.py"],
