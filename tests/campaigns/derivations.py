@@ -7,7 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import implicit_bias as ib
-from implicit_bias.symbolic import worker
+from implicit_bias.symbolic import template, worker
 from tests.campaigns import records
 
 COUNT = 300
@@ -77,7 +77,7 @@ def in_turn_and_in_threads(count, threads=THREADS, seed=SEED):
     asked = formulas(count, seed + 1)
     found = []
     for workers in (1, threads):
-        worker.stop()
+        template.stop()
         worker.forget()
         with ThreadPoolExecutor(workers) as pool:
             found.append([result[:2] for result in pool.map(lambda f: derived(f, 20.0), asked)])

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import implicit_bias as ib
-from implicit_bias.symbolic import worker
+from implicit_bias.symbolic import template
 from implicit_bias.symbolic.formulas import FUNCTIONS
 from tests.campaigns import records
 
@@ -76,10 +76,10 @@ def read(formula):
 
 def run(count=COUNT, threads=4, seed=SEED):
     """Read formulas on some threads: how often each outcome came, the times, and the memory of the largest process."""
-    worker.stop()
+    template.stop()
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(read, formulas(count, seed), chunksize=1))
-    worker.stop()
+    template.stop()
     times = [seconds for _, seconds in found]
     outcomes = Counter(outcome for outcome, _ in found)
     known = {name: outcomes.pop(name, 0) for name in ("read", "refused", "stopped")}
