@@ -2,8 +2,9 @@ r"""Closed forms: solving the flows of a parameterization and inverting x(s), wi
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,6 +19,7 @@ from implicit_bias.symbolic.commuting import CommutingReport, gradient, lie_brac
 from implicit_bias.symbolic.identities import Identity, checked
 from implicit_bias.symbolic.joint_flow import joint_flow
 from implicit_bias.symbolic.leading_terms import LeadingTerm, large_scale, small_scale
+from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
 
 
@@ -84,6 +86,25 @@ def derived_forms(
             yield closed_form(g, h, symbols, commuting, deadline)
         except UnsupportedError as error:
             yield ClosedForm(notes=(str(error),))
+
+
+def sign_symmetries(formulas: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) -> list[tuple[int, ...]]:
+    """Changes of the parameters' signs, 1 or −1 for each, that leave all formulas as they are."""
+    declared = [real(s) for s in symbols]
+
+    def keeps(formula: sp.Expr, signs: tuple[int, ...]) -> bool:
+        return sympy_call(
+            sp.simplify, formula.xreplace({s: sign * s for s, sign in zip(declared, signs, strict=True)}) - formula
+        ) == 0
+
+    changes = list(itertools.product((1, -1), repeat=len(symbols)))[1:]
+    return [signs for signs in changes if all(keeps(real(formula), signs) for formula in formulas)]
+
+
+def exponential_rate(curve: sp.Expr, dual: sp.Symbol) -> float | None:
+    """The r of x(s) = x(0)·e^(r s), or None if the curve is no such exponential."""
+    rate = sympy_call(sp.simplify, sp.diff(curve, dual) / curve)
+    return float(rate) if rate.is_number else None
 
 
 def warm_up() -> None:

@@ -10,11 +10,11 @@ flow is integrated numerically.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -23,18 +23,20 @@ from scipy.integrate import solve_ivp
 
 from implicit_bias.errors import DomainError, NotCommutingError, UnsupportedError
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
-from implicit_bias.potential.separable_map import check_start
+from implicit_bias.potential.separable_map import SeparableMap, check_start
 from implicit_bias.symbolic.assumptions import ResultNames, real
-from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms
+from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms, exponential_rate, sign_symmetries
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.compiled import compiled, on_arrays
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.symbolic.smoothness import ends_of_flow
 from implicit_bias.symbolic.time_limit import StoppedError
-from implicit_bias.symbolic.worker import answers, why_no_limit
+from implicit_bias.symbolic.worker import answers, call, why_no_limit
 from implicit_bias.validation import positive_number
 from implicit_bias.verdict import Outcome
 
+_COMPILED = ("_numbers", "_condition_values", "_map")
+_SECONDS = 2.0  # of computing, for what a potential can do without
 TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here take up to six
 
 
@@ -117,11 +119,10 @@ class Derivation(ClosedForm):
         return lambda decay: base.moved(*numbers(decay))
 
     def _exponential_rate(self) -> float | None:
-        """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is a single rising exponential."""
+        """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is known to be a single rising exponential."""
         if self.inverse_mirror_map is None or not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
             return None
-        rate = sp.simplify(sp.diff(self.inverse_mirror_map, self.names.dual) / self.inverse_mirror_map)
-        return float(rate) if rate.is_number else None
+        return _unless_stopped(exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
 
     def _entropy(self, values: tuple[np.ndarray, ...], rate: float) -> Callable[[float], Entropy]:
         # As a sum over factors, log a stays finite where a underflows.
@@ -192,7 +193,7 @@ class Derivation(ClosedForm):
 
     def __getstate__(self) -> dict[str, object]:
         """Everything but the compiled functions, which cannot be pickled and are compiled again when needed."""
-        return {name: value for name, value in vars(self).items() if name not in ("_numbers", "_condition_values")}
+        return {name: value for name, value in vars(self).items() if name not in _COMPILED}
 
     @cached_property
     def _numbers(self) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
@@ -215,11 +216,11 @@ class Derivation(ClosedForm):
         values = self.parameterization.start(init)
         names = self.parameterization.params
         if self.closed_form:  # else the numerical potential checks
-            check_start(self.parameterization.separable_map(), values, names)
+            check_start(self._map, values, names)
         if not self.conditions:
             return tuple(values)
-        for signs in self._reflections():
-            reflected = signs.reshape(-1, *[1] * (values.ndim - 1)) * values
+        for signs in self._reflections:
+            reflected = np.array(signs, dtype=float).reshape(-1, *[1] * (values.ndim - 1)) * values
             is_better = ~self._is_covered(values) & self._is_covered(reflected)
             values = np.where(is_better, reflected, values)
         for condition, numbers in zip(self.conditions, self._condition_values(*values), strict=True):
@@ -245,16 +246,23 @@ class Derivation(ClosedForm):
         numbers = self._condition_values(*values)
         return np.all([np.broadcast_to(number > 0, values.shape[1:]) for number in numbers], axis=0)
 
-    def _reflections(self) -> list[np.ndarray]:
-        """Changes of sign, shape (p,), that leave g and h as they are: the flow from there has the same x(t)."""
-        symbols = [real(s) for s in self.parameterization.symbols]
-        formulas = [real(f) for f in (self.parameterization.output, self.regularizer) if f is not None]
-        found = []
-        for signs in itertools.product((1, -1), repeat=len(symbols)):
-            change = {s: sign * s for s, sign in zip(symbols, signs, strict=True)}
-            if -1 in signs and all(sp.simplify(f.xreplace(change) - f) == 0 for f in formulas):
-                found.append(np.array(signs, dtype=float))
-        return found
+    @cached_property
+    def _map(self) -> SeparableMap:
+        return self.parameterization.separable_map()
+
+    @cached_property
+    def _reflections(self) -> list[tuple[int, ...]]:
+        """Changes of sign, p numbers each, that are known to leave g and h as they are: they leave x(t), too."""
+        formulas = [f for f in (self.parameterization.output, self.regularizer) if f is not None]
+        return _unless_stopped(sign_symmetries, formulas, list(self.parameterization.symbols)) or []
+
+
+def _unless_stopped(compute: Callable[..., Any], *arguments: object) -> Any:
+    """What the worker process finds out about formulas, or None if it does not, or takes too long."""
+    try:
+        return call(_SECONDS, compute, *arguments)
+    except (StoppedError, UnsupportedError):
+        return None
 
 
 def _decayed(
