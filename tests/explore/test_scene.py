@@ -1,8 +1,9 @@
 """The numbers of the picture, against solvers that know nothing of it."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -199,18 +200,42 @@ def test_a_start_is_not_sought_for_long():
 
 @pytest.mark.slow
 def test_a_slider_move_is_quick():
-    """Numbers and both pictures: the best of five, as the machine may be busy."""
+    """Numbers and both pictures in 0.45 s of computing, which a busy machine lengthens: the best of some moves counts.
+
+    A move takes 0.31 to 0.35 s on two processors with eight processes at work, of which 0.1 s went once into finding
+    the symmetries of the formula and compiling it anew, four times for every move.
+    """
     from implicit_bias.explore.picture import draw_curves, draw_plane
 
     times = []
-    for k in range(6):
+    while len(times) < 20 and min(times, default=1.0) >= 0.45:
         began = time.process_time()
-        scene = compute(Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.1 * k)}, "m**2 + w**2", 0.5))
+        scene = compute(Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.04 * len(times))}, "m**2 + w**2", 0.5))
         svg(draw_plane(scene))
         svg(draw_curves(scene))
         times.append(time.process_time() - began)
-    # 0.18 to 0.35 s on an idle machine; two test workers share the caches of this one.
-    assert min(times) < 0.7
+    assert min(times) < 0.45
+
+
+# Seconds of SymPy's for every term: digits cancel in the thousands.
+STUCK = "u" + "".join(f"-cos(arctanh(tanh(exp(({k}/20-pi)**4)-1)-1))" for k in range(10, 20))
+
+
+def test_a_second_client_is_answered_while_the_formula_of_the_first_is_stuck():
+    """Both are threads of one process, as in the server; the second moves a slider and makes a mistake."""
+    compute(MASK)
+    answered = []
+    with ThreadPoolExecutor(1) as first:
+        while len(answered) < 5 and not any(answered):  # a busy machine may need another try
+            stuck = first.submit(derived, STUCK, "")
+            began = time.perf_counter()
+            compute(replace(MASK, y=1.0 + len(answered)))
+            with pytest.raises(RefusedError, match="unknown name"):
+                derived("m*w", f"k{len(answered)}")
+            answered.append(time.perf_counter() - began < 1.0 and not stuck.done())
+            with pytest.raises(RefusedError, match="took too long"):
+                stuck.result()
+    assert any(answered)
 
 
 def test_a_start_whose_gradient_underflows_is_refused():
