@@ -22,6 +22,7 @@ import implicit_bias as ib
 
 with warnings.catch_warnings():  # torch's first derivative in forward mode compiles, with a warning about that itself
     warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.simplefilter("ignore", FutureWarning)
     torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
 EPS = 2.0**-52

@@ -7,7 +7,7 @@ import mpmath as mp
 import numpy as np
 import potential_laws as laws
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import implicit_bias as ib
@@ -70,8 +70,42 @@ def test_exponent_runs_from_two_to_one(log_scale, ratios):
 @given(case=cases())
 # gap · a = 1e-330 underflowed in the bound, which then was 1e135 times too small.
 @example(case=case(HyperbolicEntropy(scale=1e-30), np.array([1e-165]), np.array([0.0])))
+# So did r · gap, which made the bound 0.
+@example(case=case(HyperbolicEntropy(log_scale=699.0, rate=1e-200), np.array([-1.06e-310]), np.array([0.0])))
+@example(case=case(HyperbolicEntropy(scale=1.0, rate=0.5), np.array([1e300]), np.array([1e300 * (1 + 2.0**-52)])))
 def test_separation_bounds_the_distance(case):
     laws.separation_bounds_the_distance(case.potential, case.x, case.other)
+
+
+@given(
+    log_scale=logs,
+    log_x=logs,
+    sign=signs,
+    rate=st.sampled_from([1e-200, 1e-3, 0.5, 4.0, 1e3]),
+    log_gap=st.floats(-744, 600),
+)
+@settings(max_examples=40)
+def test_separation_is_a_bound_for_any_gap(log_scale, log_x, sign, rate, log_gap):
+    """The point from which the divergence is the gap, by bisection, is inside the bound."""
+    potential, x, gap = HyperbolicEntropy(log_scale=log_scale, rate=rate), point(log_x, 0.0, sign), math.exp(log_gap)
+    with mp.workdps(1000):  # D is down to 1e-820 of its terms
+        a, center = mp.mpf(float(potential.scale)), mp.mpf(x)
+
+        def divergence(p, q):
+            sides = [mp.asinh(v / a) for v in (p, q)]
+            return (p * (sides[0] - sides[1]) - mp.sqrt(p * p + a * a) + mp.sqrt(q * q + a * a)) / mp.mpf(rate)
+
+        bound = mp.mpf(float(potential.separation(np.array([x]), gap)[0])) * (1 + mp.mpf(4 * EPS))
+        if bound < 1e307:
+            for end in (center - bound, center + bound):
+                assert divergence(end, center) >= mp.mpf(gap) * (1 - mp.mpf(2) ** -40)
+                assert divergence(center, end) >= mp.mpf(gap) * (1 - mp.mpf(2) ** -40)
+
+
+@pytest.mark.parametrize("make", [HyperbolicEntropy, ib.Entropy])
+def test_a_scale_for_no_coordinate_is_refused(make):
+    with pytest.raises(ValueError, match="one for each coordinate, got shape"):
+        make(scale=[])
 
 
 @pytest.mark.parametrize("units", [8 * 2.0**-53, 1e-3])
