@@ -294,3 +294,11 @@ def test_columns_and_their_norms(kind, monkeypatch):
     scaled = Z * np.array([[2.0], [1.0], [0.5]])
     np.testing.assert_array_equal(linear.columns(np.array([4, 0])), scaled[:, [4, 0]])
     np.testing.assert_allclose(linear.column_norms(scale), np.linalg.norm(scale[:, None] * scaled, axis=0), rtol=1e-14)
+
+
+@pytest.mark.parametrize("terms", [1, 2, 3, 10, 1000, 10**6, 10**9])
+def test_the_rounding_of_a_sum(terms):
+    """Higham's bound γ_k = ku/(1 − ku), by which a sum of k products in any order is off."""
+    unit = Fraction(1, 2**53)
+    assert terms * unit / (1 - terms * unit) <= Fraction(sum_error(terms)) <= Fraction(3.1) * terms * unit
+    assert Fraction(sum_error(terms)) <= Fraction(1.02) * (terms + 2) * unit
