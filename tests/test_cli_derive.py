@@ -42,6 +42,29 @@ def test_json(mask):
     assert [identity["name"] for identity in found["identities"]] == [i.name for i in mask.identities]
 
 
+@pytest.mark.parametrize(
+    ("params", "weight", "dual", "decay"),
+    [("x,z", "y", "s", "A"), ("A,x", "y", "z", "D"), ("x,x0", "y", "z", "A"), ("E,lambda_", "x", "z", "A")],
+)
+def test_names_that_results_have_themselves(params, weight, dual, decay):
+    """Everything that is printed is in the letters of the formulas, none of which is a parameter's."""
+    first, second = params.split(",")
+    shape = (f"{first}*{second}", "--params", params, "--regularizer", f"{first}**2 + {second}**2")
+    derivation = ib.derive(ib.Parameterization(shape[0], params), shape[-1])
+    names = json.loads(call(*shape, "--json").stdout)["names"]
+    initial = {name: derivation.names.initial(name) for name in (first, second)}
+    assert names == {"weight": weight, "dual": dual, "decay": decay, "initial": initial}
+    symbols = {s.name for s in derivation.potential.free_symbols | derivation.inverse_mirror_map.free_symbols}
+    assert symbols == {weight, dual, decay, *initial.values()}
+    assert not symbols & {first, second}
+    text = call(*shape).stdout
+    assert f"R_{decay}({weight})     = {derivation.potential}\n" in text
+    assert f"{weight}({dual})       = {derivation.inverse_mirror_map}\n" in text
+    assert f"for {weight} in (-oo, oo)\n" in text
+    card = derivation._repr_html_()
+    assert all(f"{name} = " in card for name in initial.values())
+
+
 def test_a_domain_by_the_signs_of_the_initial_values():
     text = call("1/m", "--params", "m").stdout
     assert "for x in (0, oo) if m0 > 0\nfor x in (-oo, 0) if m0 < 0\n" in text

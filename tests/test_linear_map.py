@@ -1,4 +1,6 @@
-"""Every kind of linear map against plain matrix products."""
+"""Every kind of linear map against plain matrix products, and careful products against rational numbers."""
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -8,7 +10,16 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
 import implicit_bias.linear_map as module
-from implicit_bias.linear_map import DenseMap, OperatorMap, SparseMap, linear_map
+from implicit_bias.linear_map import (
+    CombinedRowsMap,
+    DenseMap,
+    OperatorMap,
+    SparseMap,
+    linear_map,
+    sum_error,
+    two_product,
+    two_sum,
+)
 
 
 @st.composite
@@ -87,3 +98,207 @@ def test_an_array_is_copied_only_on_demand():
 def test_bad_matrices_are_named(Z, message):
     with pytest.raises(ValueError, match=message):
         linear_map(Z)
+
+
+# Careful products
+
+
+def exactly(values):
+    return [[Fraction(float(value)) for value in row] for row in np.atleast_2d(values)]
+
+
+def product(Z, x):
+    """Zx in rational numbers."""
+    return [sum(a * b for a, b in zip(row, x, strict=True)) for row in exactly(Z)]
+
+
+def errors(found, exact):
+    """How far a careful sum is from rational numbers, and how far it says that it may be."""
+    known = zip(found.high.tolist(), found.low.tolist(), exact, strict=True)
+    return [abs(Fraction(high) + Fraction(low) - value) for high, low, value in known], found.error.tolist()
+
+
+def assert_covers(found, exact):
+    missing, error = errors(found, exact)
+    assert all(a <= Fraction(b) for a, b in zip(missing, error, strict=True))
+
+
+@st.composite
+def hard_products(draw):
+    """Entries of all bits and of many sizes, and vectors that cancel."""
+    d, n, seed = draw(st.integers(1, 3)), draw(st.integers(1, 25)), draw(st.integers(0, 2**32))
+    rng = np.random.default_rng(seed)
+    spread = draw(st.sampled_from([0.0, 3.0, 30.0]))
+    Z = (
+        rng.choice([-1, 1], (d, n))
+        * (2 - rng.random((d, n)) ** 8)
+        * 2.0 ** np.rint(spread * rng.standard_normal((d, n)))
+    )
+    if draw(st.booleans()):
+        Z[rng.random((d, n)) < 0.3] = 0.0
+        Z[:, 0] = 1.5
+    Z *= 2.0 ** rng.integers(-60, 60, (d, 1))
+    x = rng.choice([-1, 1], n) * (2 - rng.random(n) ** 8) * 2.0 ** np.rint(spread * rng.standard_normal(n))
+    if n > 1 and Z[0, -1]:
+        x[-1] = -(Z[0, :-1] @ x[:-1]) / Z[0, -1]  # the first row's sum is all rounding
+    return Z, x, rng.standard_normal(d) * 2.0 ** rng.integers(-60, 60, d)
+
+
+@given(hard_products(), st.integers(1, 50), st.sampled_from(["dense", "sparse"]))
+def test_careful_products_know_their_error(instance, block, kind):
+    Z, x, nu = instance
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", block)
+        linear = linear_map(KINDS[kind](Z))
+        exponents = -np.frexp(linear.row_sizes)[1]
+        for found, entries in ((linear, Z), (linear.scaled_rows(exponents), np.ldexp(Z, exponents[:, None]))):
+            there, back = found.careful_apply(x), found.careful_adjoint(nu)
+            assert_covers(there, product(entries, exactly(x)[0]))
+            assert_covers(back, product(entries.T, exactly(nu)[0]))
+            # Twice as many digits as a sum in double precision has, less those that a sum of many terms costs
+            size = np.abs(entries).max(axis=1) * len(x) * np.abs(x).max()
+            assert np.all(there.error <= 1e-20 * len(x) * size)
+            size = (np.abs(nu) * np.abs(entries).max(axis=1)).max() * len(nu)
+            assert np.all(back.error <= 1e-21 * len(nu) * size)
+
+
+@pytest.mark.parametrize("size", [1e-305, 1e-200, 1e-150, 1e150, 1e200])
+def test_careful_products_of_any_size(size):
+    """Splitting leaves the floating-point range there, or nearly; a plain product does not."""
+    rng = np.random.default_rng(0)
+    Z, x, nu = rng.standard_normal((3, 7)), rng.standard_normal(7), rng.standard_normal(3)
+    Z[1] *= size
+    for linear in (linear_map(Z), linear_map(sparse.csr_array(Z))):
+        assert_covers(linear.careful_apply(x), product(Z, exactly(x)[0]))
+        assert_covers(linear.careful_adjoint(nu), product(Z.T, exactly(nu)[0]))
+        assert_covers(linear.careful_apply(x / size), product(Z, exactly(x / size)[0]))
+    for vector in (np.zeros(7), np.full(7, np.inf), np.array([np.nan, *np.ones(6)])):
+        with np.errstate(invalid="ignore"):
+            found = linear_map(Z).careful_apply(vector)
+        assert np.all(found.high == 0) if not np.any(vector) else not np.any(np.isfinite(found.high))
+
+
+def test_a_product_too_large_to_split_is_a_plain_one(monkeypatch):
+    rng = np.random.default_rng(0)
+    Z, x = rng.standard_normal((3, 7)), rng.standard_normal(7)
+    split = linear_map(Z).careful_apply(x)
+    monkeypatch.setattr(module, "_MOST_SPLIT", 20)
+    plain = linear_map(Z).careful_apply(x)
+    assert np.all(split.error < 1e-5 * plain.error)
+    assert np.all(plain.low == 0)
+    monkeypatch.setattr(module, "_MOST_SPLIT", 21)
+    np.testing.assert_array_equal(linear_map(Z).careful_apply(x).error, split.error)
+
+
+def test_products_of_operators_know_their_error_up_to_its_estimate():
+    Z, x, nu = np.eye(2, 3), np.array([1.0, 2.0, 2.0]), np.array([3.0, 4.0])
+    found, back = (
+        OperatorMap(aslinearoperator(Z)).careful_apply(x),
+        OperatorMap(aslinearoperator(Z)).careful_adjoint(nu),
+    )
+    np.testing.assert_allclose(found.error, sum_error(3) * 3.0, rtol=1e-12)
+    np.testing.assert_allclose(back.error, sum_error(2) * 5.0, rtol=1e-12)
+    np.testing.assert_array_equal(found.high, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("terms", [1, 2, 3, 8, 9, 100])
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_the_worst_rests_are_counted(terms, kind):
+    """What the leading bits leave out is as large as can be, in Z and x, and rounds as badly as sums may."""
+    bits = module._exact_bits(terms)
+    worst = 1 - 2.0**-bits - 2.0 ** -(bits + 1) + 2.0**-50  # rounds up by nearly half of its last leading bit
+    top = 1 - 2.0**-bits
+    rest = 2.0 ** -(bits + 1)
+    Z, x = np.full((1, terms), worst), np.full(terms, worst)
+    linear = linear_map(KINDS[kind](Z))
+    magnitudes = terms * (top * rest + rest * worst)
+    assert sum_error(terms) * magnitudes * 0.999 <= linear.careful_apply(x).error[0]
+    assert linear.careful_apply(x).error[0] <= 1.1 * sum_error(terms) * magnitudes + 4 * 2.0**-53 * magnitudes
+    down = linear_map(KINDS[kind](Z.T.copy()))
+    assert sum_error(terms) * magnitudes * 0.999 <= down.careful_adjoint(x).error[0]
+    assert down.careful_adjoint(x).error[0] <= 1.1 * sum_error(terms) * magnitudes + 2 * 2.0**-53 * magnitudes
+
+
+@given(hard_products(), st.integers(0, 2**32))
+def test_rows_with_a_small_part_know_their_error(instance, seed):
+    Z, x, nu = instance
+    rng = np.random.default_rng(seed)
+    tail = np.abs(Z) * 2.0**-54 * rng.uniform(-1, 1, Z.shape)
+    doubt = np.abs(Z) * 2.0**-70
+    linear = CombinedRowsMap(Z, tail, doubt)
+    for sign in (np.sign(x), -np.sign(x), np.zeros_like(x)):
+        entries = [
+            [Fraction(a) + Fraction(b) + Fraction(c) for a, b, c in zip(*row, strict=True)]
+            for row in zip(Z.tolist(), tail.tolist(), (doubt * sign).tolist(), strict=True)
+        ]
+        exact = [sum(a * b for a, b in zip(row, exactly(x)[0], strict=True)) for row in entries]
+        assert_covers(linear.careful_apply(x), exact)
+    for sign in (np.sign(nu), -np.sign(nu), np.zeros_like(nu)):
+        entries = [
+            [Fraction(a) + Fraction(b) + Fraction(c) for a, b, c in zip(*column, strict=True)]
+            for column in zip(Z.T.tolist(), tail.T.tolist(), (doubt.T * sign).tolist(), strict=True)
+        ]
+        exact = [sum(a * b for a, b in zip(column, exactly(nu)[0], strict=True)) for column in entries]
+        assert_covers(linear.careful_adjoint(nu), exact)
+
+
+def test_products_with_a_small_part_that_round_are_counted():
+    """The small part's own sum, and the sum with what the leading products left."""
+    linear = CombinedRowsMap(np.zeros((1, 2)), np.array([[3.0, -3.0]]), np.zeros((1, 2)))
+    assert linear.careful_apply(np.ones(2)).error[0] >= sum_error(2) * 6
+    assert linear.careful_apply(np.array([1.0, 0.0])).error[0] >= sum_error(2) * 3 + 2.0**-53 * 3
+    linear = CombinedRowsMap(np.zeros((2, 1)), np.array([[3.0], [-3.0]]), np.zeros((2, 1)))
+    assert linear.careful_adjoint(np.ones(2)).error[0] >= sum_error(2) * 6
+    assert linear.careful_adjoint(np.array([1.0, 0.0])).error[0] >= sum_error(2) * 3 + 2.0**-53 * 3
+
+
+ANY = st.floats(-1e100, 1e100).filter(lambda v: v == 0 or abs(v) > 1e-100)
+
+
+@given(ANY, ANY)
+def test_sums_and_products_without_error(a, b):
+    total, lost = two_sum(a, b)
+    assert Fraction(total) + Fraction(lost) == Fraction(a) + Fraction(b)
+    assert total == a + b
+    result, rest = two_product(a, b)
+    assert Fraction(result) + Fraction(rest) == Fraction(a) * Fraction(b)
+    assert result == a * b
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e-160, 1.0])
+@pytest.mark.parametrize("scale", [1e-200, 1e-150, 1.0, 1e150])
+def test_norms_of_tiny_columns_are_no_smaller_than_they_are(size, scale):
+    """Squares underflow, of entries and of scales; what bounds an error must not."""
+    Z = np.array([[1.0, size, 0.0], [0.5, size / 2, size]])
+    found = linear_map(Z).column_norms(np.array([scale, scale / 1024]))
+    exact = [float(np.hypot(scale * a, scale / 1024 * b)) for a, b in Z.T]
+    assert np.all(found >= np.array(exact) * (1 - 1e-14))
+    assert np.all(found <= np.array(exact) * (1 + 1e-14) + scale * 1e-160)
+
+
+def test_scaling_to_subnormal_numbers_is_in_doubt():
+    found = module.CarefulSum(np.array([1.5, 0.0]), np.array([2.0**-60, 0.0]), np.array([2.0**-100, 0.0]))
+    scaled = found.scaled(np.array(2.0**-1074))
+    exact = (Fraction(3, 2) + Fraction(1, 2**60)) / 2**1074
+    assert abs(Fraction(float(scaled.high[0])) + Fraction(float(scaled.low[0])) - exact) <= Fraction(
+        float(scaled.error[0])
+    )
+    assert scaled.error[1] == 0
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_columns_and_their_norms(kind, monkeypatch):
+    monkeypatch.setattr(module, "_BLOCK", 2)
+    Z, scale = np.arange(1.0, 16.0).reshape(3, 5), np.array([1.0, 0.5, 0.25])
+    linear = linear_map(KINDS[kind](Z)).scaled_rows(np.array([1, 0, -1]))
+    scaled = Z * np.array([[2.0], [1.0], [0.5]])
+    np.testing.assert_array_equal(linear.columns(np.array([4, 0])), scaled[:, [4, 0]])
+    np.testing.assert_allclose(linear.column_norms(scale), np.linalg.norm(scale[:, None] * scaled, axis=0), rtol=1e-14)
+
+
+@pytest.mark.parametrize("terms", [1, 2, 3, 10, 1000, 10**6, 10**9])
+def test_the_rounding_of_a_sum(terms):
+    """Higham's bound γ_k = ku/(1 − ku), by which a sum of k products in any order is off."""
+    unit = Fraction(1, 2**53)
+    assert terms * unit / (1 - terms * unit) <= Fraction(sum_error(terms)) <= Fraction(3.1) * terms * unit
+    assert Fraction(sum_error(terms)) <= Fraction(1.02) * (terms + 2) * unit

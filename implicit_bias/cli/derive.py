@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import sympy as sp
 
     from implicit_bias.symbolic import Derivation
+    from implicit_bias.symbolic.assumptions import ResultNames
 
 COMMAND = "implicit-bias derive"
 ANY_SIGN = ""  # where the domain is the same for all signs
@@ -30,8 +31,8 @@ def derive(
     """Derive the Bregman potential of a parameterization.
 
     The formulas hold the weight x, its dual z, the decay A = ∫α dt and the
-    initial values, m0 for m. What has no closed form is left out; notes then
-    say why.
+    initial values, m0 for m, or other letters where the formula has taken these.
+    What has no closed form is left out; notes then say why.
 
     Exits with 2 on bad input, also where g and h do not commute, so that there
     is no such potential.
@@ -71,15 +72,17 @@ def _formulas(derivation: Derivation) -> dict[str, sp.Expr | None]:
     }
 
 
-_NAMES = {
-    "potential": "R_A(x)",
-    "mirror_map": "R_A'(x)",
-    "inverse_mirror_map": "x(z)",
-    "conjugate": "R_A*(z)",
-    "metric": "1/R_A''(x)",
-    "scale": "a",
-    "minimizer": "argmin R_A",
-}
+def _left_sides(names: ResultNames) -> dict[str, str]:
+    x, z, A = names.weight, names.dual, names.decay
+    return {
+        "potential": f"R_{A}({x})",
+        "mirror_map": f"R_{A}'({x})",
+        "inverse_mirror_map": f"{x}({z})",
+        "conjugate": f"R_{A}*({z})",
+        "metric": f"1/R_{A}''({x})",
+        "scale": "a",
+        "minimizer": f"argmin R_{A}",
+    }
 
 
 def _domains(derivation: Derivation) -> dict[str, list[str]]:
@@ -104,6 +107,7 @@ def _contents(derivation: Derivation) -> dict[str, Any]:
     return {
         "output": str(derivation.parameterization.output),
         "params": list(derivation.parameterization.params),
+        "names": _names(derivation),
         "regularizer": None if derivation.regularizer is None else str(derivation.regularizer),
         "closed_form": derivation.closed_form,
         "proved": derivation.proved,
@@ -119,15 +123,23 @@ def _contents(derivation: Derivation) -> dict[str, Any]:
     }
 
 
+def _names(derivation: Derivation) -> dict[str, object]:
+    """What the symbols of the formulas are called."""
+    names = derivation.names
+    initial = {param: names.initial(param) for param in derivation.parameterization.params}
+    return {"weight": names.weight, "dual": names.dual, "decay": names.decay, "initial": initial}
+
+
 def _text(derivation: Derivation) -> str:
-    rows = [("x", str(derivation.parameterization.output))]
+    left = _left_sides(derivation.names)
+    rows = [(derivation.names.weight, str(derivation.parameterization.output))]
     if derivation.regularizer is not None:
         rows.append(("h", str(derivation.regularizer)))
-    rows += [(_NAMES[name], str(value)) for name, value in _formulas(derivation).items() if value is not None]
+    rows += [(left[name], str(value)) for name, value in _formulas(derivation).items() if value is not None]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:{width}} = {value}" for name, value in rows]
     for where, (low, high) in _domains(derivation).items():
-        lines.append(f"for x in ({low}, {high})" + (f" if {where}" if where else ""))
+        lines.append(f"for {derivation.names.weight} in ({low}, {high})" + (f" if {where}" if where else ""))
     if derivation.conditions:
         lines.append(f"where {' and '.join(f'{condition} > 0' for condition in derivation.conditions)}")
     if not derivation.closed_form:

@@ -20,7 +20,8 @@ DECAYS = (0.0, 0.25, 0.5, 1.0)
 def html(derivation: Derivation) -> Html:
     """The card."""
     parameterization, h = derivation.parameterization, derivation.regularizer
-    title = rf"x = {sp.latex(parameterization.output)}" + ("" if h is None else rf", \quad h = {sp.latex(h)}")
+    weight = sp.latex(sp.Symbol(derivation.names.weight))
+    title = f"{weight} = {sp.latex(parameterization.output)}" + ("" if h is None else rf", \quad h = {sp.latex(h)}")
     lines = [(formula(left), displayed(right)) for left, right in derivation.equations()]
     if derivation.domain is not None:
         by_sign = "it depends on the signs of the initial values: see .domain"
@@ -67,10 +68,11 @@ def _family(derivation: Derivation, init: dict[str, float]) -> Html:
     def draw(ax: Axes) -> None:
         for k, decay in enumerate(decays):
             colour = colormaps[SEQUENCE]((k + 1) / len(decays))
-            of_potential.plot(family(decay), ax=ax, label=f"A = {decay:g}", color=colour)
-        ax.set_ylabel(r"$R_A(x)$")
+            of_potential.plot(family(decay), ax=ax, label=f"{derivation.names.decay} = {decay:g}", color=colour)
+        ax.set_xlabel(f"weight ${derivation.names.weight}$")
+        ax.set_ylabel(f"$R_{derivation.names.decay}({derivation.names.weight})$")
         if len(decays) > 1:
             ax.legend()
 
-    where = ", ".join(f"{name}0 = {value:g}" for name, value in init.items())
+    where = ", ".join(f"{derivation.names.initial(name)} = {value:g}" for name, value in init.items())
     return Html(picture(f"The potential for {where}", draw) + f"<small>for instance, {text(where)}</small>")

@@ -6,6 +6,7 @@ import sympy as sp
 
 from implicit_bias.display.card import Html, card, displayed, formula, line, rows, text
 from implicit_bias.symbolic import Parameterization
+from implicit_bias.symbolic.assumptions import ResultNames
 
 
 def latex(parameterization: Parameterization) -> str:
@@ -32,5 +33,7 @@ def html(parameterization: Parameterization) -> Html:
 
 
 def _equations(parameterization: Parameterization) -> list[tuple[str, str]]:
-    names = ["x"] if parameterization.separable else [f"x_{{{i + 1}}}" for i in range(len(parameterization.outputs))]
+    weight = ResultNames.beside(parameterization.params).weight
+    count = len(parameterization.outputs)
+    names = [weight] if parameterization.separable else [f"{weight}_{{{i + 1}}}" for i in range(count)]
     return [(name, sp.latex(output)) for name, output in zip(names, parameterization.outputs, strict=True)]

@@ -23,6 +23,7 @@ _PLAIN = 1e-6
 _PLAIN_PIVOT = 1e-2  # the same for the diagonal of a pivoted triangle
 _MOST_PASSES = 100
 _COEFFICIENT_BITS = 40
+_SMALLEST_FACTOR = 1e-140  # of an error-free product
 # A row whose combination with others is within the rounding of its entries depends on them as far as anyone can say.
 _ROUNDINGS = 2
 _CONTRADICTION = 1e-9  # relative part of y outside the range of Z that is no rounding
@@ -58,7 +59,7 @@ class RowBasis:
     combination: np.ndarray | None
     is_exact: bool
     smallest: float
-    is_consistent: bool = True
+    is_consistent: bool
     certificate: np.ndarray | None = None
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0))
     factor: tuple[np.ndarray, bool] | None = None
@@ -206,9 +207,7 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
         leading, trailing = chosen[:plain], chosen[plain:]
         shares = solve_triangular(triangle[:plain, :plain], triangle[:plain, plain:], check_finite=False).T
         shares *= lengths[order[plain:], None] / lengths[order[:plain]]
-        # Without the bits that are noise: simple numbers become exact, and a further pass takes what is left.
-        shares = np.round(np.ldexp(shares, _COEFFICIENT_BITS)) * 2.0**-_COEFFICIENT_BITS
-        rows.subtract(trailing, shares, leading)
+        rows.subtract(trailing, _without_noise(shares), leading)  # a further pass takes what that leaves
         rows.passes += 1
         touched[trailing] = True
     for row in contradictory:
@@ -222,7 +221,8 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
         CombinedRowsMap(rows.high[kept, :-1], rows.low[kept, :-1], doubt[:, :-1]) if np.any(touched[kept]) else None
     )
     everything = np.column_stack([Z, y])
-    is_exact = not len(dropped) or (len(kept) > 0 and depends_exactly(everything[dropped], everything[kept]))
+    is_exact = not np.any(touched) or not np.any((everything != 0) & (np.abs(everything) < _SMALLEST_FACTOR))
+    is_exact &= not len(dropped) or (len(kept) > 0 and depends_exactly(everything[dropped], everything[kept]))
     if not len(kept):
         is_exact = not np.any(y)
     return _basis(
@@ -250,13 +250,18 @@ def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
     for row in dropped:
         combination = np.zeros(d)
         combination[row] = 1.0
-        combination[kept] = -np.linalg.lstsq(triangle[:, kept], triangle[:, row], rcond=None)[0]
+        combination[kept] = _without_noise(-np.linalg.lstsq(triangle[:, kept], triangle[:, row], rcond=None)[0])
         certificate = _certified(linear, y, combination)
         if certificate is not None:
             return _with_certificate(linear, y, certificate)
     return _basis(
         linear.rows(kept), y[kept], kept, dropped, is_exact=False, combination=np.eye(d)[kept] if len(dropped) else None
     )
+
+
+def _without_noise(coefficients: np.ndarray) -> np.ndarray:
+    """Coefficients without the bits that rounding made: simple numbers become exact."""
+    return np.round(np.ldexp(coefficients, _COEFFICIENT_BITS)) * 2.0**-_COEFFICIENT_BITS
 
 
 def _pivoted(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

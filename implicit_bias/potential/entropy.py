@@ -143,13 +143,16 @@ class Entropy(Potential):
         if not np.all(x > 0):  # a solver's trial point, of which the divergence says nothing
             return None
         reach = math.sqrt(self.rate) * math.sqrt(gap)
-        return reach * (2 * np.sqrt(x) + reach)
+        return reach * (2 * np.sqrt(x) + reach) + (4 * math.ulp(0.0) if gap else 0.0)
 
     def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray:
         """A bound on the rounding of a e^(rz), if exp is right to four units."""
-        angle, logarithm = self.rate * np.abs(z), np.abs(self.log_scale)
-        error = 2 * self.rate * z_error + UNITS_OF_ROUNDING * (angle + logarithm + 1)
-        return x * np.where(error < 0.1, 1.1 * error, np.expm1(error)) + np.finfo(float).smallest_normal
+        exponents = self.rate * np.abs(z) + np.where(
+            self.scale >= np.finfo(float).smallest_normal, 0.0, -self.log_scale
+        )
+        error = 1.1 * self.rate * z_error + UNITS_OF_ROUNDING * exponents
+        spread = 1.1 * np.expm1(error)
+        return x * (spread + 1.1 * UNITS_OF_ROUNDING) + np.finfo(float).smallest_normal
 
     def _log_ratio(self, x: Array) -> Array:
         """log(x/a), without rounding from log a where x/a is representable."""

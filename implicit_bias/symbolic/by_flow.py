@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import DECAY, X, Z, initial, plain
+from implicit_bias.symbolic.assumptions import DECAY, X, Z, initial, plain, slope
 from implicit_bias.symbolic.candidate import SMALL_SHARE, Candidate, duality, shorter, speed
 from implicit_bias.symbolic.identities import Statement
 from implicit_bias.symbolic.inversion import invert
@@ -29,7 +29,7 @@ def along_the_flow(flow: JointFlow, g: sp.Expr, h: sp.Expr, deadline: Deadline) 
         raise UnsupportedError("The flow of ∇g does not move.")
     curve = flow.along(g)
     minimizer = sp.factor_terms(shorter(curve.xreplace({Z: sp.Integer(0)}), deadline))
-    gradients = [sp.Matrix([sp.diff(function, s) for s in flow.symbols]) for function in (g, h)]
+    gradients = [sp.Matrix([slope(function, s) for s in flow.symbols]) for function in (g, h)]
     start = sp.Matrix([initial(s) for s in flow.symbols])
     origin = dict.fromkeys((Z, DECAY), sp.Integer(0))
     statements = [
@@ -137,7 +137,7 @@ def _ranges(flow: JointFlow, g: sp.Expr, curve: sp.Expr, deadline: Deadline) -> 
 def _levels(flow: JointFlow, g: sp.Expr) -> list[sp.Expr]:
     """What is zero where the flow of ∇g ends, along the flow."""
     declared = {plain(s): s for s in flow.symbols}
-    gradient = plain(sp.Matrix([sp.diff(g, s) for s in flow.symbols]))
+    gradient = plain(sp.Matrix([slope(g, s) for s in flow.symbols]))
     return [flow.along(level.xreplace(declared)) for level in ends_of_flow(plain(g), gradient, list(declared))]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import X, Z
+from implicit_bias.symbolic.assumptions import X, Z, slope
 from implicit_bias.symbolic.identities import Statement
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
@@ -49,7 +49,7 @@ def duality(potential: sp.Expr, mirror_map: sp.Expr, inverse: sp.Expr, conjugate
 
 def speed(g: sp.Expr, symbols: list[sp.Symbol]) -> sp.Expr:
     """‖∇g‖²."""
-    return sp.Add(*(sp.diff(g, s) ** 2 for s in symbols))
+    return sp.Add(*(slope(g, s) ** 2 for s in symbols))
 
 
 def shorter(expression: sp.Expr, deadline: Deadline) -> sp.Expr:

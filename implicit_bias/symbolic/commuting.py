@@ -38,7 +38,7 @@ class CommutingReport:
         bracket: Their Lie bracket, one component per parameter.
         outcome: PROVED or SUPPORTED if the bracket vanishes, REFUTED if not, INCONCLUSIVE if it could not be evaluated.
         witness: Parameter values at which the bracket is not zero, else None.
-        jumps: Whether the witness is a point where the second field jumps or is no Lipschitz function, while the first
+        jumps: Whether the witness is a point where one field jumps, is no Lipschitz function or ends, while the other
             one leads through it: there is no bracket there, and the flows do not commute across it.
     """
 
@@ -77,9 +77,9 @@ class CommutingReport:
             return f"{pair} could not be decided"
         where = ", ".join(f"{name}={value:g}" for name, value in self.witness.items())
         if self.jumps:
-            first, second = self.fields
             return (
-                f"{pair} does not exist at {where}, where ∇{second} is not smooth and the flow of ∇{first} goes through"
+                f"{pair} does not exist at {where}, where one field is not smooth and the flow of the other one "
+                "goes through"
             )
         values = self.bracket.subs(self.witness)
         return f"{pair} = {tuple(self.bracket)}, which is {tuple(float(v) for v in values)} at {where}"
@@ -170,13 +170,13 @@ def lie_bracket_report(
     if not _are_multiples(first, second):
         for level in levels([*first, *second]):
             found = list(crossings(level, [first, second], symbols))
-            inside = [(one, two) for one, two in found if one.is_smooth or one.goes_on]
-            jump = next((two for one, two in inside if one.leaves and not two.is_smooth), None)
+            # A flow carries the other field along, so that it can lead through no point where that one is not smooth.
+            jump = next((one for one, two in found if one.is_crossed_by(two) or two.is_crossed_by(one)), None)
             if jump is not None:
                 witness = {s.name: value for s, value in jump.point.items()}
                 return CommutingReport(names, bracket, Outcome.REFUTED, witness, jumps=True)
             # Where no flow of the first field goes on, it does not cross; all else was told by numbers.
-            is_exact &= bool(found) and not inside
+            is_exact &= bool(found) and not any(one.is_passed for one, _ in found)
     if is_exact:
         return CommutingReport(names, sp.ImmutableMatrix.zeros(len(symbols), 1), Outcome.PROVED)
     return CommutingReport(names, sp.ImmutableMatrix(plain(smooth)), Outcome.SUPPORTED)

@@ -29,6 +29,7 @@ from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.compiled import compiled, on_arrays
 from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.symbolic.smoothness import ends_of_flow
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import answers, why_no_limit
 from implicit_bias.validation import positive_number
@@ -133,18 +134,21 @@ class Derivation(ClosedForm):
         """The flow of ∇g from where decay alone has led; a flow at fixed decay asks for the same one every time."""
         names = self.parameterization.params
         base = NumericalPotential(self.parameterization, dict(zip(names, values, strict=True)))
-        start, pull = np.stack(values), self._pull()
+        start, pull, levels = np.stack(values), *self._pull()
 
         @lru_cache(maxsize=4)
         def make(decay: float) -> NumericalPotential:
-            return base.started_at(_decayed(pull, start, decay)) if decay else base
+            return base.started_at(_decayed(pull, levels, start, decay)) if decay else base
 
         return make
 
-    def _pull(self) -> Callable[[np.ndarray], np.ndarray]:
-        """−∇h as a function of θ."""
+    def _pull(self) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+        """−∇h as a function of θ, and functions of θ that are zero where the flow of ∇h or of ∇g ends."""
+        symbols, gradient = self.parameterization.symbols, self.parameterization.gradient
+        formulas = [f for f in (self.parameterization.output, self.regularizer) if f is not None]
+        levels = dict.fromkeys(level for f in formulas for level in ends_of_flow(f, gradient(f), symbols))
         h = sp.Integer(0) if self.regularizer is None else self.regularizer
-        return compiled(self.parameterization.symbols, list(-self.parameterization.gradient(h)))
+        return compiled(symbols, list(-gradient(h))), compiled(symbols, list(levels))
 
     def equations(self) -> list[tuple[str, str]]:
         """The result as left and right sides in LaTeX; without a closed form, the equations that define R."""
@@ -253,16 +257,37 @@ class Derivation(ClosedForm):
         return found
 
 
-def _decayed(pull: Callable[[np.ndarray], np.ndarray], start: np.ndarray, decay: float) -> np.ndarray:
-    """θ after the flow of −∇h for time ``decay``."""
+def _decayed(
+    pull: Callable[[np.ndarray], np.ndarray],
+    levels: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray,
+    decay: float,
+) -> np.ndarray:
+    """θ after the flow of −∇h for time ``decay``, which must not reach a level."""
+    shape = start.shape
+    begin = levels(start)
 
     def velocity(_: float, state: np.ndarray) -> np.ndarray:
-        return pull(state.reshape(start.shape)).ravel()
+        with np.errstate(all="ignore"):
+            return pull(state.reshape(shape)).ravel()
 
-    path = solve_ivp(velocity, (0.0, decay), start.ravel(), "DOP853", (decay,), rtol=1e-13, atol=1e-300)
+    def is_inside(_: float, state: np.ndarray) -> float:
+        """Positive while every level has the sign that it starts with, negative beyond and where there is none."""
+        with np.errstate(all="ignore"):
+            return float(np.nan_to_num(np.min(levels(state.reshape(shape)) / begin, initial=1.0), nan=-1.0))
+
+    is_inside.terminal = True  # type: ignore[attr-defined]
+    span = (0.0, decay)
+    path = solve_ivp(velocity, span, start.ravel(), "DOP853", (decay,), events=is_inside, rtol=1e-13, atol=1e-300)
+    if path.status == 1 or is_inside(0.0, start) <= 0:
+        time = path.t_events[0][0] if path.status == 1 else 0.0
+        raise DomainError(
+            f"decay: got {decay}, but at {time:.6g} the flow of the regularizer reaches a point where g or it is not "
+            "smooth, beyond which there is no potential from this start."
+        )
     if not path.success or not np.all(np.isfinite(path.y)):
         raise DomainError(f"decay: the flow of the regularizer cannot be followed to {decay}: {path.message}")
-    return path.y[:, -1].reshape(start.shape)
+    return path.y[:, -1].reshape(shape)
 
 
 def derive(

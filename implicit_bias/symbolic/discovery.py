@@ -23,8 +23,8 @@ from sympy.polys.constructor import construct_domain
 from sympy.polys.matrices import DomainMatrix
 
 from implicit_bias.errors import FormulaError, UnsupportedError
-from implicit_bias.symbolic.assumptions import plain, real
-from implicit_bias.symbolic.commuting import lie_bracket, lie_bracket_report
+from implicit_bias.symbolic.assumptions import plain, real, slope
+from implicit_bias.symbolic.commuting import gradient, lie_bracket, lie_bracket_report
 from implicit_bias.symbolic.formulas import parse
 from implicit_bias.validation import whole_number
 
@@ -145,7 +145,7 @@ def _independent(candidates: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) ->
     rows: Rows = []
     for formulas, variables in _orthants(candidates, symbols):
         for s in variables:
-            rows += _term_rows([sp.diff(h, s) for h in formulas], variables)
+            rows += _term_rows([slope(h, s) for h in formulas], variables)
     _, pivots = _matrix(rows, len(candidates)).rref()
     return [candidates[k] for k in pivots]
 
@@ -173,7 +173,7 @@ def _orthants(
 
 
 def _gradient(formula: sp.Expr, variables: Sequence[sp.Symbol]) -> sp.Matrix:
-    return sp.Matrix([sp.diff(formula, v) for v in variables])
+    return sp.Matrix([slope(formula, v) for v in variables])
 
 
 def _term_rows(components: Sequence[sp.Expr], variables: Sequence[sp.Symbol]) -> Rows:
@@ -248,12 +248,8 @@ def _combination(vector: dict[int, sp.Expr], candidates: Sequence[sp.Expr]) -> s
 
 def _verify(outputs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], h: sp.Expr) -> None:
     """Compute the brackets afresh, from the formula that will be returned."""
-    variables = [real(s) for s in symbols]
     for g in outputs:
-        first, second = _gradient(real(g), variables), _gradient(real(h), variables)
-        if all(sp.expand(component) == 0 for component in lie_bracket(first, second, variables)):
-            continue
-        report = lie_bracket_report((str(g), str(h)), first, second, variables)
+        report = lie_bracket_report((str(g), str(h)), gradient(g, symbols), gradient(h, symbols), symbols)
         if not report.holds:
             raise UnsupportedError(
                 f"ansatz: {h} commutes where all parameters are positive, but not everywhere ({report}). Write even "

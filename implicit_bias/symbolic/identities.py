@@ -80,15 +80,8 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
 
 def _outcomes(pending: Sequence[tuple[Statement, sp.Expr]], conditions: Sequence[sp.Expr], most: int) -> list[Outcome]:
     """What numbers say to every residual; raises if they refute one."""
-    outcomes = [by_numbers(residual, _real(residual, conditions), most).outcome for _, residual in pending]
+    outcomes = [by_numbers(residual, conditions, most).outcome for _, residual in pending]
     for (statement, _), outcome in zip(pending, outcomes, strict=True):
         if outcome is Outcome.REFUTED:
             raise UnsupportedError(f"The derivation failed its own check ({statement.name}): no closed form is given.")
     return outcomes
-
-
-def _real(residual: sp.Expr, conditions: Sequence[sp.Expr]) -> list[sp.Expr]:
-    """The conditions, and those without which a logarithm or root would be complex: there is nothing to check there."""
-    inside = [logarithm.args[0] for logarithm in residual.atoms(sp.log)]
-    inside += [power.base for power in residual.atoms(sp.Pow) if power.exp.is_Rational and not power.exp.is_Integer]
-    return [*conditions, *(e for e in dict.fromkeys(inside) if e.free_symbols and not e.is_positive)]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from implicit_bias.symbolic.assumptions import DECAY, Z, initial
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.symbolic.assumptions import DECAY, Z, initial, slope
 from implicit_bias.symbolic.flows import solve_flow
 from implicit_bias.symbolic.sympy_call import sympy_call
 
@@ -27,29 +28,31 @@ def joint_flow(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol]) -> JointFlow:
     """Solve the flows of ∇g and −∇h, which commute.
 
     Raises:
-        UnsupportedError: If SymPy finds no formula for one of them.
+        UnsupportedError: If SymPy finds no formula for one of them, or g or h jumps.
     """
-    by_loss = solve_flow(sp.Matrix([sp.diff(g, s) for s in symbols]), symbols, Z)
+    rise, pull = (sp.Matrix([slope(function, s) for s in symbols]) for function in (g, h))
+    if rise.has(sp.DiracDelta) or pull.has(sp.DiracDelta):
+        raise UnsupportedError("A formula that jumps has no flow.")
+    by_loss = solve_flow(rise, symbols, Z)
     theta = by_loss.as_mutable()
     # Where the fields are multiples of each other, decay is a flow back.
-    pulls = [_multiple(h, g, symbol) for symbol in symbols]
-    others = [k for k, pull in enumerate(pulls) if pull is None]
-    for k, pull in enumerate(pulls):
-        if pull is not None:
-            theta[k] = sp.factor_terms(by_loss[k].xreplace({Z: Z - pull * DECAY}))
+    factors = [_factor(*slopes) for slopes in zip(pull, rise, symbols, strict=True)]
+    others = [k for k, factor in enumerate(factors) if factor is None]
+    for k, factor in enumerate(factors):
+        if factor is not None:
+            theta[k] = sp.factor_terms(by_loss[k].xreplace({Z: Z - factor * DECAY}))
     if others:
         remaining = [symbols[k] for k in others]
-        by_decay = solve_flow(sp.Matrix([-sp.diff(h, s) for s in remaining]), remaining, DECAY)
+        by_decay = solve_flow(-pull.extract(others, [0]), remaining, DECAY)
         start = {initial(s): value for s, value in zip(remaining, by_decay, strict=True)}
         for k in others:
             theta[k] = sp.expand(by_loss[k].xreplace(start))
     return JointFlow(symbols, theta)
 
 
-def _multiple(h: sp.Expr, g: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
+def _factor(pull: sp.Expr, rise: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     """The constant c with ∂h = c ∂g for a parameter on its own, else None."""
-    pull, slope = sp.diff(h, symbol), sp.diff(g, symbol)
-    if slope == 0 or (pull.free_symbols | slope.free_symbols) - {symbol}:
+    if rise == 0 or (pull.free_symbols | rise.free_symbols) - {symbol}:
         return None
-    quotient = sympy_call(sp.simplify, pull / slope)
+    quotient = sympy_call(sp.simplify, pull / rise)
     return None if quotient.has(symbol) else quotient

@@ -16,7 +16,7 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
-from implicit_bias.symbolic.assumptions import plain, real
+from implicit_bias.symbolic.assumptions import plain, real, slope
 from implicit_bias.symbolic.compiled import with_many_digits
 
 _DIGITS = 90
@@ -55,7 +55,7 @@ def levels(formulas: Sequence[sp.Expr]) -> list[sp.Expr]:
 def _of(node: sp.Basic) -> tuple[sp.Expr, ...]:
     if isinstance(node, sp.Pow) and not (node.exp.is_Integer and node.exp > 0):
         return (node.base,)
-    if isinstance(node, (sp.Abs, sp.sign, sp.log)):
+    if isinstance(node, (sp.Abs, sp.sign, sp.DiracDelta, sp.log)):
         return (node.args[0],)
     if isinstance(node, (sp.asin, sp.acos, sp.atanh)):
         return (1 - node.args[0], 1 + node.args[0])
@@ -82,6 +82,15 @@ class Crossing:
     goes_on: bool
     leaves: bool
 
+    @property
+    def is_passed(self) -> bool:
+        """Whether the field has one flow there."""
+        return self.is_smooth or self.goes_on
+
+    def is_crossed_by(self, other: Crossing) -> bool:
+        """Whether this field is not smooth at the point where the flow of the other one leads through the level."""
+        return not self.is_smooth and other.is_passed and other.leaves
+
 
 def ends_of_flow(formula: sp.Expr, gradient: sp.Matrix, symbols: Sequence[sp.Symbol]) -> list[sp.Expr]:
     """The levels of a formula at which the flow of its gradient ends, if it gets there; all in plain symbols.
@@ -92,7 +101,7 @@ def ends_of_flow(formula: sp.Expr, gradient: sp.Matrix, symbols: Sequence[sp.Sym
 
     def is_passed(level: sp.Expr) -> bool:
         found = [crossing for (crossing,) in crossings(level, [gradient], symbols)]
-        return bool(found) and all(crossing.is_smooth or crossing.goes_on for crossing in found)
+        return bool(found) and all(crossing.is_passed for crossing in found)
 
     return [level for level in levels([formula, *gradient]) if not is_passed(level)]
 
@@ -103,15 +112,18 @@ def crossings(
     """Points where an expression changes sign, each with the behaviour of every field there; none if none is found."""
     with mp.workdps(_DIGITS):
         height = _function(symbols, [level])
-        normal = _function(symbols, [sp.diff(real(level), real(s)) for s in symbols])
+        normal = _function(symbols, [slope(real(level), real(s)) for s in symbols])
         functions = [_function(symbols, list(field)) for field in fields]
         for one, other in islice(_points(height, len(symbols)), _POINTS):
             yield tuple(_crossing(one, other, normal, field, symbols) for field in functions)
 
 
 def _function(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Field:
-    """The values at a point, None where one is not a finite real number."""
-    plain_formulas = [plain(f).replace(sp.DiracDelta, lambda *_: sp.Integer(0)) for f in formulas]
+    """The values at a point, None where one is not a finite real number.
+
+    Point masses, which derivatives of formulas that jump have, become jumps: these are seen as well.
+    """
+    plain_formulas = [plain(f).replace(sp.DiracDelta, sp.sign) for f in formulas]
     compiled = with_many_digits([plain(symbol) for symbol in symbols], plain_formulas)
 
     def values(point: Point) -> Point | None:
@@ -153,7 +165,7 @@ def _points(height: Field, size: int) -> Iterator[tuple[Point, Point]]:
 def _crossing(low: Point, high: Point, normal: Field, field: Field, symbols: Sequence[sp.Symbol]) -> Crossing:
     steepest = normal(low) or normal(high) or [mp.mpf(1)] * len(low)
     length = mp.norm(steepest) or mp.mpf(1)
-    direction = [slope / length for slope in steepest]
+    direction = [component / length for component in steepest]
     middle = [mp.chop((a + b) / 2, mp.mpf(10) ** -(_DIGITS // 2)) for a, b in zip(low, high, strict=True)]
     at = {symbol: float(value) for symbol, value in zip(symbols, middle, strict=True)}
 

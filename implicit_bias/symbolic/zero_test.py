@@ -53,28 +53,43 @@ class ZeroTest:
 def by_numbers(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), most: int = TRIALS) -> ZeroTest:
     """What numbers say at points where all conditions are positive: REFUTED, SUPPORTED, or INCONCLUSIVE without any.
 
+    Points at which a root, a logarithm or another function of the expression leaves the real numbers are none: two
+    imaginary roots have a real product.
+
     Args:
-        expression: A SymPy expression in symbols assumed real.
+        expression: A SymPy expression in symbols assumed real, or of one sign.
         conditions: Expressions that are positive on the region of interest.
         most: How many points are tried.
     """
     points = 0
-    for point in islice(_sample(sorted(expression.free_symbols, key=str), conditions), most):
+    region = (*conditions, *_where_real(expression))
+    for point in islice(_sample(sorted(expression.free_symbols, key=str), region), most):
         value = _evaluate(expression, point)
         if value is None:
             continue
         points += 1
         # Cancellation between the terms costs digits; 20 of the 50 are kept in reserve.
-        if abs(value) > sp.Float(10) ** (20 - DIGITS) * _magnitude(expression, point):
+        if abs(value) > sp.Float(10) ** (20 - DIGITS) * _magnitude(expression, point) and _is_stable(
+            value, _evaluate(expression, point, 2 * DIGITS)
+        ):
             return ZeroTest(Outcome.REFUTED, point, value, points)
     return ZeroTest(Outcome.SUPPORTED if points else Outcome.INCONCLUSIVE, points=points)
 
 
+def _where_real(expression: sp.Expr) -> list[sp.Expr]:
+    """What is positive where the parts of an expression are real."""
+    inside: list[sp.Expr] = [node.args[0] for node in expression.atoms(sp.log)]
+    inside += [node.base for node in expression.atoms(sp.Pow) if node.exp.is_Rational and not node.exp.is_Integer]
+    inside += [node.args[0] - 1 for node in expression.atoms(sp.acosh)]
+    inside += [1 - node.args[0] ** 2 for node in expression.atoms(sp.asin, sp.acos, sp.atanh)]
+    return [e for e in dict.fromkeys(inside) if e.free_symbols and not e.is_positive]
+
+
 def vanishes(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), proof_time: float = math.inf) -> ZeroTest:
-    """Decide whether ``expression`` is zero wherever all ``conditions`` are positive.
+    """Decide whether ``expression`` is zero wherever it is real and all ``conditions`` are positive.
 
     Args:
-        expression: A SymPy expression in symbols assumed real.
+        expression: A SymPy expression in symbols assumed real, or of one sign.
         conditions: Expressions that are positive on the region of interest.
         proof_time: Seconds for SymPy to simplify it to zero; after that, numbers alone decide.
     """
@@ -127,9 +142,7 @@ def _sample(symbols: Sequence[sp.Symbol], conditions: Sequence[sp.Expr]) -> Iter
             values = [sp.Integer(generator.randint(1, 1 + trial)) for _ in involved]
         else:
             values = [sp.Rational(generator.randint(-400, 400), 97) for _ in involved]
-        point = dict(zip(involved, values, strict=True))
-        if any(s.is_nonnegative and v < 0 for s, v in point.items()):
-            continue
+        point = {s: _as_declared(s, value) for s, value in zip(involved, values, strict=True)}
         if all((value := _evaluate(c, point)) is not None and value > 0 for c in conditions):
             found += 1
             yield point
@@ -137,18 +150,32 @@ def _sample(symbols: Sequence[sp.Symbol], conditions: Sequence[sp.Expr]) -> Iter
             return
 
 
-def _evaluate(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational]) -> sp.Expr | None:
-    """The value to 50 digits, or None where it is not a finite real number."""
+def _as_declared(symbol: sp.Symbol, value: sp.Rational) -> sp.Rational:
+    """A value with the sign that a symbol is declared to have."""
+    sign = -1 if symbol.is_nonpositive else 1
+    if value == 0 and symbol.is_nonzero:
+        return sp.Integer(sign)
+    turned = (symbol.is_nonnegative or symbol.is_nonpositive) and sign * value < 0
+    return -value if turned else value
+
+
+def _evaluate(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational], digits: int = DIGITS) -> sp.Expr | None:
+    """The value to some digits, or None where it is not a finite real number."""
     exact = expression.xreplace(dict(point))
     try:
-        value = exact.evalf(DIGITS)
+        value = exact.evalf(digits, maxn=2 * digits)
     except OverflowError:
         return None
     if value.is_Float and value._prec < _TRUSTED_BITS:
         return sp.Integer(0)  # SymPy lost nearly all digits although it worked with more of them: the terms cancel
     if not (value.is_Float or value.is_Rational):
-        value = exact.evalf(DIGITS, chop=True)  # roots of real numbers may pass through complex ones
+        value = exact.evalf(digits, maxn=2 * digits, chop=True)  # roots of real numbers may pass through complex ones
     return value if value.is_Float or value.is_Rational else None
+
+
+def _is_stable(value: sp.Expr, again: sp.Expr | None) -> bool:
+    """Whether more digits give the same value: the sine of a rounding error is another one every time."""
+    return again is not None and abs(value - again) < abs(value) / 2
 
 
 def _magnitude(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational]) -> sp.Expr:

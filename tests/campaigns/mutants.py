@@ -26,6 +26,7 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.campaigns.changes import Mutant, mutants
@@ -34,10 +35,13 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = "implicit_bias"
 RECORD = Path(__file__).parent / "record" / "mutants.json"
 PRELOADED = ["numpy", "scipy.integrate", "scipy.linalg", "scipy.optimize", "sympy", "torch"]  # by one process for all
+# What the campaign takes a sample of, where no module is named.
+CAMPAIGN = ("limit", "potential", "flow", "symbolic", "masking", "training/checkpoint.py", "linear_map.py")
+SAMPLE = 40
 SECONDS_TO_SPARE = 20.0  # beyond three times what the tests take without a change
 
 # Besides a module's doctests and the test module of its name, which TESTS names where it has another name.
-_DERIVATIONS = ["tests/symbolic/test_closed_form.py", "tests/symbolic/test_derivation.py"]
+_DERIVATIONS = [f"tests/symbolic/test_{name}.py" for name in ("identities", "smoothness", "closed_form", "derivation")]
 TESTS = {
     "flow/batched_flow.py": ["tests/flow/test_descent.py"],
     "flow/integrate.py": ["tests/flow/test_gradient_flow.py", "tests/flow/test_dense.py"],
@@ -45,8 +49,8 @@ TESTS = {
     "flow/mirror_flow.py": ["tests/flow/test_agreement.py"],
     "flow/solution.py": ["tests/flow/test_dense.py", "tests/flow/test_gradient_flow.py"],
     "flow/steps.py": ["tests/flow/test_descent.py"],
-    "limit/dual_newton.py": ["tests/limit/test_projection.py"],
-    "limit/independent_rows.py": ["tests/limit/test_projection.py"],
+    "limit/dependency.py": ["tests/limit/test_row_basis.py"],
+    "limit/dual_newton.py": ["tests/limit/test_row_basis.py", "tests/limit/test_projection.py"],
     "masking/diagonal_networks.py": ["tests/masking/test_ensembles.py"],
     "masking/kept.py": ["tests/masking/test_pilot.py", "tests/masking/test_parametrizations.py"],
     "masking/parametrization.py": ["tests/masking/test_parametrizations.py"],
@@ -177,7 +181,7 @@ def _run_tests(copy: str, log: str, tests: list[str]) -> None:
     )
 
 
-def examine(names: list[str], sample: int | None, seed: int) -> dict[str, dict]:
+def examine(names: Sequence[str], sample: int | None, seed: int) -> dict[str, dict]:
     """Try a sample of all changes of each file or folder.
 
     Returns:
@@ -228,16 +232,23 @@ def table(results: dict[str, dict]) -> str:
     return "\n".join([*rows, *(["", "Survivors:", "", *survivors] if survivors else []), ""])
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    """Try changes, print what survived, and return 1 if anything did."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.mutants", description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="+", metavar="MODULE", help=f"a file or folder of {LIBRARY}/")
+    parser.add_argument(
+        "modules",
+        nargs="*",
+        metavar="MODULE",
+        help=f"a file or folder of {LIBRARY}/; without one, {SAMPLE} changes in each of {', '.join(CAMPAIGN)}",
+    )
     parser.add_argument("--sample", type=int, help="changes to try of each MODULE; all by default")
     parser.add_argument("--seed", type=int, default=0, help="which sample")
     parser.add_argument("--record", action="store_true", help="write what was found of these modules to the record")
-    options = parser.parse_args()
-    results = examine(options.modules, options.sample, options.seed)
+    options = parser.parse_args(arguments)
+    sample = options.sample if options.modules else options.sample or SAMPLE
+    results = examine(options.modules or CAMPAIGN, sample, options.seed)
     print(table(results))
-    if options.record:
+    if options.record or not options.modules:
         recorded = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
         recorded |= results
         RECORD.write_text(json.dumps(recorded, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")

@@ -97,13 +97,14 @@ def run(count=COUNT, threads=4, seed=SEED):
     }
 
 
-def main():
-    """Run all of it and keep the record."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
-    entries = run(count)
+def main(arguments=None):
+    """Run all of it and keep the record; 1 if anything else than a FormulaError came out."""
+    given = sys.argv[1:] if arguments is None else arguments
+    entries = run(int(given[0]) if given else COUNT)
     print(entries)
     records.write("strings", "Fuzzed formulas", entries)
+    return int(entries["other outcomes"] > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,11 @@
 """A sample of every campaign in which one string, or one derivation, is enough to show a fault."""
 
-from tests.campaigns import derivations, strings
+import json
+import sys
+
+import pytest
+
+from tests.campaigns import __main__, derivations, mutants, records, strings, systems
 
 
 def test_strings_are_read_or_refused():
@@ -18,3 +23,22 @@ def test_derivations_end_in_time_and_with_no_bug():
 
 def test_threads_find_what_is_found_in_turn():
     assert derivations.in_turn_and_in_threads(6, threads=3) == []
+
+
+@pytest.mark.parametrize(("name", "campaign"), [("strings", strings), ("derivations", derivations)])
+def test_a_campaign_keeps_its_record(name, campaign, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "FOLDER", tmp_path)
+    assert campaign.main(["3"]) == 0
+    assert json.loads((tmp_path / f"{name}.json").read_text("utf-8"))["other outcomes"] == 0
+    assert "| other outcomes | 0 |" in (tmp_path / f"{name}.md").read_text("utf-8")
+
+
+def test_all_campaigns_run_whatever_the_command_line_says(monkeypatch):
+    asked = []
+    monkeypatch.setattr(sys, "argv", ["pytest", "-q"])
+    for campaign, code in ((systems, 0), (derivations, 1), (strings, 0), (mutants, 0)):
+        monkeypatch.setattr(
+            campaign, "main", lambda given, campaign=campaign, code=code: asked.append((campaign, given)) or code
+        )
+    assert __main__.main() == 1
+    assert asked == [(systems, []), (derivations, []), (strings, []), (mutants, [])]

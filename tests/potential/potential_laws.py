@@ -7,6 +7,7 @@ A test module builds cases (a potential, points of its domain, the rounding of i
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import implicit_bias as ib
 
 with warnings.catch_warnings():  # torch's first derivative in forward mode compiles, with a warning about that itself
     warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.simplefilter("ignore", FutureWarning)
     torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
 EPS = 2.0**-52
@@ -214,6 +216,32 @@ def separation_bounds_the_distance(potential: ib.Potential, x: np.ndarray, other
     bounds = potential.separation(x, gap) * (1 + ULPS)
     assert np.all(np.abs(x - other) <= bounds)
     assert distance <= np.max(bounds)
+
+
+def response_error_bounds_the_error(
+    potential: ib.Potential, z: float, z_error: float, exponents: float, exact: Callable, units: float
+):
+    """The bound is one if duals, exponents and functions err by what they may, all together, and not much more.
+
+    Args:
+        potential: R, in one coordinate.
+        z: A dual variable, and
+        z_error: how far the exact one may be off.
+        exponents: The magnitudes that are added up in the exponent of x = ∇R*(z).
+        exact: (z, δ, ε) ↦ x, with an exponent off by δ and exponentials by a factor 1 + ε, in many digits.
+        units: The relative error of sums and functions that ``UNITS_OF_ROUNDING`` stands for.
+    """
+    exact_ends = [exact(z + sign * mp.mpf(z_error), 0, 0) for sign in (-1, 1)]
+    farthest = mp.mpf(0)
+    for off, factor in itertools.product((-units, units), (-units, units)):
+        x = exact(mp.mpf(z), off * exponents, factor)
+        bound = float(potential.response_error(np.array([z]), np.array([z_error]), np.array([float(x)]))[0])
+        error = max(abs(x - end) for end in exact_ends)
+        assert error <= mp.mpf(bound) * (1 + mp.mpf(EPS))
+        farthest = max(farthest, error)
+    total = potential.rate * z_error + units * exponents
+    if total < 0.08:  # where an exponential is nearly a line
+        assert bound <= 1.45 * farthest + 3e-308
 
 
 @dataclass(frozen=True)

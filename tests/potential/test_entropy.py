@@ -47,6 +47,47 @@ def test_separation_bounds_the_distance(case):
     laws.separation_bounds_the_distance(case.potential, case.x, case.other)
 
 
+@pytest.mark.parametrize("units", [8 * 2.0**-53, 1e-3])
+@given(
+    log_scale=st.one_of(st.floats(-1e4, 690), logs, st.just(0.0)),
+    log_x=logs,
+    rate=rates,
+    error=st.one_of(st.just(0.0), st.floats(1e-18, 1.0)),
+)
+@example(log_scale=0.0, log_x=0.0, rate=1.0, error=0.0)
+@example(log_scale=0.0, log_x=500.0, rate=4.0, error=0.0)
+@example(log_scale=-800.0, log_x=-690.0, rate=4.0, error=0.0)
+@example(log_scale=0.0, log_x=5.0, rate=4.0, error=1.0)
+def test_response_error(units, log_scale, log_x, rate, error):
+    potential = Entropy(log_scale=log_scale, rate=rate)
+    is_direct = potential.scale >= 2.0**-1022
+    with mp.workdps(60), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("implicit_bias.potential.entropy.UNITS_OF_ROUNDING", units)
+        log_a = mp.log(float(potential.scale)) if is_direct else mp.mpf(log_scale)
+        z = float((mp.mpf(log_x) - log_a) / rate)
+        exponents = rate * abs(z) + (0.0 if is_direct else abs(log_scale))
+        laws.response_error_bounds_the_error(
+            potential,
+            z,
+            error,
+            exponents,
+            lambda z, off, factor: mp.exp(log_a + rate * z + off) * (1 + factor),
+            units,
+        )
+
+
+@given(log_scale=st.one_of(st.floats(-1e4, 690), logs), log_x=logs, rate=rates, is_scale=st.booleans())
+def test_the_response_is_as_exact_as_it_says(log_scale, log_x, rate, is_scale):
+    is_scale &= log_scale > -690
+    potential = Entropy(scale=math.exp(log_scale), rate=rate) if is_scale else Entropy(log_scale=log_scale, rate=rate)
+    with mp.workdps(60):
+        log_a = mp.log(float(potential.scale)) if is_scale else mp.mpf(log_scale)
+        z = np.array([float((mp.mpf(log_x) - log_a) / rate)])
+        x = potential._inverse_gradient(z)
+        wanted = mp.exp(log_a + rate * mp.mpf(z[0]))
+        assert abs(mp.mpf(x[0]) - wanted) <= mp.mpf(potential.response_error(z, np.zeros(1), x)[0])
+
+
 @pytest.mark.parametrize(("make", "rtol"), laws.ARRAYS)
 @pytest.mark.parametrize("scale", [0.5, [0.1, 1.0, 20.0]])
 def test_types_are_preserved(make, rtol, scale):

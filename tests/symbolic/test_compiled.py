@@ -1,15 +1,22 @@
 """Compiled formulas: those for one point against those for arrays, and both against mpmath."""
 
+import builtins
+import keyword
+import math
+from fractions import Fraction
+
 import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from sympy.core.alphabets import greeks
 
+import implicit_bias as ib
 from implicit_bias import Parameterization
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
-from implicit_bias.symbolic.formulas import parse
+from implicit_bias.symbolic.formulas import CONSTANTS, FUNCTIONS, parse
 
 FORMULAS = (
     "m*w", "m**3*w - w**2/m", "sigmoid(m)*w", "abs(m)**1.5*sign(w)", "m**0.3", "(m - w)**(-2.5)", "sqrt(m) + log(w)",
@@ -49,3 +56,78 @@ def test_the_field_is_the_gradient_and_its_change_along_itself(formula, point):
 def test_where_python_overflows_numpy_is_asked():
     """∂g/∂w = 1/(1 + e^1000) is 0 to NumPy, and an OverflowError to Python."""
     assert Parameterization("sigmoid(m)*w", "m,w").field_at_point()((-1000.0, 2.0))[1] == 0.0
+
+
+# Everything that stands for something else in SymPy, in Python or in the modules that formulas are compiled with.
+TAKEN = sorted(
+    name
+    for name in {
+        *dir(sp),
+        *dir(builtins),
+        *dir(math),
+        *dir(np),
+        *dir(mp),
+        *greeks,
+        "e",
+        "j",
+        "lambda_",
+        "theta_0",
+        "x0",
+    }
+    if name.isidentifier() and not name.startswith("_") and name not in (*FUNCTIONS, *CONSTANTS, *keyword.kwlist)
+)
+LETTERS = [name for name in TAKEN if len(name) <= 2]
+
+
+@given(st.one_of(st.sampled_from(LETTERS), st.sampled_from(TAKEN)), st.sampled_from(LETTERS), st.floats(0.3, 2))
+def test_no_name_means_anything_but_the_parameter(name, other, value):
+    """Values, gradients and bends against mpmath's of the formula written by hand, in which no name stands."""
+    assume(name != other)
+    shape = Parameterization(f"exp(1)*{name}*{other} + sin({name}) - 2*pi*{other}**3", [name, other])
+    e, pi, a, b = mp.e, mp.pi, mp.mpf(value), mp.mpf("0.7")
+    gradient = [e * b + mp.cos(a), e * a - 6 * pi * b**2]
+    bend = [-mp.sin(a) * gradient[0] + e * gradient[1], e * gradient[0] - 12 * pi * b * gradient[1]]
+    point = np.array([[value], [0.7]])
+    maps = shape.separable_map()
+    found = [maps.output(point)[0], *maps.gradient(point)[:, 0], *maps.bend(point)[:, 0]]
+    expected = [float(v) for v in (e * a * b + mp.sin(a) - 2 * pi * b**3, *gradient, *bend)]
+    assert found == pytest.approx(expected, rel=1e-13, abs=1e-13)
+    assert shape.field_at_point()((value, 0.7)) == pytest.approx(expected[1:], rel=1e-13, abs=1e-13)
+
+
+@pytest.mark.parametrize("names", ["E,I", "x,z", "A,S", "lambda_,x0", "N,O"])
+def test_derivations_do_not_depend_on_names(names):
+    first, second = names.split(",")
+    here = ib.derive(Parameterization(f"{first}*{second}", names), f"{first}**2 + {second}**2")
+    there = ib.derive(Parameterization("m*w", "m,w"), "m**2 + w**2")
+    x = np.array([-3.0, 0.2, 5.0])
+    at, expected = (
+        d.at({name: [1.5] * 3, other: [0.4] * 3}, decay=0.3)
+        for d, name, other in ((here, first, second), (there, "m", "w"))
+    )
+    np.testing.assert_array_equal(at.gradient(x), expected.gradient(x))
+    assert here.proved
+    letters = here.names
+    values = {letters.initial(first): 1.5, letters.initial(second): 0.4, letters.decay: 0.3, letters.weight: 0.2}
+    assert float(here.mirror_map.subs(values)) == pytest.approx(expected.gradient(x)[1], rel=1e-13)
+
+
+SIZES = st.integers(-300, 300)
+EXPONENTS = st.fractions(Fraction(-5), Fraction(5), max_denominator=63)
+
+
+@given(SIZES, st.integers(1, 10**25), EXPONENTS, st.floats(0.5, 2))
+def test_huge_and_tiny_numbers_and_fractional_powers(size, digits, exponent, value):
+    """Constants that are no doubles, or integers far beyond them, are rounded once."""
+    number = f"{digits}" + "0" * size if 0 <= size <= 60 else repr(float(f"{digits}e{size - 25}"))
+    shape = Parameterization(f"{number}*u**({exponent}) + u", "u")
+    with mp.workdps(60):
+        c, p, u = mp.mpf(number), mp.mpf(exponent.numerator) / exponent.denominator, mp.mpf(value)
+        expected = c * u**p + u, c * p * u ** (p - 1) + 1
+        bend = c * p * (p - 1) * u ** (p - 2) * expected[1]
+    maps, point = shape.separable_map(), np.array([[value]])
+    assert maps.output(point)[0] == pytest.approx(float(expected[0]), rel=1e-13)
+    assert maps.gradient(point)[0, 0] == pytest.approx(float(expected[1]), rel=1e-12)
+    if abs(bend) < 1e300:
+        assert maps.bend(point)[0, 0] == pytest.approx(float(bend), rel=1e-11, abs=1e-300)
+        assert shape.field_at_point()((value,)) == pytest.approx([float(expected[1]), float(bend)], rel=1e-11)

@@ -324,6 +324,22 @@ def test_a_usable_name_parses_to_its_symbol(names):
     assert [parse(name, checked) for name in names] == [sp.Symbol(name) for name in names]
 
 
+# Numbers that are zero, also where only their digits tell, what divides by them, and what may stand around that.
+ZEROS = "0", "log(1)", "sin(pi)", "(2 - 2)", "(sqrt(2)*sqrt(3) - sqrt(6))", "(m - m)", "0.0", "tan(0)"
+POLES = "m/{0}", "1/{0}", "{0}**(-1)", "m*{0}**(-1/2)", "log({0})", "1/log({0})", "m/log(1 + {0})"
+AROUND = "w + {}", "{}*w", "w/(1 + ({})**2)", "exp(-({}))", "abs({})", "2 - {}", "tanh({})", "w/{}", "log({})"
+
+
+@given(st.sampled_from(ZEROS), st.sampled_from(POLES), st.lists(st.sampled_from(AROUND), max_size=4))
+def test_division_by_zero_is_refused_wherever_it_stands(zero, pole, around):
+    """Also where what follows would swallow the infinity, as 1/log(0) is 0 to SymPy."""
+    formula = pole.format(zero)
+    for outer in around:
+        formula = outer.format(f"({formula})")
+    with pytest.raises(ib.FormulaError, match="divides by zero"):
+        parse(formula, ["m", "w"])
+
+
 def test_deep_nesting_is_refused_before_anything_follows_it():
     """Parsing 150 sines inside one another was fast, and then derive ended in a RecursionError, 120 in a minute."""
     for depth in (60, 150):
