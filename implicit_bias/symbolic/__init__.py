@@ -1,6 +1,16 @@
 """From a formula to its potential, by algebra."""
 
+from typing import Any
+
 import lazy_loader as _lazy
 
 # Each module loads when it is first used: the worker process needs but few of them.
-__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:  # one of them is about to read a formula: the worker process loads while it does
+        from implicit_bias.symbolic.template import start
+
+        start()
+    return _load(name)

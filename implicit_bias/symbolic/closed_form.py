@@ -87,10 +87,9 @@ def derived_forms(
 
 
 def warm_up() -> None:
-    """Derive the best known potentials, for what SymPy keeps of it; later derivations take a fraction of the time."""
-    a, b = sp.symbols("m w")
-    for g in (a * b, a**2 - b**2):
-        list(derived_forms(g, a**2 + b**2, (a, b), math.inf))
+    """Derive the best known potential, for what SymPy loads and keeps; later derivations take a fraction of the time."""
+    m, w = sp.symbols("m w")
+    list(derived_forms(m * w, m**2 + w**2, (m, w), math.inf))
 
 
 def closed_form(

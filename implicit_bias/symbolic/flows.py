@@ -56,4 +56,4 @@ def _affine_flow(field: sp.Matrix, symbols: Sequence[sp.Symbol], time: sp.Symbol
     augmented[:size, size] = field.xreplace(dict.fromkeys(symbols, sp.Integer(0)))
     propagator = sympy_call(sp.Matrix.exp, augmented * time)
     start = sp.Matrix([*(initial(s) for s in symbols), 1])
-    return [sympy_call(sp.simplify, moved) for moved in (propagator * start)[:size, :]]
+    return [sympy_call(sp.expand, moved) for moved in (propagator * start)[:size, :]]

@@ -23,6 +23,7 @@ from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import call
 
 SECONDS = 1.0  # of computing, for one formula
+PATIENCE = 1.8  # seconds by the clock, after which whoever typed it has an answer in any case
 MAX_LENGTH = 1000
 MAX_EXPONENT = 64
 MAX_BITS = 4096
@@ -133,7 +134,7 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "fo
     (m + w)**2/4 - 1/(1 + exp(-m))
     """
     try:
-        return call(SECONDS, _parsed, formula, tuple(names))
+        return call(SECONDS, _parsed, formula, tuple(names), patience=PATIENCE)
     except FormulaError as error:
         raise FormulaError(f"{field}: {error}") from None
     except StoppedError as error:
@@ -282,6 +283,8 @@ def _check_size(number: sp.Expr) -> None:
         size = int(number.p).bit_length() - int(number.q).bit_length() if number else 0
     else:
         value = _value(number)
+        if value.has(sp.I):  # at once, as SymPy works for seconds on functions of such numbers
+            raise FormulaError(f"{str(number)[:40]} is complex; only real formulas have a gradient flow.")
         if not value or not value.is_Float:
             return
         _, _, exponent, bits = value._mpf_

@@ -8,6 +8,8 @@ import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.sympy_call import sympy_call
+from implicit_bias.symbolic.zero_test import by_numbers
+from implicit_bias.verdict import Outcome
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,12 @@ def exponential_terms(expression: sp.Expr, time: sp.Symbol) -> dict[sp.Expr, sp.
             return None
         constant = sympy_call(sp.simplify, exponent - rate * time)
         terms[rate] = terms.get(rate, sp.Integer(0)) + coefficient * sp.exp(constant)
-    return {rate: sympy_call(sp.factor, value) for rate, value in terms.items() if sympy_call(sp.simplify, value) != 0}
+    return {rate: sympy_call(sp.factor, value) for rate, value in terms.items() if not _is_zero(value)}
+
+
+def _is_zero(value: sp.Expr) -> bool:
+    """Whether SymPy simplifies it to zero; numbers say sooner that it is not."""
+    return by_numbers(value).outcome is not Outcome.REFUTED and sympy_call(sp.simplify, value) == 0
 
 
 def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.codec import UnencodableError, decoded, decoded_error, encoded, encoded_error
+from implicit_bias.symbolic.template import MEMORY, TIME, stopped_line
 
 is_disposable = False  # whether this process may be copied; set by the worker
-TIME, MEMORY, CRASH = "took too long", "took too much memory", "made the process crash that did it"
 _AT_ONCE = 1e-3  # seconds: a timer that is set to 0 never ends
 Result = TypeVar("Result")
 
@@ -100,14 +100,9 @@ def lines(compute: Callable[..., object], arguments: Sequence[object]) -> Iterat
         for value in result if isinstance(result, Iterator) else (result,):
             yield _line("value", encoded(value))
     except MemoryError:
-        yield _line("stopped", MEMORY)
+        yield stopped_line(MEMORY)
     except Exception as error:
         yield _line("error", encoded_error(error))
-
-
-def stopped_line(reason: str) -> bytes:
-    """The line that tells of work that was stopped."""
-    return _line("stopped", reason)
 
 
 def answer(line: bytes) -> Any:

@@ -15,7 +15,7 @@ import pytest
 import sympy as sp
 
 import implicit_bias as ib
-from implicit_bias.symbolic import worker
+from implicit_bias.symbolic import template, worker
 from implicit_bias.symbolic.time_limit import StoppedError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no worker process on this system")
@@ -26,11 +26,11 @@ X = sp.Symbol("x", real=True)
 @pytest.fixture(autouse=True, scope="module")
 def _a_template_that_sees_these_tests():
     """The functions below are found by their module's name: on the path of a template that is started now."""
-    worker.stop()
+    template.stop()
     sys.path.insert(0, str(Path(__file__).parents[2]))
     yield
     sys.path.pop(0)
-    worker.stop()
+    template.stop()
 
 
 # What the worker is asked to do; it imports this module.
@@ -51,7 +51,7 @@ def endless_in_c():
 
 
 def greedy():
-    return len([bytearray(2**20) for _ in range(4000)])
+    return len([b"x" * 2**20 for _ in range(4000)])  # written to, so that it is taken
 
 
 def one_then_endless():
@@ -146,8 +146,8 @@ def test_a_broken_helper_is_no_missing_closed_form(monkeypatch, tmp_path):
     """The worker has the library that its owner has; one of whose functions is broken here."""
     script = """
         import implicit_bias as ib
-        from implicit_bias.symbolic import inversion, worker, by_flow
-        worker._why_in_place = "of a test"
+        from implicit_bias.symbolic import inversion, template, by_flow
+        template._why_in_place = "of a test"
         by_flow.invert = lambda *_: None.missing
         try:
             ib.derive("m*w")
@@ -171,10 +171,10 @@ def test_without_a_process_the_work_is_done_and_the_result_says_so():
 
 
 def test_a_template_that_was_killed_is_replaced():
-    _, template = worker.call(5.0, state)
-    worker._template._process.kill()
+    _, killed = worker.call(5.0, state)
+    template._template._process.kill()
     worker.forget()
-    assert worker.call(5.0, state)[1] != template
+    assert worker.call(5.0, state)[1] != killed
 
 
 def test_threads_share_it_and_one_that_is_stuck_holds_up_nobody():
@@ -212,17 +212,17 @@ def test_a_fork_of_the_owner_starts_its_own():
     script = """
         import os
         import implicit_bias as ib
-        from implicit_bias.symbolic import worker
+        from implicit_bias.symbolic import template
         ib.Parameterization("m*w")
-        first = worker._template._process.pid
+        first = template._template._process.pid
         if not os.fork():
             ib.Parameterization("m*w + 1")
-            assert worker._template._process.pid != first
+            assert template._template._process.pid != first
             print("own", flush=True)
             os._exit(0)
         os.wait()
         ib.Parameterization("m*w + 2")
-        assert worker._template._process.pid == first
+        assert template._template._process.pid == first
         print("same")
     """
     assert _run(script).split() == ["own", "same"]
@@ -263,15 +263,15 @@ def test_it_dies_with_its_owner(how):
     owner = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    _, template = map(int, owner.stdout.readline().split())
+    _, forked = map(int, owner.stdout.readline().split())
     assert owner.stdout.readline() == "busy\n"
     if how == "it is killed":
         owner.kill()
     owner.communicate()
     end = time.monotonic() + 20
-    while _is_running(template) and time.monotonic() < end:
+    while _is_running(forked) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not _is_running(template)
+    assert not _is_running(forked)
 
 
 def test_answers_are_remembered_up_to_a_number(monkeypatch):
