@@ -47,9 +47,10 @@ def start() -> Template | None:
 def running() -> Template | None:
     """The template of this process once it is ready, or None if there can be none."""
     template = start()
+    if template is None:
+        return None
     try:
-        if template is not None:
-            template.wait()
+        template.wait()
     except OSError as error:
         template.close()
         with _lock:
