@@ -467,6 +467,20 @@ def test_the_derived_difference_of_squares_is_differentiated_at_its_start():
     assert float(laws.torch.func.jacrev(potential.gradient)(x)) == pytest.approx(want, rel=1e-6)
 
 
+@given(log_scale=st.floats(-600, 600), log_ratio=st.floats(-20, 20), sign=signs, rate=rates)
+@example(log_scale=0.0, log_ratio=-20.0, sign=1.0, rate=2.0)
+def test_the_bend_of_the_metric_against_differences_of_many_digits(log_scale, log_ratio, sign, rate):
+    """The second derivative of M = r √(x² + a²), which torch asks for in fourth derivatives of R."""
+    potential = HyperbolicEntropy(log_scale=log_scale, rate=rate)
+    a = float(potential.scale)
+    x = sign * a * np.exp(log_ratio)
+    with mp.workdps(80):
+        # In units of a, as differences have a step of their own.
+        want = mp.diff(lambda u: mp.mpf(rate) * mp.sqrt(u * u + 1), mp.mpf(x) / mp.mpf(a), 2) / mp.mpf(a)
+        got = laws.torch.func.hessian(lambda v: potential.metric(v).sum())(laws.torch.tensor([x]).double())
+        laws.assert_rounded(got[0, 0], (want, want), 16)
+
+
 @given(log_scale=st.floats(-1400, -708), log_ratio=st.floats(-30, 1400), sign=signs, shift=st.floats(-3, 3), rate=rates)
 def test_scales_that_underflow(log_scale, log_ratio, sign, shift, rate):
     """Between the smallest normal number and where exp(log a + q) is all there is, alone and beside usual scales."""
