@@ -60,8 +60,9 @@ class CarefulSum:
     error: np.ndarray
 
     def scaled(self, factor: np.ndarray) -> CarefulSum:
-        """Times powers of two."""
-        return CarefulSum(factor * self.high, factor * self.low, factor * self.error)
+        """Times powers of two; what becomes too small for all digits is in doubt."""
+        doubt = np.where((factor < 1) & (self.high != 0), 3 * _SMALLEST, 0.0)
+        return CarefulSum(factor * self.high, factor * self.low, factor * self.error + doubt)
 
 
 class LinearMap(ABC):
@@ -144,7 +145,7 @@ class LinearMap(ABC):
         raise NotImplementedError
 
     def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
-        """The Euclidean norms of the columns of diag(row_scale) Z, shape (n,)."""
+        """The Euclidean norms of the columns of diag(row_scale) Z, shape (n,); more where squares underflow."""
         raise NotImplementedError
 
 
@@ -156,8 +157,12 @@ class _BlockwiseMap(LinearMap):
         """Dense blocks of columns, which the caller must not change."""
 
     def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
-        weight = row_scale * row_scale
-        return np.sqrt(np.concatenate([weight @ np.square(block) for _, block in self._blocks()]))
+        exponent = int(np.frexp(np.max(row_scale))[1])
+        unit = np.ldexp(row_scale, -exponent)
+        weight = unit * unit
+        norms = np.sqrt(np.concatenate([weight @ np.square(block) for _, block in self._blocks()]))
+        lost = 2.0**-536 * math.sqrt(len(unit)) * max(1.0, float(np.max(self.row_sizes)))  # in squares that underflow
+        return np.ldexp(norms + lost, exponent)
 
     @property
     def _is_splittable(self) -> bool:

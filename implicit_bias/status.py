@@ -30,7 +30,7 @@ _ADVICE = {
         "Rounding errors stop further progress, or no x in the domain of the potential satisfies Zx = y: loosen tol, "
         "rescale Z and y, or compare with the domain."
     ),
-    Status.INFEASIBLE: "y is not in the range of Z, so no x satisfies Zx = y: project y onto the range first.",
+    Status.INFEASIBLE: "y is not in the range of Z, up to rounding, and no x solves Zx = y: project y onto the range.",
     Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use another method.",
     Status.NOT_FINITE: (
         "A value left the floating-point range: rescale the data, or shorten the time or the step (the learning rate)."

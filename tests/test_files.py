@@ -234,6 +234,15 @@ def test_a_folder_is_held_by_one_run(tmp_path):
         pass
 
 
+def test_a_lock_says_nothing_of_who_held_it_before(tmp_path):
+    """What a killed process wrote into it may be longer."""
+    lock = tmp_path / ".lock"
+    lock.write_text("process 1 on " + "another-machine" * 20)
+    with held(lock):
+        assert lock.read_text().startswith(f"process {os.getpid()} on {os.uname().nodename} since ")
+        assert "another-machine" not in lock.read_text()
+
+
 HOLD = "with held(__import__('pathlib').Path(sys.argv[1])): print('ready', flush=True); time.sleep(60)"
 
 

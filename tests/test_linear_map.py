@@ -265,6 +265,27 @@ def test_sums_and_products_without_error(a, b):
     assert result == a * b
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e-160, 1.0])
+@pytest.mark.parametrize("scale", [1e-200, 1e-150, 1.0, 1e150])
+def test_norms_of_tiny_columns_are_no_smaller_than_they_are(size, scale):
+    """Squares underflow, of entries and of scales; what bounds an error must not."""
+    Z = np.array([[1.0, size, 0.0], [0.5, size / 2, size]])
+    found = linear_map(Z).column_norms(np.array([scale, scale / 1024]))
+    exact = [float(np.hypot(scale * a, scale / 1024 * b)) for a, b in Z.T]
+    assert np.all(found >= np.array(exact) * (1 - 1e-14))
+    assert np.all(found <= np.array(exact) * (1 + 1e-14) + scale * 1e-160)
+
+
+def test_scaling_to_subnormal_numbers_is_in_doubt():
+    found = module.CarefulSum(np.array([1.5, 0.0]), np.array([2.0**-60, 0.0]), np.array([2.0**-100, 0.0]))
+    scaled = found.scaled(np.array(2.0**-1074))
+    exact = (Fraction(3, 2) + Fraction(1, 2**60)) / 2**1074
+    assert abs(Fraction(float(scaled.high[0])) + Fraction(float(scaled.low[0])) - exact) <= Fraction(
+        float(scaled.error[0])
+    )
+    assert scaled.error[1] == 0
+
+
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_columns_and_their_norms(kind, monkeypatch):
     monkeypatch.setattr(module, "_BLOCK", 2)
@@ -273,3 +294,11 @@ def test_columns_and_their_norms(kind, monkeypatch):
     scaled = Z * np.array([[2.0], [1.0], [0.5]])
     np.testing.assert_array_equal(linear.columns(np.array([4, 0])), scaled[:, [4, 0]])
     np.testing.assert_allclose(linear.column_norms(scale), np.linalg.norm(scale[:, None] * scaled, axis=0), rtol=1e-14)
+
+
+@pytest.mark.parametrize("terms", [1, 2, 3, 10, 1000, 10**6, 10**9])
+def test_the_rounding_of_a_sum(terms):
+    """Higham's bound γ_k = ku/(1 − ku), by which a sum of k products in any order is off."""
+    unit = Fraction(1, 2**53)
+    assert terms * unit / (1 - terms * unit) <= Fraction(sum_error(terms)) <= Fraction(3.1) * terms * unit
+    assert Fraction(sum_error(terms)) <= Fraction(1.02) * (terms + 2) * unit

@@ -157,8 +157,9 @@ def _largest_divergence(potential: Potential, at: Evaluation, solution: _Solutio
     shift, width = solution.shift, solution.width
     # A quarter more keeps the rounding of x + shift, which the width exceeds several times, from making it too small.
     margin = 0.25 * np.abs(shift) + 1.25 * width
-    # The weight of ν may be off by the wobble, which moves the metric in the divergence by this factor at the most.
-    near = at.wobble <= 1e-3 * at.metric
+    # The weight of ν may be off by the wobble, which may move the metric in the divergence by a thousandth.
+    metrics = (potential._metric(at.x + sign * at.wobble) for sign in (-1.0, 1.0))
+    near = np.maximum(*(np.abs(metric - at.metric) for metric in metrics)) <= 1e-3 * at.metric
     low, high = potential.domain
     ends = [at.x + (shift - margin), at.x + (shift + margin)]
     if not np.all(near | (width == 0)) or any(np.any((end <= low) | (end >= high)) for end in ends):

@@ -37,7 +37,7 @@ class MaxMargin:
 
     Attributes:
         direction: x with ‖x‖₁ = 1, shape (n,); zero if none was found.
-        margin: The smallest y_i z_iᵀx, which no other x with ‖x‖₁ = 1 exceeds.
+        margin: The smallest y_i z_iᵀx, which no other x with ‖x‖₁ = 1 exceeds by more than 1e-7 of it.
         support: Indices of the observations that attain it.
         status: How the solver ended; INFEASIBLE if no x separates the labels, STALLED if rows of very different size
             leave that open or the margin inaccurate.

@@ -23,6 +23,7 @@ _PLAIN = 1e-6
 _PLAIN_PIVOT = 1e-2  # the same for the diagonal of a pivoted triangle
 _MOST_PASSES = 100
 _COEFFICIENT_BITS = 40
+_SMALLEST_FACTOR = 1e-140  # of an error-free product
 # A row whose combination with others is within the rounding of its entries depends on them as far as anyone can say.
 _ROUNDINGS = 2
 _CONTRADICTION = 1e-9  # relative part of y outside the range of Z that is no rounding
@@ -220,7 +221,8 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
         CombinedRowsMap(rows.high[kept, :-1], rows.low[kept, :-1], doubt[:, :-1]) if np.any(touched[kept]) else None
     )
     everything = np.column_stack([Z, y])
-    is_exact = not len(dropped) or (len(kept) > 0 and depends_exactly(everything[dropped], everything[kept]))
+    is_exact = not np.any(touched) or not np.any((everything != 0) & (np.abs(everything) < _SMALLEST_FACTOR))
+    is_exact &= not len(dropped) or (len(kept) > 0 and depends_exactly(everything[dropped], everything[kept]))
     if not len(kept):
         is_exact = not np.any(y)
     return _basis(

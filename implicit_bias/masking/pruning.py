@@ -45,10 +45,7 @@ def prune_(module: Module, sparsity: float, select: Select | None = None) -> Mod
     amount = float(finite_array(sparsity, "sparsity", ndim=0))
     if not 0 <= amount <= 1:
         raise ValueError(f"sparsity: expected a fraction from 0 to 1, got {sparsity}.")
-    chosen = _chosen(module, select)
-    for tensor in chosen:
-        _check_prunable(tensor)
-    return keep_(module, _largest(chosen, amount))
+    return keep_(module, _largest(_chosen(module, select), amount))
 
 
 def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:

@@ -143,7 +143,7 @@ class Entropy(Potential):
         if not np.all(x > 0):  # a solver's trial point, of which the divergence says nothing
             return None
         reach = math.sqrt(self.rate) * math.sqrt(gap)
-        return reach * (2 * np.sqrt(x) + reach)
+        return reach * (2 * np.sqrt(x) + reach) + (4 * math.ulp(0.0) if gap else 0.0)
 
     def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray:
         """A bound on the rounding of a e^(rz), if exp is right to four units."""

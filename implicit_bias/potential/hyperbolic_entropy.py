@@ -217,9 +217,9 @@ class HyperbolicEntropy(Potential):
         :math:`D = |x_i - x_i'|`. So :math:`D^2 \le 2 r\,\mathrm{gap}\,(C + D)`, a quadratic inequality for D. It holds
         for the norm as well, with the largest C.
         """
-        reach = self.rate * gap
-        # A product of roots, as reach² and reach · C may underflow.
-        return reach + math.sqrt(reach) * np.sqrt(reach + 2 * self._radius(x))
+        # Products of roots, as r · gap, its square and its product with C may underflow.
+        root = math.sqrt(self.rate) * math.sqrt(gap)
+        return root * root + root * np.sqrt(root * root + 2 * self._radius(x)) + (4 * math.ulp(0.0) if gap else 0.0)
 
     def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray:
         r"""A bound on the rounding of :math:`x = a \sinh(rz + b)`, if exp and sinh are right to four units.
@@ -227,7 +227,8 @@ class HyperbolicEntropy(Potential):
         An error of q = rz + b counts by the radius √(x² + a²), and one of a or of the result by \|x\|.
         """
         angle, radius = self.rate * np.abs(z) + np.abs(self.shift), self._radius(x)
-        # Where a is not representable, x is a difference of exponentials of log a ± q.
+        # Where a is not representable, x is a difference of exponentials of log a ± q. It is as well where sinh(q)
+        # overflows, but there |log a| < |q|, and the roundings of both are no more than those that are counted of q.
         is_direct = (self.scale >= np.finfo(float).smallest_normal) | ((angle == 0) & (z_error == 0))
         exponents = angle + np.where(is_direct, 0.0, np.abs(self.log_scale))
         error = 1.1 * self.rate * z_error + UNITS_OF_ROUNDING * exponents

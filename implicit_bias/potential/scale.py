@@ -35,8 +35,10 @@ def scale_and_logarithm(
         raise ValueError(f"{owner}: give exactly one of scale= and log_scale=.")
     name = "scale" if log_scale is None else "log_scale"
     given = finite_array(scale if log_scale is None else log_scale, name)
-    if given.ndim > 1:
-        raise ValueError(f"{name}: expected a number or a one-dimensional array, got shape {given.shape}.")
+    if given.ndim > 1 or not given.size:
+        raise ValueError(
+            f"{name}: expected a number or a one-dimensional array of one for each coordinate, got shape {given.shape}."
+        )
     if log_scale is None:
         if np.any(given <= 0):
             raise DomainError(f"scale: expected positive numbers, got {np.min(given)}; a tiny one is log_scale=.")

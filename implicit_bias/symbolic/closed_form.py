@@ -108,7 +108,7 @@ def exponential_rate(curve: sp.Expr, dual: sp.Symbol) -> float | None:
 
 
 def warm_up() -> None:
-    """Derive the best known potential, for what SymPy loads and keeps; later derivations take a fraction of the time."""
+    """Derive the best known potential, for what SymPy loads and keeps; later derivations are faster."""
     m, w = sp.symbols("m w")
     list(derived_forms(m * w, m**2 + w**2, (m, w), math.inf))
 

@@ -30,7 +30,7 @@ def stopped_line(reason: str) -> bytes:
 
 
 def start() -> Template | None:
-    """The template of this process, which is started if there is none and may not be ready yet; None if it cannot be."""
+    """The template of this process, started if there is none, perhaps not ready yet; None if it cannot be."""
     global _template
     with _lock:
         if _why_in_place is None and (_template is None or _template.has_ended):
@@ -47,9 +47,10 @@ def start() -> Template | None:
 def running() -> Template | None:
     """The template of this process once it is ready, or None if there can be none."""
     template = start()
+    if template is None:
+        return None
     try:
-        if template is not None:
-            template.wait()
+        template.wait()
     except OSError as error:
         template.close()
         with _lock:

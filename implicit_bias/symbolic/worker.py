@@ -41,9 +41,7 @@ _lock = threading.Lock()
 _remembered: OrderedDict[bytes, list[bytes]] = OrderedDict()
 
 
-def call(
-    seconds: float, compute: Callable[..., Any], *arguments: object, patience: float | None = None
-) -> Any:
+def call(seconds: float, compute: Callable[..., Any], *arguments: object, patience: float | None = None) -> Any:
     """Return what a function of ours returns in the worker process; see :func:`answers`."""
     (value,) = answers(seconds, compute, *arguments, patience=patience)
     return value

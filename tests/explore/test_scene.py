@@ -1,5 +1,6 @@
 """The numbers of the picture, against solvers that know nothing of it."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -196,6 +197,23 @@ def test_a_start_is_not_sought_for_long():
     began = time.process_time()
     assert usual_start(derivation) == dict.fromkeys("abcd", 1.0)
     assert time.process_time() - began < 2 * SEARCH_TIME
+
+
+def test_a_second_client_is_answered_while_the_formula_of_the_first_is_stuck():
+    compute(MASK)  # starts the worker
+    ended = threading.Event()
+
+    def first_client():
+        derived("u**(7/4) - v**(7/4)", "")  # takes all the time that it may have
+        ended.set()
+
+    stuck = threading.Thread(target=first_client)
+    stuck.start()
+    compute(Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.1)}, "m**2 + w**2", 0.4))  # a slider
+    derived("2*u", "")  # a formula that nobody has asked for
+    is_stuck = not ended.is_set()
+    stuck.join()
+    assert is_stuck
 
 
 @pytest.mark.slow

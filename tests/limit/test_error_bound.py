@@ -20,7 +20,7 @@ from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.error_bound import Evaluation, evaluate
 from implicit_bias.limit.row_basis import _basis
 from implicit_bias.linear_map import CarefulSum, CombinedRowsMap, DenseMap
-from implicit_bias.potential import Entropy
+from implicit_bias.potential import Entropy, HyperbolicEntropy
 
 U = 2.0**-10  # the unit roundoff, where rounding is to be seen
 PRODUCT = 2.0**-6  # the error of a product Zx in units of ‖z‖‖x‖, where that is to be seen
@@ -90,7 +90,7 @@ def evaluation(r, n, metric=None, x=None, z=None, wobble=None, residual=None, do
 def between(got, required, slack):
     """An upper bound that is one, and not much more."""
     assert np.all(np.asarray(required) <= np.asarray(got))
-    assert np.all(np.asarray(got) <= np.asarray(required) * (1 + slack))
+    assert np.all(np.asarray(got) <= np.asarray(required) * (1 + slack) + 1e-150)
 
 
 # What is known of a dual variable
@@ -408,11 +408,29 @@ def test_a_divergence_that_underflows_is_not_zero():
     assert largest() == 0
 
 
-def test_no_divergence_where_the_metric_is_unknown():
-    assert largest(width=(1e-3, 0.0), wobble=(0.9e-3 * 0.5, 0.0)) < np.inf
-    assert largest(width=(1e-3, 0.0), wobble=(1.1e-3 * 0.5, 0.0)) == np.inf
-    assert largest(width=(1e-3, 0.0), wobble=(1e-3 * 0.5, 0.0)) < np.inf
-    assert largest(width=(0.0, 1e-3), wobble=(1.1e-3 * 0.5, 0.0)) < np.inf  # the first stays where it is
+@pytest.mark.parametrize("rate", [1e-3, 1.0, 1e6])
+def test_no_divergence_where_the_metric_is_unknown(rate):
+    """The metric r x of an entropy is off by the share by which the weight is, to either side, whatever the rate."""
+
+    def divergence(wobble, width):
+        x = np.array([2.0, 5.0])
+        at = evaluation(1, 2, metric=rate * x, x=x, wobble=[wobble, 0.0])
+        return module._largest_divergence(
+            Entropy(scale=1.0, rate=rate), at, module._Solution(np.zeros(2), np.array(width))
+        )
+
+    assert divergence(0.9e-3 * 2, (1e-2, 0.0)) < np.inf
+    assert divergence(1.1e-3 * 2, (1e-2, 0.0)) == np.inf
+    assert divergence(1.1e-3 * 2, (0.0, 1e-2)) < np.inf  # the first stays where it is
+
+
+@pytest.mark.parametrize(("x", "is_known"), [(1.0, True), (1e-3, False), (-1e-3, False), (0.0, True)])
+def test_the_metric_at_both_ends_counts(x, is_known):
+    """That of a mask changes on the length of its scale, and falls on one side where it rises on the other."""
+    potential = HyperbolicEntropy(scale=1e-3 if x else 1.0, rate=1.0)
+    at = evaluation(1, 1, metric=potential.metric(np.array([x])), x=[x], wobble=[1e-5])
+    found = module._largest_divergence(potential, at, module._Solution(np.zeros(1), np.array([1e-5])))
+    assert (found < np.inf) == is_known
 
 
 @pytest.mark.parametrize("sign", [-1, 1])

@@ -116,3 +116,9 @@ def test_labels_that_are_barely_separable_are_never_called_inseparable(gap, size
     found = ib.max_margin(Z, [1.0, -1.0], throw=False)
     assert found.status is not ib.Status.INFEASIBLE
     assert found.certificate is None
+
+
+def test_support_is_what_attains_the_margin():
+    found = ib.max_margin([[1.0, 0.0], [1.5, 0.0], [1.0, 1.0], [1.0 + 1e-5, 0.0]], [1.0, 1.0, 1.0, 1.0])
+    assert found.margin == pytest.approx(1.0, rel=1e-9)
+    assert found.support.tolist() == [0, 2]

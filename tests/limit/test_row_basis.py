@@ -106,6 +106,16 @@ def test_doubt_grows_with_every_pass():
     assert basis.linear.doubt[last, 0] == pytest.approx(4 * (3 + 2) * 2 * U**2 * terms, rel=0.01)
 
 
+@pytest.mark.parametrize("tiny", [1e-318, 1e-200, 1e-130])
+def test_products_that_underflow_are_not_exact(tiny):
+    c = 4 / 3
+    with np.errstate(over="ignore", invalid="ignore"):  # as projections do
+        basis = row_basis(DenseMap(np.array([[1.0, 1.0, tiny], [c, c, 2 * tiny]])), np.array([0.0, 1.0]))
+    assert basis.is_exact == (tiny > 1e-140)
+    plain = row_basis(DenseMap(np.array([[1.0, 0.5, tiny], [0.5, 1.0, 2 * tiny]])), np.array([0.0, 1.0]))
+    assert plain.is_exact  # nothing is combined there
+
+
 def test_a_contradiction_that_is_not_certified_is_none(monkeypatch):
     monkeypatch.setattr(module, "_certified", lambda *_: None)
     basis = row_basis(DenseMap(np.vstack([ROW, 2 * ROW])), np.array([1.0, 3.0]))

@@ -268,3 +268,23 @@ def test_a_pruned_dense_module_becomes_plain():
     model = masking.unmask(masking.prune_(perceptron(), 0.5))
     assert {name for name, _ in model.named_parameters()} == {name for name, _ in perceptron().named_parameters()}
     assert masking.sparsity(model) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("weights", "make", "dtype"),
+    [
+        ([0.0, 0.0], lambda name: masking.Product(1.0), torch.float32),
+        ([0.0, 0.0], lambda name: masking.SoftThreshold(-5.0), torch.float32),
+        # w = x/m lies below the smallest number, which is nothing beside the other weight.
+        ([1.0, 1e-44], lambda name: masking.Product(1e4), torch.float32),
+        # The power multiplies the rounding of its root, of either sign.
+        ([-0.1, -0.7], lambda name: masking.Powerpropagation(20.0), torch.float32),
+        ([0.3, -0.9], lambda name: masking.Powerpropagation(30.0), torch.float64),
+    ],
+)
+def test_a_start_that_only_rounds_is_taken(weights, make, dtype):
+    layer = nn.Linear(2, 1, bias=False).to(dtype)
+    layer.weight.data.copy_(torch.tensor([weights]))
+    before = layer.weight.detach().clone()
+    masking.reparameterize(layer, make)
+    torch.testing.assert_close(layer.weight.detach(), before, rtol=32 * torch.finfo(dtype).eps, atol=1e-43)

@@ -98,3 +98,18 @@ def test_assignment_initializes_a_masked_layer(how):
     torch.manual_seed(3)
     model[0].weight = nn.init.xavier_uniform_(torch.empty_like(model[0].weight))
     torch.testing.assert_close(model[0].weight, expected)
+
+
+@pytest.mark.parametrize("how", EVERY)
+@pytest.mark.parametrize(
+    "initialize",
+    [nn.init.xavier_uniform_, nn.init.zeros_, nn.init.orthogonal_, nn.init.eye_, lambda weight: weight.data.fill_(3.0)],
+)
+def test_what_is_done_to_a_masked_weight_in_place_changes_nothing(how, initialize):
+    """As ``mask`` says: torch computes the weight anew whenever it is read, and tells nobody of a change in place."""
+    model = replace(perceptron(), how)
+    before = [p.detach().clone() for p in model.parameters()]
+    initialize(model[0].weight)
+    model[2].reset_parameters()
+    changed = [name for (name, p), old in zip(model.named_parameters(), before, strict=True) if not torch.equal(p, old)]
+    assert changed == ["2.bias"]

@@ -7,7 +7,7 @@ import mpmath as mp
 import numpy as np
 import potential_laws as laws
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import implicit_bias as ib
@@ -70,8 +70,42 @@ def test_exponent_runs_from_two_to_one(log_scale, ratios):
 @given(case=cases())
 # gap · a = 1e-330 underflowed in the bound, which then was 1e135 times too small.
 @example(case=case(HyperbolicEntropy(scale=1e-30), np.array([1e-165]), np.array([0.0])))
+# So did r · gap, which made the bound 0.
+@example(case=case(HyperbolicEntropy(log_scale=699.0, rate=1e-200), np.array([-1.06e-310]), np.array([0.0])))
+@example(case=case(HyperbolicEntropy(scale=1.0, rate=0.5), np.array([1e300]), np.array([1e300 * (1 + 2.0**-52)])))
 def test_separation_bounds_the_distance(case):
     laws.separation_bounds_the_distance(case.potential, case.x, case.other)
+
+
+@given(
+    log_scale=logs,
+    log_x=logs,
+    sign=signs,
+    rate=st.sampled_from([1e-200, 1e-3, 0.5, 4.0, 1e3]),
+    log_gap=st.floats(-744, 600),
+)
+@settings(max_examples=40)
+def test_separation_is_a_bound_for_any_gap(log_scale, log_x, sign, rate, log_gap):
+    """The point from which the divergence is the gap, by bisection, is inside the bound."""
+    potential, x, gap = HyperbolicEntropy(log_scale=log_scale, rate=rate), point(log_x, 0.0, sign), math.exp(log_gap)
+    with mp.workdps(1000):  # D is down to 1e-820 of its terms
+        a, center = mp.mpf(float(potential.scale)), mp.mpf(x)
+
+        def divergence(p, q):
+            sides = [mp.asinh(v / a) for v in (p, q)]
+            return (p * (sides[0] - sides[1]) - mp.sqrt(p * p + a * a) + mp.sqrt(q * q + a * a)) / mp.mpf(rate)
+
+        bound = mp.mpf(float(potential.separation(np.array([x]), gap)[0])) * (1 + mp.mpf(4 * EPS))
+        if bound < 1e307:
+            for end in (center - bound, center + bound):
+                assert divergence(end, center) >= mp.mpf(gap) * (1 - mp.mpf(2) ** -40)
+                assert divergence(center, end) >= mp.mpf(gap) * (1 - mp.mpf(2) ** -40)
+
+
+@pytest.mark.parametrize("make", [HyperbolicEntropy, ib.Entropy])
+def test_a_scale_for_no_coordinate_is_refused(make):
+    with pytest.raises(ValueError, match="one for each coordinate, got shape"):
+        make(scale=[])
 
 
 @pytest.mark.parametrize("units", [8 * 2.0**-53, 1e-3])
@@ -431,6 +465,20 @@ def test_the_derived_difference_of_squares_is_differentiated_at_its_start():
     want = 1 / (4 * 2 * 0.25)
     assert float(laws.torch.func.hessian(potential.value)(x)) == pytest.approx(want, rel=1e-6)
     assert float(laws.torch.func.jacrev(potential.gradient)(x)) == pytest.approx(want, rel=1e-6)
+
+
+@given(log_scale=st.floats(-600, 600), log_ratio=st.floats(-20, 20), sign=signs, rate=rates)
+@example(log_scale=0.0, log_ratio=-20.0, sign=1.0, rate=2.0)
+def test_the_bend_of_the_metric_against_differences_of_many_digits(log_scale, log_ratio, sign, rate):
+    """The second derivative of M = r √(x² + a²), which torch asks for in fourth derivatives of R."""
+    potential = HyperbolicEntropy(log_scale=log_scale, rate=rate)
+    a = float(potential.scale)
+    x = sign * a * np.exp(log_ratio)
+    with mp.workdps(80):
+        # In units of a, as differences have a step of their own.
+        want = mp.diff(lambda u: mp.mpf(rate) * mp.sqrt(u * u + 1), mp.mpf(x) / mp.mpf(a), 2) / mp.mpf(a)
+        got = laws.torch.func.hessian(lambda v: potential.metric(v).sum())(laws.torch.tensor([x]).double())
+        laws.assert_rounded(got[0, 0], (want, want), 16)
 
 
 @given(log_scale=st.floats(-1400, -708), log_ratio=st.floats(-30, 1400), sign=signs, shift=st.floats(-3, 3), rate=rates)

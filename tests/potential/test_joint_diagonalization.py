@@ -63,6 +63,18 @@ def test_a_misleading_combination_is_repaired():
     check(commuting(np.stack([first, second]), 7))
 
 
+def test_rotations_alone_find_the_basis():
+    """The generic combination of these two is a multiple of the identity, so that many sweeps have all to do."""
+    w0, w1 = np.random.default_rng(0).normal(size=2)
+    first = np.array([-3.0, -1.0, 0.5, 1.5, 2.0, 4.0])
+    first /= np.linalg.norm(first)
+    # The constant c for which second = (c − w₀ first)/w₁ has the norm 1.
+    constant = max(np.roots([len(first), -2 * w0 * np.sum(first), w0**2 - w1**2]))
+    second = (constant - w0 * first) / w1
+    assert np.ptp(w0 * first + w1 * second) < 1e-15
+    check(commuting(np.stack([first, second]), 11))
+
+
 def test_diagonal_matrices_keep_their_basis():
     assert np.array_equal(joint_eigenbasis(np.stack([np.diag([3.0, 1.0, 2.0]), np.zeros((3, 3))])), np.eye(3))
 

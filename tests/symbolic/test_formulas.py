@@ -8,7 +8,7 @@ import time
 import mpmath as mp
 import pytest
 import sympy as sp
-from hypothesis import assume, given
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 import implicit_bias as ib
@@ -63,18 +63,28 @@ def _extend(parts):
 formulas = st.recursive(_leaf(), _extend, max_leaves=8).filter(lambda f: len(f[0]) <= MAX_LENGTH)
 
 
+def parsed_or_rejected(text):
+    """A drawn formula, which may hold more exponentials inside one another than the parser takes."""
+    try:
+        return parse(text, ["m", "w"])
+    except ib.FormulaError as error:
+        if "exponentials inside one another" not in str(error):
+            raise
+        reject()
+
+
 @given(formulas, st.integers(-300, 300), st.integers(-300, 300))
 def test_parsing_then_evaluating_is_arithmetic(formula, p, q):
     text, rule = formula
     with mp.workdps(50):
         expected = rule(mp.mpf(p) / 97, mp.mpf(q) / 97)
-        parsed = parse(text, ["m", "w"]).subs({"m": sp.Rational(p, 97), "w": sp.Rational(q, 97)})
+        parsed = parsed_or_rejected(text).subs({"m": sp.Rational(p, 97), "w": sp.Rational(q, 97)})
         assert abs(mp.mpf(parsed.evalf(50)) - expected) <= mp.mpf(10) ** -35 * (1 + abs(expected))
 
 
 @given(formulas)
 def test_printing_a_parsed_formula_and_parsing_it_again_changes_nothing(formula):
-    first = parse(formula[0], ["m", "w"])
+    first = parsed_or_rejected(formula[0])
     assert parse(first, ["m", "w"]) == first
 
 

@@ -80,7 +80,8 @@ def test_two_runs_that_meet_in_a_folder(tmp_path):
     path = tmp_path / "run.safetensors"
 
     def meet(progress):
-        if progress.record is not None and progress.record.epoch == 2:
+        # On a slow machine progress is reported several times between two records.
+        if progress.record is not None and progress.record.epoch == 2 and not (tmp_path / "other").exists():
             for resume in (False, True):
                 with pytest.raises(FolderInUseError, match=f"is in use by process {os.getpid()} on .* since 20"):
                     run(checkpoint=path, resume=resume)

@@ -13,6 +13,7 @@ from implicit_bias import SolverError, masking
 from implicit_bias.training import METHODS, build, train
 from implicit_bias.training import checkpoint as checkpoints
 from implicit_bias.training.methods import Dense, Mask
+from implicit_bias.training.restoration import ModelMemory
 
 
 class Network(nn.Module):
@@ -225,6 +226,18 @@ def test_the_same_model_resumes(name, tmp_path, monkeypatch):
     undisturbed = train(network(), images(), Mask(1e-4), **again)
     assert same(resumed, undisturbed)
     assert model.b.weight is model.a.weight
+
+
+def test_attributes_that_came_meanwhile_go():
+    """What a forward pass notes in its module, and what it replaced or took away."""
+    layer = torch.nn.Linear(2, 2)
+    layer.name, layer.count = "first", 1
+    memory = ModelMemory(layer)
+    layer.seen, layer.count = torch.ones(3), 2
+    del layer.name
+    memory.restore()
+    assert not hasattr(layer, "seen")
+    assert (layer.name, layer.count) == ("first", 1)
 
 
 def test_hooks_can_still_be_removed(tmp_path, monkeypatch):
