@@ -185,6 +185,11 @@ ATTACKS = {
     "asin(2)*m": "asin(2) is complex",
     "atanh(2)*m": "complex",
     "(-8)**(1/3)*m": "complex",
+    "abs(acosh(1/2))*m": "complex",
+    "sqrt(-1)**2*m": "complex",
+    # Of which SymPy would know after more than a second, if it were asked for functions of them first.
+    "m/sign(acos(arccos(sigmoid((10**30+64**64))-1)))": "complex",
+    "m-asin(sqrt(sqrt(tanh(arccos(arccosh(10**9))**2)-1)+w)*2)": "complex",
     "9**9**9": "387420489",
     "9**9**9**9": "up to 64",
     "m**9**9": "387420489",

@@ -5,6 +5,7 @@ import pytest
 import sympy as sp
 
 import implicit_bias as ib
+from implicit_bias.symbolic import derivation
 
 PROBLEM = ib.Regression.sample(2, 4, 2, seed=3)
 
@@ -43,7 +44,7 @@ def test_training_from_reflected_starts(formula, h, init):
 )
 def test_a_reflection_must_leave_g_and_h_as_they_are(formula, params, h, count):
     shape = ib.Parameterization(formula, params)
-    reflections = ib.Derivation(shape, shape.regularizer(h), shape.commutes())._reflections()
+    reflections = ib.Derivation(shape, shape.regularizer(h), shape.commutes())._reflections
     assert len(reflections) == count
     point = np.array([0.7, 1.3])
     values = sp.lambdify(shape.symbols, [shape.output, shape.regularizer(h)])
@@ -73,3 +74,27 @@ def test_starts_that_are_not_covered_are_named(formula, init, message):
 def test_exchanging_the_parameters_helps_as_the_message_says():
     mask = derived("m*w", "m,w")
     assert mask.at({"m": 2.0, "w": -1.0}).scale == pytest.approx(1.5)
+
+
+def test_simplifying_is_left_to_the_worker_process(monkeypatch):
+    """A potential is made without SymPy's simplifier in this process, where nothing limits it."""
+    exponential, mask = derived("u**2", "u", "u**2"), derived("m*w", "m,w", "m**2 + w**2")
+
+    def simplify(*_, **__):
+        raise AssertionError("simplified where there is no limit")
+
+    monkeypatch.setattr(sp, "simplify", simplify)
+    assert isinstance(exponential.at({"u": 0.5}), ib.Entropy)
+    assert isinstance(mask.at({"m": -1.0, "w": 0.5}), ib.HyperbolicEntropy)
+
+
+def test_what_takes_too_long_to_know_is_done_without(monkeypatch):
+    """No reflection is known then, and the start is refused; the exponential's potential is numerical."""
+    monkeypatch.setattr(derivation, "_SECONDS", 1e-9)
+    with pytest.raises(ib.DomainError, match="m0 - w0 > 0"):
+        derived("m*w", "m,w", "m**2 + w**2").at({"m": -1.0, "w": 0.5})
+    numerical = derived("u**2", "u", "u**2").at({"u": 0.5})
+    assert isinstance(numerical, ib.NumericalPotential)
+    monkeypatch.undo()
+    exact = derived("u**2", "u", "u**2").at({"u": 0.5})
+    np.testing.assert_allclose(numerical.gradient(1.5), exact.gradient(1.5), rtol=1e-8)

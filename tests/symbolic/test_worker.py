@@ -15,7 +15,7 @@ import pytest
 import sympy as sp
 
 import implicit_bias as ib
-from implicit_bias.symbolic import template, worker
+from implicit_bias.symbolic import formulas, template, worker
 from implicit_bias.symbolic.time_limit import StoppedError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no worker process on this system")
@@ -65,6 +65,10 @@ def failing():
 
 def crashing():
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def slow_to_read(*_):
+    time.sleep(600)
 
 
 def state():
@@ -120,6 +124,24 @@ def test_a_child_that_does_nothing_is_stopped_at_last(monkeypatch):
     assert time.monotonic() - began < 20
 
 
+def test_who_has_no_patience_is_answered_by_the_clock():
+    began = time.monotonic()
+    with pytest.raises(StoppedError, match="took too long"):
+        worker.call(20.0, time.sleep, 600, patience=0.3)
+    assert 0.3 <= time.monotonic() - began < 5
+
+
+def test_a_formula_is_answered_by_the_clock(monkeypatch):
+    """A child that waits, which costs no processor time."""
+    worker.call(5.0, math.sqrt, 1.0)
+    monkeypatch.setattr(formulas, "PATIENCE", 0.3)
+    monkeypatch.setattr(formulas, "_parsed", slow_to_read)
+    began = time.monotonic()
+    with pytest.raises(ib.FormulaError, match="took too long"):
+        ib.Parameterization("m*w + 12345")
+    assert 0.3 <= time.monotonic() - began < 5
+
+
 def test_a_crash_is_told():
     with pytest.raises(StoppedError, match="crash"):
         worker.call(5.0, crashing)
@@ -170,6 +192,35 @@ def test_without_a_process_the_work_is_done_and_the_result_says_so():
     assert lines[1] == "()"
 
 
+def test_it_loads_while_its_owner_does_and_holds_up_no_end():
+    """It starts before SymPy is imported, and an owner that ends meanwhile need not wait for it."""
+    script = """
+        import sys, time
+        import implicit_bias as ib
+        from implicit_bias.symbolic import template
+        assert template._template is None
+        start = template.start
+        def noted():
+            print("sympy" in sys.modules)
+            return start()
+        template.start = noted
+        ib.derive
+        began = time.monotonic()
+        template.Template().close()
+        print(time.monotonic() - began < 0.5)
+    """
+    assert _run(script).split() == ["False", "True"]
+
+
+def test_a_repeated_derivation_is_not_derived_again():
+    times = []
+    for _ in range(6):
+        began = time.perf_counter()
+        ib.derive("m*w", "m**2 + w**2")
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.02
+
+
 def test_a_template_that_was_killed_is_replaced():
     _, killed = worker.call(5.0, state)
     template._template._process.kill()
@@ -209,13 +260,16 @@ def test_a_logarithm_on_four_threads_keeps_its_closed_form():
 
 
 def test_a_fork_of_the_owner_starts_its_own():
+    """Also while another thread asks, which holds the locks."""
     script = """
         import os
         import implicit_bias as ib
-        from implicit_bias.symbolic import template
+        from implicit_bias.symbolic import template, worker
         ib.Parameterization("m*w")
         first = template._template._process.pid
-        if not os.fork():
+        with worker._lock, template._lock:
+            forked = os.fork()
+        if not forked:
             ib.Parameterization("m*w + 1")
             assert template._template._process.pid != first
             print("own", flush=True)
