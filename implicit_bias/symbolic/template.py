@@ -165,9 +165,9 @@ class Template:
 
     def close(self) -> None:
         """End it; while it loads it listens to nothing, and has nothing to lose."""
-        self._control.close()
         if not self._is_ready:
             self._process.kill()
+        self._control.close()
         try:
             self._process.wait(_SECONDS_TO_END)
         except subprocess.TimeoutExpired:

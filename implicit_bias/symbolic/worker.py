@@ -127,7 +127,8 @@ def serve() -> NoReturn:
     importlib.import_module("implicit_bias.symbolic.closed_form").warm_up()
     gc.collect()
     gc.freeze()  # so that a child that collects does not copy what all of them share
-    control.sendall(b"\0")
+    with suppress(ConnectionError):  # if the owner has ended meanwhile, which is noticed below
+        control.sendall(b"\0")
     children: dict[int, _Child] = {}  # by both descriptors that tell of them
     poll = select.poll()
     poll.register(control, select.POLLIN)
@@ -136,8 +137,8 @@ def serve() -> NoReturn:
         for descriptor, _ in sorted(poll.poll(), key=lambda pair: pair[0] == control.fileno()):
             child = children.get(descriptor)
             if descriptor == control.fileno():
-                is_open, given, _, _ = socket.recv_fds(control, 1, 1)
-                if not is_open:
+                given = _handed_over(control)
+                if not given:
                     for running in children.values():
                         running.kill()
                     os._exit(0)
@@ -155,6 +156,14 @@ def serve() -> NoReturn:
                 poll.unregister(descriptor)
                 del children[descriptor]
                 child.kill()
+
+
+def _handed_over(control: socket.socket) -> list[int]:
+    """The descriptor that comes with a request, none if the owner has ended, maybe before it heard anything."""
+    try:
+        return socket.recv_fds(control, 1, 1)[1]
+    except ConnectionError:
+        return []
 
 
 class _Child:

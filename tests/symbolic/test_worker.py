@@ -101,9 +101,13 @@ def nested_without_end():
 
 
 @pytest.mark.parametrize("work", [endless, endless_in_c, nested_without_end])
-def test_work_is_stopped_wherever_it_is(work):
+def test_work_is_stopped_wherever_it_is(work, monkeypatch):
+    """By its own limit, long before the patience of who waits for it ends."""
+    monkeypatch.setattr(worker, "_PATIENCE", 60.0)
+    began = time.monotonic()
     with pytest.raises(StoppedError, match="took too long"):
         worker.call(0.5, work)
+    assert time.monotonic() - began < 50
     assert worker.call(5.0, math.sqrt, 4.0) == 2.0
 
 
@@ -267,9 +271,11 @@ def test_a_fork_of_the_owner_starts_its_own():
         from implicit_bias.symbolic import template, worker
         ib.Parameterization("m*w")
         first = template._template._process.pid
-        with worker._lock, template._lock:
-            forked = os.fork()
-        if not forked:
+        worker._lock.acquire(), template._lock.acquire()
+        forked = os.fork()
+        if forked:
+            worker._lock.release(), template._lock.release()
+        else:
             ib.Parameterization("m*w + 1")
             assert template._template._process.pid != first
             print("own", flush=True)
@@ -280,6 +286,37 @@ def test_a_fork_of_the_owner_starts_its_own():
         print("same")
     """
     assert _run(script).split() == ["own", "same"]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_an_owner_that_ends_leaves_nothing_and_says_nothing(asked):
+    """Also where it never asked, was not there to end the template, or was forked into one that lives on."""
+    script = f"""
+        import os, sys, time
+        import implicit_bias as ib
+        from implicit_bias.symbolic import template
+        ib.Parameterization("m*w") if {asked} else template.start()
+        forked = os.fork()
+        if not forked:
+            os.close(1), os.close(2)
+            time.sleep(60)
+            os._exit(0)
+        print(template._template._process.pid, forked, flush=True)
+        os._exit(0)
+    """
+    owner = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, check=False
+    )
+    pid, forked = map(int, owner.stdout.split())
+    try:
+        end = time.monotonic() + 40
+        while _is_running(pid) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not _is_running(pid)
+        assert _is_running(forked)
+        assert owner.stderr == ""
+    finally:
+        os.kill(forked, signal.SIGKILL)
 
 
 def test_it_works_in_a_script_without_a_guard_and_in_processes_of_joblib(tmp_path):
