@@ -18,7 +18,8 @@ from typing import Any
 
 import sympy as sp
 
-from implicit_bias.errors import FormulaError
+from implicit_bias.errors import FormulaError, UnsupportedError
+from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import call
 
@@ -221,7 +222,7 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
             inside = _build(argument, symbols)
             if name == "log":
                 _refuse_zero(inside)
-            return _sound(FUNCTIONS[name](inside))
+            return _sound(_applied(FUNCTIONS[name], inside))
         case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
             raise FormulaError(f"{name} takes exactly one argument.")
         case ast.Call(func=function):
@@ -233,6 +234,14 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
                 f"{ast.unparse(node)[:40]!r} is not allowed (a {type(node).__name__}); use names, numbers, "
                 "+ - * / ** and functions."
             )
+
+
+def _applied(function: Callable[..., Any], *arguments: sp.Expr) -> sp.Expr:
+    """What SymPy makes of a function of numbers and symbols; it fails on a few numbers, as on acos(cos(64**64))."""
+    try:
+        return sympy_call(function, *arguments)
+    except UnsupportedError as error:
+        raise FormulaError(f"cannot read it: {error}") from error
 
 
 def _power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
@@ -320,7 +329,7 @@ def _rebuilt(node: sp.Expr) -> sp.Expr:
         return _power(*arguments)
     if isinstance(node, sp.log):
         _refuse_zero(arguments[0])
-    return _sound(node.func(*arguments))
+    return _sound(_applied(node.func, *arguments))
 
 
 def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
