@@ -288,14 +288,18 @@ def test_a_fork_of_the_owner_starts_its_own():
     assert _run(script).split() == ["own", "same"]
 
 
-@pytest.mark.parametrize("asked", [False, True])
-def test_an_owner_that_ends_leaves_nothing_and_says_nothing(asked):
-    """Also where it never asked, was not there to end the template, or was forked into one that lives on."""
+@pytest.mark.parametrize(
+    "first",
+    ["template.start()", "select.select([template.start()._control], [], [])", "ib.Parameterization('m*w')"],
+    ids=["while it loads", "when it is ready", "when it was asked"],
+)
+def test_an_owner_that_ends_leaves_nothing_and_says_nothing(first):
+    """Here it has no time to end the template, and was forked into one that lives on."""
     script = f"""
-        import os, sys, time
+        import os, select, time
         import implicit_bias as ib
         from implicit_bias.symbolic import template
-        ib.Parameterization("m*w") if {asked} else template.start()
+        {first}
         forked = os.fork()
         if not forked:
             os.close(1), os.close(2)
