@@ -93,12 +93,8 @@ def sign_symmetries(formulas: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) -
     declared = [real(s) for s in symbols]
 
     def keeps(formula: sp.Expr, signs: tuple[int, ...]) -> bool:
-        return (
-            sympy_call(
-                sp.simplify, formula.xreplace({s: sign * s for s, sign in zip(declared, signs, strict=True)}) - formula
-            )
-            == 0
-        )
+        change = {s: sign * s for s, sign in zip(declared, signs, strict=True)}
+        return sympy_call(sp.simplify, formula.xreplace(change) - formula) == 0
 
     changes = list(itertools.product((1, -1), repeat=len(symbols)))[1:]
     return [signs for signs in changes if all(keeps(real(formula), signs) for formula in formulas)]

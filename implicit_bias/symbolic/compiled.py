@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import ArrayLike
 from sympy.codegen.numpy_nodes import logaddexp
 from sympy.printing.pycode import PythonCodePrinter
 
@@ -16,7 +17,7 @@ _EXACT = 2**53  # integers up to here are doubles
 _DIGITS = 20  # with which a constant is printed, so that it is read as the nearest double
 
 
-def compiled(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Callable[[np.ndarray], np.ndarray]:
+def compiled(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Callable[[ArrayLike], np.ndarray]:
     """A function of values stacked as (p, ...) that stacks the formulas' values as (k, ...).
 
     The formulas come from the whitelist of :mod:`implicit_bias.symbolic.formulas`; nothing else may be compiled.
@@ -28,7 +29,8 @@ def compiled(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Calla
         raise UnsupportedError("The formula jumps, so it has no gradient flow: use one that is continuous.")
     function = on_arrays(symbols, [_stable(formula) for formula in formulas])
 
-    def evaluate(values: np.ndarray) -> np.ndarray:
+    def evaluate(given: ArrayLike) -> np.ndarray:
+        values = np.asarray(given)
         found = np.empty((len(formulas), *values.shape[1:]))
         for k, result in enumerate(function(*values)):
             found[k] = result

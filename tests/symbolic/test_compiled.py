@@ -131,3 +131,9 @@ def test_huge_and_tiny_numbers_and_fractional_powers(size, digits, exponent, val
     if abs(bend) < 1e300:
         assert maps.bend(point)[0, 0] == pytest.approx(float(bend), rel=1e-11, abs=1e-300)
         assert shape.field_at_point()((value,)) == pytest.approx([float(expected[1]), float(bend)], rel=1e-11)
+
+
+def test_values_may_be_lists():
+    functions = ib.Parameterization("exp(1)*u*e", "u, e").separable_map()
+    np.testing.assert_allclose(functions.output([[2.0], [3.0]]), [6 * np.e], rtol=1e-15)
+    np.testing.assert_allclose(functions.gradient([[2], [3]]), [[3 * np.e], [2 * np.e]], rtol=1e-15)
