@@ -189,7 +189,10 @@ def _active_bound(
     order = np.argsort(-at.metric, kind="stable")
     tail = np.cumsum(at.metric[order][::-1])[::-1]
     count = int(np.sum(tail > gap))  # the metrics of the others add up to less than the gap
-    if not 0 < count <= len(rows.y):
+    if count > len(rows.y):  # more than the equations determine: those before the widest gap of the metrics
+        metric = at.metric[order[: len(rows.y) + 1]]
+        count = 1 + int(np.argmin(metric[1:] / metric[:-1]))
+    if count == 0:
         return np.inf
     active, others = order[:count], order[count:]
     entries = rows.linear.columns(active) / rows.lengths[:, None]

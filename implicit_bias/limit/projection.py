@@ -46,9 +46,10 @@ class Projection:
             correction of x necessary.
         error_bound: A proven bound on ‖x − x*‖₂, whatever the status, for the doubles in Z, y and the potential taken
             at their word; it covers the rounding of every step, if exp and sinh are right to four units in the last
-            place, and LAPACK's eigenvalues to as many units as twenty times the square of their number. inf where none is known: for potentials without :meth:`~implicit_bias.Potential.separation`, where
-            rows depend on others within their rounding but not exactly, where y is not in the range of Z, and for a
-            LinearOperator too large for its rows to be stored.
+            place, and LAPACK's eigenvalues to as many units as twenty times the square of their number. inf where none
+            is known: for potentials without :meth:`~implicit_bias.Potential.separation`, where rows depend on others
+            within their rounding but not exactly, where y is not in the range of Z, and for a LinearOperator too large
+            for its rows to be stored.
         iterations: Newton steps, those on the way through easier potentials included.
         status: How the solver ended.
         certificate: For an infeasible y, a ν of unit length with Zᵀν = 0 and yᵀν ≠ 0: every entry of Zᵀν is within the

@@ -677,7 +677,6 @@ def test_no_bound_without_active_weights_or_with_too_many():
     rows = conditions([[4.0, 0.8, 0.6]])
     at = evaluation(1, 3, metric=[1.0, 1.0, 1.0])
     quadratic = Quadratic(np.ones(3))
-    assert module._active_bound(rows, quadratic, at, 1e-3, np.zeros(3), np.zeros(1)) == np.inf
     assert module._active_bound(rows, quadratic, at, 5.0, np.zeros(3), np.zeros(1)) == np.inf
     assert active(conditions([[0.0, 0.8, 0.6]])) == np.inf  # no condition sees the active weight
     twins = conditions([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
@@ -687,6 +686,22 @@ def test_no_bound_without_active_weights_or_with_too_many():
     blind = conditions([[1.0, 0.0, 0.5], [1.0, 0.0, 1.0]])
     found = module._active_bound(blind, Quadratic(np.array([1.0, 1.0, 1e-9])), at, 1e-8, np.zeros(3), np.zeros(2))
     assert found == np.inf  # no condition sees the second of them
+
+
+def test_of_too_many_active_weights_those_before_the_widest_gap(monkeypatch):
+    """Two rows, and three metrics beyond the gap: the second and third share it like any that are inactive."""
+    chosen, plain = [], DenseMap.columns
+    monkeypatch.setattr(DenseMap, "columns", lambda self, active: chosen.append(active.tolist()) or plain(self, active))
+    rows = conditions([[1.0, 0.5, 0.5, 0.0], [0.5, -0.25, 1.0, 0.5]])
+    for metric, active in (([1e-3, 1.0, 1e-4, 1e-9], [1]), ([1e-2, 1.0, 1e-6, 1e-7], [1, 0])):
+        potential = Quadratic(np.array(metric))
+        at = evaluation(2, 4, metric=metric)
+        found = module._active_bound(rows, potential, at, 1e-8, np.zeros(4), np.zeros(2))
+        assert chosen.pop() == active
+        others = np.delete(np.array(metric), active)
+        assert math.sqrt(2e-8 * others.sum()) <= found <= 40 * math.sqrt(2e-8 * others.sum())
+    flat = module._active_bound(rows, Quadratic(np.ones(4)), evaluation(2, 4), 1e-8, np.zeros(4), np.zeros(2))
+    assert flat >= math.sqrt(2e-8)
 
 
 def test_all_weights_active():
