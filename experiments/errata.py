@@ -208,16 +208,16 @@ def _draw_rate(axes: Axes, data: Data) -> None:
     axes.plot(t, data["rate_stated"], color=STATED_COLOUR)
     axes.plot(after, data["rate_derived"], color=DERIVED_COLOUR)
     axes.plot(t, data["rate_loss"], color=plotting.COLOURS["flow"])
-    floor, top = data["rate_loss"][-1] / 30, data["rate_loss"][0] * 2
+    top = 2 * data["rate_loss"][0]
+    floor = 2.5e-8 * top  # below the last loss, which rounding beside the first one may change
     axes.set(yscale="log", ylim=(floor, top), xlabel="flow time t; decay ends at t = 1", ylabel=r"loss $f = x^2/2$")
     axes.set_title("Its bound on the loss")
     low = t[np.argmax(data["rate_stated"] < 3 * floor)]
     axes.annotate("preprint,\nequation 5", (low, 3 * floor), (6, -6), textcoords="offset points", color=STATED_COLOUR)
     middle, early = len(t) // 2, len(t) - len(after)
-    axes.annotate("derived bound", (t[middle], data["rate_derived"][middle - early]), (8, 8),
-                  textcoords="offset points", color=DERIVED_COLOUR, ha="left")  # fmt: skip
-    axes.annotate("loss", (t[middle], data["rate_loss"][middle]), (-4, -16), textcoords="offset points",
-                  color=plotting.COLOURS["flow"], ha="right")  # fmt: skip
+    place = (t[middle], data["rate_derived"][middle - early])  # the loss lies close below
+    axes.annotate("derived bound", place, (8, 8), textcoords="offset points", color=DERIVED_COLOUR)
+    axes.annotate("loss", place, (-4, -16), textcoords="offset points", color=plotting.COLOURS["flow"], ha="right")
 
 
 def _deviations(data: Data, side: str) -> dict[str, tuple[float, str, float, str]]:
