@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from derivations.mask import PREPRINT, along_flow, decay, m, prove, w
+from derivations.mask import along_flow, decay, m, prove, w
 from implicit_bias import Claim, Verdict
 
 STATED = (m**2 - w**2) * sp.exp(4 * decay)
@@ -19,7 +19,7 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="conserved",
     statement=r"(m_t^2 - w_t^2)\, e^{4A_t} \text{ is constant}",
-    source=f"{PREPRINT}, on the balance of m and w",
+    source="this project",
     hypotheses=(r"h = \sum m^2 + w^2",),
     check=check,
 )

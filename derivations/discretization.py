@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from derivations.mask import PREPRINT
 from implicit_bias import Claim, Parameterization, Regression, Verdict, descent, gradient_flow
 from implicit_bias.claims import from_residual
 from implicit_bias.schedule import Geometric
@@ -70,10 +69,7 @@ CLAIM = Claim(
         r"\max_{k\eta \le T} \|x_k - x_{t=k\eta}\|_2 = O(\eta) \text{ for } "
         r"\theta_{k+1} = \theta_k - \eta\,(\partial g^T \nabla f + \alpha_{k\eta} \nabla h)"
     ),
-    source=(
-        f"{PREPRINT}, experiments, whose steps of 1e-4 stand for the flow; Hairer, Nørsett, Wanner, Solving Ordinary "
-        "Differential Equations I, section II.3 (one-step methods of order one)"
-    ),
+    source="Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section II.3 (one-step methods)",
     hypotheses=(r"x = m \odot w", r"h = \sum m^2 + w^2", "full batches"),
     check=check,
 )

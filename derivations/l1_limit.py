@@ -26,7 +26,7 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="l1-limit",
     statement=r"R_a(x) = \tfrac12 \|x\|_1 \log\tfrac1a + O(1) \text{ as } a \to 0",
-    source=f"{PREPRINT}, on the transition from L2 to L1; constants derived here",
+    source=f"this project; what holds instead of the limit in {PREPRINT}, after Theorem 3.1",
     hypotheses=(r"u_0 = v_0",),
     figure="figures/figure1c/figure.png",
     check=check,

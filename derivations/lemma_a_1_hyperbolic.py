@@ -1,8 +1,8 @@
-"""Lemma A.1, hyperbolic form: the product of the trained m_t and w_t."""
+"""Proof of Lemma A.1, hyperbolic form: the product of the trained m_t and w_t, without decay."""
 
 import sympy as sp
 
-from derivations.mask import PREPRINT, SIZES, accumulated, judge, u0, v0, weight_without_decay
+from derivations.mask import PREPRINT, SIZES, accumulated, decay, judge, trained_weight, u0, v0
 from derivations.trajectory import instances
 from implicit_bias import Claim, Verdict
 
@@ -16,7 +16,7 @@ def check() -> Verdict:
     """Hold both forms against ∇R*(−L); they differ wherever m_0 w_0 ≠ 0, so the counterexample starts off zero."""
     return judge(
         STATED,
-        weight_without_decay(),
+        trained_weight().xreplace({decay: sp.Integer(0)}),
         r"m_t w_t = m_0 w_0 (\cosh^2 L + \sinh^2 L) - (m_0^2 + w_0^2) \sinh L \cosh L",
         lambda value, end, path: abs(value(path) - end["x"]),
         "|formula - m_t w_t|",
@@ -28,7 +28,7 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="lem-a.1-hyperbolic",
     statement=r"m_t w_t = m_0 w_0 (\cosh^2 L + \cosh^2 L) - (m_0^2 + w_0^2) \sinh L \cosh L",
-    source=f"{PREPRINT}, Lemma A.1, hyperbolic form",
+    source=f"{PREPRINT}, proof of Lemma A.1; here without decay",
     hypotheses=(SIZES, r"\alpha = 0"),
     uses=("lem-a.1",),
     check=check,

@@ -26,7 +26,7 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="lem-a.2",
     statement=rf"x_t = a_t \sinh(\log(u_0/v_0) - 2L_t) \text{{ with }} a_t = {sp.latex(STATED)}",
-    source=f"{PREPRINT}, Lemma A.2",
+    source=f"{PREPRINT}, Lemma A.2; its own proof, by x_t e^(4A), contradicts this a_t",
     hypotheses=(SIZES, r"h = \sum m^2 + w^2"),
     uses=("lem-a.1",),
     check=check,

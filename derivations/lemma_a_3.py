@@ -46,7 +46,10 @@ CLAIM = Claim(
         r"W_t = D_{R_{a_t}}(x^*, x_t) + R_{a_\infty}(x^*) - R_{a_t}(x^*) \text{ is non-increasing, with } "
         r"\frac{dW_t}{dt} \le -(f(x_t) - f(x^*))"
     ),
-    source=f"{PREPRINT}, Lemma A.3, for the W_t written here",
+    source=(
+        f"this project, for convex f and the W_t written here, of {PREPRINT}, Lemma A.3 (as printed: quasi-convex f, "
+        "bounded iterates that converge to a critical point; not judged)"
+    ),
     hypotheses=(SIZES, r"f \text{ convex with minimizer } x^*", DECAY, r"h = \sum m^2 + w^2"),
     uses=("thm-3.1", "decay-monotone"),
     check=check,

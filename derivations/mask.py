@@ -24,6 +24,8 @@ from implicit_bias.symbolic.zero_test import simplified_to_zero, vanishes
 PREPRINT = "arXiv:2408.09966v1"  # Jacobs & Burkholz, August 2024
 MIRROR = 'Jacobs, Zhou & Burkholz, "Mirror, Mirror of the Flow", ICML 2025'
 SIZES = r"|w_0| < m_0"
+SIZES_OR_EQUAL = r"|w_0| \le m_0"  # as the preprint prints it for Theorem 3.1
+POTENTIAL = "R is the potential of the flow, with the corrected constants"
 DECAY = r"\alpha_t \ge 0, \; A_\infty < \infty"
 
 # Weights are one-dimensional here: every formula of the setting acts coordinate by coordinate.
@@ -65,10 +67,9 @@ def in_uv(expression: sp.Expr | None) -> sp.Expr:
     return sp.expand(expression.xreplace(renamed), log=False)
 
 
-def weight_without_decay() -> sp.Expr:
-    """The weight ∇R*(−L) at A = 0, as a sum of exponentials of the accumulated gradient."""
-    weight = in_uv(derived().inverse_mirror_map).xreplace({sp.Symbol("z"): -accumulated, decay: sp.Integer(0)})
-    return sp.expand(weight.rewrite(sp.exp))
+def trained_weight() -> sp.Expr:
+    """The weight ∇R_A*(−L), as a sum of exponentials of the accumulated gradient and the decay."""
+    return sp.expand(in_uv(derived().inverse_mirror_map).xreplace({sp.Symbol("z"): -accumulated}).rewrite(sp.exp))
 
 
 def at_scale(scale: sp.Expr, weight: sp.Expr) -> sp.Expr:
@@ -223,12 +224,23 @@ def judge_constant(
         return Verdict(Outcome.INCONCLUSIVE, f"The derived constant is not proved itself: {proof.evidence}")
     if vanishes(stated - true).outcome is Outcome.PROVED:
         return proof
+    return refute(proof, correction, violation, instances)
+
+
+def refute(
+    proof: Verdict, correction: str, violation: Callable[[T], Violation], instances: SearchStrategy[T]
+) -> Verdict:
+    """Refute a statement by the smallest instance that violates it; INCONCLUSIVE if none does.
+
+    Args:
+        proof: The verdict on what holds instead.
+        correction: What holds instead, in LaTeX.
+        violation: Measures the statement on an instance.
+        instances: The instances among which a counterexample is searched.
+    """
     looked = search(instances, lambda instance: violation(instance).excess > REFUTED_ABOVE)
     if looked.smallest is None:
-        return Verdict(
-            Outcome.INCONCLUSIVE,
-            f"The constants differ, but none of {len(looked.tried)} instances violates the stated one.",
-        )
+        return Verdict(Outcome.INCONCLUSIVE, f"None of {len(looked.tried)} instances violates the statement.")
     found, computed = violation(looked.smallest), len(looked.tried)
     smallest = f" It is the smallest counterexample found; {computed} were computed." if computed > 1 else ""
     return Verdict(

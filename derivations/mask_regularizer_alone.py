@@ -15,6 +15,6 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="only-m",
     statement=r"[\nabla (m w), \nabla (m^2)] \ne 0",
-    source=f"{PREPRINT}, on regularizing only m",
+    source=f"{PREPRINT}, section 3, on regularizing m alone",
     check=check,
 )

@@ -6,7 +6,7 @@ import sympy as sp
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from derivations.mask import PREPRINT, SIZES, decay, derived, in_uv, judge, u0, v0
+from derivations.mask import PREPRINT, SIZES_OR_EQUAL, decay, derived, in_uv, judge, u0, v0
 from derivations.trajectory import REGULARIZED, Instance, instances
 from implicit_bias import Claim, Verdict
 
@@ -14,12 +14,15 @@ STATED = sp.exp(-2 * decay) * (u0**2 - v0**2) / 2
 
 
 def check() -> Verdict:
-    """Hold the stated minimizer against the weight at L_t = 0: there x_t is the minimizer."""
+    """Hold the stated minimizer against the weight at L_t = 0: there x_t is the minimizer.
+
+    The R_{a_t} printed in Theorem 3.1 has neither: its minimum lies at 2e^{−2A} m_0 w_0.
+    """
     true = in_uv(derived().minimizer)
     return judge(
         STATED,
         true,
-        rf"\operatorname{{argmin}} R_{{a_t}} = {sp.latex(true)} = e^{{-4A}} m_0 w_0",
+        rf"\operatorname{{argmin}} R_{{a_t}} = {sp.latex(true)} = e^{{-4A}} m_0 w_0 \text{{ for }} |w_0| < m_0",
         lambda value, end, minimizer: abs(value(minimizer) - end["x"]),
         "|formula - m_t w_t| where L_t = 0",
         instances(alpha=REGULARIZED, target=st.none()).filter(lambda instance: instance.w0 != 0).map(_without_push),
@@ -42,7 +45,7 @@ CLAIM = Claim(
     id="minimum-position",
     statement=r"\operatorname{argmin} R_{a_t} = e^{-2A} m_0 w_0",
     source=f"{PREPRINT}, after Theorem 3.1",
-    hypotheses=(SIZES, r"h = \sum m^2 + w^2"),
+    hypotheses=(SIZES_OR_EQUAL, r"h = \sum m^2 + w^2"),
     uses=("thm-3.1",),
     check=check,
 )

@@ -60,7 +60,7 @@ CLAIM = Claim(
         r"\nabla R_{A_k}(x_k) = -L_k + O(\eta) \text{ for every masked weight of a network, whatever its loss, with } "
         r"L_k = \eta \sum_{j<k} \partial f(x_j)/\partial x"
     ),
-    source=f"{PREPRINT}, which applies the potential of one weight to networks trained in discrete time",
+    source=f"this project; the identity of {PREPRINT}, Theorem 3.1, with corrected constants, on trained networks",
     hypotheses=(r"x = m \odot w", r"h = \sum m^2 + w^2 \text{ on the masked weights}", "full batches"),
     uses=("thm-3.1", "discretization"),
     check=check,

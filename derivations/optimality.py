@@ -15,7 +15,6 @@ TOLERANCE_REASON = (
     "the tolerance is ten times what these leave."
 )
 END = 400.0
-POTENTIAL = "R is the potential of the flow, with the corrected constants"
 SEEDS = range(3)
 
 
@@ -61,7 +60,7 @@ def _largest_distance(schedule: Schedule | None) -> tuple[float, str]:
     """The distance between the flow's late point and the projection, and what was compared.
 
     Two projections are computed: for the potential that follows from the flow, and for the one with the preprint's
-    prefactor and scale, which the limit should miss if the constants matter.
+    scale, which the limit should miss if the constants matter.
     """
     mask = derived().parameterization
     distances, stated_distances, losses = [], [], []

@@ -32,7 +32,7 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="fig-1a",
     statement=r"v_0 = 0 \implies x_t > 0 \text{ for all } t",
-    source=f"{PREPRINT}, figure 1a",
+    source=f"this project; on spred's start, as in {PREPRINT}, figure 1a",
     hypotheses=(r"u_0 \ne 0", r"h = \sum m^2 + w^2"),
     check=check,
 )

@@ -19,12 +19,13 @@ from derivations.trajectory import instances
 from implicit_bias import Claim, Verdict
 
 
-def potential_with_scale(scale: sp.Expr) -> sp.Expr:
-    """The preprint's potential for a scale; Theorem 3.1 puts in one that moves with the decay."""
-    return (x * sp.asinh(x / scale) - sp.sqrt(x**2 + scale**2) - x * sp.log(u0 / v0)) / 4
+def potential_with(prefactor: sp.Expr, scale: sp.Expr) -> sp.Expr:
+    """The form of the preprint's potentials; Theorem 3.1 prints it with other constants."""
+    return prefactor * (x * sp.asinh(x / scale) - sp.sqrt(x**2 + scale**2) - x * sp.log(u0 / v0))
 
 
-STATED = potential_with_scale(2 * u0 * v0)
+PREFACTOR, SCALE = sp.Rational(1, 4), 2 * u0 * v0
+STATED = potential_with(PREFACTOR, SCALE)
 
 
 def check() -> Verdict:

@@ -30,7 +30,10 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="thm-2.2",
     statement=r"\lim_{t\to\infty} f(x_t) = \min f, \text{ with } t\,(f(x_t) - f(x^*)) \le D_R(x^*, x_0)",
-    source=f"{PREPRINT}, Theorem 2.2; the bound is derived here",
+    source=(
+        f"this project, a weaker form of {PREPRINT}, Theorem 2.2, with a bound (as printed: quasi-convex f, "
+        "convergence of the iterates x_t; not judged)"
+    ),
     hypotheses=(SIZES, r"\alpha = 0", r"f \text{ convex and smooth with minimizer } x^*"),
     uses=("thm-2.1",),
     check=check,

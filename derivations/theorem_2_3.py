@@ -50,7 +50,10 @@ def _worst_ratio(seed: int) -> float:
 CLAIM = Claim(
     id="thm-2.3",
     statement=r"f(x_t) - f^* \le (f(x_0) - f^*)\, e^{-\sigma\lambda t}, \quad \sigma = 2 \min_i u_{0,i} v_{0,i}",
-    source=f"{PREPRINT}, Theorem 2.3",
+    source=(
+        f"this project, a part of {PREPRINT}, Theorem 2.3: the rate alone, with the σ printed after it (as printed: "
+        "x_t converges to a minimizer, too; not judged)"
+    ),
     hypotheses=(SIZES, r"\alpha = 0", r"\|\nabla f\|_2^2 \ge \lambda (f - f^*)"),
     uses=("lipschitz",),
     check=check,

@@ -1,8 +1,8 @@
 """Theorem 2.4: without regularization the flow ends at the interpolator of least potential."""
 
 from derivations import theorem_2_2
-from derivations.mask import PREPRINT, SIZES
-from derivations.optimality import POTENTIAL, check_limit
+from derivations.mask import POTENTIAL, PREPRINT, SIZES
+from derivations.optimality import check_limit
 from implicit_bias import Claim, Verdict
 
 
@@ -14,7 +14,10 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="thm-2.4",
     statement=r"\lim_{t\to\infty} x_t = \operatorname{argmin}\{R(x) : Zx = y\}",
-    source=f"{PREPRINT}, Theorem 2.4",
+    source=(
+        f"this project, a special case of {PREPRINT}, Theorem 2.4: the squared loss (as printed: f(x) = f̃(Zx − y); not "
+        "judged)"
+    ),
     hypotheses=(SIZES, r"\alpha = 0", r"f(x) = \|Zx - y\|_2^2 / (2d)", "y in the range of Z", POTENTIAL),
     uses=("thm-2.1", "thm-2.2"),
     check=check,

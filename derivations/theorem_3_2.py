@@ -30,7 +30,10 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="thm-3.2",
     statement=r"\lim_{t\to\infty} f(x_t) = \min f, \text{ with } \int_0^\infty (f(x_t) - f(x^*))\,dt \le W_0",
-    source=f"{PREPRINT}, Theorem 3.2; the bound is derived here",
+    source=(
+        f"this project, a weaker form of {PREPRINT}, Theorem 3.2, with a bound (as printed: quasi-convex f, "
+        "convergence of the iterates x_t; not judged)"
+    ),
     hypotheses=(SIZES, DECAY, r"f \text{ convex and smooth with minimizer } x^*", r"h = \sum m^2 + w^2"),
     uses=("lem-a.3", "decay-monotone"),
     check=check,

@@ -1,8 +1,8 @@
 """Theorem 3.3: with finite total decay the flow ends at the interpolator of least final potential."""
 
 from derivations import theorem_3_2
-from derivations.mask import DECAY, PREPRINT, SIZES
-from derivations.optimality import POTENTIAL, check_limit
+from derivations.mask import DECAY, POTENTIAL, PREPRINT, SIZES
+from derivations.optimality import check_limit
 from implicit_bias import Claim, Verdict, schedule
 
 
@@ -14,7 +14,10 @@ def check() -> Verdict:
 CLAIM = Claim(
     id="thm-3.3",
     statement=r"\lim_{t\to\infty} x_t = \operatorname{argmin}\{R_{a_\infty}(x) : Zx = y\}",
-    source=f"{PREPRINT}, Theorem 3.3",
+    source=(
+        f"this project, a special case of {PREPRINT}, Theorem 3.3: the squared loss (as printed: f(x) = f̃(Zx − y); not "
+        "judged)"
+    ),
     hypotheses=(SIZES, r"h = \sum m^2 + w^2", DECAY, r"f(x) = \|Zx - y\|_2^2 / (2d)", "y in the range of Z", POTENTIAL),
     uses=("thm-3.1", "thm-3.2"),
     figure="figures/digit/figure.png",

@@ -1,4 +1,4 @@
-"""Theorem A.2: the sign with which the residuals enter ∇R."""
+"""Theorem A.2, in its proof: the sign with which the gradients of the loss enter ∇R."""
 
 from dataclasses import asdict, dataclass
 
@@ -15,16 +15,17 @@ from derivations.mask import (
     Violation,
     accumulated,
     along_flow,
+    decay,
     derived,
     judge_constant,
     m,
     prove,
     slope,
     strength,
+    trained_weight,
     u0,
     v0,
     w,
-    weight_without_decay,
 )
 from implicit_bias import Claim, Verdict
 
@@ -57,17 +58,18 @@ class Equation:
 
 
 def check() -> Verdict:
-    """Train two weights on one equation and compare ∇R with both signs.
+    """Train two weights on one equation, with the squared loss and no decay, and compare ∇R with both signs.
 
     ∇R is inverted instead of evaluated: x_t has to be ∇R*(± Zᵀν), ν the accumulated residual.
     """
-    # ∇R*(−L) is the weight that the flows u' = −u f', v' = v f' lead to, so ∇R(x_t) = −L_t.
+    # ∇R_A*(−L) is the weight that the flows u' = −u(f' + 2α), v' = v(f' − 2α) lead to, so ∇R_A(x_t) = −L_t.
+    exponentials = u0**2 * sp.exp(-2 * accumulated) - v0**2 * sp.exp(2 * accumulated)
     proof = prove(
-        "∇R*(−L) − ½(u₀²e^(−2L) − v₀²e^(2L)) and the flows (m ± w)' = ∓(m ± w)f' simplify to identities, so "
-        "∇R(x_t) = −L_t, and L_t = Zᵀ∫ of the residuals by the chain rule.",
-        weight_without_decay() - (u0**2 * sp.exp(-2 * accumulated) - v0**2 * sp.exp(2 * accumulated)) / 2,
-        along_flow(m + w).xreplace({strength: sp.Integer(0)}) + slope * (m + w),
-        along_flow(m - w).xreplace({strength: sp.Integer(0)}) - slope * (m - w),
+        "∇R_A*(−L) − ½(u₀²e^(−2L) − v₀²e^(2L))e^(−4A) and the flows (m ± w)' = ∓(m ± w)(f' ± 2α) simplify to "
+        "identities, so ∇R_A(x_t) = −L_t, and L_t = Zᵀ∫∇f̃ by the chain rule.",
+        trained_weight() - exponentials * sp.exp(-4 * decay) / 2,
+        along_flow(m + w) + (slope + 2 * strength) * (m + w),
+        along_flow(m - w) - (slope - 2 * strength) * (m - w),
     )
     equations = st.builds(
         Equation,
@@ -82,7 +84,7 @@ def check() -> Verdict:
         STATED,
         sp.Integer(-1),
         proof,
-        r"\nabla R(x_t) = -Z^T \int_0^t \tfrac1d (Z x_s - y)\,ds",
+        r"\nabla R_{a_t}(x_t) = -Z^T \int_0^t \nabla \tilde f(Z x_s - y)\,ds",
         _violation,
         equations,
     )
@@ -104,9 +106,9 @@ def _violation(equation: Equation) -> Violation:
 
 CLAIM = Claim(
     id="thm-a.2",
-    statement=r"\nabla R(x_t) = +Z^T \int_0^t \tfrac1d (Z x_s - y)\,ds",
-    source=f"{PREPRINT}, Theorem A.2",
-    hypotheses=(SIZES, r"\alpha = 0", r"f(x) = \|Zx - y\|_2^2 / (2d)"),
+    statement=r"\nabla R_{a_t}(x_t) = +Z^T \int_0^t \nabla \tilde f(Z x_s - y)\,ds",
+    source=f"{PREPRINT}, proof of Theorem A.2",
+    hypotheses=(SIZES, r"h = \sum m^2 + w^2", r"f(x) = \tilde f(Zx - y)"),
     uses=("lem-a.1",),
     check=check,
 )

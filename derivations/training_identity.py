@@ -84,7 +84,7 @@ CLAIM = Claim(
         r"\|\nabla R_{a_k}(x_k) + L_k\|_\infty = O(\eta) \text{ at fixed } k\eta, \text{ where } L_k \text{ and } A_k "
         r"\text{ add up the moves that the optimizer makes of } \nabla f \text{ and } \alpha"
     ),
-    source="this project; the identity behind Theorem 3.1 of the preprint, for networks as they are trained",
+    source="this project; the identity of the preprint's Theorem 3.1, with corrected constants, on trained networks",
     hypotheses=(
         r"x = m \odot w",
         SIZES,

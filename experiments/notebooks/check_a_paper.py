@@ -14,8 +14,8 @@ def _(mo):
     # Errata: how a toolkit checks a paper
 
     Papers contain wrong constants, and few are found, since checking one takes a second derivation. This notebook
-    shows how the toolkit does it for *Mask in the Mirror* (arXiv 2408.09966v1, "the preprint"), whose analysis it
-    otherwise confirms: derive the statement anew, let trajectories decide that know neither version, and record the
+    shows how the toolkit does it for *Mask in the Mirror* (arXiv 2408.09966v1, "the preprint"), whose constants it
+    corrects: derive the statement anew, let trajectories decide that know neither version, and record the
     verdict so that anybody can run it again. In the end you write a claim of your own, and see it refuted.
     """)
     return
@@ -74,7 +74,8 @@ def _(derived, in_uv, mo, sp, theorem_3_1):
 
     $$R_A(x) = {sp.latex(sp.collect(sp.expand(true), sp.Rational(1, 2)))}.$$
 
-    Both are convex, smooth, and turn from $L_2$ to $L_1$. No picture of them tells which is right.
+    They agree in the prefactor, not in the scale: $2u_0v_0e^{{-2A}}$ there, $u_0v_0e^{{-4A}}$ here. Both are convex,
+    smooth, and turn from $L_2$ to $L_1$. No picture of them tells which is right.
     """)
     return stated, true
 
@@ -263,8 +264,9 @@ def _(claims, mo, own_verdict, recorded, sp, squares):
     mo.md(rf"""
     **{own_verdict.outcome.value}**, on a trajectory with numbers like
     {", ".join(f"{k} = {v:g}" for k, v in own_verdict.counterexample.items())}; what holds is
-    $a = {sp.latex(squares.scale)}$. The factor two is that between $uv$ and $mw$, and it is where the constants of
-    the preprint seem to come from: they are right for a parameterization with another normalization (claim
+    $a = {sp.latex(squares.scale)}$. The factor two is that between $u^2 - v^2$ and $mw$. Constants of
+    the preprint may come from this parameterization: the potential printed in Theorem 2.1, with its prefactor ¼, is
+    that of $u^2 - v^2$, and for $h = (u^2 + v^2)/2$ the scale moves as printed in Theorem 3.1 (claim
     `{claims["origin-of-constants"].id}`, recorded as {recorded()["origin-of-constants"]}).
 
     Set `guess` to `2*u0*v0*exp(-4*A)` and run again: nothing contradicts it. What remains then is to prove it, and

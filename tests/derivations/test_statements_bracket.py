@@ -37,6 +37,8 @@ def test_two_outputs_of_a_shared_mask_do_not_commute(point):
     """The first parameter is the mask; [∇(m w_1), ∇(m w_2)] = (0, −w_2, w_1) up to sign, which is not zero."""
     found = bracket(lambda p: p[0] * p[1], lambda p: p[0] * p[2], point)
     assert np.linalg.norm(found) == pytest.approx(math.hypot(point[1], point[2]), rel=1e-6)
+    moved = slope(lambda p: p[0] * p[1], point) @ found, slope(lambda p: p[0] * p[2], point) @ found
+    assert np.linalg.norm(moved) == pytest.approx(point[0] * math.hypot(point[1], point[2]), rel=1e-6)
 
 
 @about("only-m")
