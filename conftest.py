@@ -1,4 +1,4 @@
-"""What tests and doctests need to run, the Hypothesis profiles among it (`--hypothesis-profile=thorough` on demand)."""
+"""Settings of all tests and doctests, with the profiles of Hypothesis (`--hypothesis-profile=thorough` tries more)."""
 
 import gc
 import shutil

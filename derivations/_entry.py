@@ -20,7 +20,7 @@ PACKAGES = ("implicit-bias", "mpmath", "numpy", "scipy", "sympy", "torch")  # wh
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known about a claim once it has been checked.
+    """A claim that has been checked, with its verdict and its place.
 
     Attributes:
         id: Its name.

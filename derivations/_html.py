@@ -65,7 +65,7 @@ def environment(*folders: Path) -> Environment:
 
 
 def claims(entries: Mapping[str, Entry]) -> dict[str, object]:
-    """What templates need to show claims."""
+    """Claims as the templates show them."""
     used_by: dict[str, list[str]] = {name: [] for name in entries}
     for entry in entries.values():
         for name in entry.uses:

@@ -187,7 +187,7 @@ def judge(
 
 @dataclass(frozen=True)
 class Violation:
-    """What one instance says about a stated constant.
+    """By how much one instance contradicts a stated constant.
 
     Attributes:
         excess: By how much the stated constant is violated; negative or nan if it is not.

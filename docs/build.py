@@ -131,7 +131,7 @@ def guides(folder: Path) -> None:
 
 
 def _anchor(heading: str) -> str:
-    """What links call a heading: as on GitHub."""
+    """The name by which links find a heading, as on GitHub."""
     return re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]+>", "", heading).lower()).replace(" ", "-")
 
 

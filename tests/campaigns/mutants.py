@@ -50,6 +50,7 @@ TESTS = {
     "flow/solution.py": ["tests/flow/test_dense.py", "tests/flow/test_gradient_flow.py"],
     "flow/steps.py": ["tests/flow/test_descent.py"],
     "limit/dependency.py": ["tests/limit/test_row_basis.py"],
+    "limit/error_bound.py": ["tests/limit/test_active_bound.py"],
     "limit/dual_newton.py": ["tests/limit/test_row_basis.py", "tests/limit/test_projection.py"],
     "masking/diagonal_networks.py": ["tests/masking/test_ensembles.py"],
     "masking/kept.py": ["tests/masking/test_pilot.py", "tests/masking/test_parametrizations.py"],
