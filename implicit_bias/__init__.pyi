@@ -5,6 +5,7 @@ from .claims import Claim as Claim
 from .claims import Ledger as Ledger
 from .errors import DomainError as DomainError
 from .errors import FormulaError as FormulaError
+from .errors import InputError as InputError
 from .errors import NotCommutingError as NotCommutingError
 from .errors import UnsupportedError as UnsupportedError
 from .flow import Descent as Descent

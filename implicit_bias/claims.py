@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from implicit_bias.errors import InputError
 from implicit_bias.verdict import Outcome, Verdict
 
 
@@ -26,7 +27,7 @@ class Claim:
         figure: A picture that shows it, as a path from the root of the repository that holds the claim.
 
     Raises:
-        ValueError: If the id or the statement is empty, a tuple is a string, or ``check`` cannot be called.
+        InputError: If the id or the statement is empty, a tuple is a string, or ``check`` cannot be called.
 
     >>> from implicit_bias import Outcome, Verdict
     >>> claim = Claim("two", "1 + 1 = 2", "arithmetic", check=lambda: Verdict(Outcome.PROVED, "counted"))
@@ -44,12 +45,12 @@ class Claim:
 
     def __post_init__(self) -> None:
         if not self.id or not self.statement:
-            raise ValueError("Claim: expected a non-empty id and statement.")
+            raise InputError("Claim: expected a non-empty id and statement.")
         for name in ("hypotheses", "uses"):
             if isinstance(getattr(self, name), str):
-                raise ValueError(f"Claim {self.id}: expected {name}= to be a tuple of strings, got a string.")
+                raise InputError(f"Claim {self.id}: expected {name}= to be a tuple of strings, got a string.")
         if not callable(self.check):
-            raise ValueError(f"Claim {self.id}: expected check= to be a function that returns a Verdict.")
+            raise InputError(f"Claim {self.id}: expected check= to be a function that returns a Verdict.")
 
     def verdict(self) -> Verdict:
         """Run the check.
@@ -75,14 +76,14 @@ class Ledger(Mapping[str, Claim]):
         claims: The claims, in any order.
 
     Raises:
-        ValueError: If two claims share an id, one uses an unknown claim, or they use each other in a circle.
+        InputError: If two claims share an id, one uses an unknown claim, or they use each other in a circle.
     """
 
     def __init__(self, claims: Iterable[Claim]) -> None:
         given: dict[str, Claim] = {}
         for claim in claims:
             if claim.id in given:
-                raise ValueError(f"Ledger: two claims are called {claim.id!r}.")
+                raise InputError(f"Ledger: two claims are called {claim.id!r}.")
             given[claim.id] = claim
         self._claims: dict[str, Claim] = {}
         for name in given:
@@ -90,9 +91,9 @@ class Ledger(Mapping[str, Claim]):
 
     def _add(self, name: str, given: Mapping[str, Claim], path: tuple[str, ...]) -> None:
         if name in path:
-            raise ValueError(f"Ledger: these claims use each other in a circle: {' -> '.join((*path, name))}.")
+            raise InputError(f"Ledger: these claims use each other in a circle: {' -> '.join((*path, name))}.")
         if name not in given:
-            raise ValueError(f"Ledger: {path[-1]!r} uses {name!r}, which is not in the ledger.")
+            raise InputError(f"Ledger: {path[-1]!r} uses {name!r}, which is not in the ledger.")
         if name not in self._claims:
             for used in given[name].uses:
                 self._add(used, given, (*path, name))

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.sparse import csc_array, issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
+from implicit_bias.errors import InputError
 from implicit_bias.validation import finite_array
 
 # Columns of one block: at d = 100, a block of doubles is 1.6 MB, which stays in the cache of one core.
@@ -495,22 +496,22 @@ def linear_map(Z: object, *, copy: bool = False) -> LinearMap:
         copy: Whether to copy entries, so that later changes of Z do no harm.
 
     Raises:
-        ValueError: If Z is not a real matrix with at least one row and column, or holds nan or inf.
+        InputError: If Z is not a real matrix with at least one row and column, or holds nan or inf.
     """
     if isinstance(Z, LinearMap):
         return Z
     if isinstance(Z, LinearOperator):
         if Z.dtype is not None and np.issubdtype(Z.dtype, np.complexfloating):
-            raise ValueError(f"Z: expected a real linear operator, got dtype {Z.dtype}.")
+            raise InputError(f"Z: expected a real linear operator, got dtype {Z.dtype}.")
         found: LinearMap = OperatorMap(Z)
     elif issparse(Z):
         if Z.ndim != 2:
-            raise ValueError(f"Z: expected 2 axes, got shape {Z.shape}.")
+            raise InputError(f"Z: expected 2 axes, got shape {Z.shape}.")
         matrix = csc_array(Z, copy=copy)
         matrix.data = finite_array(matrix.data, "Z (its stored entries)", copy=copy)
         found = SparseMap(matrix) if Z.shape[0] <= _MOST_GRAM_ROWS else OperatorMap(aslinearoperator(matrix))
     else:
         found = DenseMap(finite_array(Z, "Z", ndim=2, copy=copy))
     if 0 in found.shape:
-        raise ValueError(f"Z: expected at least one row and one column, got shape {found.shape}.")
+        raise InputError(f"Z: expected at least one row and one column, got shape {found.shape}.")
     return found

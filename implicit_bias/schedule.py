@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from implicit_bias.errors import InputError
 from implicit_bias.validation import finite_array, positive_number
 
 
@@ -40,7 +41,7 @@ class Schedule(ABC):
 def _times(t: ArrayLike) -> NDArray[np.float64]:
     times = finite_array(t, "t")
     if np.any(times < 0):
-        raise ValueError(f"t: expected flow times >= 0, got {np.min(times)}.")
+        raise InputError(f"t: expected flow times >= 0, got {np.min(times)}.")
     return times
 
 
@@ -166,7 +167,7 @@ class SwitchOff(Schedule):
 
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, Schedule):
-            raise ValueError(f"schedule: expected a Schedule, got {type(self.schedule).__name__}.")
+            raise InputError(f"schedule: expected a Schedule, got {type(self.schedule).__name__}.")
         _settle(self, time=positive_number(self.time, "time"))
 
     def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from textwrap import shorten
 
+from implicit_bias.errors import InputError
+
 
 class Outcome(Enum):
     """The five things a check can conclude."""
@@ -51,7 +53,7 @@ class Verdict:
         tolerance_reason: Why the tolerance is as large as it is, in a sentence.
 
     Raises:
-        ValueError: If a refutation comes without a counterexample, one of its numbers is nan, or numerical support
+        InputError: If a refutation comes without a counterexample, one of its numbers is nan, or numerical support
             comes without finite numbers.
     """
 
@@ -65,14 +67,14 @@ class Verdict:
 
     def __post_init__(self) -> None:
         if self.outcome is Outcome.REFUTED and not self.counterexample:
-            raise ValueError("A REFUTED verdict needs a counterexample= with the numbers at which the statement fails.")
+            raise InputError("A REFUTED verdict needs a counterexample= with the numbers at which the statement fails.")
         if any(number != number for number in self.counterexample.values()):
-            raise ValueError(f"A counterexample needs numbers, got {dict(self.counterexample)}: that is INCONCLUSIVE.")
+            raise InputError(f"A counterexample needs numbers, got {dict(self.counterexample)}: that is INCONCLUSIVE.")
         if self.outcome is Outcome.SUPPORTED:
             if self.residual is None or self.tolerance is None:
-                raise ValueError("A SUPPORTED verdict needs residual= and tolerance=.")
+                raise InputError("A SUPPORTED verdict needs residual= and tolerance=.")
             if not (math.isfinite(self.residual) and self.residual <= self.tolerance < math.inf):
-                raise ValueError(
+                raise InputError(
                     f"A SUPPORTED verdict needs a finite residual <= a finite tolerance, got "
                     f"residual={self.residual} and tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
                 )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import implicit_bias as ib
 from implicit_bias.claims import from_residual, outcomes
+from implicit_bias.errors import InputError
 
 PROVED = ib.Verdict(ib.Outcome.PROVED, "algebra")
 REFUTED = ib.Verdict(ib.Outcome.REFUTED, "fails", counterexample={"x": 1.0}, correction=ib.Correction("better", PROVED))
@@ -44,7 +45,7 @@ def test_a_check_returns_a_verdict(result):
 )
 def test_incomplete_claims_are_refused(fields, part):
     complete = {"id": "a", "statement": "s", "source": "here", "check": lambda: PROVED}
-    with pytest.raises(ValueError, match=part):
+    with pytest.raises(InputError, match=part):
         ib.Claim(**(complete | fields))
 
 
@@ -74,7 +75,7 @@ def test_a_ledger_lists_what_is_used_before_what_uses_it(uses, random):
     ],
 )
 def test_ledgers_that_cannot_be_ordered(claims, part):
-    with pytest.raises(ValueError, match=part):
+    with pytest.raises(InputError, match=part):
         ib.Ledger(claims)
 
 

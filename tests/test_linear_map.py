@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
 import implicit_bias.linear_map as module
+from implicit_bias.errors import InputError
 from implicit_bias.linear_map import (
     CombinedRowsMap,
     DenseMap,
@@ -96,7 +97,7 @@ def test_an_array_is_copied_only_on_demand():
     ],
 )
 def test_bad_matrices_are_named(Z, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         linear_map(Z)
 
 

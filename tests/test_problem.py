@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 from implicit_bias.problem import check_system
 
 seeds = st.integers(0, 2**32 - 1)
@@ -92,19 +93,19 @@ def test_data_are_copied():
 )
 def test_bad_data_are_named(Z, y, part):
     for build in (ib.Regression, check_system):
-        with pytest.raises(ValueError, match=part):
+        with pytest.raises(InputError, match=part):
             build(Z, y)
 
 
 def test_bad_options_and_weights_are_named():
-    with pytest.raises(ValueError, match=r"^loss: expected one of 'squared', 'logistic', got 'hinge'"):
+    with pytest.raises(InputError, match=r"^loss: expected one of 'squared', 'logistic', got 'hinge'"):
         ib.Regression([[1.0, 2.0]], [1.0], loss="hinge")
-    with pytest.raises(ValueError, match=r"^truth: expected shape \(2,\)"):
+    with pytest.raises(InputError, match=r"^truth: expected shape \(2,\)"):
         ib.Regression([[1.0, 2.0]], [1.0], truth=[1.0])
     problem = ib.Regression([[1.0, 2.0]], [1.0])
     for x in ([1.0], 1.0, [[1.0], [2.0]], [np.nan, 0.0], ["a", "b"]):
         for method in (problem.loss, problem.gradient):
-            with pytest.raises(ValueError, match=r"^x: "):
+            with pytest.raises(InputError, match=r"^x: "):
                 method(x)
 
 
@@ -123,5 +124,5 @@ def test_bad_options_and_weights_are_named():
     ],
 )
 def test_bad_sample_sizes_are_named(arguments, part):
-    with pytest.raises(ValueError, match=part):
+    with pytest.raises(InputError, match=part):
         ib.Regression.sample(*arguments)

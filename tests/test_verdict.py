@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 numbers = st.floats(allow_nan=True, allow_infinity=True)
 
@@ -18,13 +19,13 @@ def test_the_five_outcomes():
 
 
 def test_a_refutation_needs_a_counterexample():
-    with pytest.raises(ValueError, match="counterexample="):
+    with pytest.raises(InputError, match="counterexample="):
         ib.Verdict(ib.Outcome.REFUTED, "it fails", residual=1.0, tolerance=0.1)
     assert ib.Verdict(ib.Outcome.REFUTED, "it fails", counterexample={"m0": 1.0}).counterexample == {"m0": 1.0}
 
 
 def test_a_counterexample_holds_numbers():
-    with pytest.raises(ValueError, match="INCONCLUSIVE"):
+    with pytest.raises(InputError, match="INCONCLUSIVE"):
         ib.Verdict(ib.Outcome.REFUTED, "it fails", counterexample={"m0": math.nan})
 
 
@@ -36,13 +37,13 @@ def test_support_needs_a_residual_within_its_tolerance(residual, tolerance):
     if math.isfinite(residual) and residual <= tolerance < math.inf:
         assert ib.Verdict(ib.Outcome.SUPPORTED, "close", residual, tolerance).residual == residual
     else:
-        with pytest.raises(ValueError, match="a finite residual <= a finite tolerance"):
+        with pytest.raises(InputError, match="a finite residual <= a finite tolerance"):
             ib.Verdict(ib.Outcome.SUPPORTED, "close", residual, tolerance)
 
 
 @pytest.mark.parametrize("given_numbers", [{}, {"residual": 0.0}, {"tolerance": 1.0}])
 def test_support_needs_numbers(given_numbers):
-    with pytest.raises(ValueError, match="residual= and tolerance="):
+    with pytest.raises(InputError, match="residual= and tolerance="):
         ib.Verdict(ib.Outcome.SUPPORTED, "close", **given_numbers)
 
 

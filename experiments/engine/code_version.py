@@ -25,6 +25,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from implicit_bias.errors import InputError
+
 LIBRARY = "implicit_bias"
 OURS = (LIBRARY, "experiments", "derivations")
 DISPLAY = f"{LIBRARY}.display"  # how the library's results show themselves, at the ends of its pipeline
@@ -54,7 +56,7 @@ def code_version(module: str, name: str | None = None) -> str:
         name: A function, class or constant.
 
     Raises:
-        ValueError: If the source is not there, or hides what it reaches.
+        InputError: If the source is not there, or hides what it reaches.
         OtherCodeError: If the source changed after this was first called: what runs may be older.
     """
     _remember_sources()
@@ -99,7 +101,7 @@ def _reached(start: _Part) -> dict[_Part, list[tuple[str, _Part]]]:
     """Everything that a part leads to, itself included, and under which names it does."""
     source = _source(start.module)
     if source is None or (start.name is not None and start.name not in source.bindings):
-        raise ValueError(f"{'.'.join(filter(None, start))}: expected the name of a definition whose source is here.")
+        raise InputError(f"{'.'.join(filter(None, start))}: expected the name of a definition whose source is here.")
     found, waiting = {}, [start]
     while waiting:
         part = waiting.pop()
@@ -124,7 +126,7 @@ def _references(part: _Part) -> Iterator[tuple[str, _Part]]:
     resolved = set()
     for node in (inner for statement in _statements(part) for inner in ast.walk(statement)):
         if {getattr(node, "id", None), getattr(node, "attr", None)} & _BY_NAME and part.module not in _NAMED_BY_CALLERS:
-            raise ValueError(f"{part.module} imports modules by computed names, so what results depend on is hidden.")
+            raise InputError(f"{part.module} imports modules by computed names, so what results depend on is hidden.")
         if part.name is None:
             continue
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -238,7 +240,7 @@ def _imported(node: ast.Import | ast.ImportFrom, source: _Source) -> Iterator[tu
             elif source.is_library:
                 yield f"* of {origin}", origin, {_module(origin)}
             else:
-                raise ValueError(f"{source.module}: import * from {origin} hides where names come from; name them.")
+                raise InputError(f"{source.module}: import * from {origin} hides where names come from; name them.")
 
 
 def _absolute(node: ast.ImportFrom, source: _Source) -> str:

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from experiments.engine.code_version import OtherCodeError, code_version, packages
 from experiments.engine.store import Data, Result, Store
 from experiments.engine.workers import Workers, in_this_process
+from implicit_bias.errors import InputError
 
 Function = Callable[..., Data]
 
@@ -92,7 +93,7 @@ def _described(arguments: Mapping[str, object]) -> str:
     try:
         return json.dumps(dict(arguments), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"arguments of a task: expected JSON values, got {dict(arguments)!r} ({error}).") from None
+        raise InputError(f"arguments of a task: expected JSON values, got {dict(arguments)!r} ({error}).") from None
 
 
 def task_key(function: Function, arguments: str) -> str:
@@ -103,12 +104,12 @@ def task_key(function: Function, arguments: str) -> str:
         arguments: Its keyword arguments as JSON.
 
     Raises:
-        ValueError: If workers could not find the function by its name.
+        InputError: If workers could not find the function by its name.
         OtherCodeError: If its source changed after this program started.
     """
     module, name = function.__module__, getattr(function, "__qualname__", "")
     if module == "__main__" or getattr(sys.modules.get(module), name, None) is not function:
-        raise ValueError(f"function: expected one at the top of a module that can be imported, got {function!r}.")
+        raise InputError(f"function: expected one at the top of a module that can be imported, got {function!r}.")
     parts = (module, name, arguments, code_version(module, name))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from implicit_bias.cli.failing import bad_input_fails
+from implicit_bias.errors import InputError
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -47,7 +48,7 @@ def derive(
     """
     with bad_input_fails(COMMAND):
         if latex and as_json:
-            raise ValueError("give --latex or --json, not both.")
+            raise InputError("give --latex or --json, not both.")
         from implicit_bias.symbolic import Parameterization
         from implicit_bias.symbolic import derive as derive_potential
 

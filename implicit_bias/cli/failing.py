@@ -41,11 +41,12 @@ def _in_words(what: str | Exception) -> str:
 @contextmanager
 def bad_input_fails(command: str) -> Iterator[None]:
     """Exit with 2 on what the user can correct, with 1 on a solver that fails."""
+    from implicit_bias.errors import InputError
     from implicit_bias.status import SolverError
 
     try:
         yield
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         fail(command, error, BAD_INPUT)
     except SolverError as error:
         fail(command, error, FAILED)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.display.card import Html, beside, card, displayed, line, rows, text
 from implicit_bias.display.picture import axes, look, picture
+from implicit_bias.errors import InputError
 from implicit_bias.plotting import COLOURS, SEQUENCE
 from implicit_bias.potential import Potential
 from implicit_bias.validation import finite_array
@@ -25,7 +26,7 @@ def plot(potential: Potential, x: ArrayLike | None = None, ax: Axes | None = Non
     """Draw R_i(x_i) for up to six different coordinates; :meth:`implicit_bias.Potential.plot` says how."""
     grid = _window(potential) if x is None else finite_array(x, "x", ndim=1)[:, None]
     if grid.size == 0:
-        raise ValueError("x: expected weights to draw at, got none.")
+        raise InputError("x: expected weights to draw at, got none.")
     chosen = _chosen(potential)
     values = _terms(potential, grid, chosen)
     grid = np.broadcast_to(grid[:, chosen] if grid.shape[1] > 1 else grid, values.shape)

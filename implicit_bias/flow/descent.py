@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.flow.batched_flow import BatchedFlow
 from implicit_bias.flow.gradient_flow import check_arguments, paired_schedule
 from implicit_bias.flow.mini_batches import check_seeds, mini_batches
@@ -117,7 +117,7 @@ def descent(
         throw: Raise when any run diverges, instead of reporting it in ``diverged`` and ``status``.
 
     Raises:
-        ValueError: If shapes, names or numbers do not fit, or arguments that need one another come alone.
+        InputError: If shapes, names or numbers do not fit, or arguments that need one another come alone.
         UnsupportedError: If the parameterization is coupled, or Z is not dense.
         SolverError: If a run diverges and ``throw``; the error's ``result`` holds the other runs.
 
@@ -139,7 +139,7 @@ def descent(
     move = _optimizer(optimizer, momentum)
     last = whole_number(steps, "steps")
     if last < 1:
-        raise ValueError(f"steps: expected a positive integer, got {steps}.")
+        raise InputError(f"steps: expected a positive integer, got {steps}.")
     marks, eta, seeds = recorded_steps(record, last), step_sizes(step, last), check_seeds(seed)
     values = _start(problem, parameterization, init)
     batch = _shape_of_runs(values, eta, seeds)
@@ -208,14 +208,14 @@ Move = Callable[[FloatArray, FloatArray], FloatArray]
 
 def _optimizer(name: str, momentum: float | None) -> Move:
     if name not in ("gd", "sgd", "momentum", "nesterov"):
-        raise ValueError(f"optimizer: expected 'gd', 'sgd', 'momentum' or 'nesterov', got {name!r}.")
+        raise InputError(f"optimizer: expected 'gd', 'sgd', 'momentum' or 'nesterov', got {name!r}.")
     if name in ("gd", "sgd"):
         if momentum is not None:
-            raise ValueError(f"momentum: {name!r} has none, choose optimizer='momentum' or 'nesterov'.")
+            raise InputError(f"momentum: {name!r} has none, choose optimizer='momentum' or 'nesterov'.")
         return lambda velocity, memory: velocity
     beta = float(finite_array(0.9 if momentum is None else momentum, "momentum", ndim=0))
     if not 0 <= beta < 1:
-        raise ValueError(f"momentum: expected 0 <= momentum < 1, got {momentum}.")
+        raise InputError(f"momentum: expected 0 <= momentum < 1, got {momentum}.")
 
     def heavy_ball(velocity: FloatArray, memory: FloatArray) -> FloatArray:
         memory *= beta
@@ -234,12 +234,12 @@ def _batches(
     """The weights of the observations in one step after another, shape (runs, d), or 1."""
     if size is not None:
         if optimizer == "gd":
-            raise ValueError("batch_size: optimizer='gd' uses all observations; for mini-batches choose 'sgd'.")
+            raise InputError("batch_size: optimizer='gd' uses all observations; for mini-batches choose 'sgd'.")
         return mini_batches(problem.d, size, seeds, runs)
     if optimizer == "sgd":
-        raise ValueError("batch_size: optimizer='sgd' needs one; to use all observations choose optimizer='gd'.")
+        raise InputError("batch_size: optimizer='sgd' needs one; to use all observations choose optimizer='gd'.")
     if seeds.ndim:
-        raise ValueError("seed: expected a number without a batch_size, as only mini-batches are random.")
+        raise InputError("seed: expected a number without a batch_size, as only mini-batches are random.")
     return itertools.repeat(1.0)
 
 
@@ -259,7 +259,7 @@ def _start(
     for name, value in values.items():
         fits = value.ndim == 0 or value.shape[-1] == problem.n or (value.ndim == 2 and value.shape[1] == 1)
         if value.ndim > 2 or not fits or value.size == 0:
-            raise ValueError(
+            raise InputError(
                 f"init[{name!r}]: expected a number or an array of shape ({problem.n},) or (runs, {problem.n}) to "
                 f"match Z, got {value.shape}."
             )
@@ -274,4 +274,4 @@ def _shape_of_runs(values: Mapping[str, FloatArray], eta: FloatArray, seeds: np.
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
         counts = ", ".join(f"{name}: {shape[0]}" for name, shape in shapes.items() if shape)
-        raise ValueError(f"runs: expected the same number of runs everywhere, got {counts}.") from None
+        raise InputError(f"runs: expected the same number of runs everywhere, got {counts}.") from None

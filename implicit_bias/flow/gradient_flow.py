@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.flow.integrate import integrate, with_path
 from implicit_bias.flow.solution import FlowSolution, FlowStats
 from implicit_bias.problem import Regression
@@ -57,7 +57,7 @@ def gradient_flow(
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If shapes, names or times do not fit, or only one of regularizer and schedule is given.
+        InputError: If shapes, names or times do not fit, or only one of regularizer and schedule is given.
         SolverError: On a numerical failure, if ``throw``.
     """
     check_arguments(problem, parameterization)
@@ -143,28 +143,28 @@ def _smallness(start: np.ndarray) -> np.ndarray:
 
 
 def check_arguments(problem: Regression, parameterization: Parameterization) -> None:
-    """Raise ``ValueError`` if the first two arguments of ``gradient_flow`` are of the wrong kind."""
+    """Raise ``InputError`` if the first two arguments of ``gradient_flow`` are of the wrong kind."""
     if not isinstance(problem, Regression):
-        raise ValueError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
+        raise InputError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
     if not isinstance(parameterization, Parameterization):
-        raise ValueError(f"parameterization: expected an ib.Parameterization, got {type(parameterization).__name__}.")
+        raise InputError(f"parameterization: expected an ib.Parameterization, got {type(parameterization).__name__}.")
 
 
 def paired_schedule(has_regularizer: bool, schedule: Schedule | None) -> Schedule:
     """The schedule, zero if there is none; a regularizer without a schedule (or the reverse) is an error."""
     if schedule is None and has_regularizer:
-        raise ValueError("schedule: a regularizer needs a strength, for example schedule=ib.schedule.Constant(0.1).")
+        raise InputError("schedule: a regularizer needs a strength, for example schedule=ib.schedule.Constant(0.1).")
     if schedule is not None and not has_regularizer:
-        raise ValueError("regularizer: a schedule needs something to act on, for example regularizer='m**2 + w**2'.")
+        raise InputError("regularizer: a schedule needs something to act on, for example regularizer='m**2 + w**2'.")
     if schedule is not None and not isinstance(schedule, Schedule):
-        raise ValueError(f"schedule: expected an ib.schedule object, got {type(schedule).__name__}.")
+        raise InputError(f"schedule: expected an ib.schedule object, got {type(schedule).__name__}.")
     return schedule or Constant(0.0)
 
 
 def _start(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> np.ndarray:
     values = parameterization.start(init)
     if values.shape[1:] not in ((), (problem.n,)):
-        raise ValueError(
+        raise InputError(
             f"init: expected numbers or arrays of shape ({problem.n},) to match Z, got {values.shape[1:]}."
         )
     return np.stack([np.broadcast_to(v, problem.n) for v in values])

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.integrate import BDF, DOP853, LSODA, RK23, RK45, DenseOutput, OdeSolution, OdeSolver, Radau, odeint
 from scipy.linalg import LinAlgError
 
+from implicit_bias.errors import InputError
 from implicit_bias.flow.solution import FlowSolution, FlowStats
 from implicit_bias.status import Status
 
@@ -67,7 +68,7 @@ def integrate(
         dense: Whether to keep the path between the times.
     """
     if method not in _METHODS:
-        raise ValueError(f"method: expected one of {', '.join(_METHODS)}, got {method!r}.")
+        raise InputError(f"method: expected one of {', '.join(_METHODS)}, got {method!r}.")
     began = time.perf_counter()
     end = float(times if times.ndim == 0 else times[-1])
     edges = [0.0, *sorted(b for b in set(breakpoints) if 0 < b < end), end]

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
+from implicit_bias.errors import InputError
 from implicit_bias.problem import FloatArray
 from implicit_bias.validation import whole_number
 
 
 def check_seeds(seed: ArrayLike) -> np.ndarray:
-    """Seeds as an array of shape () or (runs,), or ``ValueError``."""
+    """Seeds as an array of shape () or (runs,), or ``InputError``."""
     seeds = np.asarray(seed)
     if seeds.dtype.kind not in "iu" or seeds.ndim > 1 or seeds.size == 0 or np.min(seeds) < 0:
-        raise ValueError(f"seed: expected a non-negative integer or one for each run, got {seed!r}.")
+        raise InputError(f"seed: expected a non-negative integer or one for each run, got {seed!r}.")
     return seeds
 
 
@@ -35,10 +36,10 @@ def mini_batches(d: int, size: int, seeds: np.ndarray, runs: int) -> Iterator[Fl
         runs: Number of runs.
 
     Raises:
-        ValueError: If the size does not fit.
+        InputError: If the size does not fit.
     """
     if not 1 <= whole_number(size, "batch_size") <= d:
-        raise ValueError(f"batch_size: expected 1 to d={d} observations, got {size}.")
+        raise InputError(f"batch_size: expected 1 to d={d} observations, got {size}.")
     if seeds.ndim == 0:
         children = np.random.SeedSequence(int(seeds)).spawn(runs)
     else:

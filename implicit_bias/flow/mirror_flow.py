@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from implicit_bias.errors import InputError
 from implicit_bias.flow.gradient_flow import paired_schedule
 from implicit_bias.flow.integrate import integrate, with_path
 from implicit_bias.flow.solution import FlowSolution, FlowStats
@@ -65,19 +66,19 @@ def mirror_flow(
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If the arguments do not fit each other.
+        InputError: If the arguments do not fit each other.
         DomainError: If an initial value lies outside the region of the derivation.
         SolverError: On a numerical failure, if ``throw``.
     """
     if not isinstance(problem, Regression):
-        raise ValueError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
+        raise InputError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
     times = time_points(t)
     family = _Family(derivation_or_potential, init, schedule)
     potential_at, strength = family.potential_at, family.strength
     initial = potential_at(0.0)
     size = initial.size
     if size not in (None, problem.n):
-        raise ValueError(f"The potential has {size} coordinates and the problem {problem.n}: give one per column of Z.")
+        raise InputError(f"The potential has {size} coordinates and the problem {problem.n}: give one per column of Z.")
     linear = problem.linear
     ceiling = _ceiling(problem, initial)
 
@@ -187,15 +188,15 @@ def _family(
     """The potential at each flow time, and the schedule."""
     if isinstance(source, Potential):
         if init is not None or schedule is not None:
-            raise ValueError(
+            raise InputError(
                 "mirror_flow: a fixed potential has its start and its decay built in; pass a derivation (ib.derive) "
                 "to give init= or schedule=."
             )
         return (lambda time: source), Constant(0.0)
     if not isinstance(source, Derivation):
-        raise ValueError(f"mirror_flow: expected a Derivation or a Potential, got {type(source).__name__}.")
+        raise InputError(f"mirror_flow: expected a Derivation or a Potential, got {type(source).__name__}.")
     if init is None:
-        raise ValueError("init: a derivation needs initial values by parameter name.")
+        raise InputError("init: a derivation needs initial values by parameter name.")
     family = source.family(init)
     if schedule is None:
         fixed = family(0.0)

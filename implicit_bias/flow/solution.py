@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
+from implicit_bias.errors import InputError
 from implicit_bias.linear_map import LinearMap
 from implicit_bias.status import Status
 from implicit_bias.validation import positive_number, time_points
@@ -84,12 +85,12 @@ class FlowSolution:
             t: A flow time or increasing flow times.
 
         Raises:
-            ValueError: If the path was not kept, or did not reach a time.
+            InputError: If the path was not kept, or did not reach a time.
         """
         interpolate, steps = self._path()
         times = time_points(np.atleast_1d(np.asarray(t)))
         if times[-1] > steps[-1]:
-            raise ValueError(f"t: the flow was followed to {steps[-1]:g}, got {times[-1]:g}: integrate it further.")
+            raise InputError(f"t: the flow was followed to {steps[-1]:g}, got {times[-1]:g}: integrate it further.")
         return interpolate(times)
 
     def time_below(self, loss: float) -> float:
@@ -98,7 +99,7 @@ class FlowSolution:
         A dip that begins and ends within one step of the integrator is not seen.
 
         Raises:
-            ValueError: If the path was not kept, or the level is not a positive number.
+            InputError: If the path was not kept, or the level is not a positive number.
         """
         interpolate, steps = self._path()
         level = positive_number(loss, "loss")
@@ -118,7 +119,7 @@ class FlowSolution:
         integrator are not seen.
 
         Raises:
-            ValueError: If the path was not kept.
+            InputError: If the path was not kept.
         """
         interpolate, steps = self._path()
         times = np.full(self.x.shape[1], np.nan)
@@ -134,7 +135,7 @@ class FlowSolution:
 
     def _path(self) -> tuple[Callable[[np.ndarray], FlowSolution], np.ndarray]:
         if self.interpolate is None or self.steps is None:
-            raise ValueError("This flow kept no path between its times: integrate it with dense=True.")
+            raise InputError("This flow kept no path between its times: integrate it with dense=True.")
         return self.interpolate, self.steps
 
     def __repr__(self) -> str:

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, hstack, vstack
 
+from implicit_bias.errors import InputError
 from implicit_bias.linear_map import UNIT_ROUNDOFF, OperatorMap
 from implicit_bias.problem import Regression
 from implicit_bias.status import SolverError, Status, settle
@@ -67,7 +68,7 @@ def max_margin(Z: ArrayLike, y: ArrayLike, *, throw: bool = True) -> MaxMargin:
         throw: Raise when the labels are not separable, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If shapes do not match, or a label is not −1 or 1.
+        InputError: If shapes do not match, or a label is not −1 or 1.
         SolverError: If no x separates the labels, if ``throw``.
 
     >>> max_margin([[1.0, 2.0], [1.0, -1.0]], [1.0, 1.0]).direction.round(3).tolist()
@@ -75,7 +76,7 @@ def max_margin(Z: ArrayLike, y: ArrayLike, *, throw: bool = True) -> MaxMargin:
     """
     problem = Regression(Z, y, loss="logistic")
     if isinstance(problem.linear, OperatorMap):
-        raise ValueError("Z: a linear program needs the entries of Z, got a LinearOperator; give an array.")
+        raise InputError("Z: a linear program needs the entries of Z, got a LinearOperator; give an array.")
     # A common scale of Z is a scale of the margin; a power of two takes it away without rounding.
     exponent = int(np.frexp(np.max(problem.linear.row_sizes))[1])
     labelled = csc_array(problem.Z, copy=True)

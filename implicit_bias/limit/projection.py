@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from implicit_bias.errors import InputError
 from implicit_bias.limit.dual_newton import DualNewton, DualState
 from implicit_bias.limit.error_bound import error_bound, evaluate
 from implicit_bias.limit.row_basis import contradiction, row_basis
@@ -112,7 +113,7 @@ def bregman_projection(
         throw: Raise when the tolerance is not reached, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If shapes do not match, d >= n, data hold nan or inf, or the products of an operator with Z and Zᵀ
+        InputError: If shapes do not match, d >= n, data hold nan or inf, or the products of an operator with Z and Zᵀ
             do not belong to one matrix.
         SolverError: If y is not in the range of Z or the tolerance is not reached, if ``throw``.
 
@@ -123,19 +124,19 @@ def bregman_projection(
     system = System(Z, y)
     d, n = system.shape
     if not isinstance(potential, Potential):
-        raise ValueError(
+        raise InputError(
             f"potential: expected an ib.Potential, got {type(potential).__name__}; a derivation gives one by "
             ".at(init, decay)."
         )
     if potential.size not in (None, n):
-        raise ValueError(f"potential: expected {n} coordinates, one per column of Z, got {potential.size}.")
+        raise InputError(f"potential: expected {n} coordinates, one per column of Z, got {potential.size}.")
     check_tolerance(tol)
     whole_number(max_iterations, "max_iterations")
     given = None
     if start is not None:
         given = finite_array(start, "start", ndim=1)
         if given.shape != (d,):
-            raise ValueError(f"start: expected shape ({d},), one entry per row of Z, got {given.shape}.")
+            raise InputError(f"start: expected shape ({d},), one entry per row of Z, got {given.shape}.")
     with np.errstate(all="ignore"):  # whatever overflows is seen in the misfit, and in the status
         found = system.project(potential, tol, given, max_iterations)
     return settle(found, throw, "bregman_projection")
@@ -144,7 +145,7 @@ def bregman_projection(
 def check_tolerance(tol: float) -> None:
     """Raise unless a tolerance on the KKT residual means something."""
     if positive_number(tol, "tol") > _LARGEST_TOLERANCE:
-        raise ValueError(f"tol: expected a relative tolerance of at most {_LARGEST_TOLERANCE:g}, got {tol:g}.")
+        raise InputError(f"tol: expected a relative tolerance of at most {_LARGEST_TOLERANCE:g}, got {tol:g}.")
 
 
 class System:
@@ -153,14 +154,14 @@ class System:
     Neither the problem nor its solution depends on the scale of a row. Powers of two keep it exact.
 
     Raises:
-        ValueError: If shapes do not match, d >= n, data hold nan or inf, or an operator contradicts itself.
+        InputError: If shapes do not match, d >= n, data hold nan or inf, or an operator contradicts itself.
     """
 
     def __init__(self, Z: ArrayLike, y: ArrayLike) -> None:
         linear, target = check_system(Z, y)
         d, n = self.shape = linear.shape
         if n <= d:
-            raise ValueError(
+            raise InputError(
                 "Z: expected fewer rows than columns (an underdetermined system, where the potential decides), got "
                 f"shape {self.shape}."
             )
@@ -319,7 +320,7 @@ def _with_entries(linear: OperatorMap) -> LinearMap:
     probe = np.random.default_rng(0).standard_normal(n)
     size = rows.absolute_apply(np.abs(probe))
     if not np.all(np.abs(rows.apply(probe) - linear.apply(probe)) <= _PROBE_TOLERANCE * size):
-        raise ValueError(
+        raise InputError(
             "Z: its products matvec and rmatvec do not belong to one matrix: they differ at a random vector by more "
             f"than {_PROBE_TOLERANCE:g} of its terms."
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from implicit_bias.errors import InputError
 from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.projection import Projection, System, check_tolerance
 from implicit_bias.potential import HyperbolicEntropy
@@ -97,7 +98,7 @@ def transition(
         throw: Raise when a scale fails, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If shapes do not match, d >= n, data hold nan or inf, or not one of scales and log_scales is given.
+        InputError: If shapes do not match, d >= n, data hold nan or inf, or not one of scales and log_scales is given.
         SolverError: If y is not in the range of Z or a tolerance is not reached, if ``throw``.
 
     >>> path = transition([[1.0, 2.0]], [2.0], log_scales=[10.0, -600.0])
@@ -110,7 +111,7 @@ def transition(
     whole_number(max_iterations, "max_iterations")
     potentials = [HyperbolicEntropy(log_scale=value, shift=shift, rate=rate) for value in asked]
     if potentials[0].size not in (None, system.shape[1]):
-        raise ValueError(f"shift: expected {system.shape[1]} entries, one per column of Z, got {potentials[0].size}.")
+        raise InputError(f"shift: expected {system.shape[1]} entries, one per column of Z, got {potentials[0].size}.")
     order = np.argsort(-asked, kind="stable")
     with np.errstate(all="ignore"):  # whatever overflows is seen in the misfit, and in the status
         found = _follow(system, [potentials[k] for k in order], tol, max_iterations)
@@ -139,15 +140,15 @@ def _logarithms(scales: ArrayLike | None, log_scales: ArrayLike | None) -> np.nd
     """The logarithms of the scales that were given in one way or the other, shape (k,)."""
     if (scales is None) == (log_scales is None):
         got = "none" if scales is None else "both"
-        raise ValueError(f"transition: expected either scales= or log_scales=, got {got}.")
+        raise InputError(f"transition: expected either scales= or log_scales=, got {got}.")
     name = "scales" if log_scales is None else "log_scales"
     asked = np.atleast_1d(finite_array(scales if log_scales is None else log_scales, name))
     if asked.ndim > 1 or not len(asked):
-        raise ValueError(f"{name}: expected a list of numbers, got shape {asked.shape}.")
+        raise InputError(f"{name}: expected a list of numbers, got shape {asked.shape}.")
     if log_scales is not None:
         return asked
     if not np.all(asked > 0):
-        raise ValueError(f"scales: expected positive numbers, got {np.min(asked):g}; give logarithms as log_scales=.")
+        raise InputError(f"scales: expected positive numbers, got {np.min(asked):g}; give logarithms as log_scales=.")
     return np.log(asked)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
+from implicit_bias.errors import InputError
 from implicit_bias.limit.projection import bregman_projection
 from implicit_bias.masking.ensembles import Ensemble
 from implicit_bias.potential import HyperbolicEntropy
@@ -79,7 +80,7 @@ def distance_to_limit(ensemble: Ensemble) -> LimitDistance:
     That is the limit of the flow if no more decay follows; training ends within O(η) of it, once its loss is small.
 
     Raises:
-        ValueError: If the problems have no fewer observations than weights.
+        InputError: If the problems have no fewer observations than weights.
     """
     limit, error_bound = np.full(ensemble.x.shape[1:], np.nan), np.full(ensemble.runs, np.nan)
     status = list(ensemble.status)
@@ -120,7 +121,7 @@ def relative_norms(ensemble: Ensemble) -> RelativeNorms:
     L2 end. Both are nan where a run has diverged.
 
     Raises:
-        ValueError: If no weights satisfy Zx = y, or y = 0, for which both least norms are 0.
+        InputError: If no weights satisfy Zx = y, or y = 0, for which both least norms are 0.
     """
     least_l1 = np.array([_least_l1(problem) for problem in ensemble.problems])
     least_l2 = np.array([_least_l2(problem) for problem in ensemble.problems])
@@ -135,10 +136,10 @@ def relative_norms(ensemble: Ensemble) -> RelativeNorms:
 def _least_l1(problem: Regression) -> float:
     """The smallest L1 norm: min Σ p + q over p, q >= 0 with Z(p − q) = y."""
     if not np.any(problem.y):
-        raise ValueError("relative_norms: y = 0, so the least norms are 0 and nothing can be relative to them.")
+        raise InputError("relative_norms: y = 0, so the least norms are 0 and nothing can be relative to them.")
     found = linprog(np.ones(2 * problem.n), A_eq=np.hstack([problem.Z, -problem.Z]), b_eq=problem.y, method="highs")
     if not found.success:
-        raise ValueError(f"relative_norms: no weights with Zx = y were found ({found.message.strip()}).")
+        raise InputError(f"relative_norms: no weights with Zx = y were found ({found.message.strip()}).")
     return float(found.fun)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.flow.mini_batches import check_seeds, mini_batches
 from implicit_bias.flow.solution import FlowStats
 from implicit_bias.flow.steps import recorded_steps, step_sizes
@@ -121,7 +121,7 @@ def initialization(weights: ArrayLike, scale: ArrayLike) -> dict[str, np.ndarray
         scale: a > 0, a number, one for each run (runs,), or one for each weight of each run (runs, n).
 
     Raises:
-        ValueError: If shapes do not fit, numbers are not finite, or a scale is not positive, or too small beside a
+        InputError: If shapes do not fit, numbers are not finite, or a scale is not positive, or too small beside a
             weight: m and w would be equal in double precision.
 
     >>> start = initialization([0.0, 1.0], scale=[1e-4, 1.0])
@@ -130,15 +130,15 @@ def initialization(weights: ArrayLike, scale: ArrayLike) -> dict[str, np.ndarray
     """
     x, a = finite_array(weights, "weights"), finite_array(scale, "scale")
     if x.ndim not in (1, 2) or x.size == 0:
-        raise ValueError(f"weights: expected shape (n,) or (runs, n), got {x.shape}.")
+        raise InputError(f"weights: expected shape (n,) or (runs, n), got {x.shape}.")
     if a.ndim > 2 or a.size == 0 or np.min(a) <= 0:
-        raise ValueError(f"scale: expected a positive number or an array of them, got {scale}.")
+        raise InputError(f"scale: expected a positive number or an array of them, got {scale}.")
     if a.ndim == 1:
         a = a[:, None]
     try:
         x, a = np.broadcast_arrays(x, a)
     except ValueError:
-        raise ValueError(
+        raise InputError(
             f"scale: expected a number or shape (runs,) or (runs, n) to match weights of shape {x.shape}, got shape "
             f"{np.shape(scale)}."
         ) from None
@@ -186,7 +186,7 @@ def ensemble(
         device: Where to train, ``"cpu"`` or ``"cuda"``.
 
     Raises:
-        ValueError: If shapes, names or numbers do not fit, or torch cannot use the device.
+        InputError: If shapes, names or numbers do not fit, or torch cannot use the device.
         UnsupportedError: If a loss is not the squared one, or Z is not dense.
 
     >>> problem = Regression([[1.0, 2.0]], [3.0])
@@ -199,15 +199,15 @@ def ensemble(
     d, n = problems[0].d, problems[0].n
     last = whole_number(steps, "steps")
     if last < 1:
-        raise ValueError(f"steps: expected a positive integer, got {steps}.")
+        raise InputError(f"steps: expected a positive integer, got {steps}.")
     marks, eta, seeds = recorded_steps(record, last), step_sizes(step, last), check_seeds(seed)
     if batch_size is None and seeds.ndim:
-        raise ValueError("seed: expected a number without a batch_size, as only mini-batches are random.")
+        raise InputError("seed: expected a number without a batch_size, as only mini-batches are random.")
     schedules = () if schedule is None else _listed(schedule, Schedule, "schedule")
     values = _initial_values(init, n)
     beta = float(finite_array(momentum, "momentum", ndim=0))
     if not 0 <= beta < 1:
-        raise ValueError(f"momentum: expected 0 <= momentum < 1, got {momentum}.")
+        raise InputError(f"momentum: expected 0 <= momentum < 1, got {momentum}.")
     place = _device(device, dtype)
     runs = _number_of_runs(
         {f"init[{name!r}]": value.shape[:-1] for name, value in values.items()}
@@ -258,7 +258,7 @@ def _listed(value: T | Sequence[T], kind: type[T], name: str) -> tuple[T, ...]:
     strangers = [type(one).__name__ for one in listed if not isinstance(one, kind)]
     if strangers or not listed:
         got = strangers[0] if strangers else "an empty list"
-        raise ValueError(f"{name}: expected an ib {kind.__name__}, or a list with one for each run, got {got}.")
+        raise InputError(f"{name}: expected an ib {kind.__name__}, or a list with one for each run, got {got}.")
     return listed
 
 
@@ -273,17 +273,17 @@ def _problems(problem: Regression | Sequence[Regression]) -> tuple[Regression, .
                 "problem: ensemble covers dense data, got a sparse Z or an operator; use Z.toarray()."
             )
         if one.linear.shape != shape:
-            raise ValueError(f"problem: expected Z of one shape in all runs, got {shape} and {one.linear.shape}.")
+            raise InputError(f"problem: expected Z of one shape in all runs, got {shape} and {one.linear.shape}.")
     return problems
 
 
 def _initial_values(init: Mapping[str, ArrayLike], n: int) -> dict[str, np.ndarray]:
     if not isinstance(init, Mapping) or set(init) != {"m", "w"}:
-        raise ValueError(f"init: expected a dict with the initial values of m and w, got {_described(init)}.")
+        raise InputError(f"init: expected a dict with the initial values of m and w, got {_described(init)}.")
     values = {name: np.atleast_1d(finite_array(value, f"init[{name!r}]")) for name, value in init.items()}
     for name, value in values.items():
         if value.ndim > 2 or value.shape[-1] not in (1, n) or value.size == 0:
-            raise ValueError(
+            raise InputError(
                 f"init[{name!r}]: expected a number or an array of shape ({n},), (runs, {n}) or (runs, 1) to match Z, "
                 f"got shape {np.shape(init[name])}."
             )
@@ -295,11 +295,11 @@ def _described(init: object) -> str:
 
 
 def _check_dominance(m: np.ndarray, w: np.ndarray, name: str, tiny: float) -> None:
-    """Raise ``ValueError`` unless |w| < m, by what the precision can hold: elsewhere there is no potential."""
+    """Raise ``InputError`` unless |w| < m, by what the precision can hold: elsewhere there is no potential."""
     bad = np.argwhere(m - np.abs(w) <= 2 * tiny)
     if len(bad):
         where = tuple(int(i) for i in bad[0])
-        raise ValueError(
+        raise InputError(
             f"{name}: expected |w| < m for every weight, got m={m[where]:g} and w={w[where]:g} at index {where}; "
             "a larger scale a, where m² − w² = 2a, or float64 keeps them apart."
         )
@@ -307,15 +307,15 @@ def _check_dominance(m: np.ndarray, w: np.ndarray, name: str, tiny: float) -> No
 
 def _device(device: str | torch.device, dtype: torch.dtype) -> torch.device:
     if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype: expected torch.float64 or torch.float32, got {dtype!r}.")
+        raise InputError(f"dtype: expected torch.float64 or torch.float32, got {dtype!r}.")
     try:
         place = torch.device(device)
     except (RuntimeError, TypeError):
-        raise ValueError(f"device: expected 'cpu' or 'cuda', got {device!r}.") from None
+        raise InputError(f"device: expected 'cpu' or 'cuda', got {device!r}.") from None
     if place.type not in ("cpu", "cuda"):
-        raise ValueError(f"device: expected 'cpu' or 'cuda', got {device!r}.")
+        raise InputError(f"device: expected 'cpu' or 'cuda', got {device!r}.")
     if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
+        raise InputError(
             f"device: got {device!r}, but torch sees {torch.cuda.device_count()} CUDA devices; choose another, or "
             "install a torch with CUDA."
         )
@@ -327,7 +327,7 @@ def _number_of_runs(axes: Mapping[str, tuple[int, ...]]) -> int:
         return int(np.prod(np.broadcast_shapes(*axes.values())))
     except ValueError:
         counts = ", ".join(f"{name}: {shape[0]}" for name, shape in axes.items() if shape and shape[0] > 1)
-        raise ValueError(f"runs: expected the same number of runs everywhere, got {counts}.") from None
+        raise InputError(f"runs: expected the same number of runs everywhere, got {counts}.") from None
 
 
 def _batches(networks: DiagonalNetworks, d: int, size: int, seeds: np.ndarray) -> Iterator[torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from implicit_bias.errors import InputError
 from implicit_bias.masking.parametrization import Parametrization
 from implicit_bias.validation import finite_array
 
@@ -24,7 +25,7 @@ class Powerpropagation(Parametrization):
         super().__init__()
         self.power = float(finite_array(power, "power", ndim=0))
         if self.power < 1:
-            raise ValueError(f"power: expected p >= 1, got {power}.")
+            raise InputError(f"power: expected p >= 1, got {power}.")
 
     def forward(self, *factors: torch.Tensor) -> torch.Tensor:
         """Effective weights v |v|^{p−1}."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from implicit_bias.errors import InputError
 from implicit_bias.masking.parametrization import Parametrization
 from implicit_bias.validation import positive_number, whole_number
 
@@ -29,7 +30,7 @@ class Product(Parametrization):
         super().__init__()
         self.beta = positive_number(beta, "beta", zero_allowed=True)
         if not 2 <= whole_number(depth, "depth") <= len(_LETTERS):
-            raise ValueError(f"depth: expected 2 to {len(_LETTERS)} factors, got {depth}.")
+            raise InputError(f"depth: expected 2 to {len(_LETTERS)} factors, got {depth}.")
         self.names = _LETTERS[:depth]
 
     def forward(self, *factors: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ import array_api_compat
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_torch_array
 
-from implicit_bias.errors import DomainError, UnsupportedError
+from implicit_bias.errors import DomainError, InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -267,10 +267,10 @@ class Potential(ABC):
         xp = array_namespace(array)
         if not xp.isdtype(array.dtype, "real floating"):
             if not xp.isdtype(array.dtype, ("integral", "bool")):
-                raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}.")
+                raise InputError(f"{name}: expected real numbers, got dtype {array.dtype}.")
             array = xp.astype(array, xp.float64)
         if self.size is not None and array.ndim > 0 and array.shape[-1] not in (1, self.size):
-            raise ValueError(
+            raise InputError(
                 f"{name}: expected shape (..., {self.size}), as the potential has {self.size} coordinates, "
                 f"got {tuple(array.shape)}."
             )

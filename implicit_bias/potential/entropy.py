@@ -32,7 +32,7 @@ class Entropy(Potential):
         rate: The rate r > 0.
 
     Raises:
-        ValueError: If both or neither scale is given, or a parameter is not finite.
+        InputError: If both or neither scale is given, or a parameter is not finite.
         DomainError: If a scale is not positive, or log_scale exceeds 700.
 
     References:

@@ -9,6 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
+from implicit_bias.errors import InputError
 from implicit_bias.potential.base import SMALL, UNITS_OF_ROUNDING, Array, Potential
 from implicit_bias.potential.scale import headroom, relaxed, scale_and_logarithm
 from implicit_bias.validation import finite_array, positive_number
@@ -35,7 +36,7 @@ class HyperbolicEntropy(Potential):
         rate: The rate r > 0.
 
     Raises:
-        ValueError: If both or neither scale is given, or a parameter is not finite.
+        InputError: If both or neither scale is given, or a parameter is not finite.
         DomainError: If a scale is not positive, or log_scale exceeds 700.
 
     References:
@@ -63,12 +64,12 @@ class HyperbolicEntropy(Potential):
         try:
             shape = np.broadcast_shapes(self.log_scale.shape, self.shift.shape)
         except ValueError:
-            raise ValueError(
+            raise InputError(
                 f"scale has shape {self.log_scale.shape} and shift {self.shift.shape}: expected the same number of "
                 "coordinates."
             ) from None
         if len(shape) > 1:
-            raise ValueError(f"scale and shift: expected numbers or one-dimensional arrays, got shape {shape}.")
+            raise InputError(f"scale and shift: expected numbers or one-dimensional arrays, got shape {shape}.")
         self._size = shape[0] if shape else None
         self._note_range()
 

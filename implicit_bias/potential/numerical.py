@@ -43,7 +43,7 @@ class NumericalPotential(Potential):
         init: Initial values by parameter name, numbers or arrays of shape (n,).
 
     Raises:
-        ValueError: If the parameterization is coupled, or names or shapes do not match.
+        InputError: If the parameterization is coupled, or names or shapes do not match.
         DomainError: If g is not finite at an initial value, or its gradient vanishes there: a saddle that no flow
             leaves.
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import linprog
 
-from implicit_bias.errors import DomainError
+from implicit_bias.errors import DomainError, InputError
 from implicit_bias.potential.joint_diagonalization import joint_eigenbasis
 from implicit_bias.status import SolverError, Status
 from implicit_bias.validation import finite_array, positive_number
@@ -57,7 +57,7 @@ class QuadraticForms:
             (an exact zero where all matrices are diagonal): the flow never leaves its span.
 
     Raises:
-        ValueError: If a shape does not fit, a matrix is not symmetric, a pair does not commute (named, with the size of
+        InputError: If a shape does not fit, a matrix is not symmetric, a pair does not commute (named, with the size of
             its commutator), or the forms are linearly dependent on the span of the flow: R is not strictly convex then.
 
     Source: Li, Wang, Lee, Arora, "Implicit bias of gradient descent on reparametrized models: on equivalence to mirror
@@ -77,12 +77,12 @@ class QuadraticForms:
         start = finite_array(theta0, "theta0", ndim=1)
         count, size = forms.shape[:2]
         if not count or forms.shape[1:] != (len(start), len(start)):
-            raise ValueError(
+            raise InputError(
                 f"A: expected shape (k, {len(start)}, {len(start)}), k >= 1, to match theta0, got {forms.shape}."
             )
         decaying = None if B is None else finite_array(B, "B", ndim=2)
         if decaying is not None and decaying.shape != (size, size):
-            raise ValueError(f"B: expected shape {(size, size)} to match A, got {decaying.shape}.")
+            raise InputError(f"B: expected shape {(size, size)} to match A, got {decaying.shape}.")
         names = [*(f"A[{i}]" for i in range(count)), *([] if decaying is None else ["B"])]
         matrices = forms if decaying is None else np.concatenate([forms, decaying[None]])
         _check_symmetric(matrices, names)
@@ -102,7 +102,7 @@ class QuadraticForms:
         self._rates = 0.0 if decaying is None else values[count, support]
         rank = np.linalg.matrix_rank(self._values, tol=_EXACT * np.abs(self._values).max(initial=0.0) * size)
         if rank < count:
-            raise ValueError(
+            raise InputError(
                 f"A: on the span that the flow from theta0 explores, the {count} forms have rank {rank} only, so x "
                 "moves in a subspace and R is not strictly convex. Drop dependent forms, or let theta0 have a "
                 "component in every eigenvector."
@@ -256,13 +256,13 @@ class QuadraticForms:
     def _decay(self, decay: float) -> float:
         amount = positive_number(decay, "decay", zero_allowed=True)
         if amount and self.regularizer_eigenvalues is None:
-            raise ValueError(f"decay: got {decay}, but there is no regularizer; give QuadraticForms a matrix B.")
+            raise InputError(f"decay: got {decay}, but there is no regularizer; give QuadraticForms a matrix B.")
         return amount
 
     def _admit(self, value: ArrayLike, name: str) -> FloatArray:
         array = finite_array(value, name)
         if array.ndim == 0 or array.shape[-1] != self.size:
-            raise ValueError(f"{name}: expected shape (..., {self.size}), one entry per form, got {array.shape}.")
+            raise InputError(f"{name}: expected shape (..., {self.size}), one entry per form, got {array.shape}.")
         return array
 
 
@@ -297,7 +297,7 @@ def _check_symmetric(matrices: FloatArray, names: list[str]) -> None:
     for matrix, name in zip(matrices, names, strict=True):
         error = np.linalg.norm(matrix - matrix.T)
         if error > _EXACT * np.linalg.norm(matrix):
-            raise ValueError(
+            raise InputError(
                 f"{name}: expected a symmetric matrix, got ‖M − Mᵀ‖ = {error:.3g}; as θᵀMθ sees the symmetric part "
                 "alone, pass (M + Mᵀ)/2."
             )
@@ -309,7 +309,7 @@ def _check_commuting(matrices: FloatArray, names: list[str]) -> None:
         error = np.linalg.norm(product - product.T)
         allowed = _EXACT * np.linalg.norm(matrices[i]) * np.linalg.norm(matrices[j])
         if error > allowed:
-            raise ValueError(
+            raise InputError(
                 f"A, B: expected commuting matrices, but ‖[{names[i]}, {names[j]}]‖ = {error:.3g} (at most "
                 f"{allowed:.1g} would pass for rounding). Without commuting fields there is no potential; "
                 "ib.gradient_flow still integrates the parameters."

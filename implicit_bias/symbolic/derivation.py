@@ -21,7 +21,7 @@ import sympy as sp
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
-from implicit_bias.errors import DomainError, NotCommutingError, UnsupportedError
+from implicit_bias.errors import DomainError, InputError, NotCommutingError, UnsupportedError
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 from implicit_bias.symbolic.assumptions import ResultNames, real
@@ -81,7 +81,7 @@ class Derivation(ClosedForm):
             decay: A = ∫α dt >= 0.
 
         Raises:
-            ValueError: If names or shapes do not match, or a decay is given without a regularizer.
+            InputError: If names or shapes do not match, or a decay is given without a regularizer.
             DomainError: If an initial value lies outside the region of the derivation, g is not real there or its
                 gradient vanishes; it names the coordinate and its values. A start from which a change of signs that
                 leaves g and h as they are leads into the region is taken there, as it has the same x(t).
@@ -104,7 +104,7 @@ class Derivation(ClosedForm):
         def potential(decay: float) -> Potential:
             amount = positive_number(decay, "decay", zero_allowed=True)
             if amount and self.regularizer is None:
-                raise ValueError(f"decay: got {decay}, but this derivation has no regularizer; derive it with one.")
+                raise InputError(f"decay: got {decay}, but this derivation has no regularizer; derive it with one.")
             return make(amount)
 
         return potential
@@ -318,7 +318,7 @@ def derive(
             proved in time is supported by numbers; a formula that is not found in time is None.
 
     Raises:
-        ValueError: If the time limit is no positive number.
+        InputError: If the time limit is no positive number.
         FormulaError: If a formula leaves the whitelist.
         NotCommutingError: If [∇g, ∇h], or for a coupled x a bracket [∇g_i, ∇g_j], does not vanish; it carries the
             report.

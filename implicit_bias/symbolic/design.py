@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import DomainError, FormulaError, UnsupportedError
+from implicit_bias.errors import DomainError, FormulaError, InputError, UnsupportedError
 from implicit_bias.potential import Potential
 from implicit_bias.potential.arc_length import ArcLength
 from implicit_bias.symbolic.formulas import parse
@@ -102,7 +102,7 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
 
     Raises:
         FormulaError: If the formula leaves the whitelist.
-        ValueError: If R'' is negative at a sampled x, R is affine, or the potential has coordinates of its own.
+        InputError: If R'' is negative at a sampled x, R is affine, or the potential has coordinates of its own.
         UnsupportedError: If R has a kink, or R'' vanishes or is infinite at a point where no closed form is found.
 
     >>> design("x**2/2")
@@ -115,7 +115,7 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
     """
     if isinstance(potential, Potential):
         if potential.size is not None:
-            raise ValueError(
+            raise InputError(
                 f"potential: expected one formula for all coordinates (numbers as parameters), got {potential!r} with "
                 f"{potential.size} coordinates of its own."
             )
@@ -215,18 +215,18 @@ def _check_convex(formula: sp.Expr, value: Function, bends: dict[int, sp.Expr]) 
         known = [(t, c) for t, c in sampled if c is not None]
         for t, c in known:
             if c < -(mp.mpf(10) ** (-_DIGITS // 2)):
-                raise ValueError(
+                raise InputError(
                     f"potential: expected a convex R, but R'' = {mp.nstr(c, 5)} at x = {mp.nstr(sign * t, 5)} for "
                     f"R = {str(formula)[:80]}. No real g has g'² = 1/R'' there."
                 )
         if known and all(c == 0 for _, c in known):
             if formula.has(sp.Abs, sp.sign):
                 raise _kink(formula, "at x = 0")
-            raise ValueError(f"potential: R = {str(formula)[:80]} is affine, so it favours no weight over another.")
+            raise InputError(f"potential: R = {str(formula)[:80]} is affine, so it favours no weight over another.")
         if known:
             sides.append(sign)
     if not sides:
-        raise ValueError(f"potential: R = {str(formula)[:80]} is real at none of the sampled x.")
+        raise InputError(f"potential: R = {str(formula)[:80]} is real at none of the sampled x.")
     return tuple(sides)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import FormulaError, UnsupportedError
+from implicit_bias.errors import FormulaError, InputError, UnsupportedError
 from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.symbolic.assumptions import plain, real
 from implicit_bias.symbolic.commuting import CommutingReport, first_failure, gradient, jacobian
@@ -94,10 +94,10 @@ class Parameterization:
         """The formula of one coordinate of a separable parameterization.
 
         Raises:
-            ValueError: If the parameterization is coupled.
+            InputError: If the parameterization is coupled.
         """
         if not self.separable:
-            raise ValueError(f"{self!r} is coupled: it has no single formula, use .outputs.")
+            raise InputError(f"{self!r} is coupled: it has no single formula, use .outputs.")
         return self.outputs[0]
 
     @cached_property
@@ -113,22 +113,22 @@ class Parameterization:
         """Initial values by name as one array of shape (p,), for numbers, or (p, n).
 
         Raises:
-            ValueError: If names are missing or unknown, shapes differ, or a value is not a finite real number.
+            InputError: If names are missing or unknown, shapes differ, or a value is not a finite real number.
         """
         if not isinstance(init, Mapping) or set(init) != set(self.params):
             got = ", ".join(map(str, init)) if isinstance(init, Mapping) else type(init).__name__
-            raise ValueError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
+            raise InputError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
         values = [_real_numbers(init[name], f"init[{name!r}]") for name in self.params]
         for name, value in zip(self.params, values, strict=True):
             if value.ndim > 1 or value.size == 0:
-                raise ValueError(
+                raise InputError(
                     f"init[{name!r}]: expected a number or an array of shape (n,), n >= 1, got {value.shape}."
                 )
         try:
             return np.stack(np.broadcast_arrays(*values))
         except ValueError:
             shapes = ", ".join(f"{name}: {v.shape}" for name, v in zip(self.params, values, strict=True))
-            raise ValueError(f"init: expected one shape for all parameters, got {shapes}.") from None
+            raise InputError(f"init: expected one shape for all parameters, got {shapes}.") from None
 
     def separable_map(self) -> SeparableMap:
         """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration."""
@@ -195,7 +195,7 @@ class Parameterization:
             time_limit: Seconds of processor time for the search.
 
         Raises:
-            ValueError: If the degree is not a non-negative integer or gives more than 5000 candidates.
+            InputError: If the degree is not a non-negative integer or gives more than 5000 candidates.
             FormulaError: If a formula of the ansatz leaves the whitelist or is constant.
             UnsupportedError: If a result holds for some signs of the parameters only, or the search takes too long.
 
@@ -219,10 +219,10 @@ class Parameterization:
 
 
 def _real_numbers(value: ArrayLike, name: str) -> np.ndarray:
-    """Return ``value`` as a float64 array, or raise ``ValueError`` naming the first entry that is no real number."""
+    """Return ``value`` as a float64 array, or raise ``InputError`` naming the first entry that is no real number."""
     listed = isinstance(value, (list, tuple))
     for k, entry in enumerate(value if listed else [value]):
         if entry is None or isinstance(entry, (str, bytes, complex)):
             where = f" at coordinate {k}" if listed else ""
-            raise ValueError(f"{name}: expected real numbers, got {entry!r} ({type(entry).__name__}){where}.")
+            raise InputError(f"{name}: expected real numbers, got {entry!r} ({type(entry).__name__}){where}.")
     return finite_array(value, name)

@@ -14,6 +14,7 @@ from derivations._entry import Checked, entry
 from derivations._html import GAP, NODE, formula, hypothesis, layout, page
 from implicit_bias import Claim, Correction, Outcome, Verdict
 from implicit_bias.claims import Ledger, outcomes
+from implicit_bias.errors import InputError
 
 ROOT = derivations.RECORD.parents[1]
 VOID = {"meta", "img"}
@@ -121,7 +122,7 @@ def test_the_committed_page_is_that_of_the_saved_ledger_and_both_are_as_recorded
 def test_a_saved_ledger_out_of_order_is_refused(claims, tmp_path, uses):
     some = entries(claims, dict.fromkeys(claims, open_question()))["eq-9"]
     _entry.save(tmp_path / "ledger.json", [replace(some, id="a", uses=uses), replace(some, id="b", uses=())])
-    with pytest.raises(ValueError, match="'a' does not stand after"):
+    with pytest.raises(InputError, match="'a' does not stand after"):
         _entry.load(tmp_path / "ledger.json")
 
 

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_potential_draws_given_weights_with_options(ax):
     assert ax.lines[0].get_label() == "entropy"
     with pytest.raises(ib.DomainError):
         R.plot([-1.0], ax)
-    with pytest.raises(ValueError, match="axis"):
+    with pytest.raises(InputError, match="axis"):
         R.plot([[1.0]], ax)
 
 

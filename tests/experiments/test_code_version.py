@@ -9,6 +9,7 @@ import pytest
 
 from experiments.engine import OtherCodeError
 from experiments.engine import code_version as code
+from implicit_bias.errors import InputError
 
 LIBRARY = {
     "__init__.py": "import lazy_loader as _lazy\n__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)",
@@ -30,6 +31,7 @@ import numpy as np
 
 from toy_library import flow
 from toy_helpers import constants as helper, square, draw_helper
+from implicit_bias.errors import InputError
 
 CONSTANT = 2
 TABLE = {"a": 1}
@@ -232,7 +234,7 @@ def test_there_is_no_way_to_reach_something_unseen(source, text):
 )
 def test_source_that_hides_what_it_reaches_is_refused(source, text):
     source.write("toy_tasks.py", text)
-    with pytest.raises(ValueError, match=r"hidden|hides|expected the name of a definition"):
+    with pytest.raises(InputError, match=r"hidden|hides|expected the name of a definition"):
         source.version()
 
 

@@ -23,6 +23,7 @@ from experiments.engine import OtherCodeError, Store, Sweep, connect, on_cluster
 from experiments.engine.sweep import task_key
 from experiments.experiment import load
 from implicit_bias import DomainError
+from implicit_bias.errors import InputError
 
 
 @pytest.mark.slow
@@ -202,5 +203,5 @@ def test_an_address_where_no_scheduler_is_exits_with_two(run, tmp_path, monkeypa
 
 def test_what_is_no_scheduler_and_never_answers_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("experiments.engine.workers._SECONDS_TO_CONNECT", 1)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ValueError, match="no Dask scheduler answers"):
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(InputError, match="no Dask scheduler answers"):
         connect(f"tcp://127.0.0.1:{silent.getsockname()[1]}")

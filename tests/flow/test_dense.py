@@ -10,6 +10,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 from implicit_bias.flow.solution import FlowSolution, FlowStats
 from implicit_bias.schedule import Constant, SwitchOff
 
@@ -104,7 +105,7 @@ def test_the_first_time_below_a_level_counts():
 
 @pytest.mark.parametrize("missing", ["steps", "interpolate"])
 def test_half_a_path_is_none(missing):
-    with pytest.raises(ValueError, match="dense=True"):
+    with pytest.raises(InputError, match="dense=True"):
         replace(polynomial_path(lambda t: t), **{missing: None}).time_below(1.0)
 
 
@@ -122,17 +123,17 @@ def test_what_is_never_reached_is_nan(setting):
 def test_without_a_path_there_is_an_error(setting):
     for flow in flows(setting):
         for question in (lambda f=flow: f.at(1.0), lambda f=flow: f.time_below(1.0), flow.sign_changes):
-            with pytest.raises(ValueError, match="dense=True"):
+            with pytest.raises(InputError, match="dense=True"):
                 question()
 
 
 def test_bad_times_are_named(setting):
     for flow in flows(setting, dense=True):
-        with pytest.raises(ValueError, match="followed to 8, got 9"):
+        with pytest.raises(InputError, match="followed to 8, got 9"):
             flow.at([1.0, 9.0])
-        with pytest.raises(ValueError, match="increasing"):
+        with pytest.raises(InputError, match="increasing"):
             flow.at([2.0, 1.0])
-        with pytest.raises(ValueError, match="loss"):
+        with pytest.raises(InputError, match="loss"):
             flow.time_below(-1.0)
 
 

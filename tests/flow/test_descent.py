@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 from implicit_bias.flow.mini_batches import mini_batches
 from implicit_bias.schedule import Constant, Geometric, Harmonic
 
@@ -340,7 +341,7 @@ class TestDivergence:
 )
 def test_bad_input(change, message):
     arguments = {"problem": PROBLEM, "parameterization": MASK, "init": INIT, "step": 0.1, "steps": 10} | change
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         ib.descent(**arguments)
 
 

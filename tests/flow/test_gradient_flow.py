@@ -6,6 +6,7 @@ import pytest
 from scipy.sparse.linalg import LinearOperator
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 from implicit_bias.schedule import Constant, Geometric, Harmonic, Pulse, SwitchOff
 
 MASK = ib.Parameterization("m*w", ["m", "w"])
@@ -253,7 +254,7 @@ def test_the_number_of_steps_is_limited():
 )
 def test_bad_input(change, message):
     arguments = {"problem": PROBLEM, "parameterization": MASK, "init": INIT, "t": 1.0} | change
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         ib.gradient_flow(**arguments)
 
 
@@ -295,7 +296,7 @@ def test_a_flow_of_an_operator_that_reaches_no_time_says_so(operator, dense):
 def test_an_operator_without_its_transpose_is_refused(operator):
     matrix, _ = operator
     one_way = LinearOperator((3, 5), matvec=lambda x: matrix @ x, dtype=float)
-    with pytest.raises(ValueError, match=r"^Z: expected a LinearOperator with rmatvec="):
+    with pytest.raises(InputError, match=r"^Z: expected a LinearOperator with rmatvec="):
         ib.Regression(one_way, np.ones(3))
-    with pytest.raises(ValueError, match=r"^Z: expected a LinearOperator with rmatvec="):
+    with pytest.raises(InputError, match=r"^Z: expected a LinearOperator with rmatvec="):
         ib.bregman_projection(one_way, np.ones(3), ib.HyperbolicEntropy(scale=1.0))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 from implicit_bias.flow.mirror_flow import _ceiling, _extended
 from implicit_bias.schedule import Constant, Geometric, SwitchOff
 
@@ -172,7 +173,7 @@ def test_failures_are_a_status():
     ],
 )
 def test_bad_input(source, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         ib.mirror_flow(PROBLEM, source, 1.0, **options)
 
 

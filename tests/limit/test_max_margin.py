@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import LinearConstraint, minimize
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +71,11 @@ def test_dual_flow_and_training_agree(labelled):
 
 
 def test_bad_labels_and_contradictions():
-    with pytest.raises(ValueError, match="labels -1 and 1, got 0 at index 1"):
+    with pytest.raises(InputError, match="labels -1 and 1, got 0 at index 1"):
         ib.max_margin([[1.0, 2.0], [1.0, 1.0]], [1.0, 0.0])
     with pytest.raises(ib.SolverError, match="No x separates the labels"):
         ib.max_margin([[1.0, 2.0], [1.0, 2.0]], [1.0, -1.0])
-    with pytest.raises(ValueError, match="one of 'squared', 'logistic'"):
+    with pytest.raises(InputError, match="one of 'squared', 'logistic'"):
         ib.Regression([[1.0]], [1.0], loss="hinge")
 
 

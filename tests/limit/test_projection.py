@@ -11,6 +11,7 @@ from scipy.optimize import LinearConstraint, linprog, minimize
 
 import implicit_bias as ib
 from implicit_bias import HyperbolicEntropy, Status, bregman_projection
+from implicit_bias.errors import InputError
 
 EPS = 2.0**-52
 
@@ -406,7 +407,7 @@ def test_bad_input(change, message):
         "y": [1.0, 2.0],
         "potential": HyperbolicEntropy(scale=1.0),
     } | change
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         bregman_projection(**arguments)
 
 
@@ -419,7 +420,7 @@ def test_bad_input(change, message):
 )
 def test_wrong_kinds_of_arguments(change, message):
     arguments = {"Z": np.ones((1, 2)), "y": np.ones(1), "potential": ib.HyperbolicEntropy(scale=1.0)} | change
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         ib.bregman_projection(**arguments)
 
 

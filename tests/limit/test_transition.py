@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 
 def basis_pursuit(Z, y):
@@ -103,19 +104,19 @@ def test_a_contradiction_is_reported():
 
 def test_bad_arguments_are_named():
     Z, y = [[1.0, 2.0]], [1.0]
-    with pytest.raises(ValueError, match="either scales= or log_scales=, got none"):
+    with pytest.raises(InputError, match="either scales= or log_scales=, got none"):
         ib.transition(Z, y)
-    with pytest.raises(ValueError, match="either scales= or log_scales=, got both"):
+    with pytest.raises(InputError, match="either scales= or log_scales=, got both"):
         ib.transition(Z, y, scales=[1.0], log_scales=[0.0])
     with pytest.raises(TypeError):  # what could be either is neither
         ib.transition(Z, y, np.logspace(2, -12, 15))
-    with pytest.raises(ValueError, match="scales: expected positive numbers, got -1"):
+    with pytest.raises(InputError, match="scales: expected positive numbers, got -1"):
         ib.transition(Z, y, scales=[1.0, -1.0])
-    with pytest.raises(ValueError, match="log_scales"):
+    with pytest.raises(InputError, match="log_scales"):
         ib.transition(Z, y, log_scales=[])
-    with pytest.raises(ValueError, match="log_scales"):
+    with pytest.raises(InputError, match="log_scales"):
         ib.transition(Z, y, log_scales=[[1.0]])
-    with pytest.raises(ValueError, match="shift"):
+    with pytest.raises(InputError, match="shift"):
         ib.transition(Z, y, log_scales=[1.0], shift=[1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match="tol"):
+    with pytest.raises(InputError, match="tol"):
         ib.transition(Z, y, log_scales=[1.0], tol=0.0)

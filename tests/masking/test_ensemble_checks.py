@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 from implicit_bias.masking.ensemble_checks import distance_to_limit, effective_exponent, mirror_residual, relative_norms
 from implicit_bias.masking.ensembles import ensemble, initialization
 from implicit_bias.schedule import Constant, Geometric
@@ -199,7 +200,7 @@ class TestRelativeNorms:
         ],
     )
     def test_nothing_to_compare_with(self, problem, message):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(InputError, match=message):
             relative_norms(ensemble(problem, {"m": 1.0, "w": 0.0}, 0.01, 10))
 
 

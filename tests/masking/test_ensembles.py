@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 from implicit_bias.flow.mini_batches import mini_batches
 from implicit_bias.masking import Product
 from implicit_bias.masking.ensembles import ensemble, initialization
@@ -314,7 +315,7 @@ class TestInitialization:
         ],
     )
     def test_bad_input(self, weights, scale, message):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(InputError, match=message):
             initialization(weights, scale)
 
 
@@ -365,13 +366,13 @@ class TestInitialization:
 )
 def test_bad_input(change, message):
     arguments = {"problem": PROBLEM, "init": {"m": 1.0, "w": 0.0}, "step": 0.1, "steps": 10} | change
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         ensemble(**arguments)
 
 
 def test_no_cuda_though_asked(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(ValueError, match="torch sees 0 CUDA devices"):
+    with pytest.raises(InputError, match="torch sees 0 CUDA devices"):
         ensemble(PROBLEM, INIT, 0.1, 10, device="cuda")
 
 

@@ -10,6 +10,7 @@ from networks import EVERY
 
 import implicit_bias as ib
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 
 WEIGHTS = arrays(np.float64, 6, elements=st.floats(-1e3, 1e3))
 
@@ -119,7 +120,7 @@ def test_a_hot_sigmoid_mask_is_zero_or_one():
     ],
 )
 def test_impossible_numbers_are_refused(make, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         make()
 
 

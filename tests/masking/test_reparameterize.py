@@ -11,6 +11,7 @@ from torch import nn
 
 import implicit_bias as ib
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -217,14 +218,14 @@ def test_what_cannot_be_masked_is_left_as_it_was(model, error, message):
 )
 def test_impossible_imbalances_are_refused(beta, message):
     model = perceptron()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         masking.mask(model, beta=beta)
     assert masking.effective_weights(model) == {}
 
 
 def test_one_parametrization_for_two_tensors_is_refused():
     one, model = masking.Product(), perceptron()
-    with pytest.raises(ValueError, match="expected a new one for every tensor"):
+    with pytest.raises(InputError, match="expected a new one for every tensor"):
         masking.reparameterize(model, lambda name: one)
     with pytest.raises(KeyError):
         masking.reparameterize(model, {"0.weight": one}.__getitem__)
@@ -232,7 +233,7 @@ def test_one_parametrization_for_two_tensors_is_refused():
 
 
 def test_unmasking_what_is_dense_is_refused():
-    with pytest.raises(ValueError, match="nothing in it is masked or pruned"):
+    with pytest.raises(InputError, match="nothing in it is masked or pruned"):
         masking.unmask(perceptron())
 
 
@@ -250,7 +251,7 @@ def test_a_start_that_leaves_the_precision_is_refused(weight, make, dtype):
     with torch.no_grad():
         model[1].weight[0, 1] = weight
     before = {name: p.clone() for name, p in model.named_parameters()}
-    with pytest.raises(ValueError, match=r"weight: .* cannot start at the weight .* in torch.float"):
+    with pytest.raises(InputError, match=r"weight: .* cannot start at the weight .* in torch.float"):
         masking.reparameterize(model, make)
     assert {name for name, _ in model.named_parameters()} == before.keys()
 

@@ -8,6 +8,7 @@ from torch import nn
 
 import implicit_bias as ib
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 
 SCHEDULES = {
     "constant": ib.schedule.Constant(0.1),
@@ -53,7 +54,7 @@ def test_a_saved_time_continues():
     decay.load_state_dict({"time": 0.3})
     assert decay.alpha == float(SCHEDULES["harmonic"](0.3))
     assert decay.state_dict() == {"time": 0.3}
-    with pytest.raises(ValueError, match="expected the key 'time'"):
+    with pytest.raises(InputError, match="expected the key 'time'"):
         decay.load_state_dict({})
 
 
@@ -69,7 +70,7 @@ def test_stopped_the_decay_stays():
 
 
 def test_optimizers_without_factors_are_refused():
-    with pytest.raises(ValueError, match="holds no factor of a mask"):
+    with pytest.raises(InputError, match="holds no factor of a mask"):
         masking.ScheduledDecay(torch.optim.SGD(perceptron().parameters(), 0.1), SCHEDULES["constant"])
 
 

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 import implicit_bias as ib
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 from implicit_bias.masking.weight_tensors import weight_tensors
 from implicit_bias.training.methods import L1, Dense
 from implicit_bias.training.weights import size_and_sparsity
@@ -210,7 +211,7 @@ def test_an_embedding_that_shrinks_its_rows_in_place_is_refused():
 def test_lazy_modules_are_refused_wherever_weights_are_looked_at():
     model = nn.Sequential(nn.Linear(2, 2), nn.LazyLinear(3))
     for look in (masking.mask, masking.sparsity, lambda m: masking.prune_(m, 0.5), size_and_sparsity):
-        with pytest.raises(ValueError, match=r"1.weight: has no shape yet; run the lazy module on one batch first"):
+        with pytest.raises(InputError, match=r"1.weight: has no shape yet; run the lazy module on one batch first"):
             look(model)
     model(torch.ones(1, 2))
     assert masking.sparsity(copy.deepcopy(model)) == 0

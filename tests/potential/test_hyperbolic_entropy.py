@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import implicit_bias as ib
 from implicit_bias import HyperbolicEntropy
+from implicit_bias.errors import InputError
 
 EPS = laws.EPS
 LOG_RANGE = 690.0  # exp(±690) is 1e±300
@@ -104,7 +105,7 @@ def test_separation_is_a_bound_for_any_gap(log_scale, log_x, sign, rate, log_gap
 
 @pytest.mark.parametrize("make", [HyperbolicEntropy, ib.Entropy])
 def test_a_scale_for_no_coordinate_is_refused(make):
-    with pytest.raises(ValueError, match="one for each coordinate, got shape"):
+    with pytest.raises(InputError, match="one for each coordinate, got shape"):
         make(scale=[])
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import implicit_bias as ib
 from implicit_bias import NumericalPotential, Parameterization
+from implicit_bias.errors import InputError
 
 # The promised accuracy; the integrations run at 1e-13 a step, some hundred steps long.
 ACCURACY = 1e-10
@@ -377,7 +378,7 @@ def test_arrays_that_are_changed_afterwards_do_no_harm():
     ],
 )
 def test_bad_starts(formula, init, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         NumericalPotential(Parameterization(formula, "u"), init)
 
 

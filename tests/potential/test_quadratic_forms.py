@@ -11,6 +11,7 @@ from scipy.special import xlogy
 from scipy.stats import ortho_group
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 few = settings(max_examples=max(10, settings.default.max_examples // 3))
 SWAP = np.array([[0.0, 1.0], [1.0, 0.0]])
@@ -261,19 +262,19 @@ def test_points_inside_the_cone():
     ],
 )
 def test_bad_input_is_named(A, B, theta0, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         ib.QuadraticForms(A, B, theta0=theta0)
 
 
 def test_decay_needs_a_regularizer_and_points_a_shape():
     potential = ib.QuadraticForms([SWAP], theta0=[1.0, 0.0])
-    with pytest.raises(ValueError, match="no regularizer"):
+    with pytest.raises(InputError, match="no regularizer"):
         potential.gradient([0.1], decay=0.5)
-    with pytest.raises(ValueError, match="decay: expected a non-negative"):
+    with pytest.raises(InputError, match="decay: expected a non-negative"):
         potential.gradient([0.1], decay=-0.5)
-    with pytest.raises(ValueError, match=r"x: expected shape \(\.\.\., 1\)"):
+    with pytest.raises(InputError, match=r"x: expected shape \(\.\.\., 1\)"):
         potential.gradient([0.1, 0.2])
-    with pytest.raises(ValueError, match="mu: expected shape"):
+    with pytest.raises(InputError, match="mu: expected shape"):
         potential.conjugate(1.0)
 
 

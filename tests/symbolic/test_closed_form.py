@@ -10,6 +10,7 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 # g, h = c·g, g, g' and a start.
 ONE_PARAMETER = {
@@ -162,7 +163,7 @@ def test_the_notes_say_what_took_too_long():
 
 @pytest.mark.parametrize("limit", [0, -1.0, float("nan"), "1", None])
 def test_a_bad_time_limit(limit):
-    with pytest.raises(ValueError, match="time_limit"):
+    with pytest.raises(InputError, match="time_limit"):
         ib.derive(ib.Parameterization("m*w", "m,w"), time_limit=limit)
 
 

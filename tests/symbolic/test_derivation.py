@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 from implicit_bias.verdict import Outcome
 
 few = settings(max_examples=max(10, settings.default.max_examples // 5))  # each takes long
@@ -227,20 +228,20 @@ INITS = [
 
 @pytest.mark.parametrize(("init", "part"), INITS)
 def test_bad_initial_values(init, part):
-    with pytest.raises(ValueError, match=part):
+    with pytest.raises(InputError, match=part):
         derived("mask").at(init)
 
 
 @pytest.mark.parametrize("decay", [-1.0, np.nan, np.inf, [1.0, 2.0], "1", None, 1j])
 def test_a_bad_decay(decay):
-    with pytest.raises(ValueError, match="decay"):
+    with pytest.raises(InputError, match="decay"):
         derived("mask").at({"m": 1.0, "w": 0.0}, decay=decay)
 
 
 def test_a_decay_needs_a_regularizer():
     alone = derived("mask alone")
     assert alone.at({"m": 1.0, "w": 0.0}, decay=0.0).scale == 0.5
-    with pytest.raises(ValueError, match="no regularizer"):
+    with pytest.raises(InputError, match="no regularizer"):
         alone.at({"m": 1.0, "w": 0.0}, decay=0.1)
 
 

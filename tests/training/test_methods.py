@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from implicit_bias import UnsupportedError, masking
+from implicit_bias.errors import InputError
 from implicit_bias.training.methods import METHODS, ContinuousSparsification, Method, PILoT, Spred
 
 
@@ -148,7 +149,7 @@ def test_a_schedule_that_was_not_started_says_so():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_negative_strengths_are_refused(name):
-    with pytest.raises(ValueError, match="strength: expected a non-negative"):
+    with pytest.raises(InputError, match="strength: expected a non-negative"):
         METHODS[name](strength=-1.0)
 
 

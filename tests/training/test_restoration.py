@@ -10,6 +10,7 @@ from small_runs import images, same
 from torch import nn
 
 from implicit_bias import SolverError, masking
+from implicit_bias.errors import InputError
 from implicit_bias.training import METHODS, build, train
 from implicit_bias.training import checkpoint as checkpoints
 from implicit_bias.training.methods import Dense, Mask
@@ -285,7 +286,7 @@ def test_the_trial_leaves_no_trace():
 
 def test_lazy_layers_are_refused_in_one_sentence():
     model = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
-    with pytest.raises(ValueError, match=r"^1\.weight: has no shape yet; run the lazy module on one batch first\.$"):
+    with pytest.raises(InputError, match=r"^1\.weight: has no shape yet; run the lazy module on one batch first\.$"):
         train(model, images(), Dense(), epochs=1)
     assert isinstance(model[1], nn.LazyLinear)
     with torch.no_grad():

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 from implicit_bias.training import build, load, train
 from implicit_bias.training.methods import Dense, Mask
 from implicit_bias.training.sparsity_curve import GRID, accuracy, iterative, one_shot
@@ -122,5 +123,5 @@ def test_a_warm_up_comes_before_what_is_rewound_to(digits):
     ],
 )
 def test_bad_input_is_refused(arguments, message, digits):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         iterative(build("lenet", digits), digits, Dense, **{**SETTINGS, **arguments})

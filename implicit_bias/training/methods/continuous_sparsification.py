@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 from implicit_bias.training.methods.method import Method
 from implicit_bias.validation import positive_number, whole_number
 
@@ -35,7 +36,7 @@ class ContinuousSparsification(Method):
         self.initial = masking.SigmoidMask(start).start
         self.final_temperature = positive_number(final_temperature, "final_temperature")
         if self.final_temperature < 1:
-            raise ValueError(f"final_temperature: expected a number >= 1, got {final_temperature}.")
+            raise InputError(f"final_temperature: expected a number >= 1, got {final_temperature}.")
         self._masks: list[masking.SigmoidMask] = []
         self._epochs = self._epoch = 0
 
