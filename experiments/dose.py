@@ -117,9 +117,9 @@ def flowed(
     init = _start(regression.n, problem["seed"])
     times = np.concatenate([[0], np.logspace(-2, last_log10_time, points - 1)])
     linear = np.linspace(0, scale_end, scale_points)
-    path = mirror_flow(regression, derive(MASK, REGULARIZER), times, init, plan).x
+    path = mirror_flow(regression, derive(MASK, REGULARIZER), init, times, schedule=plan).x
     # The parameters know of no scale: it is measured as (m² − w²)/2.
-    flow = gradient_flow(regression, MASK, init, linear, REGULARIZER, plan, rtol=1e-11)
+    flow = gradient_flow(regression, MASK.with_regularizer(REGULARIZER), init, linear, schedule=plan, rtol=1e-11)
     return {
         "t": times,
         "path": path,
@@ -134,7 +134,7 @@ def limits_of_doses(problem: Mapping[str, int], doses: Sequence[float]) -> Data:
     """Where theory sees the end for each total decay, ``x`` of shape (doses, n)."""
     regression = Regression.sample(**problem)
     family = _family(regression, problem["seed"])
-    limits = [bregman_projection(regression.Z, regression.y, family(A)).x for A in doses]
+    limits = [bregman_projection(regression, family(A)).x for A in doses]
     return {"x": np.stack(limits), "truth": regression.truth}
 
 

@@ -137,7 +137,9 @@ def _rate(single: Mapping[str, float], bound_end: float, points: int) -> Data:
 
 
 def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedule: Schedule | None) -> FlowSolution:
-    return gradient_flow(problem, MASK, init, t, None if schedule is None else REGULARIZER, schedule)
+    return gradient_flow(
+        problem, MASK.with_regularizer(None if schedule is None else REGULARIZER), init, t, schedule=schedule
+    )
 
 
 def _function(formula: sp.Expr) -> Callable[[object, object, Mapping[str, object]], np.ndarray]:

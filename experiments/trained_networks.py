@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from experiments.engine import Data
 from experiments.regressions import regression
 from implicit_bias.schedule import Constant, Geometric, Schedule
+from implicit_bias.simulate import SGD
 
 
 def trained_at_scales(
@@ -80,7 +81,7 @@ def trained_at_scales(
     marks = np.unique([0, *np.geomspace(max(1.0, first), steps, records).round().astype(int)])
     # The ensemble takes α at t = steps × η, but momentum makes of it 1/(1 − β) times the decay.
     networks = ensemble(
-        target, initialization(start, start_scale), sizes, steps, plans, momentum=momentum, record=marks
+        target, initialization(start, start_scale), sizes, steps, schedule=plans, optimizer=SGD(momentum), record=marks
     )
     ends = distance_to_limit(networks)
     misfit = np.linalg.norm(networks.x[-1] @ target.Z.T - target.y, axis=-1) / np.linalg.norm(target.y)

@@ -70,7 +70,7 @@ def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
 def limits(d: int, n: int, sparsity: int, seed: int, log10_scales: Sequence[float]) -> Data:
     """The limits over all scales, and the two classical solutions."""
     problem = Regression.sample(d, n, sparsity, seed)
-    path = transition(problem.Z, problem.y, log_scales=np.array(log10_scales) * np.log(10))
+    path = transition(problem, log_scales=np.array(log10_scales) * np.log(10))
     sparsest = basis_pursuit(problem)
     minimum_l2 = np.linalg.lstsq(problem.Z, problem.y, rcond=None)[0]
     least_l1, least_l2 = np.abs(sparsest).sum(), np.linalg.norm(minimum_l2)

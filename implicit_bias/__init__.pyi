@@ -8,11 +8,6 @@ from .errors import FormulaError as FormulaError
 from .errors import InputError as InputError
 from .errors import NotCommutingError as NotCommutingError
 from .errors import UnsupportedError as UnsupportedError
-from .flow import Descent as Descent
-from .flow import FlowSolution as FlowSolution
-from .flow import descent as descent
-from .flow import gradient_flow as gradient_flow
-from .flow import mirror_flow as mirror_flow
 from .limit import MaxMargin as MaxMargin
 from .limit import Projection as Projection
 from .limit import Transition as Transition
@@ -24,7 +19,13 @@ from .potential import HyperbolicEntropy as HyperbolicEntropy
 from .potential import NumericalPotential as NumericalPotential
 from .potential import Potential as Potential
 from .potential import QuadraticForms as QuadraticForms
+from .potential import SeparablePotential as SeparablePotential
 from .problem import Regression as Regression
+from .simulate import SGD as SGD
+from .simulate import Trajectory as Trajectory
+from .simulate import descent as descent
+from .simulate import gradient_flow as gradient_flow
+from .simulate import mirror_flow as mirror_flow
 from .status import SolverError as SolverError
 from .status import Status as Status
 from .symbolic import CommutingReport as CommutingReport

@@ -18,7 +18,7 @@ from scipy.sparse import csc_array, issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from implicit_bias.errors import InputError
-from implicit_bias.validation import finite_array
+from implicit_bias.validation import finite_array, read_only
 
 # Columns of one block: at d = 100, a block of doubles is 1.6 MB, which stays in the cache of one core.
 _BLOCK = 2048
@@ -488,12 +488,11 @@ def _normalized(vector: np.ndarray) -> tuple[np.ndarray | None, int]:
     return np.ldexp(vector, -exponent), exponent
 
 
-def linear_map(Z: object, *, copy: bool = False) -> LinearMap:
+def linear_map(Z: object) -> LinearMap:
     """Z as a linear map.
 
     Args:
         Z: An array, a sparse array or matrix of SciPy, or a ``scipy.sparse.linalg.LinearOperator``; shape (d, n).
-        copy: Whether to copy entries, so that later changes of Z do no harm.
 
     Raises:
         InputError: If Z is not a real matrix with at least one row and column, or holds nan or inf.
@@ -507,11 +506,11 @@ def linear_map(Z: object, *, copy: bool = False) -> LinearMap:
     elif issparse(Z):
         if Z.ndim != 2:
             raise InputError(f"Z: expected 2 axes, got shape {Z.shape}.")
-        matrix = csc_array(Z, copy=copy)
-        matrix.data = finite_array(matrix.data, "Z (its stored entries)", copy=copy)
+        matrix = csc_array(Z)
+        matrix.data = read_only(finite_array(matrix.data, "Z (its stored entries)", copy=False))
         found = SparseMap(matrix) if Z.shape[0] <= _MOST_GRAM_ROWS else OperatorMap(aslinearoperator(matrix))
     else:
-        found = DenseMap(finite_array(Z, "Z", ndim=2, copy=copy))
+        found = DenseMap(read_only(finite_array(Z, "Z", ndim=2, copy=False)))
     if 0 in found.shape:
         raise InputError(f"Z: expected at least one row and one column, got shape {found.shape}.")
     return found

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from implicit_bias.errors import InputError
 from implicit_bias.linear_map import LinearMap, linear_map
-from implicit_bias.validation import finite_array, whole_number
+from implicit_bias.validation import finite_array, read_only, whole_number
 
 FloatArray = NDArray[np.float64]
 
@@ -44,8 +44,8 @@ class Regression:
     :math:`f(x) = \frac1d\sum_i \log(1 + e^{-y_i z_i^T x})` for labels :math:`y_i = \pm1`.
 
     Args:
-        Z: Design matrix, shape (d, n): an array, a sparse array of SciPy, or a SciPy ``LinearOperator``. Entries are
-            copied.
+        Z: Design matrix, shape (d, n): an array, a sparse array of SciPy, or a SciPy ``LinearOperator``. A float64
+            array is not copied; :attr:`Z` is a read-only view of it.
         y: Observations, shape (d,); labels −1 and 1 for the logistic loss.
         loss: ``"squared"`` or ``"logistic"``.
         truth: The weights that made y, shape (n,), where they are known.
@@ -59,7 +59,7 @@ class Regression:
     """
 
     def __init__(self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None) -> None:
-        linear, target = check_system(Z, y, copy=True)
+        linear, target = check_system(Z, y)
         if loss not in _LOSSES:
             raise InputError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}.")
         if loss == "logistic" and not np.all(np.abs(target) == 1):
@@ -145,9 +145,9 @@ class Regression:
         return weights
 
 
-def check_system(Z: ArrayLike, y: ArrayLike, *, copy: bool = False) -> tuple[LinearMap, FloatArray]:
+def check_system(Z: ArrayLike, y: ArrayLike) -> tuple[LinearMap, FloatArray]:
     """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``InputError`` naming what does not fit."""
-    linear = linear_map(Z, copy=copy)
+    linear = linear_map(Z)
     if isinstance(Z, LinearOperator):
         try:
             linear.adjoint(np.zeros(linear.shape[0]))
@@ -156,7 +156,7 @@ def check_system(Z: ArrayLike, y: ArrayLike, *, copy: bool = False) -> tuple[Lin
                 "Z: expected a LinearOperator with rmatvec=, the product with its transpose, got one without: every "
                 "gradient Zᵀν needs it."
             ) from None
-    target = finite_array(y, "y", ndim=1)
+    target = read_only(finite_array(y, "y", ndim=1))
     if target.shape != (linear.shape[0],):
         raise InputError(f"y: expected shape ({linear.shape[0]},), one value per row of Z, got {target.shape}.")
     return linear, target

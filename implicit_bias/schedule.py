@@ -225,3 +225,23 @@ class Pulse(Schedule):
     def breakpoints(self) -> tuple[float, ...]:  # noqa: D102
         end = self.start + self.length
         return (self.start, end) if self.start else (end,)
+
+
+def checked_schedule(schedule: Schedule | float | None, has_regularizer: bool) -> Schedule:
+    """A schedule of what was given: a number is a constant strength, None is no decay.
+
+    Raises:
+        InputError: If it is no schedule, or there is no regularizer that it could give a strength to.
+    """
+    if schedule is None:
+        return Constant(0.0)
+    if not isinstance(schedule, Schedule):
+        if isinstance(schedule, (bool, str)) or not np.isscalar(schedule):
+            raise InputError(f"schedule: expected an ib.schedule object or a number, got {schedule!r}.")
+        schedule = Constant(positive_number(schedule, "schedule", zero_allowed=True))  # type: ignore[arg-type]
+    if not has_regularizer:
+        raise InputError(
+            "schedule: there is no regularizer that it could act on; give one, as in "
+            "ib.Parameterization('m*w', regularizer='m**2 + w**2')."
+        )
+    return schedule

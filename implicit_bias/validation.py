@@ -45,6 +45,13 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: 
     return array
 
 
+def read_only(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A view of an array through which nothing can be written."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def whole_number(value: int, name: str) -> int:
     """Return ``value`` as an int, or raise ``InputError`` if it is not an integer."""
     try:

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.diagonal import setting
 from experiments.engine import Data, Sweep
 from implicit_bias import Regression, schedule
-from implicit_bias.flow.mini_batches import mini_batches
+from implicit_bias.simulate.mini_batches import mini_batches
 
 
 def trained(

@@ -64,13 +64,14 @@ def limit(
     with bad_input_fails(COMMAND):
         from implicit_bias.cli.system_file import read_system
         from implicit_bias.limit import bregman_projection
+        from implicit_bias.problem import Regression
 
         if output is not None:
             _check_output(output, data)
         arrays = read_system(data)
         derived = {"parameterization": parameterization, "params": params, "regularizer": regularizer, "decay": decay}
         potential = _potential(scale, log_scale, init or [], derived, arrays)
-        found = bregman_projection(arrays["Z"], arrays["y"], potential, tol)
+        found = bregman_projection(Regression(arrays["Z"], arrays["y"]), potential, tol=tol)
         if output is not None:
             _write(output, found)
     if as_json:
@@ -110,9 +111,7 @@ def _potential(
     formula, names, h = derived["parameterization"], derived["params"], derived["regularizer"]
     if formula is None:
         formula, names, h = MASK[0], MASK[1] if names is None else names, MASK[2] if h is None else h
-    if names is None:
-        raise InputError("--params: name the parameters of --parameterization, such as --params u,v.")
-    model = Parameterization(formula, names)
+    model = Parameterization(formula, names, h)
     values: dict[str, Any] = {name: arrays[f"{name}0"] for name in model.params if f"{name}0" in arrays}
     values |= named_numbers("--init", init)
     missing = [name for name in model.params if name not in values]
@@ -120,7 +119,7 @@ def _potential(
         raise InputError(
             f"give --scale, --log-scale, or an initial value of every parameter: --init {missing[0]}=NUMBER."
         )
-    return derive(model, h).at(values, derived["decay"] or 0.0)
+    return derive(model).at(values, derived["decay"] or 0.0)
 
 
 def _write(output: Path, found: Projection) -> None:

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from implicit_bias.display.card import Html, badge, beside, card, rows, text
 from implicit_bias.display.picture import axes, look, picture
 from implicit_bias.display.weights import draw_curves, draw_vector, span
-from implicit_bias.flow import FlowSolution
 from implicit_bias.norm import norm
 from implicit_bias.plotting import COLOURS
+from implicit_bias.simulate import FlowSolution
 from implicit_bias.status import Status
 
 _LONG = 100.0  # a ratio of times that a linear axis cannot show

@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
 from implicit_bias.limit.dual_newton import DualNewton
-from implicit_bias.limit.projection import Projection, System, check_tolerance
+from implicit_bias.limit.projection import Projection, System, check_interpolates, check_tolerance
 from implicit_bias.potential import HyperbolicEntropy
+from implicit_bias.problem import Regression
 from implicit_bias.status import SolverError, Status
 from implicit_bias.validation import finite_array, whole_number
 
@@ -72,8 +73,7 @@ class Transition:
 
 
 def transition(
-    Z: ArrayLike,
-    y: ArrayLike,
+    problem: Regression,
     *,
     scales: ArrayLike | None = None,
     log_scales: ArrayLike | None = None,
@@ -86,8 +86,7 @@ def transition(
     r"""Follow :math:`\operatorname{argmin}\{R_a(x) : Zx = y\}` over the scale a of a hyperbolic entropy.
 
     Args:
-        Z: Design matrix, shape (d, n) with d < n, as for :func:`~implicit_bias.bregman_projection`.
-        y: Right-hand side, shape (d,).
+        problem: Z, shape (d, n) with d < n, and y, as for :func:`~implicit_bias.bregman_projection`.
         scales: The scales a > 0, in any order; give these, or
         log_scales: log a of each of them, at most 700. The smaller, the closer to basis pursuit: a weight whose dual
             constraint has slack δ is about a^δ, so that −690 is not the end.
@@ -98,14 +97,15 @@ def transition(
         throw: Raise when a scale fails, instead of reporting it in ``status``.
 
     Raises:
-        InputError: If shapes do not match, d >= n, data hold nan or inf, or not one of scales and log_scales is given.
+        InputError: If shapes do not match, d >= n, the loss is another, or not one of scales and log_scales is given.
         SolverError: If y is not in the range of Z or a tolerance is not reached, if ``throw``.
 
-    >>> path = transition([[1.0, 2.0]], [2.0], log_scales=[10.0, -600.0])
+    >>> path = transition(Regression([[1.0, 2.0]], [2.0]), log_scales=[10.0, -600.0])
     >>> path.x.round(3).tolist()
     [[0.4, 0.8], [0.0, 1.0]]
     """
-    system = System(Z, y)
+    check_interpolates(problem, "transition")
+    system = System(problem)
     asked = _logarithms(scales, log_scales)
     check_tolerance(tol)
     whole_number(max_iterations, "max_iterations")

@@ -14,7 +14,7 @@ from implicit_bias.masking.ensemble_checks import (
     mirror_residual,
     relative_norms,
 )
-from implicit_bias.masking.ensembles import Ensemble, ensemble, initialization
+from implicit_bias.masking.ensembles import ensemble, initialization
 from implicit_bias.masking.mirror_record import MirrorIdentity, MirrorRecord
 from implicit_bias.masking.parametrization import Factor, Parametrization
 from implicit_bias.masking.pilot import PILoT, decay_strength, masked_groups, masked_norm
@@ -28,7 +28,6 @@ from implicit_bias.masking.soft_threshold import SoftThreshold
 from implicit_bias.masking.weight_tensors import is_weight
 
 __all__ = [
-    "Ensemble",
     "Factor",
     "LimitDistance",
     "MirrorIdentity",

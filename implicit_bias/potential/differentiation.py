@@ -17,12 +17,12 @@ import torch
 from implicit_bias.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from implicit_bias.potential.base import Potential
+    from implicit_bias.potential.separable import SeparablePotential
 
 Check = Callable[[torch.Tensor, str], torch.Tensor]
 
 
-def evaluate(potential: Potential, formula: str, check: Check, points: dict[str, Any]) -> torch.Tensor:
+def evaluate(potential: SeparablePotential, formula: str, check: Check, points: dict[str, Any]) -> torch.Tensor:
     """A formula of a potential at checked points, some of which are tensors, in double precision.
 
     Args:
@@ -46,7 +46,7 @@ class _Formula(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        potential: Potential, formula: str, check: tuple[Check, tuple[str, ...]] | None, *points: torch.Tensor
+        potential: SeparablePotential, formula: str, check: tuple[Check, tuple[str, ...]] | None, *points: torch.Tensor
     ) -> torch.Tensor:
         if check is not None:
             for point, name in zip(points, check[1], strict=True):
@@ -92,23 +92,23 @@ _FIRST = 3  # the place of the first point among the arguments of _Formula
 
 # The derivatives of each formula in each of its points, given the other formulas.
 _DERIVATIVES: dict[str, tuple[Callable[..., torch.Tensor], ...]] = {
-    "_terms": (lambda at, x: at("_gradient", x),),
-    "_gradient": (lambda at, x: at("_curvature", x),),
-    "_curvature": (lambda at, x: _curvature_slope(at("_curvature", x), at("_metric_slope", x)),),
-    "_metric": (lambda at, x: at("_metric_slope", x),),
-    "_metric_slope": (lambda at, x: at("_metric_bend", x),),
-    "_inverse_gradient": (lambda at, z: at("_metric", at("_inverse_gradient", z)),),
-    "_conjugate_terms": (lambda at, z: at("_inverse_gradient", z),),
-    "_divergence_terms": (
-        lambda at, x, reference: at("_gradient_rise", x, reference),
-        lambda at, x, reference: _times(reference - x, at("_curvature", reference)),
+    "terms_at": (lambda at, x: at("gradient_at", x),),
+    "gradient_at": (lambda at, x: at("curvature_at", x),),
+    "curvature_at": (lambda at, x: _curvature_slope(at("curvature_at", x), at("metric_slope_at", x)),),
+    "metric_at": (lambda at, x: at("metric_slope_at", x),),
+    "metric_slope_at": (lambda at, x: at("metric_bend_at", x),),
+    "inverse_gradient_at": (lambda at, z: at("metric_at", at("inverse_gradient_at", z)),),
+    "conjugate_terms_at": (lambda at, z: at("inverse_gradient_at", z),),
+    "divergence_terms_at": (
+        lambda at, x, reference: at("gradient_rise_at", x, reference),
+        lambda at, x, reference: _times(reference - x, at("curvature_at", reference)),
     ),
-    "_gradient_rise": (
-        lambda at, x, reference: at("_curvature", x),
-        lambda at, x, reference: -at("_curvature", reference),
+    "gradient_rise_at": (
+        lambda at, x, reference: at("curvature_at", x),
+        lambda at, x, reference: -at("curvature_at", reference),
     ),
 }
-_WORDS = {"_exponent_at": "the effective exponent", "_metric_bend": "the second derivative of the metric 1/R''"}
+_WORDS = {"_exponent_at": "the effective exponent", "metric_bend_at": "the second derivative of the metric 1/R''"}
 
 
 def _slopes(ctx: Any) -> list[Callable[[], torch.Tensor]]:

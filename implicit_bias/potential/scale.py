@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from numpy.typing import ArrayLike, NDArray
 
 from implicit_bias.errors import DomainError, InputError
-from implicit_bias.potential.base import SMALL, Array
+from implicit_bias.potential.separable import SMALL, Array
 from implicit_bias.validation import finite_array
 
 _LARGEST_LOG = 700.0

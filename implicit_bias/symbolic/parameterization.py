@@ -1,8 +1,9 @@
-r"""An overparameterization :math:`x = g(\theta)`."""
+r"""An overparameterization :math:`x = g(\theta)` with its regularizer :math:`h(\theta)`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -26,20 +27,22 @@ SEARCH_SECONDS = 60.0  # for one search of regularizers
 
 
 class Parameterization:
-    r"""Effective weights :math:`x = g(\theta)` as formulas in named real parameters.
+    r"""Effective weights :math:`x = g(\theta)` as formulas in named real parameters, and the regularizer h on them.
 
     Args:
         outputs: One formula (a string or a SymPy expression) for a *separable* parameterization, applied to every
             coordinate with its own parameters; or a list of formulas, one per weight, for a *coupled* one.
         params: The parameter names, as a list or separated by commas. By default all names in the formulas that are
             neither functions nor pi, in order of appearance (for SymPy expressions, which keep none, sorted).
+        regularizer: h in these parameters, of one coordinate (separable) or of all (coupled); None for none. A schedule
+            gives it its strength.
 
     Raises:
-        FormulaError: If a formula leaves the whitelist, is constant, or a name cannot be used.
+        FormulaError: If a formula leaves the whitelist, an output is constant, or a name cannot be used.
 
-    >>> mask = Parameterization("m*w")
-    >>> mask.params
-    ('m', 'w')
+    >>> mask = Parameterization("m*w", regularizer="m**2 + w**2")
+    >>> mask.params, mask.regularizer
+    (('m', 'w'), m**2 + w**2)
     >>> mask.commutes_with("m**2 + w**2").holds
     True
     >>> mask.commutes_with("m**2").witness
@@ -47,7 +50,10 @@ class Parameterization:
     """
 
     def __init__(
-        self, outputs: str | sp.Expr | Sequence[str | sp.Expr], params: Sequence[str] | str | None = None
+        self,
+        outputs: str | sp.Expr | Sequence[str | sp.Expr],
+        params: Sequence[str] | str | None = None,
+        regularizer: str | sp.Expr | None = None,
     ) -> None:
         self.separable = isinstance(outputs, (str, sp.Basic))
         if not self.separable and (isinstance(outputs, bytes) or not hasattr(outputs, "__iter__")):
@@ -63,10 +69,18 @@ class Parameterization:
             if not formula.free_symbols:
                 raise FormulaError(f"outputs: {formula} is constant, so training could never change it.")
         self.params = check_names(names)
+        self.regularizer = None if regularizer is None else self._parsed(regularizer)
+
+    def with_regularizer(self, h: str | sp.Expr | None) -> Parameterization:
+        """The same weights under another regularizer, or under none."""
+        other = copy(self)
+        other.regularizer = None if h is None else self._parsed(h)
+        return other
 
     def __repr__(self) -> str:
         outputs = str(self.outputs[0]) if self.separable else [str(output) for output in self.outputs]
-        return f"Parameterization({outputs!r}, {list(self.params)!r})"
+        h = "" if self.regularizer is None else f", {str(self.regularizer)!r}"
+        return f"Parameterization({outputs!r}, {list(self.params)!r}{h})"
 
     def _repr_latex_(self) -> str:
         from implicit_bias.display.parameterization import latex
@@ -87,7 +101,7 @@ class Parameterization:
         return hash(self._key())
 
     def _key(self) -> tuple:
-        return (self.outputs, self.params, self.separable)
+        return (self.outputs, self.params, self.separable, self.regularizer)
 
     @property
     def output(self) -> sp.Expr:
@@ -155,8 +169,7 @@ class Parameterization:
         hessian = jacobian(real(gradient), [real(s) for s in self.symbols])
         return plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * gradient
 
-    def regularizer(self, h: str | sp.Expr) -> sp.Expr:
-        r"""Parse an explicit regularizer :math:`h(\theta)` in these parameters."""
+    def _parsed(self, h: str | sp.Expr) -> sp.Expr:
         return parse(h, self.params, "regularizer")
 
     def commutes(self) -> CommutingReport:
@@ -177,7 +190,7 @@ class Parameterization:
         Args:
             h: The regularizer of one coordinate (separable) or of all parameters (coupled).
         """
-        formula = self.regularizer(h)
+        formula = self._parsed(h)
         names = ["g"] if self.separable else [f"g{i + 1}" for i in range(len(self.outputs))]
         return self._first_failure([(n, "h", g, formula) for n, g in zip(names, self.outputs, strict=True)])
 

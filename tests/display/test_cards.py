@@ -70,11 +70,11 @@ def results(mask, problem):
         "verdict": Verdict(Outcome.REFUTED, "far", 0.5, 1e-6, {"m0": 0.75}, Correction("x = 1", proved())),
         "claim": claim,
         "ledger": ib.Ledger([claim]),
-        "flow": ib.mirror_flow(problem, entropy, [1.0, 10.0, 1000.0]),
-        "end of a flow": ib.mirror_flow(problem, entropy, 10.0),
-        "projection": ib.bregman_projection(problem.Z, problem.y, entropy),
-        "infeasible": ib.bregman_projection(np.ones((2, 3)), [1.0, 2.0], entropy, throw=False),
-        "transition": ib.transition(problem.Z, problem.y, log_scales=[5.0, -5.0, -50.0]),
+        "flow": ib.mirror_flow(problem, entropy, t=[1.0, 10.0, 1000.0]),
+        "end of a flow": ib.mirror_flow(problem, entropy, t=10.0),
+        "projection": ib.bregman_projection(problem, entropy),
+        "infeasible": ib.bregman_projection(ib.Regression(np.ones((2, 3)), [1.0, 2.0]), entropy, throw=False),
+        "transition": ib.transition(problem, log_scales=[5.0, -5.0, -50.0]),
     }
 
 
@@ -132,7 +132,9 @@ def test_pictures_stand_on_white(results):
 
 def test_the_card_of_a_large_projection_is_small():
     n = 20_000
-    limit = ib.bregman_projection(np.linspace(0.1, 1, n)[None, :], [1.0], ib.HyperbolicEntropy(scale=1.0))
+    limit = ib.bregman_projection(
+        ib.Regression(np.linspace(0.1, 1, n)[None, :], [1.0]), ib.HyperbolicEntropy(scale=1.0)
+    )
     assert len(limit._repr_html_()) < 200_000
 
 
@@ -155,7 +157,7 @@ def test_a_name_of_a_potential_is_escaped():
 
 
 def test_a_flow_that_reached_no_time_has_a_card():
-    flow = ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), [1.0])
+    flow = ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), t=[1.0])
     empty = ib.FlowSolution(
         flow.t[:0],
         flow.x[:0],
@@ -181,7 +183,7 @@ def test_reprs_fit_on_a_screen(results):
         assert "\n" not in repr(result)
     n = 10_000
     problem = ib.Regression(np.ones((1, n)), [1.0])
-    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=np.ones(n)), [1.0, 2.0])
+    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=np.ones(n)), t=[1.0, 2.0])
     for part in ("2 times to t=2", "(2, 10000)", "last loss=", "converged"):
         assert part in repr(flow)
     assert len(repr(flow)) < 120

@@ -14,7 +14,7 @@ from implicit_bias.errors import InputError
 LIBRARY = {
     "__init__.py": "import lazy_loader as _lazy\n__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)",
     "__init__.pyi": (
-        "from . import schedule as schedule\nfrom .flow import flow as flow\nfrom .claims import Claim as Claim"
+        "from . import schedule as schedule\nfrom .simulate import flow as flow\nfrom .claims import Claim as Claim"
     ),
     "claims.py": "class Claim: ...",
     "schedule.py": "from toy_library.constants import RATE",
@@ -154,7 +154,7 @@ def test_what_no_result_depends_on_changes_nothing(source, path, old, new):
         ("toy_helpers/__init__.py", "import square", "import cube as square"),
         ("toy_helpers/constants.py", "SHIFT = 1", "SHIFT = 2"),
         ("toy_helpers/powers.py", "x**n", "n**x"),
-        ("toy_library/__init__.pyi", "from .flow import flow", "from .claims import Claim"),
+        ("toy_library/__init__.pyi", "from .simulate import flow", "from .claims import Claim"),
         ("toy_library/flow/__init__.py", "euler as flow", "tables as flow"),
         ("toy_library/flow/steps.py", "constants.RATE *", "constants.RATE +"),
         ("toy_library/constants.py", "1", "2"),

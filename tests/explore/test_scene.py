@@ -55,7 +55,7 @@ def test_the_landing_point_minimizes_r_on_the_line(setting):
         lambda s: float(potential.value(foot + s * along)), bounds=ends, method="bounded", options={"xatol": 1e-10}
     )
     np.testing.assert_allclose(scene.landing, foot + found.x * along, atol=1e-5)
-    projected = ib.bregman_projection([z], [y], potential).x
+    projected = ib.bregman_projection(ib.Regression([z], [y]), potential).x
     np.testing.assert_allclose(scene.landing, projected, atol=1e-7)
 
 
@@ -64,7 +64,14 @@ def test_the_path_is_the_flow_of_the_parameters():
     derivation, init, _ = exact_potential(MASK)
     schedule = ib.schedule.Geometric(MASK.decay, 1.0)
     problem = ib.Regression([MASK.z], [MASK.y])
-    flow = ib.gradient_flow(problem, derivation.parameterization, init, 60.0, MASK.regularizer, schedule, dense=True)
+    flow = ib.gradient_flow(
+        problem,
+        derivation.parameterization.with_regularizer(MASK.regularizer),
+        init,
+        60.0,
+        schedule=schedule,
+        dense=True,
+    )
     np.testing.assert_allclose(scene.start, flow.x[0])
     np.testing.assert_allclose(scene.path[-1], flow.x[-1], atol=1e-6)
     # Every point of the path is on the other curve, at whatever time.

@@ -21,13 +21,13 @@ class Quadratic:
     m: np.ndarray
     domain: tuple = (-np.inf, np.inf)
 
-    def _metric(self, x):
+    def metric_at(self, x):
         return self.m
 
-    def _divergence_terms(self, x, y):
+    def divergence_terms_at(self, x, y):
         return (x - y) ** 2 / (2 * self.m)
 
-    def _gradient(self, x):
+    def gradient_at(self, x):
         return x / self.m
 
     def separation(self, x, gap):

@@ -23,10 +23,10 @@ class Kinked(Quadratic):
         super().__init__(np.array([1.0, 1e-300, 1e-300]))
         self.rises = rises  # the share of its slope that the gradient has where it is asked for
 
-    def _divergence_terms(self, x, y):
+    def divergence_terms_at(self, x, y):
         return np.array([(x[0] - y[0]) ** 2 / 2, *(SLOPES * np.abs(x[1:] - y[1:]))])
 
-    def _gradient(self, x):
+    def gradient_at(self, x):
         return np.array([x[0], *(self.rises * SLOPES * np.sign(x[1:]))])
 
     def separation(self, x, gap):

@@ -46,7 +46,7 @@ def evaluated(high=0.0, low=0.0, error=0.0, y=0.0, y_tail=0.0, y_doubt=0.0, wobb
         told.append((z, z_error))
         return np.full_like(x, wobble)
 
-    potential = SimpleNamespace(_inverse_gradient=lambda z: z, _metric=np.ones_like, response_error=response_error)
+    potential = SimpleNamespace(inverse_gradient_at=lambda z: z, metric_at=np.ones_like, response_error=response_error)
     rows = SimpleNamespace(
         linear=Products(high, low, error), y=np.array([y]), y_tail=np.array([y_tail]), y_doubt=np.array([y_doubt])
     )
@@ -85,7 +85,7 @@ def test_nothing_is_known_of_a_weight_without_a_response_error():
     at, _ = evaluated(wobble=2.0)
     assert at.wobble == 2.0
     potential = SimpleNamespace(
-        _inverse_gradient=lambda z: z, _metric=np.ones_like, response_error=lambda z, z_error, x: None
+        inverse_gradient_at=lambda z: z, metric_at=np.ones_like, response_error=lambda z, z_error, x: None
     )
     rows = conditions([[1.0, 2.0]])
     assert np.all(evaluate(rows, potential, np.ones(1)).wobble == np.inf)

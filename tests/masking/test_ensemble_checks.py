@@ -24,13 +24,13 @@ def trained(request):
     """Three runs to convergence, without decay, with it, and of a problem each."""
     problem = PROBLEMS if request.param == "problems" else PROBLEM
     schedule = None if request.param == "plain" else Geometric(0.3, tau=1.0)
-    return ensemble(problem, INIT, STEPS, 20_000, schedule, record=[0, 1, 10, 100, 1000])
+    return ensemble(problem, INIT, STEPS, 20_000, schedule=schedule, record=[0, 1, 10, 100, 1000])
 
 
 @pytest.fixture(scope="module")
 def broken():
     """Three runs, the second of which diverges between the first record and the second."""
-    return ensemble(PROBLEM, INIT, [0.02, 50.0, 0.01], 4000, Constant(1e-3), record=[0, 2000])
+    return ensemble(PROBLEM, INIT, [0.02, 50.0, 0.01], 4000, schedule=Constant(1e-3), record=[0, 2000])
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ class TestMirrorResidual:
 
     def test_a_wrong_decay_is_noticed(self):
         """With a tenth more decay in the scale the identity fails by more than the step explains."""
-        runs = ensemble(PROBLEM, INIT, STEPS / 20, 2000, Geometric(0.3, tau=1.0), record=2)
+        runs = ensemble(PROBLEM, INIT, STEPS / 20, 2000, schedule=Geometric(0.3, tau=1.0), record=2)
         wrong = replace(runs, decay=1.1 * runs.decay)
         assert np.all(mirror_residual(wrong)[-1] > 5 * mirror_residual(runs)[-1])
 
@@ -105,7 +105,7 @@ class TestEffectiveExponent:
         assert np.all(np.diff(still[:, 0]) < 1e-3)
         assert still[-1, 0] < 1.1
         assert still[-1, 2] > 1.999
-        decayed = ensemble(PROBLEM, init, [0.05, 0.02, 1e-3], 10_000, Geometric(3.0, tau=1.0), record=30)
+        decayed = ensemble(PROBLEM, init, [0.05, 0.02, 1e-3], 10_000, schedule=Geometric(3.0, tau=1.0), record=30)
         assert effective_exponent(decayed)[-1, 1] < 1.2 < still[-1, 1]
         assert np.all((still >= 1) & (still <= 2))
 
@@ -152,7 +152,9 @@ class TestDistanceToLimit:
 
     def test_half_the_step_ends_half_as_far(self):
         distances = [
-            distance_to_limit(ensemble(PROBLEM, INIT, STEPS / cut, 10_000 * cut, Geometric(0.3, tau=1.0), record=2))
+            distance_to_limit(
+                ensemble(PROBLEM, INIT, STEPS / cut, 10_000 * cut, schedule=Geometric(0.3, tau=1.0), record=2)
+            )
             for cut in (1, 2)
         ]
         ratio = distances[0].distance[-1] / distances[1].distance[-1]
@@ -184,7 +186,7 @@ class TestRelativeNorms:
         """Of the problem's own limits: the L1 norm at a vanishing scale, the L2 norm of the pseudoinverse."""
         norms = relative_norms(trained)
         for k, problem in enumerate(trained.problems):
-            sparse = ib.bregman_projection(problem.Z, problem.y, ib.HyperbolicEntropy(log_scale=-600.0))
+            sparse = ib.bregman_projection(problem, ib.HyperbolicEntropy(log_scale=-600.0))
             assert norms.least_l1[k] == pytest.approx(np.sum(np.abs(sparse.x)), rel=1e-6)
             assert norms.least_l2[k] == pytest.approx(np.linalg.norm(np.linalg.pinv(problem.Z) @ problem.y), rel=1e-10)
         np.testing.assert_allclose(norms.l1 * norms.least_l1, np.sum(np.abs(trained.x), axis=-1), rtol=1e-12)

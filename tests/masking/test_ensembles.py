@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 import implicit_bias as ib
 from implicit_bias.errors import InputError
-from implicit_bias.flow.mini_batches import mini_batches
 from implicit_bias.masking import Product
 from implicit_bias.masking.ensembles import ensemble, initialization
 from implicit_bias.schedule import Constant, Geometric, Harmonic, Schedule, SwitchOff
+from implicit_bias.simulate import SGD
+from implicit_bias.simulate.mini_batches import mini_batches
 
 MASK = ib.Parameterization("m*w", ["m", "w"])
 DECAY = "m**2 + w**2"
@@ -105,11 +106,15 @@ class TestAgainstOtherCode:
         own = None if schedule is None else Geometric(0.3, tau=0.5 * (1 - momentum))
         errors = []
         flow = ib.gradient_flow(
-            PROBLEM, MASK, {n: v[1] for n, v in INIT.items()}, [1.0], None if schedule is None else DECAY, schedule
+            PROBLEM,
+            MASK.with_regularizer(None if schedule is None else DECAY),
+            {n: v[1] for n, v in INIT.items()},
+            [1.0],
+            schedule=schedule,
         )
         for count in counts.tolist():
             step = (1 - momentum) / count
-            runs = ensemble(PROBLEM, INIT, step, count, own, momentum=momentum, record=2)
+            runs = ensemble(PROBLEM, INIT, step, count, schedule=own, optimizer=SGD(momentum), record=2)
             assert runs.t[-1, 1] == pytest.approx(1 - momentum)
             errors.append(np.max(np.abs(runs.x[-1, 1] - flow.x[-1])))
         np.testing.assert_allclose(np.divide(errors[:-1], errors[1:]), 2, atol=0.1)
@@ -128,7 +133,7 @@ class TestAgainstOtherCode:
         rng = np.random.default_rng(seed)
         x, a = size * rng.uniform(-1, 1, 9), np.exp(log_scale)
         start = initialization(x, a)
-        runs = ensemble(PROBLEM, start, step, 1, Constant(alpha))
+        runs = ensemble(PROBLEM, start, step, 1, schedule=Constant(alpha))
         balance = (runs.parameters["m"] - runs.parameters["w"]) * (runs.parameters["m"] + runs.parameters["w"])
         factor = (1 - 2 * step * alpha) ** 2 - (step * PROBLEM.gradient(runs.x[0, 0])) ** 2
         expected = (start["m"] - start["w"]) * (start["m"] + start["w"]) * factor
@@ -153,7 +158,7 @@ class TestRuns:
     @pytest.mark.parametrize("schedule", [None, Constant(0.3)])
     @pytest.mark.parametrize("problem", [PROBLEM, PROBLEMS])
     def test_divergence_is_a_status_and_spares_the_other_runs(self, problem, schedule):
-        runs = ensemble(problem, INIT, [0.01, 50.0, 0.02], 2500, schedule, record=range(0, 2501, 5))
+        runs = ensemble(problem, INIT, [0.01, 50.0, 0.02], 2500, schedule=schedule, record=range(0, 2501, 5))
         assert runs.diverged.tolist() == [False, True, False]
         assert runs.status == (ib.Status.CONVERGED, ib.Status.NOT_FINITE, ib.Status.CONVERGED)
         assert "3 runs, 501 records to step 2500, 1 diverged" in repr(runs)
@@ -167,12 +172,16 @@ class TestRuns:
         assert np.all(np.isfinite(runs.t))
         for run in (0, 2):
             alone = ensemble(
-                shared(problem, run), {n: v[run] for n, v in INIT.items()}, [0.01, 0, 0.02][run], 2500, schedule
+                shared(problem, run),
+                {n: v[run] for n, v in INIT.items()},
+                [0.01, 0, 0.02][run],
+                2500,
+                schedule=schedule,
             )
             np.testing.assert_allclose(runs.x[-1, run], alone.x[-1, 0], rtol=0, atol=1e-12)
 
     def test_a_training_without_a_sound_run_ends(self):
-        runs = ensemble(PROBLEM, INIT, 50.0, 10**9, Constant(0.1), record=3)
+        runs = ensemble(PROBLEM, INIT, 50.0, 10**9, schedule=Constant(0.1), record=3)
         assert np.all(runs.diverged)
         assert runs.stats.evaluations < 5000
         assert np.all(np.isnan(runs.x[1:]))
@@ -190,7 +199,7 @@ class TestRuns:
 
     def test_anything_may_bring_the_axis_of_runs(self):
         start = {"m": INIT["m"][0], "w": INIT["w"][0]}
-        one = ensemble(PROBLEM, start, 0.01, 40, Constant(0.2))
+        one = ensemble(PROBLEM, start, 0.01, 40, schedule=Constant(0.2))
         for change in (
             {"init": {"m": INIT["m"][:1].repeat(2, axis=0), "w": INIT["w"][0]}},
             {"step": [0.01, 0.01]},
@@ -205,9 +214,9 @@ class TestRuns:
         assert ensemble(PROBLEM, {"m": 1.0, "w": [[0.1], [0.2]]}, 0.01, 5).x.shape == (6, 2, 9)
 
     def test_many_strengths_come_in_pieces(self, monkeypatch):
-        whole = ensemble(PROBLEM, INIT, 0.01, 50, SCHEDULES)
+        whole = ensemble(PROBLEM, INIT, 0.01, 50, schedule=SCHEDULES)
         monkeypatch.setattr("implicit_bias.masking.ensembles._MOST_STRENGTHS", 21)
-        np.testing.assert_array_equal(ensemble(PROBLEM, INIT, 0.01, 50, SCHEDULES).x, whole.x)
+        np.testing.assert_array_equal(ensemble(PROBLEM, INIT, 0.01, 50, schedule=SCHEDULES).x, whole.x)
 
     def test_arguments_are_copied(self):
         start = {name: value.copy() for name, value in INIT.items()}
@@ -221,7 +230,7 @@ class TestRuns:
 class TestPrecisionAndDevice:
     def test_single_precision_trains_and_records_in_double(self):
         double, single = (
-            ensemble(PROBLEM, INIT, 0.02, 500, SCHEDULES, dtype=d) for d in (torch.float64, torch.float32)
+            ensemble(PROBLEM, INIT, 0.02, 500, schedule=SCHEDULES, dtype=d) for d in (torch.float64, torch.float32)
         )
         for key in ("x", "dual", "decay", "loss"):
             assert getattr(single, key).dtype == np.float64
@@ -397,5 +406,5 @@ def test_schedules_of_a_user():
 
         total = np.inf
 
-    runs = ensemble(PROBLEM, INIT, 0.01, 100, Ramp())
+    runs = ensemble(PROBLEM, INIT, 0.01, 100, schedule=Ramp())
     np.testing.assert_allclose(runs.decay[-1], 0.1 * 0.01**2 * 99 * 100 / 2, rtol=1e-12)

@@ -35,10 +35,9 @@ def test_torch_and_numpy_train_alike(name, momentum):
         optimizer.zero_grad()
         ((layer(torch.from_numpy(Z))[:, 0] - torch.from_numpy(y)).square().sum() / 8).backward()
         optimizer.step()
-    run = ib.descent(
-        ib.Regression(Z, y), ib.Parameterization("m*w", ["m", "w"]), init, 0.05, 20, "m**2 + w**2", SCHEDULES[name],
-        optimizer="momentum", momentum=momentum,
-    )  # fmt: skip
+    mask = ib.Parameterization("m*w", regularizer="m**2 + w**2")
+    problem, optimizer = ib.Regression(Z, y), ib.SGD(momentum)
+    run = ib.descent(problem, mask, init, 0.05, 20, optimizer=optimizer, schedule=SCHEDULES[name])
     np.testing.assert_allclose(layer.weight.detach().numpy()[0], run.x[-1], rtol=1e-12)
     assert decay.time == pytest.approx(1.0)
     identity = record["weight"]

@@ -85,7 +85,7 @@ def test_conjugate_pair(known):
     """Fenchel's equality."""
     potential, s, x, _ = known
     np.testing.assert_allclose(
-        potential.terms(x) + potential._conjugate_terms(s), x * s, rtol=1e-9, atol=1e-9 * np.max(np.abs(x * s))
+        potential.terms(x) + potential.conjugate_terms_at(s), x * s, rtol=1e-9, atol=1e-9 * np.max(np.abs(x * s))
     )
 
 
@@ -388,7 +388,9 @@ def test_decay_moves_the_start():
     parameterization = Parameterization("u**3 - v**3", "u,v")
     derivation = ib.derive(parameterization, "u**3 + v**3")
     start = {"u": np.full(6, 0.8), "v": np.full(6, 0.7)}
-    flow = ib.gradient_flow(problem, parameterization, start, [0.3], "u**3 + v**3", ib.schedule.Constant(0.2))
+    flow = ib.gradient_flow(
+        problem, parameterization.with_regularizer("u**3 + v**3"), start, [0.3], schedule=ib.schedule.Constant(0.2)
+    )
     potential = derivation.at(start, float(flow.decay[0]))
     np.testing.assert_allclose(potential.gradient(flow.x[0]), -flow.accumulated_gradient[0], atol=1e-9)
 

@@ -301,8 +301,8 @@ def test_an_error_says_which_formula_is_wrong():
     mask = ib.Parameterization("m*w", "m,w")
     for call, field in (
         (lambda: ib.Parameterization("m*q", "m,w"), "formula"),
-        (lambda: mask.regularizer("m*q"), "regularizer"),
-        (lambda: mask.regularizer(sp.Symbol("q")), "regularizer"),
+        (lambda: mask.with_regularizer("m*q"), "regularizer"),
+        (lambda: mask.with_regularizer(sp.Symbol("q")), "regularizer"),
         (lambda: mask.commutes_with("m*q"), "regularizer"),
         (lambda: ib.derive(mask, "m*q"), "regularizer"),
         (lambda: mask.commuting_regularizers(2, ["m*q"]), "ansatz"),

@@ -11,8 +11,8 @@ from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
 from implicit_bias.errors import InputError
-from implicit_bias.flow.solution import FlowSolution, FlowStats
 from implicit_bias.schedule import Constant, SwitchOff
+from implicit_bias.simulate.trajectory import FlowSolution, FlowStats
 
 MASK, H = ib.Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 
@@ -36,7 +36,7 @@ def test_the_path_passes_through_other_times(setting):
     """Values in between agree with flows that report those times, across the jump of the schedule as well."""
     problem, init, schedule = setting
     times = np.array([0.0, 0.3, 1.9, 2.0, 2.1, 7.0])
-    want = ib.gradient_flow(problem, MASK, init, times, H, schedule)
+    want = ib.gradient_flow(problem, MASK.with_regularizer(H), init, times, schedule=schedule)
     for flow in flows(setting, dense=True):
         found = flow.at(times)
         np.testing.assert_array_equal(found.t, times)
@@ -143,8 +143,8 @@ def test_late_times_at_small_scales(scale, method):
     """Trial steps that are far too long once overflowed, and the flow stopped, or came back as nan."""
     problem = ib.Regression.sample(8, 20, 2, seed=0)
     potential = ib.HyperbolicEntropy(scale=scale)
-    flow = ib.mirror_flow(problem, potential, [1e2, 1e4, 1e8], rtol=1e-8, atol=1e-9, method=method)
-    limit = ib.bregman_projection(problem.Z, problem.y, potential).x
+    flow = ib.mirror_flow(problem, potential, t=[1e2, 1e4, 1e8], rtol=1e-8, atol=1e-9, method=method)
+    limit = ib.bregman_projection(problem, potential).x
     assert flow.loss[-1] < 1e-9
     np.testing.assert_allclose(flow.x[-1], limit, rtol=0, atol=1e-4)
     assert flow.stats.steps > 0
@@ -155,19 +155,19 @@ def test_compiled_and_stepwise_runs_agree():
     """LSODA runs in compiled code at given times, and step by step where the path is kept."""
     problem, potential = ib.Regression.sample(10, 30, 3, seed=2), ib.HyperbolicEntropy(scale=1e-3)
     times = np.geomspace(0.1, 1e4, 9)
-    fast = ib.mirror_flow(problem, potential, times)
-    slow = ib.mirror_flow(problem, potential, times, dense=True)
+    fast = ib.mirror_flow(problem, potential, t=times)
+    slow = ib.mirror_flow(problem, potential, t=times, dense=True)
     np.testing.assert_allclose(fast.x, slow.x, rtol=0, atol=1e-9)
     assert fast.stats.steps == pytest.approx(slow.stats.steps, rel=0.3)
 
 
 def test_a_limit_on_steps_is_reported_with_what_was_reached():
     problem, potential = ib.Regression.sample(10, 30, 3, seed=2), ib.HyperbolicEntropy(scale=1e-3)
-    flow = ib.mirror_flow(problem, potential, [1e-3, 1e4], max_steps=40, throw=False)
+    flow = ib.mirror_flow(problem, potential, t=[1e-3, 1e4], max_steps=40, throw=False)
     assert flow.status is ib.Status.MAX_ITERATIONS
     np.testing.assert_array_equal(flow.t, [1e-3])
     with pytest.raises(ib.SolverError, match="limit on steps"):
-        ib.mirror_flow(problem, potential, [1e-3, 1e4], max_steps=40)
+        ib.mirror_flow(problem, potential, t=[1e-3, 1e4], max_steps=40)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e-30, 1e-300])
@@ -185,7 +185,7 @@ def test_one_weight_against_quadrature(scale):
             )
             for x in weights
         ]
-    flow = ib.mirror_flow(ib.Regression([[z]], [y]), ib.HyperbolicEntropy(scale=scale), times)
+    flow = ib.mirror_flow(ib.Regression([[z]], [y]), ib.HyperbolicEntropy(scale=scale), t=times)
     # Relative errors of x are absolute ones of the dual variable, of the size of log a, which has a tolerance of 1e-12
     # in each of some hundred steps.
     np.testing.assert_allclose(flow.x[:, 0], weights, rtol=2e-10 * (1 - np.log(scale)))
@@ -208,7 +208,7 @@ def test_a_path_can_be_copied_and_gives_the_same_numbers(setting, method, copied
 def test_a_path_does_not_notice_that_its_initial_values_change(setting):
     problem, init, schedule = setting
     own = {name: value.copy() for name, value in init.items()}
-    flow = ib.mirror_flow(problem, ib.derive(MASK, H), [8.0], own, schedule, dense=True)
+    flow = ib.mirror_flow(problem, ib.derive(MASK, H), own, [8.0], schedule=schedule, dense=True)
     before = flow.at(3.0).x
     own["m"][:] = 7.0
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(flow)).at(3.0).x, before)  # noqa: S301

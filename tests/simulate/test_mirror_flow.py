@@ -5,8 +5,8 @@ import pytest
 
 import implicit_bias as ib
 from implicit_bias.errors import InputError
-from implicit_bias.flow.mirror_flow import _ceiling, _extended
 from implicit_bias.schedule import Constant, Geometric, SwitchOff
+from implicit_bias.simulate.mirror_flow import _ceiling, _extended
 
 MASK = ib.Parameterization("m*w", ["m", "w"])
 DECAYING = ib.derive(MASK, "m**2 + w**2")
@@ -21,8 +21,8 @@ METHODS = ["LSODA", "Radau", "BDF", "DOP853", "RK45"]
 def test_every_method_gives_the_same_flow(method, schedule):
     """Against the θ-flow, by an explicit method and without a potential."""
     times = [0.0, 0.5, 0.7, 2.0]
-    want = ib.gradient_flow(PROBLEM, MASK, INIT, times, "m**2 + w**2", schedule)
-    got = ib.mirror_flow(PROBLEM, DECAYING, times, INIT, schedule, method=method, rtol=1e-10, atol=1e-12)
+    want = ib.gradient_flow(PROBLEM, MASK.with_regularizer("m**2 + w**2"), INIT, times, schedule=schedule)
+    got = ib.mirror_flow(PROBLEM, DECAYING, INIT, times, schedule=schedule, method=method, rtol=1e-10, atol=1e-12)
     # A hundred to thousands of steps at 1e-10 each.
     np.testing.assert_allclose(got.x, want.x, rtol=0, atol=1e-7)
     np.testing.assert_array_equal(got.decay, want.decay)
@@ -34,9 +34,9 @@ def test_no_schedule_is_no_decay():
     """A derivation with a regularizer and no schedule, one without a regularizer, and its fixed potential: one flow."""
     times = [0.1, 1.0, 5.0]
     flows = [
-        ib.mirror_flow(PROBLEM, DECAYING, times, INIT),
-        ib.mirror_flow(PROBLEM, PLAIN, times, INIT),
-        ib.mirror_flow(PROBLEM, DECAYING.at(INIT), times),
+        ib.mirror_flow(PROBLEM, DECAYING, INIT, times),
+        ib.mirror_flow(PROBLEM, PLAIN, INIT, times),
+        ib.mirror_flow(PROBLEM, DECAYING.at(INIT), t=times),
     ]
     for flow in flows:
         np.testing.assert_allclose(flow.x, flows[0].x, rtol=1e-12)
@@ -48,8 +48,8 @@ def test_fixed_potential_flows_to_its_projection(log_scale):
     """From the minimizer to the projection. At −4000, LSODA once took an overflow for a converged step."""
     potential = ib.HyperbolicEntropy(log_scale=log_scale)
     # The slowest mode that shows has the rate √(x² + a²) of a weight x > 1e-4, or of a alone where a is large.
-    flow = ib.mirror_flow(PROBLEM, potential, 1e6 if log_scale <= 0 else 100 * np.exp(-log_scale))
-    projection = ib.bregman_projection(PROBLEM.Z, PROBLEM.y, potential)
+    flow = ib.mirror_flow(PROBLEM, potential, t=1e6 if log_scale <= 0 else 100 * np.exp(-log_scale))
+    projection = ib.bregman_projection(PROBLEM, potential)
     np.testing.assert_array_equal(flow.x[0], np.zeros(3))
     # x = a sinh(2z) turns rounding of z, at most |log a| units, into as many of x; the tolerance is 1e-12.
     np.testing.assert_allclose(flow.x[-1], projection.x, rtol=0, atol=1e-9)
@@ -58,22 +58,22 @@ def test_fixed_potential_flows_to_its_projection(log_scale):
 
 
 def test_end_time_times_and_zero():
-    steps = ib.mirror_flow(PROBLEM, PLAIN, 2, INIT)
+    steps = ib.mirror_flow(PROBLEM, PLAIN, INIT, 2)
     assert steps.t[0] == 0
     assert steps.t[-1] == 2
     np.testing.assert_allclose(steps.x[0], INIT["m"] * INIT["w"], rtol=0, atol=1e-15)
-    chosen = ib.mirror_flow(PROBLEM, PLAIN, [0.0, 2.0], INIT)
+    chosen = ib.mirror_flow(PROBLEM, PLAIN, INIT, [0.0, 2.0])
     np.testing.assert_array_equal(chosen.t, [0.0, 2.0])
     np.testing.assert_allclose(chosen.x[-1], steps.x[-1], rtol=1e-11)
-    at_start = ib.mirror_flow(PROBLEM, PLAIN, [0.0], INIT)
+    at_start = ib.mirror_flow(PROBLEM, PLAIN, INIT, [0.0])
     assert at_start.x.shape == (1, 3)
 
 
 def test_bregman_divergence_to_the_limit_decreases():
     """d/dt D(x*, x_t) = −⟨∇f(x_t), x_t − x*⟩ = −2 f(x_t) <= 0 for the squared loss: the potential orders the flow."""
     potential = ib.HyperbolicEntropy(scale=0.1)
-    flow = ib.mirror_flow(PROBLEM, potential, np.linspace(0, 10, 200))
-    limit = ib.bregman_projection(PROBLEM.Z, PROBLEM.y, potential).x
+    flow = ib.mirror_flow(PROBLEM, potential, t=np.linspace(0, 10, 200))
+    limit = ib.bregman_projection(PROBLEM, potential).x
     divergence = potential.divergence(limit, flow.x)
     assert np.all(np.diff(divergence) <= 1e-15)
     # Simpson's rule with step 0.05 on a loss that varies on the scale of 1: errors of order 0.05⁴.
@@ -86,9 +86,9 @@ def test_bregman_divergence_to_the_limit_decreases():
 def test_the_flow_has_no_units(unit, method):
     """With y and a in other units, x' = −2√(x² + a²) Zᵀ(Zx − y)/d gives unit · x at time t / unit."""
     times = np.array([0.1, 1.0, 30.0])
-    want = ib.mirror_flow(PROBLEM, ib.HyperbolicEntropy(scale=1e-2), times, method=method, rtol=1e-10, atol=1e-12)
+    want = ib.mirror_flow(PROBLEM, ib.HyperbolicEntropy(scale=1e-2), t=times, method=method, rtol=1e-10, atol=1e-12)
     scaled, potential = ib.Regression(PROBLEM.Z, unit * PROBLEM.y), ib.HyperbolicEntropy(scale=unit * 1e-2)
-    got = ib.mirror_flow(scaled, potential, times / unit, method=method, rtol=1e-10, atol=1e-12)
+    got = ib.mirror_flow(scaled, potential, t=times / unit, method=method, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(got.x / unit, want.x, rtol=0, atol=1e-7)
 
 
@@ -146,12 +146,12 @@ def test_rows_of_zeros_set_no_ceiling():
 def test_failures_are_a_status():
     init = {"m": 1e80, "w": 5e79}  # x = 5e159: its loss overflows
     for method in ("LSODA", "Radau", "DOP853"):
-        flow = ib.mirror_flow(PROBLEM, PLAIN, 1.0, init, method=method, throw=False)
+        flow = ib.mirror_flow(PROBLEM, PLAIN, init, 1.0, method=method, throw=False)
         assert flow.status in (ib.Status.STEP_SIZE, ib.Status.NOT_FINITE)
         assert np.all(np.isfinite(flow.x))
     with pytest.raises(ib.SolverError, match="mirror_flow"):
-        ib.mirror_flow(PROBLEM, PLAIN, 1.0, init)
-    limited = ib.mirror_flow(PROBLEM, PLAIN, 1.0, INIT, max_steps=5, throw=False)
+        ib.mirror_flow(PROBLEM, PLAIN, init, 1.0)
+    limited = ib.mirror_flow(PROBLEM, PLAIN, INIT, 1.0, max_steps=5, throw=False)
     assert limited.status is ib.Status.MAX_ITERATIONS
 
 
@@ -182,8 +182,8 @@ def test_bad_input(source, options, message):
 def test_trial_steps_beyond_the_floating_point_range_are_continued(seed, method):
     """At scale 1e-200 an implicit method tries dual variables at which sinh overflows, and must be led back."""
     problem, potential = ib.Regression.sample(5, 15, 2, seed=seed), ib.HyperbolicEntropy(scale=1e-200)
-    flow = ib.mirror_flow(problem, potential, [1.0, 1e3, 1e6], method=method, rtol=1e-8)
-    limit = ib.bregman_projection(problem.Z, problem.y, potential)
+    flow = ib.mirror_flow(problem, potential, t=[1.0, 1e3, 1e6], method=method, rtol=1e-8)
+    limit = ib.bregman_projection(problem, potential)
     # Some hundred steps at 1e-8, times log a: relative errors of weights are absolute ones of the dual variables.
     np.testing.assert_allclose(flow.x[-1], limit.x, rtol=0, atol=1e-4)
 

@@ -15,7 +15,13 @@ def test_a_short_pulse_in_a_long_rest_is_not_stepped_over(method, length):
     """Without data only decay moves: m = m₀ exp(−2A). Nothing tells an integrator of the pulse but its breakpoints."""
     schedule, times = Pulse(start=50.0, length=length, dose=0.3), [50.0, 50.0 + length / 2, 50.0 + length, 100.0]
     flow = ib.gradient_flow(
-        ib.Regression([[0.0]], [0.0]), MASK, {"m": 1.5, "w": 0.5}, times, H, schedule, method=method, rtol=1e-9
+        ib.Regression([[0.0]], [0.0]),
+        MASK.with_regularizer(H),
+        {"m": 1.5, "w": 0.5},
+        times,
+        schedule=schedule,
+        method=method,
+        rtol=1e-9,
     )
     spent = np.array([0.0, 0.15, 0.3, 0.3])
     np.testing.assert_allclose(flow.parameters["m"][:, 0], 1.5 * np.exp(-2 * spent), rtol=1e-6)

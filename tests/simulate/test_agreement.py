@@ -28,8 +28,8 @@ def trained(request):
     init = {"m": m, "w": x_init / m}
     mask, h, schedule = ib.Parameterization("m*w", ["m", "w"]), "m**2 + w**2", SCHEDULES[name]
     derivation = ib.derive(mask, h)
-    theta = ib.gradient_flow(problem, mask, init, TIMES, h, schedule)
-    dual = ib.mirror_flow(problem, derivation, TIMES, init, schedule)
+    theta = ib.gradient_flow(problem, mask.with_regularizer(h), init, TIMES, schedule=schedule)
+    dual = ib.mirror_flow(problem, derivation, init, TIMES, schedule=schedule)
     return problem, derivation, init, schedule, theta, dual
 
 
@@ -45,7 +45,7 @@ def test_flows_agree_at_all_times(trained):
 def test_limit_is_the_bregman_projection(trained):
     problem, derivation, init, schedule, theta, dual = trained
     potential = derivation.at(init, schedule.total)
-    projection = ib.bregman_projection(problem.Z, problem.y, potential)
+    projection = ib.bregman_projection(problem, potential)
     np.testing.assert_allclose(theta.x[-1], projection.x, rtol=0, atol=1e-8)
     np.testing.assert_allclose(dual.x[-1], projection.x, rtol=0, atol=1e-8)
     assert theta.loss[-1] < 1e-16

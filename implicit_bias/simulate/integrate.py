@@ -15,7 +15,7 @@ from scipy.integrate import BDF, DOP853, LSODA, RK23, RK45, DenseOutput, OdeSolu
 from scipy.linalg import LinAlgError
 
 from implicit_bias.errors import InputError
-from implicit_bias.flow.solution import FlowSolution, FlowStats
+from implicit_bias.simulate.trajectory import Path, Stats, Trajectory
 from implicit_bias.status import Status
 
 Field = Callable[[float, np.ndarray], np.ndarray]
@@ -27,13 +27,13 @@ _HUGE = 1e150
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class Integrated:
     """Times reached, states there (k, N), how it ended and what it cost, and the path in between where it was kept."""
 
     t: np.ndarray
     state: np.ndarray
     status: Status
-    stats: FlowStats
+    stats: Stats
     path: OdeSolution | None = None
 
 
@@ -49,7 +49,7 @@ def integrate(
     max_steps: int,
     jacobian: Field | None = None,
     dense: bool = False,
-) -> Trajectory:
+) -> Integrated:
     """Integrate state' = field(t, state) from t = 0.
 
     LSODA at given times runs in compiled code from one time to the next; everything else, and what stops LSODA there,
@@ -102,19 +102,19 @@ def integrate(
             reached.append(at[finite])
             states.append(path[finite])
     path = OdeSolution([pieces[0].t_old, *(piece.t for piece in pieces)], pieces) if pieces else None
-    stats = FlowStats(count.evaluations, count.jacobians, count.steps, time.perf_counter() - began)
-    return Trajectory(np.concatenate(reached), np.concatenate(states), status, stats, path)
+    stats = Stats(count.evaluations, count.jacobians, count.steps, time.perf_counter() - began)
+    return Integrated(np.concatenate(reached), np.concatenate(states), status, stats, path)
 
 
 @dataclass(frozen=True, eq=False)
 class _Interpolation:
-    """The solution at times between the reported ones; it can be pickled."""
+    """The trajectory at times between the reported ones; it can be pickled."""
 
-    solution: Callable[[np.ndarray, np.ndarray], FlowSolution]
+    reading: Callable[[np.ndarray, np.ndarray], Trajectory]
     path: OdeSolution
 
-    def __call__(self, times: np.ndarray) -> FlowSolution:
-        return self.solution(times, self.path(times).T)
+    def __call__(self, times: np.ndarray) -> Trajectory:
+        return self.reading(times, self.path(times).T)
 
 
 @dataclass
@@ -258,15 +258,12 @@ def _passed(solver: OdeSolver, times: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return inner, solver.dense_output()(inner).T
 
 
-def with_path(solution: Callable[[np.ndarray, np.ndarray], FlowSolution], trajectory: Trajectory) -> FlowSolution:
-    """The solution of a trajectory, with its path where that was kept.
+def with_path(reading: Callable[[np.ndarray, np.ndarray], Trajectory], integrated: Integrated) -> Trajectory:
+    """The trajectory of what was integrated, with its path where that was kept.
 
     Args:
-        solution: Makes a solution of times (k,) and states (k, N); one that can be pickled makes a path that can.
-        trajectory: What was integrated.
+        reading: Makes a trajectory of times (k,) and states (k, N); one that can be pickled makes a path that can.
+        integrated: What the integrator found.
     """
-    found = solution(trajectory.t, trajectory.state)
-    path = trajectory.path
-    if path is None:
-        return found
-    return replace(found, steps=path.ts, interpolate=_Interpolation(solution, path))
+    found, path = reading(integrated.t, integrated.state), integrated.path
+    return found if path is None else replace(found, path=Path(path.ts, _Interpolation(reading, path)))

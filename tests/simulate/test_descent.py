@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import implicit_bias as ib
 from implicit_bias.errors import InputError
-from implicit_bias.flow.mini_batches import mini_batches
 from implicit_bias.schedule import Constant, Geometric, Harmonic
+from implicit_bias.simulate.mini_batches import mini_batches
 
 MASK = ib.Parameterization("m*w", ["m", "w"])
 DECAY = "m**2 + w**2"
@@ -42,7 +42,9 @@ class TestAgainstOtherCode:
     def test_the_mask_by_hand(self, schedule):
         step, steps = 0.05, 60
         h = None if schedule is None else DECAY
-        run = ib.descent(PROBLEM, MASK, INIT, step, steps, h, schedule, record=every_step(steps))
+        run = ib.descent(
+            PROBLEM, MASK.with_regularizer(h), INIT, step, steps, schedule=schedule, record=every_step(steps)
+        )
         m, w = INIT["m"].copy(), INIT["w"].copy()
         dual, decay = np.zeros(6), 0.0
         for k in range(steps + 1):
@@ -62,7 +64,9 @@ class TestAgainstOtherCode:
         """Here x = u³ − tanh v with h = u⁴ + v, which commutes with nothing, and a loss that is no square."""
         problem, step = LogCosh(PROBLEM.Z, PROBLEM.y), 0.03
         g = ib.Parameterization("u**3 - tanh(v)", "u,v")
-        run = ib.descent(problem, g, {"u": 0.7, "v": 0.2}, step, 50, "u**4 + v", Constant(0.1))
+        run = ib.descent(
+            problem, g.with_regularizer("u**4 + v"), {"u": 0.7, "v": 0.2}, step, 50, schedule=Constant(0.1)
+        )
         u, v = np.full(9, 0.7), np.full(9, 0.2)
         for _ in range(50):
             slope = problem.Z.T @ np.tanh(problem.Z @ (u**3 - np.tanh(v)) - problem.y) / 6
@@ -110,7 +114,7 @@ class TestTheory:
     @given(step=st.floats(1e-4, 0.1), alpha=st.floats(0, 1), m=st.floats(0.1, 2), w=st.floats(-2, 2))
     def test_the_balance_shrinks_by_its_exact_factor(self, step, alpha, m, w):
         """A step multiplies m² − w² by (1 − 2ηα)² − η²∇f², which is 1 − 4ηα + O(η²)."""
-        run = ib.descent(PROBLEM, MASK, {"m": m, "w": w}, step, 3, DECAY, Constant(alpha))
+        run = ib.descent(PROBLEM, MASK.with_regularizer(DECAY), {"m": m, "w": w}, step, 3, schedule=Constant(alpha))
         m, w = run.parameters["m"], run.parameters["w"]
         balance, size = m**2 - w**2, m**2 + w**2
         slope = (run.x @ PROBLEM.Z.T - PROBLEM.y) @ PROBLEM.Z / 6
@@ -136,8 +140,10 @@ class TestTheory:
     def test_decay_adds_up_as_the_optimizer_applies_it(self):
         """α in every step: the memory b_k of heavy ball is α(1 − β^{k+1})/(1 − β)."""
         step, alpha, beta = 0.01, 0.5, 0.8
-        plain = ib.descent(PROBLEM, MASK, INIT, step, 50, DECAY, Constant(alpha))
-        heavy = ib.descent(PROBLEM, MASK, INIT, step, 50, DECAY, Constant(alpha), optimizer="momentum", momentum=beta)
+        plain = ib.descent(PROBLEM, MASK.with_regularizer(DECAY), INIT, step, 50, schedule=Constant(alpha))
+        heavy = ib.descent(
+            PROBLEM, MASK.with_regularizer(DECAY), INIT, step, 50, optimizer=ib.SGD(beta), schedule=Constant(alpha)
+        )
         np.testing.assert_allclose(plain.decay, alpha * plain.t, rtol=1e-13)
         moves = step * alpha * (1 - beta ** np.arange(1, 51)) / (1 - beta)
         np.testing.assert_allclose(heavy.decay, [0.0, *np.cumsum(moves)], rtol=1e-13)
@@ -145,8 +151,8 @@ class TestTheory:
     def test_the_mini_batches_end_where_the_flow_does(self):
         """Interpolation leaves no noise, so a small step finds the flow's limit up to O(η)."""
         steps = np.array([5e-2, 1e-2])
-        run = ib.descent(PROBLEM, MASK, INIT, steps, 4_000, optimizer="sgd", batch_size=2, record=2)
-        limit = ib.bregman_projection(PROBLEM.Z, PROBLEM.y, ib.derive(MASK, DECAY).at(INIT))
+        run = ib.descent(PROBLEM, MASK, INIT, steps, 4_000, batch_size=2, record=2)
+        limit = ib.bregman_projection(PROBLEM, ib.derive(MASK, DECAY).at(INIT))
         assert np.all(run.loss[-1] < 1e-12)
         assert np.all(np.max(np.abs(run.x[-1] - limit.x), axis=-1) < 0.3 * steps)
 
@@ -176,7 +182,7 @@ class TestMiniBatches:
 
     def test_seeds(self):
         def end(seed, init=INIT):
-            return ib.descent(PROBLEM, MASK, init, 0.01, 30, optimizer="sgd", batch_size=2, seed=seed).x[-1]
+            return ib.descent(PROBLEM, MASK, init, 0.01, 30, batch_size=2, seed=seed).x[-1]
 
         np.testing.assert_array_equal(end(7), end(7))
         assert np.any(end(7) != end(8))
@@ -350,7 +356,13 @@ def test_strengths_go_on_after_any_number_of_steps(step):
     """Against Σ η α(kη) over 2,500 steps by hand, of a schedule that never repeats a strength."""
     schedule, steps = Harmonic(0.4, tau=0.3), [1, 999, 1000, 1001, 1999, 2000, 2001, 2500]
     run = ib.descent(
-        ib.Regression([[0.0]], [0.0]), MASK, {"m": 1.0, "w": 0.5}, step, 2500, DECAY, schedule, record=steps
+        ib.Regression([[0.0]], [0.0]),
+        MASK.with_regularizer(DECAY),
+        {"m": 1.0, "w": 0.5},
+        step,
+        2500,
+        schedule=schedule,
+        record=steps,
     )
     for k, eta in enumerate(np.atleast_1d(step)):
         strengths = np.array([float(schedule(j * eta)) for j in range(2500)])

@@ -10,22 +10,22 @@ import implicit_bias as ib
 points = st.floats(-5, 5).filter(lambda x: abs(x) > 0.01)
 
 
-class Exponential(ib.Potential):
+class Exponential(ib.SeparablePotential):
     """R(x) = Σ e^x − x, with its minimum at 0, on whose two sides it differs; the dual domain is (−1, ∞)."""
 
     size = None
     dual_domain = (-1.0, np.inf)
 
-    def _terms(self, x):
+    def terms_at(self, x):
         return np.exp(x) - x
 
-    def _gradient(self, x):
+    def gradient_at(self, x):
         return np.expm1(x)
 
-    def _inverse_gradient(self, z):
+    def inverse_gradient_at(self, z):
         return np.log1p(z)
 
-    def _metric(self, x):
+    def metric_at(self, x):
         return np.exp(-x)
 
 
@@ -41,7 +41,7 @@ def test_what_follows_from_four_formulas(x, other):
     )
     # R − R(0) = e^s − 1 − s, of which the local exponent is the logarithmic slope.
     assert R.effective_exponent([x])[0] == pytest.approx(x * np.expm1(x) / (np.expm1(x) - x), rel=1e-9)
-    weight, metric = R._respond(np.array([z]))
+    weight, metric = R.respond(np.array([z]))
     assert weight[0] == pytest.approx(x, rel=1e-12)
     assert metric[0] == pytest.approx(np.exp(-x), rel=1e-12)
 
