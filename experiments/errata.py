@@ -21,7 +21,7 @@ from derivations.mask import PREPRINT, REFUTED_ABOVE, derived, in_uv
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from implicit_bias import Claim, FlowSolution, Parameterization, Regression, Verdict, gradient_flow, plotting
+from implicit_bias import Claim, Parameterization, Regression, Trajectory, Verdict, gradient_flow, plotting
 from implicit_bias.claims import from_residual
 from implicit_bias.schedule import Constant, Schedule, SwitchOff
 
@@ -136,7 +136,7 @@ def _rate(single: Mapping[str, float], bound_end: float, points: int) -> Data:
     }
 
 
-def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedule: Schedule | None) -> FlowSolution:
+def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedule: Schedule | None) -> Trajectory:
     return gradient_flow(
         problem, MASK.with_regularizer(None if schedule is None else REGULARIZER), init, t, schedule=schedule
     )

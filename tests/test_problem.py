@@ -65,12 +65,17 @@ def test_samples_are_sparse_solvable_and_repeatable(seed, d, more, data):
     assert not np.array_equal(problem.Z, ib.Regression.sample(d, n, sparsity, seed=seed + 1).Z)
 
 
-def test_data_are_copied():
+def test_the_design_is_viewed_and_the_rest_copied():
+    """A design matrix may be as large as memory allows; nothing is written through the view."""
     Z, y, truth = np.ones((1, 2)), np.ones(1), np.ones(2)
     problem = ib.Regression(Z, y, truth=truth)
-    Z[:], y[:], truth[:] = 5, 5, 5
+    assert np.shares_memory(problem.Z, Z)
+    y[:], truth[:] = 5, 5
     assert problem.loss([1.0, 0.0]) == 0
     assert problem.truth.tolist() == [1, 1]
+    for array in (problem.Z, problem.y):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 5.0
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@
 
 import marimo
 
-
 __generated_with = "0.25.2"
 app = marimo.App(app_title="The L2-to-L1 transition")
 

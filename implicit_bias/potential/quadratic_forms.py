@@ -46,10 +46,10 @@ class QuadraticForms(Potential):
     .. math:: Q_A(\mu) = \tfrac14 \Big\|\exp\Big(-A B + \sum_i \mu_i A_i\Big)\theta_0\Big\|^2 ,
 
     so that the weights follow the mirror flow of :math:`R_A = Q_A^*`: :math:`\nabla R_{A_t}(x_t) = -L_t`. In the joint
-    eigenbasis Q is a sum of exponentials, and R follows by Newton's method. The potential is no sum over coordinates, and
+    eigenbasis Q is a sum of exponentials, and R follows by Newton's method. The potential is no sum over coordinates;
     its domain is the interior of the cone that the joint eigenvalues span: the values that x can take.
 
-    Every method takes NumPy arrays or lists of shape ``(..., k)``; :meth:`decayed` gives the potential at another decay.
+    Every method takes NumPy arrays or lists of shape ``(..., k)``. :meth:`decayed` changes the decay.
 
     Args:
         A: The forms, shape (k, p, p).
@@ -131,26 +131,26 @@ class QuadraticForms(Potential):
         """The number k of forms, which is the dimension of x."""
         return len(self.eigenvalues)
 
-    def parameters(self, mu: ArrayLike) -> FloatArray:
-        r"""The parameters :math:`\theta = \exp(-A B + \sum_i \mu_i A_i)\,\theta_0`, shape ``(..., p)``."""
-        exponents = self._admit(mu, "mu") @ self.eigenvalues
+    def parameters(self, z: ArrayLike) -> FloatArray:
+        r"""The parameters :math:`\theta = \exp(-A B + \sum_i z_i A_i)\,\theta_0`, shape ``(..., p)``."""
+        exponents = self._admit(z, "z") @ self.eigenvalues
         if self.decay:
             exponents = exponents - self.decay * self.regularizer_eigenvalues
         # A component that is zero stays so, whatever its exponent.
         grown = np.exp(np.where(self.components != 0, exponents, 0.0)) * self.components
         return grown @ self.basis.T
 
-    def conjugate(self, mu: ArrayLike) -> FloatArray:
-        """The conjugate R*(μ) = Q(μ), shape ``(...)``."""
-        return np.sum(self._powers(self._admit(mu, "mu")), axis=-1) / 4
+    def conjugate(self, z: ArrayLike) -> FloatArray:
+        """The conjugate R*(z) = Q(z), shape ``(...)``."""
+        return np.sum(self._powers(self._admit(z, "z")), axis=-1) / 4
 
-    def inverse_gradient(self, mu: ArrayLike) -> FloatArray:
-        """The x = ∇Q(μ) with ∇R(x) = μ, shape ``(..., k)``: the forms at the parameters that the flow has reached."""
-        return self._powers(self._admit(mu, "mu")) @ self._values.T / 2
+    def inverse_gradient(self, z: ArrayLike) -> FloatArray:
+        """The x = ∇Q(z) with ∇R(x) = z, shape ``(..., k)``: the forms at the parameters that the flow has reached."""
+        return self._powers(self._admit(z, "z")) @ self._values.T / 2
 
-    def conjugate_hessian(self, mu: ArrayLike) -> FloatArray:
-        """∇²Q(μ), shape ``(..., k, k)``; it is the metric (∇²R)⁻¹ at x = ∇Q(μ), which is J Jᵀ of the forms."""
-        powers = self._powers(self._admit(mu, "mu"))
+    def conjugate_hessian(self, z: ArrayLike) -> FloatArray:
+        """∇²Q(z), shape ``(..., k, k)``; it is the metric (∇²R)⁻¹ at x = ∇Q(z), which is J Jᵀ of the forms."""
+        powers = self._powers(self._admit(z, "z"))
         return (self._values * powers[..., None, :]) @ self._values.T
 
     def gradient(self, x: ArrayLike) -> FloatArray:

@@ -130,7 +130,8 @@ class _InNumPy:
         rows = model.flat(theta)
         self._state = np.concatenate([rows, np.zeros((len(rows), problem.d + 1))], axis=1)
         self._memory = np.zeros_like(self._state)
-        self._values = model.evaluate(model.shaped(rows))
+        with np.errstate(all="ignore"):  # what overflows shows up in the status
+            self._values = model.evaluate(model.shaped(rows))
 
     def finite(self) -> np.ndarray:
         return np.isfinite(self._state).all(axis=1) & np.isfinite(self._values.x).all(axis=1)

@@ -231,7 +231,7 @@ def _family(
             return (lambda decay: given.decayed(given.decay + decay)), checked_schedule(schedule, has_regularizer)
         if schedule is not None:
             raise InputError(
-                "schedule: a ready potential has its decay built in; pass a derivation (ib.derive) and init to give one."
+                "schedule: a ready potential has its decay built in; pass a derivation and init to give one."
             )
         return (lambda decay: given), Constant(0.0)
     if not isinstance(given, Derivation):

@@ -13,8 +13,8 @@ class SGD:
     r"""Gradient descent, with momentum if wanted, by the conventions of ``torch.optim.SGD``.
 
     With G_k the gradient, :math:`b_k = \beta b_{k-1} + G_k` and :math:`\theta_{k+1} = \theta_k - \eta b_k` (heavy
-    ball), or :math:`\theta_{k+1} = \theta_k - \eta\,(G_k + \beta b_k)` (Nesterov). Methods that rescale each parameter by
-    itself, such as Adam, follow no gradient flow.
+    ball), or :math:`\theta_{k+1} = \theta_k - \eta\,(G_k + \beta b_k)` (Nesterov). Methods that rescale each parameter
+    by itself, such as Adam, follow no gradient flow.
 
     Attributes:
         momentum: β, 0 <= β < 1; 0 is plain gradient descent.

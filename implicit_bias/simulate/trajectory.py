@@ -71,8 +71,9 @@ class Trajectory:
         loss: f(x) on all observations, shape (k,) or (k, runs).
         dual: Accumulated gradient ν of the loss in its predictions, shape (k, d) or (k, runs, d): of a flow
             :math:`\nu_t = \int_0^t \nabla_p f(Zx_s)\,ds`, of plain steps
-            :math:`\nu_k = \eta\sum_{j<k}\nabla_p f(Zx_j)`, and with momentum the sum of the moves that it makes of these gradients. So
-            :math:`\nabla R_{A_k}(x_k) = -Z^T\nu_k` along a flow, and up to O(η) for every optimizer.
+            :math:`\nu_k = \eta\sum_{j<k}\nabla_p f(Zx_j)`, and with momentum the sum of the moves that it
+            makes of these gradients. So :math:`\nabla R_{A_k}(x_k) = -Z^T\nu_k` along a flow, and up to
+            O(η) for every optimizer.
         decay: A, the strengths accumulated in the same way, shape (k,) or (k, runs).
         status: How it ended; times that a flow did not reach are left out of every array.
         stats: Its cost.

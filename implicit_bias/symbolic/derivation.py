@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -218,7 +217,10 @@ class Derivation:
         """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is known to be a single rising exponential."""
         if self.inverse_mirror_map is None or not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
             return None
-        return _unless_stopped(exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
+        try:
+            return call(_SECONDS, exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
+        except (StoppedError, UnsupportedError):
+            return None
 
     def _entropy(self, values: tuple[np.ndarray, ...], rate: float) -> Callable[[float], Entropy]:
         # As a sum over factors, log a stays finite where a underflows.
@@ -346,19 +348,20 @@ class Derivation:
     def _map(self) -> SeparableMap:
         return self.parameterization.separable_map()
 
-    @cached_property
+    @property
     def _reflections(self) -> list[tuple[int, ...]]:
         """Changes of sign, p numbers each, that are known to leave g and h as they are: they leave x(t), too."""
-        formulas = [f for f in (self.parameterization.output, self.regularizer) if f is not None]
-        return _unless_stopped(sign_symmetries, formulas, list(self.parameterization.symbols)) or []
+        try:
+            return _sign_symmetries(self.parameterization)
+        except (StoppedError, UnsupportedError):
+            return []
 
 
-def _unless_stopped(compute: Callable[..., Any], *arguments: object) -> Any:
-    """What the worker process finds out about formulas, or None if it does not, or takes too long."""
-    try:
-        return call(_SECONDS, compute, *arguments)
-    except (StoppedError, UnsupportedError):
-        return None
+@lru_cache(maxsize=256)
+def _sign_symmetries(parameterization: Parameterization) -> list[tuple[int, ...]]:
+    """The reflections that the worker process finds; a search that was stopped is made again next time."""
+    formulas = [f for f in (parameterization.output, parameterization.regularizer) if f is not None]
+    return call(_SECONDS, sign_symmetries, formulas, list(parameterization.symbols))
 
 
 def _decayed(

@@ -1,6 +1,7 @@
 """Cards are well-formed, escaped and self-contained, and say what the result says."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -158,16 +159,8 @@ def test_a_name_of_a_potential_is_escaped():
 
 def test_a_flow_that_reached_no_time_has_a_card():
     flow = ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), t=[1.0])
-    empty = ib.FlowSolution(
-        flow.t[:0],
-        flow.x[:0],
-        flow.loss[:0],
-        flow.dual[:0],
-        flow.decay[:0],
-        ib.Status.STEP_SIZE,
-        flow.stats,
-        flow.design,
-    )
+    nothing = {name: getattr(flow, name)[:0] for name in ("t", "x", "loss", "dual", "decay")}
+    empty = replace(flow, **nothing, status=ib.Status.STEP_SIZE)
     assert "step_size" in Outline(empty._repr_html_()).words
 
 

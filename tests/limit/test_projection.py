@@ -415,7 +415,7 @@ def test_bad_input(change, message):
         "potential": HyperbolicEntropy(scale=1.0),
     } | change
     with pytest.raises(InputError, match=message):
-        bregman_projection(**arguments)
+        bregman_projection(Regression(arguments.pop("Z"), arguments.pop("y")), **arguments)
 
 
 @pytest.mark.parametrize(
@@ -428,7 +428,7 @@ def test_bad_input(change, message):
 def test_wrong_kinds_of_arguments(change, message):
     arguments = {"Z": np.ones((1, 2)), "y": np.ones(1), "potential": ib.HyperbolicEntropy(scale=1.0)} | change
     with pytest.raises(InputError, match=message):
-        ib.bregman_projection(**arguments)
+        ib.bregman_projection(ib.Regression(arguments.pop("Z"), arguments.pop("y")), **arguments)
 
 
 @pytest.mark.parametrize("seed", range(24))

@@ -39,7 +39,7 @@ def derived():
     derivation = ib.derive(ib.Parameterization("m*w", ["m", "w"]), "m**2 + w**2")
 
     def at(runs, run, record):
-        return derivation.at({name: runs.init[name][run] for name in "mw"}, runs.decay[record, run])
+        return derivation.at({name: getattr(runs.families, name)[run] for name in "mw"}, runs.decay[record, run])
 
     return at
 
@@ -51,17 +51,19 @@ class TestMirrorResidual:
             gradient = derived(trained, run, record).gradient(trained.x[record, run])
             expected = np.max(np.abs(gradient + trained.accumulated_gradient[record, run]))
             assert found[record, run] == pytest.approx(expected, rel=1e-9, abs=1e-13)
-            potential = trained.potential(run, record)
+            potential = trained.potential(record, run)
             np.testing.assert_allclose(potential.gradient(trained.x[record, run]), gradient, rtol=1e-12, atol=1e-13)
 
-    @pytest.mark.parametrize("options", [{}, {"momentum": 0.8}, {"batch_size": 3}, {"batch_size": 2, "momentum": 0.5}])
+    @pytest.mark.parametrize(
+        "options", [{}, {"optimizer": ib.SGD(0.8)}, {"batch_size": 3}, {"batch_size": 2, "optimizer": ib.SGD(0.5)}]
+    )
     @pytest.mark.parametrize("schedule", [None, Geometric(0.3, tau=0.5)])
     def test_it_is_of_the_order_of_the_step(self, options, schedule):
         """Halving the step halves it, at every scale; for mini-batches in the mean over seeds."""
         scales = np.repeat([1e-6, 1e-2, 1.0], 40)
         init, means = initialization(np.zeros(14), scales), []
         for count in (400, 800, 1600):
-            runs = ensemble(PROBLEM, init, 0.8 / count, count, schedule, **options, record=2)
+            runs = ensemble(PROBLEM, init, 0.8 / count, count, schedule=schedule, **options, record=2)
             means.append(mirror_residual(runs)[-1].reshape(3, 40).mean(axis=1))
         assert np.max(means[-1]) < 0.02 * np.max(np.abs(runs.accumulated_gradient))
         np.testing.assert_allclose(np.divide(means[:-1], means[1:]), 2, atol=0.25)
@@ -90,7 +92,7 @@ class TestEffectiveExponent:
         found = effective_exponent(trained)
         for record in (2, -1):
             for run in range(3):
-                potential = trained.potential(run, record)
+                potential = trained.potential(record, run)
                 center = potential.minimizer
                 shift = trained.x[record, run] - center
                 h = 1e-4
@@ -145,7 +147,7 @@ class TestDistanceToLimit:
         def without_bound(*args, **options):
             return replace(ib.bregman_projection(*args, **options), error_bound=unknown)
 
-        monkeypatch.setattr("implicit_bias.masking.ensemble_checks.bregman_projection", without_bound)
+        monkeypatch.setattr("implicit_bias.simulate.trajectory.bregman_projection", without_bound)
         found = distance_to_limit(trained)
         assert not np.any(np.isfinite(found.error_bound))
         assert np.all(np.isfinite(found.distance))

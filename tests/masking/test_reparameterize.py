@@ -151,8 +151,8 @@ def test_training_approaches_the_gradient_flow(alpha):
     """Half the step, half the distance to an ODE solver's flow of m*w: order one."""
     Z, y = data()
     m, w = masking.Product(0.7).right_inverse(torch.linspace(-0.5, 0.5, 5, dtype=torch.float64))
-    mask = ib.Parameterization("m*w", ["m", "w"])
-    theory = {"regularizer": "m**2 + w**2", "schedule": ib.schedule.Constant(alpha)} if alpha else {}
+    mask = ib.Parameterization("m*w", ["m", "w"], "m**2 + w**2")
+    theory = {"schedule": alpha} if alpha else {}
     flow = ib.gradient_flow(ib.Regression(Z, y), mask, {"m": m.numpy(), "w": w.numpy()}, 2.0, **theory)
     errors = [np.max(np.abs(trained_by_sgd(step, 2.0, alpha) - flow.x[-1])) for step in (0.02, 0.01, 0.005)]
     assert errors[0] < 0.02

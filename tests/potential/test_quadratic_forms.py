@@ -85,14 +85,15 @@ def test_the_mirror_map_inverts_the_conjugate_gradient(seed):
 @given(seed=st.integers(0, 10**6))
 def test_the_gradient_is_the_slope_of_the_value(seed):
     potential, _, _, generator = example(seed)
-    x = potential.inverse_gradient(generator.uniform(-0.5, 0.5, 3), 0.2)
-    step = 1e-6 * np.linalg.eigvalsh(potential.metric(x, 0.2))[0]
+    potential = potential.decayed(0.2)
+    x = potential.inverse_gradient(generator.uniform(-0.5, 0.5, 3))
+    step = 1e-6 * np.linalg.eigvalsh(potential.metric(x))[0]
     if step < 1e-9:  # R is too curved for a difference quotient
         return
-    slope = approx_fprime(x, lambda v: float(potential.value(v, 0.2)), step)
+    slope = approx_fprime(x, lambda v: float(potential.value(v)), step)
     # A forward difference errs by R'' · step, about 1e-6 by the choice of the step, and by rounding of R over the step.
-    rounding = 1e-14 * (1 + abs(potential.value(x, 0.2))) / step
-    np.testing.assert_allclose(slope, potential.gradient(x, 0.2), atol=1e-5 + 10 * rounding)
+    rounding = 1e-14 * (1 + abs(potential.value(x))) / step
+    np.testing.assert_allclose(slope, potential.gradient(x), atol=1e-5 + 10 * rounding)
 
 
 @few
@@ -100,13 +101,14 @@ def test_the_gradient_is_the_slope_of_the_value(seed):
 def test_the_divergence_is_a_distance(seed):
     potential, _, _, generator = example(seed)
     mu = generator.uniform(-0.5, 0.5, (2, 3))
-    x, x2 = potential.inverse_gradient(mu, 0.3)
-    plain = potential.value(x, 0.3) - potential.value(x2, 0.3) - potential.gradient(x2, 0.3) @ (x - x2)
-    size = 1 + abs(potential.value(x, 0.3)) + abs(potential.value(x2, 0.3))
-    assert potential.divergence(x, x2, 0.3) == pytest.approx(plain, rel=1e-8, abs=1e-9 * size)
-    assert potential.divergence(x, x2, 0.3) > 0
+    potential = potential.decayed(0.3)
+    x, x2 = potential.inverse_gradient(mu)
+    plain = potential.value(x) - potential.value(x2) - potential.gradient(x2) @ (x - x2)
+    size = 1 + abs(potential.value(x)) + abs(potential.value(x2))
+    assert potential.divergence(x, x2) == pytest.approx(plain, rel=1e-8, abs=1e-9 * size)
+    assert potential.divergence(x, x2) > 0
     # Identical points differ by the rounding of Newton's last step, squared.
-    assert 0 <= potential.divergence(x, x, 0.3) <= 1e-15 * size
+    assert 0 <= potential.divergence(x, x) <= 1e-15 * size
 
 
 def test_the_mask_is_the_hyperbolic_entropy():

@@ -11,8 +11,9 @@ from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
 from implicit_bias.errors import InputError
+from implicit_bias.potential.family import NoFamily
 from implicit_bias.schedule import Constant, SwitchOff
-from implicit_bias.simulate.trajectory import FlowSolution, FlowStats
+from implicit_bias.simulate.trajectory import Path, Stats, Trajectory
 
 MASK, H = ib.Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 
@@ -27,8 +28,8 @@ def setting():
 def flows(setting, **options):
     problem, init, schedule = setting
     return (
-        ib.gradient_flow(problem, MASK, init, [0.5, 8.0], H, schedule, **options),
-        ib.mirror_flow(problem, ib.derive(MASK, H), [0.5, 8.0], init, schedule, **options),
+        ib.gradient_flow(problem, MASK.with_regularizer(H), init, [0.5, 8.0], schedule=schedule, **options),
+        ib.mirror_flow(problem, ib.derive(MASK, H), init, [0.5, 8.0], schedule=schedule, **options),
     )
 
 
@@ -73,13 +74,14 @@ def test_levels_and_signs_against_events_of_scipy(setting):
 
 def polynomial_path(*weights):
     """A solution whose weights are given as functions of time, with steps of ½ up to 4."""
-    linear = ib.Regression(np.ones((1, len(weights))), np.ones(1)).linear
+    problem = ib.Regression(np.ones((1, len(weights))), np.ones(1))
 
     def at(t):
         x = np.stack([weight(t) for weight in weights], axis=1)
-        return FlowSolution(t, x, x[:, 0] ** 2, x[:, :1], 0 * t, ib.Status.CONVERGED, FlowStats(0, 0, 0, 1.0), linear)
+        stats, families = Stats(0, 0, 0, 1.0), NoFamily("Any path.")
+        return Trajectory(t, x, x[:, 0] ** 2, x[:, :1], 0 * t, ib.Status.CONVERGED, stats, (problem,), families)
 
-    return replace(at(np.array([4.0])), steps=np.linspace(0.0, 4.0, 9), interpolate=at)
+    return replace(at(np.array([4.0])), path=Path(np.linspace(0.0, 4.0, 9), at))
 
 
 def test_the_first_change_of_sign_counts():
@@ -103,15 +105,14 @@ def test_the_first_time_below_a_level_counts():
     assert np.isnan(polynomial_path(lambda t: 2 + t).time_below(1.0))
 
 
-@pytest.mark.parametrize("missing", ["steps", "interpolate"])
-def test_half_a_path_is_none(missing):
+def test_a_path_that_was_not_kept():
     with pytest.raises(InputError, match="dense=True"):
-        replace(polynomial_path(lambda t: t), **{missing: None}).time_below(1.0)
+        replace(polynomial_path(lambda t: t), path=None).time_below(1.0)
 
 
 def test_the_time_of_a_step():
-    assert FlowStats(0, 0, steps=4, wall_time=2.0).time_per_step == 0.5
-    assert FlowStats(0, 0, steps=0, wall_time=2.0).time_per_step == 2.0
+    assert Stats(0, 0, steps=4, wall_time=2.0).time_per_step == 0.5
+    assert Stats(0, 0, steps=0, wall_time=2.0).time_per_step == 2.0
 
 
 def test_what_is_never_reached_is_nan(setting):

@@ -160,12 +160,13 @@ def test_failures_are_a_status():
     [
         (PLAIN, {}, "init"),
         (PLAIN, {"init": INIT, "schedule": Constant(1.0)}, "regularizer"),
-        (DECAYING, {"init": INIT, "schedule": 1.0}, "schedule object"),
+        (DECAYING, {"init": INIT, "schedule": "much"}, "schedule object or a number"),
         (DECAYING, {"init": {"m": 1.0}}, "exactly the parameters"),
         (DECAYING, {"init": {"m": np.ones(2), "w": np.zeros(2)}}, "2 coordinates"),
         (DECAYING, {"init": {"m": 0.5, "w": 0.5}}, "m0"),
-        (ib.HyperbolicEntropy(scale=1.0), {"init": INIT}, "fixed potential"),
-        (ib.HyperbolicEntropy(scale=1.0), {"schedule": Constant(1.0)}, "fixed potential"),
+        (ib.HyperbolicEntropy(scale=1.0), {"init": INIT}, "ready potential"),
+        (ib.HyperbolicEntropy(scale=1.0), {"schedule": Constant(1.0)}, "ready potential"),
+        (PLAIN, {"init": INIT, "t": None}, "t: expected an end time"),
         (ib.HyperbolicEntropy(scale=[1.0, 2.0]), {}, "2 coordinates"),
         (MASK, {"init": INIT}, "Derivation or a Potential"),
         (PLAIN, {"init": INIT, "method": "Euler"}, "method"),
@@ -174,7 +175,7 @@ def test_failures_are_a_status():
 )
 def test_bad_input(source, options, message):
     with pytest.raises(InputError, match=message):
-        ib.mirror_flow(PROBLEM, source, 1.0, **options)
+        ib.mirror_flow(PROBLEM, source, **{"t": 1.0} | options)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
