@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import array_api_compat
 import numpy as np
-from array_api_compat import array_namespace, is_array_api_obj, is_torch_array
+from array_api_compat import array_namespace, is_array_api_obj, is_jax_array, is_torch_array
 
 from implicit_bias.errors import DomainError, InputError, UnsupportedError
 from implicit_bias.potential.base import Array, Potential
@@ -26,8 +26,9 @@ SMALL = 2.0**-64  # a factor that keeps products and sums of large numbers in th
 class SeparablePotential(Potential):
     r"""A separable, strictly convex potential :math:`R(x) = \sum_i R_i(x_i)`.
 
-    The public methods take arrays of shape ``(..., n)`` in NumPy or torch (numbers and lists become float64 NumPy
-    arrays), check the domain and return the same type, dtype and device. A subclass supplies the formulas of one
+    The public methods take arrays of shape ``(..., n)`` in NumPy, torch or JAX (numbers and lists become float64 NumPy
+    arrays), check the domain and return the same type, dtype and device. Torch and JAX differentiate them, and JAX
+    compiles them. A subclass supplies the formulas of one
     coordinate in the methods whose names end in ``_at``. They check nothing and see floating arrays inside the domain
     alone; solvers, which know that theirs are, call them directly.
 
@@ -234,9 +235,14 @@ class SeparablePotential(Potential):
             finish: What else is done in double precision.
         """
         points = {name: self._real(value, name) for name, value in given.items()}
-        like = next(filter(is_torch_array, points.values()), next(iter(points.values())))
+        foreign = (point for point in points.values() if is_torch_array(point) or is_jax_array(point))
+        like = next(foreign, next(iter(points.values())))
         if is_torch_array(like):
             from implicit_bias.potential.differentiation import evaluate
+
+            result = evaluate(self, formula, check, points)
+        elif is_jax_array(like):
+            from implicit_bias.potential.in_jax import evaluate
 
             result = evaluate(self, formula, check, points)
         else:

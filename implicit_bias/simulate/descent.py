@@ -98,7 +98,7 @@ def descent(
         x = model.weights(parameters)
         loss = problem.prediction_loss(_predictions(problem, x.reshape(-1, problem.n))).reshape(x.shape[:-1])
     shape = (len(plans.marks), *plans.shape)
-    init_of_runs = {name: value.reshape(*plans.shape, *inner) for name, value in zip(names, theta, strict=True)}
+    init_of_runs = {name: value.reshape((*plans.shape, *inner)) for name, value in zip(names, theta, strict=True)}
     result = Trajectory(
         t=(plans.marks[:, None] * plans.eta).reshape(shape),
         x=x.reshape(*shape, problem.n),
@@ -109,7 +109,7 @@ def descent(
         stats=Stats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
         problems=(problem,),
         families=DerivedFamilies(parameterization, init_of_runs),
-        parameters={name: v.reshape(*shape, *inner) for name, v in zip(names, parameters, strict=True)},
+        parameters={name: v.reshape((*shape, *inner)) for name, v in zip(names, parameters, strict=True)},
         steps=plans.marks,
         diverged=~sound.reshape(plans.shape),
     )

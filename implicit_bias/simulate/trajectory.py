@@ -130,7 +130,8 @@ class Trajectory:
             UnsupportedError: If the dynamics have no potential.
         """
         self._check_record(k)
-        decay = self.decay[k] if self.runs is None else self.decay[k, self._run(run)]
+        which = self._run(run)
+        decay = self.decay[k] if self.runs is None else self.decay[k, which]
         return self.families(run)(float(decay))
 
     def limit(self, run: int | None = None, *, throw: bool = True) -> Projection:
@@ -146,7 +147,8 @@ class Trajectory:
             SolverError: If the projection fails, if ``throw``.
         """
         # The dual variables reached are a close start.
-        dual = self.dual[-1] if self.runs is None else self.dual[-1, self._run(run)]
+        which = self._run(run)
+        dual = self.dual[-1] if self.runs is None else self.dual[-1, which]
         start = dual if np.all(np.isfinite(dual)) else None
         return bregman_projection(self.problem(run), self.potential(-1, run), start=start, throw=throw)
 

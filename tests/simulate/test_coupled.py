@@ -11,10 +11,10 @@ from scipy.optimize import minimize
 import implicit_bias as ib
 from implicit_bias.schedule import Geometric
 
-NAMES = ("a", "b", "c", "d")
+NAMES = ("a", "b", "c")
 
 
-def commuting(seed, count=2, size=4):
+def commuting(seed, count=2, size=3):
     """Symmetric matrices with common eigenvectors, as formulas and as arrays, with a start and a problem they solve."""
     rng = np.random.default_rng(seed)
     basis = qr(rng.standard_normal((size, size)))[0]
@@ -30,7 +30,7 @@ def commuting(seed, count=2, size=4):
 
 def formula(matrix):
     return " + ".join(
-        f"({matrix[i, j] / 2!r})*{NAMES[i]}*{NAMES[j]}" for i in range(len(matrix)) for j in range(len(matrix))
+        f"({float(matrix[i, j]) / 2!r})*{NAMES[i]}*{NAMES[j]}" for i in range(len(matrix)) for j in range(len(matrix))
     )
 
 
@@ -39,7 +39,7 @@ def parameterization(forms, decaying=None):
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_the_projection_minimizes_the_potential_on_the_line(seed):
     """Against a search along the one direction that the equation leaves, by a routine that knows no dual."""
     forms, decaying, start, problem = commuting(seed)
@@ -90,13 +90,13 @@ def test_flows_of_parameters_and_of_duals_and_an_integrator_agree(seed):
 def test_descent_ends_at_the_limit_as_the_step_vanishes(optimizer):
     forms, _, start, problem = commuting(3)
     init = dict(zip(NAMES, start, strict=True))
-    runs = ib.descent(problem, parameterization(forms), init, [0.02, 0.01], 20_000, optimizer=optimizer, record=2)
+    runs = ib.descent(problem, parameterization(forms), init, [0.2, 0.1], 2_500, optimizer=optimizer, record=2)
     assert np.all(runs.loss[-1] < 1e-24)
     limit = runs.limit(0)
     errors = np.linalg.norm(runs.x[-1] - limit.x, axis=-1)
     assert errors[0] / errors[1] == pytest.approx(2, abs=0.1)
-    alone = ib.descent(problem, parameterization(forms), init, 0.01, 100, optimizer=optimizer, record=2)
-    together = ib.descent(problem, parameterization(forms), init, [0.02, 0.01], 100, optimizer=optimizer, record=2)
+    alone = ib.descent(problem, parameterization(forms), init, 0.02, 100, optimizer=optimizer, record=2)
+    together = ib.descent(problem, parameterization(forms), init, [0.04, 0.02], 100, optimizer=optimizer, record=2)
     np.testing.assert_array_equal(together.x[:, 1], alone.x)
     np.testing.assert_array_equal(together.parameters["b"][:, 1], alone.parameters["b"])
 
@@ -117,13 +117,21 @@ def test_what_has_no_potential_says_so_and_flows_all_the_same():
         flow.potential()
 
 
-@pytest.mark.parametrize("y", [[1.0, 1.0], [1.0, 2.0]])
-def test_rows_that_depend_on_others(y):
-    """The second equation repeats the first, or contradicts it."""
-    forms = ib.QuadraticForms([[[0.0, 1.0], [1.0, 0.0]], [[2.0, 0.0], [0.0, 2.0]], np.eye(2)][:2], theta0=[1.0, 0.2])
-    three = np.array([[1.0, 0.3], [1.0, 0.3]])
-    with pytest.raises(ib.InputError, match="fewer rows"):
-        ib.bregman_projection(ib.Regression(three, y), forms)
+@pytest.mark.parametrize(("y", "status"), [([1.0, 1.0], ib.Status.CONVERGED), ([1.0, 2.0], ib.Status.INFEASIBLE)])
+def test_rows_that_repeat_or_contradict_each_other(y, status):
+    forms = ib.QuadraticForms(
+        [np.diag([1.0, 0.0, 0.0]), np.diag([0.0, 1.0, 0.0]), np.diag([0.0, 0.0, 1.0])], theta0=[1, 1, 1]
+    )
+    Z = np.array([[1.0, 0.3, 0.5], [1.0, 0.3, 0.5]])
+    found = ib.bregman_projection(ib.Regression(Z, y), forms, throw=False)
+    assert found.status is status
+    if status is ib.Status.CONVERGED:
+        alone = ib.bregman_projection(ib.Regression(Z[:1], y[:1]), forms)
+        np.testing.assert_allclose(found.x, alone.x, rtol=1e-10)
+        np.testing.assert_allclose(forms.gradient(found.x), -Z.T @ found.dual, rtol=1e-7, atol=1e-9)
+    else:
+        assert found.certificate @ Z == pytest.approx([0.0, 0.0, 0.0], abs=1e-15)
+        assert abs(found.certificate @ y) > 0.1
 
 
 def test_a_value_outside_the_cone_is_no_limit():
