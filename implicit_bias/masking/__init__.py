@@ -15,8 +15,8 @@ from implicit_bias.masking.ensemble_checks import (
     relative_norms,
 )
 from implicit_bias.masking.ensembles import ensemble, initialization
+from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.mirror_record import MirrorIdentity, MirrorRecord
-from implicit_bias.masking.parametrization import Factor, Parametrization
 from implicit_bias.masking.pilot import PILoT, decay_strength, masked_groups, masked_norm
 from implicit_bias.masking.powerpropagation import Powerpropagation
 from implicit_bias.masking.product import Product
@@ -29,11 +29,11 @@ from implicit_bias.masking.weight_tensors import is_weight
 
 __all__ = [
     "Factor",
+    "FactoredWeight",
     "LimitDistance",
     "MirrorIdentity",
     "MirrorRecord",
     "PILoT",
-    "Parametrization",
     "Powerpropagation",
     "Product",
     "RelativeNorms",

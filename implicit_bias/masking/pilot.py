@@ -8,7 +8,7 @@ import torch
 from torch.optim import Optimizer
 
 from implicit_bias.errors import InputError, UnsupportedError
-from implicit_bias.masking.parametrization import Factor, Parametrization
+from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.replaced import refuse_replaced
 from implicit_bias.validation import positive_number, whole_number
 
@@ -57,7 +57,7 @@ def decay_strength(optimizer: Optimizer, alpha: float) -> None:
 
 def masked_norm(optimizer: Optimizer) -> float:
     """The norm ‖x‖₁ of all effective weights whose factors an optimizer trains."""
-    parts: dict[Parametrization, dict[str, Factor]] = {}
+    parts: dict[FactoredWeight, dict[str, Factor]] = {}
     for group in masked_groups(optimizer):
         for parameter in group["params"]:
             if isinstance(parameter, Factor):

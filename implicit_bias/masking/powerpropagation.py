@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from implicit_bias.errors import InputError
-from implicit_bias.masking.parametrization import Parametrization
+from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import finite_array
 
 
-class Powerpropagation(Parametrization):
+class Powerpropagation(FactoredWeight):
     r""":math:`x = v\,|v|^{p-1}`: a weight moves in proportion to :math:`|x|^{2 - 2/p}`, so large ones grow first.
 
     J. Schwarz, S. Jayakumar, R. Pascanu, P. Latham, Y. Teh, "Powerpropagation: a sparsity inducing weight

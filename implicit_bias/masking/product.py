@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 
 from implicit_bias.errors import InputError
-from implicit_bias.masking.parametrization import Parametrization
+from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import positive_number, whole_number
 
 _LETTERS = ("m", "w", "p", "q", "r", "s")  # z means a dual point elsewhere
 
 
-class Product(Parametrization):
+class Product(FactoredWeight):
     r"""x = m ⊙ w (or m ⊙ w ⊙ p, …), started so that :math:`m_0^2 - w_0^2 = \beta` in every weight.
 
     For depth two :math:`m_0^2 = (\beta + \sqrt{\beta^2 + 4x^2})/2 \ge |x|` and :math:`w_0 = x/m_0`, so the scale of its

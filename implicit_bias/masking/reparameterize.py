@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from implicit_bias.errors import InputError, UnsupportedError
-from implicit_bias.masking.parametrization import Factor, Parametrization
+from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.product import Product
 from implicit_bias.masking.replaced import mark_replaced
 from implicit_bias.masking.weight_tensors import (
@@ -73,9 +73,9 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
 
 
 def reparameterize(
-    module: Module, parametrization: Callable[[str], Parametrization], select: Select | None = None
+    module: Module, parametrization: Callable[[str], FactoredWeight], select: Select | None = None
 ) -> Module:
-    """Train the factors of any :class:`Parametrization` in place of the weights of a module; see :func:`mask`.
+    """Train the factors of any :class:`FactoredWeight` in place of the weights of a module; see :func:`mask`.
 
     Args:
         module: Changed in place.
@@ -224,7 +224,7 @@ def _check(tensor: WeightTensor) -> None:
         raise InputError(f"{name}: holds nan or inf; initialize it again, or {_LEAVE_OUT}")
 
 
-def _check_start(tensor: WeightTensor, new: Parametrization) -> None:
+def _check_start(tensor: WeightTensor, new: FactoredWeight) -> None:
     """Raise ``InputError`` unless the factors give x back in its precision: extreme β or x leave its range."""
     x = tensor.value.detach()
     found = new.right_inverse(x)

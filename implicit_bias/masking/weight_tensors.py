@@ -12,9 +12,9 @@ from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
 from implicit_bias.errors import InputError
+from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.masking.hooks import computed, hooks, parts, removal
 from implicit_bias.masking.kept import Kept
-from implicit_bias.masking.parametrization import Parametrization
 from implicit_bias.masking.weight_kinds import holds_weight
 
 Select = Callable[[str, torch.Tensor], bool]
@@ -52,9 +52,9 @@ class WeightTensor:
         return module.parametrizations[attribute]
 
     @property
-    def mask(self) -> Parametrization | None:
+    def mask(self) -> FactoredWeight | None:
         """The parametrization of this library on it, if any."""
-        return next((p for p in self.parametrizations or () if isinstance(p, Parametrization)), None)
+        return next((p for p in self.parametrizations or () if isinstance(p, FactoredWeight)), None)
 
     @property
     def pruning(self) -> Kept | None:
@@ -69,7 +69,7 @@ class WeightTensor:
         layer = f"model.get_submodule({path!r})" if path else "model"
         if attribute in hooks(module):
             return removal(module, attribute, layer)
-        foreign = [part for part in self.parametrizations or () if not isinstance(part, Parametrization | Kept)]
+        foreign = [part for part in self.parametrizations or () if not isinstance(part, FactoredWeight | Kept)]
         if not foreign:
             return None
         kind = type(foreign[0])

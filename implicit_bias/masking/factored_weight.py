@@ -13,7 +13,7 @@ from implicit_bias.masking.kept import Kept
 from implicit_bias.symbolic import Parameterization
 
 
-class Parametrization(nn.Module, ABC):
+class FactoredWeight(nn.Module, ABC):
     """Effective weights x = g(θ), elementwise on one weight tensor, whose factors θ are trained in its place.
 
     :func:`~implicit_bias.masking.reparameterize` puts it on a module. One instance belongs to one tensor.
@@ -65,10 +65,10 @@ class Factor(nn.Parameter):
     Plain attributes of a parameter are lost when a model is copied; these are not.
     """
 
-    parametrization: Parametrization
+    parametrization: FactoredWeight
     letter: str
 
-    def __new__(cls, data: torch.Tensor, parametrization: Parametrization, letter: str) -> Factor:
+    def __new__(cls, data: torch.Tensor, parametrization: FactoredWeight, letter: str) -> Factor:
         """Wrap a tensor; gradients are on."""
         factor = super().__new__(cls, data, True)
         factor.parametrization, factor.letter = parametrization, letter

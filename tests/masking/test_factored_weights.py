@@ -125,6 +125,6 @@ def test_impossible_numbers_are_refused(make, message):
 
 
 def test_every_parametrization_is_exported_and_held_to_the_laws():
-    kinds = {kind for kind in masking.Parametrization.__subclasses__() if kind.__module__.startswith("implicit_bias")}
+    kinds = {kind for kind in masking.FactoredWeight.__subclasses__() if kind.__module__.startswith("implicit_bias")}
     assert {kind.__name__ for kind in kinds} <= set(masking.__all__)
     assert kinds == {type(make()) for make in EVERY.values()}
