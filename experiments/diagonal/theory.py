@@ -19,6 +19,7 @@ from implicit_bias import (
     mirror_flow,
 )
 from implicit_bias.claims import from_residual
+from implicit_bias.potential.family import MaskFamily
 
 ROUNDING = 1e-6  # up to here a distance may be the flow solver's or the projection's own error
 
@@ -72,7 +73,7 @@ def flows(
 
 def potential(weights: np.ndarray, decay: float) -> HyperbolicEntropy:
     """The mask's potential after a decay A, from initial weights (n,)."""
-    return HyperbolicEntropy(log_scale=np.log(setting.SCALE) - 4 * decay, shift=np.arcsinh(weights / setting.SCALE))
+    return MaskFamily(**setting.start("mask", weights))(decay)
 
 
 def limits(problem: Regression, weights: np.ndarray, decay: float) -> np.ndarray:
