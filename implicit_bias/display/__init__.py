@@ -1,5 +1,45 @@
-"""How results look: cards in a notebook (Jupyter, marimo), and plots on matplotlib axes; one kind of result a file.
+"""How results look: cards in a notebook (Jupyter, marimo), and plots on axes; a file for each part of the pipeline.
 
-Results reach here from their methods ``plot`` and ``_repr_html_`` alone, which load this package when they are called.
+Results reach here through :class:`implicit_bias.shown.Shown` alone, which loads this package when they show themselves.
 A card is HTML that needs nothing from the network: formulas are MathML, pictures are inline on a white ground.
 """
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from implicit_bias.display import flow, limit, potential
+from implicit_bias.display.card import Html
+from implicit_bias.display.flow import plot_loss
+from implicit_bias.flow import FlowSolution
+from implicit_bias.limit import Projection, Transition
+from implicit_bias.potential import Potential
+
+__all__ = ["html", "plot", "plot_loss"]
+
+
+@singledispatch
+def html(result: object) -> Html:
+    """The card of a result."""
+    from implicit_bias.display import algebra  # apart, as SymPy takes a second to load
+
+    return algebra.html(result)
+
+
+@singledispatch
+def plot(result: object, *args: Any, **options: Any) -> Axes:
+    """Draw a result; its method ``plot`` says how."""
+    raise TypeError(f"{type(result).__name__}: there is no plot of it.")
+
+
+html.register(FlowSolution, flow.html)
+html.register(Potential, potential.html)
+html.register(Projection, limit.projection_html)
+html.register(Transition, limit.transition_html)
+plot.register(FlowSolution, flow.plot)
+plot.register(Potential, potential.plot)
+plot.register(Projection, limit.plot_projection)
+plot.register(Transition, limit.plot_transition)

@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from implicit_bias.display.card import Html, badge, beside, card, rows, text
-from implicit_bias.display.picture import axes, look, picture
-from implicit_bias.display.weights import draw_curves, draw_vector, span
+from implicit_bias.display.picture import axes, draw_curves, draw_vector, look, picture, span
 from implicit_bias.flow import FlowSolution
 from implicit_bias.norm import norm
 from implicit_bias.plotting import COLOURS
