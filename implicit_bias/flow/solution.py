@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 
 from implicit_bias.errors import InputError
 from implicit_bias.linear_map import LinearMap
+from implicit_bias.shown import Shown
 from implicit_bias.status import Status
 from implicit_bias.validation import positive_number, time_points
 
@@ -43,7 +44,7 @@ class FlowStats:
 
 
 @dataclass(frozen=True, eq=False)
-class FlowSolution:
+class FlowSolution(Shown):
     r"""A trajectory in flow time.
 
     Attributes:
@@ -153,17 +154,8 @@ class FlowSolution:
             ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
             options: Passed to matplotlib's ``Axes.plot``, once for each of the 100 weights that become largest.
         """
-        from implicit_bias.display.flow import plot
-
-        return plot(self, ax, **options)
+        return self._display.plot(self, ax, **options)
 
     def plot_loss(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw the loss, on a logarithmic axis, against flow time; arguments as of :meth:`plot`."""
-        from implicit_bias.display.flow import plot_loss
-
-        return plot_loss(self, ax, **options)
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.flow import html
-
-        return html(self)
+        return self._display.plot_loss(self, ax, **options)

@@ -16,6 +16,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_torch_array
 
 from implicit_bias.errors import DomainError, InputError, UnsupportedError
+from implicit_bias.shown import Shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ _overflow_allowed = np.errstate(over="ignore", divide="ignore")
 SMALL = 2.0**-64  # a factor that keeps products and sums of large numbers in the floating-point range
 
 
-class Potential(ABC):
+class Potential(Shown, ABC):
     r"""A separable, strictly convex potential :math:`R(x) = \sum_i R_i(x_i)`.
 
     The public methods take arrays of shape ``(..., n)`` in NumPy or torch (numbers and lists become float64 NumPy
@@ -223,14 +224,7 @@ class Potential(ABC):
         Raises:
             DomainError: If a weight is outside the domain.
         """
-        from implicit_bias.display.potential import plot
-
-        return plot(self, x, ax, **options)
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.potential import html
-
-        return html(self)
+        return self._display.plot(self, x, ax, **options)
 
     def _evaluate(
         self,
