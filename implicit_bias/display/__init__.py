@@ -11,12 +11,14 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from implicit_bias.display import flow, limit, potential
+from implicit_bias.claims import Claim, Ledger
+from implicit_bias.display import claims, flow, limit, potential
 from implicit_bias.display.card import Html
 from implicit_bias.display.flow import plot_loss
 from implicit_bias.flow import FlowSolution
 from implicit_bias.limit import Projection, Transition
 from implicit_bias.potential import Potential
+from implicit_bias.verdict import Verdict
 
 __all__ = ["html", "plot", "plot_loss"]
 
@@ -35,6 +37,9 @@ def plot(result: object, *args: Any, **options: Any) -> Axes:
     raise TypeError(f"{type(result).__name__}: there is no plot of it.")
 
 
+html.register(Claim, claims.claim_html)
+html.register(Ledger, claims.ledger_html)
+html.register(Verdict, claims.verdict_html)
 html.register(FlowSolution, flow.html)
 html.register(Potential, potential.html)
 html.register(Projection, limit.projection_html)
