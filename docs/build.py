@@ -10,7 +10,6 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 
 import pdoc
@@ -75,7 +74,7 @@ class Formulas:
 
     def put_back(self, page: str) -> str:
         """The page with its formulas."""
-        return _TOKEN.sub(lambda m: mathml(self._latex[int(m[1])], {"BLOCK": "block"}.get(m[2], "inline")), page)
+        return _TOKEN.sub(lambda m: mathml(self._latex[int(m[1])], m[2].lower()), page)
 
     def _token(self, latex: str, kind: str) -> str:
         self._latex.append(" ".join(latex.split()))
@@ -144,12 +143,10 @@ def _address(link: str, up: Path) -> str:
     return re.sub(r"(^|/)README\.md", r"\1index.md", link).replace(".md", ".html")
 
 
-def main(arguments: Mapping[int, str]) -> None:
+def main(folder: Path) -> None:
     """Build everything."""
-    folder = Path(arguments.get(1, FOLDER)).resolve()
-    warnings.filterwarnings(
-        "ignore", message="Cannot determine where"
-    )  # of members that classes get when they are made
+    # Of members that classes get when they are made.
+    warnings.filterwarnings("ignore", message="Cannot determine where")
     try:
         reference(folder)
         guides(folder)
@@ -159,4 +156,4 @@ def main(arguments: Mapping[int, str]) -> None:
 
 
 if __name__ == "__main__":
-    main(dict(enumerate(sys.argv)))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else FOLDER).resolve())

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from implicit_bias.errors import InputError
+from implicit_bias.shown import Shown
 from implicit_bias.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Shown):
     """A statement with a check.
 
     Attributes:
@@ -63,13 +64,8 @@ class Claim:
             raise TypeError(f"Claim {self.id}: its check returned {type(result).__name__}, expected a Verdict.")
         return result
 
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.claims import claim_html
 
-        return claim_html(self)
-
-
-class Ledger(Mapping[str, Claim]):
+class Ledger(Shown, Mapping[str, Claim]):
     """Claims by id, in the order in which they rest on one another.
 
     Args:
@@ -111,11 +107,6 @@ class Ledger(Mapping[str, Claim]):
     def __repr__(self) -> str:
         names = list(self)
         return f"Ledger({len(names)} claims: {', '.join([*names[:5], *(['…'] if len(names) > 5 else [])])})"
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.claims import ledger_html
-
-        return ledger_html(self)
 
     def differences(self, verdicts: Mapping[str, Verdict], recorded: Mapping[str, str]) -> list[str]:
         """Sentences on every verdict that differs from the recorded outcome, and on entries without a partner.

@@ -9,6 +9,7 @@ from enum import Enum
 from textwrap import shorten
 
 from implicit_bias.errors import InputError
+from implicit_bias.shown import Shown
 
 
 class Outcome(Enum):
@@ -40,7 +41,7 @@ class Correction:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Shown):
     """The conclusion of one check.
 
     Attributes:
@@ -86,8 +87,3 @@ class Verdict:
         parts += [f"counterexample={dict(self.counterexample)}"] if self.counterexample else []
         parts += [] if self.correction is None else [f"corrected: {self.correction.verdict.outcome.value}"]
         return f"Verdict({', '.join(parts)})"
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.verdict import html
-
-        return html(self)

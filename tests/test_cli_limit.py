@@ -128,7 +128,6 @@ def refused(result, message):
         ([], "give --scale, --log-scale, or an initial value of every parameter: --init m=NUMBER"),
         (["--scale", "-1"], "positive"),
         (["--scale", "nan"], "scale"),
-        (["--scale", "one"], "--scale"),
         (["--scale", "1", "--log-scale", "1"], "exactly one of"),
         (["--scale", "1", "--decay", "1"], "--decay"),
         (["--scale", "1", "--init", "m=1"], "--init"),
@@ -145,11 +144,20 @@ def refused(result, message):
         (["--parameterization", "u**2", "--init", "u=1"], "--params"),
         (["--scale", "1", "--output", "limit.csv"], "called .npz"),
         (["--scale", "1", "--output", "nowhere/limit.npz"], "no folder nowhere"),
-        (["--bogus"], "No such option"),
     ],
 )
 def test_bad_options_are_one_line(npz, arguments, message):
     refused(call(npz, *arguments), message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [(["--scale", "one"], "--scale"), (["--bogus"], "No such option: --bogus")]
+)
+def test_a_wrong_call_says_how_it_is_called(npz, arguments, message):
+    result = call(npz, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "--help" in result.stderr
 
 
 def test_the_data_are_not_overwritten(npz):

@@ -110,7 +110,7 @@ def task_key(function: Function, arguments: str) -> str:
     module, name = function.__module__, getattr(function, "__qualname__", "")
     if module == "__main__" or getattr(sys.modules.get(module), name, None) is not function:
         raise InputError(f"function: expected one at the top of a module that can be imported, got {function!r}.")
-    parts = (module, name, arguments, code_version(module, name))
+    parts = (module, name, arguments, code_version(module))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -127,7 +127,7 @@ def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes |
             f"{function.__qualname__}: this worker runs other code, or other versions of packages, than the program "
             "that sent the task; install the same on both."
         )
-    for package in packages(function.__module__, function.__qualname__):
+    for package in packages(function.__module__):
         with suppress(ImportError):  # one that loads within the limit brings threads that it does not reach
             importlib.import_module(package)
     began = time.perf_counter()

@@ -23,7 +23,7 @@ from implicit_bias.errors import InputError, MissingPackageError
 from implicit_bias.files import write_whole
 
 if TYPE_CHECKING:
-    from implicit_bias.training import Method, TrainingResult
+    from implicit_bias.training import Method, MethodEntry, TrainingResult
 
 COMMAND = "implicit-bias train"
 CHECKPOINT = "checkpoint.safetensors"
@@ -140,11 +140,11 @@ def train(
         )
 
 
-def _method(known: dict[str, type[Method]], name: str, strength: float | None, parameters: list[str]) -> Method:
+def _method(known: dict[str, MethodEntry], name: str, strength: float | None, parameters: list[str]) -> Method:
     """A method with the numbers given for it."""
     if name not in known:
         raise InputError(f"--method: no method is called {name!r}; known: {', '.join(known)}.")
-    accepted = [each for each in inspect.signature(known[name]).parameters if each != "strength"]
+    accepted = [each for each in inspect.signature(known[name].make).parameters if each != "strength"]
     numbers = named_numbers("--set", parameters)
     if "strength" in numbers:
         raise InputError("--set: strength has an option of its own; give it by --strength.")

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from implicit_bias.display.card import Html, badge, beside, card, rows, text
-from implicit_bias.display.picture import axes, look, picture
-from implicit_bias.display.weights import draw_curves, draw_vector, span
+from implicit_bias.display.card import Html, badge, beside, card, joined, rows, text
+from implicit_bias.display.picture import axes, draw_curves, draw_vector, look, picture, span
 from implicit_bias.norm import norm
 from implicit_bias.plotting import COLOURS
 from implicit_bias.simulate import Trajectory
@@ -40,7 +39,9 @@ def plot_loss(flow: Trajectory, ax: Axes | None = None, **options: Any) -> Axes:
 
 
 def html(flow: Trajectory) -> Html:
-    """Status, numbers and pictures."""
+    """Status, numbers and pictures, of the first run where there are several."""
+    if flow.runs is not None:
+        return joined([text(repr(flow)), html(flow.of_run(0))])
     lines = [(text("status"), badge(flow.status))]
     if flow.status is not Status.CONVERGED:
         lines.append((text("advice"), text(flow.status.advice)))

@@ -22,6 +22,7 @@ from implicit_bias.linear_map import DenseMap, LinearMap, OperatorMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential, SeparablePotential
 from implicit_bias.problem import Regression
+from implicit_bias.shown import Shown
 from implicit_bias.status import Status, settle
 from implicit_bias.validation import finite_array, positive_number, whole_number
 
@@ -36,7 +37,7 @@ _PROBE_TOLERANCE = 1e-8  # on what an operator's two products say of each other
 
 
 @dataclass(frozen=True, eq=False)
-class Projection:
+class Projection(Shown):
     """The minimizer of a potential over the solutions of Zx = y.
 
     Attributes:
@@ -79,14 +80,7 @@ class Projection:
             ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
             options: Passed to matplotlib's ``Axes.plot``.
         """
-        from implicit_bias.display.projection import plot
-
-        return plot(self, ax, **options)
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.projection import html
-
-        return html(self)
+        return self._display.plot(self, ax, **options)
 
 
 def bregman_projection(

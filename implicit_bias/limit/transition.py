@@ -19,6 +19,7 @@ from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.projection import Projection, System, check_interpolates, check_tolerance
 from implicit_bias.potential import HyperbolicEntropy
 from implicit_bias.problem import Regression
+from implicit_bias.shown import Shown
 from implicit_bias.status import SolverError, Status
 from implicit_bias.validation import finite_array, whole_number
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Transition:
+class Transition(Shown):
     """Bregman projections of one hyperbolic entropy at many scales, in the order in which they were asked for.
 
     Attributes:
@@ -62,14 +63,7 @@ class Transition:
             ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
             options: Passed to matplotlib's ``Axes.plot``, once for each of the 100 weights that become largest.
         """
-        from implicit_bias.display.transition import plot
-
-        return plot(self, ax, **options)
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.transition import html
-
-        return html(self)
+        return self._display.plot(self, ax, **options)
 
 
 def transition(

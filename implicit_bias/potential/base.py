@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from implicit_bias.shown import Shown
+
 Array = Any  # a NumPy array, a torch tensor or a JAX array; every method returns the kind it was given
 
 
-class Potential(ABC):
+class Potential(Shown, ABC):
     """A strictly convex potential R of weights x, shape ``(..., n)``: what flows and limits ask for.
 
     A potential that is a sum over coordinates derives from :class:`~implicit_bias.SeparablePotential`, and solvers use

@@ -210,14 +210,7 @@ class SeparablePotential(Potential):
         Raises:
             DomainError: If a weight is outside the domain.
         """
-        from implicit_bias.display.potential import plot
-
-        return plot(self, x, ax, **options)
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.potential import html
-
-        return html(self)
+        return self._display.plot(self, x, ax, **options)
 
     def _evaluate(
         self,

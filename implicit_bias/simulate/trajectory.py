@@ -16,6 +16,7 @@ from implicit_bias.limit.projection import Projection, bregman_projection
 from implicit_bias.potential import Potential
 from implicit_bias.potential.family import Families
 from implicit_bias.problem import Regression
+from implicit_bias.shown import Shown
 from implicit_bias.status import Status
 from implicit_bias.validation import positive_number, time_points, whole_number
 
@@ -59,7 +60,7 @@ class Path:
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Shown):
     r"""Weights over time, of a flow or of training in steps; of many runs side by side with an axis (runs).
 
     A flow is continuous in its time t. Training with step η is recorded at t = steps × η; with momentum β it follows
@@ -251,15 +252,11 @@ class Trajectory:
             run: Which run, where there are several.
             options: Passed to matplotlib's ``Axes.plot``, once for each of the 100 weights that become largest.
         """
-        from implicit_bias.display.flow import plot
-
-        return plot(self.of_run(run), ax, **options)
+        return self._display.plot(self.of_run(run), ax, **options)
 
     def plot_loss(self, ax: Axes | None = None, run: int | None = None, **options: Any) -> Axes:
         """Draw the loss, on a logarithmic axis, against time; arguments as of :meth:`plot`."""
-        from implicit_bias.display.flow import plot_loss
-
-        return plot_loss(self.of_run(run), ax, **options)
+        return self._display.plot_loss(self.of_run(run), ax, **options)
 
     def of_run(self, run: int | None) -> Trajectory:
         """One run as a trajectory without the axis of runs.
@@ -285,8 +282,3 @@ class Trajectory:
             steps=self.steps,
             diverged=self.diverged[k],
         )
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.flow import html
-
-        return html(self if self.runs is None else self.of_run(0))

@@ -23,6 +23,7 @@ from scipy.integrate import solve_ivp
 from implicit_bias.errors import DomainError, InputError, NotCommutingError, UnsupportedError
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
 from implicit_bias.potential.separable_map import SeparableMap, check_start
+from implicit_bias.shown import Shown
 from implicit_bias.symbolic.assumptions import ResultNames, real
 from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms, exponential_rate, sign_symmetries
 from implicit_bias.symbolic.commuting import CommutingReport
@@ -42,7 +43,7 @@ TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here 
 
 
 @dataclass(frozen=True)
-class Derivation:
+class Derivation(Shown):
     r"""The potential of one coordinate, as formulas in ``x``, the decay ``A`` and the initial values ``<param>0``.
 
     All formulas are SymPy expressions in plain symbols, so ``derivation.potential.subs({"x": 1})`` works. What was
@@ -283,11 +284,6 @@ class Derivation:
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.derivation import html
-
-        return html(self)
 
     def __getstate__(self) -> dict[str, object]:
         """Everything but the compiled functions, which cannot be pickled and are compiled again when needed."""

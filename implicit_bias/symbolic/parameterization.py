@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.errors import FormulaError, InputError, UnsupportedError
 from implicit_bias.potential.separable_map import SeparableMap
-from implicit_bias.symbolic.assumptions import plain, real
+from implicit_bias.shown import Shown
+from implicit_bias.symbolic.assumptions import ResultNames, plain, real
 from implicit_bias.symbolic.commuting import CommutingReport, first_failure, gradient, jacobian
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
@@ -26,7 +27,7 @@ SECONDS = 20.0  # of computing, for one test whether fields commute
 SEARCH_SECONDS = 60.0  # for one search of regularizers
 
 
-class Parameterization:
+class Parameterization(Shown):
     r"""Effective weights :math:`x = g(\theta)` as formulas in named real parameters, and the regularizer h on them.
 
     Args:
@@ -83,14 +84,16 @@ class Parameterization:
         return f"Parameterization({outputs!r}, {list(self.params)!r}{h})"
 
     def _repr_latex_(self) -> str:
-        from implicit_bias.display.parameterization import latex
+        lines = [f"{left} &= {right}" for left, right in self.equations()]
+        latex = "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+        return f"$\\displaystyle {latex if len(lines) > 1 else lines[0].replace('&', '')}$"
 
-        return f"$\\displaystyle {latex(self)}$"
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.parameterization import html
-
-        return html(self)
+    def equations(self) -> list[tuple[str, str]]:
+        """The weights and their formulas in LaTeX."""
+        weight = ResultNames.beside(self.params).weight
+        count = len(self.outputs)
+        names = [weight] if self.separable else [f"{weight}_{{{i + 1}}}" for i in range(count)]
+        return [(name, sp.latex(output)) for name, output in zip(names, self.outputs, strict=True)]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Parameterization):

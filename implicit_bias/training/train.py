@@ -158,7 +158,7 @@ def _configuration(model: nn.Module, data: ImageData, method: Method, settings: 
         "initial weights": checkpoints.tensors_digest(model.state_dict()),
         "data": data.name,
         "images": data.digest(),
-        "method": type(method).name,
+        "method": method.name,
         **{f"{name} of the method": value for name, value in _public_numbers(method).items()},
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
@@ -221,7 +221,9 @@ def _public_numbers(method: Method) -> dict[str, Any]:
     return {
         name: value
         for name, value in vars(method).items()
-        if not name.startswith("_") and isinstance(value, bool | int | float | str | type(None))
+        if not name.startswith("_")
+        and name not in ("name", "label")
+        and isinstance(value, bool | int | float | str | type(None))
     }
 
 

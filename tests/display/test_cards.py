@@ -157,6 +157,21 @@ def test_a_name_of_a_potential_is_escaped():
     assert "<script" not in Named(scale=1.0)._repr_html_()
 
 
+def test_coupled_weights_have_a_card_without_a_graph():
+    forms = ib.QuadraticForms([[[0.0, 1.0], [1.0, 0.0]]], [[2.0, 0.0], [0.0, 2.0]], 0.5, theta0=[1.0, 0.2])
+    outline = Outline(forms._repr_html_())
+    assert "QuadraticForms" in outline.words
+    assert "0.5" in outline.words
+
+
+def test_many_runs_show_the_first():
+    mask = ib.Parameterization("m*w")
+    runs = ib.descent(ib.Regression([[1.0, 2.0]], [2.0]), mask, {"m": 1.0, "w": 0.0}, [0.1, 0.2], 5)
+    shown = runs._repr_html_()
+    assert "2 runs" in Outline(shown).words
+    assert runs.of_run(0)._repr_html_() in shown
+
+
 def test_a_flow_that_reached_no_time_has_a_card():
     flow = ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), t=[1.0])
     nothing = {name: getattr(flow, name)[:0] for name in ("t", "x", "loss", "dual", "decay")}

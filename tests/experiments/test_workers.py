@@ -166,7 +166,7 @@ class TestCluster:
             if code:
                 sweep.code_version.__wrapped__ = before
 
-        client.run(change, lambda module, name: "other code")
+        client.run(change, lambda module: "other code")
         try:
             with pytest.raises(OtherCodeError, match="this worker runs other code"):
                 Sweep(Store(tmp_path), on_cluster(client))(random_walk, [{"seed": 1}], "")

@@ -14,7 +14,7 @@ from torch import nn
 from implicit_bias.errors import InputError
 from implicit_bias.training import checkpoint as checkpoints
 from implicit_bias.training import train
-from implicit_bias.training.methods import Mask
+from implicit_bias.training.methods import METHODS
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_tied_weights(tmp_path):
     def tied(**settings):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return train(Tied(), images(), Mask(), epochs=3, learning_rate=0.01, **settings)
+            return train(Tied(), images(), METHODS["mask"](), epochs=3, learning_rate=0.01, **settings)
 
     def interrupt(progress):
         if progress.record is not None:

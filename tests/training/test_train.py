@@ -9,7 +9,6 @@ from torch import nn
 from implicit_bias import SolverError, Status, masking
 from implicit_bias.errors import InputError
 from implicit_bias.training import METHODS, MODELS, Images, build, load, train, write_stand_in
-from implicit_bias.training.methods import Dense
 
 
 class Dropout(nn.Module):
@@ -81,11 +80,11 @@ def test_runs_repeat_and_leave_the_global_state_alone():
     torch.manual_seed(5)
     first = torch.rand(1)
     torch.manual_seed(5)
-    one = train(_seeded(Dropout), data, Dense(), epochs=2)
+    one = train(_seeded(Dropout), data, METHODS["dense"](), epochs=2)
     assert torch.equal(torch.rand(1), first)
     assert not torch.are_deterministic_algorithms_enabled()
-    assert same(one, train(_seeded(Dropout), data, Dense(), epochs=2))
-    assert not same(one, train(_seeded(Dropout), data, Dense(), epochs=2, seed=1))
+    assert same(one, train(_seeded(Dropout), data, METHODS["dense"](), epochs=2))
+    assert not same(one, train(_seeded(Dropout), data, METHODS["dense"](), epochs=2, seed=1))
 
 
 def _seeded(kind):
@@ -170,14 +169,14 @@ def test_cuda_that_is_absent():
 )
 def test_models_that_do_not_fit(model, message):
     with pytest.raises(InputError, match=message):
-        train(model, images(), Dense(), epochs=1)
+        train(model, images(), METHODS["dense"](), epochs=1)
 
 
 def test_weights_that_are_nan():
     model = build("lenet", images())
     model.fc1.weight.data[0, 0] = float("nan")
     with pytest.raises(InputError, match="nan or inf"):
-        train(model, images(), Dense(), epochs=1)
+        train(model, images(), METHODS["dense"](), epochs=1)
 
 
 def test_tensorboard_shows_every_epoch_once(tmp_path):

@@ -1,23 +1,70 @@
-"""A derivation: formulas, where they hold, what they rest on, and the potential for an example of initial values."""
+"""Results of algebra: formulas, where they hold, what they rest on, and the potential for an example."""
 
 from __future__ import annotations
+
+from functools import singledispatch
 
 import sympy as sp
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from implicit_bias.display import potential as of_potential
-from implicit_bias.display.card import Html, badge, card, displayed, folded, formula, joined, rows, text
+from implicit_bias.display.card import Html, badge, card, displayed, folded, formula, joined, line, rows, text
 from implicit_bias.display.picture import picture
 from implicit_bias.errors import DomainError
 from implicit_bias.plotting import SEQUENCE
-from implicit_bias.symbolic import Derivation
+from implicit_bias.symbolic.commuting import CommutingReport
+from implicit_bias.symbolic.derivation import Derivation
+from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.verdict import Outcome
 
 DECAYS = (0.0, 0.25, 0.5, 1.0)
 
 
-def html(derivation: Derivation) -> Html:
+@singledispatch
+def html(result: object) -> Html:
+    """The card of a result of algebra."""
+    raise TypeError(f"{type(result).__name__}: there is no card for it.")
+
+
+@html.register
+def _(parameterization: Parameterization) -> Html:
+    """Formulas and parameters."""
+    if parameterization.separable:
+        kind = "separable: every weight has parameters of its own"
+    else:
+        kind = f"coupled: {len(parameterization.outputs)} weights share their parameters"
+    parameters = ", ".join(sp.latex(symbol) for symbol in parameterization.symbols)
+    equations = [line(displayed(f"{left} = {right}")) for left, right in parameterization.equations()]
+    return card(
+        text("Parameterization"),
+        *equations,
+        rows([(text("parameters"), formula(parameters)), (text("kind"), text(kind))]),
+    )
+
+
+@html.register
+def _(report: CommutingReport) -> Html:
+    """The bracket, what was concluded, and a witness where it does not vanish."""
+    bracket = rf"[\nabla {_name(report.fields[0])}, \nabla {_name(report.fields[1])}]"
+    lines = [(text("outcome"), badge(report.outcome))]
+    if not report.holds:
+        components = ", ".join(sp.latex(component) for component in report.bracket)
+        lines.append((formula(bracket), displayed(rf"\left( {components} \right)")))
+    if report.witness is not None:
+        where = ", ".join(f"{name} = {value:g}" for name, value in report.witness.items())
+        values = ", ".join(f"{float(value):g}" for value in report.bracket.subs(report.witness))
+        lines.append((text("witness"), text(f"({values}) at {where}")))
+    return card(formula(f"{bracket} = 0"), rows(lines))
+
+
+def _name(field: str) -> str:
+    """``g1`` as LaTeX."""
+    return field[0] + (f"_{{{field[1:]}}}" if field[1:] else "")
+
+
+@html.register
+def _(derivation: Derivation) -> Html:
     """The card."""
     parameterization, h = derivation.parameterization, derivation.regularizer
     weight = sp.latex(sp.Symbol(derivation.names.weight))
