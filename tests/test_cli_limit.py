@@ -141,7 +141,7 @@ def refused(result, message):
         (["--init", "m=1", "--init", "w=0", "--regularizer", "m**2"], "do not commute"),
         (["--init", "m=1", "--init", "w=0", "--regularizer", ""], "regularizer: cannot read ''"),
         (["--init", "m=1", "--init", "w=0", "--params", ""], "params"),
-        (["--parameterization", "u**2", "--init", "u=1"], "--params"),
+        (["--parameterization", "u**2", "--init", "v=1"], "--init u=NUMBER"),
         (["--scale", "1", "--output", "limit.csv"], "called .npz"),
         (["--scale", "1", "--output", "nowhere/limit.npz"], "no folder nowhere"),
     ],

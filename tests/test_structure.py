@@ -95,12 +95,12 @@ def test_import_is_quick_and_light():
 
 
 def test_numerics_do_without_torch():
-    """Potentials, flows and limits of NumPy arrays never load torch or matplotlib."""
+    """Potentials, flows and limits of NumPy arrays never load torch, JAX or matplotlib."""
     script = (
         "import sys, implicit_bias as ib\n"
-        "ib.bregman_projection([[1.0, 2.0]], [2.0], ib.HyperbolicEntropy(scale=1.0))\n"
-        "ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), 1.0)\n"
-        "assert not {'torch', 'matplotlib'} & set(sys.modules)"
+        "ib.bregman_projection(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0))\n"
+        "ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), t=1.0)\n"
+        "assert not {'torch', 'jax', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
 

@@ -55,16 +55,17 @@ class NumericalParameterization(Parameterization):
         weight = sp.Function("g", _imp_=staticmethod(length.weight), fdiff=lambda g, _=1: slope(*g.args))
         # A function of its own, which the whitelist of the parser cannot know.
         self.params, self.separable, self.outputs = ("u",), True, (weight(sp.Symbol("u")),)
+        self.regularizer = None
 
     def __repr__(self) -> str:
         low, high = self._length.range
         return f"NumericalParameterization(R = {str(self.source)[:80]}, u in ({low:.4g}, {high:.4g}))"
 
-    def __reduce__(self) -> tuple[Callable[..., Parameterization], tuple[sp.Expr | Potential]]:
-        return design, (self.source,)
+    def __reduce__(self) -> tuple:
+        return _designed_again, (self.source, self.regularizer)
 
     def _key(self) -> tuple:
-        return (type(self), self.source)
+        return (type(self), self.source, self.regularizer)
 
     def parameter_at(self, x: ArrayLike) -> np.ndarray:
         """The u with g(u) = x, elementwise: where training that starts at x starts.
@@ -77,6 +78,12 @@ class NumericalParameterization(Parameterization):
         if not np.all(np.isfinite(u)):
             raise DomainError(f"x: expected weights in the domain of {self!r}, got {x}.")
         return u
+
+
+def _designed_again(source: sp.Expr | Potential, regularizer: sp.Expr | None) -> Parameterization:
+    made = design(source)
+    made.regularizer = regularizer
+    return made
 
 
 def design(potential: str | sp.Expr | Potential) -> Parameterization:

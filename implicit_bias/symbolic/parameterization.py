@@ -133,7 +133,7 @@ class Parameterization(Shown):
             InputError: If names are missing or unknown, shapes differ, or a value is not a finite real number.
         """
         if not isinstance(init, Mapping) or set(init) != set(self.params):
-            got = ", ".join(map(str, init)) if isinstance(init, Mapping) else type(init).__name__
+            got = ", ".join(map(str, init)) or "none" if isinstance(init, Mapping) else type(init).__name__
             raise InputError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
         values = [_real_numbers(init[name], f"init[{name!r}]") for name in self.params]
         for name, value in zip(self.params, values, strict=True):

@@ -192,7 +192,7 @@ def test_reprs_fit_on_a_screen(results):
     n = 10_000
     problem = ib.Regression(np.ones((1, n)), [1.0])
     flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=np.ones(n)), t=[1.0, 2.0])
-    for part in ("2 times to t=2", "(2, 10000)", "last loss=", "converged"):
+    for part in ("2 records to t=2", "(2, 10000)", "last loss=", "converged"):
         assert part in repr(flow)
     assert len(repr(flow)) < 120
     assert "m**2 + w**2" in repr(results["derivation"])

@@ -169,7 +169,7 @@ class TestRuns:
             assert not finite[-1]
             assert np.all(np.isnan(recorded[~np.isfinite(runs.x[:, 1, 0]), 1]))
         assert np.all(np.diff(np.isfinite(runs.x[:, 1, 0]).astype(int)) <= 0)  # never back from nan
-        assert np.all(np.isnan(runs.parameters["m"][1]))
+        assert np.all(np.isnan(runs.parameters["m"][-1, 1]))
         assert np.all(np.isfinite(runs.t))
         for run in (0, 2):
             alone = ensemble(
@@ -252,6 +252,7 @@ class TestPrecisionAndDevice:
             import implicit_bias as ib
             from experiments.benchmarks.large import peak_bytes
             from implicit_bias.masking.ensembles import ensemble, initialization
+            from implicit_bias.simulate import SGD
 
             problem, peaks = ib.Regression.sample(10, 100, 3, seed=0), []
             init = initialization(np.zeros(100), np.geomspace(1e-3, 1, 200))

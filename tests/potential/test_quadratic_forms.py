@@ -280,7 +280,7 @@ def test_decay_needs_a_regularizer_and_points_a_shape():
         potential.decayed(-0.5).gradient([0.1])
     with pytest.raises(InputError, match=r"x: expected shape \(\.\.\., 1\)"):
         potential.gradient([0.1, 0.2])
-    with pytest.raises(InputError, match="mu: expected shape"):
+    with pytest.raises(InputError, match="z: expected shape"):
         potential.conjugate(1.0)
 
 

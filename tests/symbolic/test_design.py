@@ -173,6 +173,9 @@ def test_numerical_designs_copy_and_pickle(tabulated):
     assert again == tabulated
     assert again != ib.design(ib.Entropy(scale=1.0))
     assert "asinh" in repr(again)
+    decaying = tabulated.with_regularizer("u**2")
+    assert decaying != tabulated
+    assert pickle.loads(pickle.dumps(decaying)) == decaying  # noqa: S301
     assert ib.derive(tabulated).at({"u": 0.5}).metric(1.0) == pytest.approx(np.sqrt(10), rel=1e-10)
 
 
