@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from implicit_bias import Claim, Parameterization, Regression, Verdict, descent, gradient_flow
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 from implicit_bias.schedule import Geometric
 
 STATED_ORDER = 1.0

@@ -21,6 +21,7 @@ from derivations.mask import (
 )
 from derivations.trajectory import REGULARIZED, Instance, instances
 from implicit_bias import Claim, Outcome, Verdict
+from implicit_bias.claims import corrected
 
 STATED = 2 * u0 * v0 * sp.exp(-2 * decay)  # the factor of λ, a_∞
 LATE = 20.0  # flow time at which the bound is tried
@@ -108,6 +109,9 @@ CLAIM = Claim(
         r"\|\nabla f\|_2^2 \ge \lambda (f - f(x^*))",
         r"C \text{ from the smoothness of } f",
     ),
-    uses=("rate-after-decay", "thm-3.1"),
+    uses=(
+        "rate-after-decay",
+        corrected("thm-3.1"),
+    ),
     check=check,
 )

@@ -13,7 +13,6 @@ import math
 import numpy as np
 import sympy as sp
 
-from derivations._proof import prove
 from derivations.mask import DECAY, decay
 from implicit_bias import (
     Claim,
@@ -26,6 +25,7 @@ from implicit_bias import (
     bregman_projection,
     gradient_flow,
 )
+from implicit_bias.claims.judge import prove
 from implicit_bias.schedule import Constant, Pulse, Schedule, SwitchOff
 
 TOTAL = 0.2

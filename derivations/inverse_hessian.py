@@ -5,6 +5,7 @@ import sympy as sp
 from derivations.mask import PREPRINT, SIZES, decay, derived, in_uv, judge, u0, v0, x
 from derivations.trajectory import instances
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims import corrected
 
 STATED = sp.sqrt(x**2 + 4 * u0**2 * v0**2)
 
@@ -28,6 +29,6 @@ CLAIM = Claim(
     statement=rf"(\nabla^2 R(x))^{{-1}} = {sp.latex(STATED)}",
     source=f"{PREPRINT}, after Theorem 2.3",
     hypotheses=(SIZES, r"\alpha = 0"),
-    uses=("thm-2.1",),
+    uses=(corrected("thm-2.1"),),
     check=check,
 )

@@ -2,10 +2,10 @@
 
 import sympy as sp
 
-from derivations._search import quarters
 from derivations.mask import PREPRINT, SIZES, accumulated, decay, judge, trained_weight, u0, v0
 from derivations.trajectory import instances
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims.judge import quarters
 
 STATED = u0**2 * sp.exp(-2 * accumulated - 4 * decay) - v0**2 * sp.exp(2 * accumulated - 4 * decay)
 

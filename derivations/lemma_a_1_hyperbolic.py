@@ -5,6 +5,7 @@ import sympy as sp
 from derivations.mask import PREPRINT, SIZES, accumulated, decay, judge, trained_weight, u0, v0
 from derivations.trajectory import instances
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims import corrected
 
 _product, _squares = (u0**2 - v0**2) / 2, u0**2 + v0**2  # m_0 w_0 and m_0² + w_0²
 _cosh, _sinh = sp.cosh(accumulated), sp.sinh(accumulated)
@@ -30,6 +31,6 @@ CLAIM = Claim(
     statement=r"m_t w_t = m_0 w_0 (\cosh^2 L + \cosh^2 L) - (m_0^2 + w_0^2) \sinh L \cosh L",
     source=f"{PREPRINT}, proof of Lemma A.1; here without decay",
     hypotheses=(SIZES, r"\alpha = 0"),
-    uses=("lem-a.1",),
+    uses=(corrected("lem-a.1"),),
     check=check,
 )

@@ -5,6 +5,7 @@ import sympy as sp
 from derivations.mask import PREPRINT, SIZES, accumulated, decay, derived, in_uv, judge, u0, v0
 from derivations.trajectory import REGULARIZED, instances
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims import corrected
 
 STATED = 2 * u0 * v0 * sp.exp(-2 * decay)
 
@@ -28,6 +29,6 @@ CLAIM = Claim(
     statement=rf"x_t = a_t \sinh(\log(u_0/v_0) - 2L_t) \text{{ with }} a_t = {sp.latex(STATED)}",
     source=f"{PREPRINT}, Lemma A.2; its own proof, by x_t e^(4A), contradicts this a_t",
     hypotheses=(SIZES, r"h = \sum m^2 + w^2"),
-    uses=("lem-a.1",),
+    uses=(corrected("lem-a.1"),),
     check=check,
 )

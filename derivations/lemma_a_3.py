@@ -16,6 +16,7 @@ from derivations.mask import (
     x,
 )
 from implicit_bias import Claim, Outcome, Verdict
+from implicit_bias.claims import corrected
 
 MINIMIZER = sp.Symbol("q", real=True)  # x*
 
@@ -51,6 +52,9 @@ CLAIM = Claim(
         "bounded iterates that converge to a critical point; not judged)"
     ),
     hypotheses=(SIZES, r"f \text{ convex with minimizer } x^*", DECAY, r"h = \sum m^2 + w^2"),
-    uses=("thm-3.1", "decay-monotone"),
+    uses=(
+        corrected("thm-3.1"),
+        "decay-monotone",
+    ),
     check=check,
 )

@@ -17,6 +17,7 @@ from derivations.mask import (
 )
 from derivations.trajectory import REGULARIZED, instances
 from implicit_bias import Claim, Outcome, Verdict
+from implicit_bias.claims import corrected
 
 
 def stated(scale: sp.Expr) -> sp.Expr:
@@ -45,6 +46,9 @@ CLAIM = Claim(
     statement=r"df = -\sum_i \big(\sqrt{x_i^2 + a_{t,i}^2}\,(\partial_i f)^2 + 2\alpha_t x_i \partial_i f\big)\,dt",
     source=f"{PREPRINT}, proof of Lemma A.3",
     hypotheses=(SIZES, r"h = \sum m^2 + w^2"),
-    uses=("lem-a.2", "inverse-hessian"),
+    uses=(
+        corrected("lem-a.2"),
+        corrected("inverse-hessian"),
+    ),
     check=check,
 )

@@ -15,10 +15,10 @@ from functools import cache
 import sympy as sp
 from hypothesis.strategies import SearchStrategy
 
-from derivations import _proof
-from derivations._search import T, search
 from derivations.trajectory import Instance
 from implicit_bias import Correction, Derivation, Outcome, Parameterization, Verdict, derive
+from implicit_bias.claims import judge as kit
+from implicit_bias.claims.judge import T, search
 from implicit_bias.symbolic.zero_test import simplified_to_zero, vanishes
 
 PREPRINT = "arXiv:2408.09966v1"  # Jacobs & Burkholz, August 2024
@@ -106,10 +106,10 @@ def weight_velocity() -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
 
 
 def prove(evidence: str, *steps: sp.Expr, stated: sp.Expr | None = None) -> Verdict:
-    """:func:`derivations._proof.prove`, for identities that rest on the derivation for the mask."""
+    """:func:`derivations.kit.prove`, for identities that rest on the derivation for the mask."""
     if not derived().proved:
         return Verdict(Outcome.INCONCLUSIVE, "The derivation that the check rests on is not proved.")
-    return _proof.prove(evidence, *steps, stated=stated)
+    return kit.prove(evidence, *steps, stated=stated)
 
 
 Residual = Callable[[Callable[[sp.Expr], float], dict[str, float], sp.Expr], float]

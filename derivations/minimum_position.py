@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from derivations.mask import PREPRINT, SIZES_OR_EQUAL, decay, derived, in_uv, judge, u0, v0
 from derivations.trajectory import REGULARIZED, Instance, instances
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims import corrected
 
 STATED = sp.exp(-2 * decay) * (u0**2 - v0**2) / 2
 
@@ -46,6 +47,6 @@ CLAIM = Claim(
     statement=r"\operatorname{argmin} R_{a_t} = e^{-2A} m_0 w_0",
     source=f"{PREPRINT}, after Theorem 3.1",
     hypotheses=(SIZES_OR_EQUAL, r"h = \sum m^2 + w^2"),
-    uses=("thm-3.1",),
+    uses=(corrected("thm-3.1"),),
     check=check,
 )

@@ -6,7 +6,8 @@ import numpy as np
 
 from derivations.mask import PREPRINT
 from implicit_bias import Claim, Verdict
-from implicit_bias.claims import from_residual
+from implicit_bias.claims import corrected
+from implicit_bias.claims.judge import from_residual
 
 STATED_ORDER = 1.0
 TOLERANCE = 0.1
@@ -62,6 +63,9 @@ CLAIM = Claim(
     ),
     source=f"this project; the identity of {PREPRINT}, Theorem 3.1, with corrected constants, on trained networks",
     hypotheses=(r"x = m \odot w", r"h = \sum m^2 + w^2 \text{ on the masked weights}", "full batches"),
-    uses=("thm-3.1", "discretization"),
+    uses=(
+        corrected("thm-3.1"),
+        "discretization",
+    ),
     check=check,
 )

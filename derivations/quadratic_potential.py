@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
-from derivations._proof import prove
-from derivations._search import search
 from derivations.mask import MIRROR, REFUTED_ABOVE, TOLERANCE_REASON, decay
 from implicit_bias import Claim, Outcome, Verdict
+from implicit_bias.claims.judge import prove, search
 
 STATED_FACTOR = sp.Rational(1, 4)
 

@@ -7,8 +7,6 @@ import sympy as sp
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from derivations._proof import prove
-from derivations._search import quarters, search
 from derivations.mask import (
     MIRROR,
     REFUTED_ABOVE,
@@ -22,6 +20,7 @@ from derivations.mask import (
     x,
 )
 from implicit_bias import Claim, Outcome, Parameterization, Verdict
+from implicit_bias.claims.judge import prove, quarters, search
 
 STATED_ENDS = (decay - u0**2 / 2, v0**2 / 2 - decay)
 

@@ -3,9 +3,9 @@
 import sympy as sp
 
 from derivations import theorem_2_1
-from derivations._proof import prove
 from derivations.mask import PREPRINT, u0, v0, x
 from implicit_bias import Claim, Outcome, Verdict
+from implicit_bias.claims.judge import prove
 
 STATED_FACTOR = sp.Integer(1)
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from derivations import lipschitz
-from derivations._search import quarters
 from derivations.mask import PREPRINT, Violation, judge_constant, u0, v0
 from derivations.trajectory import Instance, instances
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims.judge import quarters
 
 STATED = 2 * u0 * v0  # the scale a = m_0² of Remark 2.1
 

@@ -2,9 +2,9 @@
 
 import sympy as sp
 
-from derivations._proof import prove
 from derivations.mask import MIRROR, m, w
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims.judge import prove
 from implicit_bias.symbolic.commuting import lie_bracket
 
 

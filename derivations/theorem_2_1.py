@@ -17,6 +17,7 @@ from derivations.mask import (
 )
 from derivations.trajectory import instances
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims import corrected
 
 
 def potential_with(prefactor: sp.Expr, scale: sp.Expr) -> sp.Expr:
@@ -39,6 +40,6 @@ CLAIM = Claim(
     statement=rf"d\nabla R(x_t) = -\nabla f(x_t)\,dt \text{{ with }} R(x) = {sp.latex(STATED)}",
     source=f"{PREPRINT}, Theorem 2.1 and equation 2",
     hypotheses=(SIZES, r"\alpha = 0"),
-    uses=("lem-a.1",),
+    uses=(corrected("lem-a.1"),),
     check=check,
 )

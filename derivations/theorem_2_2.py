@@ -6,6 +6,7 @@ from derivations.convergence import END, SEEDS, run
 from derivations.lemma_a_3 import MINIMIZER, change
 from derivations.mask import PREPRINT, SIZES, decay, prove, slope, strength, weight_velocity, x
 from implicit_bias import Claim, Outcome, Verdict
+from implicit_bias.claims import corrected
 
 
 def check() -> Verdict:
@@ -35,6 +36,6 @@ CLAIM = Claim(
         "convergence of the iterates x_t; not judged)"
     ),
     hypotheses=(SIZES, r"\alpha = 0", r"f \text{ convex and smooth with minimizer } x^*"),
-    uses=("thm-2.1",),
+    uses=(corrected("thm-2.1"),),
     check=check,
 )

@@ -4,6 +4,7 @@ from derivations import theorem_2_2
 from derivations.mask import POTENTIAL, PREPRINT, SIZES
 from derivations.optimality import check_limit
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims import corrected
 
 
 def check() -> Verdict:
@@ -19,6 +20,9 @@ CLAIM = Claim(
         "judged)"
     ),
     hypotheses=(SIZES, r"\alpha = 0", r"f(x) = \|Zx - y\|_2^2 / (2d)", "y in the range of Z", POTENTIAL),
-    uses=("thm-2.1", "thm-2.2"),
+    uses=(
+        corrected("thm-2.1"),
+        "thm-2.2",
+    ),
     check=check,
 )

@@ -17,6 +17,7 @@ from derivations.mask import (
 from derivations.theorem_2_1 import potential_with
 from derivations.trajectory import REGULARIZED, instances
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims import corrected
 
 PREFACTOR, SCALE = sp.Rational(1, 2), 2 * u0 * v0 * sp.exp(-2 * decay)
 STATED = potential_with(PREFACTOR, SCALE)
@@ -48,6 +49,6 @@ CLAIM = Claim(
     ),
     source=f"{PREPRINT}, Theorem 3.1",
     hypotheses=(SIZES_OR_EQUAL, r"h = \sum m^2 + w^2"),
-    uses=("lem-a.2",),
+    uses=(corrected("lem-a.2"),),
     check=check,
 )

@@ -4,6 +4,7 @@ from derivations import theorem_3_2
 from derivations.mask import DECAY, POTENTIAL, PREPRINT, SIZES
 from derivations.optimality import check_limit
 from implicit_bias import Claim, Verdict, schedule
+from implicit_bias.claims import corrected
 
 
 def check() -> Verdict:
@@ -19,7 +20,10 @@ CLAIM = Claim(
         "judged)"
     ),
     hypotheses=(SIZES, r"h = \sum m^2 + w^2", DECAY, r"f(x) = \|Zx - y\|_2^2 / (2d)", "y in the range of Z", POTENTIAL),
-    uses=("thm-3.1", "thm-3.2"),
+    uses=(
+        corrected("thm-3.1"),
+        "thm-3.2",
+    ),
     figure="figures/digit/figure.png",
     check=check,
 )

@@ -7,7 +7,6 @@ import sympy as sp
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from derivations._search import quarters
 from derivations.mask import (
     CONFIRMED_BELOW,
     PREPRINT,
@@ -28,6 +27,8 @@ from derivations.mask import (
     w,
 )
 from implicit_bias import Claim, Verdict
+from implicit_bias.claims import corrected
+from implicit_bias.claims.judge import quarters
 
 STATED = sp.Integer(1)
 
@@ -109,6 +110,6 @@ CLAIM = Claim(
     statement=r"\nabla R_{a_t}(x_t) = +Z^T \int_0^t \nabla \tilde f(Z x_s - y)\,ds",
     source=f"{PREPRINT}, proof of Theorem A.2",
     hypotheses=(SIZES, r"h = \sum m^2 + w^2", r"f(x) = \tilde f(Zx - y)"),
-    uses=("lem-a.1",),
+    uses=(corrected("lem-a.1"),),
     check=check,
 )

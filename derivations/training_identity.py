@@ -6,7 +6,8 @@ import numpy as np
 
 from derivations.mask import SIZES
 from implicit_bias import Claim, Regression, Verdict
-from implicit_bias.claims import from_residual
+from implicit_bias.claims import corrected
+from implicit_bias.claims.judge import from_residual
 from implicit_bias.schedule import Constant, Geometric, Harmonic
 
 STATED_ORDER = 1.0
@@ -91,6 +92,10 @@ CLAIM = Claim(
         r"h = \sum m^2 + w^2",
         "gradient descent, mini-batches or heavy ball",
     ),
-    uses=("lem-a.2", "discretization", "heavy-ball"),
+    uses=(
+        corrected("lem-a.2"),
+        "discretization",
+        "heavy-ball",
+    ),
     check=check,
 )

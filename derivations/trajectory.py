@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from scipy.integrate import solve_ivp
 
-from derivations._search import quarters
+from implicit_bias.claims.judge import quarters
 
 
 @dataclass(frozen=True)

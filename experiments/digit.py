@@ -30,7 +30,7 @@ from implicit_bias import (
     plotting,
     schedule,
 )
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 TRAINING = {
     "trained_log10_scales": [0, -1, -2],

@@ -30,7 +30,7 @@ from implicit_bias import (
     mirror_flow,
     plotting,
 )
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 from implicit_bias.schedule import Constant, Geometric, Harmonic, Pulse, Schedule, SwitchOff
 
 SETTINGS = {

@@ -22,7 +22,7 @@ from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
 from implicit_bias import Claim, FlowSolution, Parameterization, Regression, Verdict, gradient_flow, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 from implicit_bias.schedule import Constant, Schedule, SwitchOff
 
 SETTINGS = {

@@ -13,7 +13,7 @@ from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
 from implicit_bias import Claim, Outcome, Parameterization, Verdict, derive, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 SETTINGS = {"m0": 1.0, "w0": 0.0, "decays": [0.0, 0.25, 0.5, 1.0, 2.0, 4.0], "reach": 2.0, "points": 401}
 

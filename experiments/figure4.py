@@ -19,7 +19,7 @@ from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Verdict, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 KINDS = ("mask", "l1-mask", "l1")
 ROWS = {"mask": "m ⊙ w, decay", "l1-mask": "m ⊙ w, L1 on m", "l1": "x, L1"}

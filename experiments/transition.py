@@ -21,7 +21,7 @@ from experiments.experiment import Experiment
 from experiments.regressions import basis_pursuit
 from experiments.trained_networks import trained_at_scales
 from implicit_bias import Claim, Outcome, Regression, Verdict, plotting, transition
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 TRAINING = {
     "trained_log10_scales": [2, 1, 0, -1, -2, -3, -4, -6, -8, -12],

@@ -6,13 +6,13 @@ import sympy as sp
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.display import potential as of_potential
 from implicit_bias.display.card import Html, badge, card, displayed, folded, formula, joined, rows, text
 from implicit_bias.display.picture import picture
 from implicit_bias.errors import DomainError
 from implicit_bias.plotting import SEQUENCE
 from implicit_bias.symbolic import Derivation
-from implicit_bias.verdict import Outcome
 
 DECAYS = (0.0, 0.25, 0.5, 1.0)
 

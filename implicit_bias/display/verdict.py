@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from implicit_bias.claims.verdict import Verdict
 from implicit_bias.display.card import Html, badge, card, displayed, joined, line, rows, text
-from implicit_bias.verdict import Verdict
 
 
 def html(verdict: Verdict) -> Html:

@@ -3,42 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import strategies as st
 
 import derivations
 from derivations import mask
-from derivations._search import TRIES, quarters, search
+from implicit_bias.claims.judge import search
 
 # Values in the order of quarters(): whole numbers first, then halves, then quarters, each by size.
 ORDER = [0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, -1.5, 0.25, -0.25, 0.75, -0.75, 1.25, -1.25, 1.75, -1.75]
-
-
-@pytest.mark.parametrize("least", [0.25, -2.0])
-def test_quarters_lists_simple_numbers_first(least):
-    """The first ones shrinking stops at are the first in the list."""
-    for k, value in enumerate(allowed := [value for value in ORDER if value >= least]):
-        barred = allowed[:k]
-        assert search(quarters(least, 2), lambda x, barred=barred: x not in barred).smallest == value
-
-
-@pytest.mark.parametrize("corner", [(0, 0, 0), (4, 0, 1), (2, 3, 4)])
-def test_a_box_shrinks_to_its_corner(corner):
-    """All points above a corner fail; shrinking finds the corner, and says what it has tried."""
-    points = st.tuples(*[st.integers(0, 6)] * 3)
-
-    def fails(point):
-        return all(value >= least for value, least in zip(point, corner, strict=True))
-
-    found = search(points, fails)
-    assert found.smallest == corner
-    assert found.smallest in found.tried
-    assert len(set(found.tried)) == len(found.tried)
-
-
-def test_without_a_failure_there_is_no_counterexample():
-    found = search(st.integers(0, 10**6), lambda value: False)
-    assert found.smallest is None
-    assert 0.8 * TRIES <= len(found.tried) <= TRIES
 
 
 REFUTED_ON_TRAJECTORIES = [

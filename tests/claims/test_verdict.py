@@ -1,9 +1,12 @@
 """Verdicts carry what their outcome needs."""
 
 import dataclasses
+import json
 import math
 
+import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -64,3 +67,43 @@ def test_a_correction_has_a_verdict_of_its_own():
     correction = ib.Correction("x = 2", ib.Verdict(ib.Outcome.PROVED, "algebra"))
     verdict = ib.Verdict(ib.Outcome.REFUTED, "x = 1 fails", counterexample={"x": 2.0}, correction=correction)
     assert verdict.correction.verdict.outcome is ib.Outcome.PROVED
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False), min_size=1),
+    st.text(),
+)
+def test_a_verdict_is_read_as_it_was_described(number, counterexample, words):
+    proved = ib.Verdict(ib.Outcome.PROVED, words)
+    correction = ib.Correction("x = 2", proved)
+    for verdict in (
+        proved,
+        ib.Verdict(ib.Outcome.SUPPORTED, words, number, number, tolerance_reason=words),
+        ib.Verdict(ib.Outcome.REFUTED, words, number, 1e-6, counterexample, correction, tolerance_reason=words),
+    ):
+        assert ib.Verdict.read(json.loads(json.dumps(verdict.describe()))) == verdict
+
+
+def test_numbers_of_sympy_and_numpy_are_kept_as_floats():
+    verdict = ib.Verdict(
+        ib.Outcome.REFUTED, "far", sp.Rational(1, 2), np.float64(1e-6), counterexample={"m0": sp.Rational(3, 4)}
+    )
+    assert json.loads(json.dumps(verdict.describe()))["counterexample"] == {"m0": 0.75}
+    assert ib.Verdict.read(verdict.describe()).residual == 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"outcome": "SURE"}, "'outcome' is 'SURE', expected one of PROVED"),
+        ({"outcome": None}, "'outcome' is of type NoneType"),
+        ({"evidence": 1}, "'evidence' is of type int"),
+        ({"counterexample": {"x": []}}, "'x' is of type list"),
+        ({"correction": {"outcome": "PROVED", "evidence": ""}}, "'statement' is missing"),
+        ({"outcome": "SUPPORTED"}, "needs residual="),
+    ],
+)
+def test_what_is_no_verdict_is_not_read(changes, part):
+    with pytest.raises(InputError, match=part):
+        ib.Verdict.read(ib.Verdict(ib.Outcome.PROVED, "algebra").describe() | changes)

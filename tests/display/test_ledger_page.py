@@ -2,19 +2,15 @@
 
 import itertools
 import re
-from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 
 import pytest
 
 import derivations
-from derivations import _entry
-from derivations._entry import Checked, entry
-from derivations._html import GAP, NODE, formula, hypothesis, layout, page
-from implicit_bias import Claim, Correction, Outcome, Verdict
-from implicit_bias.claims import Ledger, outcomes
-from implicit_bias.errors import InputError
+from implicit_bias import Claim, Correction, Ledger, Outcome, Verdict
+from implicit_bias.claims import corrected
+from implicit_bias.display.ledger_page import GAP, NODE, formula, hypothesis, layout
 
 ROOT = derivations.RECORD.parents[1]
 VOID = {"meta", "img"}
@@ -51,11 +47,11 @@ def open_question():
 
 
 def ledger_page(claims, verdicts):
-    return page(Checked(entries(claims, verdicts), "2026-01-31", {"python": "3.11"}))
+    return judged(claims, verdicts).to_html(root="..")
 
 
-def entries(claims, verdicts):
-    return {name: entry(claim, verdicts[name]) for name, claim in claims.items()}
+def judged(claims, verdicts):
+    return Ledger(claims.values(), verdicts, "2026-01-31", {"python": "3.11"})
 
 
 @pytest.fixture(scope="module")
@@ -99,31 +95,11 @@ def test_nothing_is_loaded_from_elsewhere(text):
     assert all(link.startswith(("#", "../derivations/", "../figures/")) for link in Outline(text).links)
 
 
-def test_saved_entries_come_back_as_they_were(claims, tmp_path):
-    proved = Verdict(Outcome.PROVED, "simplifies to zero")
-    refuted = Verdict(
-        Outcome.REFUTED, "far", 0.5, 1e-6, {"m0": 0.75}, Correction("x = 1", proved), tolerance_reason="rounding"
-    )
-    expected = entries(claims, {name: (proved, refuted)[k % 2] for k, name in enumerate(claims)})
-    _entry.save(tmp_path / "ledger.json", expected.values())
-    assert _entry.load(tmp_path / "ledger.json").entries == expected
-
-
 def test_the_committed_page_is_that_of_the_saved_ledger_and_both_are_as_recorded(claims):
-    saved = _entry.load(derivations.SAVED)
-    assert {name: each.statement for name, each in saved.entries.items()} == {
-        name: claim.statement for name, claim in claims.items()
-    }
-    assert outcomes({name: each.verdict for name, each in saved.entries.items()}) == derivations.recorded()
-    assert derivations.SAVED.with_suffix(".html").read_text(encoding="utf-8") == page(saved)
-
-
-@pytest.mark.parametrize("uses", [("b",), ("a",), ("unknown",)])
-def test_a_saved_ledger_out_of_order_is_refused(claims, tmp_path, uses):
-    some = entries(claims, dict.fromkeys(claims, open_question()))["eq-9"]
-    _entry.save(tmp_path / "ledger.json", [replace(some, id="a", uses=uses), replace(some, id="b", uses=())])
-    with pytest.raises(InputError, match="'a' does not stand after"):
-        _entry.load(tmp_path / "ledger.json")
+    saved = Ledger.load(derivations.SAVED)
+    assert list(saved.values()) == list(claims.values())
+    assert saved.outcomes() == derivations.recorded()
+    assert derivations.SAVED.with_suffix(".html").read_text(encoding="utf-8") == saved.to_html(root="..")
 
 
 def test_figures_of_claims_exist_and_are_shown(claims, text):
@@ -139,6 +115,26 @@ def test_a_tolerance_is_shown_with_its_reason():
     verdict = Verdict(Outcome.SUPPORTED, "close", 1e-9, 1e-8, tolerance_reason="rounding")
     assert "rounding" in ledger_page(Ledger([claim]), {"a": verdict})
     assert "Why this tolerance" not in ledger_page(Ledger([claim]), {"a": open_question()})
+
+
+def test_a_page_that_lies_anywhere_names_modules_and_links_to_none(claims):
+    text = judged(claims, dict.fromkeys(claims, open_question())).to_html()
+    assert all(link.startswith("#") for link in Outline(text).links)
+    assert "<code>derivations.mask_regularizer_alone</code>" in text
+    assert "<img" not in text
+
+
+def test_what_is_used_as_corrected_says_so():
+    claims = Ledger(
+        [
+            Claim("k/a", "1 = 2", "here", check=open_question),
+            Claim("k/b", "1 = 1", "here", uses=(corrected("k/a"),), check=open_question),
+        ]
+    )
+    text = ledger_page(claims, dict.fromkeys(claims, open_question()))
+    assert '<dt>Uses</dt><dd><a href="#k/a">k/a</a> (as corrected)</dd>' in text
+    assert '<dt>Used by</dt><dd><a href="#k/b">k/b</a></dd>' in text
+    assert ">a</text><title>k/a</title>" in text
 
 
 def test_links_inside_the_page_have_a_target(text):
@@ -190,7 +186,7 @@ def test_a_hypothesis_is_words_or_a_formula():
 
 def test_the_drawing_goes_from_left_to_right(claims):
     verdicts = dict.fromkeys(claims, open_question())
-    graph = layout(entries(claims, verdicts))
+    graph = layout(judged(claims, verdicts))
     place = {node.id: node for node in graph.nodes}
     for claim in claims.values():
         for used in claim.uses:
@@ -204,5 +200,5 @@ def test_the_drawing_goes_from_left_to_right(claims):
 
 def test_a_ledger_without_dependencies_has_an_empty_drawing():
     claims = Ledger([Claim("a", "1 = 1", "here", check=open_question)])
-    assert layout(entries(claims, {"a": open_question()})).nodes == ()
+    assert layout(judged(claims, {"a": open_question()})).nodes == ()
     assert "<svg" not in ledger_page(claims, {"a": open_question()})

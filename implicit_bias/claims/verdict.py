@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from textwrap import shorten
+from types import UnionType
+from typing import Any
 
 from implicit_bias.errors import InputError
 
@@ -87,7 +89,63 @@ class Verdict:
         parts += [] if self.correction is None else [f"corrected: {self.correction.verdict.outcome.value}"]
         return f"Verdict({', '.join(parts)})"
 
+    def describe(self) -> dict[str, object]:
+        """The verdict as JSON keeps it, for :meth:`read`."""
+        correction = self.correction
+        return {
+            "outcome": self.outcome.value,
+            "evidence": self.evidence,
+            "residual": _number(self.residual),
+            "tolerance": _number(self.tolerance),
+            "tolerance_reason": self.tolerance_reason,
+            "counterexample": {name: _number(value) for name, value in self.counterexample.items()},
+            "correction": correction and {"statement": correction.statement, **correction.verdict.describe()},
+        }
+
+    @classmethod
+    def read(cls, saved: object) -> Verdict:
+        """The verdict that was described so.
+
+        Raises:
+            InputError: If something is missing, or not as :meth:`describe` writes it.
+        """
+        outcome = saved_field(saved, "outcome", str)
+        if outcome not in Outcome.__members__:
+            raise InputError(f"'outcome' is {outcome!r}, expected one of {', '.join(Outcome.__members__)}.")
+        numbers = saved_field(saved, "counterexample", dict, {})
+        correction = saved_field(saved, "correction", dict, None)
+        return cls(
+            Outcome[outcome],
+            saved_field(saved, "evidence", str),
+            _number(saved_field(saved, "residual", float | int, None)),
+            _number(saved_field(saved, "tolerance", float | int, None)),
+            {name: float(saved_field(numbers, name, float | int)) for name in numbers},
+            correction and Correction(saved_field(correction, "statement", str), cls.read(correction)),
+            saved_field(saved, "tolerance_reason", str, ""),
+        )
+
     def _repr_html_(self) -> str:
         from implicit_bias.display.verdict import html
 
         return html(self)
+
+
+def saved_field(saved: object, name: str, kind: type | UnionType, default: object = ...) -> Any:
+    """A field of an object that was read from JSON; with a default it may be missing or null.
+
+    Raises:
+        InputError: If it is missing or of another type.
+    """
+    if not isinstance(saved, dict) or (name not in saved and default is ...):
+        raise InputError(f"{name!r} is missing.")
+    value = saved.get(name)
+    if value is None and default is not ...:
+        return default
+    if not isinstance(value, kind):
+        raise InputError(f"{name!r} is of type {type(value).__name__}.")
+    return value
+
+
+def _number(value: float | None) -> float | None:
+    """A float where SymPy or NumPy gave a number of theirs."""
+    return None if value is None else float(value)

@@ -1,21 +1,35 @@
 """The ledger as one page that can be read offline: formulas as MathML, the dependencies as a drawing."""
 
+# ruff: noqa: E402 - the check comes before what it is for
+
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from implicit_bias.claims.claim import Claim, corrected
+from implicit_bias.claims.ledger import Ledger
+from implicit_bias.claims.verdict import Outcome, Verdict
+from implicit_bias.display.mathml import mathml, words_or_mathml
+from implicit_bias.errors import require
+
+require("experiments", "jinja2")
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from derivations._entry import Checked, Entry
-from implicit_bias.display.mathml import mathml, words_or_mathml
-from implicit_bias.verdict import Outcome
-
-TEMPLATES = Path(__file__).parent
+TEMPLATES = Path(__file__).with_name("templates")
 NODE = (148, 30)  # width and height of a claim in the drawing
 GAP = (52, 12)  # between columns and between rows
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A claim with its verdict, as the templates show it."""
+
+    claim: Claim
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -40,10 +54,10 @@ class Graph:
     height: float
 
 
-def page(checked: Checked) -> str:
-    """The whole page."""
+def page(ledger: Ledger, root: str | None) -> str:
+    """The whole page, which sees the repository of modules and figures at ``root``, if there is one."""
     template = environment().get_template("ledger.html.jinja")
-    return template.render(checked=checked, graph=layout(checked.entries), **claims(checked.entries))
+    return template.render(ledger=ledger, root=root, graph=layout(ledger), **shown(entries(ledger)))
 
 
 def environment(*folders: Path) -> Environment:
@@ -58,23 +72,31 @@ def environment(*folders: Path) -> Environment:
     environment.filters |= {
         "formula": formula,
         "hypothesis": hypothesis,
+        "file": lambda module: module.replace(".", "/") + ".py",
         "number": lambda value: f"{value:.6g}",
         "versions": lambda versions: ", ".join(f"{name} {number}" for name, number in versions.items()),
     }
+    environment.tests["corrected"] = lambda name: isinstance(name, corrected)
     return environment
 
 
-def claims(entries: Mapping[str, Entry]) -> dict[str, object]:
+def entries(ledger: Ledger) -> list[Entry]:
+    """The claims of a ledger that has all verdicts."""
+    return [Entry(claim, ledger.verdicts[name]) for name, claim in ledger.items()]
+
+
+def shown(entries: Iterable[Entry]) -> dict[str, object]:
     """Claims as the templates show them."""
-    used_by: dict[str, list[str]] = {name: [] for name in entries}
-    for entry in entries.values():
-        for name in entry.uses:
-            used_by.setdefault(name, []).append(entry.id)
+    by_id = {entry.claim.id: entry for entry in entries}
+    used_by: dict[str, list[str]] = {name: [] for name in by_id}
+    for entry in by_id.values():
+        for name in entry.claim.uses:
+            used_by.setdefault(name, []).append(entry.claim.id)
     return {
-        "entries": list(entries.values()),
-        "known": set(entries),
+        "entries": list(by_id.values()),
+        "known": set(by_id),
         "used_by": used_by,
-        "tally": tally(entries.values()),
+        "tally": tally,
     }
 
 
@@ -94,15 +116,15 @@ def hypothesis(text: str) -> Markup:
     return Markup(words_or_mathml(text))  # noqa: S704
 
 
-def layout(entries: Mapping[str, Entry]) -> Graph:
+def layout(ledger: Ledger) -> Graph:
     """Place every claim that uses another one or is used, one column to the right of all that it uses."""
-    uses = {name: entry.uses for name, entry in entries.items()}
+    uses = {name: claim.uses for name, claim in ledger.items()}
     used = {other for others in uses.values() for other in others}
     depth: dict[str, int] = {}
-    for name in entries:  # each after what it uses
+    for name in ledger:  # each after what it uses
         depth[name] = 1 + max((depth[other] for other in uses[name]), default=-1)
     columns: list[list[str]] = []
-    for name in (name for name in entries if uses[name] or name in used):
+    for name in (name for name in ledger if uses[name] or name in used):
         columns += [[] for _ in range(depth[name] + 1 - len(columns))]
         columns[depth[name]].append(name)
     height = max((len(column) for column in columns), default=0) * (NODE[1] + GAP[1])
@@ -113,7 +135,7 @@ def layout(entries: Mapping[str, Entry]) -> Graph:
         pitch = height / len(column)
         for row, name in enumerate(column):
             place[name] = (k * (NODE[0] + GAP[0]), (row + 0.5) * pitch - NODE[1] / 2)
-    nodes = (Node(name, entries[name].verdict.outcome.value, *corner) for name, corner in place.items())
+    nodes = (Node(name, ledger.verdicts[name].outcome.value, *corner) for name, corner in place.items())
     curves = (_curve(place[other], place[name]) for name in place for other in uses[name])
     return Graph(tuple(nodes), tuple(curves), len(columns) * (NODE[0] + GAP[0]) - GAP[0], height)
 
