@@ -11,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from derivations import RECORD, SAVED, ledger, recorded
-from derivations.mask import PREPRINT
+from derivations.mask_in_the_mirror import PAPER
 from implicit_bias.claims import Ledger, Outcome, Verdict
 from implicit_bias.cli.failing import unwritten_files_fail
 from implicit_bias.errors import InputError
@@ -30,7 +30,8 @@ COLOURS = {
 
 def main(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Claims to check; all if none is given.")
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Claims to check, in full or by their short ids; all if none is given."),
     ] = None,
     record: Annotated[bool, typer.Option(help="Store the outcomes found as the recorded ones.")] = False,
     html: Annotated[
@@ -70,7 +71,7 @@ def main(
 
 
 def _table(checked: Ledger, names: list[str]) -> Table:
-    table = Table(title=f"Ledger of claims (source: {PREPRINT}, unless another is named)", show_lines=True)
+    table = Table(title=f"Ledger of claims (source: {PAPER.citation}, unless another is named)", show_lines=True)
     for heading in ("claim", "source", "verdict", "evidence"):
         table.add_column(heading, no_wrap=heading in ("claim", "verdict"))
     for name in names:
@@ -79,7 +80,7 @@ def _table(checked: Ledger, names: list[str]) -> Table:
         if verdict.correction is not None:
             label += f"\ncorrected: {_label(verdict.correction.verdict.outcome)}"
             evidence += f" Corrected: {verdict.correction.verdict.evidence}"
-        table.add_row(name, checked[name].source.removeprefix(f"{PREPRINT}, "), label, evidence)
+        table.add_row(name, checked[name].source.removeprefix(f"{PAPER.citation}, "), label, evidence)
     return table
 
 

@@ -86,7 +86,13 @@ def claims(data: Data) -> list[Claim]:
         return from_residual(broken, 1e-12, text)
 
     return [
-        Claim("figure1c/grows", r"A < A' \Rightarrow R_A(x) < R_{A'}(x)", "eq-9", uses=("eq-9",), check=grows),
+        Claim(
+            "figure1c/grows",
+            r"A < A' \Rightarrow R_A(x) < R_{A'}(x)",
+            "mask-in-the-mirror/eq-9",
+            uses=("mask-in-the-mirror/eq-9",),
+            check=grows,
+        ),
         Claim(
             "figure1c/exponent",
             r"p(1) \text{ falls with } A, \; p \in [1, 2]",

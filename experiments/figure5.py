@@ -150,7 +150,7 @@ def claims(data: Data) -> list[Claim]:
             "figure5/potential",
             r"\nabla R_{a_k}(x_k) = -Z^T\nu_k + O(\eta) \text{ on mini-batches}",
             "this project",
-            uses=("training-identity",),
+            uses=("ours/training-identity",),
             check=minimizes,
         )
     ]

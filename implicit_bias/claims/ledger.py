@@ -61,7 +61,7 @@ class Ledger(Mapping[str, Claim]):
         if name not in self._claims:
             for used in given[name].uses:
                 self._add(used, given, (*path, name))
-            self._claims[name] = given[name]
+            self._claims[given[name].id] = given[name]
 
     def __getitem__(self, name: str) -> Claim:
         return self._claims[name]
