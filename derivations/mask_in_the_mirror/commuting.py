@@ -31,10 +31,7 @@ def mask_regularizer_alone() -> Verdict:
     hypotheses=(r"k \ge 2",),
 )
 def lemma_c_1() -> Verdict:
-    """Lemma C.1: one mask for a whole neuron violates the condition that a mirror flow needs.
-
-    Compute the bracket for two weights, and ∂g of it; more weights contain it as a part.
-    """
+    """Compute the bracket for two weights, and ∂g of it; more weights contain it as a part."""
     neuron = Parameterization(["m*w1", "m*w2"], ["m", "w1", "w2"])
     report = neuron.commutes()
     if report.outcome is not Outcome.REFUTED:

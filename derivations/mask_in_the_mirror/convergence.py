@@ -46,10 +46,7 @@ def stated_change(scale: sp.Expr) -> sp.Expr:
     uses=(corrected("lem-a.2"), corrected("inverse-hessian")),
 )
 def lemma_a_3_proof() -> Verdict:
-    """Proof of Lemma A.3: how the loss changes along the flow.
-
-    Hold both rates of change against f'(x) x' on trajectories, for the preprint's a_t and for the derived one.
-    """
+    """Hold both rates of change against f'(x) x' on trajectories, for the preprint's a_t and for the derived one."""
     velocity, identities = weight_velocity()
     proof = prove("The velocity of x was derived from those of m and w.", *identities)
     if proof.outcome is not Outcome.PROVED:
@@ -87,9 +84,7 @@ LATE = 20.0  # flow time at which the bound is tried
     uses=("ours/rate-after-decay", corrected("thm-3.1")),
 )
 def equation_5(used: Mapping[str, Verdict]) -> Verdict:
-    """Theorem 3.2, equation 5: a linear rate for all times, with regularization.
-
-    Hold the bound against a lower bound on the loss f = x²/2 of one weight, whose strength α ends at a time T.
+    """Hold the bound against a lower bound on the loss f = x²/2 of one weight, whose strength α ends at a time T.
 
     There x* = 0, so that B = f(x_0) whatever C is, and λ = 2 is sharp. The lower bound needs no integrator.
     """

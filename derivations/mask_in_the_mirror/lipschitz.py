@@ -60,9 +60,7 @@ REMARK_2_1_LIPSCHITZ = 2 * u0 * v0  # the scale a = m_0² of Remark 2.1
     uses=("lipschitz", "rem-2.1"),
 )
 def remark_2_1_lipschitz(used: Mapping[str, Verdict]) -> Verdict:
-    """Remark 2.1: the Lipschitz constant of ∇R.
-
-    Compare the stated constant with difference quotients of ∇R, in each of three readings of R.
+    """Compare the stated constant with difference quotients of ∇R, in each of three readings of R.
 
     They are the potential of the flow, whose ∇R = −L is read off at the ends of trajectories, the entropy that the
     remark writes down, and the R of Theorem 2.1, a quarter of it.

@@ -66,9 +66,7 @@ class Equation:
     uses=(corrected("lem-a.1"),),
 )
 def theorem_a_2() -> Verdict:
-    """Theorem A.2, in its proof: the sign with which the gradients of the loss enter ∇R.
-
-    Train two weights on one equation, with the squared loss and no decay, and compare ∇R with both signs.
+    """Train two weights on one equation, with the squared loss and no decay, and compare ∇R with both signs.
 
     ∇R is inverted instead of evaluated: x_t has to be ∇R*(± Zᵀν), ν the accumulated residual.
     """

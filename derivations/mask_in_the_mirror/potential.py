@@ -44,10 +44,7 @@ THEOREM_2_1 = potential_with(PREFACTOR_2_1, SCALE_2_1)
     uses=(corrected("lem-a.1"),),
 )
 def theorem_2_1() -> Verdict:
-    """Theorem 2.1: the potential of the mask without regularization.
-
-    Hold the stated potential against the derived one at A = 0.
-    """
+    """Hold the stated potential against the derived one at A = 0."""
     true = in_uv(derived().potential).xreplace({decay: sp.Integer(0)})
     return judge(THEOREM_2_1, true, f"R(x) = {sp.latex(true)}", mirror_residual, MIRROR_MEASURE, instances())
 
@@ -67,9 +64,7 @@ THEOREM_3_1 = potential_with(PREFACTOR_3_1, SCALE_3_1)
     uses=(corrected("lem-a.2"),),
 )
 def theorem_3_1() -> Verdict:
-    """Theorem 3.1: the potential of the mask with a time-dependent regularization.
-
-    Hold the stated potential against the derived one, on trajectories with decay.
+    """Hold the stated potential against the derived one, on trajectories with decay.
 
     The prefactor is right; the scale is not, already without decay. For |w_0| = m_0, which the theorem admits, u_0 v_0
     is zero and the line has no potential; trajectories are drawn with |w_0| < m_0.
@@ -97,10 +92,7 @@ INVERSE_HESSIAN = sp.sqrt(x**2 + 4 * u0**2 * v0**2)
     uses=(corrected("thm-2.1"),),
 )
 def inverse_hessian() -> Verdict:
-    """After Theorem 2.3: the inverse Hessian, by which the flow of x preconditions the gradient.
-
-    Hold the stated inverse Hessian against the velocity on trajectories; it is right at x = 0 and only there.
-    """
+    """Hold the stated inverse Hessian against the velocity on trajectories; it is right at x = 0 and only there."""
     true = in_uv(derived().metric).xreplace({decay: sp.Integer(0)})
     gap = sp.factor(sp.expand(true**2 - INVERSE_HESSIAN**2))
     return judge(
@@ -152,9 +144,7 @@ MINIMUM = sp.exp(-2 * decay) * (u0**2 - v0**2) / 2
     uses=(corrected("thm-3.1"),),
 )
 def minimum_position() -> Verdict:
-    """After Theorem 3.1: where the minimum of the time-dependent potential lies.
-
-    Hold the stated minimizer against the weight at L_t = 0: there x_t is the minimizer.
+    """Hold the stated minimizer against the weight at L_t = 0: there x_t is the minimizer.
 
     The R_{a_t} printed in Theorem 3.1 has neither: its minimum lies at 2e^{−2A} m_0 w_0.
     """

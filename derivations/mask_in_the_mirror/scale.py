@@ -30,10 +30,7 @@ LEMMA_A_2 = 2 * u0 * v0 * sp.exp(-2 * decay)
     uses=(corrected("lem-a.1"),),
 )
 def lemma_a_2() -> Verdict:
-    """Lemma A.2: the scale a_t under regularization.
-
-    Hold the stated scale against x_t = a_t sinh(log(u_0/v_0) − 2 L_t) on trajectories.
-    """
+    """Hold the stated scale against x_t = a_t sinh(log(u_0/v_0) − 2 L_t) on trajectories."""
     true = in_uv(derived().scale)
     sine = sp.sinh(sp.log(u0 / v0) - 2 * accumulated)
     return judge(
@@ -56,10 +53,7 @@ def lemma_a_2() -> Verdict:
     hypotheses=(SIZES, r"u_0/v_0 \text{ fixed}", r"a > 0", r"\alpha_t \ge 0"),
 )
 def equation_9() -> Verdict:
-    """Equation 9: the potential decreases in its scale.
-
-    Differentiate along the decay, which moves a and leaves u_0/v_0: ∂R/∂a = (∂R/∂A) / (∂a/∂A).
-    """
+    """Differentiate along the decay, which moves a and leaves u_0/v_0: ∂R/∂a = (∂R/∂A) / (∂a/∂A)."""
     potential, scale = in_uv(derived().potential), in_uv(derived().scale)
     fall = sp.diff(scale, decay)
     slope = sp.diff(potential, decay) / fall
@@ -88,10 +82,7 @@ ENTROPY_FACTOR = sp.Integer(1)
     hypotheses=(r"x \ne 0 \text{ fixed, so } |x_i/a| \to \infty \text{ where } x_i \ne 0",),
 )
 def remark_2_1() -> Verdict:
-    """Remark 2.1: the hyperbolic entropy, without prefactor, for a small scale.
-
-    Split off log(1/a) and show that the rest stays finite as a → 0; the entropy is even, so x > 0 suffices.
-    """
+    """Split off log(1/a) and show that the rest stays finite as a → 0; the entropy is even, so x > 0 suffices."""
     a, size = sp.symbols("a x", positive=True)
     root = sp.sqrt(size**2 + a**2)
     entropy, rest = size * sp.asinh(size / a) - root, size * sp.log(size + root) - root
@@ -120,9 +111,7 @@ SMALL_SCALE_FACTOR = sp.Integer(1)
     uses=("ours/l1-limit", "rem-2.1"),
 )
 def small_scale(used: Mapping[str, Verdict]) -> Verdict:
-    """After Theorem 3.1: the size of the potential for a small scale.
-
-    Integrate R along a trajectory from x = 0, where ∇R = −L: R(x_T) − R(0) = −∫ L dx.
+    """Integrate R along a trajectory from x = 0, where ∇R = −L: R(x_T) − R(0) = −∫ L dx.
 
     The ratio tends to its limit only like 1/log(1/a), so the limit comes from the symbolic expansion. A single instance
     contradicts no limit, hence there is none to shrink; the trajectory shows that a = 5e-9 is already nowhere near the

@@ -22,10 +22,7 @@ LEMMA_A_1 = u0**2 * sp.exp(-2 * accumulated - 4 * decay) - v0**2 * sp.exp(2 * ac
     hypotheses=(SIZES, r"h = \sum m^2 + w^2"),
 )
 def lemma_a_1() -> Verdict:
-    """Lemma A.1: the weight as a function of the accumulated gradient and the decay.
-
-    Hold the stated trajectory against ∇R_A*(−L), with and without decay.
-    """
+    """Hold the stated trajectory against ∇R_A*(−L), with and without decay."""
     true = trained_weight()
     return judge(
         LEMMA_A_1,
@@ -51,10 +48,7 @@ HYPERBOLIC_CORRECTED = _product * (_cosh**2 + _sinh**2) - _squares * _sinh * _co
     uses=(corrected("lem-a.1"),),
 )
 def lemma_a_1_hyperbolic() -> Verdict:
-    """Proof of Lemma A.1, hyperbolic form: the product of the trained m_t and w_t, without decay.
-
-    Hold both forms against ∇R*(−L); they differ wherever m_0 w_0 ≠ 0, so the counterexample starts off zero.
-    """
+    """Hold both forms against ∇R*(−L); they differ wherever m_0 w_0 ≠ 0, so the counterexample starts off zero."""
     return judge(
         HYPERBOLIC,
         trained_weight().xreplace({decay: sp.Integer(0)}),

@@ -40,9 +40,7 @@ U = (m + w) / sp.sqrt(2)
     hypotheses=(r"u_0 \ne 0", r"h = \sum m^2 + w^2"),
 )
 def spred_sign() -> Verdict:
-    """Figure 1a: from spred's initialization no weight can change its sign.
-
-    Show that u and v each obey a linear equation without source, so that v = 0 stays and u keeps its sign.
+    """Show that u and v each obey a linear equation without source, so that v = 0 stays and u keeps its sign.
 
     Beside it two weights are trained towards a negative target: one from v_0 = 0, one from v_0 > 0.
     """

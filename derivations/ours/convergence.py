@@ -86,10 +86,7 @@ def change() -> sp.Expr:
     uses=(corrected("mask-in-the-mirror/thm-3.1"), "mirror-mirror/decay-monotone"),
 )
 def lemma_a_3() -> Verdict:
-    """Lemma A.3: a Lyapunov function under regularization.
-
-    Differentiate along the flow of x; convexity of the loss decides the sign.
-    """
+    """Differentiate along the flow of x; convexity of the loss decides the sign."""
     metric = in_uv(derived().metric)
     if not metric.is_positive:
         return Verdict(Outcome.INCONCLUSIVE, f"The sign of {metric} is open.")
@@ -112,10 +109,7 @@ def lemma_a_3() -> Verdict:
     uses=(corrected("mask-in-the-mirror/thm-2.1"),),
 )
 def theorem_2_2() -> Verdict:
-    """Theorem 2.2: for a convex loss the flow minimizes it.
-
-    Prove the Lyapunov identity and hold the bound that follows against trajectories.
-    """
+    """Prove the Lyapunov identity and hold the bound that follows against trajectories."""
     # t(f − f*) is at most the integral of f − f*, as f decreases, so the sharper bound on the integral is tested.
     # The excess is compared with what the integrator leaves of it, 1e-9 at rtol = 1e-10.
     runs = [run(seed) for seed in SEEDS]
@@ -144,10 +138,7 @@ def theorem_2_2() -> Verdict:
     uses=("lem-a.3", "mirror-mirror/decay-monotone"),
 )
 def theorem_3_2(used: Mapping[str, Verdict]) -> Verdict:
-    """Theorem 3.2: for a convex loss and finite total decay the flow minimizes the loss.
-
-    Rest on the Lyapunov function and hold the bound that follows against trajectories.
-    """
+    """Rest on the Lyapunov function and hold the bound that follows against trajectories."""
     proof = used["lem-a.3"]
     if proof.outcome is not Outcome.PROVED:
         return Verdict(Outcome.INCONCLUSIVE, f"The Lyapunov function is not proved: {proof.evidence}")

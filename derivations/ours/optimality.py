@@ -132,10 +132,7 @@ def _start(weights: np.ndarray) -> dict[str, np.ndarray]:
     uses=(corrected("mask-in-the-mirror/thm-2.1"), "thm-2.2"),
 )
 def theorem_2_4(used: Mapping[str, Verdict]) -> Verdict:
-    """Theorem 2.4: without regularization the flow ends at the interpolator of least potential.
-
-    Prove the conditions of optimality at the end, and compare flows with the projection.
-    """
+    """Prove the conditions of optimality at the end, and compare flows with the projection."""
     return check_limit(None, used["thm-2.2"])
 
 
@@ -151,10 +148,7 @@ def theorem_2_4(used: Mapping[str, Verdict]) -> Verdict:
     figure="figures/digit/figure.png",
 )
 def theorem_3_3(used: Mapping[str, Verdict]) -> Verdict:
-    """Theorem 3.3: with finite total decay the flow ends at the interpolator of least final potential.
-
-    Prove the conditions of optimality at the end, and compare flows with the projection at the total decay.
-    """
+    """Prove the conditions of optimality at the end, and compare flows with the projection at the total decay."""
     return check_limit(Geometric(0.5, 0.5), used["thm-3.2"])
 
 

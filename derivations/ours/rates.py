@@ -31,10 +31,7 @@ TIMES = np.linspace(0.25, 10, 40)
     uses=("mask-in-the-mirror/lipschitz",),
 )
 def theorem_2_3() -> Verdict:
-    """Theorem 2.3: a linear rate under the Polyak-Łojasiewicz inequality.
-
-    Derive the rate from the least value of the metric and hold it against trajectories.
-    """
+    """Derive the rate from the least value of the metric and hold it against trajectories."""
     largest = max(_worst_ratio(seed) for seed in range(3))
     # One weight near its target 0: f = x²/2 has λ = 2, and the rate should be no better than stated.
     instance = Instance(w0=0.5, target=0.0)
