@@ -54,6 +54,7 @@ def test_claims_are_kept_in_order_with_what_was_said_of_them():
     assert second.verdict() is PROVED
     assert ib.Paper("k", "T", "A") == paper  # the same work, whatever is known of it
     assert ib.Paper("k", "T", "A").claims == ()
+    assert repr(paper) == "Paper(key='k', title='T', authors='A', arxiv=None, version=None, year=None)"
 
 
 def test_a_check_reads_verdicts_by_the_ids_that_its_claim_uses():
