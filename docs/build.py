@@ -18,7 +18,7 @@ from markupsafe import Markup
 from pdoc import render
 
 import implicit_bias
-from implicit_bias import Status
+from implicit_bias import Status, claims
 from implicit_bias.display.mathml import mathml
 from implicit_bias.files import write_whole
 
@@ -31,6 +31,7 @@ MODULES = (
     "implicit_bias.masking",
     "implicit_bias.training",
     "implicit_bias.claims",
+    "implicit_bias.claims.judge",
     "implicit_bias.plotting",
     "experiments.experiment",
     "experiments.engine",
@@ -83,8 +84,9 @@ class Formulas:
 
 def reference(folder: Path) -> None:
     """Write a page for each module."""
-    # pdoc looks into the package's namespace, where lazily loaded names are not before they are used.
-    vars(implicit_bias).update({name: getattr(implicit_bias, name) for name in implicit_bias.__all__})
+    # pdoc looks into a package's namespace, where lazily loaded names are not before they are used.
+    for package in (implicit_bias, claims):
+        vars(package).update({name: getattr(package, name) for name in package.__all__})
     imported = {name: importlib.import_module(name) for name in MODULES}
     _name_array_types()
     modules = {name: pdoc.doc.Module(module) for name, module in imported.items()}

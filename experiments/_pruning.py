@@ -13,7 +13,7 @@ from scipy.stats import t as student
 
 from experiments.engine import Data
 from implicit_bias import Outcome, SolverError, Status, Verdict, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 if TYPE_CHECKING:
     from implicit_bias.training import ImageData, Method, TrainingResult

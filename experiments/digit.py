@@ -30,7 +30,7 @@ from implicit_bias import (
     plotting,
     schedule,
 )
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 TRAINING = {
     "trained_log10_scales": [0, -1, -2],
@@ -307,14 +307,14 @@ def claims(data: Data) -> list[Claim]:
             "digit/flow",
             r"\lim x_t = \operatorname{argmin}\{R_{a_\infty} : Zx = y\}",
             source,
-            uses=("thm-3.3",),
+            uses=("ours/thm-3.3",),
             check=flows_arrive,
         ),
         Claim(
             "digit/trained",
             r"\lim x_k = \operatorname{argmin}\{R_{a_\infty} : Zx = y\} + O(\eta)",
             source,
-            uses=("heavy-ball",),
+            uses=("ours/heavy-ball",),
             check=trained_arrive,
         ),
         Claim("digit/recovery", r"a \le 10^{-16} \Rightarrow x = x^*", source, check=recovers),

@@ -30,7 +30,7 @@ from implicit_bias import (
     mirror_flow,
     plotting,
 )
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 from implicit_bias.schedule import Constant, Geometric, Harmonic, Pulse, Schedule, SwitchOff
 
 SETTINGS = {
@@ -277,9 +277,9 @@ def claims(data: Data) -> list[Claim]:
 
     source = "this project"
     return [
-        Claim("dose/same-end", r"A_\infty \text{ equal} \Rightarrow \lim x_t \text{ equal}", source, uses=("thm-3.3",),
-              check=same_end),
-        Claim("dose/scale", r"(m_t^2 - w_t^2)/2 = a_0 e^{-4A_t}", source, uses=("conserved",), check=scale),
+        Claim("dose/same-end", r"A_\infty \text{ equal} \Rightarrow \lim x_t \text{ equal}", source,
+              uses=("ours/thm-3.3",), check=same_end),
+        Claim("dose/scale", r"(m_t^2 - w_t^2)/2 = a_0 e^{-4A_t}", source, uses=("ours/conserved",), check=scale),
         Claim("dose/paths-differ", r"\text{equal doses, different paths}", source, check=differently),
         Claim("dose/other-doses", r"\text{other doses end elsewhere}", source, check=other_doses),
     ]  # fmt: skip

@@ -2,7 +2,11 @@ from . import masking as masking
 from . import schedule as schedule
 from . import training as training
 from .claims import Claim as Claim
+from .claims import Correction as Correction
 from .claims import Ledger as Ledger
+from .claims import Outcome as Outcome
+from .claims import Paper as Paper
+from .claims import Verdict as Verdict
 from .errors import DomainError as DomainError
 from .errors import FormulaError as FormulaError
 from .errors import InputError as InputError
@@ -33,6 +37,3 @@ from .symbolic import Derivation as Derivation
 from .symbolic import Parameterization as Parameterization
 from .symbolic import derive as derive
 from .symbolic import design as design
-from .verdict import Correction as Correction
-from .verdict import Outcome as Outcome
-from .verdict import Verdict as Verdict

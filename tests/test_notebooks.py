@@ -18,7 +18,7 @@ import nbformat
 from matplotlib import pyplot as plt
 
 from experiments.notebooks import export
-from implicit_bias.verdict import Outcome
+from implicit_bias.claims.verdict import Outcome
 
 LARGEST = 1_000_000  # bytes
 FORBIDDEN = {

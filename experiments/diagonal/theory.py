@@ -18,7 +18,7 @@ from implicit_bias import (
     gradient_flow,
     mirror_flow,
 )
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 from implicit_bias.potential.family import MaskFamily
 
 ROUNDING = 1e-6  # up to here a distance may be the flow solver's or the projection's own error

@@ -33,10 +33,10 @@ def _():
     import sympy as sp
 
     import implicit_bias as ib
-    from derivations.theorem_2_1 import CLAIM
+    from derivations.mask_in_the_mirror.potential import theorem_2_1
     from implicit_bias import plotting
 
-    return CLAIM, ib, mo, np, plotting, plt, sp
+    return ib, mo, np, plotting, plt, sp, theorem_2_1
 
 
 @app.cell(hide_code=True)
@@ -195,9 +195,9 @@ def _(mo, verdict):
 
 
 @app.cell
-def _(CLAIM, mo):
-    verdict = CLAIM.verdict()
-    mo.vstack([mo.Html(CLAIM._repr_html_()), mo.Html(verdict._repr_html_())])
+def _(mo, theorem_2_1):
+    verdict = theorem_2_1.verdict()
+    mo.vstack([mo.Html(theorem_2_1._repr_html_()), mo.Html(verdict._repr_html_())])
     return (verdict,)
 
 

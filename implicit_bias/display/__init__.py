@@ -12,13 +12,13 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from implicit_bias.claims import Claim, Ledger
+from implicit_bias.claims.verdict import Verdict
 from implicit_bias.display import claims, flow, limit, potential
 from implicit_bias.display.card import Html
 from implicit_bias.display.flow import plot_loss
 from implicit_bias.limit import Projection, Transition
 from implicit_bias.potential import QuadraticForms, SeparablePotential
 from implicit_bias.simulate import Trajectory
-from implicit_bias.verdict import Verdict
 
 __all__ = ["html", "plot", "plot_loss"]
 

@@ -8,6 +8,7 @@ import sympy as sp
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.display import potential as of_potential
 from implicit_bias.display.card import Html, badge, card, displayed, folded, formula, joined, line, rows, text
 from implicit_bias.display.picture import picture
@@ -16,7 +17,6 @@ from implicit_bias.plotting import SEQUENCE
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.derivation import Derivation
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.verdict import Outcome
 
 DECAYS = (0.0, 0.25, 0.5, 1.0)
 

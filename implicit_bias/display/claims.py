@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from implicit_bias.claims import Claim
+from implicit_bias.claims.verdict import Verdict
 from implicit_bias.display.card import Html, badge, card, displayed, folded, joined, line, rows, text
 from implicit_bias.display.mathml import words_or_mathml
-from implicit_bias.verdict import Verdict
 
 
 def claim_html(claim: Claim) -> Html:

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.shown import Shown
 from implicit_bias.symbolic.assumptions import plain, real, slope
 from implicit_bias.symbolic.smoothness import crossings, levels
 from implicit_bias.symbolic.zero_test import vanishes
-from implicit_bias.verdict import Outcome
 
 _TIDY_OPERATIONS = 100
 

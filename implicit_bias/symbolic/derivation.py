@@ -20,6 +20,7 @@ import sympy as sp
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import DomainError, InputError, NotCommutingError, UnsupportedError
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
 from implicit_bias.potential.separable_map import SeparableMap, check_start
@@ -35,7 +36,6 @@ from implicit_bias.symbolic.smoothness import ends_of_flow
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import answers, call, why_no_limit
 from implicit_bias.validation import positive_number
-from implicit_bias.verdict import Outcome
 
 _COMPILED = ("_numbers", "_condition_values", "_map")
 _SECONDS = 2.0  # of computing, for what a potential can do without

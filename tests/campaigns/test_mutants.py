@@ -7,7 +7,7 @@ import pytest
 from tests.campaigns.changes import mutants
 from tests.campaigns.mutants import LIBRARY, ROOT, Runner, is_slack, modules_of, pytest_arguments, slack, table
 
-MODULES = [*modules_of("potential"), *modules_of("flow"), "status.py", "schedule.py", "verdict.py"]
+MODULES = [*modules_of("potential"), *modules_of("flow"), "status.py", "schedule.py", "claims/verdict.py"]
 CODE = '''
 def f(a: int = 1, *, b: "3" = 2.0):
     """A docstring with 1 + 1."""

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import implicit_bias as ib
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.symbolic.commuting import lie_bracket
-from implicit_bias.verdict import Outcome
 
 p, q = SYMBOLS = sp.symbols("p q")
 few = settings(max_examples=max(10, settings.default.max_examples // 5))  # each takes long

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import InputError
-from implicit_bias.verdict import Outcome
 
 few = settings(max_examples=max(10, settings.default.max_examples // 5))  # each takes long
 CASES = {
