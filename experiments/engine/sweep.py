@@ -1,8 +1,8 @@
 r"""Sweeps: one function over a grid of arguments, in parallel, with every result stored.
 
 A task is a function at the top of a module and its arguments, which are JSON values. Its key is a digest of both and of
-the code behind the function (:mod:`experiments.engine.code_version`), so a changed argument computes its task again, and
-a changed module every task that imports it.
+the code behind the function (:mod:`experiments.engine.code_version`), so a changed argument computes its task again,
+and a changed module every task that imports it.
 """
 
 from __future__ import annotations
