@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import implicit_bias as ib
 from implicit_bias.cli import app
 
-MASK = ("m*w", "--params", "m,w", "--regularizer", "m**2+w**2")
+MASK = ("m*w", "--regularizer", "m**2+w**2")
 
 
 def call(*arguments):
@@ -126,7 +126,7 @@ def test_bad_input_is_one_line(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["m*w"], "Missing option '--params'"),
+        ([], "Missing argument 'FORMULA'"),
         ([], "Missing argument"),
         (["m*w", "--params", "m,w", "--regularizar", "m**2"], "(--regularizar m**2)"),
         (["-m*w", "--params", "m,w", "--jsonn"], "(--jsonn)"),

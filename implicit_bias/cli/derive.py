@@ -22,7 +22,9 @@ ANY_SIGN = ""  # where the domain is the same for all signs
 
 def derive(
     formula: Annotated[str, typer.Argument(help="x = g(θ) of one weight, such as 'm*w'.", show_default=False)],
-    params: Annotated[str, typer.Option(help="The names of its parameters, such as m,w.", show_default=False)],
+    params: Annotated[
+        str | None, typer.Option(help="The names of its parameters, such as m,w.", show_default="all names in it")
+    ] = None,
     regularizer: Annotated[
         str | None, typer.Option(help="h(θ), which decay acts by, such as 'm**2+w**2'.", show_default=False)
     ] = None,
@@ -40,11 +42,11 @@ def derive(
 
     For instance:
 
-    implicit-bias derive "m*w" --params m,w --regularizer "m**2+w**2"
+    implicit-bias derive "m*w" --regularizer "m**2+w**2"
 
-    implicit-bias derive "u**2 - v**2" --params u,v --latex
+    implicit-bias derive "u**2 - v**2" --latex
 
-    implicit-bias derive "log(u) - log(v)" --params u,v --json
+    implicit-bias derive "log(u) - log(v)" --json
     """
     with bad_input_fails(COMMAND):
         if latex and as_json:
@@ -52,7 +54,7 @@ def derive(
         from implicit_bias.symbolic import Parameterization
         from implicit_bias.symbolic import derive as derive_potential
 
-        derivation = derive_potential(Parameterization(formula.strip(), params), regularizer)
+        derivation = derive_potential(Parameterization(formula.strip(), params, regularizer))
     if latex:
         typer.echo(derivation.latex())
     elif as_json:

@@ -59,7 +59,7 @@ def limit(
 
     implicit-bias limit table.csv --init m=1 --init w=0 --decay 0.5 --json
 
-    implicit-bias limit system.npz --parameterization "u**2-v**2" --params u,v --init u=1 --init v=1 --output x.npz
+    implicit-bias limit system.npz --parameterization "u**2-v**2" --init u=1 --init v=1 --output x.npz
     """
     with bad_input_fails(COMMAND):
         from implicit_bias.cli.system_file import read_system
