@@ -103,6 +103,7 @@ def test_divergence(quick):
     assert "epoch 1, step" in result.output
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed(tmp_path):
     command = [
         sys.executable, "-m", "implicit_bias.cli", "train", "--data", "digits", "--epochs", "100000",

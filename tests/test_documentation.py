@@ -27,6 +27,8 @@ from experiments import registry
 from experiments.__main__ import main as experiments
 from implicit_bias.cli import app
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 # What pages say was measured there; make figures and make bench write elsewhere, and find other numbers elsewhere.
 RECORDED = ROOT / "experiments" / "recorded" / "pages"

@@ -101,6 +101,7 @@ def test_import_is_quick_and_light():
     assert runs[0][1:] == []
 
 
+@pytest.mark.slow
 def test_numerics_do_without_torch():
     """Potentials, flows and limits of NumPy arrays never load torch, JAX or matplotlib."""
     script = (

@@ -117,6 +117,7 @@ def test_every_kind_has_a_case(results):
     assert set(results) == set(KINDS)
 
 
+@pytest.mark.slow
 def test_cards_leave_no_figures_behind(results):
     plt.close("all")
     for result in results.values():

@@ -18,6 +18,8 @@ from implicit_bias import Outcome
 from implicit_bias.errors import InputError
 from implicit_bias.files import UNFINISHED, held
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def figure1c(tmp_path_factory):

@@ -47,6 +47,7 @@ class TestKilled:
         keys = [task_key(slow, json.dumps(each, sort_keys=True)) for each in sweep_program.grid(folder / "log")]
         return {seed for seed, key in enumerate(keys) if store.load(key) is not None}
 
+    @pytest.mark.slow
     def test_a_rerun_ends_as_an_undisturbed_run_and_computes_nothing_twice(self, tmp_path):
         chance, folder = np.random.default_rng(0), tmp_path / "disturbed"
         folder.mkdir()

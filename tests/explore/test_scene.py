@@ -80,6 +80,7 @@ def test_the_path_is_the_flow_of_the_parameters():
     assert max(distances) < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.title)
 def test_the_atlas(entry):
     """Each entry is drawn, with the flow ending where R is least; its derivative is the mirror map."""
@@ -92,6 +93,7 @@ def test_the_atlas(entry):
     assert svg(draw(scene)) == svg(draw(compute(of_entry(entry))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [LAYERS, Setting("log(u) - log(v)", {"u": (1.0, 0.7), "v": (1.0, 0.5)})])
 def test_the_table_agrees_with_the_exact_potential(setting):
     scene = compute(setting)
@@ -107,6 +109,7 @@ def test_the_table_agrees_with_the_exact_potential(setting):
     np.testing.assert_allclose(scene.exponent[0][::8], exact.effective_exponent(scene.distance[0][::8]), atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [SCALES[0], 1e-6, SCALES[-1]])
 @pytest.mark.parametrize("decay", [0.0, 10.0, DECAYS[-1]])
 @pytest.mark.parametrize("y", [2.0, 0.0, -3.0])
@@ -135,6 +138,7 @@ def test_minimum_l1_is_a_segment_where_it_is_not_unique():
     svg(draw(scene))
 
 
+@pytest.mark.slow
 def test_gradient_descent_follows_the_flow_and_may_diverge():
     setting = Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.0)}, step=0.05)
     scene = compute(setting)
@@ -189,6 +193,7 @@ def test_parameters_are_read_off_the_formula():
     assert parameters_of("sigmoid(m)*w1 + 1e5*m - pi") == ["m", "w1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["a*b", "p**2 - q**2", "cosh(t)", "log(s)", "k*tanh(r)"])
 def test_a_typed_formula_has_a_start(formula):
     derivation = derived(formula, "")

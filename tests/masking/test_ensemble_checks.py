@@ -54,6 +54,7 @@ class TestMirrorResidual:
             potential = trained.potential(record, run)
             np.testing.assert_allclose(potential.gradient(trained.x[record, run]), gradient, rtol=1e-12, atol=1e-13)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "options", [{}, {"optimizer": ib.SGD(0.8)}, {"batch_size": 3}, {"batch_size": 2, "optimizer": ib.SGD(0.5)}]
     )

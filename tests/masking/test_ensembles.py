@@ -245,6 +245,7 @@ class TestPrecisionAndDevice:
         for key in ("x", "dual", "decay", "loss"):
             np.testing.assert_allclose(getattr(cuda, key), getattr(cpu, key), rtol=1e-11, atol=1e-12)
 
+    @pytest.mark.slow
     def test_memory_grows_with_the_records_alone(self):
         """A hundred times as many steps of 200 runs, whose weights take 160 kB, in a process with a peak of its own."""
         script = """if True:

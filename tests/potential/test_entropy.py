@@ -188,6 +188,7 @@ EVERYDAY = Entropy(scale=[0.3, 1.0, 2.0], rate=3.0)
 POINT = np.array([0.1, 1.5, 2.0])
 
 
+@pytest.mark.slow
 def test_torch_differentiates_what_it_computes():
     laws.torch_differentiates_what_it_computes(EVERYDAY, POINT, np.array([0.2, 0.3, 0.4]), eps=1e-6)
 

@@ -89,6 +89,7 @@ def test_conjugate_pair(known):
     )
 
 
+@pytest.mark.slow
 def test_domain_ends():
     entropy = NumericalPotential(Parameterization("u**2", "u"), {"u": U})
     assert np.all(entropy.domain[0] == 0)
@@ -120,6 +121,7 @@ def test_against_taylor_integration(formula):
             assert float(potential.gradient(expected)) == pytest.approx(s, rel=ACCURACY)
 
 
+@pytest.mark.slow
 @given(
     m0=st.floats(0.1, 10),
     share=st.floats(-0.99, 0.99),
@@ -176,6 +178,7 @@ def case_of(potential, x, other):
     return laws.Case(potential, x, other, ACCURACY * unit, ACCURACY * float(size), length)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 @settings(max_examples=max(4, settings.default.max_examples // 12))
 @given(case=cases())
@@ -266,6 +269,7 @@ def test_torch_differentiates_what_it_computes(formula):
     laws.torch_differentiates_what_it_computes(potential_of(formula), x, other, **tolerances)
 
 
+@pytest.mark.slow
 def test_divergences_of_close_points_have_exact_derivatives():
     formula = "u**3 - v**3"
     with mp.workdps(50):
@@ -286,10 +290,12 @@ def test_no_third_derivative_of_the_metric_is_made_up():
         torch.func.hessian(lambda x: potential_of("u**2").metric(x).sum())(torch.tensor([0.3, 0.5, 0.8]))
 
 
+@pytest.mark.slow
 def test_torch_rounds_once():
     laws.torch_rounds_once(potential_of("u**2"), np.array([0.3, 1.0, 2.0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["u**2", pytest.param("sigmoid(m)*w", marks=pytest.mark.slow)])
 def test_a_copy_gives_the_same_numbers(formula):
     init = {name: np.array(values) for name, values in SHAPES[formula][0].items()}

@@ -36,6 +36,7 @@ def _flow(velocity, start, time_):
     return path.y[0, -1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ONE_PARAMETER)
 def test_one_parameter_against_integration(name):
     formula, pull, g, slope, start = ONE_PARAMETER[name]
@@ -171,6 +172,7 @@ def test_no_time_limit():
     assert ib.derive(ib.Parameterization("u", "u"), time_limit=float("inf")).closed_form
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["cosh(u)", "sinh(u)**2"])
 def test_a_map_that_turns_has_no_domain_that_is_wrong(formula):
     """Its range depends on the side of the start; an empty set was once given."""

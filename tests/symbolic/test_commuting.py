@@ -37,6 +37,7 @@ def test_the_bracket_is_antisymmetric_and_bilinear(f, g, h, a, b):
     assert (_bracket(a * f + b * g, h) - a * _bracket(f, h) - b * _bracket(g, h)).expand() == sp.zeros(2, 1)
 
 
+@pytest.mark.slow
 @few
 @given(fields, fields, fields)
 def test_the_jacobi_identity(f, g, h):

@@ -283,6 +283,7 @@ def test_what_has_no_closed_form_gets_a_numerical_potential(formula, params):
     assert float(potential.metric(potential.minimizer)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "params", "slope"),
     [
@@ -313,6 +314,7 @@ ELEMENTARY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("formula", "params", "h", "kind", "domain"), ELEMENTARY, ids=[e[0] for e in ELEMENTARY])
 def test_elementary_potentials_against_integration(formula, params, h, kind, domain):
     """Formulas derived by algebra against the numerical potential, which solves the same flow by Runge-Kutta."""

@@ -128,6 +128,7 @@ def test_the_hyperbolic_entropy_is_tabulated(tabulated):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "exact"),
     [
@@ -190,6 +191,7 @@ def test_a_potential_with_coordinates_of_its_own_is_refused():
         ib.design(ib.HyperbolicEntropy(scale=[1.0, 2.0]))
 
 
+@pytest.mark.slow
 def test_an_infinite_curvature_is_refused_where_no_formula_is_found(monkeypatch):
     """R'' ~ |x|^(−1/2): ∇g = 0 at x = 0, a saddle that no table covers."""
     monkeypatch.setattr(module, "_candidates", lambda *_: iter(()))

@@ -110,6 +110,7 @@ def polynomials(draw):
     return g if g != 0 else m * w
 
 
+@pytest.mark.slow
 @few
 @given(g=polynomials(), degree=st.integers(1, 4))
 @example(g=m * w, degree=2)
