@@ -126,7 +126,6 @@ def test_bad_input_is_one_line(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing argument 'FORMULA'"),
         ([], "Missing argument"),
         (["m*w", "--params", "m,w", "--regularizar", "m**2"], "(--regularizar m**2)"),
         (["-m*w", "--params", "m,w", "--jsonn"], "(--jsonn)"),

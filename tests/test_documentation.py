@@ -115,7 +115,7 @@ def check_command(command, known_names=True):
     """Whether a program, its options and the names it is given exist; nothing is run."""
     match [word for word in command if word != "--help"]:
         case ["make", *targets]:
-            rules = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+            rules = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
             assert {target for target in targets if "=" not in target} <= set(rules)
         case ["pip", "install", "-e", what]:
             extra = re.fullmatch(r"\.(?:\[(\w+)\])?", what)[1]

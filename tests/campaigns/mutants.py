@@ -64,7 +64,7 @@ TESTS = {
     "masking/sigmoid_mask.py": ["tests/masking/test_factored_weights.py"],
     "masking/soft_threshold.py": ["tests/masking/test_factored_weights.py"],
     "masking/weight_tensors.py": ["tests/masking/test_reparameterize.py", "tests/masking/test_pruning.py"],
-    "potential/derivative_rules.py": ["tests/potential/test_in_jax.py", "tests/potential/test_differentiation.py"],
+    "potential/derivative_rules.py": ["tests/potential/test_in_jax.py", "tests/potential/test_entropy.py"],
     "potential/separable.py": ["tests/potential/test_separable.py", "tests/potential/test_entropy.py"],
     **{
         f"symbolic/{name}.py": _DERIVATIONS

@@ -15,7 +15,6 @@ from experiments.digit import compute as compute_digit
 from experiments.engine import Store, Sweep
 from experiments.experiment import load
 from implicit_bias import Outcome
-from implicit_bias.errors import InputError
 from implicit_bias.files import UNFINISHED, held
 
 pytestmark = pytest.mark.slow
@@ -65,7 +64,7 @@ def test_figure1c_notices_a_falling_potential(figure1c):
 
 def test_pickled_data_is_refused(tmp_path):
     np.savez(tmp_path / "data.npz", values=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(InputError, match="allow_pickle"):
+    with pytest.raises(ValueError, match="allow_pickle"):
         load(tmp_path)
 
 

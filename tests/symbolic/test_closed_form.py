@@ -158,8 +158,13 @@ def test_a_time_limit_turns_into_the_numerical_potential(formula, params):
     assert float(potential.gradient(potential.minimizer)) == pytest.approx(0, abs=1e-12)
 
 
-def test_the_notes_say_what_took_too_long():
-    assert "took too long" in " ".join(ib.derive(ib.Parameterization("m*w", "m,w"), time_limit=0.01).notes)
+def test_it_is_said_what_took_too_long():
+    """The closed form, in a note; or on a slow machine already the question whether the fields commute."""
+    try:
+        said = " ".join(ib.derive("m*w", time_limit=0.01).notes)
+    except ib.UnsupportedError as error:
+        said = str(error)
+    assert "took too long" in said
 
 
 @pytest.mark.parametrize("limit", [0, -1.0, float("nan"), "1", None])
