@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := figures
-.PHONY: figures bench docs explore notebooks test prove mutate lint clean
+.PHONY: figures bench docs explore notebooks test test-fast prove mutate lint clean
 
 figures: $(VENV)/.installed-experiments
 	$(BIN)/python -m experiments
@@ -25,6 +25,10 @@ explore: $(VENV)/.installed-explore
 # One BLAS thread for each worker: threads of several workers wait for each other on the same cores.
 test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+# Without the tests that take more than a few seconds.
+test-fast: $(VENV)/.installed-test
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST_ARGS)
 
 # The large campaigns, of which `make test` runs a sample; they write tests/campaigns/record.
 prove: $(VENV)/.installed-test

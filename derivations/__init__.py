@@ -1,6 +1,6 @@
-"""Published statements about implicit bias, one a module, each with its derivation, its check and its verdict.
+"""Published statements about implicit bias, one package a paper, each with its derivation, its check and its verdict.
 
-A module that defines ``CLAIM`` is in the ledger; nothing else needs to be registered.
+A package that defines ``PAPER`` is in the ledger with all claims of its modules; nothing else needs to be registered.
 """
 
 from __future__ import annotations
@@ -10,17 +10,23 @@ import json
 import pkgutil
 from pathlib import Path
 
-from implicit_bias.claims import Ledger
+from implicit_bias import Ledger, Paper
 
 RECORD = Path(__file__).with_name("recorded.json")
 SAVED = Path(__file__).resolve().parents[1] / "figures" / "ledger.json"  # claims with their verdicts, for pages
 
 
+def papers() -> list[Paper]:
+    """The papers of all packages in this one, with the claims of all their modules."""
+    found = [module.name for module in pkgutil.walk_packages(__path__, f"{__name__}.")]
+    modules = [importlib.import_module(name) for name in sorted(found) if not name.endswith(".__main__")]
+    return [vars(module)["PAPER"] for module in modules if hasattr(module, "__path__") and hasattr(module, "PAPER")]
+
+
 def ledger() -> Ledger:
-    """All claims of this package."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
-    return Ledger(module.CLAIM for module in modules if hasattr(module, "CLAIM"))
+    """All claims, paper by paper."""
+    # By module, as which one is imported first depends on who asks.
+    return Ledger(claim for paper in papers() for claim in sorted(paper.claims, key=lambda claim: str(claim.module)))
 
 
 def recorded() -> dict[str, str]:

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from derivations import RECORD, SAVED, _entry, ledger, recorded
-from derivations.mask import PREPRINT
-from implicit_bias.claims import outcomes
+from derivations import RECORD, SAVED, ledger, recorded
+from derivations.mask_in_the_mirror import PAPER
+from implicit_bias.claims import Ledger, Outcome, Verdict
 from implicit_bias.cli.failing import unwritten_files_fail
+from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
-from implicit_bias.verdict import Outcome, Verdict
 
 COMMAND = "python -m derivations"
 PAGE = SAVED.with_suffix(".html")
@@ -30,7 +30,8 @@ COLOURS = {
 
 def main(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Claims to check; all if none is given.")
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Claims to check, in full or by their short ids; all if none is given."),
     ] = None,
     record: Annotated[bool, typer.Option(help="Store the outcomes found as the recorded ones.")] = False,
     html: Annotated[
@@ -44,46 +45,42 @@ def main(
     claims, console = ledger(), Console()
     if html and ids:
         raise typer.BadParameter("--html shows the whole ledger: leave the claims out.")
-    unknown = [name for name in ids or () if name not in claims]
-    if unknown:
-        raise typer.BadParameter(f"no claim is called {', '.join(unknown)}; known: {', '.join(claims)}.")
-    names = list(ids or claims)
-    verdicts: dict[str, Verdict] = {}
+    try:
+        names = [claims.full_id(name) for name in ids or claims]
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        for name in progress.track(names, description="Checking claims"):
-            verdicts[name] = claims[name].verdict()
-    console.print(_table(names, {name: claims[name].source for name in names}, verdicts))
+        checked = claims.run(names, progress=lambda names: progress.track(names, description="Checking claims"))
+    console.print(_table(checked, names))
     if ids:
         for name in names:
-            _details(console, claims[name].statement, verdicts[name])
+            _details(console, claims[name].statement, checked.verdicts[name])
     if html:
-        # The page needs two packages that checking claims does not.
-        from derivations._html import page
-
         with unwritten_files_fail(COMMAND):
-            _entry.save(SAVED, (_entry.entry(claim, verdicts[name]) for name, claim in claims.items()))
-            write_whole(PAGE, page(_entry.load(SAVED)))
+            checked.save(SAVED)
+            write_whole(PAGE, checked.to_html(root=".."))
         console.print(f"Written to {PAGE} and {SAVED.name}.")
     if record:
         with unwritten_files_fail(COMMAND):
-            write_whole(RECORD, json.dumps({**recorded(), **outcomes(verdicts)}, indent=2) + "\n")
+            write_whole(RECORD, json.dumps({**recorded(), **checked.outcomes()}, indent=2) + "\n")
         return
-    differences = claims.differences(verdicts, recorded())
+    differences = checked.differences(recorded())
     for sentence in differences:
         console.print(f"[red]differs[/red] {sentence}")
     raise typer.Exit(1 if differences else 0)
 
 
-def _table(names: list[str], sources: dict[str, str], verdicts: dict[str, Verdict]) -> Table:
-    table = Table(title=f"Ledger of claims (source: {PREPRINT}, unless another is named)", show_lines=True)
+def _table(checked: Ledger, names: list[str]) -> Table:
+    table = Table(title=f"Ledger of claims (source: {PAPER.citation}, unless another is named)", show_lines=True)
     for heading in ("claim", "source", "verdict", "evidence"):
         table.add_column(heading, no_wrap=heading in ("claim", "verdict"))
     for name in names:
-        verdict, label, evidence = verdicts[name], _label(verdicts[name].outcome), verdicts[name].evidence
+        verdict = checked.verdicts[name]
+        label, evidence = _label(verdict.outcome), verdict.evidence
         if verdict.correction is not None:
             label += f"\ncorrected: {_label(verdict.correction.verdict.outcome)}"
             evidence += f" Corrected: {verdict.correction.verdict.evidence}"
-        table.add_row(name, sources[name].removeprefix(f"{PREPRINT}, "), label, evidence)
+        table.add_row(name, checked[name].source.removeprefix(f"{PAPER.citation}, "), label, evidence)
     return table
 
 

@@ -10,7 +10,6 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 
 import pdoc
@@ -19,7 +18,7 @@ from markupsafe import Markup
 from pdoc import render
 
 import implicit_bias
-from implicit_bias import Status
+from implicit_bias import Status, claims
 from implicit_bias.display.mathml import mathml
 from implicit_bias.files import write_whole
 
@@ -32,6 +31,7 @@ MODULES = (
     "implicit_bias.masking",
     "implicit_bias.training",
     "implicit_bias.claims",
+    "implicit_bias.claims.judge",
     "implicit_bias.plotting",
     "experiments.experiment",
     "experiments.engine",
@@ -75,7 +75,7 @@ class Formulas:
 
     def put_back(self, page: str) -> str:
         """The page with its formulas."""
-        return _TOKEN.sub(lambda m: mathml(self._latex[int(m[1])], {"BLOCK": "block"}.get(m[2], "inline")), page)
+        return _TOKEN.sub(lambda m: mathml(self._latex[int(m[1])], m[2].lower()), page)
 
     def _token(self, latex: str, kind: str) -> str:
         self._latex.append(" ".join(latex.split()))
@@ -84,8 +84,9 @@ class Formulas:
 
 def reference(folder: Path) -> None:
     """Write a page for each module."""
-    # pdoc looks into the package's namespace, where lazily loaded names are not before they are used.
-    vars(implicit_bias).update({name: getattr(implicit_bias, name) for name in implicit_bias.__all__})
+    # pdoc looks into a package's namespace, where lazily loaded names are not before they are used.
+    for package in (implicit_bias, claims):
+        vars(package).update({name: getattr(package, name) for name in package.__all__})
     imported = {name: importlib.import_module(name) for name in MODULES}
     _name_array_types()
     modules = {name: pdoc.doc.Module(module) for name, module in imported.items()}
@@ -144,12 +145,10 @@ def _address(link: str, up: Path) -> str:
     return re.sub(r"(^|/)README\.md", r"\1index.md", link).replace(".md", ".html")
 
 
-def main(arguments: Mapping[int, str]) -> None:
+def main(folder: Path) -> None:
     """Build everything."""
-    folder = Path(arguments.get(1, FOLDER)).resolve()
-    warnings.filterwarnings(
-        "ignore", message="Cannot determine where"
-    )  # of members that classes get when they are made
+    # Of members that classes get when they are made.
+    warnings.filterwarnings("ignore", message="Cannot determine where")
     try:
         reference(folder)
         guides(folder)
@@ -159,4 +158,4 @@ def main(arguments: Mapping[int, str]) -> None:
 
 
 if __name__ == "__main__":
-    main(dict(enumerate(sys.argv)))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else FOLDER).resolve())

@@ -17,6 +17,7 @@ from experiments import recorded, registry, report
 from experiments.engine import OtherCodeError, Store, Sweep, Workers, connect, on_cluster, processes
 from experiments.experiment import Experiment, load
 from implicit_bias.cli.failing import unwritten_files_fail
+from implicit_bias.errors import InputError
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 COMMAND = "python -m experiments"
@@ -75,7 +76,7 @@ def main(
             return
     try:
         client = connect(scheduler) if scheduler else None
-    except ValueError as error:
+    except InputError as error:
         raise typer.BadParameter(f"--scheduler: {error}") from None
     workers = on_cluster(client) if client else processes(jobs or cpu_count())
     try:
@@ -137,7 +138,7 @@ def _check_place(workers: Workers, data: str | None, data_folder: str | None, de
     """Refuse a folder or a device that no task could use; on a cluster one of its workers is asked."""
     try:
         list(workers(_try_place, [(data, data_folder, device)]))
-    except ValueError as error:
+    except InputError as error:
         raise typer.BadParameter(str(error)) from None
 
 

@@ -13,11 +13,10 @@ from scipy.stats import t as student
 
 from experiments.engine import Data
 from implicit_bias import Outcome, SolverError, Status, Verdict, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 if TYPE_CHECKING:
     from implicit_bias.training import ImageData, Method, TrainingResult
-    from implicit_bias.training.methods import Mask
 
 CONFIDENCE = 0.95
 MOMENTUM = 0.9
@@ -117,12 +116,11 @@ def pruned_once(
     import torch
 
     from implicit_bias.training import METHODS, build, one_shot, train
-    from implicit_bias.training.methods import Mask
 
     torch.set_num_threads(1)  # tasks share the cores, and so that results do not depend on how many there are
     data = images(training["data"], training["share"], training["pooling"], folder, held_out)
     method = METHODS["mask" if curve == UNREGULARIZED else curve](strength, **options)
-    has_scale = isinstance(method, Mask) and curve in ("mask", UNREGULARIZED, "pilot")
+    has_scale = curve in ("mask", UNREGULARIZED, "pilot")
     scale = _measure_scale(method) if has_scale else [np.nan]
     result = train(
         build(training["model"], data, seed), _untested(data), method, **_arguments(training, device),
@@ -238,7 +236,7 @@ def _untested(data: ImageData) -> ImageData:
     return replace(data, test=data.test.take(torch.arange(1)))
 
 
-def _measure_scale(method: Mask | Method) -> list[float]:
+def _measure_scale(method: Method) -> list[float]:
     """A list to which the method adds the median of (m² − w²)/2 over all weights when training has ended."""
     import torch
 

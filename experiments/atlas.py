@@ -19,7 +19,7 @@ from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
 from implicit_bias import Claim, Outcome, Parameterization, Potential, Verdict, derive, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 # Formula, parameters, regularizer, and the three members shown: initial values in units of γ, or decays.
 ENTRIES: dict[str, dict[str, object]] = {

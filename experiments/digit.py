@@ -30,7 +30,7 @@ from implicit_bias import (
     plotting,
     schedule,
 )
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 TRAINING = {
     "trained_log10_scales": [0, -1, -2],
@@ -105,7 +105,7 @@ def limits(problem: Mapping[str, int], log10_scales: Sequence[float]) -> Data:
     potentials = [HyperbolicEntropy(log_scale=scale * np.log(10)) for scale in log10_scales]
     return {
         "truth": target.truth,
-        "x": np.stack([bregman_projection(target.Z, target.y, potential).x for potential in potentials]),
+        "x": np.stack([bregman_projection(target, potential).x for potential in potentials]),
         "minimum_l2": np.linalg.lstsq(target.Z, target.y, rcond=None)[0],
         "basis_pursuit": basis_pursuit(target),
     }
@@ -126,7 +126,7 @@ def flowed(
     fading = schedule.Geometric(decay / time_constant, time_constant)
     init = {"m": np.full(target.n, np.sqrt(2 * 10**start_log10_scale)), "w": np.zeros(target.n)}  # a_0 = m_0²/2
     # The picture needs four digits; the agreement of flows to 1e-8 is shown in the tests.
-    path = mirror_flow(target, mask, times, init, fading, rtol=1e-7, atol=1e-9).x
+    path = mirror_flow(target, mask, init, times, schedule=fading, rtol=1e-7, atol=1e-9).x
     misfit = np.linalg.norm(target.Z @ path[-1] - target.y) / np.linalg.norm(target.y)
     return {"t": times, "x": path, "misfit": misfit}
 
@@ -307,14 +307,14 @@ def claims(data: Data) -> list[Claim]:
             "digit/flow",
             r"\lim x_t = \operatorname{argmin}\{R_{a_\infty} : Zx = y\}",
             source,
-            uses=("thm-3.3",),
+            uses=("ours/thm-3.3",),
             check=flows_arrive,
         ),
         Claim(
             "digit/trained",
             r"\lim x_k = \operatorname{argmin}\{R_{a_\infty} : Zx = y\} + O(\eta)",
             source,
-            uses=("heavy-ball",),
+            uses=("ours/heavy-ball",),
             check=trained_arrive,
         ),
         Claim("digit/recovery", r"a \le 10^{-16} \Rightarrow x = x^*", source, check=recovers),

@@ -30,7 +30,7 @@ from implicit_bias import (
     mirror_flow,
     plotting,
 )
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 from implicit_bias.schedule import Constant, Geometric, Harmonic, Pulse, Schedule, SwitchOff
 
 SETTINGS = {
@@ -117,9 +117,9 @@ def flowed(
     init = _start(regression.n, problem["seed"])
     times = np.concatenate([[0], np.logspace(-2, last_log10_time, points - 1)])
     linear = np.linspace(0, scale_end, scale_points)
-    path = mirror_flow(regression, derive(MASK, REGULARIZER), times, init, plan).x
+    path = mirror_flow(regression, derive(MASK, REGULARIZER), init, times, schedule=plan).x
     # The parameters know of no scale: it is measured as (m² − w²)/2.
-    flow = gradient_flow(regression, MASK, init, linear, REGULARIZER, plan, rtol=1e-11)
+    flow = gradient_flow(regression, MASK.with_regularizer(REGULARIZER), init, linear, schedule=plan, rtol=1e-11)
     return {
         "t": times,
         "path": path,
@@ -134,7 +134,7 @@ def limits_of_doses(problem: Mapping[str, int], doses: Sequence[float]) -> Data:
     """Where theory sees the end for each total decay, ``x`` of shape (doses, n)."""
     regression = Regression.sample(**problem)
     family = _family(regression, problem["seed"])
-    limits = [bregman_projection(regression.Z, regression.y, family(A)).x for A in doses]
+    limits = [bregman_projection(regression, family(A)).x for A in doses]
     return {"x": np.stack(limits), "truth": regression.truth}
 
 
@@ -277,9 +277,9 @@ def claims(data: Data) -> list[Claim]:
 
     source = "this project"
     return [
-        Claim("dose/same-end", r"A_\infty \text{ equal} \Rightarrow \lim x_t \text{ equal}", source, uses=("thm-3.3",),
-              check=same_end),
-        Claim("dose/scale", r"(m_t^2 - w_t^2)/2 = a_0 e^{-4A_t}", source, uses=("conserved",), check=scale),
+        Claim("dose/same-end", r"A_\infty \text{ equal} \Rightarrow \lim x_t \text{ equal}", source,
+              uses=("ours/thm-3.3",), check=same_end),
+        Claim("dose/scale", r"(m_t^2 - w_t^2)/2 = a_0 e^{-4A_t}", source, uses=("ours/conserved",), check=scale),
         Claim("dose/paths-differ", r"\text{equal doses, different paths}", source, check=differently),
         Claim("dose/other-doses", r"\text{other doses end elsewhere}", source, check=other_doses),
     ]  # fmt: skip

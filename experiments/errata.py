@@ -16,13 +16,16 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from derivations import equation_5, minimum_position, theorem_2_1, theorem_3_1
-from derivations.mask import PREPRINT, REFUTED_ABOVE, derived, in_uv
+from derivations.mask_in_the_mirror import potential
+from derivations.mask_in_the_mirror.convergence import EQUATION_5
+from derivations.mask_in_the_mirror.judging import REFUTED_ABOVE
+from derivations.mask_in_the_mirror.setting import derived, in_uv
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from implicit_bias import Claim, FlowSolution, Parameterization, Regression, Verdict, gradient_flow, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias import Claim, Parameterization, Regression, Trajectory, Verdict, gradient_flow, plotting
+from implicit_bias.claims import corrected
+from implicit_bias.claims.judge import from_residual
 from implicit_bias.schedule import Constant, Schedule, SwitchOff
 
 SETTINGS = {
@@ -67,11 +70,11 @@ def single_weight(single: Mapping[str, float], decay_end: float, bound_end: floa
         "derived_prefactor": np.array(sp.latex(1 / derived().rate)),
         "derived_scale": np.array(sp.latex(in_uv(derived().scale))),
         "derived_minimum": np.array(sp.latex(derived().minimizer)),
-        "plain_prefactor": np.array(sp.latex(theorem_2_1.PREFACTOR)),
-        "plain_scale": np.array(sp.latex(theorem_2_1.SCALE)),
-        "decay_prefactor": np.array(sp.latex(theorem_3_1.PREFACTOR)),
-        "decay_scale": np.array(sp.latex(theorem_3_1.SCALE)),
-        "stated_minimum": np.array(sp.latex(_in_mw(minimum_position.STATED))),
+        "plain_prefactor": np.array(sp.latex(potential.PREFACTOR_2_1)),
+        "plain_scale": np.array(sp.latex(potential.SCALE_2_1)),
+        "decay_prefactor": np.array(sp.latex(potential.PREFACTOR_3_1)),
+        "decay_scale": np.array(sp.latex(potential.SCALE_3_1)),
+        "stated_minimum": np.array(sp.latex(_in_mw(potential.MINIMUM))),
     }
     return formulas | _minimum(single, decay_end, points) | _rate(single, bound_end, points)
 
@@ -85,7 +88,7 @@ def residuals(
     init = {"m": np.ones(weights), "w": start * np.random.default_rng(seed).standard_normal(weights).clip(-2, 2)}
     times = np.linspace(0, end, points)
     flow = _flow(problem, init, times, schedule)
-    stated = theorem_2_1.STATED if schedule is None else theorem_3_1.STATED
+    stated = potential.THEOREM_2_1 if schedule is None else potential.THEOREM_3_1
     mirror_map = _function(sp.diff(stated, sp.Symbol("x", real=True)))
     family = derived().family(init)
     found = {
@@ -105,7 +108,7 @@ def _minimum(single: Mapping[str, float], decay_end: float, points: int) -> Data
     family = derived().family(init)
     times = np.linspace(0, decay_end, points)
     flow = _flow(idle, init, times, Constant(1.0))
-    stated = _function(minimum_position.STATED)
+    stated = _function(potential.MINIMUM)
     return {
         "minimum_decay": flow.decay,
         "minimum_flow": flow.x[:, 0],
@@ -124,7 +127,7 @@ def _rate(single: Mapping[str, float], bound_end: float, points: int) -> Data:
     after = np.linspace(off, bound_end, points)
     times = np.concatenate([np.linspace(0, off, 21)[:-1], after])
     loss = _flow(problem, init, times, schedule).loss
-    stated = float(_function(equation_5.STATED)(0.0, schedule.total, {"m": single["m0"], "w": single["w0"]}))
+    stated = float(_function(EQUATION_5)(0.0, schedule.total, {"m": single["m0"], "w": single["w0"]}))
     # The least of 1/R'', which is at x = 0 (claim lipschitz).
     least = float(np.squeeze(derived().at(init, schedule.total).metric([0.0])))
     return {
@@ -136,8 +139,10 @@ def _rate(single: Mapping[str, float], bound_end: float, points: int) -> Data:
     }
 
 
-def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedule: Schedule | None) -> FlowSolution:
-    return gradient_flow(problem, MASK, init, t, None if schedule is None else REGULARIZER, schedule)
+def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedule: Schedule | None) -> Trajectory:
+    return gradient_flow(
+        problem, MASK.with_regularizer(None if schedule is None else REGULARIZER), init, t, schedule=schedule
+    )
 
 
 def _function(formula: sp.Expr) -> Callable[[object, object, Mapping[str, object]], np.ndarray]:
@@ -250,6 +255,10 @@ SHARED = {
 STATED = SHARED | {"eq-5": r"f(x_t) \le f(x_0) e^{-\lambda a_\infty t} \text{ for } f = x^2/2 \text{ and all } t"}
 DERIVED = SHARED | {"rate-after-decay": r"f(x_t) \le f(x_T) e^{-\lambda \sigma_\infty (t - T)} \text{ after the decay}"}
 
+USED = {"rate-after-decay": "ours/rate-after-decay"} | {
+    name: corrected(f"mask-in-the-mirror/{name}") for name in SHARED
+}
+
 
 def _judged(data: Data, side: str, claim: str) -> Verdict:
     deviation, name, at, measure = _deviations(data, side)[claim]
@@ -266,7 +275,7 @@ def _judged(data: Data, side: str, claim: str) -> Verdict:
 def claims(data: Data) -> list[Claim]:
     """The derived constants hold on every trajectory."""
     return [
-        Claim(f"errata/{name}/derived", statement, "this project", uses=(name,),
+        Claim(f"errata/{name}/derived", statement, "this project", uses=(USED[name],),
               check=lambda name=name: _judged(data, "derived", name))
         for name, statement in DERIVED.items()
     ]  # fmt: skip
@@ -275,7 +284,7 @@ def claims(data: Data) -> list[Claim]:
 def observations(data: Data) -> list[Claim]:
     """The preprint's constants, asked of the same trajectories."""
     return [
-        Claim(f"errata/{name}/stated", statement, PREPRINT, uses=(name,),
+        Claim(f"errata/{name}/stated", statement, f"mask-in-the-mirror/{name}",
               check=lambda name=name: _judged(data, "stated", name))
         for name, statement in STATED.items()
     ]  # fmt: skip

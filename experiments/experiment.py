@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -114,9 +114,11 @@ class Experiment:
             "mode": about["mode"],
             "configuration": settings,
             "verdicts": {
-                claim.id: _described(claim, is_observation)
-                for is_observation, claims in enumerate((self.claims(data), self.observations(data)))
-                for claim in claims
+                claim.id: {**claim.describe(), **claim.verdict().describe()}
+                for claim in (
+                    *self.claims(data),
+                    *(replace(each, observation=True) for each in self.observations(data)),
+                )
             },
             "data_sha256": hashlib.sha256((target / "data.npz").read_bytes()).hexdigest(),
             "code": about["code"],
@@ -131,22 +133,6 @@ def load(folder: Path) -> Data:
     """The saved arrays of an experiment; nothing that would need unpickling is accepted."""
     with np.load(folder / "data.npz", allow_pickle=False) as archive:
         return dict(archive)
-
-
-def _described(claim: Claim, is_observation: int) -> dict[str, object]:
-    verdict = claim.verdict()
-    return {
-        "outcome": verdict.outcome.value,
-        "statement": claim.statement,
-        "source": claim.source,
-        "uses": list(claim.uses),
-        "observation": bool(is_observation),
-        "evidence": verdict.evidence,
-        "residual": verdict.residual,
-        "tolerance": verdict.tolerance,
-        "tolerance_reason": verdict.tolerance_reason,
-        "counterexample": {name: float(value) for name, value in verdict.counterexample.items()},
-    }
 
 
 def _digests(folder: Path) -> Data:

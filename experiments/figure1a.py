@@ -20,7 +20,7 @@ from experiments.excess import excess
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Outcome, Verdict, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 KINDS = ("mask", "spred")
 # Where m² = w², weights underflow beyond this time, and an explicit solver with them.

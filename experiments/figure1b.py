@@ -20,7 +20,8 @@ from experiments.excess import excess
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Outcome, Verdict, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims import corrected
+from implicit_bias.claims.judge import from_residual
 
 KINDS = ("mask", "l1-mask", "l1")
 RECOVERED = 1e-2  # ‖x − x*‖₂/‖x*‖₂ of a recovery "exact" to the eye
@@ -160,12 +161,18 @@ def claims(data: Data) -> list[Claim]:
         )
 
     return [
-        Claim("figure1b/flow", r"x_k = x(k\eta) + O(\eta)", "this project", uses=("thm-3.1",), check=follows),
+        Claim(
+            "figure1b/flow",
+            r"x_k = x(k\eta) + O(\eta)",
+            "this project",
+            uses=(corrected("mask-in-the-mirror/thm-3.1"),),
+            check=follows,
+        ),
         Claim(
             "figure1b/potential",
             r"x_k = \operatorname{argmin}\{R_{a_k}(x) : Zx = Zx_k\} + O(\eta)",
             "this project",
-            uses=("thm-3.1",),
+            uses=(corrected("mask-in-the-mirror/thm-3.1"),),
             check=minimizes,
         ),
     ]

@@ -13,7 +13,7 @@ from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
 from implicit_bias import Claim, Outcome, Parameterization, Verdict, derive, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 SETTINGS = {"m0": 1.0, "w0": 0.0, "decays": [0.0, 0.25, 0.5, 1.0, 2.0, 4.0], "reach": 2.0, "points": 401}
 
@@ -86,7 +86,13 @@ def claims(data: Data) -> list[Claim]:
         return from_residual(broken, 1e-12, text)
 
     return [
-        Claim("figure1c/grows", r"A < A' \Rightarrow R_A(x) < R_{A'}(x)", "eq-9", uses=("eq-9",), check=grows),
+        Claim(
+            "figure1c/grows",
+            r"A < A' \Rightarrow R_A(x) < R_{A'}(x)",
+            "mask-in-the-mirror/eq-9",
+            uses=("mask-in-the-mirror/eq-9",),
+            check=grows,
+        ),
         Claim(
             "figure1c/exponent",
             r"p(1) \text{ falls with } A, \; p \in [1, 2]",

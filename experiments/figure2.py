@@ -25,7 +25,7 @@ from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Verdict, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 # Steps of at most a factor of ten in each method's own strength, as many for every method, from no visible effect to
 # too much of it.
@@ -324,7 +324,7 @@ def observations(data: Data) -> list[Claim]:
             "figure2/scale",
             r"\operatorname{median}(m_T^2 - w_T^2) = \text{what the optimizer's steps of decay alone leave}",
             "this project",
-            uses=("conserved", "heavy-ball"),
+            uses=("ours/conserved", "ours/heavy-ball"),
             check=lambda: _keeps_scale(data),
         ),
     ]

@@ -19,7 +19,7 @@ from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Verdict, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 KINDS = ("mask", "l1-mask", "l1")
 ROWS = {"mask": "m ⊙ w, decay", "l1-mask": "m ⊙ w, L1 on m", "l1": "x, L1"}
@@ -140,14 +140,14 @@ def claims(data: Data) -> list[Claim]:
             r"\alpha_t = \alpha:\ x_T \to \operatorname{argmin} f + 2\alpha\|x\|_1, \quad"
             r" \alpha_t \to 0:\ x_T - \operatorname{argmin}\{R_{a_T} : Zx = y\} \to 0",
             "this project",
-            uses=("lasso", "thm-3.3"),
+            uses=("ours/lasso", "ours/thm-3.3"),
             check=ends_at_limit,
         ),
         Claim(
             "figure4/start-forgotten",
             r"\alpha_t = \alpha > 0,\; |w_0| < m_0 \Rightarrow \lim x_t \text{ does not depend on } x_0",
             "this project",
-            uses=("lasso",),
+            uses=("ours/lasso",),
             check=forgets,
         ),
     ]

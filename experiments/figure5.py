@@ -20,7 +20,7 @@ from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from implicit_bias import Claim, Verdict, plotting
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 KINDS = ("mask", "l1-mask", "l1")
 BATCH = {"batch_size": 5, "batch_seed": 100, "checks": 8}
@@ -150,7 +150,7 @@ def claims(data: Data) -> list[Claim]:
             "figure5/potential",
             r"\nabla R_{a_k}(x_k) = -Z^T\nu_k + O(\eta) \text{ on mini-batches}",
             "this project",
-            uses=("training-identity",),
+            uses=("ours/training-identity",),
             check=minimizes,
         )
     ]

@@ -21,9 +21,11 @@ from markupsafe import Markup
 from PIL import Image
 
 import derivations
-from derivations import _entry, _html
-from derivations._entry import Entry
-from implicit_bias.claims import outcomes
+from implicit_bias.claims.claim import Claim
+from implicit_bias.claims.ledger import Ledger
+from implicit_bias.claims.verdict import Verdict, saved_field
+from implicit_bias.display import ledger_page
+from implicit_bias.display.ledger_page import Entry
 from implicit_bias.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,24 +99,23 @@ def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) 
     found = [_unless_missing(missing, name, lambda name=name: _experiment(folder, name)) for name in names]
     sections = [section for section in found if section is not None]
     benchmarks = _unless_missing(missing, "benchmarks", lambda: _benchmarks(folder))
-    checked = _unless_missing(missing, "ledger", lambda: _entry.load(ledger))
-    derived = checked.entries if checked else {}
-    drawn = {entry.id: entry for section in sections for entry in section.entries}
-    template = _html.environment(Path(__file__).parent).get_template("report.html.jinja")
+    checked = _unless_missing(missing, "ledger", lambda: Ledger.load(ledger)) or Ledger([])
+    derived = ledger_page.entries(checked)
+    drawn = [entry for section in sections for entry in section.entries]
+    template = ledger_page.environment(Path(__file__).parent).get_template("report.html.jinja")
     page = template.render(
         sections=sections,
         benchmarks=benchmarks,
-        checked=checked,
-        is_as_recorded=_is_as_recorded(derived),
+        ledger=checked,
+        is_as_recorded=checked.outcomes() == derivations.recorded(),
         missing=missing,
         root=Path(os.path.relpath(ROOT, folder)).as_posix(),
         shown={f"figures/{section.name}/figure.png": section.name for section in sections},
-        tally_of=_html.tally,
         duration=duration,
-        graph=_html.layout(derived),
-        derived=list(derived.values()),
-        drawn=list(drawn.values()),
-        **_html.claims({**derived, **drawn}),
+        graph=ledger_page.layout(checked),
+        derived=derived,
+        drawn=drawn,
+        **ledger_page.shown([*derived, *drawn]),
     )
     target = folder / PAGE
     write_whole(target, page)
@@ -135,7 +136,7 @@ def _unless_missing(missing: dict[str, str], name: str, read: Callable[[], T]) -
 def _experiment(folder: Path, name: str) -> Section:
     target = folder / name
     saved = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
-    manifest = {key: _entry.field(saved, key, kind) for key, kind in MANIFEST.items()}
+    manifest = {key: saved_field(saved, key, kind) for key, kind in MANIFEST.items()}
     if hashlib.sha256((target / "data.npz").read_bytes()).hexdigest() != manifest["data_sha256"]:
         raise ValueError("data.npz is not what manifest.json describes")
     others = {path.parents[1].name: path.parent for path in sorted(folder.glob(f"*/{name}/manifest.json"))}
@@ -146,7 +147,7 @@ def _experiment(folder: Path, name: str) -> Section:
         _links(folder, target, FILES),
         manifest,
         tuple(
-            replace(_entry.read(claim, described), figure=f"figures/{name}/figure.png")
+            Entry(replace(Claim.read(claim, described), figure=f"figures/{name}/figure.png"), Verdict.read(described))
             for claim, described in manifest["verdicts"].items()
         ),
         {mode: _links(folder, path, ("figure.png", *FILES)) for mode, path in others.items() if mode != "quick"},
@@ -185,10 +186,6 @@ def _without_picture(path: Path) -> str:
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     html = reader.render(re.sub("^##", "###", text, flags=re.MULTILINE))
     return Markup(html.replace("<table>", WIDE + "<table>").replace("</table>", "</table></div>"))  # noqa: S704
-
-
-def _is_as_recorded(entries: Mapping[str, Entry]) -> bool:
-    return outcomes({name: entry.verdict for name, entry in entries.items()}) == derivations.recorded()
 
 
 def duration(seconds: float) -> str:

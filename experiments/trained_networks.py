@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from experiments.engine import Data
 from experiments.regressions import regression
 from implicit_bias.schedule import Constant, Geometric, Schedule
+from implicit_bias.simulate import SGD
 
 
 def trained_at_scales(
@@ -79,13 +80,11 @@ def trained_at_scales(
     first = first_time * (1 - momentum) / step
     marks = np.unique([0, *np.geomspace(max(1.0, first), steps, records).round().astype(int)])
     # The ensemble takes α at t = steps × η, but momentum makes of it 1/(1 − β) times the decay.
-    networks = ensemble(
-        target, initialization(start, start_scale), sizes, steps, plans, momentum=momentum, record=marks
-    )
+    init = initialization(start, start_scale)
+    networks = ensemble(target, init, sizes, steps, schedule=plans, optimizer=SGD(momentum), record=marks)
     ends = distance_to_limit(networks)
     misfit = np.linalg.norm(networks.x[-1] @ target.Z.T - target.y, axis=-1) / np.linalg.norm(target.y)
-    m0, w0 = networks.init["m"], networks.init["w"]
-    reached = np.log10((m0**2 - w0**2).mean(axis=1) / 2) - 4 * networks.decay[-1] / np.log(10)
+    reached = np.log10((init["m"] ** 2 - init["w"] ** 2).mean(axis=1) / 2) - 4 * networks.decay[-1] / np.log(10)
     return {
         "run_log10_scale": reached,
         "run_seed": np.array([seed for _, seed, _ in runs]),

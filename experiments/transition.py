@@ -21,7 +21,7 @@ from experiments.experiment import Experiment
 from experiments.regressions import basis_pursuit
 from experiments.trained_networks import trained_at_scales
 from implicit_bias import Claim, Outcome, Regression, Verdict, plotting, transition
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
 
 TRAINING = {
     "trained_log10_scales": [2, 1, 0, -1, -2, -3, -4, -6, -8, -12],
@@ -70,7 +70,7 @@ def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
 def limits(d: int, n: int, sparsity: int, seed: int, log10_scales: Sequence[float]) -> Data:
     """The limits over all scales, and the two classical solutions."""
     problem = Regression.sample(d, n, sparsity, seed)
-    path = transition(problem.Z, problem.y, log_scales=np.array(log10_scales) * np.log(10))
+    path = transition(problem, log_scales=np.array(log10_scales) * np.log(10))
     sparsest = basis_pursuit(problem)
     minimum_l2 = np.linalg.lstsq(problem.Z, problem.y, rcond=None)[0]
     least_l1, least_l2 = np.abs(sparsest).sum(), np.linalg.norm(minimum_l2)
@@ -225,13 +225,13 @@ def claims(data: Data) -> list[Claim]:
 
     source = "this project"
     return [
-        Claim("transition/l2", r"a \to \infty: x \to \operatorname{argmin} \|x\|_2", source, uses=("l2-limit",),
+        Claim("transition/l2", r"a \to \infty: x \to \operatorname{argmin} \|x\|_2", source, uses=("ours/l2-limit",),
               check=least_l2),
-        Claim("transition/l1", r"a \to 0: \|x\|_1 \to \min \|x\|_1", source, uses=("l1-limit",), check=least_l1),
+        Claim("transition/l1", r"a \to 0: \|x\|_1 \to \min \|x\|_1", source, uses=("ours/l1-limit",), check=least_l1),
         Claim("transition/monotone", r"\|x\|_1 \text{ falls and } \|x\|_2 \text{ rises as } a \to 0", source,
               check=monotone),
         Claim("transition/ends", r"\lim x_t = \operatorname{argmin}\{R_{a_\infty} : Zx = y\}", source,
-              uses=("thm-3.3",), check=ends),
+              uses=("ours/thm-3.3",), check=ends),
         Claim("transition/exponent", r"p \text{ falls from 2 towards 1 with the scale}", source, check=exponent),
     ]  # fmt: skip
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 
-class FormulaError(ValueError):
+class InputError(ValueError):
+    """Something that was passed in is wrong, and who passed it can mend it.
+
+    Whatever the library refuses on purpose is one of these. Command line and explorer turn them, and nothing broader,
+    into a sentence; any other ``ValueError`` is a bug of the library and keeps its traceback.
+    """
+
+
+class FormulaError(InputError):
     """A formula holds something outside the whitelist of names, operators and sizes."""
 
 
-class DomainError(ValueError):
+class DomainError(InputError):
     """A value lies outside the domain on which a potential or a derivation is defined."""
 
 
-class NotCommutingError(ValueError):
+class NotCommutingError(InputError):
     """The vector fields do not commute, so no (time-dependent) Bregman potential exists by this route.
 
     Attributes:
@@ -29,7 +37,7 @@ class NotCommutingError(ValueError):
         return type(self), (str(self), self.report), vars(self)
 
 
-class UnsupportedError(ValueError):
+class UnsupportedError(InputError):
     """The input is sound, but no solver of this library covers it."""
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from scipy.sparse import csc_array, issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from implicit_bias.validation import finite_array
+from implicit_bias.errors import InputError
+from implicit_bias.validation import finite_array, read_only
 
 # Columns of one block: at d = 100, a block of doubles is 1.6 MB, which stays in the cache of one core.
 _BLOCK = 2048
@@ -71,10 +72,10 @@ class LinearMap(ABC):
     Attributes:
         matrix: Z as it was given.
         shape: (d, n).
-        has_gram: Whether :meth:`gram` is available; a map without it is inverted by conjugate gradients.
+        has_gram: Whether it is an :class:`EntriesMap`; a map without a Gram matrix is inverted by conjugate gradients.
     """
 
-    has_gram = True
+    has_gram = False
 
     def __init__(self, matrix: np.ndarray | csc_array | LinearOperator) -> None:
         self.matrix = matrix
@@ -95,10 +96,6 @@ class LinearMap(ABC):
     @abstractmethod
     def absolute_adjoint(self, nu: np.ndarray) -> np.ndarray:
         """|Z|ᵀν for ν >= 0, or an upper bound; shape (n,)."""
-
-    def gram(self, root: np.ndarray) -> np.ndarray:
-        """Z diag(r²) Zᵀ, shape (d, d); the root r of the weights has the wider range."""
-        raise NotImplementedError
 
     def careful_apply(self, x: np.ndarray) -> CarefulSum:
         """Zx for x of shape (n,), with a bound on its rounding error."""
@@ -128,28 +125,41 @@ class LinearMap(ABC):
     @abstractmethod
     def _column_sizes(self) -> np.ndarray: ...
 
-    def rows(self, chosen: np.ndarray) -> LinearMap:
-        """The map restricted to some rows."""
-        raise NotImplementedError
-
     def scaled_rows(self, exponents: np.ndarray) -> LinearMap:
         """The map with row k multiplied by 2 to the power of ``exponents[k]``, which rounds nothing."""
         return RowScaledMap(self, np.ldexp(1.0, exponents))
 
+
+class EntriesMap(LinearMap):
+    """A map whose entries are known, so that they can be chosen and multiplied with each other."""
+
+    has_gram = True
+
+    @abstractmethod
+    def gram(self, root: np.ndarray) -> np.ndarray:
+        """Z diag(r²) Zᵀ, shape (d, d); the root r of the weights has the wider range."""
+
+    @abstractmethod
+    def rows(self, chosen: np.ndarray) -> EntriesMap:
+        """The map restricted to some rows."""
+
+    @abstractmethod
     def triangle(self) -> np.ndarray:
         """R, shape (d, d), of a QR decomposition of Zᵀ: the singular values and left singular vectors of Z."""
-        raise NotImplementedError
 
+    @abstractmethod
     def columns(self, chosen: np.ndarray) -> np.ndarray:
         """Some columns as a dense array, shape (d, k), or an error-free approximation of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
         """The Euclidean norms of the columns of diag(row_scale) Z, shape (n,); more where squares underflow."""
-        raise NotImplementedError
+
+    def scaled_rows(self, exponents: np.ndarray) -> EntriesMap:
+        return RowScaledEntriesMap(self, np.ldexp(1.0, exponents))
 
 
-class _BlockwiseMap(LinearMap):
+class _BlockwiseMap(EntriesMap):
     """A map whose columns can be read, some at a time."""
 
     @abstractmethod
@@ -264,7 +274,7 @@ class DenseMap(_BlockwiseMap):
     def rows(self, chosen: np.ndarray) -> DenseMap:
         return DenseMap(self.matrix[chosen])
 
-    def scaled_rows(self, exponents: np.ndarray) -> LinearMap:
+    def scaled_rows(self, exponents: np.ndarray) -> EntriesMap:
         if np.max(np.abs(exponents)) <= _MILD_EXPONENT:
             return super().scaled_rows(exponents)
         return DenseMap(np.ldexp(self.matrix, exponents[:, None]))
@@ -311,7 +321,7 @@ class SparseMap(_BlockwiseMap):
     def rows(self, chosen: np.ndarray) -> SparseMap:
         return SparseMap(csc_array(self.matrix.tocsr()[chosen]))
 
-    def scaled_rows(self, exponents: np.ndarray) -> LinearMap:
+    def scaled_rows(self, exponents: np.ndarray) -> EntriesMap:
         if np.max(np.abs(exponents)) <= _MILD_EXPONENT:
             return super().scaled_rows(exponents)
         scaled = self.matrix.copy()
@@ -326,8 +336,6 @@ class SparseMap(_BlockwiseMap):
 
 class OperatorMap(LinearMap):
     """A ``LinearOperator`` of SciPy: products with Z and Zᵀ, and nothing else."""
-
-    has_gram = False
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         return (
@@ -403,8 +411,7 @@ class RowScaledMap(LinearMap):
     """Another map with its rows multiplied by numbers: Z ↦ diag(s) Z."""
 
     def __init__(self, inner: LinearMap, scale: np.ndarray) -> None:
-        self.inner, self.scale = inner, scale
-        self.has_gram, self.shape = inner.has_gram, inner.shape
+        self.inner, self.scale, self.shape = inner, scale, inner.shape
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         return self.scale * self.inner.apply(x)
@@ -418,20 +425,11 @@ class RowScaledMap(LinearMap):
     def absolute_adjoint(self, nu: np.ndarray) -> np.ndarray:
         return self.inner.absolute_adjoint(self.scale * nu)
 
-    def gram(self, root: np.ndarray) -> np.ndarray:
-        return self.inner.gram(root) * self.scale * self.scale[:, None]
-
     def careful_apply(self, x: np.ndarray) -> CarefulSum:
         return self.inner.careful_apply(x).scaled(self.scale)
 
     def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
         return self.inner.careful_adjoint(self.scale * nu)
-
-    def columns(self, chosen: np.ndarray) -> np.ndarray:
-        return self.scale[:, None] * self.inner.columns(chosen)
-
-    def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
-        return self.inner.column_norms(row_scale * self.scale)
 
     def _row_sizes(self) -> np.ndarray:
         return self.scale * self.inner.row_sizes
@@ -439,8 +437,23 @@ class RowScaledMap(LinearMap):
     def _column_sizes(self) -> np.ndarray:
         return self.inner.column_sizes
 
-    def rows(self, chosen: np.ndarray) -> RowScaledMap:
-        return RowScaledMap(self.inner.rows(chosen), self.scale[chosen])
+
+class RowScaledEntriesMap(RowScaledMap, EntriesMap):
+    """Such a map of which the entries are known."""
+
+    inner: EntriesMap
+
+    def gram(self, root: np.ndarray) -> np.ndarray:
+        return self.inner.gram(root) * self.scale * self.scale[:, None]
+
+    def columns(self, chosen: np.ndarray) -> np.ndarray:
+        return self.scale[:, None] * self.inner.columns(chosen)
+
+    def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
+        return self.inner.column_norms(row_scale * self.scale)
+
+    def rows(self, chosen: np.ndarray) -> RowScaledEntriesMap:
+        return RowScaledEntriesMap(self.inner.rows(chosen), self.scale[chosen])
 
     def triangle(self) -> np.ndarray:
         return self.inner.triangle() * self.scale
@@ -487,30 +500,29 @@ def _normalized(vector: np.ndarray) -> tuple[np.ndarray | None, int]:
     return np.ldexp(vector, -exponent), exponent
 
 
-def linear_map(Z: object, *, copy: bool = False) -> LinearMap:
+def linear_map(Z: object) -> LinearMap:
     """Z as a linear map.
 
     Args:
         Z: An array, a sparse array or matrix of SciPy, or a ``scipy.sparse.linalg.LinearOperator``; shape (d, n).
-        copy: Whether to copy entries, so that later changes of Z do no harm.
 
     Raises:
-        ValueError: If Z is not a real matrix with at least one row and column, or holds nan or inf.
+        InputError: If Z is not a real matrix with at least one row and column, or holds nan or inf.
     """
     if isinstance(Z, LinearMap):
         return Z
     if isinstance(Z, LinearOperator):
         if Z.dtype is not None and np.issubdtype(Z.dtype, np.complexfloating):
-            raise ValueError(f"Z: expected a real linear operator, got dtype {Z.dtype}.")
+            raise InputError(f"Z: expected a real linear operator, got dtype {Z.dtype}.")
         found: LinearMap = OperatorMap(Z)
     elif issparse(Z):
         if Z.ndim != 2:
-            raise ValueError(f"Z: expected 2 axes, got shape {Z.shape}.")
-        matrix = csc_array(Z, copy=copy)
-        matrix.data = finite_array(matrix.data, "Z (its stored entries)", copy=copy)
+            raise InputError(f"Z: expected 2 axes, got shape {Z.shape}.")
+        matrix = csc_array(Z)
+        matrix.data = read_only(finite_array(matrix.data, "Z (its stored entries)", copy=False))
         found = SparseMap(matrix) if Z.shape[0] <= _MOST_GRAM_ROWS else OperatorMap(aslinearoperator(matrix))
     else:
-        found = DenseMap(finite_array(Z, "Z", ndim=2, copy=copy))
+        found = DenseMap(read_only(finite_array(Z, "Z", ndim=2, copy=False)))
     if 0 in found.shape:
-        raise ValueError(f"Z: expected at least one row and one column, got shape {found.shape}.")
+        raise InputError(f"Z: expected at least one row and one column, got shape {found.shape}.")
     return found

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 from scipy.special import expit
 
+from implicit_bias.errors import InputError
 from implicit_bias.linear_map import LinearMap, linear_map
-from implicit_bias.validation import finite_array, whole_number
+from implicit_bias.validation import finite_array, read_only, whole_number
 
 FloatArray = NDArray[np.float64]
 
@@ -43,14 +44,14 @@ class Regression:
     :math:`f(x) = \frac1d\sum_i \log(1 + e^{-y_i z_i^T x})` for labels :math:`y_i = \pm1`.
 
     Args:
-        Z: Design matrix, shape (d, n): an array, a sparse array of SciPy, or a SciPy ``LinearOperator``. Entries are
-            copied.
+        Z: Design matrix, shape (d, n): an array, a sparse array of SciPy, or a SciPy ``LinearOperator``. A float64
+            array is not copied; :attr:`Z` is a read-only view of it.
         y: Observations, shape (d,); labels −1 and 1 for the logistic loss.
         loss: ``"squared"`` or ``"logistic"``.
         truth: The weights that made y, shape (n,), where they are known.
 
     Raises:
-        ValueError: If shapes do not match, or data hold nan or inf.
+        InputError: If shapes do not match, or data hold nan or inf.
 
     >>> problem = Regression([[1.0, 2.0]], [3.0])
     >>> float(problem.loss([1.0, 1.0])), problem.gradient([0.0, 0.0]).tolist()
@@ -58,16 +59,16 @@ class Regression:
     """
 
     def __init__(self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None) -> None:
-        linear, target = check_system(Z, y, copy=True)
+        linear, target = check_system(Z, y)
         if loss not in _LOSSES:
-            raise ValueError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}.")
+            raise InputError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}.")
         if loss == "logistic" and not np.all(np.abs(target) == 1):
             k = int(np.flatnonzero(np.abs(target) != 1)[0])
-            raise ValueError(f"y: the logistic loss expects labels -1 and 1, got {target[k]:g} at index {k}.")
+            raise InputError(f"y: the logistic loss expects labels -1 and 1, got {target[k]:g} at index {k}.")
         if truth is not None:
             truth = finite_array(truth, "truth", ndim=1)
             if truth.shape != linear.shape[1:]:
-                raise ValueError(f"truth: expected shape ({linear.shape[1]},) to match Z, got {truth.shape}.")
+                raise InputError(f"truth: expected shape ({linear.shape[1]},) to match Z, got {truth.shape}.")
         self.linear, self.y, self.truth, self.kind = linear, target, truth, loss
 
     def __repr__(self) -> str:
@@ -84,18 +85,18 @@ class Regression:
             seed: Seed of NumPy's default generator.
 
         Raises:
-            ValueError: If the problem would not be underdetermined, or sparsity does not fit.
+            InputError: If the problem would not be underdetermined, or sparsity does not fit.
         """
         d, n, sparsity = whole_number(d, "d"), whole_number(n, "n"), whole_number(sparsity, "sparsity")
         if not 1 <= d < n:
-            raise ValueError(
+            raise InputError(
                 f"Regression.sample: expected 1 <= d < n (an underdetermined problem, where the bias decides), "
                 f"got d={d}, n={n}."
             )
         if not 1 <= sparsity <= n:
-            raise ValueError(f"sparsity: expected 1 to n={n} non-zero weights, got {sparsity}.")
+            raise InputError(f"sparsity: expected 1 to n={n} non-zero weights, got {sparsity}.")
         if whole_number(seed, "seed") < 0:
-            raise ValueError(f"seed: expected a non-negative integer, got {seed}.")
+            raise InputError(f"seed: expected a non-negative integer, got {seed}.")
         rng = np.random.default_rng(seed)
         Z = rng.standard_normal((d, n))
         truth = np.zeros(n)
@@ -140,22 +141,22 @@ class Regression:
     def _weights(self, x: ArrayLike) -> FloatArray:
         weights = finite_array(x, "x")
         if weights.ndim == 0 or weights.shape[-1] != self.n:
-            raise ValueError(f"x: expected shape (..., {self.n}) to match Z, got {weights.shape}.")
+            raise InputError(f"x: expected shape (..., {self.n}) to match Z, got {weights.shape}.")
         return weights
 
 
-def check_system(Z: ArrayLike, y: ArrayLike, *, copy: bool = False) -> tuple[LinearMap, FloatArray]:
-    """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``ValueError`` naming what does not fit."""
-    linear = linear_map(Z, copy=copy)
+def check_system(Z: ArrayLike, y: ArrayLike) -> tuple[LinearMap, FloatArray]:
+    """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``InputError`` naming what does not fit."""
+    linear = linear_map(Z)
     if isinstance(Z, LinearOperator):
         try:
             linear.adjoint(np.zeros(linear.shape[0]))
         except NotImplementedError:
-            raise ValueError(
+            raise InputError(
                 "Z: expected a LinearOperator with rmatvec=, the product with its transpose, got one without: every "
                 "gradient Zᵀν needs it."
             ) from None
-    target = finite_array(y, "y", ndim=1)
+    target = read_only(finite_array(y, "y", ndim=1))
     if target.shape != (linear.shape[0],):
-        raise ValueError(f"y: expected shape ({linear.shape[0]},), one value per row of Z, got {target.shape}.")
+        raise InputError(f"y: expected shape ({linear.shape[0]},), one value per row of Z, got {target.shape}.")
     return linear, target

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from implicit_bias.errors import InputError
 from implicit_bias.validation import finite_array, positive_number
 
 
@@ -40,7 +41,7 @@ class Schedule(ABC):
 def _times(t: ArrayLike) -> NDArray[np.float64]:
     times = finite_array(t, "t")
     if np.any(times < 0):
-        raise ValueError(f"t: expected flow times >= 0, got {np.min(times)}.")
+        raise InputError(f"t: expected flow times >= 0, got {np.min(times)}.")
     return times
 
 
@@ -166,7 +167,7 @@ class SwitchOff(Schedule):
 
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, Schedule):
-            raise ValueError(f"schedule: expected a Schedule, got {type(self.schedule).__name__}.")
+            raise InputError(f"schedule: expected a Schedule, got {type(self.schedule).__name__}.")
         _settle(self, time=positive_number(self.time, "time"))
 
     def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
@@ -224,3 +225,23 @@ class Pulse(Schedule):
     def breakpoints(self) -> tuple[float, ...]:  # noqa: D102
         end = self.start + self.length
         return (self.start, end) if self.start else (end,)
+
+
+def checked_schedule(schedule: Schedule | float | None, has_regularizer: bool) -> Schedule:
+    """A schedule of what was given: a number is a constant strength, None is no decay.
+
+    Raises:
+        InputError: If it is no schedule, or there is no regularizer that it could give a strength to.
+    """
+    if schedule is None:
+        return Constant(0.0)
+    if not isinstance(schedule, Schedule):
+        if isinstance(schedule, (bool, str)) or not np.isscalar(schedule):
+            raise InputError(f"schedule: expected an ib.schedule object or a number, got {schedule!r}.")
+        schedule = Constant(positive_number(schedule, "schedule", zero_allowed=True))  # type: ignore[arg-type]
+    if not has_regularizer:
+        raise InputError(
+            "schedule: there is no regularizer that it could act on; give one, as in "
+            "ib.Parameterization('m*w', regularizer='m**2 + w**2')."
+        )
+    return schedule

@@ -7,9 +7,11 @@ import operator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from implicit_bias.errors import InputError
+
 
 def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: bool = True) -> NDArray[np.float64]:
-    """Return ``value`` as a float64 array, or raise ``ValueError`` naming it.
+    """Return ``value`` as a float64 array, or raise ``InputError`` naming it.
 
     Args:
         value: Anything NumPy can turn into real numbers.
@@ -18,44 +20,51 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: 
         copy: Whether a float64 array is copied, so that later changes of the given one do no harm.
 
     Raises:
-        ValueError: If the value is not numeric and real, has another number of axes, or holds nan or inf.
+        InputError: If the value is not numeric and real, has another number of axes, or holds nan or inf.
     """
     try:
         if np.ma.is_masked(value):
-            raise ValueError("masked entries; remove or fill them first")
+            raise InputError("masked entries; remove or fill them first")
         raw = np.asarray(value)
         if raw.dtype.kind not in "biufO" or np.iscomplexobj(raw):
             raise TypeError(f"of dtype {raw.dtype}")
         with np.errstate(over="ignore"):
             array = raw.astype(np.float64, copy=copy)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last for a tensor with gradient
-        raise ValueError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error}).") from None
+        raise InputError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error}).") from None
     if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name}: expected {ndim} axis/axes, got shape {array.shape}.")
+        raise InputError(f"{name}: expected {ndim} axis/axes, got shape {array.shape}.")
     finite = np.isfinite(array)
     if not np.all(finite):
         bad = np.argwhere(~finite)
         where = tuple(int(i) for i in bad[0])
-        raise ValueError(
+        raise InputError(
             f"{name}: {len(bad)} entries are nan or inf, the first at index {where} ({array[where]}). "
             "Remove or repair them first."
         )
     return array
 
 
+def read_only(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A view of an array through which nothing can be written."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def whole_number(value: int, name: str) -> int:
-    """Return ``value`` as an int, or raise ``ValueError`` if it is not an integer."""
+    """Return ``value`` as an int, or raise ``InputError`` if it is not an integer."""
     try:
         return operator.index(value)
     except TypeError:
-        raise ValueError(f"{name}: expected an integer, got {value!r}.") from None
+        raise InputError(f"{name}: expected an integer, got {value!r}.") from None
 
 
 def positive_number(value: float, name: str, zero_allowed: bool = False) -> float:
-    """Return ``value`` as a float, or raise ``ValueError`` if it is not a finite positive number."""
+    """Return ``value`` as a float, or raise ``InputError`` if it is not a finite positive number."""
     number = float(finite_array(value, name, ndim=0))
     if number < 0 or (number == 0 and not zero_allowed):
-        raise ValueError(f"{name}: expected a {'non-negative' if zero_allowed else 'positive'} number, got {value}.")
+        raise InputError(f"{name}: expected a {'non-negative' if zero_allowed else 'positive'} number, got {value}.")
     return number
 
 
@@ -63,9 +72,9 @@ def time_points(t: ArrayLike, name: str = "t") -> NDArray[np.float64]:
     """Return times as an increasing array; a single number stays a 0-d array (an end time)."""
     times = finite_array(t, name)
     if times.ndim > 1 or times.size == 0:
-        raise ValueError(f"{name}: expected an end time or a list of times, got shape {times.shape}.")
+        raise InputError(f"{name}: expected an end time or a list of times, got shape {times.shape}.")
     if np.min(times) < 0 or np.any(np.diff(np.atleast_1d(times)) <= 0):
-        raise ValueError(f"{name}: expected non-negative, strictly increasing flow times, got {t}.")
+        raise InputError(f"{name}: expected non-negative, strictly increasing flow times, got {t}.")
     if times.ndim == 0 and times == 0:
-        raise ValueError(f"{name}: expected a positive end time, got 0.")
+        raise InputError(f"{name}: expected a positive end time, got 0.")
     return times

@@ -103,6 +103,7 @@ def test_divergence(quick):
     assert "epoch 1, step" in result.output
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed(tmp_path):
     command = [
         sys.executable, "-m", "implicit_bias.cli", "train", "--data", "digits", "--epochs", "100000",
@@ -152,12 +153,12 @@ def test_python_runs_the_commands(module):
         (["--bogus"], "No such option: --bogus"),
     ],
 )
-def test_a_wrong_call_is_one_line(arguments, message):
+def test_a_wrong_call_says_how_it_is_called(arguments, message):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert message in result.stderr
     assert "--help" in result.stderr
-    assert len(result.output.splitlines()) == 1
+    assert result.stdout == ""
 
 
 def test_without_arguments_help_is_shown():

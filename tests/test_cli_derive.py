@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import implicit_bias as ib
 from implicit_bias.cli import app
 
-MASK = ("m*w", "--params", "m,w", "--regularizer", "m**2+w**2")
+MASK = ("m*w", "--regularizer", "m**2+w**2")
 
 
 def call(*arguments):
@@ -112,11 +112,6 @@ def test_a_formula_may_begin_with_a_minus(arguments):
         (["m*w", "--params", "m,m"], "distinct names"),
         (["m*w", "--params", "m,w", "--regularizer", "m**2"], "[∇g, ∇h] = (2*w, -2*m)"),
         (["m*w", "--params", "m,w", "--latex", "--json"], "--latex or --json, not both"),
-        (["m*w"], "Missing option '--params'"),
-        ([], "Missing argument"),
-        (["m*w", "--paramz", "m,w"], "No such option: --paramz"),
-        (["-m*w", "--params", "m,w", "--jsonn"], "No such option: --jsonn"),
-        (["m*w", "--params", "m,w", "-j"], "unexpected extra argument"),
         (["-m*", "--params", "m"], "formula: cannot read '-m*'"),
     ],
 )
@@ -125,4 +120,21 @@ def test_bad_input_is_one_line(arguments, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Missing argument"),
+        (["m*w", "--params", "m,w", "--regularizar", "m**2"], "(--regularizar m**2)"),
+        (["-m*w", "--params", "m,w", "--jsonn"], "(--jsonn)"),
+        (["m*w", "--params", "m,w", "-j"], "(-j)"),
+    ],
+)
+def test_a_wrong_call_says_how_it_is_called(arguments, message):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "--help" in result.stderr
     assert result.stdout == ""

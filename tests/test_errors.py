@@ -22,6 +22,7 @@ def without(package, code, *arguments):
     return subprocess.run([sys.executable, "-c", hidden, *arguments], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "package", "extra"), CASES)
 def test_a_missing_package_is_one_sentence_with_its_command(code, package, extra):
     done = without(package, code)
@@ -32,6 +33,7 @@ def test_a_missing_package_is_one_sentence_with_its_command(code, package, extra
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["torch", "safetensors", "mlxtend", "tensorboard"])
 def test_the_command_line_says_it_in_one_line(package, tmp_path):
     code = "from implicit_bias.cli import app; app()"

@@ -18,7 +18,7 @@ import nbformat
 from matplotlib import pyplot as plt
 
 from experiments.notebooks import export
-from implicit_bias.verdict import Outcome
+from implicit_bias.claims.verdict import Outcome
 
 LARGEST = 1_000_000  # bytes
 FORBIDDEN = {
@@ -109,6 +109,7 @@ def without_numbers(text):
     return re.sub(r"\d[\d.,]*(?:e[+-]?\d+)?", "#", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", export.NAMES)
 def test_notebook_runs_and_keeps_its_word(name):
     """One run serves all: no error, the numbers that the text names, and the committed export of the same cells."""
@@ -149,6 +150,7 @@ def test_all_notebooks_are_listed():
     assert found == set(export.NAMES) == set(CHECKS) == {path.stem for path in export.FOLDER.glob("*.ipynb")}
 
 
+@pytest.mark.slow
 def test_a_notebook_is_a_script(tmp_path):
     """``python notebook.py`` runs it from anywhere; the quickest stands for all."""
     done = subprocess.run(

@@ -72,6 +72,7 @@ def drawn():
     return figure
 
 
+@pytest.mark.slow
 def test_the_same_picture_gives_the_same_bytes(tmp_path, monkeypatch):
     for name, epoch in (("first", "0"), ("second", "1000000000")):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)  # what a clock would say, where one were asked

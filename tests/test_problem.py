@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 from implicit_bias.problem import check_system
 
 seeds = st.integers(0, 2**32 - 1)
@@ -64,12 +65,17 @@ def test_samples_are_sparse_solvable_and_repeatable(seed, d, more, data):
     assert not np.array_equal(problem.Z, ib.Regression.sample(d, n, sparsity, seed=seed + 1).Z)
 
 
-def test_data_are_copied():
+def test_the_design_is_viewed_and_the_rest_copied():
+    """A design matrix may be as large as memory allows; nothing is written through the view."""
     Z, y, truth = np.ones((1, 2)), np.ones(1), np.ones(2)
     problem = ib.Regression(Z, y, truth=truth)
-    Z[:], y[:], truth[:] = 5, 5, 5
+    assert np.shares_memory(problem.Z, Z)
+    y[:], truth[:] = 5, 5
     assert problem.loss([1.0, 0.0]) == 0
     assert problem.truth.tolist() == [1, 1]
+    for array in (problem.Z, problem.y):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 5.0
 
 
 @pytest.mark.parametrize(
@@ -92,19 +98,19 @@ def test_data_are_copied():
 )
 def test_bad_data_are_named(Z, y, part):
     for build in (ib.Regression, check_system):
-        with pytest.raises(ValueError, match=part):
+        with pytest.raises(InputError, match=part):
             build(Z, y)
 
 
 def test_bad_options_and_weights_are_named():
-    with pytest.raises(ValueError, match=r"^loss: expected one of 'squared', 'logistic', got 'hinge'"):
+    with pytest.raises(InputError, match=r"^loss: expected one of 'squared', 'logistic', got 'hinge'"):
         ib.Regression([[1.0, 2.0]], [1.0], loss="hinge")
-    with pytest.raises(ValueError, match=r"^truth: expected shape \(2,\)"):
+    with pytest.raises(InputError, match=r"^truth: expected shape \(2,\)"):
         ib.Regression([[1.0, 2.0]], [1.0], truth=[1.0])
     problem = ib.Regression([[1.0, 2.0]], [1.0])
     for x in ([1.0], 1.0, [[1.0], [2.0]], [np.nan, 0.0], ["a", "b"]):
         for method in (problem.loss, problem.gradient):
-            with pytest.raises(ValueError, match=r"^x: "):
+            with pytest.raises(InputError, match=r"^x: "):
                 method(x)
 
 
@@ -123,5 +129,5 @@ def test_bad_options_and_weights_are_named():
     ],
 )
 def test_bad_sample_sizes_are_named(arguments, part):
-    with pytest.raises(ValueError, match=part):
+    with pytest.raises(InputError, match=part):
         ib.Regression.sample(*arguments)

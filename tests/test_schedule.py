@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
+from implicit_bias.errors import InputError
 from implicit_bias.schedule import Constant, Geometric, Harmonic, Pulse, Quadratic, Schedule, SwitchOff
 
 strengths = st.just(0.0) | st.floats(1e-6, 10)
@@ -136,7 +137,7 @@ def test_bad_parameters_are_named(value):
         (lambda v: Geometric(1.0, v), "tau"),
         (lambda v: SwitchOff(Constant(1.0), v), "time"),
     ]:
-        with pytest.raises(ValueError, match=f"^{name}: "):
+        with pytest.raises(InputError, match=f"^{name}: "):
             build(value)
 
 
@@ -144,7 +145,7 @@ def test_bad_parameters_are_named(value):
 def test_bad_times_are_named(value):
     for schedule in (Constant(1.0), Harmonic(1.0, 1.0), SwitchOff(Constant(1.0), 1.0)):
         for method in (schedule, schedule.integral):
-            with pytest.raises(ValueError, match=r"^t: "):
+            with pytest.raises(InputError, match=r"^t: "):
                 method(value)
 
 
@@ -152,13 +153,13 @@ def test_bad_times_are_named(value):
 def test_zero_is_a_strength_but_no_time(value):
     assert Constant(value).total == 0
     for build, name in [(lambda v: Geometric(1.0, v), "tau"), (lambda v: SwitchOff(Constant(1.0), v), "time")]:
-        with pytest.raises(ValueError, match=f"^{name}: expected a positive"):
+        with pytest.raises(InputError, match=f"^{name}: expected a positive"):
             build(value)
 
 
 @pytest.mark.parametrize("value", [None, 1.0, Constant, np.sin])
 def test_only_a_schedule_is_switched_off(value):
-    with pytest.raises(ValueError, match=r"^schedule: expected a Schedule"):
+    with pytest.raises(InputError, match=r"^schedule: expected a Schedule"):
         SwitchOff(value, 1.0)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from implicit_bias.errors import InputError
 from implicit_bias.validation import finite_array, positive_number, time_points, whole_number
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
@@ -30,7 +31,7 @@ def test_one_bad_entry_is_located(value, bad, data):
     where = data.draw(st.integers(0, value.size - 1))
     value.flat[where] = bad
     index = tuple(int(i) for i in np.unravel_index(where, value.shape))
-    with pytest.raises(ValueError, match=r"^q: 1 entries are nan or inf") as caught:
+    with pytest.raises(InputError, match=r"^q: 1 entries are nan or inf") as caught:
         finite_array(value, "q")
     assert f"index {index} ({bad})" in str(caught.value)
 
@@ -52,7 +53,7 @@ def test_whatever_is_a_real_number_passes(value):
     ],
 )  # fmt: skip
 def test_whatever_is_not_is_named(value):
-    with pytest.raises(ValueError, match=r"^q: "):
+    with pytest.raises(InputError, match=r"^q: "):
         finite_array(value, "q")
 
 
@@ -61,7 +62,7 @@ def test_the_number_of_axes_is_checked(value, ndim):
     if value.ndim == ndim:
         assert finite_array(value, "q", ndim=ndim).shape == value.shape
     else:
-        with pytest.raises(ValueError, match=f"^q: expected {ndim} ax"):
+        with pytest.raises(InputError, match=f"^q: expected {ndim} ax"):
             finite_array(value, "q", ndim=ndim)
 
 
@@ -70,14 +71,14 @@ def test_positive_numbers(value, zero_allowed):
     if value > 0 or (value == 0 and zero_allowed):
         assert positive_number(value, "q", zero_allowed) == value
     else:
-        with pytest.raises(ValueError, match=f"^q: expected a {'non-negative' if zero_allowed else 'positive'} number"):
+        with pytest.raises(InputError, match=f"^q: expected a {'non-negative' if zero_allowed else 'positive'} number"):
             positive_number(value, "q", zero_allowed)
 
 
 def test_whole_numbers():
     assert [whole_number(v, "q") for v in (3, np.int8(-3), True)] == [3, -3, 1]
     for value in (3.0, "3", None, np.float64(3)):
-        with pytest.raises(ValueError, match=r"^q: expected an integer"):
+        with pytest.raises(InputError, match=r"^q: expected an integer"):
             whole_number(value, "q")
 
 
@@ -86,13 +87,13 @@ def test_times_increase(times):
     if all(b > a for a, b in pairwise(times)):
         assert time_points(times).tolist() == times
     else:
-        with pytest.raises(ValueError, match=r"^t: .*strictly increasing"):
+        with pytest.raises(InputError, match=r"^t: .*strictly increasing"):
             time_points(times)
 
 
 @pytest.mark.parametrize("value", [[], [[1.0]], [-1.0, 1.0], -1.0, 0.0, [np.nan], "1", [1.0, 1.0]])
 def test_bad_times(value):
-    with pytest.raises(ValueError, match=r"^when: "):
+    with pytest.raises(InputError, match=r"^when: "):
         time_points(value, "when")
 
 

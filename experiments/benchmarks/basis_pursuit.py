@@ -21,7 +21,7 @@ def measure(settings: Settings, track: Track) -> list[Row]:
     found = {}
 
     def follow() -> None:
-        path = transition(problem.Z, problem.y, log_scales=log_scales)
+        path = transition(problem, log_scales=log_scales)
         found[ours] = path.x[-1], float(np.max(path.kkt_residual))
 
     def program() -> None:

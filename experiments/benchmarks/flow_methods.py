@@ -67,7 +67,7 @@ def ours(task: FlowTask) -> Solve:
     potential = HyperbolicEntropy(scale=task.scale)
 
     def solve(tol: float, limit: float) -> FlowRun:
-        found = mirror_flow(task.problem, potential, task.times, rtol=tol, atol=tol)
+        found = mirror_flow(task.problem, potential, t=task.times, rtol=tol, atol=tol)
         return FlowRun(found.x, found.stats.evaluations)
 
     return solve

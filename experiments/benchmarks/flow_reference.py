@@ -35,7 +35,7 @@ def flow_reference(task: FlowTask, last_check: float) -> FlowReference:
             trajectory is that of the dual alone.
     """
     potential = HyperbolicEntropy(scale=task.scale)
-    found = mirror_flow(task.problem, potential, task.times, rtol=1e-13, atol=1e-14)
+    found = mirror_flow(task.problem, potential, t=task.times, rtol=1e-13, atol=1e-14)
     early = task.times <= last_check
     explicit = scipy_restarted("DOP853")(FlowTask(task.problem, task.scale, task.times[early]))(3e-14, np.inf).x
     x = found.x.copy()

@@ -43,8 +43,8 @@ def measure(settings: Settings, track: Track) -> list[Row]:
             # Rates are those of ZZᵀ/d, about n/d: times in units of d/n see the same part of every flow.
             times = np.geomspace(1e-2, 1e2, 5) * d / n
             tasks = {
-                "limit": lambda p=problem: bregman_projection(p.Z, p.y, limit_potential),
-                "flow": lambda p=problem, t=times: mirror_flow(p, flow_potential, t, rtol=1e-10, atol=1e-12),
+                "limit": lambda p=problem: bregman_projection(p, limit_potential),
+                "flow": lambda p=problem, t=times: mirror_flow(p, flow_potential, t=t, rtol=1e-10, atol=1e-12),
             }
             if value in extra:
                 del tasks["flow"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
+from implicit_bias.problem import Regression
 
 THREADS = 2
 SETTINGS = {"d": 100, "n": 1_000_000, "log10_scale": -4.0, "seed": 0, "rounds": 5}
@@ -48,14 +49,14 @@ def alone(d: int, n: int, log10_scale: float, seed: int) -> dict[str, float]:
     from implicit_bias import HyperbolicEntropy, bregman_projection
 
     potential = HyperbolicEntropy(log_scale=log10_scale * np.log(10))
-    bregman_projection([[1.0, 2.0]], [2.0], potential)  # loads what is loaded on first use
+    bregman_projection(Regression([[1.0, 2.0]], [2.0]), potential)  # loads what is loaded on first use
     before = peak_bytes()
     rng = np.random.default_rng(seed)
     Z = rng.standard_normal((d, n))
     y = Z[:, :5] @ rng.standard_normal(5)
     with limited_threads(THREADS):
         began = time.perf_counter()
-        found = bregman_projection(Z, y, potential)
+        found = bregman_projection(Regression(Z, y), potential)
         seconds = time.perf_counter() - began
     return {
         "seconds": seconds,

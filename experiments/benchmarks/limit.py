@@ -40,7 +40,7 @@ Solve = Callable[[], np.ndarray]
 
 def ours(problem: Regression, potential: HyperbolicEntropy) -> Solve:
     """Newton's method in the dual."""
-    return lambda: bregman_projection(problem.Z, problem.y, potential).x
+    return lambda: bregman_projection(problem, potential).x
 
 
 def clarabel(problem: Regression, potential: HyperbolicEntropy) -> Solve:
@@ -113,7 +113,7 @@ def _compare(problem: Regression, potential: HyperbolicEntropy, rounds: Mapping[
         if installed(SOLVERS[name].package)
     }
     timings = in_turn(tasks, {name: rounds[name] for name in tasks})
-    own = bregman_projection(problem.Z, problem.y, potential)
+    own = bregman_projection(problem, potential)
     return [
         {
             "d": problem.d,

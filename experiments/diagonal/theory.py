@@ -18,7 +18,8 @@ from implicit_bias import (
     gradient_flow,
     mirror_flow,
 )
-from implicit_bias.claims import from_residual
+from implicit_bias.claims.judge import from_residual
+from implicit_bias.potential.family import MaskFamily
 
 ROUNDING = 1e-6  # up to here a distance may be the flow solver's or the projection's own error
 
@@ -31,10 +32,16 @@ def flowed(
     for weights in setting.initial_weights(**starts):
         init = setting.start(kind, weights)
         if kind == "mask":
-            path = mirror_flow(regression, _derivation(), times, init, strength, rtol=1e-8, atol=1e-10)
+            path = mirror_flow(regression, _derivation(), init, times, schedule=strength, rtol=1e-8, atol=1e-10)
         else:
             path = gradient_flow(
-                regression, setting.MASK, init, times, setting.REGULARIZER, strength, rtol=1e-7, atol=1e-10
+                regression,
+                setting.MASK.with_regularizer(setting.REGULARIZER),
+                init,
+                times,
+                schedule=strength,
+                rtol=1e-7,
+                atol=1e-10,
             )
         paths.append(path.x)
     return {"x": np.stack(paths)}
@@ -66,12 +73,12 @@ def flows(
 
 def potential(weights: np.ndarray, decay: float) -> HyperbolicEntropy:
     """The mask's potential after a decay A, from initial weights (n,)."""
-    return HyperbolicEntropy(log_scale=np.log(setting.SCALE) - 4 * decay, shift=np.arcsinh(weights / setting.SCALE))
+    return MaskFamily(**setting.start("mask", weights))(decay)
 
 
 def limits(problem: Regression, weights: np.ndarray, decay: float) -> np.ndarray:
     """Argmin {R_a : Zx = y} at the scale that a decay leaves, for each of the initial weights, shape (starts, n)."""
-    return np.stack([bregman_projection(problem.Z, problem.y, potential(one, decay)).x for one in weights])
+    return np.stack([bregman_projection(problem, potential(one, decay)).x for one in weights])
 
 
 def potential_gap(problem: Regression, weights: np.ndarray, decay: float, ends: np.ndarray) -> np.ndarray:
@@ -80,7 +87,7 @@ def potential_gap(problem: Regression, weights: np.ndarray, decay: float, ends: 
     The mirror identity ∇R_a(x) = −Zᵀν says so: x is optimal among all weights with the same predictions.
     """
     targets = [
-        bregman_projection(problem.Z, problem.Z @ end, potential(one, decay), tol=1e-10).x
+        bregman_projection(Regression(problem.Z, problem.Z @ end), potential(one, decay), tol=1e-10).x
         for one, end in zip(weights, ends, strict=True)
     ]
     return np.linalg.norm(ends - np.stack(targets), axis=-1)

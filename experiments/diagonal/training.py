@@ -9,7 +9,7 @@ import numpy as np
 from experiments.diagonal import setting
 from experiments.engine import Data, Sweep
 from implicit_bias import Regression, schedule
-from implicit_bias.flow.mini_batches import mini_batches
+from implicit_bias.simulate.mini_batches import mini_batches
 
 
 def trained(
@@ -46,7 +46,7 @@ def trained(
 
         torch.set_num_threads(1)  # tasks share the cores
         random = {} if batch_size is None else {"batch_size": batch_size, "seed": seeds}
-        x = ensemble(regression, init, step, int(recorded[-1]), runs, record=recorded, **random).x
+        x = ensemble(regression, init, step, int(recorded[-1]), schedule=runs, record=recorded, **random).x
     else:
         batches = None if batch_size is None else mini_batches(regression.d, batch_size, seeds, len(runs))
         x = np.stack(list(_subgradient_descent(kind, regression, init, runs, step, recorded, batches)))

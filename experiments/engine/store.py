@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from implicit_bias.errors import InputError
 from implicit_bias.files import remove_unfinished, write_whole
 
 Data = dict[str, np.ndarray]
@@ -24,11 +25,11 @@ def archive(data: Mapping[str, np.ndarray]) -> bytes:
     """Named arrays as the content of an npz file.
 
     Raises:
-        ValueError: If one holds Python objects, which would need pickling.
+        InputError: If one holds Python objects, which would need pickling.
     """
     objects = [name for name, array in data.items() if np.asanyarray(array).dtype.hasobject]
     if objects:  # NumPy's own check, allow_pickle, came after the oldest release that this project takes
-        raise ValueError(f"{objects[0]}: object arrays cannot be stored.")
+        raise InputError(f"{objects[0]}: object arrays cannot be stored.")
     content = BytesIO()
     np.savez_compressed(content, **data)
     return content.getvalue()
@@ -50,10 +51,10 @@ class Result:
         """It as an npz archive, in which arrays are numbered, so that they may have any names.
 
         Raises:
-            ValueError: If it is not made of named arrays that can be stored without pickling.
+            InputError: If it is not made of named arrays that can be stored without pickling.
         """
         if not isinstance(self.data, dict) or not all(isinstance(name, str) for name in self.data):
-            raise ValueError(f"result of a task: expected arrays by name, got {self.data!r:.100}.")
+            raise InputError(f"result of a task: expected arrays by name, got {self.data!r:.100}.")
         about = json.dumps({"names": list(self.data), "seconds": self.seconds})
         return archive({f"arr_{k}": array for k, array in enumerate(self.data.values())} | {"about": np.array(about)})
 

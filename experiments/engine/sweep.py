@@ -1,8 +1,8 @@
 r"""Sweeps: one function over a grid of arguments, in parallel, with every result stored.
 
 A task is a function at the top of a module and its arguments, which are JSON values. Its key is a digest of both and of
-the code behind the function (:mod:`experiments.engine.code_version`), so a changed argument or changed code computes
-again what it touches and nothing else.
+the code behind the function (:mod:`experiments.engine.code_version`), so a changed argument computes its task again,
+and a changed module every task that imports it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from experiments.engine.code_version import OtherCodeError, code_version, packages
 from experiments.engine.store import Data, Result, Store
 from experiments.engine.workers import Workers, in_this_process
+from implicit_bias.errors import InputError
 
 Function = Callable[..., Data]
 
@@ -92,7 +93,7 @@ def _described(arguments: Mapping[str, object]) -> str:
     try:
         return json.dumps(dict(arguments), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"arguments of a task: expected JSON values, got {dict(arguments)!r} ({error}).") from None
+        raise InputError(f"arguments of a task: expected JSON values, got {dict(arguments)!r} ({error}).") from None
 
 
 def task_key(function: Function, arguments: str) -> str:
@@ -103,13 +104,13 @@ def task_key(function: Function, arguments: str) -> str:
         arguments: Its keyword arguments as JSON.
 
     Raises:
-        ValueError: If workers could not find the function by its name.
+        InputError: If workers could not find the function by its name.
         OtherCodeError: If its source changed after this program started.
     """
     module, name = function.__module__, getattr(function, "__qualname__", "")
     if module == "__main__" or getattr(sys.modules.get(module), name, None) is not function:
-        raise ValueError(f"function: expected one at the top of a module that can be imported, got {function!r}.")
-    parts = (module, name, arguments, code_version(module, name))
+        raise InputError(f"function: expected one at the top of a module that can be imported, got {function!r}.")
+    parts = (module, name, arguments, code_version(module))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -126,7 +127,7 @@ def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes |
             f"{function.__qualname__}: this worker runs other code, or other versions of packages, than the program "
             "that sent the task; install the same on both."
         )
-    for package in packages(function.__module__, function.__qualname__):
+    for package in packages(function.__module__):
         with suppress(ImportError):  # one that loads within the limit brings threads that it does not reach
             importlib.import_module(package)
     began = time.perf_counter()

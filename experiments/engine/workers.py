@@ -9,6 +9,8 @@ from warnings import catch_warnings, simplefilter
 
 from joblib import Parallel, delayed, parallel_config
 
+from implicit_bias.errors import InputError
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -61,30 +63,31 @@ def connect(address: str) -> Client:
         address: Such as ``tcp://10.0.0.5:8786``.
 
     Raises:
-        ValueError: If nothing answers there, or Dask is not installed.
+        InputError: If nothing answers there, or Dask is not installed.
     """
     try:
         from distributed import Client
-        from distributed.utils import LoopRunner
     except ImportError:
-        raise ValueError("Dask is missing; install it by pip install 'implicit-bias[cluster]'.") from None
+        raise InputError("Dask is missing; install it by pip install 'implicit-bias[cluster]'.") from None
     try:
         # A client that finds nobody stays behind half made. When the garbage collector removes it while the next one
         # is being made, Dask waits for ever for a lock that it holds itself; so first without a client.
-        LoopRunner().run_sync(_knock, address)
+        asyncio.run(_knock(address))
         return Client(address, timeout=_SECONDS_TO_CONNECT)
     except (OSError, TimeoutError, ValueError) as error:
-        raise ValueError(f"no Dask scheduler answers at {address} ({type(error).__name__}).") from None
+        raise InputError(f"no Dask scheduler answers at {address} ({type(error).__name__}).") from None
 
 
 async def _knock(address: str) -> None:
-    """Open a connection to a scheduler as a client would, and close it."""
-    from distributed import Security
-    from distributed.comm.core import connect
+    """Ask a scheduler who it is, over a connection such as a client's."""
+    from distributed import Security, rpc
 
-    async with asyncio.timeout(_SECONDS_TO_CONNECT):  # Dask's own limit does not end a wait for a greeting
-        comm = await connect(address, timeout=_SECONDS_TO_CONNECT, **Security().get_connection_args("client"))
-    await comm.close()
+    arguments = Security().get_connection_args("client")
+    async with (
+        asyncio.timeout(_SECONDS_TO_CONNECT),  # Dask's own limit does not end a wait for a greeting
+        rpc(address, timeout=_SECONDS_TO_CONNECT, connection_args=arguments) as scheduler,
+    ):
+        await scheduler.identity()
 
 
 def on_cluster(client: Client) -> Workers:

@@ -33,8 +33,9 @@ def _():
     from scipy.integrate import solve_ivp
 
     import implicit_bias as ib
-    from derivations import ledger, recorded, theorem_3_1
-    from derivations.mask import derived, in_uv
+    from derivations import recorded
+    from derivations.mask_in_the_mirror.potential import THEOREM_3_1, theorem_3_1
+    from derivations.mask_in_the_mirror.setting import derived, in_uv
     from implicit_bias import plotting
 
     STATED_COLOUR, DERIVED_COLOUR = plotting.COLOURS["preprint"], plotting.COLOURS["projection"]
@@ -42,10 +43,10 @@ def _():
         Counter,
         DERIVED_COLOUR,
         STATED_COLOUR,
+        THEOREM_3_1,
         derived,
         ib,
         in_uv,
-        ledger,
         mo,
         np,
         plotting,
@@ -59,8 +60,8 @@ def _():
 
 
 @app.cell
-def _(derived, in_uv, mo, sp, theorem_3_1):
-    stated = theorem_3_1.STATED  # as the preprint prints it
+def _(THEOREM_3_1, derived, in_uv, mo, sp):
+    stated = THEOREM_3_1  # as the preprint prints it
     true = in_uv(derived().potential)  # as its flow implies, written in the same symbols
     mo.md(rf"""
     ## Two versions of one statement
@@ -172,11 +173,10 @@ def _(mo, verdict):
 
 
 @app.cell
-def _(ledger, mo):
-    claims = ledger()
-    verdict = claims["thm-3.1"].verdict()
-    mo.vstack([mo.Html(claims["thm-3.1"]._repr_html_()), mo.Html(verdict._repr_html_())])
-    return claims, verdict
+def _(mo, theorem_3_1):
+    verdict = theorem_3_1.verdict()
+    mo.vstack([mo.Html(theorem_3_1._repr_html_()), mo.Html(verdict._repr_html_())])
+    return (verdict,)
 
 
 @app.cell
@@ -260,14 +260,14 @@ def _(ib, np, product, solve_ivp, sp):
 
 
 @app.cell(hide_code=True)
-def _(claims, mo, own_verdict, recorded, sp, squares):
+def _(mo, own_verdict, recorded, sp, squares):
     mo.md(rf"""
     **{own_verdict.outcome.value}**, on a trajectory with numbers like
     {", ".join(f"{k} = {v:g}" for k, v in own_verdict.counterexample.items())}; what holds is
     $a = {sp.latex(squares.scale)}$. The factor two is that between $u^2 - v^2$ and $mw$. Constants of
     the preprint may come from this parameterization: the potential printed in Theorem 2.1, with its prefactor ¼, is
     that of $u^2 - v^2$, and for $h = (u^2 + v^2)/2$ the scale moves as printed in Theorem 3.1 (claim
-    `{claims["origin-of-constants"].id}`, recorded as {recorded()["origin-of-constants"]}).
+    `ours/origin-of-constants`, recorded as {recorded()["ours/origin-of-constants"]}).
 
     Set `guess` to `2*u0*v0*exp(-4*A)` and run again: nothing contradicts it. What remains then is to prove it, and
     `squares.proved` does.

@@ -89,7 +89,7 @@ def _(mo):
 def _(ib, linprog, np):
     problem = ib.Regression.sample(d=20, n=60, sparsity=3, seed=0)
     log10_scales = np.concatenate([np.linspace(5, -20, 101), np.linspace(-21, -300, 280)])
-    path = ib.transition(problem.Z, problem.y, log_scales=log10_scales * np.log(10))
+    path = ib.transition(problem, log_scales=log10_scales * np.log(10))
 
     # Both ends by other means: a pseudo-inverse, and a linear program in the positive and negative parts of x.
     least_l2 = np.linalg.pinv(problem.Z) @ problem.y
@@ -160,11 +160,11 @@ def _(basis_pursuit, ib, mo, np, problem):
     mask = ib.derive(ib.Parameterization("m*w", ["m", "w"]), "m**2 + w**2")
     start = {"m": np.full(problem.n, np.sqrt(2)), "w": np.zeros(problem.n)}  # a = 1
     doses = (0.25, 0.5, 1.0, 2.0)
-    flows = {A: ib.mirror_flow(problem, mask, [1e7], start, ib.schedule.Geometric(A, 1.0), rtol=1e-9) for A in doses}
-    reached = {A: float(np.squeeze(mask.at({"m": np.sqrt(2), "w": 0.0}, A).scale)) for A in doses}
-    undecayed = {
-        A: ib.bregman_projection(problem.Z, problem.y, ib.HyperbolicEntropy(scale=np.exp(-4 * A))).x for A in doses
+    flows = {
+        A: ib.mirror_flow(problem, mask, start, [1e7], schedule=ib.schedule.Geometric(A, 1.0), rtol=1e-9) for A in doses
     }
+    reached = {A: float(np.squeeze(mask.at({"m": np.sqrt(2), "w": 0.0}, A).scale)) for A in doses}
+    undecayed = {A: ib.bregman_projection(problem, ib.HyperbolicEntropy(scale=np.exp(-4 * A))).x for A in doses}
     decay_gaps = {A: float(np.max(np.abs(flows[A].x[-1] - undecayed[A]))) for A in doses}
     _norms = {A: np.abs(flow.x[-1]).sum() / np.abs(basis_pursuit).sum() for A, flow in flows.items()}
     _rows = [f"| {A:g} | {reached[A]:.2e} | {_norms[A]:.4f} | {decay_gaps[A]:.0e} |" for A in doses]
@@ -206,8 +206,8 @@ def _(basis_pursuit, ib, least_l2, masking, np, problem):
         masking.initialization(np.zeros(problem.n), start_scales),
         np.concatenate([np.minimum(1e-3, 5e-5 / 10**trained_log10), np.full(len(decayed_log10), 1e-3)]),
         steps,
-        _plans,
-        momentum=momentum,
+        schedule=_plans,
+        optimizer=ib.SGD(momentum),
         record=2,
     )
     end_scales = np.log10(start_scales) - 4 * networks.decay[-1] / np.log(10)

@@ -33,10 +33,10 @@ def _():
     import sympy as sp
 
     import implicit_bias as ib
-    from derivations.theorem_2_1 import CLAIM
+    from derivations.mask_in_the_mirror.potential import theorem_2_1
     from implicit_bias import plotting
 
-    return CLAIM, ib, mo, np, plotting, plt, sp
+    return ib, mo, np, plotting, plt, sp, theorem_2_1
 
 
 @app.cell(hide_code=True)
@@ -112,7 +112,11 @@ def _(decay, ib, mask, np, plotting, plt):
     init = {"m": np.ones(problem.n), "w": np.zeros(problem.n)}
     schedule = ib.schedule.Geometric(decay.value, tau=1.0)  # spends its total decay within a few units of time
     flow = ib.gradient_flow(
-        problem, mask, init, [0.0, *np.geomspace(1e-2, 3e3, 90)], "m**2 + w**2", schedule if decay.value else None
+        problem,
+        mask.with_regularizer("m**2 + w**2"),
+        init,
+        [0.0, *np.geomspace(1e-2, 3e3, 90)],
+        schedule=schedule if decay.value else None,
     )
     with plotting.style():
         _figure, (_left, _right) = plt.subplots(1, 2, figsize=(7.0, 2.5), layout="constrained", dpi=150)
@@ -137,7 +141,7 @@ def _(mo):
 
 @app.cell
 def _(decay, derivation, ib, init, problem):
-    limit = ib.bregman_projection(problem.Z, problem.y, derivation.at(init, decay.value))
+    limit = ib.bregman_projection(problem, derivation.at(init, decay.value))
     limit
     return (limit,)
 
@@ -191,9 +195,9 @@ def _(mo, verdict):
 
 
 @app.cell
-def _(CLAIM, mo):
-    verdict = CLAIM.verdict()
-    mo.vstack([mo.Html(CLAIM._repr_html_()), mo.Html(verdict._repr_html_())])
+def _(mo, theorem_2_1):
+    verdict = theorem_2_1.verdict()
+    mo.vstack([mo.Html(theorem_2_1._repr_html_()), mo.Html(verdict._repr_html_())])
     return (verdict,)
 
 

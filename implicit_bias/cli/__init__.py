@@ -6,20 +6,17 @@ import typer
 
 from implicit_bias.cli.derive import derive
 from implicit_bias.cli.explore import explore
-from implicit_bias.cli.failing import Commands
-from implicit_bias.cli.formula_command import FormulaCommand
 from implicit_bias.cli.limit import limit
 from implicit_bias.cli.train import train
 
 app = typer.Typer(
     name="implicit-bias",
-    cls=Commands,
     help="Implicit bias of overparameterized training, on the command line.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command(cls=FormulaCommand)(derive)
+app.command(context_settings={"ignore_unknown_options": True})(derive)  # a formula may begin with a minus
 app.command()(limit)
 app.command()(train)
 app.command()(explore)

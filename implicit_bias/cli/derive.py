@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from implicit_bias.cli.failing import bad_input_fails
+from implicit_bias.errors import InputError
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -21,7 +22,9 @@ ANY_SIGN = ""  # where the domain is the same for all signs
 
 def derive(
     formula: Annotated[str, typer.Argument(help="x = g(θ) of one weight, such as 'm*w'.", show_default=False)],
-    params: Annotated[str, typer.Option(help="The names of its parameters, such as m,w.", show_default=False)],
+    params: Annotated[
+        str | None, typer.Option(help="The names of its parameters, such as m,w.", show_default="all names in it")
+    ] = None,
     regularizer: Annotated[
         str | None, typer.Option(help="h(θ), which decay acts by, such as 'm**2+w**2'.", show_default=False)
     ] = None,
@@ -39,19 +42,19 @@ def derive(
 
     For instance:
 
-    implicit-bias derive "m*w" --params m,w --regularizer "m**2+w**2"
+    implicit-bias derive "m*w" --regularizer "m**2+w**2"
 
-    implicit-bias derive "u**2 - v**2" --params u,v --latex
+    implicit-bias derive "u**2 - v**2" --latex
 
-    implicit-bias derive "log(u) - log(v)" --params u,v --json
+    implicit-bias derive "log(u) - log(v)" --json
     """
     with bad_input_fails(COMMAND):
         if latex and as_json:
-            raise ValueError("give --latex or --json, not both.")
+            raise InputError("give --latex or --json, not both.")
         from implicit_bias.symbolic import Parameterization
         from implicit_bias.symbolic import derive as derive_potential
 
-        derivation = derive_potential(Parameterization(formula.strip(), params), regularizer)
+        derivation = derive_potential(Parameterization(formula.strip(), params, regularizer))
     if latex:
         typer.echo(derivation.latex())
     elif as_json:

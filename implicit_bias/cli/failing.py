@@ -1,19 +1,18 @@
-"""What goes wrong is said in one line on stderr."""
+"""What goes wrong is said in one line on stderr; Typer itself says what is wrong with a call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
+
+from implicit_bias.errors import InputError
 
 BAD_INPUT = 2
 FAILED = 1
-# What typer raises for a wrong option; which module it is in depends on typer's version.
-_UsageError: Any = typer.BadParameter.__base__
 
 
 def fail(command: str, what: str | Exception, code: int, console: Console | None = None) -> NoReturn:
@@ -44,8 +43,9 @@ def bad_input_fails(command: str) -> Iterator[None]:
     from implicit_bias.status import SolverError
 
     try:
-        yield
-    except (ValueError, OSError) as error:
+        with unwritten_files_fail(command):
+            yield
+    except InputError as error:
         fail(command, error, BAD_INPUT)
     except SolverError as error:
         fail(command, error, FAILED)
@@ -58,28 +58,3 @@ def unwritten_files_fail(command: str) -> Iterator[None]:
         yield
     except OSError as error:
         fail(command, error, BAD_INPUT)
-
-
-class Commands(TyperGroup):
-    """The commands, whose usage errors take one line, too."""
-
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Parse the options that stand before a command; without any argument the help is shown as usual."""
-        if not args:
-            return super().make_context(info_name, args, parent, **extra)
-        with _usage_errors_fail():
-            return super().make_context(info_name, args, parent, **extra)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Parse the options of the command and run it."""
-        with _usage_errors_fail():
-            return super().invoke(ctx)
-
-
-@contextmanager
-def _usage_errors_fail() -> Iterator[None]:
-    try:
-        yield
-    except _UsageError as error:
-        command = error.ctx.command_path if error.ctx else "implicit-bias"
-        fail(command, f"{error.format_message().rstrip('.')}. See {command} --help.", error.exit_code)

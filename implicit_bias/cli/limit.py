@@ -12,6 +12,7 @@ import typer
 
 from implicit_bias.cli.failing import bad_input_fails
 from implicit_bias.cli.named_numbers import named_numbers
+from implicit_bias.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,18 +59,19 @@ def limit(
 
     implicit-bias limit table.csv --init m=1 --init w=0 --decay 0.5 --json
 
-    implicit-bias limit system.npz --parameterization "u**2-v**2" --params u,v --init u=1 --init v=1 --output x.npz
+    implicit-bias limit system.npz --parameterization "u**2-v**2" --init u=1 --init v=1 --output x.npz
     """
     with bad_input_fails(COMMAND):
         from implicit_bias.cli.system_file import read_system
         from implicit_bias.limit import bregman_projection
+        from implicit_bias.problem import Regression
 
         if output is not None:
             _check_output(output, data)
         arrays = read_system(data)
         derived = {"parameterization": parameterization, "params": params, "regularizer": regularizer, "decay": decay}
         potential = _potential(scale, log_scale, init or [], derived, arrays)
-        found = bregman_projection(arrays["Z"], arrays["y"], potential, tol)
+        found = bregman_projection(Regression(arrays["Z"], arrays["y"]), potential, tol=tol)
         if output is not None:
             _write(output, found)
     if as_json:
@@ -83,11 +85,11 @@ def limit(
 def _check_output(output: Path, data: Path) -> None:
     """Refuse what would fail, or destroy the data, before anything is computed."""
     if output.suffix.lower() != ".npz":
-        raise ValueError(f"--output: expected a file called .npz, got {output}.")
+        raise InputError(f"--output: expected a file called .npz, got {output}.")
     if output.resolve() == data.resolve():
-        raise ValueError(f"--output: {output} holds the data; name another file.")
+        raise InputError(f"--output: {output} holds the data; name another file.")
     if not output.parent.is_dir():
-        raise ValueError(f"--output: there is no folder {output.parent}.")
+        raise InputError(f"--output: there is no folder {output.parent}.")
 
 
 def _potential(
@@ -104,22 +106,20 @@ def _potential(
     if scale is not None or log_scale is not None:
         more = [name for name, value in {"init": init or None, **derived}.items() if value is not None]
         if more:
-            raise ValueError(f"--{more[0]}: belongs to initial values; leave out the scale, which it would determine.")
+            raise InputError(f"--{more[0]}: belongs to initial values; leave out the scale, which it would determine.")
         return HyperbolicEntropy(scale, log_scale=log_scale)
     formula, names, h = derived["parameterization"], derived["params"], derived["regularizer"]
     if formula is None:
         formula, names, h = MASK[0], MASK[1] if names is None else names, MASK[2] if h is None else h
-    if names is None:
-        raise ValueError("--params: name the parameters of --parameterization, such as --params u,v.")
-    model = Parameterization(formula, names)
+    model = Parameterization(formula, names, h)
     values: dict[str, Any] = {name: arrays[f"{name}0"] for name in model.params if f"{name}0" in arrays}
     values |= named_numbers("--init", init)
     missing = [name for name in model.params if name not in values]
     if missing:
-        raise ValueError(
+        raise InputError(
             f"give --scale, --log-scale, or an initial value of every parameter: --init {missing[0]}=NUMBER."
         )
-    return derive(model, h).at(values, derived["decay"] or 0.0)
+    return derive(model).at(values, derived["decay"] or 0.0)
 
 
 def _write(output: Path, found: Projection) -> None:

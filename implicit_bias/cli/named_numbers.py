@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from implicit_bias.errors import InputError
+
 
 def named_numbers(option: str, given: Iterable[str]) -> dict[str, float]:
     """Numbers by name.
@@ -13,17 +15,17 @@ def named_numbers(option: str, given: Iterable[str]) -> dict[str, float]:
         given: Words such as ``m=1``.
 
     Raises:
-        ValueError: If a word is of another form, or a name is given twice.
+        InputError: If a word is of another form, or a name is given twice.
     """
     numbers: dict[str, float] = {}
     for word in given:
         name, _, value = (part.strip() for part in word.partition("="))
         if name in numbers:
-            raise ValueError(
+            raise InputError(
                 f"{option}: expected one number for {name}, got {numbers[name]:g} and {value}; leave one out."
             )
         try:
             numbers[name] = float(value)
         except ValueError:
-            raise ValueError(f"{option}: expected NAME=NUMBER, got {word!r}.") from None
+            raise InputError(f"{option}: expected NAME=NUMBER, got {word!r}.") from None
     return numbers

@@ -19,11 +19,11 @@ from rich.console import Console
 from implicit_bias.cli.failing import BAD_INPUT, FAILED, fail, unwritten_files_fail
 from implicit_bias.cli.named_numbers import named_numbers
 from implicit_bias.cli.training_bar import TrainingBar
-from implicit_bias.errors import MissingPackageError
+from implicit_bias.errors import InputError, MissingPackageError
 from implicit_bias.files import write_whole
 
 if TYPE_CHECKING:
-    from implicit_bias.training import Method, TrainingResult
+    from implicit_bias.training import Method, MethodEntry, TrainingResult
 
 COMMAND = "implicit-bias train"
 CHECKPOINT = "checkpoint.safetensors"
@@ -121,7 +121,7 @@ def train(
             )
         if result.is_main:
             _write(output, result, {"data": data, "model": model, "method": method})
-    except (ValueError, OSError, MissingPackageError) as error:
+    except (InputError, OSError, MissingPackageError) as error:
         fail(COMMAND, error, BAD_INPUT, console)
     except SolverError as error:
         with unwritten_files_fail(COMMAND):
@@ -140,17 +140,17 @@ def train(
         )
 
 
-def _method(known: dict[str, type[Method]], name: str, strength: float | None, parameters: list[str]) -> Method:
+def _method(known: dict[str, MethodEntry], name: str, strength: float | None, parameters: list[str]) -> Method:
     """A method with the numbers given for it."""
     if name not in known:
-        raise ValueError(f"--method: no method is called {name!r}; known: {', '.join(known)}.")
-    accepted = [each for each in inspect.signature(known[name]).parameters if each != "strength"]
+        raise InputError(f"--method: no method is called {name!r}; known: {', '.join(known)}.")
+    accepted = [each for each in inspect.signature(known[name].make).parameters if each != "strength"]
     numbers = named_numbers("--set", parameters)
     if "strength" in numbers:
-        raise ValueError("--set: strength has an option of its own; give it by --strength.")
+        raise InputError("--set: strength has an option of its own; give it by --strength.")
     unknown = [each for each in numbers if each not in accepted]
     if unknown:
-        raise ValueError(f"--set: {name} has no {unknown[0]!r}; it has {', '.join(accepted) or 'nothing to set'}.")
+        raise InputError(f"--set: {name} has no {unknown[0]!r}; it has {', '.join(accepted) or 'nothing to set'}.")
     return known[name](known[name].usual_strength if strength is None else strength, **numbers)
 
 
@@ -158,9 +158,9 @@ def _check_output(output: Path, resume: bool) -> None:
     """Refuse what cannot be a folder, and a run that would be lost."""
     place = next((path for path in (output, *output.parents) if path.exists()), output)
     if not place.is_dir():
-        raise ValueError(f"--output: expected a folder, got {output}, but {place} is a file; name another.")
+        raise InputError(f"--output: expected a folder, got {output}, but {place} is a file; name another.")
     if (output / CHECKPOINT).exists() and not resume:
-        raise ValueError(f"--output: {output} holds a run already; add --resume to continue it, or name another.")
+        raise InputError(f"--output: {output} holds a run already; add --resume to continue it, or name another.")
 
 
 def _write(folder: Path, result: TrainingResult, about: dict[str, str]) -> None:

@@ -1,5 +1,51 @@
-"""How results look: cards in a notebook (Jupyter, marimo), and plots on matplotlib axes; one kind of result a file.
+"""How results look: cards in a notebook (Jupyter, marimo), and plots on axes; a file for each part of the pipeline.
 
-Results reach here from their methods ``plot`` and ``_repr_html_`` alone, which load this package when they are called.
+Results reach here through :class:`implicit_bias.shown.Shown` alone, which loads this package when they show themselves.
 A card is HTML that needs nothing from the network: formulas are MathML, pictures are inline on a white ground.
 """
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from implicit_bias.claims import Claim, Ledger
+from implicit_bias.claims.verdict import Verdict
+from implicit_bias.display import claims, flow, limit, potential
+from implicit_bias.display.card import Html
+from implicit_bias.display.flow import plot_loss
+from implicit_bias.limit import Projection, Transition
+from implicit_bias.potential import QuadraticForms, SeparablePotential
+from implicit_bias.simulate import Trajectory
+
+__all__ = ["html", "plot", "plot_loss"]
+
+
+@singledispatch
+def html(result: object) -> Html:
+    """The card of a result."""
+    from implicit_bias.display import algebra  # apart, as SymPy takes a second to load
+
+    return algebra.html(result)
+
+
+@singledispatch
+def plot(result: object, *args: Any, **options: Any) -> Axes:
+    """Draw a result; its method ``plot`` says how."""
+    raise TypeError(f"{type(result).__name__}: there is no plot of it.")
+
+
+html.register(Claim, claims.claim_html)
+html.register(Ledger, claims.ledger_html)
+html.register(Verdict, claims.verdict_html)
+html.register(Trajectory, flow.html)
+html.register(QuadraticForms, potential.forms_html)
+html.register(SeparablePotential, potential.html)
+html.register(Projection, limit.projection_html)
+html.register(Transition, limit.transition_html)
+plot.register(Trajectory, flow.plot)
+plot.register(SeparablePotential, potential.plot)
+plot.register(Projection, limit.plot_projection)
+plot.register(Transition, limit.plot_transition)

@@ -7,9 +7,9 @@ from enum import Enum
 from html import escape
 from typing import NewType
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.display.mathml import mathml
 from implicit_bias.status import Status
-from implicit_bias.verdict import Outcome
 
 Html = NewType("Html", str)  # text that is escaped already
 

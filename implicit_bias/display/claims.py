@@ -1,11 +1,12 @@
-"""Claims and ledgers: what is stated. Verdicts take long and are left to those who ask."""
+"""Claims and ledgers, which say what is stated and leave verdicts, which take long, to those who ask; and verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from implicit_bias.claims import Claim
-from implicit_bias.display.card import Html, card, displayed, folded, joined, line, rows, text
+from implicit_bias.claims.verdict import Verdict
+from implicit_bias.display.card import Html, badge, card, displayed, folded, joined, line, rows, text
 from implicit_bias.display.mathml import words_or_mathml
 
 
@@ -34,3 +35,26 @@ def _details(claim: Claim) -> list[tuple[Html, Html]]:
     if claim.uses:
         lines.append((text("rests on"), text(", ".join(claim.uses))))
     return lines
+
+
+def verdict_html(verdict: Verdict) -> Html:
+    """The card."""
+    return card(joined([text("Verdict"), badge(verdict.outcome)]), _contents(verdict))
+
+
+def _contents(verdict: Verdict) -> Html:
+    """Evidence and numbers, without the outcome."""
+    lines = [(text("evidence"), text(verdict.evidence))]
+    if verdict.residual is not None:
+        tolerance = "" if verdict.tolerance is None else f" (tolerance {verdict.tolerance:.3g})"
+        lines.append((text("residual"), text(f"{verdict.residual:.3g}{tolerance}")))
+    if verdict.tolerance_reason:
+        lines.append((text("tolerance"), text(verdict.tolerance_reason)))
+    if verdict.counterexample:
+        numbers = ", ".join(f"{name} = {value:.6g}" for name, value in verdict.counterexample.items())
+        lines.append((text("counterexample"), text(numbers)))
+    correction = verdict.correction
+    if correction is not None:
+        statement, found = line(displayed(correction.statement)), _contents(correction.verdict)
+        lines.append((text("holds instead"), card(badge(correction.verdict.outcome), statement, found)))
+    return rows(lines)

@@ -8,27 +8,26 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from implicit_bias.display.card import Html, badge, beside, card, rows, text
-from implicit_bias.display.picture import axes, look, picture
-from implicit_bias.display.weights import draw_curves, draw_vector, span
-from implicit_bias.flow import FlowSolution
+from implicit_bias.display.card import Html, badge, beside, card, joined, rows, text
+from implicit_bias.display.picture import axes, draw_curves, draw_vector, look, picture, span
 from implicit_bias.norm import norm
 from implicit_bias.plotting import COLOURS
+from implicit_bias.simulate import Trajectory
 from implicit_bias.status import Status
 
 _LONG = 100.0  # a ratio of times that a linear axis cannot show
 
 
-def plot(flow: FlowSolution, ax: Axes | None = None, **options: Any) -> Axes:
-    """Draw weights against time; :meth:`implicit_bias.FlowSolution.plot` says how."""
+def plot(flow: Trajectory, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw weights against time; :meth:`implicit_bias.Trajectory.plot` says how."""
     with axes(ax) as target:
         draw_curves(target, flow.t, flow.x, COLOURS["flow"], options)
         _time_axis(target, flow.t)
     return target
 
 
-def plot_loss(flow: FlowSolution, ax: Axes | None = None, **options: Any) -> Axes:
-    """Draw the loss against time; :meth:`implicit_bias.FlowSolution.plot_loss` says how."""
+def plot_loss(flow: Trajectory, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw the loss against time; :meth:`implicit_bias.Trajectory.plot_loss` says how."""
     with axes(ax) as target:
         marker = "o" if len(flow.t) == 1 else ""
         target.plot(flow.t, flow.loss, **look(options, color=COLOURS["flow"], marker=marker, markersize=2.5))
@@ -39,8 +38,10 @@ def plot_loss(flow: FlowSolution, ax: Axes | None = None, **options: Any) -> Axe
     return target
 
 
-def html(flow: FlowSolution) -> Html:
-    """Status, numbers and pictures."""
+def html(flow: Trajectory) -> Html:
+    """Status, numbers and pictures, of the first run where there are several."""
+    if flow.runs is not None:
+        return joined([text(repr(flow)), html(flow.of_run(0))])
     lines = [(text("status"), badge(flow.status))]
     if flow.status is not Status.CONVERGED:
         lines.append((text("advice"), text(flow.status.advice)))

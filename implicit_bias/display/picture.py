@@ -1,4 +1,4 @@
-"""Small pictures inside a card, and the axes that plots draw on."""
+"""Small pictures inside a card, the axes that plots draw on, and weights on them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cbook import normalize_kwargs
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from implicit_bias.display.card import Html
-from implicit_bias.plotting import style
+from implicit_bias.plotting import COLOURS, style
 
+MOST = 100  # curves that one plot holds
+_PIXELS = 1000  # more dots than that are smaller as pixels than as shapes
 _PANEL = (3.3, 2.3)  # inches
 
 
@@ -55,3 +58,35 @@ def picture(alt: str, *panels: Callable[[Axes], object]) -> Html:
     data = base64.b64encode(file.getvalue()).decode("ascii")
     look = "background:#ffffff;border-radius:4px;max-width:100%;height:auto;display:block"
     return Html(f'<img alt="{escape(alt)}" style="{look}" src="data:image/svg+xml;base64,{data}">')
+
+
+def draw_vector(ax: Axes, x: np.ndarray, options: dict[str, Any]) -> None:
+    """x_i against i, as dots on stems."""
+    as_pixels = len(x) > _PIXELS
+    usual = {"color": COLOURS["projection"], "linestyle": "", "marker": "o", "markersize": 2.5, "rasterized": as_pixels}
+    (dots,) = ax.plot(np.arange(len(x)), x, **look(options, **usual))
+    ax.vlines(np.arange(len(x)), 0, x, colors=dots.get_color(), lw=0.6, label="_stems", rasterized=as_pixels)
+    ax.set_xlabel("index $i$")
+    ax.set_ylabel("weight $x_i$")
+
+
+def draw_curves(ax: Axes, at: np.ndarray, x: np.ndarray, colour: str, options: dict[str, Any]) -> None:
+    """The curves of those weights, of shape (k, n), that become largest."""
+    marker = "o" if len(at) == 1 else ""
+    line = look(options, color=colour, linewidth=0.7, marker=marker, markersize=2.5)
+    for i in largest(x):
+        ax.plot(at, x[:, i], **line)
+        line.pop("label", None)  # one entry in the legend stands for all
+    ax.set_ylabel("weights $x_i$")
+
+
+def largest(x: np.ndarray) -> np.ndarray:
+    """Indices, in order, of the weights that become largest in magnitude; x of shape (k, n)."""
+    sizes = np.max(np.abs(x), axis=0, initial=0.0)
+    return np.sort(np.argsort(-sizes, kind="stable")[:MOST])
+
+
+def span(x: np.ndarray) -> str:
+    """How many of the weights, shape (k, n), a plot shows."""
+    n = x.shape[1]
+    return f"{n} weights" if n <= MOST else f"the {MOST} largest of {n} weights"

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.display.card import Html, beside, card, displayed, line, rows, text
 from implicit_bias.display.picture import axes, look, picture
+from implicit_bias.errors import InputError
 from implicit_bias.plotting import COLOURS, SEQUENCE
-from implicit_bias.potential import Potential
+from implicit_bias.potential import QuadraticForms, SeparablePotential
 from implicit_bias.validation import finite_array
 
 POINTS = 201
@@ -21,11 +22,11 @@ _CHUNK = 1_000_000  # values computed at once
 _REACH = 2.0  # weights of order one are what initializations make
 
 
-def plot(potential: Potential, x: ArrayLike | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def plot(potential: SeparablePotential, x: ArrayLike | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """Draw R_i(x_i) for up to six different coordinates; :meth:`implicit_bias.Potential.plot` says how."""
     grid = _window(potential) if x is None else finite_array(x, "x", ndim=1)[:, None]
     if grid.size == 0:
-        raise ValueError("x: expected weights to draw at, got none.")
+        raise InputError("x: expected weights to draw at, got none.")
     chosen = _chosen(potential)
     values = _terms(potential, grid, chosen)
     grid = np.broadcast_to(grid[:, chosen] if grid.shape[1] > 1 else grid, values.shape)
@@ -45,7 +46,7 @@ def plot(potential: Potential, x: ArrayLike | None = None, ax: Axes | None = Non
     return target
 
 
-def html(potential: Potential) -> Html:
+def html(potential: SeparablePotential) -> Html:
     """Formula, numbers and graph."""
     shown = [(name, getattr(potential, name)) for name in potential.settings]
     lines = [(text(name), text(_range(value))) for name, value in shown]
@@ -62,19 +63,27 @@ def html(potential: Potential) -> Html:
     return card(text(type(potential).__name__), *parts, beside(rows(lines), graph))
 
 
+def forms_html(potential: QuadraticForms) -> Html:
+    """Numbers of a potential that couples its coordinates, of which there is no graph."""
+    lines = [("coordinates", potential.size), ("parameters", len(potential.components))]
+    lines += [("decay A", f"{potential.decay:.6g}"), ("argmin R", _range(potential.minimizer))]
+    formula = r"R(x) = \sup_z \langle x, z\rangle - \tfrac14 \|\exp(-AB + \sum_i z_i A_i)\,\theta_0\|^2"
+    return card(text("QuadraticForms"), line(displayed(formula)), rows([(text(a), text(b)) for a, b in lines]))
+
+
 def _range(value: ArrayLike) -> str:
     """A number, or where numbers lie."""
     low, high = float(np.min(value)), float(np.max(value))
     return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
 
 
-def _chosen(potential: Potential) -> np.ndarray:
+def _chosen(potential: SeparablePotential) -> np.ndarray:
     """Coordinates to draw, evenly spaced."""
     size = potential.size or 1
     return np.unique(np.linspace(0, size - 1, min(size, MOST)).astype(int))
 
 
-def _window(potential: Potential) -> np.ndarray:
+def _window(potential: SeparablePotential) -> np.ndarray:
     """Weights to draw, shape (k, n) or (k, 1): from −2 to 2, or further where the minimizers are, inside the domain."""
     center = np.atleast_1d(potential.minimizer)
     reach = np.maximum(_REACH, 2 * np.abs(center))
@@ -85,7 +94,7 @@ def _window(potential: Potential) -> np.ndarray:
     return left + shares * (right - left)
 
 
-def _terms(potential: Potential, grid: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _terms(potential: SeparablePotential, grid: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """R_i(x_i) of the chosen coordinates, shape (k, chosen), without holding those of all at once."""
     size = potential.size or 1
     step = max(1, _CHUNK // size)

@@ -51,9 +51,9 @@ def _derived(formula: str, regularizer: str | None) -> Derivation:
     if regularizer is None:
         return derive(parameterization, time_limit=TIME_LIMIT)
     with refusals("regularizer"):
-        h = parameterization.regularizer(regularizer)
+        decaying = parameterization.with_regularizer(regularizer)
         try:
-            return derive(parameterization, h, time_limit=TIME_LIMIT)
+            return derive(decaying, time_limit=TIME_LIMIT)
         except NotCommutingError as error:
             raise RefusedError("regularizer", _not_commuting(parameterization, regularizer, error)) from error
 

@@ -1,7 +1,7 @@
 """Drawing a scene: the plane of two weights, and the curves of one.
 
-It is drawn again at every movement of a slider, so ticks are placed and labelled here, and labels are plain text:
-Matplotlib's own locators, formatters, titles and mathematics take three times as long as all the rest.
+It is drawn again at every movement of a slider, so ticks are placed and labelled here, and labels are plain text: with
+Matplotlib's own locators and formatters alone, the two take 1.6 times as long.
 """
 
 from __future__ import annotations

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from implicit_bias.errors import DomainError
+from implicit_bias.errors import DomainError, InputError
 from implicit_bias.status import SolverError
 
 _LONGEST = 300  # characters of a sentence; a formula inside it may be far longer
 
 
-class RefusedError(ValueError):
+class RefusedError(InputError):
     """No picture of this setting.
 
     Attributes:
@@ -35,7 +35,7 @@ def refusals(field: str) -> Iterator[None]:
         raise RefusedError("picture", first_sentence(str(error))) from error
     except SolverError as error:
         raise RefusedError("picture", f"No solution was found: {first_sentence(str(error))}") from error
-    except (ArithmeticError, ValueError) as error:
+    except InputError as error:
         raise RefusedError(field, first_sentence(str(error)) or type(error).__name__) from error
 
 

@@ -12,12 +12,12 @@ from implicit_bias.explore.refused import RefusedError, refusals
 from implicit_bias.explore.setting import Setting
 from implicit_bias.explore.side_by_side import SideBySide
 from implicit_bias.explore.tabulated import PointField, TabulatedPotential
-from implicit_bias.flow import descent, gradient_flow, mirror_flow
 from implicit_bias.limit import bregman_projection
 from implicit_bias.potential import NumericalPotential, Potential
 from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Geometric
+from implicit_bias.simulate import descent, gradient_flow, mirror_flow
 from implicit_bias.symbolic.derivation import Derivation
 from implicit_bias.symbolic.parameterization import Parameterization
 
@@ -110,7 +110,7 @@ def _compute(setting: Setting, derivation: Derivation) -> Scene:
     reach = 1e3 * (1.0 + float(np.max(np.abs([start, minimum_l2, *minimum_l1]))))
     singles, both = _potentials(derivation, init, family(setting.decay), setting.decay, reach)
     _check_reachable(both, z, y)
-    found = bregman_projection(z[None], [y], both)
+    found = bregman_projection(Regression(z[None], [y]), both)
     landing, center = found.x, np.broadcast_to(both.minimizer, 2)
     path, time = _path(setting, derivation, init, start, both, landing, float(found.dual[0]))
     window, unit = _window(np.array([start, center, landing, minimum_l2, *minimum_l1, np.zeros(2)]))
@@ -205,12 +205,12 @@ def _path(
         return np.stack([start, start]), time
     if isinstance(potential, SideBySide):
         flow = gradient_flow(
-            problem, derivation.parameterization, init, time, derivation.regularizer, schedule,
-            rtol=1e-7, atol=1e-12, method="LSODA", throw=False,
+            problem, derivation.parameterization, init, time,
+            schedule=schedule, rtol=1e-7, atol=1e-12, method="LSODA", throw=False,
         )  # fmt: skip
     else:
         # In the logarithm of the scale, where decay has left parameters far below rounding.
-        flow = mirror_flow(problem, derivation, time, init, schedule, rtol=1e-6, atol=1e-8, throw=False)
+        flow = mirror_flow(problem, derivation, init, time, schedule=schedule, rtol=1e-6, atol=1e-8, throw=False)
     return _thinned(flow.x), time
 
 
@@ -234,8 +234,8 @@ def _descent(
     """Gradient descent for as long as the flow was followed, within a limit, and what to say of it."""
     count = int(min(max(np.ceil(time / step), _LEAST_STEPS), MOST_STEPS))
     runs = descent(
-        _problem(setting), derivation.parameterization, init, step, count, derivation.regularizer,
-        _schedule(setting, derivation), record=np.arange(count), throw=False,
+        _problem(setting), derivation.parameterization, init, step, count,
+        schedule=_schedule(setting, derivation), record=np.arange(count), throw=False,
     )  # fmt: skip
     sound = np.all(np.isfinite(runs.x), axis=1)
     label = f"gradient descent, η = {step:g}"
@@ -270,7 +270,7 @@ def _inside(potential: Potential, low: float, high: float, count: int) -> np.nda
 
 def _excess(potential: Potential, x: np.ndarray) -> np.ndarray:
     """R − min R of one weight, elementwise; a difference of values of R would cancel where R is flat."""
-    return np.asarray(potential._divergence_terms(x, np.full_like(x, float(np.squeeze(potential.minimizer)))))
+    return np.asarray(potential.divergence_terms_at(x, np.full_like(x, float(np.squeeze(potential.minimizer)))))
 
 
 def _levels(potential: Potential, landing: np.ndarray, level: float, top: float) -> np.ndarray:

@@ -32,7 +32,7 @@ plotting.save(draw(scene), Path("."), "picture")  # picture.png, .svg and .pdf
 parameterization = ib.Parameterization(setting.formula, list(setting.init))
 derivation = ib.derive(parameterization, setting.regularizer)
 potential = derivation.at(setting.init, setting.decay)
-limit = ib.bregman_projection([setting.z], [setting.y], potential)
+limit = ib.bregman_projection(ib.Regression([setting.z], [setting.y]), potential)
 print(derivation.latex())
 print("the flow ends at", scene.path[-1])
 print("argmin R on the line", limit.x)

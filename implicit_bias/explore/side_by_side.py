@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from implicit_bias.potential import Potential
+from implicit_bias.potential import Potential, SeparablePotential
 
 
-class SideBySide(Potential):
+class SideBySide(SeparablePotential):
     """The sum of potentials of single weights.
 
     Args:
@@ -25,34 +25,34 @@ class SideBySide(Potential):
         return np.stack(parts, axis=-1)
 
     @property
-    def size(self) -> int:  # noqa: D102
+    def size(self) -> int:
         return len(self._singles)
 
     @property
-    def domain(self) -> tuple[np.ndarray, np.ndarray]:  # noqa: D102
+    def domain(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = zip(*(single.domain for single in self._singles), strict=True)
         return np.array(low, dtype=float), np.array(high, dtype=float)
 
     @property
-    def dual_domain(self) -> tuple[np.ndarray, np.ndarray]:  # noqa: D102
+    def dual_domain(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = zip(*(single.dual_domain for single in self._singles), strict=True)
         return np.array(low, dtype=float), np.array(high, dtype=float)
 
     @property
-    def minimizer(self) -> np.ndarray:  # noqa: D102
+    def minimizer(self) -> np.ndarray:
         return np.array([float(np.squeeze(single.minimizer)) for single in self._singles])
 
-    def _terms(self, x: np.ndarray) -> np.ndarray:
-        return self._each("_terms", x)
+    def terms_at(self, x: np.ndarray) -> np.ndarray:
+        return self._each("terms_at", x)
 
-    def _gradient(self, x: np.ndarray) -> np.ndarray:
-        return self._each("_gradient", x)
+    def gradient_at(self, x: np.ndarray) -> np.ndarray:
+        return self._each("gradient_at", x)
 
-    def _inverse_gradient(self, z: np.ndarray) -> np.ndarray:
-        return self._each("_inverse_gradient", z)
+    def inverse_gradient_at(self, z: np.ndarray) -> np.ndarray:
+        return self._each("inverse_gradient_at", z)
 
-    def _metric(self, x: np.ndarray) -> np.ndarray:
-        return self._each("_metric", x)
+    def metric_at(self, x: np.ndarray) -> np.ndarray:
+        return self._each("metric_at", x)
 
-    def _divergence_terms(self, x: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        return self._each("_divergence_terms", *np.broadcast_arrays(x, reference))
+    def divergence_terms_at(self, x: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        return self._each("divergence_terms_at", *np.broadcast_arrays(x, reference))

@@ -16,7 +16,7 @@ from scipy.integrate import odeint
 from scipy.interpolate import CubicHermiteSpline
 
 from implicit_bias.errors import DomainError
-from implicit_bias.potential import Potential
+from implicit_bias.potential import SeparablePotential
 from implicit_bias.potential.base import Array
 from implicit_bias.potential.separable_map import SeparableMap
 
@@ -31,7 +31,7 @@ _LOST = "init: the flow of ∇g cannot be followed from this start: it leaves th
 _BLUR = 1e-6  # what it may leave of a weight, relative
 
 
-class TabulatedPotential(Potential):
+class TabulatedPotential(SeparablePotential):
     """R of one coordinate within a reach of its minimizer.
 
     Args:
@@ -117,11 +117,11 @@ class TabulatedPotential(Potential):
         return {name: value for name, value in vars(self).items() if name not in ("_function", "_field")}
 
     @property
-    def size(self) -> int | None:  # noqa: D102
+    def size(self) -> int | None:
         return None
 
     @property
-    def minimizer(self) -> np.ndarray:  # noqa: D102
+    def minimizer(self) -> np.ndarray:
         return np.array(self._center)
 
     @property
@@ -134,19 +134,19 @@ class TabulatedPotential(Potential):
         """What the table holds of the values of R'."""
         return self._ends[1]
 
-    def _terms(self, x: Array) -> Array:
+    def terms_at(self, x: Array) -> Array:
         return self._value(x)
 
-    def _gradient(self, x: Array) -> Array:
+    def gradient_at(self, x: Array) -> Array:
         return self._slope(x)
 
-    def _inverse_gradient(self, z: Array) -> Array:
+    def inverse_gradient_at(self, z: Array) -> Array:
         return self._weight(np.clip(z, *self._ends[1]))
 
-    def _metric(self, x: Array) -> Array:
+    def metric_at(self, x: Array) -> Array:
         return 1 / self._slope(np.clip(x, *self._ends[0]), 1)
 
-    def _divergence_terms(self, x: Array, reference: Array) -> Array:
+    def divergence_terms_at(self, x: Array, reference: Array) -> Array:
         if np.all(reference == self._center):  # R is counted from its minimum: nothing cancels
             return self._value(x)
-        return super()._divergence_terms(x, reference)
+        return super().divergence_terms_at(x, reference)

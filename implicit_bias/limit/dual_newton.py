@@ -17,7 +17,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from implicit_bias.linear_map import UNIT_ROUNDOFF, LinearMap
 from implicit_bias.norm import norm
-from implicit_bias.potential import Potential
+from implicit_bias.potential import SeparablePotential
 
 # Where a tiny scale leaves fewer active weights than observations, the Hessian is singular in double precision. The
 # ridge keeps the step finite; the residual it leaves in such directions is below rounding, or grows until it is seen.
@@ -65,7 +65,7 @@ class DualNewton:
         self.hessian: np.ndarray | None = None
         self.scaling, self.weights = np.ones(len(y)), np.ones(linear.shape[1])
 
-    def follow(self, potentials: list[Potential], nu: np.ndarray) -> np.ndarray:
+    def follow(self, potentials: list[SeparablePotential], nu: np.ndarray) -> np.ndarray:
         """A start for the potential that the given easier ones lead to."""
         previous = None
         for potential in potentials:
@@ -74,7 +74,7 @@ class DualNewton:
             previous = current
         return nu
 
-    def solve(self, potential: Potential, nu: np.ndarray, tol: float) -> DualState:
+    def solve(self, potential: SeparablePotential, nu: np.ndarray, tol: float) -> DualState:
         """Minimize the dual from ``nu`` until the misfit is below ``tol`` or rounding stops it."""
         reference = self.reference(potential)
         state = self.evaluate(potential, nu, reference, tol)
@@ -95,10 +95,10 @@ class DualNewton:
             best, since_best = (state, 0) if state.misfit < best.misfit else (best, since_best + 1)
         return best
 
-    def evaluate(self, potential: Potential, nu: np.ndarray, reference: float, tol: float) -> DualState:
+    def evaluate(self, potential: SeparablePotential, nu: np.ndarray, reference: float, tol: float) -> DualState:
         """What belongs to a dual ν."""
         z = self.linear.adjoint(-nu)
-        x, metric = potential._respond(z)
+        x, metric = potential.respond(z)
         residual = self.y - self.linear.apply(x)
         misfit = norm(residual) / reference
         return DualState(nu, z, x, metric, residual, misfit, misfit <= tol)
@@ -111,12 +111,12 @@ class DualNewton:
         """The smallest change of x, in the metric of the state last linearized, that removes a residual y − Zx."""
         return self.weights * self.linear.adjoint(self.solve_hessian(residual))
 
-    def reference(self, potential: Potential) -> float:
+    def reference(self, potential: SeparablePotential) -> float:
         """The size of a misfit that counts as 1."""
         start = np.broadcast_to(potential.minimizer, (self.linear.shape[1],))
         return max(norm(self.y), norm(self.linear.apply(start)) if np.any(start) else 0.0) or 1.0
 
-    def noise(self, potential: Potential, x: np.ndarray) -> float:
+    def noise(self, potential: SeparablePotential, x: np.ndarray) -> float:
         """The misfit that rounding makes of a perfect x."""
         return ROUNDING * norm(self.linear.absolute_apply(np.abs(x))) / self.reference(potential)
 
@@ -174,7 +174,9 @@ class DualNewton:
         # Rounding makes conjugate gradients slower than the d steps of exact arithmetic.
         return lambda v: cg(hessian, v, rtol=_CG_TOLERANCE, maxiter=10 * d)[0]
 
-    def _line_search(self, potential: Potential, state: DualState, step: np.ndarray, reference: float) -> float:
+    def _line_search(
+        self, potential: SeparablePotential, state: DualState, step: np.ndarray, reference: float
+    ) -> float:
         """A multiple of the step at which the slope of the dual has fallen to a fraction of its start.
 
         Slopes are taken relative to the reference, so that large data do not overflow in them. A slope below its own
@@ -186,7 +188,7 @@ class DualNewton:
         at_zero = float((state.residual / reference) @ step)
 
         def slope(size: float) -> float:
-            x = potential._respond(state.z + size * motion)[0]
+            x = potential.respond(state.z + size * motion)[0]
             value = fixed + float(motion @ (x / reference))
             return value if np.isfinite(value) else np.inf
 
@@ -196,10 +198,10 @@ class DualNewton:
         blurred = ROUNDING * np.abs(state.x) + self.blur(state)
         noise = ROUNDING * float(np.abs(step) @ np.abs(self.y / reference))
         noise += float(np.abs(motion) @ (blurred / reference))
-        return _zero_of_increasing(slope, full, max(0.25 * abs(at_zero), noise))
+        return zero_of_increasing(slope, full, max(0.25 * abs(at_zero), noise))
 
 
-def _zero_of_increasing(slope: Callable[[float], float], at_one: float, goal: float) -> float:
+def zero_of_increasing(slope: Callable[[float], float], at_one: float, goal: float) -> float:
     """A t > 0 with |slope(t)| <= goal for an increasing slope that is negative at 0."""
     low, high, size, value = 0.0, np.inf, 1.0, at_one
     for _ in range(80):

@@ -21,7 +21,7 @@ from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.row_basis import RowBasis
 from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, LinearMap, sum_error
 from implicit_bias.norm import norm
-from implicit_bias.potential import Potential
+from implicit_bias.potential import SeparablePotential
 
 _UNDERFLOW = 16 * 2.0**-1074  # what a divergence may lose below the smallest numbers
 _SLACK = 1.001  # for the rounding of the few operations that put a bound together
@@ -50,11 +50,11 @@ class Evaluation:
     doubt: np.ndarray
 
 
-def evaluate(rows: RowBasis, potential: Potential, nu: np.ndarray) -> Evaluation:
+def evaluate(rows: RowBasis, potential: SeparablePotential, nu: np.ndarray) -> Evaluation:
     """The weight that belongs to a dual variable, and its residual."""
     product = rows.linear.careful_adjoint(-nu)
     z = product.high + product.low
-    x = potential._inverse_gradient(z)
+    x = potential.inverse_gradient_at(z)
     wobble = potential.response_error(z, product.error + UNIT_ROUNDOFF * np.abs(z), x)
     wobble = np.full(len(x), np.inf) if wobble is None else wobble
     reached = rows.linear.careful_apply(x)
@@ -63,11 +63,16 @@ def evaluate(rows: RowBasis, potential: Potential, nu: np.ndarray) -> Evaluation
     residual = missing + rest
     doubt = reached.error + rows.y_doubt
     doubt = doubt + UNIT_ROUNDOFF * (np.abs(missing) + np.abs(rest) + np.abs(residual))
-    return Evaluation(nu, z, x, potential._metric(x), wobble, residual, doubt)
+    return Evaluation(nu, z, x, potential.metric_at(x), wobble, residual, doubt)
 
 
 def error_bound(
-    rows: RowBasis, solver: DualNewton, potential: Potential, at: Evaluation, x: np.ndarray, residual: np.ndarray
+    rows: RowBasis,
+    solver: DualNewton,
+    potential: SeparablePotential,
+    at: Evaluation,
+    x: np.ndarray,
+    residual: np.ndarray,
 ) -> float:
     """A bound on ‖x − x*‖₂; inf where none is known.
 
@@ -152,26 +157,26 @@ def _tail_of(linear: LinearMap, root: np.ndarray, scale: np.ndarray) -> float:
     return 2.1 * off * np.sqrt(len(scale)) + off * off
 
 
-def _largest_divergence(potential: Potential, at: Evaluation, solution: _Solution) -> float:
+def _largest_divergence(potential: SeparablePotential, at: Evaluation, solution: _Solution) -> float:
     """The largest D(x̃, x̄) that a solution may have: a convex function of x̃, so it is at an end of its interval."""
     shift, width = solution.shift, solution.width
     # A quarter more keeps the rounding of x + shift, which the width exceeds several times, from making it too small.
     margin = 0.25 * np.abs(shift) + 1.25 * width
     # The weight of ν may be off by the wobble, which may move the metric in the divergence by a thousandth.
-    metrics = (potential._metric(at.x + sign * at.wobble) for sign in (-1.0, 1.0))
+    metrics = (potential.metric_at(at.x + sign * at.wobble) for sign in (-1.0, 1.0))
     near = np.maximum(*(np.abs(metric - at.metric) for metric in metrics)) <= 1e-3 * at.metric
     low, high = potential.domain
     ends = [at.x + (shift - margin), at.x + (shift + margin)]
     if not np.all(near | (width == 0)) or any(np.any((end <= low) | (end >= high)) for end in ends):
         return np.inf
-    terms = np.maximum(*(potential._divergence_terms(end, at.x) for end in ends))
+    terms = np.maximum(*(potential.divergence_terms_at(end, at.x) for end in ends))
     gap = 1.01 * float(np.sum(terms)) + _UNDERFLOW * np.count_nonzero(margin)
     return gap if gap >= 0 else np.inf
 
 
 def _active_bound(
     rows: RowBasis,
-    potential: Potential,
+    potential: SeparablePotential,
     at: Evaluation,
     gap: float,
     moved: np.ndarray,
@@ -218,7 +223,7 @@ def _active_bound(
 
 
 def _inactive_sums(
-    potential: Potential, at: Evaluation, gap: float, others: np.ndarray, columns: np.ndarray
+    potential: SeparablePotential, at: Evaluation, gap: float, others: np.ndarray, columns: np.ndarray
 ) -> tuple[float, float]:
     """Bounds on Σ|s_i| and Σ w_i|s_i| over the inactive weights, as :func:`_active_bound` explains."""
     apart = potential.separation(at.x, gap / len(others))
@@ -236,9 +241,9 @@ def _inactive_sums(
         end = center + sign * t
         inside = (end > low) & (end < high)
         whole[others] = np.where(inside, end, center)
-        gradient = potential._gradient(whole)[others]
+        gradient = potential.gradient_at(whole)[others]
         kappa = sign * (gradient - z) - 64 * UNIT_ROUNDOFF * (np.abs(gradient) + np.abs(z) + 1) - blur
-        below = (1 - 4 * wobble / t - 1e-6) * potential._divergence_terms(whole, at.x)[others]
+        below = (1 - 4 * wobble / t - 1e-6) * potential.divergence_terms_at(whole, at.x)[others]
         slope = np.where(inside, np.minimum(slope, kappa), slope)
         missed = np.where(inside, np.maximum(missed, kappa * (t + wobble) - below), missed)
     if not np.all(slope > 0):

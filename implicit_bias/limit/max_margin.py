@@ -18,10 +18,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, hstack, vstack
 
+from implicit_bias.errors import InputError
 from implicit_bias.linear_map import UNIT_ROUNDOFF, OperatorMap
 from implicit_bias.problem import Regression
 from implicit_bias.status import SolverError, Status, settle
@@ -58,24 +58,29 @@ class MaxMargin:
         )
 
 
-def max_margin(Z: ArrayLike, y: ArrayLike, *, throw: bool = True) -> MaxMargin:
+def max_margin(problem: Regression, *, throw: bool = True) -> MaxMargin:
     r"""Compute :math:`\operatorname{argmax}\{\min_i y_i z_i^Tx : \|x\|_1 \le 1\}` by linear programming (HiGHS).
 
     Args:
-        Z: Design matrix, shape (d, n), dense or sparse.
-        y: Labels −1 and 1, shape (d,).
+        problem: Z, shape (d, n), dense or sparse, and labels −1 and 1 in y, shape (d,), under the logistic loss.
         throw: Raise when the labels are not separable, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If shapes do not match, or a label is not −1 or 1.
+        InputError: If the loss is another, or Z an operator.
         SolverError: If no x separates the labels, if ``throw``.
 
-    >>> max_margin([[1.0, 2.0], [1.0, -1.0]], [1.0, 1.0]).direction.round(3).tolist()
+    >>> max_margin(Regression([[1.0, 2.0], [1.0, -1.0]], [1.0, 1.0], loss="logistic")).direction.round(3).tolist()
     [1.0, 0.0]
     """
-    problem = Regression(Z, y, loss="logistic")
+    if not isinstance(problem, Regression):
+        raise InputError(
+            "problem: expected an ib.Regression(Z, y, loss='logistic') with labels −1 and 1, got "
+            f"{type(problem).__name__}."
+        )
+    if problem.kind != "logistic":
+        raise InputError(f"problem: expected the logistic loss, got {problem!r}: only there weights grow for ever.")
     if isinstance(problem.linear, OperatorMap):
-        raise ValueError("Z: a linear program needs the entries of Z, got a LinearOperator; give an array.")
+        raise InputError("Z: a linear program needs the entries of Z, got a LinearOperator; give an array.")
     # A common scale of Z is a scale of the margin; a power of two takes it away without rounding.
     exponent = int(np.frexp(np.max(problem.linear.row_sizes))[1])
     labelled = csc_array(problem.Z, copy=True)

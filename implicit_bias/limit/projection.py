@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from implicit_bias.errors import InputError
+from implicit_bias.limit.coupled import newton
 from implicit_bias.limit.dual_newton import DualNewton, DualState
 from implicit_bias.limit.error_bound import error_bound, evaluate
 from implicit_bias.limit.row_basis import contradiction, row_basis
 from implicit_bias.linear_map import DenseMap, LinearMap, OperatorMap
 from implicit_bias.norm import norm
-from implicit_bias.potential import Potential
-from implicit_bias.problem import check_system
+from implicit_bias.potential import Potential, SeparablePotential
+from implicit_bias.problem import Regression
+from implicit_bias.shown import Shown
 from implicit_bias.status import Status, settle
 from implicit_bias.validation import finite_array, positive_number, whole_number
 
@@ -34,7 +37,7 @@ _PROBE_TOLERANCE = 1e-8  # on what an operator's two products say of each other
 
 
 @dataclass(frozen=True, eq=False)
-class Projection:
+class Projection(Shown):
     """The minimizer of a potential over the solutions of Zx = y.
 
     Attributes:
@@ -77,33 +80,24 @@ class Projection:
             ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
             options: Passed to matplotlib's ``Axes.plot``.
         """
-        from implicit_bias.display.projection import plot
-
-        return plot(self, ax, **options)
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.projection import html
-
-        return html(self)
+        return self._display.plot(self, ax, **options)
 
 
 def bregman_projection(
-    Z: ArrayLike,
-    y: ArrayLike,
+    problem: Regression,
     potential: Potential,
+    *,
     tol: float = 1e-12,
     start: ArrayLike | None = None,
-    *,
     max_iterations: int = 500,
     throw: bool = True,
 ) -> Projection:
     r"""Compute :math:`\operatorname{argmin}\{R(x) : Zx = y\}` by Newton's method in the dual.
 
     Args:
-        Z: Design matrix, shape (d, n) with d < n: an array, a sparse array of SciPy, or a SciPy ``LinearOperator``,
-            whose rows are read off by d products; where they would take more than a quarter of a gigabyte, conjugate
-            gradients replace the factorization. Rows may be linearly dependent if y is in the range.
-        y: Right-hand side, shape (d,).
+        problem: Z, shape (d, n) with d < n, and y, shape (d,), under the squared loss. The rows of a LinearOperator are
+            read off by d products; where they would take more than a quarter of a gigabyte, conjugate gradients replace
+            the factorization. Rows may be linearly dependent if y is in the range.
         potential: R, with one coordinate per column of Z.
         tol: Tolerance on the KKT residual (relative, see :class:`Projection`), or what rounding of ν and x to double
             precision leaves of it, where that is more; at most 0.01.
@@ -112,39 +106,56 @@ def bregman_projection(
         throw: Raise when the tolerance is not reached, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If shapes do not match, d >= n, data hold nan or inf, or the products of an operator with Z and Zᵀ
+        InputError: If shapes do not match, d >= n, the loss is another, or the products of an operator with Z and Zᵀ
             do not belong to one matrix.
         SolverError: If y is not in the range of Z or the tolerance is not reached, if ``throw``.
 
     >>> from implicit_bias.potential import HyperbolicEntropy
-    >>> bregman_projection([[1.0, 2.0]], [2.0], HyperbolicEntropy(scale=1e-300)).x.round(3).tolist()
+    >>> bregman_projection(Regression([[1.0, 2.0]], [2.0]), HyperbolicEntropy(scale=1e-300)).x.round(3).tolist()
     [0.0, 1.0]
     """
-    system = System(Z, y)
-    d, n = system.shape
+    check_interpolates(problem, "bregman_projection")
+    d, n = problem.d, problem.n
     if not isinstance(potential, Potential):
-        raise ValueError(
+        raise InputError(
             f"potential: expected an ib.Potential, got {type(potential).__name__}; a derivation gives one by "
             ".at(init, decay)."
         )
     if potential.size not in (None, n):
-        raise ValueError(f"potential: expected {n} coordinates, one per column of Z, got {potential.size}.")
+        raise InputError(f"potential: expected {n} coordinates, one per column of Z, got {potential.size}.")
     check_tolerance(tol)
     whole_number(max_iterations, "max_iterations")
     given = None
     if start is not None:
         given = finite_array(start, "start", ndim=1)
         if given.shape != (d,):
-            raise ValueError(f"start: expected shape ({d},), one entry per row of Z, got {given.shape}.")
+            raise InputError(f"start: expected shape ({d},), one entry per row of Z, got {given.shape}.")
+    system = System(problem)
     with np.errstate(all="ignore"):  # whatever overflows is seen in the misfit, and in the status
-        found = system.project(potential, tol, given, max_iterations)
+        if isinstance(potential, SeparablePotential):
+            found = system.project(potential, tol, given, max_iterations)
+        else:
+            found = system.project_coupled(potential, tol, given, max_iterations)
     return settle(found, throw, "bregman_projection")
+
+
+def check_interpolates(problem: Regression, what: str) -> None:
+    """Raise ``InputError`` unless the flow of a problem ends where Zx = y."""
+    if not isinstance(problem, Regression):
+        raise InputError(
+            f"problem: expected an ib.Regression, as in ib.Regression(Z, y), got {type(problem).__name__}."
+        )
+    if problem.kind != "squared":
+        raise InputError(
+            f"problem: {what} covers the squared loss, whose flow ends where Zx = y, got the {problem.kind} loss; "
+            "where that leads on separable labels, ib.max_margin says."
+        )
 
 
 def check_tolerance(tol: float) -> None:
     """Raise unless a tolerance on the KKT residual means something."""
     if positive_number(tol, "tol") > _LARGEST_TOLERANCE:
-        raise ValueError(f"tol: expected a relative tolerance of at most {_LARGEST_TOLERANCE:g}, got {tol:g}.")
+        raise InputError(f"tol: expected a relative tolerance of at most {_LARGEST_TOLERANCE:g}, got {tol:g}.")
 
 
 class System:
@@ -153,14 +164,14 @@ class System:
     Neither the problem nor its solution depends on the scale of a row. Powers of two keep it exact.
 
     Raises:
-        ValueError: If shapes do not match, d >= n, data hold nan or inf, or an operator contradicts itself.
+        InputError: If d >= n, or an operator contradicts itself.
     """
 
-    def __init__(self, Z: ArrayLike, y: ArrayLike) -> None:
-        linear, target = check_system(Z, y)
+    def __init__(self, problem: Regression) -> None:
+        linear, target = problem.linear, problem.y
         d, n = self.shape = linear.shape
         if n <= d:
-            raise ValueError(
+            raise InputError(
                 "Z: expected fewer rows than columns (an underdetermined system, where the potential decides), got "
                 f"shape {self.shape}."
             )
@@ -183,7 +194,9 @@ class System:
         """The solver for the independent conditions."""
         return DualNewton(self.basis.linear, self.basis.y, max_iterations)
 
-    def project(self, potential: Potential, tol: float, start: np.ndarray | None, max_iterations: int) -> Projection:
+    def project(
+        self, potential: SeparablePotential, tol: float, start: np.ndarray | None, max_iterations: int
+    ) -> Projection:
         """The projection from a dual start of shape (d,), or by way of easier potentials."""
         if self.is_trivial:
             return self._trivial(potential)
@@ -202,7 +215,23 @@ class System:
                 )
         return found
 
-    def finish(self, solver: DualNewton, potential: Potential, state: DualState, tol: float) -> Projection:
+    def project_coupled(
+        self, potential: Potential, tol: float, start: np.ndarray | None, max_iterations: int
+    ) -> Projection:
+        """The projection for a potential whose metric is a matrix; no bound on its error is known."""
+        if self.basis.certificate is not None:
+            x = potential.minimizer
+            misfit = norm(self._linear.apply(x) - self._y) / norm(self._y)
+            certificate = self._outer_certificate(self.basis.certificate)
+            return Projection(x, np.zeros(self.shape[0]), misfit, np.inf, 0, Status.INFEASIBLE, certificate)
+        first = np.zeros(len(self.basis.kept)) if start is None else self.inner_dual(start)
+        nu, x, misfit, count = newton(self.basis.linear, self.basis.y, potential, first, tol, max_iterations)
+        status = Status.CONVERGED if misfit <= tol else Status.STALLED
+        if status is not Status.CONVERGED and count >= max_iterations:
+            status = Status.MAX_ITERATIONS
+        return Projection(x, self.outer_dual(nu), misfit, np.inf, count, status)
+
+    def finish(self, solver: DualNewton, potential: SeparablePotential, state: DualState, tol: float) -> Projection:
         """The result for a dual state, measured on all rows."""
         found = self._measured(solver, potential, state, tol)
         dropped = self.basis.dropped
@@ -229,7 +258,9 @@ class System:
         scaled = nu if self.basis.combination is None else nu @ self.basis.combination
         return np.ldexp(scaled, -self._exponents)
 
-    def solve(self, solver: DualNewton, potential: Potential, tol: float, start: np.ndarray | None) -> DualState:
+    def solve(
+        self, solver: DualNewton, potential: SeparablePotential, tol: float, start: np.ndarray | None
+    ) -> DualState:
         """Solve from a dual start of the inner system, or from easier potentials where there is none or it fails."""
         origin = np.zeros(len(self.basis.kept))
         if start is None:
@@ -240,7 +271,7 @@ class System:
             state = second if second.misfit < state.misfit else state
         return state
 
-    def _measured(self, solver: DualNewton, potential: Potential, state: DualState, tol: float) -> Projection:
+    def _measured(self, solver: DualNewton, potential: SeparablePotential, state: DualState, tol: float) -> Projection:
         """Measure what remains, after one correction of x if its misfit is not yet good enough."""
         if not np.isfinite(state.misfit):
             return Projection(state.x, state.nu, np.inf, np.inf, solver.iterations, Status.NOT_FINITE)
@@ -277,7 +308,7 @@ class System:
         bound = error_bound(self.basis, solver, potential, at, x, residual)
         return Projection(x, state.nu, max(misfit, shift), bound, solver.iterations, status)
 
-    def _refined(self, solver: DualNewton, potential: Potential, state: DualState, tol: float) -> DualState:
+    def _refined(self, solver: DualNewton, potential: SeparablePotential, state: DualState, tol: float) -> DualState:
         """A better state where the minimizer, to which misfits are relative, is far larger than the solution."""
         reference, data = solver.reference(potential), norm(solver.y)
         for _ in range(_MOST_REFINEMENTS):
@@ -292,7 +323,7 @@ class System:
             state = finer
         return state
 
-    def _trivial(self, potential: Potential) -> Projection:
+    def _trivial(self, potential: SeparablePotential) -> Projection:
         """The result for a contradictory y, or for Z = 0 and y = 0."""
         d, n = self.shape
         x = np.broadcast_to(potential.minimizer, (n,)).copy()
@@ -319,7 +350,7 @@ def _with_entries(linear: OperatorMap) -> LinearMap:
     probe = np.random.default_rng(0).standard_normal(n)
     size = rows.absolute_apply(np.abs(probe))
     if not np.all(np.abs(rows.apply(probe) - linear.apply(probe)) <= _PROBE_TOLERANCE * size):
-        raise ValueError(
+        raise InputError(
             "Z: its products matvec and rmatvec do not belong to one matrix: they differ at a random vector by more "
             f"than {_PROBE_TOLERANCE:g} of its terms."
         )

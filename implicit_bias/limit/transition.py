@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from implicit_bias.errors import InputError
 from implicit_bias.limit.dual_newton import DualNewton
-from implicit_bias.limit.projection import Projection, System, check_tolerance
+from implicit_bias.limit.projection import Projection, System, check_interpolates, check_tolerance
 from implicit_bias.potential import HyperbolicEntropy
+from implicit_bias.problem import Regression
+from implicit_bias.shown import Shown
 from implicit_bias.status import SolverError, Status
 from implicit_bias.validation import finite_array, whole_number
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Transition:
+class Transition(Shown):
     """Bregman projections of one hyperbolic entropy at many scales, in the order in which they were asked for.
 
     Attributes:
@@ -60,19 +63,11 @@ class Transition:
             ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
             options: Passed to matplotlib's ``Axes.plot``, once for each of the 100 weights that become largest.
         """
-        from implicit_bias.display.transition import plot
-
-        return plot(self, ax, **options)
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.transition import html
-
-        return html(self)
+        return self._display.plot(self, ax, **options)
 
 
 def transition(
-    Z: ArrayLike,
-    y: ArrayLike,
+    problem: Regression,
     *,
     scales: ArrayLike | None = None,
     log_scales: ArrayLike | None = None,
@@ -85,8 +80,7 @@ def transition(
     r"""Follow :math:`\operatorname{argmin}\{R_a(x) : Zx = y\}` over the scale a of a hyperbolic entropy.
 
     Args:
-        Z: Design matrix, shape (d, n) with d < n, as for :func:`~implicit_bias.bregman_projection`.
-        y: Right-hand side, shape (d,).
+        problem: Z, shape (d, n) with d < n, and y, as for :func:`~implicit_bias.bregman_projection`.
         scales: The scales a > 0, in any order; give these, or
         log_scales: log a of each of them, at most 700. The smaller, the closer to basis pursuit: a weight whose dual
             constraint has slack δ is about a^δ, so that −690 is not the end.
@@ -97,20 +91,21 @@ def transition(
         throw: Raise when a scale fails, instead of reporting it in ``status``.
 
     Raises:
-        ValueError: If shapes do not match, d >= n, data hold nan or inf, or not one of scales and log_scales is given.
+        InputError: If shapes do not match, d >= n, the loss is another, or not one of scales and log_scales is given.
         SolverError: If y is not in the range of Z or a tolerance is not reached, if ``throw``.
 
-    >>> path = transition([[1.0, 2.0]], [2.0], log_scales=[10.0, -600.0])
+    >>> path = transition(Regression([[1.0, 2.0]], [2.0]), log_scales=[10.0, -600.0])
     >>> path.x.round(3).tolist()
     [[0.4, 0.8], [0.0, 1.0]]
     """
-    system = System(Z, y)
+    check_interpolates(problem, "transition")
+    system = System(problem)
     asked = _logarithms(scales, log_scales)
     check_tolerance(tol)
     whole_number(max_iterations, "max_iterations")
     potentials = [HyperbolicEntropy(log_scale=value, shift=shift, rate=rate) for value in asked]
     if potentials[0].size not in (None, system.shape[1]):
-        raise ValueError(f"shift: expected {system.shape[1]} entries, one per column of Z, got {potentials[0].size}.")
+        raise InputError(f"shift: expected {system.shape[1]} entries, one per column of Z, got {potentials[0].size}.")
     order = np.argsort(-asked, kind="stable")
     with np.errstate(all="ignore"):  # whatever overflows is seen in the misfit, and in the status
         found = _follow(system, [potentials[k] for k in order], tol, max_iterations)
@@ -139,15 +134,15 @@ def _logarithms(scales: ArrayLike | None, log_scales: ArrayLike | None) -> np.nd
     """The logarithms of the scales that were given in one way or the other, shape (k,)."""
     if (scales is None) == (log_scales is None):
         got = "none" if scales is None else "both"
-        raise ValueError(f"transition: expected either scales= or log_scales=, got {got}.")
+        raise InputError(f"transition: expected either scales= or log_scales=, got {got}.")
     name = "scales" if log_scales is None else "log_scales"
     asked = np.atleast_1d(finite_array(scales if log_scales is None else log_scales, name))
     if asked.ndim > 1 or not len(asked):
-        raise ValueError(f"{name}: expected a list of numbers, got shape {asked.shape}.")
+        raise InputError(f"{name}: expected a list of numbers, got shape {asked.shape}.")
     if log_scales is not None:
         return asked
     if not np.all(asked > 0):
-        raise ValueError(f"scales: expected positive numbers, got {np.min(asked):g}; give logarithms as log_scales=.")
+        raise InputError(f"scales: expected positive numbers, got {np.min(asked):g}; give logarithms as log_scales=.")
     return np.log(asked)
 
 

@@ -14,9 +14,9 @@ from implicit_bias.masking.ensemble_checks import (
     mirror_residual,
     relative_norms,
 )
-from implicit_bias.masking.ensembles import Ensemble, ensemble, initialization
+from implicit_bias.masking.ensembles import ensemble, initialization
+from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.mirror_record import MirrorIdentity, MirrorRecord
-from implicit_bias.masking.parametrization import Factor, Parametrization
 from implicit_bias.masking.pilot import PILoT, decay_strength, masked_groups, masked_norm
 from implicit_bias.masking.powerpropagation import Powerpropagation
 from implicit_bias.masking.product import Product
@@ -28,13 +28,12 @@ from implicit_bias.masking.soft_threshold import SoftThreshold
 from implicit_bias.masking.weight_tensors import is_weight
 
 __all__ = [
-    "Ensemble",
     "Factor",
+    "FactoredWeight",
     "LimitDistance",
     "MirrorIdentity",
     "MirrorRecord",
     "PILoT",
-    "Parametrization",
     "Powerpropagation",
     "Product",
     "RelativeNorms",

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from implicit_bias.problem import Regression
+from implicit_bias.simulate.optimizer import SGD
 
 
 class DiagonalNetworks:
@@ -30,7 +31,7 @@ class DiagonalNetworks:
         m: Initial values, shape (runs, n).
         w: Likewise.
         eta: Step sizes, shape (runs,).
-        momentum: β of heavy ball.
+        optimizer: Heavy ball, Nesterov's momentum, or none.
         dtype: Precision of everything on the device.
         device: Where to compute.
     """
@@ -41,13 +42,13 @@ class DiagonalNetworks:
         m: np.ndarray,
         w: np.ndarray,
         eta: np.ndarray,
-        momentum: float,
+        optimizer: SGD,
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
         self.runs = len(m)
         self._shape = (len(problems), self.runs // len(problems))
-        self._dtype, self._device, self._momentum = dtype, device, momentum
+        self._dtype, self._device, self._optimizer = dtype, device, optimizer
         d, n = problems[0].d, problems[0].n
         Z = np.stack([problem.Z for problem in problems])
         self._observations = self._on_device(np.concatenate([Z, np.ones((len(problems), 1, n))], axis=1))
@@ -62,7 +63,7 @@ class DiagonalNetworks:
         self._impulse = self.tensor(np.zeros((self.runs, d + 1)))
         self._pressure, self._shrinkage = self._impulse[..., :d], self._impulse[..., d:]
         self._sums = torch.zeros_like(self._impulse)
-        if momentum:
+        if optimizer.momentum:
             self._impulse_memory = torch.zeros_like(self._impulse)
             self._u_memory, self._v_memory = torch.zeros_like(self._u), torch.zeros_like(self._v)
 
@@ -109,15 +110,28 @@ class DiagonalNetworks:
         if shrinkage is not None:
             self._shrinkage.copy_(shrinkage)
         pull = torch.bmm(self._impulse, self._observations, out=self._buffer)
-        if self._momentum:
-            self._sums.add_(self._impulse_memory.mul_(self._momentum).add_(self._impulse))
-            self._u.sub_(self._u_memory.mul_(self._momentum).addcmul_(self._u, pull))
-            pull = _without(shrinkage, pull)
-            self._v.add_(self._v_memory.mul_(self._momentum).addcmul_(self._v, pull))
+        if self._optimizer.momentum:
+            beta, nesterov = self._optimizer.momentum, self._optimizer.nesterov
+            self._impulse_memory.mul_(beta).add_(self._impulse)
+            if nesterov:
+                self._sums.add_(self._impulse).add_(self._impulse_memory, alpha=beta)
+            else:
+                self._sums.add_(self._impulse_memory)
+            self._multiply(self._u, self._u_memory, pull, -1)
+            self._multiply(self._v, self._v_memory, _without(shrinkage, pull), 1)
         else:
             self._sums.add_(self._impulse)
             self._u.addcmul_(self._u, pull, value=-1)
             self._v.addcmul_(self._v, _without(shrinkage, pull))
+
+    def _multiply(self, factor: torch.Tensor, memory: torch.Tensor, pull: torch.Tensor, sign: int) -> None:
+        """Add to a factor, or take from it, what momentum makes of its moves factor × pull."""
+        beta = self._optimizer.momentum
+        memory.mul_(beta).addcmul_(factor, pull)
+        if self._optimizer.nesterov:
+            factor.addcmul_(factor, pull, value=sign).add_(memory, alpha=sign * beta)
+        else:
+            factor.add_(memory, alpha=sign)
 
 
 def _without(shrinkage: torch.Tensor | None, pull: torch.Tensor) -> torch.Tensor:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from implicit_bias.limit.projection import bregman_projection
-from implicit_bias.masking.ensembles import Ensemble
+from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.masking.ensembles import MaskFamilies
 from implicit_bias.potential import HyperbolicEntropy
 from implicit_bias.problem import Regression
+from implicit_bias.simulate.trajectory import Trajectory
 from implicit_bias.status import Status
 
 
-def mirror_residual(ensemble: Ensemble) -> np.ndarray:
+def mirror_residual(ensemble: Trajectory) -> np.ndarray:
     r"""The deviation from the mirror identity, :math:`\|\nabla R_{a_k}(x_k) + L_k\|_\infty`, shape (k, runs).
 
     It vanishes along the flow; training leaves O(η) at fixed time, at scales as small as 1e-30 too. It is nan
@@ -29,7 +30,7 @@ def mirror_residual(ensemble: Ensemble) -> np.ndarray:
     return residual
 
 
-def effective_exponent(ensemble: Ensemble) -> np.ndarray:
+def effective_exponent(ensemble: Trajectory) -> np.ndarray:
     r"""The local exponent of :math:`R_{a_k}` at x_k on the ray from its minimizer, shape (k, runs).
 
     .. math:: p_k = \frac{d \log(R_{a_k}(x_{\min} + \tau s) - R_{a_k}(x_{\min}))}{d \log \tau}\bigg|_{\tau=1}
@@ -73,22 +74,18 @@ class LimitDistance:
         return f"LimitDistance({len(self.status)} runs, {failed} without a limit)"
 
 
-def distance_to_limit(ensemble: Ensemble) -> LimitDistance:
+def distance_to_limit(ensemble: Trajectory) -> LimitDistance:
     r"""The distance to :math:`\operatorname{argmin}\{R_{a}(x) : Zx = y\}`, a the scale at the last record.
 
     That is the limit of the flow if no more decay follows; training ends within O(η) of it, once its loss is small.
 
     Raises:
-        ValueError: If the problems have no fewer observations than weights.
+        InputError: If the problems have no fewer observations than weights.
     """
     limit, error_bound = np.full(ensemble.x.shape[1:], np.nan), np.full(ensemble.runs, np.nan)
-    status = list(ensemble.status)
+    status = [Status.NOT_FINITE if diverged else Status.CONVERGED for diverged in ensemble.diverged]
     for run in np.flatnonzero(~ensemble.diverged):
-        problem = ensemble.problem(run)
-        # The dual variables of the training are a close start.
-        found = bregman_projection(
-            problem.Z, problem.y, ensemble.potential(run), start=ensemble.dual[-1, run], throw=False
-        )
+        found = ensemble.limit(run, throw=False)
         status[run] = found.status
         if found.status is Status.CONVERGED:
             limit[run] = found.x
@@ -113,14 +110,14 @@ class RelativeNorms:
     least_l2: np.ndarray
 
 
-def relative_norms(ensemble: Ensemble) -> RelativeNorms:
+def relative_norms(ensemble: Trajectory) -> RelativeNorms:
     """The L1 and L2 norms relative to those of basis pursuit and least squares.
 
     A run that interpolates has both at 1 or above; the first is 1 at the L1 end of the transition, the second at the
     L2 end. Both are nan where a run has diverged.
 
     Raises:
-        ValueError: If no weights satisfy Zx = y, or y = 0, for which both least norms are 0.
+        InputError: If no weights satisfy Zx = y, or y = 0, for which both least norms are 0.
     """
     least_l1 = np.array([_least_l1(problem) for problem in ensemble.problems])
     least_l2 = np.array([_least_l2(problem) for problem in ensemble.problems])
@@ -135,10 +132,10 @@ def relative_norms(ensemble: Ensemble) -> RelativeNorms:
 def _least_l1(problem: Regression) -> float:
     """The smallest L1 norm: min Σ p + q over p, q >= 0 with Z(p − q) = y."""
     if not np.any(problem.y):
-        raise ValueError("relative_norms: y = 0, so the least norms are 0 and nothing can be relative to them.")
+        raise InputError("relative_norms: y = 0, so the least norms are 0 and nothing can be relative to them.")
     found = linprog(np.ones(2 * problem.n), A_eq=np.hstack([problem.Z, -problem.Z]), b_eq=problem.y, method="highs")
     if not found.success:
-        raise ValueError(f"relative_norms: no weights with Zx = y were found ({found.message.strip()}).")
+        raise InputError(f"relative_norms: no weights with Zx = y were found ({found.message.strip()}).")
     return float(found.fun)
 
 
@@ -146,9 +143,12 @@ def _least_l2(problem: Regression) -> float:
     return float(np.linalg.norm(np.linalg.lstsq(problem.Z, problem.y)[0]))
 
 
-def _potentials(ensemble: Ensemble) -> Iterator[tuple[int, np.ndarray, HyperbolicEntropy]]:
+def _potentials(ensemble: Trajectory) -> Iterator[tuple[int, np.ndarray, HyperbolicEntropy]]:
     """For each record, the runs that have not diverged, and their potential with the weights of all side by side."""
+    families, n = ensemble.families, ensemble.x.shape[-1]
+    if not isinstance(families, MaskFamilies):
+        raise UnsupportedError(f"ensemble: expected a trajectory that masking.ensemble trained, got {ensemble!r}.")
     for k, weights in enumerate(ensemble.x):
         sound = np.flatnonzero(np.isfinite(weights).all(axis=-1))
         if len(sound):
-            yield k, sound, ensemble.potential(sound, k)
+            yield k, sound, families.of_all(sound)(np.repeat(ensemble.decay[k, sound], n))

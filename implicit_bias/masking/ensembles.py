@@ -7,108 +7,50 @@ grow with the number of steps.
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import UnsupportedError
-from implicit_bias.flow.mini_batches import check_seeds, mini_batches
-from implicit_bias.flow.solution import FlowStats
-from implicit_bias.flow.steps import recorded_steps, step_sizes
+from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.linear_map import DenseMap
 from implicit_bias.masking.diagonal_networks import DiagonalNetworks
-from implicit_bias.potential import HyperbolicEntropy
-from implicit_bias.problem import Regression
+from implicit_bias.potential.family import MaskFamily
+from implicit_bias.problem import FloatArray, Regression
 from implicit_bias.schedule import Schedule
-from implicit_bias.status import Status
-from implicit_bias.validation import finite_array, whole_number
+from implicit_bias.simulate.descent import PLAIN
+from implicit_bias.simulate.discrete import plan, train
+from implicit_bias.simulate.optimizer import SGD, checked_optimizer
+from implicit_bias.simulate.trajectory import Stats, Trajectory
+from implicit_bias.status import Status, settle
+from implicit_bias.validation import finite_array
 
 T = TypeVar("T")
 
-_ROUND = 1000  # steps after which a training without a sound run ends
-_MOST_STRENGTHS = 200_000  # strengths that are computed and kept at a time
-
 
 @dataclass(frozen=True, eq=False)
-class Ensemble:
-    r"""Recorded steps of many trained networks x = m ⊙ w.
-
-    Everything is a float64 NumPy array in main memory, whatever the training's precision and device: records take no
-    memory there, and potentials, projections and plots work on them as they are.
+class MaskFamilies:
+    """The potentials of runs x = m ⊙ w.
 
     Attributes:
-        steps: Numbers k of the recorded steps, shape (k,); step 0 is the start.
-        t: steps × η, shape (k, runs). With momentum β a run follows the flow at time t / (1 − β).
-        x: Effective weights, shape (k, runs, n).
-        loss: f(x) on all observations, shape (k, runs).
-        dual: Accumulated gradient ν of the loss in its predictions, shape (k, runs, d), as in
-            :class:`~implicit_bias.flow.descent.Descent`: with momentum the sum of the moves that it makes of the
-            gradients, so that :math:`\nabla R_{a_k}(x_k) = -Z^T\nu_k + O(\eta)` for every optimizer.
-        decay: A_k, the strengths accumulated in the same way, shape (k, runs).
-        init: m and w at the start, each of shape (runs, n).
-        parameters: m and w at the end, likewise.
-        diverged: Whether a run left the floating-point range, shape (runs,). From there on everything recorded of it
-            is nan, except steps and t.
-        stats: The cost: gradients evaluated (one a step for all runs together) and wall time.
-        problems: One problem for all runs, or one for each.
+        m: Initial values, shape (runs, n).
+        w: Likewise.
     """
 
-    steps: np.ndarray
-    t: np.ndarray
-    x: np.ndarray
-    loss: np.ndarray
-    dual: np.ndarray
-    decay: np.ndarray
-    init: Mapping[str, np.ndarray] = field(repr=False)
-    parameters: Mapping[str, np.ndarray] = field(repr=False)
-    diverged: np.ndarray
-    stats: FlowStats
-    problems: tuple[Regression, ...] = field(repr=False)
+    m: np.ndarray
+    w: np.ndarray
 
-    @property
-    def runs(self) -> int:
-        """Number of runs."""
-        return self.x.shape[1]
+    def __call__(self, run: int | None = None) -> MaskFamily:
+        """The family of a run's start."""
+        return MaskFamily(self.m[run], self.w[run])
 
-    @property
-    def status(self) -> tuple[Status, ...]:
-        """How each run ended: ``NOT_FINITE`` if it diverged."""
-        return tuple(Status.NOT_FINITE if diverged else Status.CONVERGED for diverged in self.diverged)
-
-    @property
-    def accumulated_gradient(self) -> np.ndarray:
-        r""":math:`L_k = Z^T\nu_k`, of the shape of x."""
-        Z = np.stack([problem.Z for problem in self.problems])
-        return (self.dual.swapaxes(0, 1) @ Z).swapaxes(0, 1)
-
-    def problem(self, run: int) -> Regression:
-        """The problem of one run."""
-        return self.problems[run % len(self.problems)]
-
-    def potential(self, runs: int | np.ndarray, record: int = -1) -> HyperbolicEntropy:
-        r"""The potential :math:`R_{a_k}` of one run at a record, from its start and its decay so far.
-
-        Args:
-            runs: A run; or several, whose weights are then the coordinates of one potential, run after run.
-            record: Index of the record.
-        """
-        m, w = self.init["m"][runs], self.init["w"][runs]
-        # A product of m − w and m + w may underflow.
-        low, high = np.log(m - w), np.log(m + w)
-        log_scale = low + high - np.log(2) - 4 * self.decay[record, runs][..., None]
-        return HyperbolicEntropy(log_scale=log_scale.ravel(), shift=(high - low).ravel())
-
-    def __repr__(self) -> str:
-        return (
-            f"Ensemble({self.runs} runs, {len(self.steps)} records to step {self.steps[-1]}, "
-            f"{np.sum(self.diverged)} diverged)"
-        )
+    def of_all(self, runs: np.ndarray) -> MaskFamily:
+        """The weights of several runs as the coordinates of one potential, run after run."""
+        return MaskFamily(self.m[runs].ravel(), self.w[runs].ravel())
 
 
 def initialization(weights: ArrayLike, scale: ArrayLike) -> dict[str, np.ndarray]:
@@ -121,7 +63,7 @@ def initialization(weights: ArrayLike, scale: ArrayLike) -> dict[str, np.ndarray
         scale: a > 0, a number, one for each run (runs,), or one for each weight of each run (runs, n).
 
     Raises:
-        ValueError: If shapes do not fit, numbers are not finite, or a scale is not positive, or too small beside a
+        InputError: If shapes do not fit, numbers are not finite, or a scale is not positive, or too small beside a
             weight: m and w would be equal in double precision.
 
     >>> start = initialization([0.0, 1.0], scale=[1e-4, 1.0])
@@ -130,15 +72,15 @@ def initialization(weights: ArrayLike, scale: ArrayLike) -> dict[str, np.ndarray
     """
     x, a = finite_array(weights, "weights"), finite_array(scale, "scale")
     if x.ndim not in (1, 2) or x.size == 0:
-        raise ValueError(f"weights: expected shape (n,) or (runs, n), got {x.shape}.")
+        raise InputError(f"weights: expected shape (n,) or (runs, n), got {x.shape}.")
     if a.ndim > 2 or a.size == 0 or np.min(a) <= 0:
-        raise ValueError(f"scale: expected a positive number or an array of them, got {scale}.")
+        raise InputError(f"scale: expected a positive number or an array of them, got {scale}.")
     if a.ndim == 1:
         a = a[:, None]
     try:
         x, a = np.broadcast_arrays(x, a)
     except ValueError:
-        raise ValueError(
+        raise InputError(
             f"scale: expected a number or shape (runs,) or (runs, n) to match weights of shape {x.shape}, got shape "
             f"{np.shape(scale)}."
         ) from None
@@ -153,15 +95,16 @@ def ensemble(
     init: Mapping[str, ArrayLike],
     step: ArrayLike,
     steps: int,
-    schedule: Schedule | Sequence[Schedule] | None = None,
     *,
-    momentum: float = 0.0,
+    optimizer: SGD = PLAIN,
+    schedule: Schedule | float | Sequence[Schedule | float] | None = None,
     batch_size: int | None = None,
     seed: ArrayLike = 0,
     record: ArrayLike = 100,
     dtype: torch.dtype = torch.float64,
     device: str | torch.device = "cpu",
-) -> Ensemble:
+    throw: bool = False,
+) -> Trajectory:
     r"""Train many networks x = m ⊙ w with the regularizer :math:`\alpha_k\sum m^2 + w^2`, all in one batch.
 
     Each run is what ``torch.optim.SGD`` with ``weight_decay`` :math:`2\alpha_k` makes of m and w on the loss
@@ -174,9 +117,10 @@ def ensemble(
             (runs, 1). :func:`initialization` makes them of weights and scales.
         step: Step size η > 0, a number or shape (runs,).
         steps: Number of steps.
-        schedule: Strength α, evaluated at t = kη, with momentum too; one for all runs or a list with one for each.
-        momentum: β of heavy ball, 0 <= β < 1; 0 is plain gradient descent.
-        batch_size: Observations in a mini-batch, drawn as by :func:`~implicit_bias.flow.descent.descent`; all
+        optimizer: Gradient descent, by default without momentum.
+        schedule: Strength α or a number for a constant one, evaluated at t = kη, with momentum too; one for all runs or
+            a list with one for each.
+        batch_size: Observations in a mini-batch, drawn as by :func:`~implicit_bias.simulate.descent.descent`; all
             observations in every step if not given.
         seed: Seed of the mini-batches. From a number every run gets its own stream; given one seed each, shape
             (runs,), a run draws what it would draw alone.
@@ -184,10 +128,16 @@ def ensemble(
             to which the last step is added. Memory grows with the records, not with the steps.
         dtype: ``torch.float64`` or ``torch.float32``, the precision of the training.
         device: Where to train, ``"cpu"`` or ``"cuda"``.
+        throw: Raise when any run diverges, instead of reporting it in ``diverged`` and ``status``.
+
+    Returns:
+        A trajectory with an axis of runs, in float64 NumPy arrays in main memory, whatever the training's precision and
+        device: records take no memory there, and potentials, projections and plots work on them as they are.
 
     Raises:
-        ValueError: If shapes, names or numbers do not fit, or torch cannot use the device.
+        InputError: If shapes, names or numbers do not fit, or torch cannot use the device.
         UnsupportedError: If a loss is not the squared one, or Z is not dense.
+        SolverError: If a run diverges and ``throw``; the error's ``result`` holds the other runs.
 
     >>> problem = Regression([[1.0, 2.0]], [3.0])
     >>> runs = ensemble(problem, initialization([0.0, 0.0], scale=[1e-2, 1.0, 1e2]), 1e-2, 2000)
@@ -197,59 +147,61 @@ def ensemble(
     began = time.perf_counter()
     problems = _problems(problem)
     d, n = problems[0].d, problems[0].n
-    last = whole_number(steps, "steps")
-    if last < 1:
-        raise ValueError(f"steps: expected a positive integer, got {steps}.")
-    marks, eta, seeds = recorded_steps(record, last), step_sizes(step, last), check_seeds(seed)
-    if batch_size is None and seeds.ndim:
-        raise ValueError("seed: expected a number without a batch_size, as only mini-batches are random.")
-    schedules = () if schedule is None else _listed(schedule, Schedule, "schedule")
     values = _initial_values(init, n)
-    beta = float(finite_array(momentum, "momentum", ndim=0))
-    if not 0 <= beta < 1:
-        raise ValueError(f"momentum: expected 0 <= momentum < 1, got {momentum}.")
+    checked_optimizer(optimizer)
     place = _device(device, dtype)
-    runs = _number_of_runs(
-        {f"init[{name!r}]": value.shape[:-1] for name, value in values.items()}
-        | {"step": eta.shape, "seed": seeds.shape, "problem": (len(problems),), "schedule": (len(schedules) or 1,)}
-    )
+    axes = {f"init[{name!r}]": value.shape[:-1] for name, value in values.items()} | {"problem": (len(problems),)}
+    plans = plan(d, axes, step, steps, schedule, True, batch_size, seed, record)
+    runs = plans.runs
     m, w = (np.broadcast_to(values[name], (runs, n)).copy() for name in ("m", "w"))
     _check_dominance(m, w, "init", torch.finfo(dtype).tiny)
-    eta = np.broadcast_to(eta, runs)
 
-    shapes = {"x": (n,), "dual": (d,), "decay": ()}
-    records = {name: np.full((len(marks), runs, *shape), np.nan) for name, shape in shapes.items()}
-    sound, row, k = np.ones(runs, dtype=bool), 0, 0
     with torch.inference_mode():
-        networks = DiagonalNetworks(problems, m, w, eta, beta, dtype, place)
-        nothing = itertools.repeat(None)
-        batches = nothing if batch_size is None else _batches(networks, d, batch_size, seeds)
-        shrinkages = nothing if schedule is None else _shrinkages(networks, schedules, eta, last)
-        while True:
-            if k == marks[row] or k % _ROUND == 0:
-                sound &= networks.finite()
-            if k == marks[row]:
-                for name, found in networks.state().items():
-                    records[name][row, sound] = found[sound]
-                row += 1
-            if k == last or not sound.any():
-                break
-            networks.advance(next(batches), next(shrinkages))
-            k += 1
-        parameters = networks.parameters()
+        backend = _InTorch(DiagonalNetworks(problems, m, w, plans.eta, optimizer, dtype, place), plans.eta)
+        records, sound, k = train(backend, plans)
+        parameters = backend.networks.parameters()
     for value in parameters.values():
         value[~sound] = np.nan
-    return Ensemble(
-        steps=marks,
-        t=marks[:, None] * eta,
-        **records,
+    result = Trajectory(
+        t=plans.marks[:, None] * plans.eta,
+        x=records["x"],
         loss=_losses(problems, records["x"]),
-        init={"m": m, "w": w},
-        parameters=parameters,
-        diverged=~sound,
-        stats=FlowStats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
+        dual=records["dual"],
+        decay=records["decay"],
+        status=Status.CONVERGED if np.all(sound) else Status.NOT_FINITE,
+        stats=Stats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
         problems=problems,
+        families=MaskFamilies(m, w),
+        parameters={name: value[None] for name, value in parameters.items()},
+        steps=plans.marks,
+        diverged=~sound,
     )
+    return settle(result, throw, "ensemble")
+
+
+class _InTorch:
+    """Diagonal networks as a backend of :func:`~implicit_bias.simulate.discrete.train`."""
+
+    steps_between_checks = 1000
+
+    def __init__(self, networks: DiagonalNetworks, eta: FloatArray) -> None:
+        self.networks, self._eta = networks, eta
+
+    def finite(self) -> np.ndarray:
+        return self.networks.finite()
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        return self.networks.state()
+
+    def strengths(self, alpha: FloatArray) -> Iterable[torch.Tensor]:
+        """2ηα, moved to the device many steps at a time."""
+        return self.networks.tensor((2 * self._eta * alpha)[..., None]).unbind()
+
+    def batch(self, weights: FloatArray) -> torch.Tensor:
+        return self.networks.tensor(weights)
+
+    def advance(self, batch: torch.Tensor | None, strength: torch.Tensor | None) -> None:
+        self.networks.advance(batch, strength)
 
 
 def _listed(value: T | Sequence[T], kind: type[T], name: str) -> tuple[T, ...]:
@@ -258,7 +210,7 @@ def _listed(value: T | Sequence[T], kind: type[T], name: str) -> tuple[T, ...]:
     strangers = [type(one).__name__ for one in listed if not isinstance(one, kind)]
     if strangers or not listed:
         got = strangers[0] if strangers else "an empty list"
-        raise ValueError(f"{name}: expected an ib {kind.__name__}, or a list with one for each run, got {got}.")
+        raise InputError(f"{name}: expected an ib {kind.__name__}, or a list with one for each run, got {got}.")
     return listed
 
 
@@ -273,17 +225,17 @@ def _problems(problem: Regression | Sequence[Regression]) -> tuple[Regression, .
                 "problem: ensemble covers dense data, got a sparse Z or an operator; use Z.toarray()."
             )
         if one.linear.shape != shape:
-            raise ValueError(f"problem: expected Z of one shape in all runs, got {shape} and {one.linear.shape}.")
+            raise InputError(f"problem: expected Z of one shape in all runs, got {shape} and {one.linear.shape}.")
     return problems
 
 
 def _initial_values(init: Mapping[str, ArrayLike], n: int) -> dict[str, np.ndarray]:
     if not isinstance(init, Mapping) or set(init) != {"m", "w"}:
-        raise ValueError(f"init: expected a dict with the initial values of m and w, got {_described(init)}.")
+        raise InputError(f"init: expected a dict with the initial values of m and w, got {_described(init)}.")
     values = {name: np.atleast_1d(finite_array(value, f"init[{name!r}]")) for name, value in init.items()}
     for name, value in values.items():
         if value.ndim > 2 or value.shape[-1] not in (1, n) or value.size == 0:
-            raise ValueError(
+            raise InputError(
                 f"init[{name!r}]: expected a number or an array of shape ({n},), (runs, {n}) or (runs, 1) to match Z, "
                 f"got shape {np.shape(init[name])}."
             )
@@ -295,11 +247,11 @@ def _described(init: object) -> str:
 
 
 def _check_dominance(m: np.ndarray, w: np.ndarray, name: str, tiny: float) -> None:
-    """Raise ``ValueError`` unless |w| < m, by what the precision can hold: elsewhere there is no potential."""
+    """Raise ``InputError`` unless |w| < m, by what the precision can hold: elsewhere there is no potential."""
     bad = np.argwhere(m - np.abs(w) <= 2 * tiny)
     if len(bad):
         where = tuple(int(i) for i in bad[0])
-        raise ValueError(
+        raise InputError(
             f"{name}: expected |w| < m for every weight, got m={m[where]:g} and w={w[where]:g} at index {where}; "
             "a larger scale a, where m² − w² = 2a, or float64 keeps them apart."
         )
@@ -307,49 +259,19 @@ def _check_dominance(m: np.ndarray, w: np.ndarray, name: str, tiny: float) -> No
 
 def _device(device: str | torch.device, dtype: torch.dtype) -> torch.device:
     if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype: expected torch.float64 or torch.float32, got {dtype!r}.")
+        raise InputError(f"dtype: expected torch.float64 or torch.float32, got {dtype!r}.")
     try:
         place = torch.device(device)
     except (RuntimeError, TypeError):
-        raise ValueError(f"device: expected 'cpu' or 'cuda', got {device!r}.") from None
+        raise InputError(f"device: expected 'cpu' or 'cuda', got {device!r}.") from None
     if place.type not in ("cpu", "cuda"):
-        raise ValueError(f"device: expected 'cpu' or 'cuda', got {device!r}.")
+        raise InputError(f"device: expected 'cpu' or 'cuda', got {device!r}.")
     if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
+        raise InputError(
             f"device: got {device!r}, but torch sees {torch.cuda.device_count()} CUDA devices; choose another, or "
             "install a torch with CUDA."
         )
     return place
-
-
-def _number_of_runs(axes: Mapping[str, tuple[int, ...]]) -> int:
-    try:
-        return int(np.prod(np.broadcast_shapes(*axes.values())))
-    except ValueError:
-        counts = ", ".join(f"{name}: {shape[0]}" for name, shape in axes.items() if shape and shape[0] > 1)
-        raise ValueError(f"runs: expected the same number of runs everywhere, got {counts}.") from None
-
-
-def _batches(networks: DiagonalNetworks, d: int, size: int, seeds: np.ndarray) -> Iterator[torch.Tensor]:
-    """The weights of the observations in one step after another."""
-    return map(networks.tensor, mini_batches(d, size, seeds, networks.runs))
-
-
-def _shrinkages(
-    networks: DiagonalNetworks, schedules: tuple[Schedule, ...], eta: np.ndarray, last: int
-) -> Iterator[torch.Tensor]:
-    """2ηα, with α at t = kη, in one step after another."""
-    groups: dict[int, list[int]] = {}
-    for run in range(networks.runs):
-        groups.setdefault(id(schedules[run % len(schedules)]), []).append(run)
-    # One call of a schedule costs as much as a step, so it is asked for many steps at once.
-    many = max(1, _MOST_STRENGTHS // networks.runs)
-    for begin in range(0, last, many):
-        t = np.arange(begin, min(begin + many, last))[:, None] * eta
-        alpha = np.empty_like(t)
-        for members in groups.values():
-            alpha[:, members] = schedules[members[0] % len(schedules)](t[:, members])
-        yield from networks.tensor((2 * eta * alpha)[..., None]).unbind()
 
 
 def _losses(problems: tuple[Regression, ...], x: np.ndarray) -> np.ndarray:

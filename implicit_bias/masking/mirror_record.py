@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Optimizer
 
-from implicit_bias.errors import UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.masking.product import Product
 from implicit_bias.masking.weight_tensors import WeightTensor, masked_tensors
 from implicit_bias.symbolic import Derivation, derive
@@ -62,7 +62,7 @@ class MirrorRecord:
         select: Names of the tensors to record; without it all masked ones. Each costs three times its size.
 
     Raises:
-        ValueError: If nothing is masked, or a selected name is not.
+        InputError: If nothing is masked, or a selected name is not.
         UnsupportedError: If a tensor is no m ⊙ w, or the optimizer is another; in a step, if it is given a closure or
             one factor of a tensor is frozen.
     """
@@ -72,7 +72,7 @@ class MirrorRecord:
         names = list(masked) if select is None else list(select)
         unknown = [name for name in names if name not in masked]
         if not names or unknown:
-            raise ValueError(
+            raise InputError(
                 f"model: no masked tensor is called {', '.join(unknown) or 'anything'}; masked are "
                 f"{', '.join(masked) or 'none: mask(model) comes first'}."
             )
@@ -122,7 +122,7 @@ class _Trace:
             if any(p is self.m or p is self.w for p in group["params"])
         ]
         if len(owned) != 1:
-            raise ValueError(
+            raise InputError(
                 f"{tensor.name}: expected its factors in one group of the optimizer, found {len(owned)}; make the "
                 "optimizer from the parameters after mask(…)."
             )

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch.optim import Optimizer
 
-from implicit_bias.errors import UnsupportedError
-from implicit_bias.masking.parametrization import Factor, Parametrization
+from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.replaced import refuse_replaced
 from implicit_bias.validation import positive_number, whole_number
 
@@ -22,14 +22,14 @@ def masked_groups(optimizer: Optimizer) -> list[dict]:
     shares a group with factors decays as they do; give biases a group of their own to spare them.
 
     Raises:
-        ValueError: If no group holds a factor, or one holds a parameter that was replaced since.
+        InputError: If no group holds a factor, or one holds a parameter that was replaced since.
         UnsupportedError: If the decay is decoupled from the gradient (AdamW), or there is none.
     """
     refuse_replaced(optimizer)
     groups = [group for group in optimizer.param_groups if any(isinstance(p, Factor) for p in group["params"])]
     name = type(optimizer).__name__
     if not groups:
-        raise ValueError(f"optimizer: {name} holds no factor of a mask; make it from the parameters after mask(…).")
+        raise InputError(f"optimizer: {name} holds no factor of a mask; make it from the parameters after mask(…).")
     for group in groups:
         if isinstance(optimizer, _DECOUPLED) or group.get("decoupled_weight_decay"):
             raise UnsupportedError(
@@ -48,7 +48,7 @@ def decay_strength(optimizer: Optimizer, alpha: float) -> None:
     Groups that are added later need another call.
 
     Raises:
-        ValueError: If α is negative or not finite, or as in :func:`masked_groups`.
+        InputError: If α is negative or not finite, or as in :func:`masked_groups`.
     """
     strength = positive_number(alpha, "alpha", zero_allowed=True)
     for group in masked_groups(optimizer):
@@ -57,7 +57,7 @@ def decay_strength(optimizer: Optimizer, alpha: float) -> None:
 
 def masked_norm(optimizer: Optimizer) -> float:
     """The norm ‖x‖₁ of all effective weights whose factors an optimizer trains."""
-    parts: dict[Parametrization, dict[str, Factor]] = {}
+    parts: dict[FactoredWeight, dict[str, Factor]] = {}
     for group in masked_groups(optimizer):
         for parameter in group["params"]:
             if isinstance(parameter, Factor):
@@ -67,7 +67,7 @@ def masked_norm(optimizer: Optimizer) -> float:
         for parametrization, found in parts.items():
             missing = set(parametrization.names) - found.keys()
             if missing:
-                raise ValueError(f"optimizer: factor {', '.join(sorted(missing))} of a mask is not in it; add it.")
+                raise InputError(f"optimizer: factor {', '.join(sorted(missing))} of a mask is not in it; add it.")
             x = parametrization.effective(*(found[name] for name in parametrization.names))
             total += float(x.abs().sum(dtype=torch.float64 if x.device.type != "mps" else torch.float32))
     return total
@@ -93,7 +93,7 @@ class PILoT:
         epoch: Epochs done.
 
     Raises:
-        ValueError: If a number is out of range, or no group holds factors.
+        InputError: If a number is out of range, or no group holds factors.
         UnsupportedError: If weight decay is decoupled (AdamW).
     """
 
@@ -102,11 +102,11 @@ class PILoT:
         self.alpha = positive_number(alpha, "alpha", zero_allowed=True)
         self.delta = positive_number(delta, "delta")
         if self.delta < 1:
-            raise ValueError(f"delta: expected a factor >= 1, got {delta}.")
+            raise InputError(f"delta: expected a factor >= 1, got {delta}.")
         self.l1_threshold = positive_number(l1_threshold, "l1_threshold", zero_allowed=True)
         self.epochs = whole_number(epochs, "epochs")
         if self.epochs < 1:
-            raise ValueError(f"epochs: expected a positive integer, got {epochs}.")
+            raise InputError(f"epochs: expected a positive integer, got {epochs}.")
         self.epoch = 0
         self.accuracy = 0.0
         decay_strength(optimizer, self.alpha)
@@ -129,7 +129,7 @@ class PILoT:
             The new strength α.
 
         Raises:
-            ValueError: If the accuracy is negative, nan or inf; nothing is changed then.
+            InputError: If the accuracy is negative, nan or inf; nothing is changed then.
         """
         accuracy = positive_number(train_accuracy, "train_accuracy", zero_allowed=True)
         large = masked_norm(self.optimizer) >= self.l1_threshold
@@ -148,10 +148,10 @@ class PILoT:
         """Continue from a saved state, weight decay included.
 
         Raises:
-            ValueError: If the state is not one of :meth:`state_dict`.
+            InputError: If the state is not one of :meth:`state_dict`.
         """
         if state.keys() != self.state_dict().keys():
-            raise ValueError(f"state: expected the keys {sorted(self.state_dict())}, got {sorted(state)}.")
+            raise InputError(f"state: expected the keys {sorted(self.state_dict())}, got {sorted(state)}.")
         alpha = positive_number(state["alpha"], "alpha", zero_allowed=True)
         epoch, accuracy = whole_number(state["epoch"], "epoch"), positive_number(state["accuracy"], "accuracy", True)
         self.alpha, self.epoch, self.accuracy = alpha, epoch, accuracy

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from implicit_bias.masking.parametrization import Parametrization
+from implicit_bias.errors import InputError
+from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import finite_array
 
 
-class Powerpropagation(Parametrization):
+class Powerpropagation(FactoredWeight):
     r""":math:`x = v\,|v|^{p-1}`: a weight moves in proportion to :math:`|x|^{2 - 2/p}`, so large ones grow first.
 
     J. Schwarz, S. Jayakumar, R. Pascanu, P. Latham, Y. Teh, "Powerpropagation: a sparsity inducing weight
@@ -24,7 +25,7 @@ class Powerpropagation(Parametrization):
         super().__init__()
         self.power = float(finite_array(power, "power", ndim=0))
         if self.power < 1:
-            raise ValueError(f"power: expected p >= 1, got {power}.")
+            raise InputError(f"power: expected p >= 1, got {power}.")
 
     def forward(self, *factors: torch.Tensor) -> torch.Tensor:
         """Effective weights v |v|^{p−1}."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from implicit_bias.masking.parametrization import Parametrization
+from implicit_bias.errors import InputError
+from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import positive_number, whole_number
 
 _LETTERS = ("m", "w", "p", "q", "r", "s")  # z means a dual point elsewhere
 
 
-class Product(Parametrization):
+class Product(FactoredWeight):
     r"""x = m ⊙ w (or m ⊙ w ⊙ p, …), started so that :math:`m_0^2 - w_0^2 = \beta` in every weight.
 
     For depth two :math:`m_0^2 = (\beta + \sqrt{\beta^2 + 4x^2})/2 \ge |x|` and :math:`w_0 = x/m_0`, so the scale of its
@@ -29,7 +30,7 @@ class Product(Parametrization):
         super().__init__()
         self.beta = positive_number(beta, "beta", zero_allowed=True)
         if not 2 <= whole_number(depth, "depth") <= len(_LETTERS):
-            raise ValueError(f"depth: expected 2 to {len(_LETTERS)} factors, got {depth}.")
+            raise InputError(f"depth: expected 2 to {len(_LETTERS)} factors, got {depth}.")
         self.names = _LETTERS[:depth]
 
     def forward(self, *factors: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from implicit_bias.errors import UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.masking.kept import Kept
 from implicit_bias.masking.weight_tensors import Select, WeightTensor, selected_tensors, weight_tensors, with_own_class
 from implicit_bias.validation import finite_array
@@ -33,7 +33,7 @@ def prune_(module: Module, sparsity: float, select: Select | None = None) -> Mod
         The module.
 
     Raises:
-        ValueError: If the sparsity is outside of [0, 1], there are no weights, or they are not finite.
+        InputError: If the sparsity is outside of [0, 1], there are no weights, or they are not finite.
         UnsupportedError: If a hook computes a tensor: that of ``torch.nn.utils.prune``, or the older weight or spectral
             normalization. Nothing is changed then.
 
@@ -44,7 +44,7 @@ def prune_(module: Module, sparsity: float, select: Select | None = None) -> Mod
     """
     amount = float(finite_array(sparsity, "sparsity", ndim=0))
     if not 0 <= amount <= 1:
-        raise ValueError(f"sparsity: expected a fraction from 0 to 1, got {sparsity}.")
+        raise InputError(f"sparsity: expected a fraction from 0 to 1, got {sparsity}.")
     return keep_(module, _largest(_chosen(module, select), amount))
 
 
@@ -59,17 +59,17 @@ def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
         The module.
 
     Raises:
-        ValueError: If a name, shape or type does not fit; nothing is changed then.
+        InputError: If a name, shape or type does not fit; nothing is changed then.
         UnsupportedError: As in :func:`prune_`.
     """
     tensors = {tensor.name: tensor for tensor in weight_tensors(module)}
     for name, keep in kept.items():
         if name not in tensors:
-            raise ValueError(f"kept: there is no tensor {name!r}; known: {', '.join(tensors)}.")
+            raise InputError(f"kept: there is no tensor {name!r}; known: {', '.join(tensors)}.")
         _check_prunable(tensors[name])
         shape = tensors[name].value.shape
         if keep.dtype != torch.bool or keep.shape != shape:
-            raise ValueError(
+            raise InputError(
                 f"kept[{name!r}]: expected booleans of shape {tuple(shape)}, got {keep.dtype} of {tuple(keep.shape)}."
             )
     for name, keep in kept.items():
@@ -111,7 +111,7 @@ def sparsity(module: nn.Module, select: Select | None = None) -> float:
         select: Which tensors, as in :func:`~implicit_bias.masking.mask`.
 
     Raises:
-        ValueError: If there are no weights.
+        InputError: If there are no weights.
     """
     values = [tensor.value.detach() for tensor in _chosen(module, select)]
     return sum(int((x == 0).sum()) for x in values) / sum(x.numel() for x in values)
@@ -120,10 +120,10 @@ def sparsity(module: nn.Module, select: Select | None = None) -> float:
 def _chosen(module: nn.Module, select: Select | None) -> list[WeightTensor]:
     chosen = selected_tensors(module, select)
     if not chosen:
-        raise ValueError(f"module: {type(module).__name__} has no weights that are selected; expected at least one.")
+        raise InputError(f"module: {type(module).__name__} has no weights that are selected; expected at least one.")
     for tensor in chosen:
         if not bool(torch.isfinite(tensor.value).all()):
-            raise ValueError(f"{tensor.name}: holds nan or inf, so its weights have no order; train again.")
+            raise InputError(f"{tensor.name}: holds nan or inf, so its weights have no order; train again.")
     return chosen
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from implicit_bias.errors import UnsupportedError
-from implicit_bias.masking.parametrization import Factor, Parametrization
+from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.product import Product
 from implicit_bias.masking.replaced import mark_replaced
 from implicit_bias.masking.weight_tensors import (
@@ -46,7 +46,7 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
         The module.
 
     Raises:
-        ValueError: If there is nothing to mask, a tensor is masked already, frozen, not of floating-point numbers or
+        InputError: If there is nothing to mask, a tensor is masked already, frozen, not of floating-point numbers or
             not finite, or β is negative or names another tensor. Nothing is changed then.
         UnsupportedError: If something else computes a tensor (``torch.nn.utils.prune``, weight or spectral
             normalization, any other parametrization), here or where it is tied to, or changes it in place
@@ -65,7 +65,7 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
     betas = {name: Product(value).beta for name, value in beta.items()}
     chosen = {tensor.name for tensor in _selected(module, select)}
     if chosen != betas.keys():
-        raise ValueError(
+        raise InputError(
             f"beta: expected a number for each of {_listed(chosen)}; missing: {_listed(chosen - betas.keys())}, "
             f"unknown: {_listed(betas.keys() - chosen)}."
         )
@@ -73,9 +73,9 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
 
 
 def reparameterize(
-    module: Module, parametrization: Callable[[str], Parametrization], select: Select | None = None
+    module: Module, parametrization: Callable[[str], FactoredWeight], select: Select | None = None
 ) -> Module:
-    """Train the factors of any :class:`Parametrization` in place of the weights of a module; see :func:`mask`.
+    """Train the factors of any :class:`FactoredWeight` in place of the weights of a module; see :func:`mask`.
 
     Args:
         module: Changed in place.
@@ -86,7 +86,7 @@ def reparameterize(
         The module.
 
     Raises:
-        ValueError: As in :func:`mask`.
+        InputError: As in :func:`mask`.
         UnsupportedError: As in :func:`mask`.
 
     >>> reparameterize(nn.Linear(2, 2), lambda name: Product(beta=0.0, depth=3)).parametrizations.weight[0]
@@ -95,7 +95,7 @@ def reparameterize(
     chosen = _selected(module, select)
     made = [parametrization(tensor.name) for tensor in chosen]
     if len({id(new) for new in made}) < len(made):
-        raise ValueError("parametrization: expected a new one for every tensor, got one for several; make it inside.")
+        raise InputError("parametrization: expected a new one for every tensor, got one for several; make it inside.")
     for tensor, new in zip(chosen, made, strict=True):
         _check_start(tensor, new)
     for tensor, new in zip(chosen, made, strict=True):
@@ -133,11 +133,11 @@ def unmask(module: Module) -> Module:
         The module.
 
     Raises:
-        ValueError: If nothing is masked or pruned.
+        InputError: If nothing is masked or pruned.
     """
     changed = [tensor for tensor in weight_tensors(module) if tensor.mask is not None or tensor.pruning is not None]
     if not changed:
-        raise ValueError("module: nothing in it is masked or pruned, so there is nothing to unmask.")
+        raise InputError("module: nothing in it is masked or pruned, so there is nothing to unmask.")
     for tensor in changed:
         _make_dense(tensor)
     return module
@@ -177,7 +177,7 @@ def _selected(module: nn.Module, select: Select | None) -> list[WeightTensor]:
     chosen = selected_tensors(module, select)
     tensors = weight_tensors(module)
     if not chosen:
-        raise ValueError(
+        raise InputError(
             f"module: no weight in {type(module).__name__} to mask; expected the weight of a linear, convolutional, "
             "embedding or attention layer, one with two axes or more called weight, or a select(name, tensor) that "
             "accepts one of "
@@ -206,7 +206,7 @@ def _check(tensor: WeightTensor) -> None:
     if other is not None:
         raise UnsupportedError(f"{name}: is computed by {other[0]}; remove that first, {other[1]}, or {_LEAVE_OUT}")
     if tensor.mask is not None:
-        raise ValueError(f"{name}: is masked already; unmask the module first, or {_LEAVE_OUT}")
+        raise InputError(f"{name}: is masked already; unmask the module first, or {_LEAVE_OUT}")
     if any(isinstance(holder, nn.RNNBase) for holder, _ in tensor.holders):
         raise UnsupportedError(
             f"{name}: a recurrent layer keeps references to its weights; write it by cells, or {_LEAVE_OUT}"
@@ -217,15 +217,15 @@ def _check(tensor: WeightTensor) -> None:
         )
     value = tensor.value
     if not value.is_floating_point():
-        raise ValueError(f"{name}: expected floating-point weights, got {value.dtype}; convert it, or {_LEAVE_OUT}")
+        raise InputError(f"{name}: expected floating-point weights, got {value.dtype}; convert it, or {_LEAVE_OUT}")
     if not value.requires_grad:
-        raise ValueError(f"{name}: is frozen (requires_grad=False); unfreeze it, or {_LEAVE_OUT}")
+        raise InputError(f"{name}: is frozen (requires_grad=False); unfreeze it, or {_LEAVE_OUT}")
     if not bool(torch.isfinite(value).all()):
-        raise ValueError(f"{name}: holds nan or inf; initialize it again, or {_LEAVE_OUT}")
+        raise InputError(f"{name}: holds nan or inf; initialize it again, or {_LEAVE_OUT}")
 
 
-def _check_start(tensor: WeightTensor, new: Parametrization) -> None:
-    """Raise ``ValueError`` unless the factors give x back in its precision: extreme β or x leave its range."""
+def _check_start(tensor: WeightTensor, new: FactoredWeight) -> None:
+    """Raise ``InputError`` unless the factors give x back in its precision: extreme β or x leave its range."""
     x = tensor.value.detach()
     found = new.right_inverse(x)
     back = new(*(found if isinstance(found, tuple) else (found,)))
@@ -234,7 +234,7 @@ def _check_start(tensor: WeightTensor, new: Parametrization) -> None:
     bad = torch.nonzero(~((back - x).abs() <= 32 * eps * x.abs() + 4 * eps * x.abs().max()))
     if len(bad):
         where = tuple(bad[0].tolist())
-        raise ValueError(
+        raise InputError(
             f"{tensor.name}: {new} cannot start at the weight {float(x[where]):g} at {where} in {x.dtype}, where its "
             f"factors give {float(back[where]):g}; take more moderate numbers for it, or float32."
         )

@@ -8,11 +8,13 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from implicit_bias.errors import InputError
+
 
 def mark_replaced(parameter: torch.Tensor, name: str) -> None:
     """Remember that a parameter is no longer part of the model it was in, where it was called ``name``.
 
-    From the first call on, a step of any optimizer raises ``ValueError`` if it holds such a parameter that gets no
+    From the first call on, a step of any optimizer raises ``InputError`` if it holds such a parameter that gets no
     gradient. One that gets gradients is still in use elsewhere.
     """
     parameter.replaced_in_model = name  # pyright: ignore[reportAttributeAccessIssue]
@@ -20,12 +22,12 @@ def mark_replaced(parameter: torch.Tensor, name: str) -> None:
 
 
 def refuse_replaced(optimizer: Optimizer, *_: object) -> None:
-    """Raise ``ValueError`` if an optimizer holds a replaced parameter without gradient."""
+    """Raise ``InputError`` if an optimizer holds a replaced parameter without gradient."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             name = getattr(parameter, "replaced_in_model", None)
             if name is not None and parameter.grad is None:
-                raise ValueError(
+                raise InputError(
                     f"optimizer: {type(optimizer).__name__} holds {name} as it was before mask(…) or unmask(…) "
                     "replaced it, so it would not be trained; make the optimizer afterwards, from model.parameters()."
                 )

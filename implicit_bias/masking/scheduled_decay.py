@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch.optim import Optimizer
 
+from implicit_bias.errors import InputError
 from implicit_bias.masking.pilot import decay_strength, masked_groups
 from implicit_bias.schedule import Schedule
 from implicit_bias.validation import positive_number
@@ -26,7 +27,7 @@ class ScheduledDecay:
         time: t.
 
     Raises:
-        ValueError: As :func:`~implicit_bias.masking.masked_groups`.
+        InputError: As :func:`~implicit_bias.masking.masked_groups`.
         UnsupportedError: Likewise.
     """
 
@@ -64,8 +65,8 @@ class ScheduledDecay:
         """Continue at a saved time.
 
         Raises:
-            ValueError: If the state is not one of :meth:`state_dict`.
+            InputError: If the state is not one of :meth:`state_dict`.
         """
         if state.keys() != {"time"}:
-            raise ValueError(f"state: expected the key 'time', got {sorted(state)}.")
+            raise InputError(f"state: expected the key 'time', got {sorted(state)}.")
         self.time = positive_number(state["time"], "time", zero_allowed=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from implicit_bias.masking.parametrization import Parametrization
+from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import finite_array, positive_number
 
 
-class SigmoidMask(Parametrization):
+class SigmoidMask(FactoredWeight):
     r"""x = w ⊙ σ(τ s), whose temperature τ is raised during training until the mask is 0 or 1.
 
     P. Savarese, H. Silva, M. Maire, "Winning the lottery with continuous sparsification", NeurIPS 2020.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from implicit_bias.masking.parametrization import Parametrization
+from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import finite_array
 
 
-class SoftThreshold(Parametrization):
+class SoftThreshold(FactoredWeight):
     r""":math:`x = \mathrm{sign}(w)\,(|w| - \sigma(s))_+`, with a trained scalar s for each tensor.
 
     A. Kusupati et al., "Soft threshold weight reparameterization for learnable sparsity", ICML 2020. Weight decay acts

@@ -11,9 +11,10 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
+from implicit_bias.errors import InputError
+from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.masking.hooks import computed, hooks, parts, removal
 from implicit_bias.masking.kept import Kept
-from implicit_bias.masking.parametrization import Parametrization
 from implicit_bias.masking.weight_kinds import holds_weight
 
 Select = Callable[[str, torch.Tensor], bool]
@@ -51,9 +52,9 @@ class WeightTensor:
         return module.parametrizations[attribute]
 
     @property
-    def mask(self) -> Parametrization | None:
+    def mask(self) -> FactoredWeight | None:
         """The parametrization of this library on it, if any."""
-        return next((p for p in self.parametrizations or () if isinstance(p, Parametrization)), None)
+        return next((p for p in self.parametrizations or () if isinstance(p, FactoredWeight)), None)
 
     @property
     def pruning(self) -> Kept | None:
@@ -68,7 +69,7 @@ class WeightTensor:
         layer = f"model.get_submodule({path!r})" if path else "model"
         if attribute in hooks(module):
             return removal(module, attribute, layer)
-        foreign = [part for part in self.parametrizations or () if not isinstance(part, Parametrization | Kept)]
+        foreign = [part for part in self.parametrizations or () if not isinstance(part, FactoredWeight | Kept)]
         if not foreign:
             return None
         kind = type(foreign[0])
@@ -112,7 +113,7 @@ def is_weight(module: nn.Module, name: str) -> bool:
         name: The tensor's name in the dense model, as a ``select`` gets it.
 
     Raises:
-        ValueError: If it has no such tensor.
+        InputError: If it has no such tensor.
 
     >>> model = nn.Sequential(nn.Conv1d(2, 3, 5), nn.LayerNorm([3, 8]))
     >>> is_weight(model, "0.weight"), is_weight(model, "1.weight")
@@ -120,7 +121,7 @@ def is_weight(module: nn.Module, name: str) -> bool:
     """
     tensors = {tensor.name: tensor for tensor in weight_tensors(module)}
     if name not in tensors:
-        raise ValueError(f"name: there is no tensor {name!r}; known: {', '.join(tensors)}.")
+        raise InputError(f"name: there is no tensor {name!r}; known: {', '.join(tensors)}.")
     return tensors[name].is_weight
 
 
@@ -130,7 +131,7 @@ def weight_tensors(module: nn.Module) -> list[WeightTensor]:
     A parameter that several modules share is one tensor, unless they make different weights of it.
     """
     if not isinstance(module, nn.Module):
-        raise ValueError(f"module: expected a torch.nn.Module, got {type(module).__name__}.")
+        raise InputError(f"module: expected a torch.nn.Module, got {type(module).__name__}.")
     found: dict[tuple[int, ...], tuple[str, list[tuple[nn.Module, str]]]] = {}
     for path, holder in module.named_modules():
         if isinstance(holder, parametrize.ParametrizationList):
@@ -146,12 +147,12 @@ def selected_tensors(module: nn.Module, select: Select | None = None) -> list[We
     """The tensors that ``select(name, tensor)`` accepts; without it those that :func:`is_weight` does.
 
     Raises:
-        ValueError: If one has no shape yet.
+        InputError: If one has no shape yet.
     """
     tensors = weight_tensors(module)
     for tensor in tensors:
         if not tensor.has_shape:
-            raise ValueError(f"{tensor.name}: has no shape yet; run the lazy module on one batch first.")
+            raise InputError(f"{tensor.name}: has no shape yet; run the lazy module on one batch first.")
     if select is None:
         return [tensor for tensor in tensors if tensor.is_weight]
     return [tensor for tensor in tensors if select(tensor.name, tensor.value.detach())]

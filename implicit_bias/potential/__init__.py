@@ -5,5 +5,6 @@ from implicit_bias.potential.entropy import Entropy
 from implicit_bias.potential.hyperbolic_entropy import HyperbolicEntropy
 from implicit_bias.potential.numerical import NumericalPotential
 from implicit_bias.potential.quadratic_forms import QuadraticForms
+from implicit_bias.potential.separable import SeparablePotential
 
-__all__ = ["Entropy", "HyperbolicEntropy", "NumericalPotential", "Potential", "QuadraticForms"]
+__all__ = ["Entropy", "HyperbolicEntropy", "NumericalPotential", "Potential", "QuadraticForms", "SeparablePotential"]

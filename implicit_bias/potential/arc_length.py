@@ -66,7 +66,7 @@ class ArcLength:
     """
 
     def __init__(self, metric: Function, domain: tuple[float, float]) -> None:
-        self._metric, self._chart = metric, _chart(*domain)
+        self.metric_at, self._chart = metric, _chart(*domain)
         edges = self._edges()
         left, width = edges[:-1], np.diff(edges)
         done: list[tuple[np.ndarray, ...]] = []
@@ -93,7 +93,7 @@ class ArcLength:
         first, last = (round(end / _WIDTH) for end in self._chart.reach)
         edges = _WIDTH * np.arange(first, last + 1)
         with np.errstate(all="ignore"):
-            metric = self._metric(self._chart.weight(edges))
+            metric = self.metric_at(self._chart.weight(edges))
         lost = ~(np.isfinite(metric) & (metric != 0))
         center = -first
         if lost[center]:
@@ -111,7 +111,7 @@ class ArcLength:
         """Polynomials on each panel, and whether they resolve the integrand, the inverse and its speed."""
         tau = left[:, None] + (_NODES + 1) * width[:, None] / 2
         x = self._chart.weight(tau)
-        metric = self._metric(x)
+        metric = self.metric_at(x)
         if not np.all(metric > 0):
             raise DomainError(
                 f"potential: expected 1/R'' > 0, got {metric[~(metric > 0)][0]:.5g} at x = {x[~(metric > 0)][0]:.5g}."
@@ -151,7 +151,7 @@ class ArcLength:
 
     def speed(self, u: np.ndarray) -> np.ndarray:
         """g'(u) = √M(g(u)), elementwise."""
-        return np.sqrt(self._metric(self.weight(u)))
+        return np.sqrt(self.metric_at(self.weight(u)))
 
     def bend(self, u: np.ndarray) -> np.ndarray:
         """g''(u), elementwise, to some five digits less than g'."""

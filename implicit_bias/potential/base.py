@@ -1,102 +1,28 @@
-r"""What every separable Bregman potential can do.
+r"""What every Bregman potential can do, whatever couples its coordinates.
 
-A potential :math:`R(x) = \sum_i R_i(x_i)` is strictly convex on an open box. Its gradient (the *mirror map*) sends
-weights to dual variables, the inverse of the gradient sends them back, and a gradient flow of the parameters is the
-mirror flow :math:`\nabla R(x_t) = \nabla R(x_0) - \int_0^t \nabla f(x_s)\,ds` of the weights.
+A potential R is strictly convex on an open set. Its gradient (the *mirror map*) sends weights to dual variables, the
+inverse of the gradient sends them back, and a gradient flow of the parameters is the mirror flow
+:math:`\nabla R(x_t) = \nabla R(x_0) - \int_0^t \nabla f(x_s)\,ds` of the weights.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-import array_api_compat
 import numpy as np
-from array_api_compat import array_namespace, is_array_api_obj, is_torch_array
 
-from implicit_bias.errors import DomainError, UnsupportedError
+from implicit_bias.shown import Shown
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-Array = Any  # a NumPy array or a torch tensor; every method returns the kind it was given
-
-# What exceeds the floating-point range is inf, in NumPy as in torch, and no reason for a warning.
-# What a few operations and one exponential add to a relative error, each right to four units in the last place.
-UNITS_OF_ROUNDING = 8 * 2.0**-53
-_overflow_allowed = np.errstate(over="ignore", divide="ignore")
-SMALL = 2.0**-64  # a factor that keeps products and sums of large numbers in the floating-point range
+Array = Any  # a NumPy array, a torch tensor or a JAX array; every method returns the kind it was given
 
 
-class Potential(ABC):
-    r"""A separable, strictly convex potential :math:`R(x) = \sum_i R_i(x_i)`.
+class Potential(Shown, ABC):
+    """A strictly convex potential R of weights x, shape ``(..., n)``: what flows and limits ask for.
 
-    The public methods take arrays of shape ``(..., n)`` in NumPy or torch (numbers and lists become float64 NumPy
-    arrays), check the domain and return the same type, dtype and device. A subclass supplies the formulas of one
-    coordinate in the underscored methods, which see checked arrays only.
-
-    Attributes:
-        formula: R in LaTeX, and
-        settings: the names of the attributes that stand in it, both for display.
+    A potential that is a sum over coordinates derives from :class:`~implicit_bias.SeparablePotential`, and solvers use
+    that its Hessian is diagonal. Every other one gives its metric as a matrix.
     """
-
-    formula: ClassVar[str] = ""
-    settings: ClassVar[tuple[str, ...]] = ()
-
-    @abstractmethod
-    def _terms(self, x: Array) -> Array:
-        """R_i(x_i) of each coordinate."""
-
-    @abstractmethod
-    def _gradient(self, x: Array) -> Array:
-        """R_i'(x_i) of each coordinate."""
-
-    @abstractmethod
-    def _inverse_gradient(self, z: Array) -> Array:
-        """The x_i with R_i'(x_i) = z_i."""
-
-    @abstractmethod
-    def _metric(self, x: Array) -> Array:
-        """1 / R_i''(x_i) of each coordinate."""
-
-    def _respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The weight ∇R*(z) and the metric there, its derivative in z: what every solver asks for together.
-
-        A potential may round the weight to within the rounding of the largest one. What overflows is inf; solvers turn
-        NumPy's warnings off.
-        """
-        x = self._inverse_gradient(z)
-        return x, self._metric(x)
-
-    def _curvature(self, x: Array) -> Array:
-        """R_i''(x_i) of each coordinate."""
-        return 1 / self._metric(x)
-
-    def _metric_slope(self, x: Array) -> Array:
-        """The derivative of the metric, by which torch differentiates R a third time."""
-        raise UnsupportedError(
-            f"{type(self).__name__}: the metric 1/R'' has no derivative here, so R can be differentiated twice. A "
-            "potential that defines _metric_slope(x) can be so three times."
-        )
-
-    def _metric_bend(self, x: Array) -> Array:
-        """The second derivative of the metric, by which torch differentiates R a fourth time."""
-        raise UnsupportedError(
-            f"{type(self).__name__}: the metric 1/R'' has no second derivative here, so R can be differentiated three "
-            "times. A potential that defines _metric_bend(x) can be so four times."
-        )
-
-    def _conjugate_terms(self, z: Array) -> Array:
-        x = self._inverse_gradient(z)
-        return x * z - self._terms(x)
-
-    def _divergence_terms(self, x: Array, reference: Array) -> Array:
-        return self._terms(x) - self._terms(reference) - self._gradient(reference) * (x - reference)
-
-    def _gradient_rise(self, x: Array, reference: Array) -> Array:
-        """R_i'(x_i) − R_i'(x'_i), the slope of the divergence."""
-        return self._gradient(x) - self._gradient(reference)
 
     @property
     @abstractmethod
@@ -104,224 +30,44 @@ class Potential(ABC):
         """Number of coordinates, or None when one formula serves any number."""
 
     @property
-    def domain(self) -> tuple[Array, Array]:
-        """The ends of the open interval on which R_i is defined: numbers, or arrays of shape (n,)."""
-        return (-np.inf, np.inf)
-
-    @property
-    def dual_domain(self) -> tuple[Array, Array]:
-        """The ends of the open interval that R_i' maps the domain onto: numbers, or arrays of shape (n,)."""
-        return (-np.inf, np.inf)
-
-    @property
+    @abstractmethod
     def minimizer(self) -> np.ndarray:
         """The x at which the gradient vanishes: where training starts when no decay has passed yet."""
-        return self._inverse_gradient(np.zeros(() if self.size is None else self.size))
 
-    @_overflow_allowed
-    def terms(self, x: Array) -> Array:
-        """R_i(x_i) of each coordinate, shape ``(..., n)``; :meth:`value` is their sum."""
-        return self._evaluate("_terms", self._admit_weights, {"x": x})
-
-    @_overflow_allowed
+    @abstractmethod
     def value(self, x: Array) -> Array:
-        """R(x), summed over the last axis: shape ``(...)``; inf where terms overflow."""
-        return self._evaluate("_terms", self._admit_weights, {"x": x}, _sum_last)
+        """R(x), shape ``(...)``."""
 
-    @_overflow_allowed
+    @abstractmethod
     def gradient(self, x: Array) -> Array:
         """The mirror map ∇R(x), shape ``(..., n)``."""
-        return self._evaluate("_gradient", self._admit_weights, {"x": x})
 
-    @_overflow_allowed
+    @abstractmethod
     def inverse_gradient(self, z: Array) -> Array:
-        """The x with ∇R(x) = z, which is ∇R*(z); shape ``(..., n)``. It overflows to inf where x does."""
-        return self._evaluate("_inverse_gradient", self._admit_duals, {"z": z})
+        """The x with ∇R(x) = z, which is ∇R*(z); shape ``(..., n)``."""
 
-    @_overflow_allowed
-    def hessian_diagonal(self, x: Array) -> Array:
-        """The diagonal of ∇²R(x), shape ``(..., n)``."""
-        return self._evaluate("_curvature", self._admit_weights, {"x": x})
-
-    @_overflow_allowed
+    @abstractmethod
     def metric(self, x: Array) -> Array:
-        """The diagonal of (∇²R(x))⁻¹, by which the flow of x preconditions the gradient; shape ``(..., n)``."""
-        return self._evaluate("_metric", self._admit_weights, {"x": x})
+        """(∇²R(x))⁻¹, by which the flow of x preconditions the gradient: ``(..., n, n)``, or its diagonal ``(..., n)``.
 
-    @_overflow_allowed
+        It is the diagonal alone where R is separable.
+        """
+
+    @abstractmethod
     def conjugate(self, z: Array) -> Array:
         r"""The convex conjugate :math:`R^*(z) = \sup_x \langle x, z\rangle - R(x)`, shape ``(...)``."""
-        return self._evaluate("_conjugate_terms", self._admit_duals, {"z": z}, _sum_last)
 
-    @_overflow_allowed
+    @abstractmethod
     def divergence(self, x: Array, x2: Array) -> Array:
         r"""The Bregman divergence, shape ``(...)``.
 
         .. math:: D_R(x, x_2) = R(x) - R(x_2) - \langle\nabla R(x_2), x - x_2\rangle
         """
-        return self._evaluate("_divergence_terms", self._admit_weights, {"x": x, "x2": x2}, _sum_last)
 
-    @_overflow_allowed
-    def effective_exponent(self, s: Array) -> Array:
-        r"""The local exponent of R at distance s from its minimizer, elementwise in ``s``.
+    @abstractmethod
+    def respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The weight x = ∇R*(z), shape (n,), and the metric there, its derivative in z; without any checks.
 
-        .. math:: p(s) = \frac{d \log(R(x_{\min}+s) - R(x_{\min}))}{d \log |s|}
-
-        It is 2 where R acts like the squared L2 norm, 1 where it acts like the L1 norm, and 2 at s = 0. In torch it has
-        no derivative: a backward pass through it raises ``UnsupportedError``.
+        That is what every solver asks for, many times, of one z of shape (n,). What overflows is inf; solvers turn
+        NumPy's warnings off. A potential may round the weight to within the rounding of the largest one.
         """
-        return self._evaluate("_exponent_at", self._admit_steps, {"s": s})
-
-    def _exponent_at(self, step: Array) -> Array:
-        center = self._constant(self.minimizer, step)
-        return self._exponent(self._admit_weights(center + step, "minimizer + s"), center, step)
-
-    def _exponent(self, x: Array, center: Array, step: Array) -> Array:
-        xp = array_namespace(step)
-        excess = self._divergence_terms(x, center)
-        rise = step * self._gradient(x)
-        is_known = (excess > 0) & xp.isfinite(excess)
-        ratio = xp.where(excess > 0, xp.inf, 2.0)  # where the excess overflows, and where it underflows
-        return xp.where(is_known, rise / xp.where(is_known, excess, 1.0), ratio)
-
-    def separation(self, x: np.ndarray, gap: float) -> np.ndarray | None:
-        r"""How far a divergence of at most ``gap`` lets another weight be from x, shape (n,), or None where unknown.
-
-        If :math:`D_R(x, x') \le \mathrm{gap}` or :math:`D_R(x', x) \le \mathrm{gap}`, then :math:`|x_i - x_i'|` is at
-        most the i-th number returned, and :math:`\|x - x'\|_2` is at most the largest of them.
-        """
-        return None
-
-    def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray | None:
-        """A bound on what rounding adds to x = ∇R*(z), shape (n,), or None where unknown.
-
-        Args:
-            z: Dual variables, as they were computed,
-            z_error: a bound on how far the exact ones are from them, and
-            x: ``inverse_gradient(z)``, as it was computed.
-        """
-        return None
-
-    def relaxations(self) -> list[Potential]:
-        """Easier potentials of the same family, easiest first, on the way to this one; empty where none is needed.
-
-        A solver follows them so that a hard problem always has a good start. They are spaced along a line on which
-        every gap is twice the one before, this potential being the end of the last, so that dual solutions can be
-        extrapolated.
-        """
-        return []
-
-    def plot(self, x: Array | None = None, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw the terms R_i(x_i) against x_i, for up to six coordinates that differ.
-
-        Args:
-            x: The weights to draw, shape (k,), all in the domain; by default those from −2 to 2 that are in it, or
-                further where the minimizer is further.
-            ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
-            options: Passed to matplotlib's ``Axes.plot``.
-
-        Raises:
-            DomainError: If a weight is outside the domain.
-        """
-        from implicit_bias.display.potential import plot
-
-        return plot(self, x, ax, **options)
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.potential import html
-
-        return html(self)
-
-    def _evaluate(
-        self,
-        formula: str,
-        check: Callable[[Array, str], Array],
-        given: dict[str, Array],
-        finish: Callable[[Array], Array] | None = None,
-    ) -> Array:
-        """A formula at checked points, computed in double precision and rounded to the type of the first one.
-
-        Args:
-            formula: The name of an underscored method.
-            check: Raises where a floating array, of a given name, is outside the domain.
-            given: The points by name.
-            finish: What else is done in double precision.
-        """
-        points = {name: self._real(value, name) for name, value in given.items()}
-        like = next(filter(is_torch_array, points.values()), next(iter(points.values())))
-        if is_torch_array(like):
-            from implicit_bias.potential.differentiation import evaluate
-
-            result = evaluate(self, formula, check, points)
-        else:
-            result = getattr(self, formula)(*(check(_double(point), name) for name, point in points.items()))
-        if finish is not None:
-            result = finish(result)
-        if is_torch_array(like):
-            return result.to(like.device, like.dtype)
-        return result if result.dtype == like.dtype else result.astype(like.dtype)
-
-    def _real(self, value: Array, name: str) -> Array:
-        """Return ``value`` as an array of floating type that fits the coordinates, or raise."""
-        array = value if is_array_api_obj(value) else np.asarray(value)
-        xp = array_namespace(array)
-        if not xp.isdtype(array.dtype, "real floating"):
-            if not xp.isdtype(array.dtype, ("integral", "bool")):
-                raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}.")
-            array = xp.astype(array, xp.float64)
-        if self.size is not None and array.ndim > 0 and array.shape[-1] not in (1, self.size):
-            raise ValueError(
-                f"{name}: expected shape (..., {self.size}), as the potential has {self.size} coordinates, "
-                f"got {tuple(array.shape)}."
-            )
-        return array
-
-    def _admit_weights(self, x: Array, name: str) -> Array:
-        """Return the floating array x if it is inside the domain, or raise."""
-        return self._admit(x, name, self.domain)
-
-    def _admit_duals(self, z: Array, name: str) -> Array:
-        """Return the floating array z if it is inside the dual domain, or raise."""
-        return self._admit(z, name, self.dual_domain)
-
-    def _admit_steps(self, s: Array, name: str) -> Array:
-        """Return the floating array s if it is finite, or raise."""
-        return self._admit(s, name, (-np.inf, np.inf))
-
-    def _admit(self, array: Array, name: str, interval: tuple[Array, Array]) -> Array:
-        """Return a floating array if it is inside the open interval, or raise."""
-        xp = array_namespace(array)
-        low, high = (xp.asarray(end, dtype=array.dtype, device=array_api_compat.device(array)) for end in interval)
-        inside = (array > low) & (array < high)
-        if not bool(xp.all(inside)):
-            inside, got, low, high = (
-                np.broadcast_to(np.asarray(array_api_compat.to_device(v, "cpu")), inside.shape)
-                for v in (inside, array, low, high)
-            )
-            where = tuple(int(i) for i in np.argwhere(~inside)[0])
-            raise DomainError(
-                f"{name}: expected values in the open interval ({low[where]:g}, {high[where]:g}), got {got[where]} at "
-                f"index {where}."
-            )
-        return array
-
-    @staticmethod
-    def _constant(values: np.ndarray | float, like: Array) -> Array:
-        """A parameter of the potential in the type, dtype and device of ``like``."""
-        return array_namespace(like).asarray(values, dtype=like.dtype, device=array_api_compat.device(like))
-
-
-def _double(array: Array) -> Array:
-    return array if array.dtype == np.float64 else array.astype(np.float64)
-
-
-def _sum_last(terms: Array) -> Array:
-    """The sum over the last axis; inf where terms overflow to both sides, never nan."""
-    if not terms.ndim:
-        return terms
-    xp = array_namespace(terms)
-    with np.errstate(invalid="ignore"):
-        total = xp.sum(terms, axis=-1)
-        # A partial sum may overflow where the sum does not.
-        total = xp.where(xp.isfinite(total), total, xp.sum(terms * SMALL, axis=-1) / SMALL)
-    return xp.where(xp.isnan(total), xp.inf, total)

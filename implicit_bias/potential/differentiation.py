@@ -3,7 +3,7 @@ r"""Derivatives of potentials in torch: every formula is differentiated by the n
 The formulas of a potential switch between branches, cut off and take signs, so that they are exact from the smallest
 numbers to the largest; the derivative of such operations is not the derivative of the function. Here the derivative of
 R is its gradient, that of the gradient is :math:`R''`, that of :math:`\nabla R^*` is the metric there, and so on, for
-reverse and forward mode, to any order for which there is a formula. Loaded only for torch tensors.
+reverse and forward mode, to any order for which there is a formula.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from implicit_bias.errors import UnsupportedError
+from implicit_bias.potential.derivative_rules import derivatives
 
 if TYPE_CHECKING:
-    from implicit_bias.potential.base import Potential
+    from implicit_bias.potential.separable import SeparablePotential
 
 Check = Callable[[torch.Tensor, str], torch.Tensor]
 
 
-def evaluate(potential: Potential, formula: str, check: Check, points: dict[str, Any]) -> torch.Tensor:
+def evaluate(potential: SeparablePotential, formula: str, check: Check, points: dict[str, Any]) -> torch.Tensor:
     """A formula of a potential at checked points, some of which are tensors, in double precision.
 
     Args:
@@ -46,7 +46,7 @@ class _Formula(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        potential: Potential, formula: str, check: tuple[Check, tuple[str, ...]] | None, *points: torch.Tensor
+        potential: SeparablePotential, formula: str, check: tuple[Check, tuple[str, ...]] | None, *points: torch.Tensor
     ) -> torch.Tensor:
         if check is not None:
             for point, name in zip(points, check[1], strict=True):
@@ -90,45 +90,16 @@ class _Formula(torch.autograd.Function):
 
 _FIRST = 3  # the place of the first point among the arguments of _Formula
 
-# The derivatives of each formula in each of its points, given the other formulas.
-_DERIVATIVES: dict[str, tuple[Callable[..., torch.Tensor], ...]] = {
-    "_terms": (lambda at, x: at("_gradient", x),),
-    "_gradient": (lambda at, x: at("_curvature", x),),
-    "_curvature": (lambda at, x: _curvature_slope(at("_curvature", x), at("_metric_slope", x)),),
-    "_metric": (lambda at, x: at("_metric_slope", x),),
-    "_metric_slope": (lambda at, x: at("_metric_bend", x),),
-    "_inverse_gradient": (lambda at, z: at("_metric", at("_inverse_gradient", z)),),
-    "_conjugate_terms": (lambda at, z: at("_inverse_gradient", z),),
-    "_divergence_terms": (
-        lambda at, x, reference: at("_gradient_rise", x, reference),
-        lambda at, x, reference: _times(reference - x, at("_curvature", reference)),
-    ),
-    "_gradient_rise": (
-        lambda at, x, reference: at("_curvature", x),
-        lambda at, x, reference: -at("_curvature", reference),
-    ),
-}
-_WORDS = {"_exponent_at": "the effective exponent", "_metric_bend": "the second derivative of the metric 1/R''"}
-
 
 def _slopes(ctx: Any) -> list[Callable[[], torch.Tensor]]:
     """The derivative of a formula in each point, computed when asked for."""
-    if ctx.formula not in _DERIVATIVES:
-        raise UnsupportedError(
-            f"{_WORDS[ctx.formula]} of {type(ctx.potential).__name__} has no derivative here: differentiate less "
-            "often, or detach it."
-        )
+    rules = derivatives(ctx.formula, type(ctx.potential).__name__)
 
     def at(formula: str, *points: torch.Tensor) -> torch.Tensor:
         return _Formula.apply(ctx.potential, formula, None, *points)
 
     points = ctx.saved_tensors
-    return [lambda rule=rule: rule(at, *points) for rule in _DERIVATIVES[ctx.formula]]
-
-
-def _curvature_slope(curvature: torch.Tensor, metric_slope: torch.Tensor) -> torch.Tensor:
-    """R''' = −M' R''² for M = 1/R'', in this order, as R''² alone may overflow."""
-    return -_times(_times(metric_slope, curvature), curvature)
+    return [lambda rule=rule: rule(at, _times, *points) for rule in rules]
 
 
 def _times(factor: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:

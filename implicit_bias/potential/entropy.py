@@ -8,14 +8,14 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
-from implicit_bias.potential.base import UNITS_OF_ROUNDING, Array, Potential
 from implicit_bias.potential.scale import headroom, relaxed, scale_and_logarithm
+from implicit_bias.potential.separable import UNITS_OF_ROUNDING, Array, SeparablePotential
 from implicit_bias.validation import positive_number
 
 _SERIES_TERMS = 18  # 1/20! is below the rounding of 1/2!
 
 
-class Entropy(Potential):
+class Entropy(SeparablePotential):
     r"""Potential of positive weights whose inverse mirror map is an exponential, :math:`x = a\,e^{r z}`.
 
     .. math:: R_a(x) = \frac1r \sum_i x_i \log\frac{x_i}{a} - x_i
@@ -32,7 +32,7 @@ class Entropy(Potential):
         rate: The rate r > 0.
 
     Raises:
-        ValueError: If both or neither scale is given, or a parameter is not finite.
+        InputError: If both or neither scale is given, or a parameter is not finite.
         DomainError: If a scale is not positive, or log_scale exceeds 700.
 
     References:
@@ -62,7 +62,7 @@ class Entropy(Potential):
         return f"Entropy(n={self.size}, log_scale in [{low:g}, {high:g}], rate={self.rate:g})"
 
     @property
-    def size(self) -> int | None:  # noqa: D102
+    def size(self) -> int | None:
         return len(self.log_scale) if self.log_scale.ndim else None
 
     @property
@@ -70,30 +70,30 @@ class Entropy(Potential):
         """The positive half line."""
         return (0.0, np.inf)
 
-    def relaxations(self) -> list[Potential]:
+    def relaxations(self) -> list[SeparablePotential]:
         """The same entropy at scales a^(1/2), a^(1/4), …, easiest first, until log a is within 5 of 0."""
         return [Entropy(log_scale=log_scale, rate=self.rate) for log_scale in relaxed(self.log_scale)]
 
-    def _terms(self, x: Array) -> Array:
+    def terms_at(self, x: Array) -> Array:
         unit = headroom(x)
         return x * unit * (self._log_ratio(x) - 1) / self.rate / unit
 
-    def _gradient(self, x: Array) -> Array:
+    def gradient_at(self, x: Array) -> Array:
         return self._log_ratio(x) / self.rate
 
-    def _metric(self, x: Array) -> Array:
+    def metric_at(self, x: Array) -> Array:
         return self.rate * x
 
-    def _curvature(self, x: Array) -> Array:
+    def curvature_at(self, x: Array) -> Array:
         return 1 / self.rate / x
 
-    def _metric_slope(self, x: Array) -> Array:
+    def metric_slope_at(self, x: Array) -> Array:
         return self.rate * array_namespace(x).ones_like(x)
 
-    def _metric_bend(self, x: Array) -> Array:
+    def metric_bend_at(self, x: Array) -> Array:
         return array_namespace(x).zeros_like(x)
 
-    def _inverse_gradient(self, z: Array) -> Array:
+    def inverse_gradient_at(self, z: Array) -> Array:
         xp = array_namespace(z)
         q = self.rate * z
         scale, limits = self._constant(self.scale, z), xp.finfo(z.dtype)
@@ -103,10 +103,10 @@ class Entropy(Potential):
             direct = scale * xp.exp(xp.where(is_direct, q, 0.0))
             return xp.where(is_direct, direct, xp.exp(q + self._constant(self.log_scale, z)))
 
-    def _conjugate_terms(self, z: Array) -> Array:
-        return self._inverse_gradient(z) / self.rate
+    def conjugate_terms_at(self, z: Array) -> Array:
+        return self.inverse_gradient_at(z) / self.rate
 
-    def _divergence_terms(self, x: Array, reference: Array) -> Array:
+    def divergence_terms_at(self, x: Array, reference: Array) -> Array:
         xp = array_namespace(x)
         delta = _log_quotient(x, reference)
         step = xp.clip(delta, -1.0, 1.0)
@@ -115,7 +115,7 @@ class Entropy(Potential):
         far = x * unit * delta + (reference - x) * unit
         return xp.where(xp.abs(delta) < 1, close, far / unit) / self.rate
 
-    def _gradient_rise(self, x: Array, reference: Array) -> Array:
+    def gradient_rise_at(self, x: Array, reference: Array) -> Array:
         return _log_quotient(x, reference) / self.rate
 
     def _exponent(self, x: Array, center: Array, step: Array) -> Array:

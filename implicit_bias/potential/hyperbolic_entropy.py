@@ -9,15 +9,16 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
-from implicit_bias.potential.base import SMALL, UNITS_OF_ROUNDING, Array, Potential
+from implicit_bias.errors import InputError
 from implicit_bias.potential.scale import headroom, relaxed, scale_and_logarithm
+from implicit_bias.potential.separable import SMALL, UNITS_OF_ROUNDING, Array, SeparablePotential
 from implicit_bias.validation import finite_array, positive_number
 
 _LOG_2 = math.log(2.0)
 _SWITCH = 18.0  # asinh(r) = log(2r) (1 + O(1/r²)): equal in double precision for log r > 18
 
 
-class HyperbolicEntropy(Potential):
+class HyperbolicEntropy(SeparablePotential):
     r"""Potential whose inverse mirror map is a hyperbolic sine, :math:`x = a \sinh(r z + b)`.
 
     .. math:: R_a(x) = \frac1r \sum_i x_i \operatorname{arcsinh}\frac{x_i}{a} - \sqrt{x_i^2 + a^2} - b\,x_i
@@ -35,7 +36,7 @@ class HyperbolicEntropy(Potential):
         rate: The rate r > 0.
 
     Raises:
-        ValueError: If both or neither scale is given, or a parameter is not finite.
+        InputError: If both or neither scale is given, or a parameter is not finite.
         DomainError: If a scale is not positive, or log_scale exceeds 700.
 
     References:
@@ -63,12 +64,12 @@ class HyperbolicEntropy(Potential):
         try:
             shape = np.broadcast_shapes(self.log_scale.shape, self.shift.shape)
         except ValueError:
-            raise ValueError(
+            raise InputError(
                 f"scale has shape {self.log_scale.shape} and shift {self.shift.shape}: expected the same number of "
                 "coordinates."
             ) from None
         if len(shape) > 1:
-            raise ValueError(f"scale and shift: expected numbers or one-dimensional arrays, got shape {shape}.")
+            raise InputError(f"scale and shift: expected numbers or one-dimensional arrays, got shape {shape}.")
         self._size = shape[0] if shape else None
         self._note_range()
 
@@ -93,33 +94,33 @@ class HyperbolicEntropy(Potential):
         return f"HyperbolicEntropy(n={self._size}, log_scale in [{low:g}, {high:g}], rate={self.rate:g})"
 
     @property
-    def size(self) -> int | None:  # noqa: D102
+    def size(self) -> int | None:
         return self._size
 
-    def relaxations(self) -> list[Potential]:
+    def relaxations(self) -> list[SeparablePotential]:
         """The same entropy at scales a^(1/2), a^(1/4), …, easiest first, until log a is within 5 of 0."""
         return [
             HyperbolicEntropy(log_scale=log_scale, shift=self.shift, rate=self.rate)
             for log_scale in relaxed(self.log_scale)
         ]
 
-    def _terms(self, x: Array) -> Array:
+    def terms_at(self, x: Array) -> Array:
         unit = self._unit(x)
         angle = self._angle(x) - self._constant(self.shift, x)
         return (x * unit * angle - self._radius(x, unit)) / self.rate / unit
 
-    def _gradient(self, x: Array) -> Array:
+    def gradient_at(self, x: Array) -> Array:
         return (self._angle(x) - self._constant(self.shift, x)) / self.rate
 
-    def _metric(self, x: Array) -> Array:
+    def metric_at(self, x: Array) -> Array:
         unit = self._unit(x)
         return self.rate * self._radius(x, unit) / unit
 
-    def _curvature(self, x: Array) -> Array:
+    def curvature_at(self, x: Array) -> Array:
         unit = self._unit(x)
         return unit / self._radius(x, unit) / self.rate
 
-    def _metric_slope(self, x: Array) -> Array:
+    def metric_slope_at(self, x: Array) -> Array:
         """M' = r x/√(x² + a²)."""
         xp = array_namespace(x)
         unit = self._unit(x)
@@ -127,7 +128,7 @@ class HyperbolicEntropy(Potential):
         is_usual = (radius > 0) & xp.isfinite(radius)  # else x is 0 and a underflows, or x has overflown
         return self.rate * xp.where(is_usual, x * unit / xp.where(is_usual, radius, 1.0), xp.sign(x))
 
-    def _metric_bend(self, x: Array) -> Array:
+    def metric_bend_at(self, x: Array) -> Array:
         """M'' = r a²/(x² + a²)^(3/2)."""
         xp = array_namespace(x)
         unit = self._unit(x)
@@ -139,7 +140,7 @@ class HyperbolicEntropy(Potential):
         vanishing = self.rate * xp.exp(2 * log_ratio - (xp.log(radius) - xp.log(unit)))
         return xp.where(scale >= float(xp.finfo(x.dtype).smallest_normal), direct, vanishing)
 
-    def _inverse_gradient(self, z: Array) -> Array:
+    def inverse_gradient_at(self, z: Array) -> Array:
         xp = array_namespace(z)
         q, log_a, is_direct = self._exponent_parts(z)
         size = xp.abs(q)
@@ -148,7 +149,7 @@ class HyperbolicEntropy(Potential):
             shifted = 0.5 * (xp.exp(size + log_a) - xp.exp(log_a - size))
         return xp.where(is_direct, direct, xp.sign(q) * shifted)
 
-    def _respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The weight and the metric from one or two exponentials, in place where that saves memory traffic."""
         angle = self.rate * z
         angle += self.shift
@@ -169,7 +170,7 @@ class HyperbolicEntropy(Potential):
         grown *= 0.5 * self.rate
         return x, grown
 
-    def _conjugate_terms(self, z: Array) -> Array:
+    def conjugate_terms_at(self, z: Array) -> Array:
         xp = array_namespace(z)
         q, log_a, is_direct = self._exponent_parts(z)
         direct = self._constant(self.scale, z) * xp.cosh(xp.where(is_direct, q, 0.0))
@@ -187,7 +188,7 @@ class HyperbolicEntropy(Potential):
         is_direct = is_normal & (xp.abs(q) < 0.99 * math.log(float(limits.max)))
         return q, self._constant(self.log_scale, z), is_direct
 
-    def _divergence_terms(self, x: Array, reference: Array) -> Array:
+    def divergence_terms_at(self, x: Array, reference: Array) -> Array:
         xp = array_namespace(x)
         angle, delta = self._angle(x), self._angle_difference(x, reference, x - reference)
         _, excess = _close_expansion(angle, delta)
@@ -198,7 +199,7 @@ class HyperbolicEntropy(Potential):
         far = x * unit * delta - (radius - self._radius(reference, unit))
         return xp.where(xp.abs(delta) < 1, close, far) / self.rate / unit
 
-    def _gradient_rise(self, x: Array, reference: Array) -> Array:
+    def gradient_rise_at(self, x: Array, reference: Array) -> Array:
         return self._angle_difference(x, reference, x - reference) / self.rate
 
     def _exponent(self, x: Array, center: Array, step: Array) -> Array:

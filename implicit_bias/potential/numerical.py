@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import DOP853
 
 from implicit_bias.errors import DomainError
-from implicit_bias.potential.base import Array, Potential
 from implicit_bias.potential.flow_table import FlowTable
+from implicit_bias.potential.separable import Array, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, SeparableParameterization, check_start, refuse_start
 
 _OF_THE_START = ("_length", "_unit", "_tables")  # what is computed once for given initial values
@@ -29,7 +29,7 @@ _FAR_FROM_ENDS = 1e-3  # of a level's value at the start, down to which a step c
 _CLOSE = 0.25  # e-foldings between points whose divergence is integrated, as differences would cancel
 
 
-class NumericalPotential(Potential):
+class NumericalPotential(SeparablePotential):
     r"""The potential of a separable parameterization for given initial values, by integrating the flow of ∇g.
 
     R' agrees with closed forms to 1e-10 relative to :math:`|R'| + 1/\|\nabla^2 g\|`. A flow ends where a parameter runs
@@ -43,7 +43,7 @@ class NumericalPotential(Potential):
         init: Initial values by parameter name, numbers or arrays of shape (n,).
 
     Raises:
-        ValueError: If the parameterization is coupled, or names or shapes do not match.
+        InputError: If the parameterization is coupled, or names or shapes do not match.
         DomainError: If g is not finite at an initial value, or its gradient vanishes there: a saddle that no flow
             leaves.
 
@@ -93,11 +93,11 @@ class NumericalPotential(Potential):
         return f"NumericalPotential(n={self.size}, x0 in [{np.min(self._x0):g}, {np.max(self._x0):g}])"
 
     @property
-    def size(self) -> int | None:  # noqa: D102
+    def size(self) -> int | None:
         return None if self._shared else len(self._x0)
 
     @property
-    def minimizer(self) -> np.ndarray:  # noqa: D102
+    def minimizer(self) -> np.ndarray:
         return self._x0[0] if self._shared else self._x0.copy()
 
     @property
@@ -132,28 +132,28 @@ class NumericalPotential(Potential):
             raise DomainError(f"{name}: got {got}, which is too near to the end of the domain to be told from it.")
         return array
 
-    def _terms(self, x: Array) -> Array:
+    def terms_at(self, x: Array) -> Array:
         return _through_numpy(lambda v: self._at_weight(v)[2], x)
 
-    def _gradient(self, x: Array) -> Array:
+    def gradient_at(self, x: Array) -> Array:
         return _through_numpy(lambda v: self._at_weight(v)[1], x)
 
-    def _inverse_gradient(self, z: Array) -> Array:
+    def inverse_gradient_at(self, z: Array) -> Array:
         return _through_numpy(self._weight, z)
 
-    def _metric(self, x: Array) -> Array:
+    def metric_at(self, x: Array) -> Array:
         return _through_numpy(self._metric_at, x)
 
-    def _conjugate_terms(self, z: Array) -> Array:
+    def conjugate_terms_at(self, z: Array) -> Array:
         return _through_numpy(lambda v: self._at_time(v)[1], z)
 
-    def _metric_slope(self, x: Array) -> Array:
+    def metric_slope_at(self, x: Array) -> Array:
         return _through_numpy(self._metric_slope_at, x)
 
-    def _divergence_terms(self, x: Array, reference: Array) -> Array:
+    def divergence_terms_at(self, x: Array, reference: Array) -> Array:
         return _through_numpy(lambda v, w: self._difference(v, w)[1], x, reference)
 
-    def _gradient_rise(self, x: Array, reference: Array) -> Array:
+    def gradient_rise_at(self, x: Array, reference: Array) -> Array:
         return _through_numpy(lambda v, w: self._difference(v, w)[0], x, reference)
 
     @cached_property

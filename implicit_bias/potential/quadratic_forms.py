@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from copy import copy
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import linprog
 
-from implicit_bias.errors import DomainError
+from implicit_bias.errors import DomainError, InputError
+from implicit_bias.potential.base import Potential
 from implicit_bias.potential.joint_diagonalization import joint_eigenbasis
 from implicit_bias.status import SolverError, Status
 from implicit_bias.validation import finite_array, positive_number
@@ -33,7 +35,7 @@ _INSIDE = 1e-6  # well above the tolerance of the linear program
 _overflow_allowed = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-class QuadraticForms:
+class QuadraticForms(Potential):
     r"""Potential of commuting quadratic forms :math:`x_i = \tfrac12\theta^\top A_i\theta`, with decay.
 
     The regularizer is :math:`h = \tfrac12\theta^\top B\theta`; all matrices are symmetric and commute. The flow
@@ -44,20 +46,20 @@ class QuadraticForms:
     .. math:: Q_A(\mu) = \tfrac14 \Big\|\exp\Big(-A B + \sum_i \mu_i A_i\Big)\theta_0\Big\|^2 ,
 
     so that the weights follow the mirror flow of :math:`R_A = Q_A^*`: :math:`\nabla R_{A_t}(x_t) = -L_t`. In the joint
-    eigenbasis Q is a sum of exponentials, and R follows by Newton's method. The potential is not a sum over coordinates
-    (hence no :class:`~implicit_bias.Potential`), and its domain is the interior of the cone that the joint eigenvalues
-    span: the values that x can take.
+    eigenbasis Q is a sum of exponentials, and R follows by Newton's method. The potential is no sum over coordinates;
+    its domain is the interior of the cone that the joint eigenvalues span: the values that x can take.
 
-    Every method takes NumPy arrays or lists of shape ``(..., k)`` and the decay A ≥ 0.
+    Every method takes NumPy arrays or lists of shape ``(..., k)``. :meth:`decayed` changes the decay.
 
     Args:
         A: The forms, shape (k, p, p).
         B: The regularizer, shape (p, p), or None.
+        decay: A = ∫α dt >= 0; more than 0 needs B.
         theta0: Initial parameters, shape (p,). A component in an eigenvector below 1e-14 of its norm counts as zero
             (an exact zero where all matrices are diagonal): the flow never leaves its span.
 
     Raises:
-        ValueError: If a shape does not fit, a matrix is not symmetric, a pair does not commute (named, with the size of
+        InputError: If a shape does not fit, a matrix is not symmetric, a pair does not commute (named, with the size of
             its commutator), or the forms are linearly dependent on the span of the flow: R is not strictly convex then.
 
     Source: Li, Wang, Lee, Arora, "Implicit bias of gradient descent on reparametrized models: on equivalence to mirror
@@ -68,21 +70,21 @@ class QuadraticForms:
     >>> mask = QuadraticForms([[[0.0, 1.0], [1.0, 0.0]]], [[2.0, 0.0], [0.0, 2.0]], theta0=[1.0, 0.0])
     >>> mask.gradient([0.3]).round(6).tolist()  # arcsinh(x/a)/2 with a = 1/2
     [0.284412]
-    >>> mask.gradient([0.3], decay=0.5).round(6).tolist()  # a = e^(−2)/2
+    >>> mask.decayed(0.5).gradient([0.3]).round(6).tolist()  # a = e^(−2)/2
     [1.097402]
     """
 
-    def __init__(self, A: ArrayLike, B: ArrayLike | None = None, *, theta0: ArrayLike) -> None:
+    def __init__(self, A: ArrayLike, B: ArrayLike | None = None, decay: float = 0.0, *, theta0: ArrayLike) -> None:
         forms = finite_array(A, "A", ndim=3)
         start = finite_array(theta0, "theta0", ndim=1)
         count, size = forms.shape[:2]
         if not count or forms.shape[1:] != (len(start), len(start)):
-            raise ValueError(
+            raise InputError(
                 f"A: expected shape (k, {len(start)}, {len(start)}), k >= 1, to match theta0, got {forms.shape}."
             )
         decaying = None if B is None else finite_array(B, "B", ndim=2)
         if decaying is not None and decaying.shape != (size, size):
-            raise ValueError(f"B: expected shape {(size, size)} to match A, got {decaying.shape}.")
+            raise InputError(f"B: expected shape {(size, size)} to match A, got {decaying.shape}.")
         names = [*(f"A[{i}]" for i in range(count)), *([] if decaying is None else ["B"])]
         matrices = forms if decaying is None else np.concatenate([forms, decaying[None]])
         _check_symmetric(matrices, names)
@@ -102,44 +104,56 @@ class QuadraticForms:
         self._rates = 0.0 if decaying is None else values[count, support]
         rank = np.linalg.matrix_rank(self._values, tol=_EXACT * np.abs(self._values).max(initial=0.0) * size)
         if rank < count:
-            raise ValueError(
+            raise InputError(
                 f"A: on the span that the flow from theta0 explores, the {count} forms have rank {rank} only, so x "
                 "moves in a subspace and R is not strictly convex. Drop dependent forms, or let theta0 have a "
                 "component in every eigenvector."
             )
 
+        self.decay = self._checked(decay)
+
+    def decayed(self, decay: float) -> QuadraticForms:
+        """The potential of the same forms and start after another decay A >= 0.
+
+        Raises:
+            InputError: If the decay is no number >= 0, or there is no regularizer.
+        """
+        other = copy(self)
+        other.decay = self._checked(decay)
+        return other
+
     def __repr__(self) -> str:
-        regularized = "without" if self.regularizer_eigenvalues is None else "with"
-        return f"QuadraticForms(k={self.size}, p={len(self.components)}, {regularized} regularizer)"
+        regularized = "no regularizer" if self.regularizer_eigenvalues is None else f"decay={self.decay:g}"
+        return f"QuadraticForms(k={self.size}, p={len(self.components)}, {regularized})"
 
     @property
     def size(self) -> int:
         """The number k of forms, which is the dimension of x."""
         return len(self.eigenvalues)
 
-    def parameters(self, mu: ArrayLike, decay: float = 0.0) -> FloatArray:
-        r"""The parameters :math:`\theta = \exp(-A B + \sum_i \mu_i A_i)\,\theta_0`, shape ``(..., p)``."""
-        exponents = self._admit(mu, "mu") @ self.eigenvalues
-        if self._decay(decay):
-            exponents = exponents - decay * self.regularizer_eigenvalues
+    def parameters(self, z: ArrayLike) -> FloatArray:
+        r"""The parameters :math:`\theta = \exp(-A B + \sum_i z_i A_i)\,\theta_0`, shape ``(..., p)``."""
+        exponents = self._admit(z, "z") @ self.eigenvalues
+        if self.decay:
+            exponents = exponents - self.decay * self.regularizer_eigenvalues
         # A component that is zero stays so, whatever its exponent.
         grown = np.exp(np.where(self.components != 0, exponents, 0.0)) * self.components
         return grown @ self.basis.T
 
-    def conjugate(self, mu: ArrayLike, decay: float = 0.0) -> FloatArray:
-        """The conjugate R*(μ) = Q(μ), shape ``(...)``."""
-        return np.sum(self._powers(self._admit(mu, "mu"), decay), axis=-1) / 4
+    def conjugate(self, z: ArrayLike) -> FloatArray:
+        """The conjugate R*(z) = Q(z), shape ``(...)``."""
+        return np.sum(self._powers(self._admit(z, "z")), axis=-1) / 4
 
-    def inverse_gradient(self, mu: ArrayLike, decay: float = 0.0) -> FloatArray:
-        """The x = ∇Q(μ) with ∇R(x) = μ, shape ``(..., k)``: the forms at the parameters that the flow has reached."""
-        return self._powers(self._admit(mu, "mu"), decay) @ self._values.T / 2
+    def inverse_gradient(self, z: ArrayLike) -> FloatArray:
+        """The x = ∇Q(z) with ∇R(x) = z, shape ``(..., k)``: the forms at the parameters that the flow has reached."""
+        return self._powers(self._admit(z, "z")) @ self._values.T / 2
 
-    def conjugate_hessian(self, mu: ArrayLike, decay: float = 0.0) -> FloatArray:
-        """∇²Q(μ), shape ``(..., k, k)``; it is the metric (∇²R)⁻¹ at x = ∇Q(μ), which is J Jᵀ of the forms."""
-        powers = self._powers(self._admit(mu, "mu"), decay)
+    def conjugate_hessian(self, z: ArrayLike) -> FloatArray:
+        """∇²Q(z), shape ``(..., k, k)``; it is the metric (∇²R)⁻¹ at x = ∇Q(z), which is J Jᵀ of the forms."""
+        powers = self._powers(self._admit(z, "z"))
         return (self._values * powers[..., None, :]) @ self._values.T
 
-    def gradient(self, x: ArrayLike, decay: float = 0.0) -> FloatArray:
+    def gradient(self, x: ArrayLike) -> FloatArray:
         """The mirror map: the μ with ∇Q(μ) = x, shape ``(..., k)``.
 
         Raises:
@@ -148,35 +162,41 @@ class QuadraticForms:
                 after scaling its diagonal to 1).
         """
         points = self._admit(x, "x")
-        log_weights = self._log_weights_at(decay)
+        log_weights = self._log_weights_now
         flat = points.reshape(-1, self.size)
         return np.array([self._solve(point, log_weights) for point in flat]).reshape(points.shape)
 
-    def value(self, x: ArrayLike, decay: float = 0.0) -> FloatArray:
+    def value(self, x: ArrayLike) -> FloatArray:
         r"""R(x) = ⟨x, μ⟩ − Q(μ) at μ = ∇R(x), shape ``(...)``.
 
         Raises:
             DomainError: If x lies outside the open cone of reachable values.
         """
-        mu = self.gradient(x, decay)
-        return np.sum(mu * np.asarray(x, dtype=float), axis=-1) - self.conjugate(mu, decay)
+        mu = self.gradient(x)
+        return np.sum(mu * np.asarray(x, dtype=float), axis=-1) - self.conjugate(mu)
 
-    def metric(self, x: ArrayLike, decay: float = 0.0) -> FloatArray:
+    def respond(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The weight ∇Q(z), shape (k,), and its derivative ∇²Q(z), shape (k, k), without any checks."""
+        powers = self._powers(z)
+        return powers @ self._values.T / 2, (self._values * powers) @ self._values.T
+
+    def metric(self, x: ArrayLike) -> FloatArray:
         """(∇²R(x))⁻¹, by which the flow of x preconditions the gradient; shape ``(..., k, k)``."""
-        return self.conjugate_hessian(self.gradient(x, decay), decay)
+        return self.conjugate_hessian(self.gradient(x))
 
-    def divergence(self, x: ArrayLike, x2: ArrayLike, decay: float = 0.0) -> FloatArray:
+    def divergence(self, x: ArrayLike, x2: ArrayLike) -> FloatArray:
         r"""The Bregman divergence :math:`R(x) - R(x_2) - \langle\nabla R(x_2), x - x_2\rangle`, shape ``(...)``.
 
         Computed as the divergence of Q from ∇R(x) to ∇R(x₂), a sum of non-negative terms.
         """
-        mu, mu2 = self.gradient(x, decay), self.gradient(x2, decay)
+        mu, mu2 = self.gradient(x), self.gradient(x2)
         change = 2 * (mu2 - mu) @ self._values
-        return np.sum(self._powers(mu, decay) * _exponential_excess(change), axis=-1) / 4
+        return np.sum(self._powers(mu) * _exponential_excess(change), axis=-1) / 4
 
-    def minimizer(self, decay: float = 0.0) -> FloatArray:
+    @property
+    def minimizer(self) -> FloatArray:
         """The minimizer of R, which is the value of the forms after decay alone; shape (k,)."""
-        return self.inverse_gradient(np.zeros(self.size), decay)
+        return self.inverse_gradient(np.zeros(self.size))
 
     def contains(self, x: ArrayLike) -> bool:
         """Whether one x, shape (k,), lies in the domain, to the tolerance of a linear program (about 1e-6 of |x|).
@@ -245,24 +265,25 @@ class QuadraticForms:
 
         return slope
 
-    def _powers(self, mu: FloatArray, decay: float) -> FloatArray:
+    def _powers(self, mu: FloatArray) -> FloatArray:
         """The squares of the components of θ in the eigenbasis, on the support; inf where they overflow."""
         with np.errstate(over="ignore"):
-            return np.exp(2 * mu @ self._values + self._log_weights_at(decay))
+            return np.exp(2 * mu @ self._values + self._log_weights_now)
 
-    def _log_weights_at(self, decay: float) -> FloatArray:
-        return self._log_weights - 2 * self._decay(decay) * self._rates
+    @property
+    def _log_weights_now(self) -> FloatArray:
+        return self._log_weights - 2 * self.decay * self._rates
 
-    def _decay(self, decay: float) -> float:
+    def _checked(self, decay: float) -> float:
         amount = positive_number(decay, "decay", zero_allowed=True)
         if amount and self.regularizer_eigenvalues is None:
-            raise ValueError(f"decay: got {decay}, but there is no regularizer; give QuadraticForms a matrix B.")
+            raise InputError(f"decay: got {decay}, but there is no regularizer; give QuadraticForms a matrix B.")
         return amount
 
     def _admit(self, value: ArrayLike, name: str) -> FloatArray:
         array = finite_array(value, name)
         if array.ndim == 0 or array.shape[-1] != self.size:
-            raise ValueError(f"{name}: expected shape (..., {self.size}), one entry per form, got {array.shape}.")
+            raise InputError(f"{name}: expected shape (..., {self.size}), one entry per form, got {array.shape}.")
         return array
 
 
@@ -297,7 +318,7 @@ def _check_symmetric(matrices: FloatArray, names: list[str]) -> None:
     for matrix, name in zip(matrices, names, strict=True):
         error = np.linalg.norm(matrix - matrix.T)
         if error > _EXACT * np.linalg.norm(matrix):
-            raise ValueError(
+            raise InputError(
                 f"{name}: expected a symmetric matrix, got ‖M − Mᵀ‖ = {error:.3g}; as θᵀMθ sees the symmetric part "
                 "alone, pass (M + Mᵀ)/2."
             )
@@ -309,7 +330,7 @@ def _check_commuting(matrices: FloatArray, names: list[str]) -> None:
         error = np.linalg.norm(product - product.T)
         allowed = _EXACT * np.linalg.norm(matrices[i]) * np.linalg.norm(matrices[j])
         if error > allowed:
-            raise ValueError(
+            raise InputError(
                 f"A, B: expected commuting matrices, but ‖[{names[i]}, {names[j]}]‖ = {error:.3g} (at most "
                 f"{allowed:.1g} would pass for rounding). Without commuting fields there is no potential; "
                 "ib.gradient_flow still integrates the parameters."

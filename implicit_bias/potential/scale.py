@@ -8,8 +8,8 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike, NDArray
 
-from implicit_bias.errors import DomainError
-from implicit_bias.potential.base import SMALL, Array
+from implicit_bias.errors import DomainError, InputError
+from implicit_bias.potential.separable import SMALL, Array
 from implicit_bias.validation import finite_array
 
 _LARGEST_LOG = 700.0
@@ -28,15 +28,15 @@ def scale_and_logarithm(
         log_scale: log a <= 700; a itself is 0 where it underflows.
 
     Raises:
-        ValueError: If both or neither is given, or one is not finite or has two axes or more.
+        InputError: If both or neither is given, or one is not finite or has two axes or more.
         DomainError: If a is not positive, or log a exceeds 700.
     """
     if (scale is None) == (log_scale is None):
-        raise ValueError(f"{owner}: give exactly one of scale= and log_scale=.")
+        raise InputError(f"{owner}: give exactly one of scale= and log_scale=.")
     name = "scale" if log_scale is None else "log_scale"
     given = finite_array(scale if log_scale is None else log_scale, name)
     if given.ndim > 1 or not given.size:
-        raise ValueError(
+        raise InputError(
             f"{name}: expected a number or a one-dimensional array of one for each coordinate, got shape {given.shape}."
         )
     if log_scale is None:

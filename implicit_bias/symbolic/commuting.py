@@ -20,17 +20,18 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
+from implicit_bias.shown import Shown
 from implicit_bias.symbolic.assumptions import plain, real, slope
 from implicit_bias.symbolic.smoothness import crossings, levels
 from implicit_bias.symbolic.zero_test import vanishes
-from implicit_bias.verdict import Outcome
 
 _TIDY_OPERATIONS = 100
 
 
 @dataclass(frozen=True)
-class CommutingReport:
+class CommutingReport(Shown):
     """Whether two vector fields commute, with the evidence. It is true exactly when they do.
 
     Attributes:
@@ -63,11 +64,6 @@ class CommutingReport:
 
     def __repr__(self) -> str:
         return f"CommutingReport({self})"
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.commuting import html
-
-        return html(self)
 
     def __str__(self) -> str:
         pair = f"[∇{self.fields[0]}, ∇{self.fields[1]}]"

@@ -14,26 +14,28 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
-from implicit_bias.errors import DomainError, NotCommutingError, UnsupportedError
+from implicit_bias.claims.verdict import Outcome
+from implicit_bias.errors import DomainError, InputError, NotCommutingError, UnsupportedError
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
 from implicit_bias.potential.separable_map import SeparableMap, check_start
+from implicit_bias.shown import Shown
 from implicit_bias.symbolic.assumptions import ResultNames, real
 from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms, exponential_rate, sign_symmetries
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.compiled import compiled, on_arrays
+from implicit_bias.symbolic.identities import Identity
+from implicit_bias.symbolic.leading_terms import LeadingTerm
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.symbolic.smoothness import ends_of_flow
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import answers, call, why_no_limit
 from implicit_bias.validation import positive_number
-from implicit_bias.verdict import Outcome
 
 _COMPILED = ("_numbers", "_condition_values", "_map")
 _SECONDS = 2.0  # of computing, for what a potential can do without
@@ -41,22 +43,111 @@ TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here 
 
 
 @dataclass(frozen=True)
-class Derivation(ClosedForm):
+class Derivation(Shown):
     r"""The potential of one coordinate, as formulas in ``x``, the decay ``A`` and the initial values ``<param>0``.
 
     All formulas are SymPy expressions in plain symbols, so ``derivation.potential.subs({"x": 1})`` works. What was
     not found as a formula is None, and ``notes`` say why; :meth:`at` then integrates the flow numerically.
 
     Attributes:
-        parameterization: What was derived.
-        regularizer: h, or None.
+        parameterization: What was derived, with its regularizer.
         commuting: The report on [∇g, ∇h] that the derivation rests on.
-        potential: R_A(x), and so on: the formulas, of which :class:`ClosedForm` says what each one is.
+        form: The formulas, which the properties below name one by one.
     """
 
     parameterization: Parameterization
-    regularizer: sp.Expr | None
     commuting: CommutingReport
+    form: ClosedForm
+
+    @property
+    def regularizer(self) -> sp.Expr | None:
+        """h, or None."""
+        return self.parameterization.regularizer
+
+    @property
+    def potential(self) -> sp.Expr | None:
+        """R_A(x), up to a constant."""
+        return self.form.potential
+
+    @property
+    def mirror_map(self) -> sp.Expr | None:
+        """R_A'(x)."""
+        return self.form.mirror_map
+
+    @property
+    def inverse_mirror_map(self) -> sp.Expr | None:
+        """x(s), the x with R_A'(x) = z, in ``z``."""
+        return self.form.inverse_mirror_map
+
+    @property
+    def conjugate(self) -> sp.Expr | None:
+        """R_A*(z), in ``z``."""
+        return self.form.conjugate
+
+    @property
+    def metric(self) -> sp.Expr | None:
+        """1/R_A''(x), the factor by which the flow of x preconditions the gradient."""
+        return self.form.metric
+
+    @property
+    def scale(self) -> sp.Expr | None:
+        """The scale a at which R passes from L2 to L1, where x(s) is a hyperbolic sine."""
+        return self.form.scale
+
+    @property
+    def log_scale(self) -> sp.Expr | None:
+        """Log a, split into logarithms that stay finite where a underflows."""
+        return self.form.log_scale
+
+    @property
+    def shift(self) -> sp.Expr | None:
+        """The asymmetry b of the mirror map, zero for a start at x = 0."""
+        return self.form.shift
+
+    @property
+    def rate(self) -> sp.Expr | None:
+        """R of x(s) = a·sinh(r s + b)."""
+        return self.form.rate
+
+    @property
+    def minimizer(self) -> sp.Expr | None:
+        """Argmin R_A, the weight that decay alone would lead to."""
+        return self.form.minimizer
+
+    @property
+    def domain(self) -> sp.Set | None:
+        """The open interval of x that the flow can reach after the decay A."""
+        return self.form.domain
+
+    @property
+    def dual_domain(self) -> sp.Set | None:
+        """The open interval of s = −∫f' dt on which the flow exists after the decay A."""
+        return self.form.dual_domain
+
+    @property
+    def conditions(self) -> tuple[sp.Expr, ...]:
+        """Expressions in the initial values that must be positive."""
+        return self.form.conditions
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """Every equation the derivation rests on, with how it was established."""
+        return self.form.identities
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why formulas are missing, if any are."""
+        return self.form.notes
+
+    @property
+    def small_scale(self) -> LeadingTerm | None:
+        """R_A(x) − R_A(0) for a start at x = 0 to leading order as the scale ``a`` goes to 0; None without a scale."""
+        return self.form.small_scale
+
+    @property
+    def large_scale(self) -> LeadingTerm | None:
+        """The same as the scale goes to infinity."""
+        return self.form.large_scale
 
     @property
     def names(self) -> ResultNames:
@@ -73,24 +164,29 @@ class Derivation(ClosedForm):
         """Whether there is a closed form and every identity it rests on was proved exactly."""
         return self.closed_form and all(identity.outcome is Outcome.PROVED for identity in self.identities)
 
-    def at(self, init: Mapping[str, ArrayLike], decay: float = 0.0) -> Potential:
+    def at(self, init: Mapping[str, ArrayLike] | None = None, /, decay: float = 0.0, **values: ArrayLike) -> Potential:
         r"""The numerical potential for given initial values and decay.
 
         Args:
             init: Initial values by parameter name, numbers or arrays of shape (n,).
-            decay: A = ∫α dt >= 0.
+            decay: A = ∫α dt >= 0. A parameter of this name goes into ``init``.
+            values: Initial values as keywords, in place of ``init`` or beside it.
 
         Raises:
-            ValueError: If names or shapes do not match, or a decay is given without a regularizer.
+            InputError: If names or shapes do not match, or a decay is given without a regularizer.
             DomainError: If an initial value lies outside the region of the derivation, g is not real there or its
                 gradient vanishes; it names the coordinate and its values. A start from which a change of signs that
                 leaves g and h as they are leads into the region is taken there, as it has the same x(t).
 
-        >>> mask = Parameterization("m*w", ["m", "w"])
-        >>> derive(mask, "m**2 + w**2").at({"m": [1.0], "w": [0.0]}, decay=0.5).scale.round(4).tolist()
+        >>> derive("m*w", "m**2 + w**2").at(m=[1.0], w=[0.0], decay=0.5).scale.round(4).tolist()
         [0.0677]
         """
-        return self.family(init)(decay)
+        if init is None or not values:
+            return self.family(values if init is None else init)(decay)
+        twice = [name for name in values if name in init]
+        if twice:
+            raise InputError(f"init: {twice[0]} is given twice, in a mapping and as a keyword; leave one out.")
+        return self.family({**init, **values})(decay)
 
     def family(self, init: Mapping[str, ArrayLike]) -> Callable[[float], Potential]:
         """The potentials of one initialization as a function of the decay; checks the initial values once."""
@@ -104,7 +200,7 @@ class Derivation(ClosedForm):
         def potential(decay: float) -> Potential:
             amount = positive_number(decay, "decay", zero_allowed=True)
             if amount and self.regularizer is None:
-                raise ValueError(f"decay: got {decay}, but this derivation has no regularizer; derive it with one.")
+                raise InputError(f"decay: got {decay}, but this derivation has no regularizer; derive it with one.")
             return make(amount)
 
         return potential
@@ -122,7 +218,10 @@ class Derivation(ClosedForm):
         """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is known to be a single rising exponential."""
         if self.inverse_mirror_map is None or not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
             return None
-        return _unless_stopped(exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
+        try:
+            return call(_SECONDS, exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
+        except (StoppedError, UnsupportedError):
+            return None
 
     def _entropy(self, values: tuple[np.ndarray, ...], rate: float) -> Callable[[float], Entropy]:
         # As a sum over factors, log a stays finite where a underflows.
@@ -186,11 +285,6 @@ class Derivation(ClosedForm):
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
 
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.derivation import html
-
-        return html(self)
-
     def __getstate__(self) -> dict[str, object]:
         """Everything but the compiled functions, which cannot be pickled and are compiled again when needed."""
         return {name: value for name, value in vars(self).items() if name not in _COMPILED}
@@ -250,19 +344,20 @@ class Derivation(ClosedForm):
     def _map(self) -> SeparableMap:
         return self.parameterization.separable_map()
 
-    @cached_property
+    @property
     def _reflections(self) -> list[tuple[int, ...]]:
         """Changes of sign, p numbers each, that are known to leave g and h as they are: they leave x(t), too."""
-        formulas = [f for f in (self.parameterization.output, self.regularizer) if f is not None]
-        return _unless_stopped(sign_symmetries, formulas, list(self.parameterization.symbols)) or []
+        try:
+            return _sign_symmetries(self.parameterization)
+        except (StoppedError, UnsupportedError):
+            return []
 
 
-def _unless_stopped(compute: Callable[..., Any], *arguments: object) -> Any:
-    """What the worker process finds out about formulas, or None if it does not, or takes too long."""
-    try:
-        return call(_SECONDS, compute, *arguments)
-    except (StoppedError, UnsupportedError):
-        return None
+@lru_cache(maxsize=256)
+def _sign_symmetries(parameterization: Parameterization) -> list[tuple[int, ...]]:
+    """The reflections that the worker process finds; a search that was stopped is made again next time."""
+    formulas = [f for f in (parameterization.output, parameterization.regularizer) if f is not None]
+    return call(_SECONDS, sign_symmetries, formulas, list(parameterization.symbols))
 
 
 def _decayed(
@@ -313,12 +408,13 @@ def derive(
 
     Args:
         parameterization: A separable x = g(θ), or its formula, whose names are then all taken for parameters.
-        regularizer: h(θ) of one coordinate; its strength α_t enters through A_t = ∫α alone.
+        regularizer: h(θ) of one coordinate, unless the parameterization has one; its strength α_t enters through
+            A_t = ∫α alone.
         time_limit: Seconds of processor time for the symbolic work, ``inf`` for no limit. An identity that cannot be
             proved in time is supported by numbers; a formula that is not found in time is None.
 
     Raises:
-        ValueError: If the time limit is no positive number.
+        InputError: If the time limit is no positive number, or the regularizer is given twice.
         FormulaError: If a formula leaves the whitelist.
         NotCommutingError: If [∇g, ∇h], or for a coupled x a bracket [∇g_i, ∇g_j], does not vanish; it carries the
             report.
@@ -337,8 +433,36 @@ def derive(
             f"{parameterization!r} is coupled: derive covers one formula per coordinate; for commuting quadratic forms "
             "use ib.QuadraticForms."
         )
+    if regularizer is not None:
+        if parameterization.regularizer is not None:
+            raise InputError("regularizer: given twice, in the parameterization and to derive; leave one out.")
+        parameterization = parameterization.with_regularizer(regularizer)
     seconds = time_limit if time_limit == math.inf else positive_number(time_limit, "time_limit")
-    h = None if regularizer is None else parameterization.regularizer(regularizer)
+    try:
+        return _proved(parameterization, seconds)
+    except _UnprovedError as error:
+        return error.derivation
+
+
+class _UnprovedError(Exception):
+    """Carries a derivation past the cache: with more time, or on a quieter machine, it may find more."""
+
+    def __init__(self, derivation: Derivation) -> None:
+        super().__init__(repr(derivation))
+        self.derivation = derivation
+
+
+@lru_cache(maxsize=256)
+def _proved(parameterization: Parameterization, seconds: float) -> Derivation:
+    """A derivation with a closed form and a proof, kept so that nobody waits for it twice."""
+    derivation = _derived(parameterization, seconds)
+    if not derivation.proved:
+        raise _UnprovedError(derivation)
+    return derivation
+
+
+def _derived(parameterization: Parameterization, seconds: float) -> Derivation:
+    h = parameterization.regularizer
     found = answers(
         seconds, derived_forms, parameterization.output, h or sp.Integer(0), parameterization.symbols, seconds
     )
@@ -359,4 +483,4 @@ def derive(
         form = ClosedForm(notes=(f"The derivation {error} for {limit}.",))
     if (note := why_no_limit()) and seconds < math.inf:
         form = replace(form, notes=(*form.notes, note))
-    return Derivation(parameterization, h, commuting, **vars(form))
+    return Derivation(parameterization, commuting, form)

@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import DomainError, FormulaError, UnsupportedError
+from implicit_bias.errors import DomainError, FormulaError, InputError, UnsupportedError
 from implicit_bias.potential import Potential
 from implicit_bias.potential.arc_length import ArcLength
 from implicit_bias.symbolic.formulas import parse
@@ -55,16 +55,17 @@ class NumericalParameterization(Parameterization):
         weight = sp.Function("g", _imp_=staticmethod(length.weight), fdiff=lambda g, _=1: slope(*g.args))
         # A function of its own, which the whitelist of the parser cannot know.
         self.params, self.separable, self.outputs = ("u",), True, (weight(sp.Symbol("u")),)
+        self.regularizer = None
 
     def __repr__(self) -> str:
         low, high = self._length.range
         return f"NumericalParameterization(R = {str(self.source)[:80]}, u in ({low:.4g}, {high:.4g}))"
 
-    def __reduce__(self) -> tuple[Callable[..., Parameterization], tuple[sp.Expr | Potential]]:
-        return design, (self.source,)
+    def __reduce__(self) -> tuple:
+        return _designed_again, (self.source, self.regularizer)
 
     def _key(self) -> tuple:
-        return (type(self), self.source)
+        return (type(self), self.source, self.regularizer)
 
     def parameter_at(self, x: ArrayLike) -> np.ndarray:
         """The u with g(u) = x, elementwise: where training that starts at x starts.
@@ -77,6 +78,12 @@ class NumericalParameterization(Parameterization):
         if not np.all(np.isfinite(u)):
             raise DomainError(f"x: expected weights in the domain of {self!r}, got {x}.")
         return u
+
+
+def _designed_again(source: sp.Expr | Potential, regularizer: sp.Expr | None) -> Parameterization:
+    made = design(source)
+    made.regularizer = regularizer
+    return made
 
 
 def design(potential: str | sp.Expr | Potential) -> Parameterization:
@@ -102,7 +109,7 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
 
     Raises:
         FormulaError: If the formula leaves the whitelist.
-        ValueError: If R'' is negative at a sampled x, R is affine, or the potential has coordinates of its own.
+        InputError: If R'' is negative at a sampled x, R is affine, or the potential has coordinates of its own.
         UnsupportedError: If R has a kink, or R'' vanishes or is infinite at a point where no closed form is found.
 
     >>> design("x**2/2")
@@ -115,7 +122,7 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
     """
     if isinstance(potential, Potential):
         if potential.size is not None:
-            raise ValueError(
+            raise InputError(
                 f"potential: expected one formula for all coordinates (numbers as parameters), got {potential!r} with "
                 f"{potential.size} coordinates of its own."
             )
@@ -215,18 +222,18 @@ def _check_convex(formula: sp.Expr, value: Function, bends: dict[int, sp.Expr]) 
         known = [(t, c) for t, c in sampled if c is not None]
         for t, c in known:
             if c < -(mp.mpf(10) ** (-_DIGITS // 2)):
-                raise ValueError(
+                raise InputError(
                     f"potential: expected a convex R, but R'' = {mp.nstr(c, 5)} at x = {mp.nstr(sign * t, 5)} for "
                     f"R = {str(formula)[:80]}. No real g has g'² = 1/R'' there."
                 )
         if known and all(c == 0 for _, c in known):
             if formula.has(sp.Abs, sp.sign):
                 raise _kink(formula, "at x = 0")
-            raise ValueError(f"potential: R = {str(formula)[:80]} is affine, so it favours no weight over another.")
+            raise InputError(f"potential: R = {str(formula)[:80]} is affine, so it favours no weight over another.")
         if known:
             sides.append(sign)
     if not sides:
-        raise ValueError(f"potential: R = {str(formula)[:80]} is real at none of the sampled x.")
+        raise InputError(f"potential: R = {str(formula)[:80]} is real at none of the sampled x.")
     return tuple(sides)
 
 

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from sympy.polys.constructor import construct_domain
 from sympy.polys.matrices import DomainMatrix
 
-from implicit_bias.errors import FormulaError, UnsupportedError
+from implicit_bias.errors import FormulaError, InputError, UnsupportedError
 from implicit_bias.symbolic.assumptions import plain, real, slope
 from implicit_bias.symbolic.commuting import gradient, lie_bracket, lie_bracket_report
 from implicit_bias.symbolic.formulas import parse
@@ -60,18 +60,18 @@ def commuting_regularizers(
         integers wherever they are rational.
 
     Raises:
-        ValueError: If the degree is not a non-negative integer, or there are more than 5000 candidates.
+        InputError: If the degree is not a non-negative integer, or there are more than 5000 candidates.
         FormulaError: If a formula of the ansatz leaves the whitelist or is constant.
         UnsupportedError: If a candidate that algebra found fails the test at random points (a fractional power whose
             sign depends on the parameters).
     """
     order = whole_number(degree, "degree")
     if isinstance(degree, bool) or order < 0:
-        raise ValueError(f"degree: expected a non-negative integer, got {degree!r}.")
+        raise InputError(f"degree: expected a non-negative integer, got {degree!r}.")
     extra = _parsed(ansatz, symbols)
     count = math.comb(len(symbols) + order, order) - 1 + len(extra)
     if count > MAX_CANDIDATES:
-        raise ValueError(
+        raise InputError(
             f"degree: {order} gives {count} candidates in {len(symbols)} parameters, more than {MAX_CANDIDATES}; lower "
             "it, or pass degree=0 and the formulas to try as ansatz=."
         )

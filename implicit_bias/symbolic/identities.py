@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import sympy as sp
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.time_limit import Deadline
 from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved
-from implicit_bias.verdict import Outcome
 
 # Of the time that is left:
 _LARGE_SHARE = 0.5  # for the numbers

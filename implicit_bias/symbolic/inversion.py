@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.zero_test import by_numbers
-from implicit_bias.verdict import Outcome
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
-r"""An overparameterization :math:`x = g(\theta)`."""
+r"""An overparameterization :math:`x = g(\theta)` with its regularizer :math:`h(\theta)`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import FormulaError, UnsupportedError
+from implicit_bias.errors import FormulaError, InputError, UnsupportedError
 from implicit_bias.potential.separable_map import SeparableMap
-from implicit_bias.symbolic.assumptions import plain, real
+from implicit_bias.shown import Shown
+from implicit_bias.symbolic.assumptions import ResultNames, plain, real
 from implicit_bias.symbolic.commuting import CommutingReport, first_failure, gradient, jacobian
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
@@ -25,21 +27,23 @@ SECONDS = 20.0  # of computing, for one test whether fields commute
 SEARCH_SECONDS = 60.0  # for one search of regularizers
 
 
-class Parameterization:
-    r"""Effective weights :math:`x = g(\theta)` as formulas in named real parameters.
+class Parameterization(Shown):
+    r"""Effective weights :math:`x = g(\theta)` as formulas in named real parameters, and the regularizer h on them.
 
     Args:
         outputs: One formula (a string or a SymPy expression) for a *separable* parameterization, applied to every
             coordinate with its own parameters; or a list of formulas, one per weight, for a *coupled* one.
         params: The parameter names, as a list or separated by commas. By default all names in the formulas that are
             neither functions nor pi, in order of appearance (for SymPy expressions, which keep none, sorted).
+        regularizer: h in these parameters, of one coordinate (separable) or of all (coupled); None for none. A schedule
+            gives it its strength.
 
     Raises:
-        FormulaError: If a formula leaves the whitelist, is constant, or a name cannot be used.
+        FormulaError: If a formula leaves the whitelist, an output is constant, or a name cannot be used.
 
-    >>> mask = Parameterization("m*w")
-    >>> mask.params
-    ('m', 'w')
+    >>> mask = Parameterization("m*w", regularizer="m**2 + w**2")
+    >>> mask.params, mask.regularizer
+    (('m', 'w'), m**2 + w**2)
     >>> mask.commutes_with("m**2 + w**2").holds
     True
     >>> mask.commutes_with("m**2").witness
@@ -47,7 +51,10 @@ class Parameterization:
     """
 
     def __init__(
-        self, outputs: str | sp.Expr | Sequence[str | sp.Expr], params: Sequence[str] | str | None = None
+        self,
+        outputs: str | sp.Expr | Sequence[str | sp.Expr],
+        params: Sequence[str] | str | None = None,
+        regularizer: str | sp.Expr | None = None,
     ) -> None:
         self.separable = isinstance(outputs, (str, sp.Basic))
         if not self.separable and (isinstance(outputs, bytes) or not hasattr(outputs, "__iter__")):
@@ -63,20 +70,30 @@ class Parameterization:
             if not formula.free_symbols:
                 raise FormulaError(f"outputs: {formula} is constant, so training could never change it.")
         self.params = check_names(names)
+        self.regularizer = None if regularizer is None else self._parsed(regularizer)
+
+    def with_regularizer(self, h: str | sp.Expr | None) -> Parameterization:
+        """The same weights under another regularizer, or under none."""
+        other = copy(self)
+        other.regularizer = None if h is None else self._parsed(h)
+        return other
 
     def __repr__(self) -> str:
         outputs = str(self.outputs[0]) if self.separable else [str(output) for output in self.outputs]
-        return f"Parameterization({outputs!r}, {list(self.params)!r})"
+        h = "" if self.regularizer is None else f", {str(self.regularizer)!r}"
+        return f"Parameterization({outputs!r}, {list(self.params)!r}{h})"
 
     def _repr_latex_(self) -> str:
-        from implicit_bias.display.parameterization import latex
+        lines = [f"{left} &= {right}" for left, right in self.equations()]
+        latex = "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+        return f"$\\displaystyle {latex if len(lines) > 1 else lines[0].replace('&', '')}$"
 
-        return f"$\\displaystyle {latex(self)}$"
-
-    def _repr_html_(self) -> str:
-        from implicit_bias.display.parameterization import html
-
-        return html(self)
+    def equations(self) -> list[tuple[str, str]]:
+        """The weights and their formulas in LaTeX."""
+        weight = ResultNames.beside(self.params).weight
+        count = len(self.outputs)
+        names = [weight] if self.separable else [f"{weight}_{{{i + 1}}}" for i in range(count)]
+        return [(name, sp.latex(output)) for name, output in zip(names, self.outputs, strict=True)]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Parameterization):
@@ -87,17 +104,17 @@ class Parameterization:
         return hash(self._key())
 
     def _key(self) -> tuple:
-        return (self.outputs, self.params, self.separable)
+        return (self.outputs, self.params, self.separable, self.regularizer)
 
     @property
     def output(self) -> sp.Expr:
         """The formula of one coordinate of a separable parameterization.
 
         Raises:
-            ValueError: If the parameterization is coupled.
+            InputError: If the parameterization is coupled.
         """
         if not self.separable:
-            raise ValueError(f"{self!r} is coupled: it has no single formula, use .outputs.")
+            raise InputError(f"{self!r} is coupled: it has no single formula, use .outputs.")
         return self.outputs[0]
 
     @cached_property
@@ -113,22 +130,22 @@ class Parameterization:
         """Initial values by name as one array of shape (p,), for numbers, or (p, n).
 
         Raises:
-            ValueError: If names are missing or unknown, shapes differ, or a value is not a finite real number.
+            InputError: If names are missing or unknown, shapes differ, or a value is not a finite real number.
         """
         if not isinstance(init, Mapping) or set(init) != set(self.params):
-            got = ", ".join(map(str, init)) if isinstance(init, Mapping) else type(init).__name__
-            raise ValueError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
+            got = ", ".join(map(str, init)) or "none" if isinstance(init, Mapping) else type(init).__name__
+            raise InputError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
         values = [_real_numbers(init[name], f"init[{name!r}]") for name in self.params]
         for name, value in zip(self.params, values, strict=True):
             if value.ndim > 1 or value.size == 0:
-                raise ValueError(
+                raise InputError(
                     f"init[{name!r}]: expected a number or an array of shape (n,), n >= 1, got {value.shape}."
                 )
         try:
             return np.stack(np.broadcast_arrays(*values))
         except ValueError:
             shapes = ", ".join(f"{name}: {v.shape}" for name, v in zip(self.params, values, strict=True))
-            raise ValueError(f"init: expected one shape for all parameters, got {shapes}.") from None
+            raise InputError(f"init: expected one shape for all parameters, got {shapes}.") from None
 
     def separable_map(self) -> SeparableMap:
         """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration."""
@@ -155,8 +172,7 @@ class Parameterization:
         hessian = jacobian(real(gradient), [real(s) for s in self.symbols])
         return plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * gradient
 
-    def regularizer(self, h: str | sp.Expr) -> sp.Expr:
-        r"""Parse an explicit regularizer :math:`h(\theta)` in these parameters."""
+    def _parsed(self, h: str | sp.Expr) -> sp.Expr:
         return parse(h, self.params, "regularizer")
 
     def commutes(self) -> CommutingReport:
@@ -177,7 +193,7 @@ class Parameterization:
         Args:
             h: The regularizer of one coordinate (separable) or of all parameters (coupled).
         """
-        formula = self.regularizer(h)
+        formula = self._parsed(h)
         names = ["g"] if self.separable else [f"g{i + 1}" for i in range(len(self.outputs))]
         return self._first_failure([(n, "h", g, formula) for n, g in zip(names, self.outputs, strict=True)])
 
@@ -195,7 +211,7 @@ class Parameterization:
             time_limit: Seconds of processor time for the search.
 
         Raises:
-            ValueError: If the degree is not a non-negative integer or gives more than 5000 candidates.
+            InputError: If the degree is not a non-negative integer or gives more than 5000 candidates.
             FormulaError: If a formula of the ansatz leaves the whitelist or is constant.
             UnsupportedError: If a result holds for some signs of the parameters only, or the search takes too long.
 
@@ -219,10 +235,10 @@ class Parameterization:
 
 
 def _real_numbers(value: ArrayLike, name: str) -> np.ndarray:
-    """Return ``value`` as a float64 array, or raise ``ValueError`` naming the first entry that is no real number."""
+    """Return ``value`` as a float64 array, or raise ``InputError`` naming the first entry that is no real number."""
     listed = isinstance(value, (list, tuple))
     for k, entry in enumerate(value if listed else [value]):
         if entry is None or isinstance(entry, (str, bytes, complex)):
             where = f" at coordinate {k}" if listed else ""
-            raise ValueError(f"{name}: expected real numbers, got {entry!r} ({type(entry).__name__}){where}.")
+            raise InputError(f"{name}: expected real numbers, got {entry!r} ({type(entry).__name__}){where}.")
     return finite_array(value, name)

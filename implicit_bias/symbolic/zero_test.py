@@ -15,10 +15,10 @@ from itertools import islice
 
 import sympy as sp
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import each_within
-from implicit_bias.verdict import Outcome
 
 DIGITS = 50
 TRIALS = 20

@@ -7,7 +7,7 @@ from implicit_bias.errors import require
 require("train", "torch", "lightning_fabric", "safetensors")
 
 from implicit_bias.training.data import DATA, ImageData, Images, load, write_stand_in
-from implicit_bias.training.methods import METHODS, Method
+from implicit_bias.training.methods import METHODS, Method, MethodEntry
 from implicit_bias.training.models import MODELS, build
 from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
 from implicit_bias.training.sparsity_curve import SparsityCurve, iterative, one_shot
@@ -21,6 +21,7 @@ __all__ = [
     "ImageData",
     "Images",
     "Method",
+    "MethodEntry",
     "Progress",
     "SparsityCurve",
     "TrainingResult",

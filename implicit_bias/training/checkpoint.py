@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 
 FORMAT = "implicit_bias checkpoint 1"
@@ -61,37 +62,37 @@ def read(path: str | Path) -> Checkpoint:
     """Read a checkpoint and verify that no bit of it changed.
 
     Raises:
-        ValueError: If the file is missing, truncated, damaged or no checkpoint. It is left as it is.
+        InputError: If the file is missing, truncated, damaged or no checkpoint. It is left as it is.
     """
     path = Path(path)
     advice = "resume from a copy of it, or move it away and start again"
     if not path.is_file():
-        raise ValueError(f"{path}: there is no such checkpoint; check the path.")
+        raise InputError(f"{path}: there is no such checkpoint; check the path.")
     try:
         with safe_open(path, framework="pt") as file:
             entry = (file.metadata() or {}).get(HEADER, "{}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
     except SafetensorError as error:
-        raise ValueError(f"{path}: is truncated or no checkpoint ({error}); {advice}.") from None
+        raise InputError(f"{path}: is truncated or no checkpoint ({error}); {advice}.") from None
     try:
         header = json.loads(entry)
     except (ValueError, RecursionError):  # no JSON, an integer of too many digits, or brackets nested too deeply
-        raise ValueError(f"{path}: its header cannot be read, so it is damaged; {advice}.") from None
+        raise InputError(f"{path}: its header cannot be read, so it is damaged; {advice}.") from None
     found = header.get("format", "none") if isinstance(header, dict) else "none"
     if found != FORMAT:
-        raise ValueError(
+        raise InputError(
             f"{path}: expected a file of the format {FORMAT!r}, got {found!r}; name a checkpoint that this version of "
             "implicit_bias wrote."
         )
     text = header.get("numbers")
     if not isinstance(text, str) or header.get("sha256") != _digest(tensors, text):
-        raise ValueError(f"{path}: its content does not agree with its own checksum, so it is damaged; {advice}.")
+        raise InputError(f"{path}: its content does not agree with its own checksum, so it is damaged; {advice}.")
     try:
         numbers = json.loads(text)
     except (ValueError, RecursionError):
         numbers = None
     if not isinstance(numbers, dict):
-        raise ValueError(f"{path}: its numbers are no JSON object, so training did not write it; {advice}.")
+        raise InputError(f"{path}: its numbers are no JSON object, so training did not write it; {advice}.")
     return Checkpoint(path, tensors, numbers)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from implicit_bias.errors import InputError
 from implicit_bias.validation import whole_number
 
 if TYPE_CHECKING:
@@ -20,30 +21,30 @@ def checked_device(device: str | torch.device, devices: int) -> torch.device:
     """The device by name.
 
     Raises:
-        ValueError: If it is unknown or absent on this machine, or there are fewer of it than ``devices``.
+        InputError: If it is unknown or absent on this machine, or there are fewer of it than ``devices``.
     """
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError):
-        raise ValueError(f"device: {device!r} is no device; use 'cpu', 'cuda', 'cuda:1' or 'mps'.") from None
+        raise InputError(f"device: {device!r} is no device; use 'cpu', 'cuda', 'cuda:1' or 'mps'.") from None
     count = whole_number(devices, "devices")
     if count < 1:
-        raise ValueError(f"devices: expected at least 1, got {devices}.")
+        raise InputError(f"devices: expected at least 1, got {devices}.")
     if found.type not in ("cpu", "cuda", "mps"):
-        raise ValueError(f"device: {device!r} is not covered; use 'cpu', 'cuda', 'cuda:1' or 'mps'.")
+        raise InputError(f"device: {device!r} is not covered; use 'cpu', 'cuda', 'cuda:1' or 'mps'.")
     if found.type == "cuda" and not torch.cuda.is_available():
         reason = "sees no GPU" if torch.version.cuda else "was built without CUDA"
-        raise ValueError(
+        raise InputError(
             f"device: CUDA was asked for, but PyTorch {torch.__version__} {reason}; "
             "use device='cpu', or install a build with CUDA on a machine that has a GPU."
         )
     if found.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError("device: MPS was asked for, but this machine has none; use device='cpu'.")
+        raise InputError("device: MPS was asked for, but this machine has none; use device='cpu'.")
     available = {"cuda": torch.cuda.device_count(), "mps": 1}.get(found.type)
     if available is not None and max(count, (found.index or 0) + 1) > available:
-        raise ValueError(f"devices: {count} × {found} were asked for, but there are {available}; ask for fewer.")
+        raise InputError(f"devices: {count} × {found} were asked for, but there are {available}; ask for fewer.")
     if count > 1 and found.index is not None:
-        raise ValueError(f"device: {found} is one device; leave its number out to use {count} of them.")
+        raise InputError(f"device: {found} is one device; leave its number out to use {count} of them.")
     return found
 
 
@@ -56,14 +57,14 @@ def make_fabric(device: torch.device, devices: int, precision: str) -> Fabric:
     """A launched Fabric. With several devices it starts this program once for each further one.
 
     Raises:
-        ValueError: If there is no such precision.
+        InputError: If there is no such precision.
     """
     from lightning_fabric import Fabric
 
     if precision not in PRECISIONS:
-        raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
+        raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
     if precision == "64-true" and device.type == "mps":
-        raise ValueError("precision: MPS has no 64-bit numbers; use 32-true, or device='cpu'.")
+        raise InputError("precision: MPS has no 64-bit numbers; use 32-true, or device='cpu'.")
     fabric = Fabric(
         accelerator=device.type,
         devices=devices if device.index is None else [device.index],

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from implicit_bias.errors import UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.training.checkpoint import Checkpoint
 from implicit_bias.training.methods import Method
 from implicit_bias.training.result import EpochRecord
@@ -74,7 +74,7 @@ class RunState:
             The history until then.
 
         Raises:
-            ValueError: If it belongs to another model or another run; nothing is changed then.
+            InputError: If it belongs to another model or another run; nothing is changed then.
         """
         self._check(checkpoint)
         tensors, numbers = checkpoint.tensors, checkpoint.numbers
@@ -100,7 +100,7 @@ class RunState:
         if mine != other:
             name = next(name for name in {**mine, **other} if mine.get(name) != other.get(name))
             here, there = (_described(part.get(name)) for part in (mine, other))
-            raise ValueError(
+            raise InputError(
                 f"{checkpoint.path}: belongs to another model: {name} is {there} there and {here} here. "
                 "Name the model and the method it was made with, or another checkpoint."
             )
@@ -111,18 +111,18 @@ def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Any]
     """Refuse to continue a run with other settings.
 
     Raises:
-        ValueError: Naming every setting that differs.
+        InputError: Naming every setting that differs.
     """
     saved = checkpoint.numbers.get("configuration")
     if saved is None:
-        raise ValueError(f"{checkpoint.path}: holds weights, but no run; name the checkpoint that training wrote.")
+        raise InputError(f"{checkpoint.path}: holds weights, but no run; name the checkpoint that training wrote.")
     different = [
         f"{name}: {_short(saved.get(name))} there, {_short(value)} here"
         for name, value in configuration.items()
         if saved.get(name) != value
     ]
     if different:
-        raise ValueError(
+        raise InputError(
             f"{checkpoint.path}: belongs to another run ({'; '.join(different)}). "
             "Give the settings it was made with, or name another checkpoint."
         )

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.methods import Method
 from implicit_bias.training.train import train
@@ -58,7 +59,7 @@ def one_shot(model: nn.Module, data: ImageData, sparsities: Iterable[float] = GR
         sparsities: Fractions in [0, 1]; 0 prunes nothing, and weights that are 0 already count.
 
     Raises:
-        ValueError: If a fraction is out of range.
+        InputError: If a fraction is out of range.
     """
     wanted = list(sparsities)
     pruned = [masking.prune_(copy.deepcopy(model), s) for s in wanted]
@@ -101,18 +102,18 @@ def iterative(
         Accuracies of the trained networks.
 
     Raises:
-        ValueError: If an argument is out of range, or as in :func:`~implicit_bias.training.train`.
+        InputError: If an argument is out of range, or as in :func:`~implicit_bias.training.train`.
         SolverError: If the loss is nan or inf.
     """
     share = float(finite_array(keep, "keep", ndim=0))
     if not 0 < share <= 1:
-        raise ValueError(f"keep: expected a fraction in (0, 1], got {keep}.")
+        raise InputError(f"keep: expected a fraction in (0, 1], got {keep}.")
     if rewind not in REWINDS:
-        raise ValueError(f"rewind: expected 'weights' or 'learning-rate', got {rewind!r}.")
+        raise InputError(f"rewind: expected 'weights' or 'learning-rate', got {rewind!r}.")
     if whole_number(cycles, "cycles") < 1 or whole_number(warm_up, "warm_up") < 0:
-        raise ValueError(f"cycles, warm_up: expected at least 1 and 0, got {cycles} and {warm_up}.")
+        raise InputError(f"cycles, warm_up: expected at least 1 and 0, got {cycles} and {warm_up}.")
     if training.get("checkpoint") is not None:
-        raise ValueError("checkpoint: holds one run, and this makes one in every cycle; leave it out.")
+        raise InputError("checkpoint: holds one run, and this makes one in every cycle; leave it out.")
     model = copy.deepcopy(model)
     if warm_up:
         model = train(model, data, method(), **{**training, "epochs": warm_up, "schedule": "constant"}).model

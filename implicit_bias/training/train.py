@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from implicit_bias.errors import InputError
 from implicit_bias.files import held
 from implicit_bias.masking import effective_weights, kept_weights, unmask
 from implicit_bias.masking.weight_tensors import selected_tensors
@@ -89,7 +90,7 @@ def train(
         the model holds what it was then, and the checkpoint the last good epoch.
 
     Raises:
-        ValueError: If the input is bad: a setting out of range, no such device, a model that does not fit the data or
+        InputError: If the input is bad: a setting out of range, no such device, a model that does not fit the data or
             the last batch, a checkpoint of another run or a damaged one. Files are left as they are then.
         OSError: If a file cannot be written; the checkpoint holds what it held before.
         FolderInUseError: If another run writes the checkpoint; the message says which.
@@ -112,12 +113,12 @@ def train(
     first_rate = positive_number(learning_rate, "learning_rate")
     make_optimizer = _sgd(positive_number(momentum, "momentum", zero_allowed=True)) if optimizer == "sgd" else optimizer
     if not callable(make_optimizer):
-        raise ValueError(f"optimizer: expected 'sgd' or a function such as torch.optim.Adam, got {optimizer!r}.")
+        raise InputError(f"optimizer: expected 'sgd' or a function such as torch.optim.Adam, got {optimizer!r}.")
     place = checked_device(device, devices)
     if precision not in PRECISIONS:
-        raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
+        raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
     if batch_size < devices:
-        raise ValueError(f"batch_size: {batch_size} images cannot be shared by {devices} devices; raise it.")
+        raise InputError(f"batch_size: {batch_size} images cannot be shared by {devices} devices; raise it.")
     with _only_run(settings.path), reproducible(place), left_as_it_was(_module(model)):
         saved = _saved(settings.path, resume)
         _check_model(model, data)
@@ -157,7 +158,7 @@ def _configuration(model: nn.Module, data: ImageData, method: Method, settings: 
         "initial weights": checkpoints.tensors_digest(model.state_dict()),
         "data": data.name,
         "images": data.digest(),
-        "method": type(method).name,
+        "method": method.name,
         **{f"{name} of the method": value for name, value in _public_numbers(method).items()},
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
@@ -176,13 +177,13 @@ def _sgd(momentum: float) -> Callable[..., Optimizer]:
 
 def _at_least_one(value: int, name: str) -> int:
     if whole_number(value, name) < 1:
-        raise ValueError(f"{name}: expected at least 1, got {value}.")
+        raise InputError(f"{name}: expected at least 1, got {value}.")
     return whole_number(value, name)
 
 
 def _seed(value: int) -> int:
     if not 0 <= whole_number(value, "seed") < 2**63:
-        raise ValueError(f"seed: expected a number from 0 to 2**63 - 1, got {value}.")
+        raise InputError(f"seed: expected a number from 0 to 2**63 - 1, got {value}.")
     return whole_number(value, "seed")
 
 
@@ -191,7 +192,7 @@ def _schedule(value: str | LearningRate) -> LearningRate:
         return value
     if value not in LEARNING_RATES:
         known = ", ".join(LEARNING_RATES)
-        raise ValueError(f"schedule: expected {known} or a function of time in [0, 1), got {value!r}.")
+        raise InputError(f"schedule: expected {known} or a function of time in [0, 1), got {value!r}.")
     return LEARNING_RATES[value]
 
 
@@ -206,12 +207,12 @@ def _saved(path: Path | None, resume: bool) -> checkpoints.Checkpoint | None:
     """The checkpoint to continue from, if any; an existing one is never overwritten by a new run."""
     if path is None:
         if resume:
-            raise ValueError("resume: there is nothing to resume from; name the checkpoint.")
+            raise InputError("resume: there is nothing to resume from; name the checkpoint.")
         return None
     if not path.exists():
         return None
     if not resume:
-        raise ValueError(f"{path}: holds a run already; resume it (resume=True), or name another file.")
+        raise InputError(f"{path}: holds a run already; resume it (resume=True), or name another file.")
     return checkpoints.read(path)
 
 
@@ -220,13 +221,15 @@ def _public_numbers(method: Method) -> dict[str, Any]:
     return {
         name: value
         for name, value in vars(method).items()
-        if not name.startswith("_") and isinstance(value, bool | int | float | str | type(None))
+        if not name.startswith("_")
+        and name not in ("name", "label")
+        and isinstance(value, bool | int | float | str | type(None))
     }
 
 
 def _module(model: nn.Module) -> nn.Module:
     if not isinstance(model, nn.Module):
-        raise ValueError(f"model: expected a torch.nn.Module, got {type(model).__name__}.")
+        raise InputError(f"model: expected a torch.nn.Module, got {type(model).__name__}.")
     return model
 
 
@@ -234,16 +237,16 @@ def _check_model(model: nn.Module, data: ImageData) -> None:
     """Run two images through the model, before anything is changed.
 
     Raises:
-        ValueError: If it does not take them, does not give logits, or its weights are not finite or have no shape yet.
+        InputError: If it does not take them, does not give logits, or its weights are not finite or have no shape yet.
     """
     selected_tensors(model)
     if effective_weights(model):
-        raise ValueError("model: is masked already, and the method puts on its own mask; unmask the model first.")
+        raise InputError("model: is masked already, and the method puts on its own mask; unmask the model first.")
     trained = next((p for p in model.parameters() if p.is_floating_point()), None)
     if trained is None:
-        raise ValueError(f"model: {type(model).__name__} has no parameters to train.")
+        raise InputError(f"model: {type(model).__name__} has no parameters to train.")
     if not all_finite(model):
-        raise ValueError(f"model: weights of {type(model).__name__} are nan or inf; initialize it again.")
+        raise InputError(f"model: weights of {type(model).__name__} are nan or inf; initialize it again.")
     images = next(Batches(data, trained.device, trained.dtype).epoch(seed=0, epoch=1, size=2)).images
     was_training = model.training
     try:
@@ -251,14 +254,14 @@ def _check_model(model: nn.Module, data: ImageData) -> None:
         with torch.no_grad():
             shape = tuple(model(images).shape)
     except RuntimeError as error:
-        raise ValueError(
+        raise InputError(
             f"model: {type(model).__name__} cannot take images of shape {data.shape} ({error}); "
             "build(name, data) gives one that can."
         ) from None
     finally:
         model.train(was_training)
     if shape != (len(images), data.classes):
-        raise ValueError(
+        raise InputError(
             f"model: {type(model).__name__} gives outputs of shape {shape} for {len(images)} images; expected logits "
             f"of shape ({len(images)}, {data.classes})."
         )
@@ -268,7 +271,7 @@ def _check_batches(model: nn.Module, data: ImageData, batch_size: int, place: to
     """Run the smallest batch of an epoch through the model as in training: batch normalization takes no single image.
 
     Raises:
-        ValueError: If it does not take it.
+        InputError: If it does not take it.
     """
     n = len(data.train)
     smallest = n % batch_size or min(batch_size, n)
@@ -282,7 +285,7 @@ def _check_batches(model: nn.Module, data: ImageData, batch_size: int, place: to
         with torch.no_grad():
             model(images)
     except (RuntimeError, ValueError) as error:
-        raise ValueError(
+        raise InputError(
             f"model: {type(model).__name__} takes no batch of {smallest} in training ({error}), which is the smallest "
             f"share of {n} images in batches of {batch_size}; choose another batch_size."
         ) from None

@@ -1,6 +1,6 @@
 """Small changes of the library's code, and whether the tests that should see them do.
 
-    python -m tests.campaigns.mutants potential/entropy.py flow --sample 20 --seed 0
+    python -m tests.campaigns.mutants potential/entropy.py simulate --sample 20 --seed 0
 
 Every change is made in a copy of the working tree, where the module's doctests and tests run until the first failure. A
 change that no test notices survives: it is a statement that nobody asserts, or slack. Slack stands in ``slack.toml``
@@ -36,31 +36,36 @@ LIBRARY = "implicit_bias"
 RECORD = Path(__file__).parent / "record" / "mutants.json"
 PRELOADED = ["numpy", "scipy.integrate", "scipy.linalg", "scipy.optimize", "sympy", "torch"]  # by one process for all
 # What the campaign takes a sample of, where no module is named.
-CAMPAIGN = ("limit", "potential", "flow", "symbolic", "masking", "training/checkpoint.py", "linear_map.py")
+CAMPAIGN = ("limit", "potential", "simulate", "symbolic", "masking", "training/checkpoint.py", "linear_map.py")
 SAMPLE = 40
 SECONDS_TO_SPARE = 20.0  # beyond three times what the tests take without a change
 
 # Besides a module's doctests and the test module of its name, which TESTS names where it has another name.
 _DERIVATIONS = [f"tests/symbolic/test_{name}.py" for name in ("identities", "smoothness", "closed_form", "derivation")]
 TESTS = {
-    "flow/batched_flow.py": ["tests/flow/test_descent.py"],
-    "flow/integrate.py": ["tests/flow/test_gradient_flow.py", "tests/flow/test_dense.py"],
-    "flow/mini_batches.py": ["tests/flow/test_descent.py"],
-    "flow/mirror_flow.py": ["tests/flow/test_agreement.py"],
-    "flow/solution.py": ["tests/flow/test_dense.py", "tests/flow/test_gradient_flow.py"],
-    "flow/steps.py": ["tests/flow/test_descent.py"],
+    "simulate/discrete.py": ["tests/simulate/test_descent.py", "tests/masking/test_ensembles.py"],
+    "simulate/families.py": ["tests/simulate/test_trajectory.py", "tests/simulate/test_coupled.py"],
+    "simulate/model.py": ["tests/simulate/test_descent.py", "tests/simulate/test_coupled.py"],
+    "simulate/optimizer.py": ["tests/simulate/test_descent.py"],
+    "simulate/integrate.py": ["tests/simulate/test_gradient_flow.py", "tests/simulate/test_dense.py"],
+    "simulate/mini_batches.py": ["tests/simulate/test_descent.py"],
+    "simulate/mirror_flow.py": ["tests/simulate/test_agreement.py"],
+    "simulate/trajectory.py": ["tests/simulate/test_dense.py", "tests/simulate/test_trajectory.py"],
+    "simulate/steps.py": ["tests/simulate/test_descent.py"],
     "limit/dependency.py": ["tests/limit/test_row_basis.py"],
     "limit/error_bound.py": ["tests/limit/test_active_bound.py"],
+    "limit/coupled.py": ["tests/simulate/test_coupled.py"],
     "limit/dual_newton.py": ["tests/limit/test_row_basis.py", "tests/limit/test_projection.py"],
     "masking/diagonal_networks.py": ["tests/masking/test_ensembles.py"],
-    "masking/kept.py": ["tests/masking/test_pilot.py", "tests/masking/test_parametrizations.py"],
-    "masking/parametrization.py": ["tests/masking/test_parametrizations.py"],
-    "masking/powerpropagation.py": ["tests/masking/test_parametrizations.py"],
-    "masking/product.py": ["tests/masking/test_parametrizations.py"],
-    "masking/sigmoid_mask.py": ["tests/masking/test_parametrizations.py"],
-    "masking/soft_threshold.py": ["tests/masking/test_parametrizations.py"],
+    "masking/kept.py": ["tests/masking/test_pilot.py", "tests/masking/test_factored_weights.py"],
+    "masking/factored_weight.py": ["tests/masking/test_factored_weights.py"],
+    "masking/powerpropagation.py": ["tests/masking/test_factored_weights.py"],
+    "masking/product.py": ["tests/masking/test_factored_weights.py"],
+    "masking/sigmoid_mask.py": ["tests/masking/test_factored_weights.py"],
+    "masking/soft_threshold.py": ["tests/masking/test_factored_weights.py"],
     "masking/weight_tensors.py": ["tests/masking/test_reparameterize.py", "tests/masking/test_pruning.py"],
-    "potential/base.py": ["tests/potential/test_entropy.py"],
+    "potential/derivative_rules.py": ["tests/potential/test_in_jax.py", "tests/potential/test_entropy.py"],
+    "potential/separable.py": ["tests/potential/test_separable.py", "tests/potential/test_entropy.py"],
     **{
         f"symbolic/{name}.py": _DERIVATIONS
         for name in (

@@ -89,7 +89,7 @@ def judge(system: System, truth: Truth) -> Judgement:
     status, bound, error, offences = "", math.inf, math.nan, []
     began = time.perf_counter()
     try:
-        found = ib.bregman_projection(_matrix(system), system.y, _potential(system), throw=False)
+        found = ib.bregman_projection(ib.Regression(_matrix(system), system.y), _potential(system), throw=False)
     except Exception as fault:  # any exception is a finding, and the campaign goes on
         status = type(fault).__name__
         offences.append("raised")

@@ -59,16 +59,16 @@ def coarse_adjoints(monkeypatch, size, rng):
 def coarse_responses(monkeypatch, size, rng):
     """The inverse mirror map is off by so much of the metric."""
     for potential in (ib.HyperbolicEntropy, ib.Entropy):
-        response, error = potential._inverse_gradient, potential.response_error
+        response, error = potential.inverse_gradient_at, potential.response_error
 
         def off(self, z, response=response):
             x = response(self, z)
-            return x + signs(rng, size * self._metric(x)) if np.ndim(x) else x
+            return x + signs(rng, size * self.metric_at(x)) if np.ndim(x) else x
 
         def announced(self, z, z_error, x, error=error):
-            return error(self, z, z_error, x) + SAID * size * self._metric(x)
+            return error(self, z, z_error, x) + SAID * size * self.metric_at(x)
 
-        monkeypatch.setattr(potential, "_inverse_gradient", off)
+        monkeypatch.setattr(potential, "inverse_gradient_at", off)
         monkeypatch.setattr(potential, "response_error", announced)
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.campaigns.changes import mutants
 from tests.campaigns.mutants import LIBRARY, ROOT, Runner, is_slack, modules_of, pytest_arguments, slack, table
 
-MODULES = [*modules_of("potential"), *modules_of("flow"), "status.py", "schedule.py", "verdict.py"]
+MODULES = [*modules_of("potential"), *modules_of("simulate"), "status.py", "schedule.py", "claims/verdict.py"]
 CODE = '''
 def f(a: int = 1, *, b: "3" = 2.0):
     """A docstring with 1 + 1."""
@@ -29,6 +29,7 @@ def test_the_changes_of_a_function():
     assert found == tests | terms | calls | {"a < 0 → True", "a < 0 → False"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_every_change_is_one_and_parses(module):
     source = (ROOT / LIBRARY / module).read_text("utf-8")
@@ -51,6 +52,7 @@ def test_slack_still_stands_in_the_code():
         assert entry["reason"].endswith(".")
 
 
+@pytest.mark.slow
 def test_a_noticed_change_and_a_survivor(tmp_path):
     """In a tree of two files, whose test asserts the sign and not the bound."""
     (tmp_path / LIBRARY).mkdir()

@@ -18,6 +18,10 @@ strengths = st.floats(0.0, 1.0)
 times = st.floats(0.1, 2.0)
 weights = st.floats(-3.0, 3.0)
 scales = st.floats(0.05, 5.0)
+coordinates = st.floats(0.3, 2.0)
+points = st.tuples(coordinates, coordinates, coordinates).map(np.array)
+pairs = st.tuples(starts, starts).map(np.array)  # (m_0, w_0) of two weights, one a row
+rows = st.tuples(st.floats(0.3, 1.5), st.floats(-1.5, -0.3))  # the one equation Z₁x₁ + Z₂x₂ = y
 
 
 def about(claim):
@@ -75,3 +79,23 @@ def mirror_map(x, a, shift=0):
 def divergence(x, y, a, shift=0):
     """D_R(x, y)."""
     return potential(x, a, shift) - potential(y, a, shift) - mirror_map(y, a, shift) * (x - mp.mpf(y))
+
+
+def slope(f, point):
+    """∇f by complex steps, exact to rounding for analytic f."""
+    return np.array([np.imag(f(point + 1e-30j * unit)) / 1e-30 for unit in np.eye(len(point))])
+
+
+def bracket(f, g, point):
+    """[∇f, ∇g] at a point: the derivative of each gradient along the other, by central differences."""
+    step = 1e-5
+
+    def along(h, direction):
+        return (slope(h, point + step * direction) - slope(h, point - step * direction)) / (2 * step)
+
+    return along(g, slope(f, point)) - along(f, slope(g, point))
+
+
+def interpolating(Z, y):
+    """∇f of f(x) = ½(Zx − y)²."""
+    return lambda x: Z * (Z @ x - y)

@@ -7,10 +7,11 @@ from statements import TESTED
 
 import derivations
 
-MODULES = [path.stem for path in Path(__file__).parent.glob("test_statements_*.py")]
+FILES = sorted(Path(__file__).parent.rglob("test_statements_*.py"))
 
 
-def test_every_statement_of_the_ledger_is_tested():
-    for name in MODULES:
-        importlib.import_module(name)
+def test_every_statement_of_the_ledger_is_tested(monkeypatch):
+    for path in FILES:
+        monkeypatch.syspath_prepend(path.parent)
+        importlib.import_module(path.stem)
     assert set(derivations.ledger()) == TESTED

@@ -1,6 +1,7 @@
 """Cards are well-formed, escaped and self-contained, and say what the result says."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -70,11 +71,11 @@ def results(mask, problem):
         "verdict": Verdict(Outcome.REFUTED, "far", 0.5, 1e-6, {"m0": 0.75}, Correction("x = 1", proved())),
         "claim": claim,
         "ledger": ib.Ledger([claim]),
-        "flow": ib.mirror_flow(problem, entropy, [1.0, 10.0, 1000.0]),
-        "end of a flow": ib.mirror_flow(problem, entropy, 10.0),
-        "projection": ib.bregman_projection(problem.Z, problem.y, entropy),
-        "infeasible": ib.bregman_projection(np.ones((2, 3)), [1.0, 2.0], entropy, throw=False),
-        "transition": ib.transition(problem.Z, problem.y, log_scales=[5.0, -5.0, -50.0]),
+        "flow": ib.mirror_flow(problem, entropy, t=[1.0, 10.0, 1000.0]),
+        "end of a flow": ib.mirror_flow(problem, entropy, t=10.0),
+        "projection": ib.bregman_projection(problem, entropy),
+        "infeasible": ib.bregman_projection(ib.Regression(np.ones((2, 3)), [1.0, 2.0]), entropy, throw=False),
+        "transition": ib.transition(problem, log_scales=[5.0, -5.0, -50.0]),
     }
 
 
@@ -116,6 +117,7 @@ def test_every_kind_has_a_case(results):
     assert set(results) == set(KINDS)
 
 
+@pytest.mark.slow
 def test_cards_leave_no_figures_behind(results):
     plt.close("all")
     for result in results.values():
@@ -132,7 +134,9 @@ def test_pictures_stand_on_white(results):
 
 def test_the_card_of_a_large_projection_is_small():
     n = 20_000
-    limit = ib.bregman_projection(np.linspace(0.1, 1, n)[None, :], [1.0], ib.HyperbolicEntropy(scale=1.0))
+    limit = ib.bregman_projection(
+        ib.Regression(np.linspace(0.1, 1, n)[None, :], [1.0]), ib.HyperbolicEntropy(scale=1.0)
+    )
     assert len(limit._repr_html_()) < 200_000
 
 
@@ -154,18 +158,25 @@ def test_a_name_of_a_potential_is_escaped():
     assert "<script" not in Named(scale=1.0)._repr_html_()
 
 
+def test_coupled_weights_have_a_card_without_a_graph():
+    forms = ib.QuadraticForms([[[0.0, 1.0], [1.0, 0.0]]], [[2.0, 0.0], [0.0, 2.0]], 0.5, theta0=[1.0, 0.2])
+    outline = Outline(forms._repr_html_())
+    assert "QuadraticForms" in outline.words
+    assert "0.5" in outline.words
+
+
+def test_many_runs_show_the_first():
+    mask = ib.Parameterization("m*w")
+    runs = ib.descent(ib.Regression([[1.0, 2.0]], [2.0]), mask, {"m": 1.0, "w": 0.0}, [0.1, 0.2], 5)
+    shown = runs._repr_html_()
+    assert "2 runs" in Outline(shown).words
+    assert runs.of_run(0)._repr_html_() in shown
+
+
 def test_a_flow_that_reached_no_time_has_a_card():
-    flow = ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), [1.0])
-    empty = ib.FlowSolution(
-        flow.t[:0],
-        flow.x[:0],
-        flow.loss[:0],
-        flow.dual[:0],
-        flow.decay[:0],
-        ib.Status.STEP_SIZE,
-        flow.stats,
-        flow.design,
-    )
+    flow = ib.mirror_flow(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0), t=[1.0])
+    nothing = {name: getattr(flow, name)[:0] for name in ("t", "x", "loss", "dual", "decay")}
+    empty = replace(flow, **nothing, status=ib.Status.STEP_SIZE)
     assert "step_size" in Outline(empty._repr_html_()).words
 
 
@@ -181,8 +192,8 @@ def test_reprs_fit_on_a_screen(results):
         assert "\n" not in repr(result)
     n = 10_000
     problem = ib.Regression(np.ones((1, n)), [1.0])
-    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=np.ones(n)), [1.0, 2.0])
-    for part in ("2 times to t=2", "(2, 10000)", "last loss=", "converged"):
+    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=np.ones(n)), t=[1.0, 2.0])
+    for part in ("2 records to t=2", "(2, 10000)", "last loss=", "converged"):
         assert part in repr(flow)
     assert len(repr(flow)) < 120
     assert "m**2 + w**2" in repr(results["derivation"])

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_potential_draws_given_weights_with_options(ax):
     assert ax.lines[0].get_label() == "entropy"
     with pytest.raises(ib.DomainError):
         R.plot([-1.0], ax)
-    with pytest.raises(ValueError, match="axis"):
+    with pytest.raises(InputError, match="axis"):
         R.plot([[1.0]], ax)
 
 
@@ -79,7 +80,7 @@ def test_a_domain_for_each_coordinate(ax):
 
 
 def test_a_flow_draws_its_weights_and_its_loss(problem, ax):
-    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=0.1), [1.0, 10.0, 1000.0])
+    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=0.1), t=[1.0, 10.0, 1000.0])
     assert flow.plot(ax, label="flow") is ax
     assert len(ax.lines) == 12
     for line, weights in zip(ax.lines, flow.x.T, strict=True):
@@ -94,7 +95,7 @@ def test_a_flow_draws_its_weights_and_its_loss(problem, ax):
 
 def test_of_many_weights_the_largest_are_drawn(ax):
     Z = np.linspace(0.1, 1.0, 300)[None, :]
-    flow = ib.mirror_flow(ib.Regression(Z, [1.0]), ib.HyperbolicEntropy(scale=1.0), [1.0, 2.0])
+    flow = ib.mirror_flow(ib.Regression(Z, [1.0]), ib.HyperbolicEntropy(scale=1.0), t=[1.0, 2.0])
     flow.plot(ax)
     assert len(ax.lines) == 100
     assert np.array_equal(ax.lines[-1].get_ydata(), flow.x[:, 299])
@@ -102,7 +103,7 @@ def test_of_many_weights_the_largest_are_drawn(ax):
 
 
 def test_a_projection_draws_its_weights(problem, ax):
-    limit = ib.bregman_projection(problem.Z, problem.y, ib.HyperbolicEntropy(scale=0.1))
+    limit = ib.bregman_projection(problem, ib.HyperbolicEntropy(scale=0.1))
     assert limit.plot(ax, color="red") is ax
     assert np.array_equal(ax.lines[0].get_ydata(), limit.x)
     (stems,) = ax.collections
@@ -110,7 +111,7 @@ def test_a_projection_draws_its_weights(problem, ax):
 
 
 def test_a_transition_draws_decreasing_scales(problem, ax):
-    path = ib.transition(problem.Z, problem.y, log_scales=[-50.0, 5.0, -5.0])
+    path = ib.transition(problem, log_scales=[-50.0, 5.0, -5.0])
     assert path.plot(ax) is ax
     assert ax.lines[3].get_xdata().tolist() == [5.0, -5.0, -50.0]
     assert np.array_equal(ax.lines[3].get_ydata(), path.x[[1, 2, 0], 3])
@@ -130,9 +131,9 @@ def test_without_axes_calls_share_one_plot(problem, pyplot):
 
 def test_options_have_short_names_too(problem, ax):
     R = ib.HyperbolicEntropy(scale=0.1)
-    flow = ib.mirror_flow(problem, R, [1.0, 2.0])
-    limit = ib.bregman_projection(problem.Z, problem.y, R)
-    path = ib.transition(problem.Z, problem.y, log_scales=[0.0, -5.0])
+    flow = ib.mirror_flow(problem, R, t=[1.0, 2.0])
+    limit = ib.bregman_projection(problem, R)
+    path = ib.transition(problem, log_scales=[0.0, -5.0])
     for plot in (R.plot, flow.plot, flow.plot_loss, limit.plot, path.plot):
         for options in (
             {"c": "r", "lw": 2, "ls": "--", "ms": 3},

@@ -43,7 +43,7 @@ def fail(seed, how):
         return random_walk(seed)
     if how == "solver":
         potential = derive(Parameterization("u**2 - v**2", ["u", "v"])).at({"u": 1.0, "v": 1.0})
-        return {"x": mirror_flow(Regression.sample(3, 6, 1), potential, 1e3, max_steps=1).x}
+        return {"x": mirror_flow(Regression.sample(3, 6, 1), potential, t=1e3, max_steps=1).x}
     if how == "commuting":
         derive(Parameterization("u*v*w", ["u", "v", "w"]), "u**4")
     if how == "unpicklable":

@@ -9,6 +9,8 @@ from experiments.experiment import load
 from implicit_bias import Outcome
 from implicit_bias.explore.catalogue import CATALOGUE
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("errata", "dose", "transition", "atlas")
 
 

@@ -10,6 +10,8 @@ from experiments.engine import Store, Sweep
 from experiments.experiment import load
 from implicit_bias import Outcome, Regression, schedule
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("figure1a", "figure1b", "figure4", "figure5")
 
 

@@ -17,6 +17,8 @@ from experiments.experiment import load
 from implicit_bias import Outcome
 from implicit_bias.files import UNFINISHED, held
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def figure1c(tmp_path_factory):

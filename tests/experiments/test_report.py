@@ -21,8 +21,8 @@ EVIL = "<script>alert('&')</script>"
 VERDICT = {
     "outcome": "SUPPORTED",
     "statement": r"A < B \Rightarrow \text{less}",
-    "source": "eq-9",
-    "uses": ["eq-9"],
+    "source": "mask-in-the-mirror/eq-9",
+    "uses": ["mask-in-the-mirror/eq-9"],
     "observation": False,
     "evidence": "Fifty of fifty.",
     "residual": 1.25e-9,
@@ -158,7 +158,7 @@ def test_a_ledger_that_is_not_the_recorded_one_is_marked(figures):
     marked = "not those that the repository records"
     assert marked not in written(figures)
     saved = json.loads(derivations.SAVED.read_text())
-    saved["claims"]["eq-9"]["outcome"] = "INCONCLUSIVE"
+    saved["claims"]["mask-in-the-mirror/eq-9"]["outcome"] = "INCONCLUSIVE"
     (figures / "ledger.json").write_text(json.dumps(saved))
     assert marked in report.write(figures, NAMES, ledger=figures / "ledger.json").read_text(encoding="utf-8")
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from experiments.engine.store import Result, Store, StoreError, _checksum
+from implicit_bias.errors import InputError
 
 KEY = "ab" + "0" * 30
 PACKED = Result({"x": np.arange(3.0), "name": np.array("mask")}, 0.5).packed()
@@ -104,7 +105,7 @@ def test_a_file_with_a_right_checksum_that_is_no_result_is_not_taken(tmp_path, c
 
 @pytest.mark.parametrize("data", [{"x": np.array([Bomb()], dtype=object)}, {"x": Bomb()}, {1: np.ones(2)}, [1.0], None])
 def test_what_is_not_made_of_named_arrays_is_refused(data):
-    with pytest.raises(ValueError, match=r"arrays by name|[Oo]bject arrays"):
+    with pytest.raises(InputError, match=r"arrays by name|[Oo]bject arrays"):
         Result(data, 0.0).packed()
 
 

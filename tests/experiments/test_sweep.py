@@ -13,6 +13,7 @@ from sweep_tasks import describe, fail, not_here, random_walk, refuse, slow
 from experiments.engine import OtherCodeError, Store, StoreError, Sweep, processes
 from experiments.engine.sweep import run_task, task_key
 from implicit_bias import DomainError, NotCommutingError, SolverError, Status, errors, status
+from implicit_bias.errors import InputError
 
 GRID = [{"seed": seed} for seed in (3, 1, 4, 1, 5)]
 
@@ -104,7 +105,7 @@ class TestArguments:
         "value", [np.int64(1), np.array([1.0]), np.float32(1), {1, 2}, object(), float("nan"), 1j, b"x", {(1,): 2}]
     )
     def test_others_than_json_values_are_refused(self, sweep, value):
-        with pytest.raises(ValueError, match="expected JSON values, got"):
+        with pytest.raises(InputError, match="expected JSON values, got"):
             sweep(describe, [{"value": value}], "")
 
     @pytest.mark.parametrize(("value", "name"), [((1, 2), "list"), (np.float64(0.1), "float"), ({1: 2}, "dict")])
@@ -150,7 +151,7 @@ class Callable:
 
 @pytest.mark.parametrize("function", [lambda seed: {}, original, Callable(), Callable.__call__, len, np.cumsum])
 def test_functions_that_are_not_at_the_top_of_a_module_of_ours_are_refused(sweep, function):
-    with pytest.raises((ValueError, AttributeError), match=r"expected (one at the top|the name of a definition)"):
+    with pytest.raises((ValueError, AttributeError), match=r"expected (one at the top|the name of a module)"):
         sweep(function, [{"seed": 1}], "")
 
 
@@ -196,7 +197,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("how", ["object", "list"])
     def test_a_result_that_cannot_be_stored_names_its_task(self, tmp_path, how):
-        assert type(self.failure(tmp_path, how)) is ValueError
+        assert type(self.failure(tmp_path, how)) is InputError
 
     @pytest.mark.parametrize("jobs", [1, 2])
     def test_a_store_that_cannot_be_written_to_ends_the_sweep(self, tmp_path, jobs):

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from derivations import recorded
 from experiments import digit, figure1a, registry, transition
 from experiments.__main__ import FIGURES
 from experiments.diagonal import theory
 from experiments.experiment import load
 from implicit_bias import Outcome
+from implicit_bias.claims import corrected
 
 # What was asked, not measured.
 AXES = ("decay_strength", "dose", "doses", "flow_log10_scale", "log10_scale", "sparsity", "t", "times")
@@ -26,6 +28,14 @@ def test_nan_supports_and_refutes_nothing(name):
         for key, array in data.items()
     }
     assert set(verdicts(registry()[name], lost).values()) == {Outcome.INCONCLUSIVE}
+
+
+@pytest.mark.parametrize("name", list(registry()))
+def test_claims_use_those_of_the_ledger_and_refuted_ones_as_corrected(name):
+    data = load(FIGURES / name)
+    for claim in [*registry()[name].claims(data), *registry()[name].observations(data)]:
+        for used in claim.uses:
+            assert isinstance(used, corrected) == (recorded()[used] == "REFUTED"), (claim.id, used)
 
 
 def test_runs_that_all_diverged_decide_nothing():

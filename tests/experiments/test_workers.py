@@ -23,6 +23,7 @@ from experiments.engine import OtherCodeError, Store, Sweep, connect, on_cluster
 from experiments.engine.sweep import task_key
 from experiments.experiment import load
 from implicit_bias import DomainError
+from implicit_bias.errors import InputError
 
 
 @pytest.mark.slow
@@ -46,6 +47,7 @@ class TestKilled:
         keys = [task_key(slow, json.dumps(each, sort_keys=True)) for each in sweep_program.grid(folder / "log")]
         return {seed for seed, key in enumerate(keys) if store.load(key) is not None}
 
+    @pytest.mark.slow
     def test_a_rerun_ends_as_an_undisturbed_run_and_computes_nothing_twice(self, tmp_path):
         chance, folder = np.random.default_rng(0), tmp_path / "disturbed"
         folder.mkdir()
@@ -165,7 +167,7 @@ class TestCluster:
             if code:
                 sweep.code_version.__wrapped__ = before
 
-        client.run(change, lambda module, name: "other code")
+        client.run(change, lambda module: "other code")
         try:
             with pytest.raises(OtherCodeError, match="this worker runs other code"):
                 Sweep(Store(tmp_path), on_cluster(client))(random_walk, [{"seed": 1}], "")
@@ -202,5 +204,5 @@ def test_an_address_where_no_scheduler_is_exits_with_two(run, tmp_path, monkeypa
 
 def test_what_is_no_scheduler_and_never_answers_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("experiments.engine.workers._SECONDS_TO_CONNECT", 1)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ValueError, match="no Dask scheduler answers"):
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(InputError, match="no Dask scheduler answers"):
         connect(f"tcp://127.0.0.1:{silent.getsockname()[1]}")

@@ -55,7 +55,7 @@ def test_the_landing_point_minimizes_r_on_the_line(setting):
         lambda s: float(potential.value(foot + s * along)), bounds=ends, method="bounded", options={"xatol": 1e-10}
     )
     np.testing.assert_allclose(scene.landing, foot + found.x * along, atol=1e-5)
-    projected = ib.bregman_projection([z], [y], potential).x
+    projected = ib.bregman_projection(ib.Regression([z], [y]), potential).x
     np.testing.assert_allclose(scene.landing, projected, atol=1e-7)
 
 
@@ -64,7 +64,14 @@ def test_the_path_is_the_flow_of_the_parameters():
     derivation, init, _ = exact_potential(MASK)
     schedule = ib.schedule.Geometric(MASK.decay, 1.0)
     problem = ib.Regression([MASK.z], [MASK.y])
-    flow = ib.gradient_flow(problem, derivation.parameterization, init, 60.0, MASK.regularizer, schedule, dense=True)
+    flow = ib.gradient_flow(
+        problem,
+        derivation.parameterization.with_regularizer(MASK.regularizer),
+        init,
+        60.0,
+        schedule=schedule,
+        dense=True,
+    )
     np.testing.assert_allclose(scene.start, flow.x[0])
     np.testing.assert_allclose(scene.path[-1], flow.x[-1], atol=1e-6)
     # Every point of the path is on the other curve, at whatever time.
@@ -73,6 +80,7 @@ def test_the_path_is_the_flow_of_the_parameters():
     assert max(distances) < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.title)
 def test_the_atlas(entry):
     """Each entry is drawn, with the flow ending where R is least; its derivative is the mirror map."""
@@ -85,6 +93,7 @@ def test_the_atlas(entry):
     assert svg(draw(scene)) == svg(draw(compute(of_entry(entry))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [LAYERS, Setting("log(u) - log(v)", {"u": (1.0, 0.7), "v": (1.0, 0.5)})])
 def test_the_table_agrees_with_the_exact_potential(setting):
     scene = compute(setting)
@@ -100,6 +109,7 @@ def test_the_table_agrees_with_the_exact_potential(setting):
     np.testing.assert_allclose(scene.exponent[0][::8], exact.effective_exponent(scene.distance[0][::8]), atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [SCALES[0], 1e-6, SCALES[-1]])
 @pytest.mark.parametrize("decay", [0.0, 10.0, DECAYS[-1]])
 @pytest.mark.parametrize("y", [2.0, 0.0, -3.0])
@@ -128,6 +138,7 @@ def test_minimum_l1_is_a_segment_where_it_is_not_unique():
     svg(draw(scene))
 
 
+@pytest.mark.slow
 def test_gradient_descent_follows_the_flow_and_may_diverge():
     setting = Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.0)}, step=0.05)
     scene = compute(setting)
@@ -182,6 +193,7 @@ def test_parameters_are_read_off_the_formula():
     assert parameters_of("sigmoid(m)*w1 + 1e5*m - pi") == ["m", "w1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["a*b", "p**2 - q**2", "cosh(t)", "log(s)", "k*tanh(r)"])
 def test_a_typed_formula_has_a_start(formula):
     derivation = derived(formula, "")

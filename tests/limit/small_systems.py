@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from implicit_bias.limit import error_bound as module
 from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.error_bound import Evaluation
 from implicit_bias.limit.row_basis import _basis
@@ -21,13 +22,13 @@ class Quadratic:
     m: np.ndarray
     domain: tuple = (-np.inf, np.inf)
 
-    def _metric(self, x):
+    def metric_at(self, x):
         return self.m
 
-    def _divergence_terms(self, x, y):
+    def divergence_terms_at(self, x, y):
         return (x - y) ** 2 / (2 * self.m)
 
-    def _gradient(self, x):
+    def gradient_at(self, x):
         return x / self.m
 
     def separation(self, x, gap):
@@ -67,3 +68,14 @@ def between(got, required, slack):
     """An upper bound that is one, and not much more."""
     assert np.all(np.asarray(required) <= np.asarray(got))
     assert np.all(np.asarray(got) <= np.asarray(required) * (1 + slack) + 1e-150)
+
+
+def coarse(monkeypatch):
+    """Bounds are put together as if numbers had ten bits, though they have 53."""
+    monkeypatch.setattr(module, "UNIT_ROUNDOFF", U)
+    monkeypatch.setattr(module, "sum_error", lambda terms: 0.0)
+
+
+def coarse_products(monkeypatch):
+    """Products are taken to round as if numbers had few bits."""
+    monkeypatch.setattr(module, "sum_error", lambda terms: terms * PRODUCT)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from small_systems import PRODUCT, Quadratic, U, between, conditions, evaluation
+from small_systems import PRODUCT, Quadratic, U, between, coarse, coarse_products, conditions, evaluation
 
 from implicit_bias.limit import error_bound as module
 from implicit_bias.linear_map import DenseMap
@@ -23,10 +23,10 @@ class Kinked(Quadratic):
         super().__init__(np.array([1.0, 1e-300, 1e-300]))
         self.rises = rises  # the share of its slope that the gradient has where it is asked for
 
-    def _divergence_terms(self, x, y):
+    def divergence_terms_at(self, x, y):
         return np.array([(x[0] - y[0]) ** 2 / 2, *(SLOPES * np.abs(x[1:] - y[1:]))])
 
-    def _gradient(self, x):
+    def gradient_at(self, x):
         return np.array([x[0], *(self.rises * SLOPES * np.sign(x[1:]))])
 
     def separation(self, x, gap):
@@ -63,14 +63,16 @@ def test_the_residual_moves_the_active_weight():
 
 
 @pytest.mark.parametrize("residual", [2.0, -2.0])
-def test_rounding_of_the_residual_moves_the_active_weight(residual, coarse):
+def test_rounding_of_the_residual_moves_the_active_weight(residual, monkeypatch):
+    coarse(monkeypatch)
     base = active(LEVER)
     narrow = 1 / (1 - 8 * U)  # what ten bits take from the smallest singular value
     between(active(LEVER, residual=residual) - base, 0.5 * (1 + 2 * U) * narrow, 1e-6)
 
 
-def test_rounding_of_the_smallest_singular_value(coarse):
+def test_rounding_of_the_smallest_singular_value(monkeypatch):
     """It grows with the number of rows, and with that of active weights."""
+    coarse(monkeypatch)
     rows = conditions([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 0.0625]])
     potential = Quadratic(np.array([1.0, 1.0, 1e-9]))
     at = evaluation(3, 3, metric=potential.m)
@@ -81,7 +83,8 @@ def test_rounding_of_the_smallest_singular_value(coarse):
     between(found(1.0) - found(0.0), 0.5 * (1 + 2 * U) / (1 - 8 * 3 * 2 * U), 1e-6)
 
 
-def test_rounding_of_products_moves_the_active_weight(coarse_products):
+def test_rounding_of_products_moves_the_active_weight(monkeypatch):
+    coarse_products(monkeypatch)
     moved = (0.0, 3e-3, 4e-3)
     base = 1e-4 / 0.25 + 0.8e-4
     pulled = (0.8 * 3e-3 + 0.6 * 4e-3) / 4
@@ -255,8 +258,9 @@ def test_t_is_well_beyond_the_wobble():
 
 
 @pytest.mark.parametrize("x", [0.0, 0.1, -0.1, 0.3])
-def test_the_gradient_is_known_up_to_its_rounding(x, coarse):
+def test_the_gradient_is_known_up_to_its_rounding(x, monkeypatch):
     """Both gradients have terms of their size, and logarithms of about 1; 64 roundings are more than they need."""
+    coarse(monkeypatch)
     m, gap = 1e-2, 2.0
     t = math.sqrt(2 * gap * m)
     slopes = [t / m - 64 * U * (abs(x + sign * t) / m + abs(x) / m + 1) for sign in (-1, 1)]

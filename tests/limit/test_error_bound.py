@@ -12,7 +12,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from small_systems import PRODUCT, Quadratic, U, between, conditions, evaluation, solver_at
+from small_systems import (
+    PRODUCT,
+    Quadratic,
+    U,
+    between,
+    coarse,
+    coarse_products,
+    conditions,
+    evaluation,
+    solver_at,
+)
 
 from implicit_bias.limit import error_bound as module
 from implicit_bias.limit.dual_newton import DualNewton
@@ -46,7 +56,7 @@ def evaluated(high=0.0, low=0.0, error=0.0, y=0.0, y_tail=0.0, y_doubt=0.0, wobb
         told.append((z, z_error))
         return np.full_like(x, wobble)
 
-    potential = SimpleNamespace(_inverse_gradient=lambda z: z, _metric=np.ones_like, response_error=response_error)
+    potential = SimpleNamespace(inverse_gradient_at=lambda z: z, metric_at=np.ones_like, response_error=response_error)
     rows = SimpleNamespace(
         linear=Products(high, low, error), y=np.array([y]), y_tail=np.array([y_tail]), y_doubt=np.array([y_doubt])
     )
@@ -59,7 +69,8 @@ def test_z_has_the_low_part_of_its_product():
     assert at.nu == 1.0
 
 
-def test_the_error_of_z_is_that_of_its_product_and_of_its_rounding(coarse):
+def test_the_error_of_z_is_that_of_its_product_and_of_its_rounding(monkeypatch):
+    coarse(monkeypatch)
     assert evaluated(error=0.5)[1][1] == 0.5
     between(evaluated(high=4.0)[1][1], 4 * U, 1e-9)
     between(evaluated(high=1.0, error=0.5)[1][1], 0.5 + U, 1e-9)
@@ -69,7 +80,8 @@ def test_the_residual_has_every_part():
     assert evaluated(high=8.0, low=0.5, y=16.0, y_tail=0.25)[0].residual == 16.0 + 0.25 - 8.0 - 0.5
 
 
-def test_the_residual_is_in_doubt_with_each_of_its_parts(coarse):
+def test_the_residual_is_in_doubt_with_each_of_its_parts(monkeypatch):
+    coarse(monkeypatch)
     assert evaluated(error=0.5)[0].doubt == 0.5
     assert evaluated(y_doubt=0.5)[0].doubt == 0.5
     # A difference of the leading parts is rounded, one of the rests, and their sum.
@@ -85,7 +97,7 @@ def test_nothing_is_known_of_a_weight_without_a_response_error():
     at, _ = evaluated(wobble=2.0)
     assert at.wobble == 2.0
     potential = SimpleNamespace(
-        _inverse_gradient=lambda z: z, _metric=np.ones_like, response_error=lambda z, z_error, x: None
+        inverse_gradient_at=lambda z: z, metric_at=np.ones_like, response_error=lambda z, z_error, x: None
     )
     rows = conditions([[1.0, 2.0]])
     assert np.all(evaluate(rows, potential, np.ones(1)).wobble == np.inf)
@@ -168,7 +180,8 @@ def test_the_wobble_is_width():
 
 
 @pytest.mark.parametrize("residual", [26.0, -26.0])
-def test_rounding_of_the_shift_is_width(residual, coarse, monkeypatch):
+def test_rounding_of_the_shift_is_width(residual, monkeypatch):
+    coarse(monkeypatch)
     # The sum of two steps is rounded, and so is the step itself.
     found = near(evaluation(1, 2, residual=[residual]))
     assert np.all(found.width >= 2 * U * np.abs(found.shift))
@@ -182,7 +195,8 @@ def test_rounding_of_the_shift_is_width(residual, coarse, monkeypatch):
 
 
 @pytest.mark.parametrize("residual", [13.0, -13.0])
-def test_rounding_of_what_is_left_is_doubt(residual, coarse, monkeypatch):
+def test_rounding_of_what_is_left_is_doubt(residual, monkeypatch):
+    coarse(monkeypatch)
     monkeypatch.setattr(DualNewton, "correction", lambda self, residual: np.zeros(2))
     # Nothing is taken away, and both differences are rounded to ten bits.
     found = near(evaluation(1, 2, residual=[residual]))
@@ -200,7 +214,8 @@ def test_what_the_shortest_change_leaves_counts_by_its_size(residual, monkeypatc
     between(found.width, 27 / LENGTH, 0.02)
 
 
-def test_products_that_round_make_width(coarse_products):
+def test_products_that_round_make_width(monkeypatch):
+    coarse_products(monkeypatch)
     # ‖z‖ in the metric is 1 after scaling, and the change is as long there as what it removes: 26/√13.
     found = near(evaluation(1, 2, residual=[26.0]))
     between(found.width, 2 * PRODUCT * 2 * 26 / SIZE * WEIGHTS * ROW / SIZE, 0.02)
@@ -208,7 +223,8 @@ def test_products_that_round_make_width(coarse_products):
     between(found.width, 2 * PRODUCT * 2 * np.linalg.norm(WEIGHTS * ROW * 2), 0.02)
 
 
-def test_products_that_round_make_width_in_the_second_step_too(coarse_products, monkeypatch):
+def test_products_that_round_make_width_in_the_second_step_too(monkeypatch):
+    coarse_products(monkeypatch)
     full = DualNewton.correction
     monkeypatch.setattr(DualNewton, "correction", lambda self, residual: 0.5 * full(self, residual))
     found = near(evaluation(1, 2, residual=[26.0]))
@@ -219,7 +235,8 @@ def test_products_that_round_make_width_in_the_second_step_too(coarse_products, 
     between(found.width, 2 * PRODUCT * 2 * steps, 0.02)
 
 
-def test_products_of_combined_rows_leave_the_small_part_out(coarse_products, monkeypatch):
+def test_products_of_combined_rows_leave_the_small_part_out(monkeypatch):
+    coarse_products(monkeypatch)
     monkeypatch.setattr(module, "UNIT_ROUNDOFF", U)
     rows = conditions([ROW], tail=np.zeros((1, 2)))
     assert module._product_error(rows.linear) == 2 * PRODUCT + 4 * U

@@ -23,9 +23,9 @@ def sparse_problem():
 def test_sparse(sparse_problem, scale):
     Z, y = sparse_problem
     potential = ib.HyperbolicEntropy(scale=scale)
-    want = ib.bregman_projection(Z.toarray(), y, potential)
+    want = ib.bregman_projection(ib.Regression(Z.toarray(), y), potential)
     for kind in (sparse.csr_array, sparse.csc_matrix, sparse.coo_array):
-        found = ib.bregman_projection(kind(Z), y, potential)
+        found = ib.bregman_projection(ib.Regression(kind(Z), y), potential)
         np.testing.assert_allclose(found.x, want.x, rtol=0, atol=1e-10)
         np.testing.assert_allclose(found.dual, want.dual, rtol=1e-7, atol=1e-9 / scale)
 
@@ -35,8 +35,8 @@ def test_matrix_free(sparse_problem, scale):
     """Conjugate gradients; at tiny scales the Hessian is too ill-conditioned for them."""
     Z, y = sparse_problem
     potential = ib.HyperbolicEntropy(scale=scale)
-    want = ib.bregman_projection(Z.toarray(), y, potential)
-    found = ib.bregman_projection(aslinearoperator(Z), y, potential)
+    want = ib.bregman_projection(ib.Regression(Z.toarray(), y), potential)
+    found = ib.bregman_projection(ib.Regression(aslinearoperator(Z), y), potential)
     np.testing.assert_allclose(found.x, want.x, rtol=0, atol=1e-9)
 
 
@@ -55,8 +55,8 @@ def test_a_partial_cosine_transform_needs_no_matrix():
     truth = np.zeros(n)
     truth[rng.choice(n, 10, replace=False)] = rng.choice([-1.0, 1.0], 10)
     potential = ib.HyperbolicEntropy(scale=1e-6)
-    found = ib.bregman_projection(Z, Z.matvec(truth), potential)
-    want = ib.bregman_projection(dct(np.eye(n), norm="ortho", axis=0)[rows], Z.matvec(truth), potential)
+    found = ib.bregman_projection(ib.Regression(Z, Z.matvec(truth)), potential)
+    want = ib.bregman_projection(ib.Regression(dct(np.eye(n), norm="ortho", axis=0)[rows], Z.matvec(truth)), potential)
     np.testing.assert_allclose(found.x, want.x, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(np.sort(np.argsort(-np.abs(found.x))[:10]), np.flatnonzero(truth))
 
@@ -67,14 +67,19 @@ def test_rows_of_an_operator_count_alike(size):
     Z = np.random.default_rng(0).normal(size=(2, 4))
     Z[1] *= size
     y, potential = Z @ [1.0, 0.0, -2.0, 0.5], ib.HyperbolicEntropy(scale=0.1)
-    found, want = ib.bregman_projection(aslinearoperator(Z), y, potential), ib.bregman_projection(Z, y, potential)
+    found, want = (
+        ib.bregman_projection(ib.Regression(aslinearoperator(Z), y), potential),
+        ib.bregman_projection(ib.Regression(Z, y), potential),
+    )
     np.testing.assert_allclose(found.x, want.x, rtol=0, atol=1e-9)
 
 
 def test_contradictions_are_certified():
     Z = np.array([[1.0, 2.0, 3.0, 0.0], [0.0, 1.0, 1.0, 1.0], [1.0, 3.0, 4.0, 1.0]])
     for kind in (np.asarray, sparse.csr_array, aslinearoperator):
-        found = ib.bregman_projection(kind(Z), [1.0, 1.0, 3.0], ib.HyperbolicEntropy(scale=1.0), throw=False)
+        found = ib.bregman_projection(
+            ib.Regression(kind(Z), [1.0, 1.0, 3.0]), ib.HyperbolicEntropy(scale=1.0), throw=False
+        )
         assert found.status is ib.Status.INFEASIBLE
         np.testing.assert_allclose(found.certificate @ Z, 0.0, atol=1e-8)
         assert abs(found.certificate @ [1.0, 1.0, 3.0]) > 0.1
@@ -85,8 +90,8 @@ def test_flows_take_sparse_data(sparse_problem):
     potential = ib.HyperbolicEntropy(scale=0.1)
     dense, thin = ib.Regression(Z.toarray(), y), ib.Regression(Z, y)
     times = [0.5, 5.0]
-    want = ib.mirror_flow(dense, potential, times)
-    np.testing.assert_allclose(ib.mirror_flow(thin, potential, times).x, want.x, rtol=0, atol=1e-10)
-    free = ib.mirror_flow(ib.Regression(aslinearoperator(Z), y), potential, times, method="DOP853")
+    want = ib.mirror_flow(dense, potential, t=times)
+    np.testing.assert_allclose(ib.mirror_flow(thin, potential, t=times).x, want.x, rtol=0, atol=1e-10)
+    free = ib.mirror_flow(ib.Regression(aslinearoperator(Z), y), potential, t=times, method="DOP853")
     np.testing.assert_allclose(free.x, want.x, rtol=0, atol=1e-9)
     np.testing.assert_allclose(thin.gradient(want.x), dense.gradient(want.x), rtol=0, atol=1e-13)

@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import LinearConstraint, minimize
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def labelled():
 def test_optimality(labelled):
     """A convex combination of the support's rows bounds the margin of every x with ‖x‖₁ = 1: weak duality."""
     Z, y = labelled
-    found = ib.max_margin(Z, y)
+    found = ib.max_margin(ib.Regression(Z, y, loss="logistic"))
     assert np.sum(np.abs(found.direction)) == pytest.approx(1.0)
     rows = (y[:, None] * Z)[found.support]
     weights = minimize(
@@ -35,9 +36,9 @@ def test_optimality(labelled):
 
 def test_the_margin_of_the_flow_grows_towards_its_bound(labelled):
     Z, y = labelled
-    problem, bound = ib.Regression(Z, y, loss="logistic"), ib.max_margin(Z, y).margin
+    problem, bound = ib.Regression(Z, y, loss="logistic"), ib.max_margin(ib.Regression(Z, y, loss="logistic")).margin
     flow = ib.mirror_flow(
-        problem, ib.HyperbolicEntropy(scale=1e-3), [1e2, 1e5, 1e10, 1e40, 1e80], rtol=1e-9, atol=1e-11
+        problem, ib.HyperbolicEntropy(scale=1e-3), t=[1e2, 1e5, 1e10, 1e40, 1e80], rtol=1e-9, atol=1e-11
     )
     margins = np.min(y * (flow.x @ Z.T), axis=1) / np.sum(np.abs(flow.x), axis=1)
     assert np.all(np.diff(margins) > 0)
@@ -51,7 +52,7 @@ def test_at_a_large_scale_the_flow_finds_the_support_vector_machine(labelled):
     hard = minimize(
         lambda x: x @ x / 2, np.zeros(30), jac=lambda x: x, constraints=LinearConstraint(y[:, None] * Z, 1), tol=1e-12
     ).x
-    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=1e6), [1e10, 1e40, 1e160], rtol=1e-9, atol=1e-11)
+    flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=1e6), t=[1e10, 1e40, 1e160], rtol=1e-9, atol=1e-11)
     angles = [x @ hard / np.linalg.norm(x) / np.linalg.norm(hard) for x in flow.x]
     gaps = np.sqrt(1 - np.square(angles))
     # log t grows 4 times each, and the distance shrinks as much.
@@ -64,17 +65,17 @@ def test_dual_flow_and_training_agree(labelled):
     init = {"m": np.full(30, 1.0), "w": np.linspace(-0.5, 0.5, 30)}
     times = [0.5, 5.0, 50.0]
     theta = ib.gradient_flow(problem, mask, init, times)
-    dual = ib.mirror_flow(problem, ib.derive(mask), times, init)
+    dual = ib.mirror_flow(problem, ib.derive(mask), init, times)
     np.testing.assert_allclose(theta.x, dual.x, rtol=0, atol=1e-10)
     np.testing.assert_allclose(theta.loss, np.mean(np.log1p(np.exp(-y * (theta.x @ Z.T))), axis=1), rtol=1e-12)
 
 
 def test_bad_labels_and_contradictions():
-    with pytest.raises(ValueError, match="labels -1 and 1, got 0 at index 1"):
-        ib.max_margin([[1.0, 2.0], [1.0, 1.0]], [1.0, 0.0])
+    with pytest.raises(InputError, match="labels -1 and 1, got 0 at index 1"):
+        ib.max_margin(ib.Regression([[1.0, 2.0], [1.0, 1.0]], [1.0, 0.0], loss="logistic"))
     with pytest.raises(ib.SolverError, match="No x separates the labels"):
-        ib.max_margin([[1.0, 2.0], [1.0, 2.0]], [1.0, -1.0])
-    with pytest.raises(ValueError, match="one of 'squared', 'logistic'"):
+        ib.max_margin(ib.Regression([[1.0, 2.0], [1.0, 2.0]], [1.0, -1.0], loss="logistic"))
+    with pytest.raises(InputError, match="one of 'squared', 'logistic'"):
         ib.Regression([[1.0]], [1.0], loss="hinge")
 
 
@@ -82,7 +83,10 @@ def test_bad_labels_and_contradictions():
 def test_a_common_scale_of_the_data_is_a_scale_of_the_margin(size):
     """Small entries were once dropped by the linear program: infeasible at 1e-9, a margin 4 % off at 3e-9."""
     Z = np.array([[1.0, 0.5], [0.2, 1.0]])
-    found, plain = ib.max_margin(Z * size, [1.0, 1.0]), ib.max_margin(Z, [1.0, 1.0])
+    found, plain = (
+        ib.max_margin(ib.Regression(Z * size, [1.0, 1.0], loss="logistic")),
+        ib.max_margin(ib.Regression(Z, [1.0, 1.0], loss="logistic")),
+    )
     # max over ‖x‖₁ = 1 of the smaller of x₁ + x₂/2 and x₁/5 + x₂, equal at x₁ = 5/13: 9/13.
     assert plain.margin == pytest.approx(9 / 13, rel=1e-9)
     assert found.margin / size == pytest.approx(9 / 13, rel=1e-9)
@@ -90,7 +94,7 @@ def test_a_common_scale_of_the_data_is_a_scale_of_the_margin(size):
 
 
 def test_rows_of_very_different_size_are_no_false_verdict():
-    found = ib.max_margin([[1.0, 0.0, 0.0], [0.0, 1e-10, 0.0]], [1.0, 1.0], throw=False)
+    found = ib.max_margin(ib.Regression([[1.0, 0.0, 0.0], [0.0, 1e-10, 0.0]], [1.0, 1.0], loss="logistic"), throw=False)
     assert found.status in (ib.Status.STALLED, ib.Status.CONVERGED)
 
 
@@ -101,7 +105,7 @@ def test_inseparable_labels_are_certified(seed):
     Z, y = rng.integers(-4, 5, (6, 4)).astype(float), np.sign(rng.standard_normal(6))
     shares = rng.integers(1, 5, 5).astype(float)
     Z[5] = -y[5] * (shares * y[:5]) @ Z[:5]  # integers: the combination vanishes exactly
-    found = ib.max_margin(Z, y, throw=False)
+    found = ib.max_margin(ib.Regression(Z, y, loss="logistic"), throw=False)
     assert found.status is ib.Status.INFEASIBLE
     assert np.all(found.certificate >= 0)
     assert np.sum(found.certificate) == pytest.approx(1.0)
@@ -113,12 +117,14 @@ def test_inseparable_labels_are_certified(seed):
 def test_labels_that_are_barely_separable_are_never_called_inseparable(gap, size):
     """Rows that differ in one entry, however small, are separated by it; x = (1, 0, −2/gap) does it by hand."""
     Z = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, gap]]) * np.array([[1.0], [size]])
-    found = ib.max_margin(Z, [1.0, -1.0], throw=False)
+    found = ib.max_margin(ib.Regression(Z, [1.0, -1.0], loss="logistic"), throw=False)
     assert found.status is not ib.Status.INFEASIBLE
     assert found.certificate is None
 
 
 def test_support_is_what_attains_the_margin():
-    found = ib.max_margin([[1.0, 0.0], [1.5, 0.0], [1.0, 1.0], [1.0 + 1e-5, 0.0]], [1.0, 1.0, 1.0, 1.0])
+    found = ib.max_margin(
+        ib.Regression([[1.0, 0.0], [1.5, 0.0], [1.0, 1.0], [1.0 + 1e-5, 0.0]], [1.0, 1.0, 1.0, 1.0], loss="logistic")
+    )
     assert found.margin == pytest.approx(1.0, rel=1e-9)
     assert found.support.tolist() == [0, 2]

@@ -11,6 +11,8 @@ from scipy.optimize import LinearConstraint, linprog, minimize
 
 import implicit_bias as ib
 from implicit_bias import HyperbolicEntropy, Status, bregman_projection
+from implicit_bias.errors import InputError
+from implicit_bias.problem import Regression
 
 EPS = 2.0**-52
 
@@ -93,7 +95,7 @@ def test_error_bound_against_50_digits(instance, log_scale):
     """The true distance to the minimizer is below ``error_bound``, up to the rounding of Zx − y that no bound sees."""
     Z, y = instance
     potential = HyperbolicEntropy(scale=math.exp(log_scale))
-    found = bregman_projection(Z, y, potential)
+    found = bregman_projection(Regression(Z, y), potential)
     with mp.workdps(700):
         want = exact_projection(Z, y, potential, found.dual)
         assume(want is not None)
@@ -118,7 +120,7 @@ def test_kkt_conditions_at_every_scale(instance, log_scales, shifts, common):
     n = Z.shape[1]
     log_scale = np.full(n, log_scales[0]) if common else np.array(log_scales[:n])
     potential = HyperbolicEntropy(log_scale=log_scale, shift=shifts[:n])
-    found = bregman_projection(Z, y, potential, throw=False)
+    found = bregman_projection(Regression(Z, y), potential, throw=False)
     assert np.all(np.isfinite(found.x))
     assert np.all(np.isfinite(found.dual))
     assert found.iterations <= 500
@@ -140,7 +142,7 @@ def test_no_solution_is_better(instance, log_scale, direction):
     """R(x + k) − R(x) = D(x + k, x) + ⟨∇R(x), k⟩ with ⟨∇R(x), k⟩ = 0 for Zk = 0: the theorem behind the name."""
     Z, y = instance
     potential = HyperbolicEntropy(log_scale=log_scale)
-    found = bregman_projection(Z, y, potential)
+    found = bregman_projection(Regression(Z, y), potential)
     kernel = np.linalg.svd(Z)[2][len(Z) :].T
     k = kernel @ np.random.default_rng(direction).standard_normal(kernel.shape[1])
     gradient = potential.gradient(found.x)
@@ -158,7 +160,7 @@ def test_against_trust_constr():
     for scale in (0.1, 1.0, 10.0):
         Z, y = rng.standard_normal((4, 9)), rng.standard_normal(4)
         potential = HyperbolicEntropy(scale=scale, shift=rng.standard_normal(9))
-        found = bregman_projection(Z, y, potential)
+        found = bregman_projection(Regression(Z, y), potential)
         general = minimize(
             potential.value,
             np.linalg.pinv(Z) @ y,
@@ -177,7 +179,7 @@ def test_against_trust_constr():
 def test_small_scales_give_basis_pursuit(seed):
     """At a = 1e-300, argmin R is argmin ‖x‖₁, found by a linear program; Gaussian systems have one solution."""
     problem = ib.Regression.sample(20, 50, sparsity=3 if seed < 3 else 30, seed=seed)
-    found = bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=1e-300))
+    found = bregman_projection(problem, HyperbolicEntropy(scale=1e-300))
     program = linprog(np.ones(100), A_eq=np.hstack([problem.Z, -problem.Z]), b_eq=problem.y, method="highs")
     vertex = program.x[:50] - program.x[50:]
     # R = ‖x‖₁ log(1/a)/2 + O(1) with log(1/a) = 691: a weight that is off the vertex weighs exp(−691 · slack), nothing
@@ -194,7 +196,7 @@ def test_large_scales_give_least_squares(seed):
     problem = ib.Regression.sample(20, 50, sparsity=10, seed=seed)
     least = np.linalg.pinv(problem.Z) @ problem.y
     for scale in (1e6, 1e100, 1e300):
-        found = bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=scale))
+        found = bregman_projection(problem, HyperbolicEntropy(scale=scale))
         # The tolerance of the solver on Zx = y, and the condition number of Z, about 5.
         np.testing.assert_allclose(found.x, least, rtol=0, atol=1e-11)
 
@@ -202,7 +204,7 @@ def test_large_scales_give_least_squares(seed):
 def test_the_path_from_l2_to_l1():
     """‖x‖₁ falls and ‖x‖₂ rises as the scale falls, from one limit to the other."""
     problem = ib.Regression.sample(20, 50, sparsity=10, seed=0)
-    path = [bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=10.0**-k)).x for k in range(-4, 40, 4)]
+    path = [bregman_projection(problem, HyperbolicEntropy(scale=10.0**-k)).x for k in range(-4, 40, 4)]
     assert np.all(np.diff([np.sum(np.abs(x)) for x in path]) < 1e-9)
     assert np.all(np.diff([np.linalg.norm(x) for x in path]) > -1e-9)
 
@@ -220,12 +222,12 @@ def test_dependent_rows_change_nothing(instance, log_scale, copies):
     combination = np.array(copies[: len(Z)] + [0] * (len(Z) - len(copies)), dtype=float)
     assume(np.any(combination) and len(Z) + 1 < Z.shape[1])
     potential = HyperbolicEntropy(log_scale=log_scale)
-    alone = bregman_projection(Z, y, potential)
-    found = bregman_projection(np.vstack([Z, combination @ Z]), np.append(y, combination @ y), potential)
+    alone = bregman_projection(Regression(Z, y), potential)
+    found = bregman_projection(Regression(np.vstack([Z, combination @ Z]), np.append(y, combination @ y)), potential)
     assert found.dual.shape == (len(Z) + 1,)
     assert math.hypot(*(found.x - alone.x)) <= found.error_bound + alone.error_bound + 1e-11 * math.hypot(*alone.x)
     with pytest.raises(ib.SolverError, match="range of Z") as caught:
-        bregman_projection(np.vstack([Z, combination @ Z]), np.append(y, combination @ y + 1), potential)
+        bregman_projection(Regression(np.vstack([Z, combination @ Z]), np.append(y, combination @ y + 1)), potential)
     _check_certificate(caught.value.result, np.vstack([Z, combination @ Z]), np.append(y, combination @ y + 1))
 
 
@@ -249,7 +251,7 @@ def _check_certificate(result, Z, y):
     ],
 )
 def test_infeasible(Z, y):
-    result = bregman_projection(Z, y, HyperbolicEntropy(scale=1.0), throw=False)
+    result = bregman_projection(Regression(Z, y), HyperbolicEntropy(scale=1.0), throw=False)
     _check_certificate(result, np.array(Z), np.array(y))
     assert result.error_bound == np.inf
 
@@ -257,7 +259,7 @@ def test_infeasible(Z, y):
 def test_dependent_large_rows_do_not_make_small_ones_contradict():
     """The rank was once decided on rows as they came, so that the third row counted as zero beside the first two."""
     Z = np.array([[1e20, 0.0, 0.0, 0.0], [1e20, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 2.0]])
-    found = bregman_projection(Z, [0.0, 0.0, 1.0], HyperbolicEntropy(scale=1.0))
+    found = bregman_projection(Regression(Z, [0.0, 0.0, 1.0]), HyperbolicEntropy(scale=1.0))
     np.testing.assert_allclose(Z[2] @ found.x, 1.0, rtol=1e-12)
     assert found.x[0] == 0
 
@@ -273,8 +275,8 @@ def test_the_scale_of_a_row_does_not_matter(instance, log_scale, exponents):
     Z, y = instance
     factors = 2.0 ** np.array(exponents[: len(Z)])
     potential = HyperbolicEntropy(log_scale=log_scale)
-    plain = bregman_projection(Z, y, potential)
-    scaled = bregman_projection(factors[:, None] * Z, factors * y, potential)
+    plain = bregman_projection(Regression(Z, y), potential)
+    scaled = bregman_projection(Regression(factors[:, None] * Z, factors * y), potential)
     np.testing.assert_array_equal(scaled.x, plain.x)
     np.testing.assert_array_equal(scaled.dual * factors, plain.dual)
 
@@ -285,37 +287,39 @@ def test_data_of_any_size(size):
     Z = np.array([[1.0, 2.0, 3.0], [1.0, -1.0, 0.5]])
     y = np.array([1.0, 0.5])
     for scale in (1e-20, 1.0):
-        want = bregman_projection(Z, y, HyperbolicEntropy(scale=scale)).x
-        found = bregman_projection(Z, size * y, HyperbolicEntropy(scale=scale * size))
+        want = bregman_projection(Regression(Z, y), HyperbolicEntropy(scale=scale)).x
+        found = bregman_projection(Regression(Z, size * y), HyperbolicEntropy(scale=scale * size))
         np.testing.assert_allclose(found.x / size, want, rtol=0, atol=1e-11)  # ten times the tolerance
         assert found.kkt_residual < 1e-12
-    small = bregman_projection(Z * size, y * size, HyperbolicEntropy(scale=1.0))
-    np.testing.assert_allclose(small.x, bregman_projection(Z, y, HyperbolicEntropy(scale=1.0)).x, rtol=0, atol=1e-11)
+    small = bregman_projection(Regression(Z * size, y * size), HyperbolicEntropy(scale=1.0))
+    np.testing.assert_allclose(
+        small.x, bregman_projection(Regression(Z, y), HyperbolicEntropy(scale=1.0)).x, rtol=0, atol=1e-11
+    )
 
 
 def test_data_far_above_the_scale():
     """A Newton step from ν = 0 of length 1e200: the line search multiplied two lengths of 1e-200, which is 0."""
     Z = np.array([[1.0, 2.0, 3.0], [1.0, -1.0, 0.5]])
     y = np.array([1e200, 5e199])
-    large = bregman_projection(Z, y, HyperbolicEntropy(scale=1.0))
-    small = bregman_projection(Z, y / 1e200, HyperbolicEntropy(scale=1e-200))
+    large = bregman_projection(Regression(Z, y), HyperbolicEntropy(scale=1.0))
+    small = bregman_projection(Regression(Z, y / 1e200), HyperbolicEntropy(scale=1e-200))
     np.testing.assert_allclose(large.x / 1e200, small.x, rtol=0, atol=1e-11)  # ten times the tolerance
 
 
 def test_zero_columns_stay_at_the_minimizer():
     Z = np.array([[0.0, 1.0, 2.0, 0.0], [0.0, 1.0, -1.0, 1.0]])
     potential = HyperbolicEntropy(scale=[1.0, 1e-3, 1e-3, 1e-3], shift=[1.0, 0.0, 0.0, 0.0])
-    found = bregman_projection(Z, [1.0, 2.0], potential)
+    found = bregman_projection(Regression(Z, [1.0, 2.0]), potential)
     assert found.x[0] == potential.minimizer[0] == np.sinh(1.0)
-    rest = bregman_projection(Z[:, 1:], [1.0, 2.0], HyperbolicEntropy(scale=1e-3))
+    rest = bregman_projection(Regression(Z[:, 1:], [1.0, 2.0]), HyperbolicEntropy(scale=1e-3))
     np.testing.assert_allclose(found.x[1:], rest.x, rtol=0, atol=1e-11)  # each to 1e-12
 
 
 def test_a_zero_column_with_a_huge_scale_does_not_drown_the_rest():
     """The Hessian was once taken relative to the largest metric, even where Z has a zero column: 0/0 followed."""
-    found = bregman_projection([[0.0, 1.0, 1.0]], [1.0], HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))
+    found = bregman_projection(Regression([[0.0, 1.0, 1.0]], [1.0]), HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))
     np.testing.assert_allclose(found.x, [0.0, 0.5, 0.5], rtol=1e-12)
-    zero = bregman_projection([[0.0, 1.0, 1.0]], [0.0], HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))
+    zero = bregman_projection(Regression([[0.0, 1.0, 1.0]], [0.0]), HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))
     np.testing.assert_array_equal(zero.x, np.zeros(3))
 
 
@@ -323,7 +327,7 @@ def test_a_zero_column_with_a_huge_scale_does_not_drown_the_rest():
 def test_zero_data(log_scale):
     """For y = 0 and no shift the projection is the minimizer, 0. At −4000 the metric is 0, and 0/0 never ended."""
     for Z in ([[1.0, 2.0, 3.0], [1.0, 0.0, 1.0]], [[0.0, 0.0, 0.0]], [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]):
-        found = bregman_projection(Z, np.zeros(len(Z)), HyperbolicEntropy(log_scale=log_scale))
+        found = bregman_projection(Regression(Z, np.zeros(len(Z))), HyperbolicEntropy(log_scale=log_scale))
         np.testing.assert_array_equal(found.x, np.zeros(3))
         assert found.kkt_residual == 0
         assert found.error_bound == 0
@@ -332,15 +336,17 @@ def test_zero_data(log_scale):
 
 def test_scales_that_underflow():
     """At log a = −4000 the solution is a vertex of the L1 problem, x = (½, 0, 1/6) by hand."""
-    found = bregman_projection([[1.0, 2.0, 3.0], [1.0, -1.0, 0.0]], [1.0, 0.5], HyperbolicEntropy(log_scale=-4000.0))
+    found = bregman_projection(
+        Regression([[1.0, 2.0, 3.0], [1.0, -1.0, 0.0]], [1.0, 0.5]), HyperbolicEntropy(log_scale=-4000.0)
+    )
     np.testing.assert_allclose(found.x, [0.5, 0.0, 1 / 6], rtol=0, atol=1e-11)
 
 
 def test_start_saves_steps_and_does_not_change_the_answer():
     problem = ib.Regression.sample(10, 25, sparsity=4, seed=1)
     potential = HyperbolicEntropy(scale=1e-100)
-    cold = bregman_projection(problem.Z, problem.y, potential)
-    warm = bregman_projection(problem.Z, problem.y, potential, start=cold.dual)
+    cold = bregman_projection(problem, potential)
+    warm = bregman_projection(problem, potential, start=cold.dual)
     assert warm.iterations < cold.iterations
     np.testing.assert_allclose(warm.x, cold.x, rtol=0, atol=cold.error_bound + warm.error_bound)
 
@@ -350,28 +356,30 @@ def test_far_starts(start):
     """From 1e6, x(ν) overflows; from 0 at a scale of 1e-300 the first Newton step does."""
     Z, y = np.array([[1.0, 2.0, 3.0], [1.0, -1.0, 0.0]]), np.array([1.0, 0.5])
     for scale in (1.0, 1e-300):
-        want = bregman_projection(Z, y, HyperbolicEntropy(scale=scale))
-        found = bregman_projection(Z, y, HyperbolicEntropy(scale=scale), start=start)
+        want = bregman_projection(Regression(Z, y), HyperbolicEntropy(scale=scale))
+        found = bregman_projection(Regression(Z, y), HyperbolicEntropy(scale=scale), start=start)
         np.testing.assert_allclose(found.x, want.x, rtol=0, atol=1e-11)
 
 
 def test_failures_are_a_status():
     problem = ib.Regression.sample(10, 25, sparsity=4, seed=1)
-    few = bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=1e-9), max_iterations=2, throw=False)
+    few = bregman_projection(problem, HyperbolicEntropy(scale=1e-9), max_iterations=2, throw=False)
     assert few.status is Status.MAX_ITERATIONS
     assert few.iterations == 2
     # The bound holds for unfinished work as well.
-    done = bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=1e-9))
+    done = bregman_projection(problem, HyperbolicEntropy(scale=1e-9))
     assert np.linalg.norm(few.x - done.x) <= few.error_bound + done.error_bound
     with pytest.raises(ib.SolverError, match="max_iterations"):
-        bregman_projection(problem.Z, problem.y, HyperbolicEntropy(scale=1e-9), max_iterations=2)
+        bregman_projection(problem, HyperbolicEntropy(scale=1e-9), max_iterations=2)
     # argmin R = sinh(1000) is beyond the floating-point range.
-    far = bregman_projection([[1.0, 2.0]], [1.0], HyperbolicEntropy(scale=1.0, shift=[1000.0, 0.0]), throw=False)
+    far = bregman_projection(
+        Regression([[1.0, 2.0]], [1.0]), HyperbolicEntropy(scale=1.0, shift=[1000.0, 0.0]), throw=False
+    )
     assert far.status is Status.NOT_FINITE
 
 
 def test_result():
-    found = bregman_projection([[1, 2, 3]], [2], HyperbolicEntropy(scale=0.5))
+    found = bregman_projection(Regression([[1, 2, 3]], [2]), HyperbolicEntropy(scale=0.5))
     assert found.x.shape == (3,)
     assert found.dual.shape == (1,)
     assert found.x.dtype == found.dual.dtype == np.float64
@@ -406,8 +414,8 @@ def test_bad_input(change, message):
         "y": [1.0, 2.0],
         "potential": HyperbolicEntropy(scale=1.0),
     } | change
-    with pytest.raises(ValueError, match=message):
-        bregman_projection(**arguments)
+    with pytest.raises(InputError, match=message):
+        bregman_projection(Regression(arguments.pop("Z"), arguments.pop("y")), **arguments)
 
 
 @pytest.mark.parametrize(
@@ -419,8 +427,8 @@ def test_bad_input(change, message):
 )
 def test_wrong_kinds_of_arguments(change, message):
     arguments = {"Z": np.ones((1, 2)), "y": np.ones(1), "potential": ib.HyperbolicEntropy(scale=1.0)} | change
-    with pytest.raises(ValueError, match=message):
-        ib.bregman_projection(**arguments)
+    with pytest.raises(InputError, match=message):
+        ib.bregman_projection(ib.Regression(arguments.pop("Z"), arguments.pop("y")), **arguments)
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -432,7 +440,7 @@ def test_the_error_bound_sees_what_nearly_dependent_rows_make_of_rounding(seed):
     Z *= 10.0 ** rng.uniform(-4, 4, (3, 1))
     y = Z @ rng.standard_normal(7)
     potential = HyperbolicEntropy(log_scale=rng.uniform(-20, 3), rate=7.0)
-    found = bregman_projection(Z, y, potential, throw=False)
+    found = bregman_projection(Regression(Z, y), potential, throw=False)
     with mp.workdps(400):
         want = exact_projection(Z, y, potential, found.dual)
         distance = float(mp.norm(mp.matrix([mp.mpf(float(v)) - w for v, w in zip(found.x, want, strict=True)])))
@@ -441,5 +449,5 @@ def test_the_error_bound_sees_what_nearly_dependent_rows_make_of_rounding(seed):
 
 def test_the_bound_holds_for_a_weight_that_was_not_found():
     """It once was 0 for x = 0, where the correction had underflown. At that scale R is an L2 norm: x* = (1, 2) y/5."""
-    found = bregman_projection([[1.0, 2.0]], [1e-100], HyperbolicEntropy(log_scale=690.0), throw=False)
+    found = bregman_projection(Regression([[1.0, 2.0]], [1e-100]), HyperbolicEntropy(log_scale=690.0), throw=False)
     assert np.linalg.norm(found.x - np.array([1.0, 2.0]) * 1e-100 / 5) <= found.error_bound

@@ -10,6 +10,7 @@ from torch import nn
 
 import implicit_bias as ib
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 
 STEPS = 40
 
@@ -37,6 +38,7 @@ def trained(refinement=1, momentum=0.0, alpha=0.0, beta=0.5):
     return model, record
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("momentum", "alpha"), [(0.0, 0.0), (0.0, 0.02), (0.9, 0.0), (0.9, 0.01)])
 def test_the_identity_holds_to_first_order_in_the_step(momentum, alpha):
     residuals = []
@@ -148,9 +150,9 @@ def test_a_stopped_record_stands_still():
 def test_what_cannot_be_recorded_is_refused():
     dense, deep, masked = perceptron(), perceptron(), masking.mask(perceptron())
     masking.reparameterize(deep, lambda name: masking.Product(0.5, depth=3))
-    with pytest.raises(ValueError, match=r"none: mask\(model\) comes first"):
+    with pytest.raises(InputError, match=r"none: mask\(model\) comes first"):
         masking.MirrorRecord(dense, torch.optim.SGD(dense.parameters(), 0.1))
-    with pytest.raises(ValueError, match=r"no masked tensor is called 5.weight"):
+    with pytest.raises(InputError, match=r"no masked tensor is called 5.weight"):
         masking.MirrorRecord(masked, torch.optim.SGD(masked.parameters(), 0.1), ["5.weight"])
     with pytest.raises(ib.UnsupportedError, match="which alone commutes"):
         masking.MirrorRecord(deep, torch.optim.SGD(deep.parameters(), 0.1))
@@ -168,7 +170,7 @@ def test_what_cannot_be_recorded_is_refused():
     with pytest.raises(ib.UnsupportedError, match="before its first step, got SGD with a state"):
         masking.MirrorRecord(masked, started)
     apart = [{"params": [f]} for factors in masking.factors(masked).values() for f in factors.values()]
-    with pytest.raises(ValueError, match="expected its factors in one group of the optimizer, found 2"):
+    with pytest.raises(InputError, match="expected its factors in one group of the optimizer, found 2"):
         masking.MirrorRecord(masked, torch.optim.SGD(apart, 0.1))
 
 

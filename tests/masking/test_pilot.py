@@ -10,6 +10,7 @@ from networks import perceptron
 
 import implicit_bias as ib
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 
 OPTIMIZERS = {
     "SGD": lambda p: torch.optim.SGD(p, 0.1),
@@ -107,7 +108,7 @@ def test_a_schedule_continues_where_it_was_saved():
     fresh.load_state_dict(state)
     assert fresh.optimizer.param_groups[0]["weight_decay"] == pytest.approx(2 * state["alpha"])
     assert [fresh.step(0.4), fresh.step(0.2)] == expected
-    with pytest.raises(ValueError, match="expected the keys"):
+    with pytest.raises(InputError, match="expected the keys"):
         fresh.load_state_dict({"alpha": 1.0})
     assert "epoch 3 of 10" in repr(fresh)
 
@@ -150,13 +151,13 @@ def test_decoupled_decay_is_refused(optimizer):
 
 def test_optimizers_without_decay_or_factors_are_refused():
     model = perceptron()
-    with pytest.raises(ValueError, match="make it from the parameters after mask"):
+    with pytest.raises(InputError, match="make it from the parameters after mask"):
         masking.PILoT(torch.optim.SGD(model.parameters(), 0.1), 0.1, 1.1, 0.0, 5)
     masking.mask(model)
     with pytest.raises(ib.UnsupportedError, match="LBFGS has no weight decay"):
         masking.PILoT(torch.optim.LBFGS(model.parameters()), 0.1, 1.1, 0.0, 5)
     half = [p for p in model.parameters() if not (isinstance(p, masking.Factor) and p.letter == "w")]
-    with pytest.raises(ValueError, match="factor w of a mask is not in it"):
+    with pytest.raises(InputError, match="factor w of a mask is not in it"):
         masking.PILoT(torch.optim.SGD(half, 0.1), 0.1, 1.1, 0.0, 5).step(0.1)
 
 
@@ -172,13 +173,13 @@ def test_optimizers_without_decay_or_factors_are_refused():
 )
 def test_impossible_numbers_are_refused(arguments, message):
     optimizer = torch.optim.SGD(masking.mask(perceptron()).parameters(), 0.1)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         masking.PILoT(optimizer, *arguments)
 
 
 def test_an_impossible_accuracy_changes_nothing():
     pilot = masking.PILoT(torch.optim.SGD(masking.mask(perceptron()).parameters(), 0.1), 0.1, 1.1, 0.0, 5)
     before = pilot.state_dict()
-    with pytest.raises(ValueError, match="train_accuracy"):
+    with pytest.raises(InputError, match="train_accuracy"):
         pilot.step(float("nan"))
     assert pilot.state_dict() == before

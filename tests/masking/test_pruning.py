@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from networks import perceptron, sequence, tokens
 
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 
 MODELS = {"dense": perceptron, "masked": lambda: masking.mask(perceptron())}
 
@@ -85,7 +86,7 @@ def test_given_weights_are_kept():
         ({"0.weight": kept}, r"0.weight.*expected booleans of shape \(7, 5\)"),
         ({"2.weight": kept.float()}, "got torch.float32"),
     ]:
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(InputError, match=message):
             masking.keep_(model, bad)
 
 
@@ -113,15 +114,15 @@ def test_select_prunes_one_tensor():
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan"), "half"])
 def test_impossible_fractions_are_refused(fraction):
-    with pytest.raises(ValueError, match="sparsity"):
+    with pytest.raises(InputError, match="sparsity"):
         masking.prune_(perceptron(), fraction)
 
 
 def test_no_weights_or_no_numbers_are_refused():
-    with pytest.raises(ValueError, match="no weights that are selected"):
+    with pytest.raises(InputError, match="no weights that are selected"):
         masking.sparsity(torch.nn.ReLU())
     model = perceptron()
     with torch.no_grad():
         model[0].weight[0, 0] = torch.inf
-    with pytest.raises(ValueError, match=r"0.weight: holds nan or inf"):
+    with pytest.raises(InputError, match=r"0.weight: holds nan or inf"):
         masking.prune_(model, 0.5)

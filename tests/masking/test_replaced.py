@@ -8,6 +8,7 @@ from networks import EVERY, perceptron
 from torch import nn
 
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 
 OPTIMIZERS = [torch.optim.SGD, torch.optim.Adam, torch.optim.RMSprop, torch.optim.AdamW]
 
@@ -63,9 +64,9 @@ def test_factors_of_an_earlier_mask_are_refused_where_they_are_named():
         lambda: masking.decay_strength(optimizer, 0.1),
         lambda: masking.masked_norm(optimizer),
     ):
-        with pytest.raises(ValueError, match=r"holds 0\.weight as it was before"):
+        with pytest.raises(InputError, match=r"holds 0\.weight as it was before"):
             use()
-    with pytest.raises(ValueError, match=r"found 0; make the optimizer from the parameters after mask"):
+    with pytest.raises(InputError, match=r"found 0; make the optimizer from the parameters after mask"):
         masking.MirrorRecord(model, optimizer)
 
 

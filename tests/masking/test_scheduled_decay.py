@@ -8,6 +8,7 @@ from torch import nn
 
 import implicit_bias as ib
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 
 SCHEDULES = {
     "constant": ib.schedule.Constant(0.1),
@@ -34,10 +35,9 @@ def test_torch_and_numpy_train_alike(name, momentum):
         optimizer.zero_grad()
         ((layer(torch.from_numpy(Z))[:, 0] - torch.from_numpy(y)).square().sum() / 8).backward()
         optimizer.step()
-    run = ib.descent(
-        ib.Regression(Z, y), ib.Parameterization("m*w", ["m", "w"]), init, 0.05, 20, "m**2 + w**2", SCHEDULES[name],
-        optimizer="momentum", momentum=momentum,
-    )  # fmt: skip
+    mask = ib.Parameterization("m*w", regularizer="m**2 + w**2")
+    problem, optimizer = ib.Regression(Z, y), ib.SGD(momentum)
+    run = ib.descent(problem, mask, init, 0.05, 20, optimizer=optimizer, schedule=SCHEDULES[name])
     np.testing.assert_allclose(layer.weight.detach().numpy()[0], run.x[-1], rtol=1e-12)
     assert decay.time == pytest.approx(1.0)
     identity = record["weight"]
@@ -53,7 +53,7 @@ def test_a_saved_time_continues():
     decay.load_state_dict({"time": 0.3})
     assert decay.alpha == float(SCHEDULES["harmonic"](0.3))
     assert decay.state_dict() == {"time": 0.3}
-    with pytest.raises(ValueError, match="expected the key 'time'"):
+    with pytest.raises(InputError, match="expected the key 'time'"):
         decay.load_state_dict({})
 
 
@@ -69,7 +69,7 @@ def test_stopped_the_decay_stays():
 
 
 def test_optimizers_without_factors_are_refused():
-    with pytest.raises(ValueError, match="holds no factor of a mask"):
+    with pytest.raises(InputError, match="holds no factor of a mask"):
         masking.ScheduledDecay(torch.optim.SGD(perceptron().parameters(), 0.1), SCHEDULES["constant"])
 
 

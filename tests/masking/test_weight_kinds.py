@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 from implicit_bias.masking.weight_tensors import weight_tensors
 
 SHAPE = [2, 4]
@@ -108,7 +109,7 @@ def test_weights_are_those_of_the_kind(name):
         assert masking.sparsity(module) == zero.numel() / total
     else:
         for refused in (lambda: masking.mask(module), lambda: masking.prune_(module, 0.5)):
-            with pytest.raises(ValueError, match="module:"):
+            with pytest.raises(InputError, match="module:"):
                 refused()
 
 
@@ -171,7 +172,7 @@ def test_select_overrides_the_kind():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match=r"there is no tensor 'fc.weight'; known: weight, bias"):
+    with pytest.raises(InputError, match=r"there is no tensor 'fc.weight'; known: weight, bias"):
         masking.is_weight(nn.Linear(2, 2), "fc.weight")
-    with pytest.raises(ValueError, match=r"expected a torch.nn.Module, got str"):
+    with pytest.raises(InputError, match=r"expected a torch.nn.Module, got str"):
         masking.is_weight("fc.weight", torch.ones(2, 2))

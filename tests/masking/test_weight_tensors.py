@@ -11,8 +11,9 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 import implicit_bias as ib
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 from implicit_bias.masking.weight_tensors import weight_tensors
-from implicit_bias.training.methods import L1, Dense
+from implicit_bias.training.methods import METHODS
 from implicit_bias.training.weights import size_and_sparsity
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:FutureWarning")
@@ -154,13 +155,13 @@ def test_pruning_holds_or_is_refused(form):
 def test_rivals_train_what_lies_below(form):
     """Weight decay and the L1 penalty reach the parameters of which the weights are made."""
     model, inner, _ = nested("linear", form)
-    weights, rest = Dense(0.1).parameter_groups(model)
+    weights, rest = METHODS["dense"](0.1).parameter_groups(model)
     below = {id(p) for name, p in inner.named_parameters() if name != "bias"}
     assert len(below) == FORMS[form][2]
     assert below | {id(model[0].weight)} == {id(p) for p in weights["params"]}
     assert {id(model[0].bias), id(inner.bias)} == {id(p) for p in rest["params"]}
     model.eval()
-    penalty = L1(0.5).penalty(model)
+    penalty = METHODS["l1"](0.5).penalty(model)
     penalty.backward()
     assert penalty.item() == pytest.approx(0.5 * size_and_sparsity(model)[0], rel=1e-5)
     assert all(p.grad is not None for p in weights["params"])
@@ -188,7 +189,7 @@ def test_ties_to_another_form_are_two_weights_and_no_mask(form, first):
     tensors = {t.name: t for t in weight_tensors(model) if t.is_weight}
     assert list(tensors) == ["embedding.weight", "other.weight", "output.weight"]
     assert masking.sparsity(model) == sum(int((t.value == 0).sum()) for t in tensors.values()) / 41
-    groups = Dense(0.1).parameter_groups(model)
+    groups = METHODS["dense"](0.1).parameter_groups(model)
     assert [len(group["params"]) for group in groups] == [2, 2]
     before, parameters = state(model), list(map(id, model.parameters()))
     with pytest.raises(ib.UnsupportedError, match=r"is computed by|shares its parameter with"):
@@ -210,7 +211,7 @@ def test_an_embedding_that_shrinks_its_rows_in_place_is_refused():
 def test_lazy_modules_are_refused_wherever_weights_are_looked_at():
     model = nn.Sequential(nn.Linear(2, 2), nn.LazyLinear(3))
     for look in (masking.mask, masking.sparsity, lambda m: masking.prune_(m, 0.5), size_and_sparsity):
-        with pytest.raises(ValueError, match=r"1.weight: has no shape yet; run the lazy module on one batch first"):
+        with pytest.raises(InputError, match=r"1.weight: has no shape yet; run the lazy module on one batch first"):
             look(model)
     model(torch.ones(1, 2))
     assert masking.sparsity(copy.deepcopy(model)) == 0

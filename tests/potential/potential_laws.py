@@ -19,6 +19,7 @@ import pytest
 import torch
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 with warnings.catch_warnings():  # torch's first derivative in forward mode compiles, with a warning about that itself
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -418,10 +419,10 @@ def bad_input_is_refused(potential: ib.Potential, x: np.ndarray):
             for array in (broken, torch.as_tensor(broken)):
                 with pytest.raises(ib.DomainError, match=rf"index \({len(x) - 1},\)"):
                     method(array)
-        with pytest.raises(ValueError, match="real"):
+        with pytest.raises(InputError, match="real"):
             method(x.astype(complex))
         if potential.size is not None and potential.size > 1:
-            with pytest.raises(ValueError, match="coordinates"):
+            with pytest.raises(InputError, match="coordinates"):
                 method(np.append(x, 1.0))
     with pytest.raises(ib.DomainError):
         potential.divergence(x, x * np.nan)

@@ -11,6 +11,7 @@ from scipy.special import xlogy
 from scipy.stats import ortho_group
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 few = settings(max_examples=max(10, settings.default.max_examples // 3))
 SWAP = np.array([[0.0, 1.0], [1.0, 0.0]])
@@ -49,12 +50,16 @@ def test_conjugate_and_its_derivatives_against_matrix_exponentials(seed):
     reference = theta(mu)
     # expm has a relative error of about 1e-14 of exp(‖M‖), and ‖M‖ is at most 8 here; what cancels is of that size.
     tiny = 1e-11 * (1 + reference @ reference)
-    np.testing.assert_allclose(potential.parameters(mu, decay), reference, atol=tiny)
-    np.testing.assert_allclose(potential.conjugate(mu, decay), reference @ reference / 4, rtol=1e-11)
-    np.testing.assert_allclose(potential.inverse_gradient(mu, decay), forms_at(forms, reference), atol=10 * tiny)
+    np.testing.assert_allclose(potential.decayed(decay).parameters(mu), reference, atol=tiny)
+    np.testing.assert_allclose(potential.decayed(decay).conjugate(mu), reference @ reference / 4, rtol=1e-11)
+    np.testing.assert_allclose(
+        potential.decayed(decay).inverse_gradient(mu), forms_at(forms, reference), atol=10 * tiny
+    )
     jacobian = forms @ reference  # rows ∇g_i
-    np.testing.assert_allclose(potential.conjugate_hessian(mu, decay), jacobian @ jacobian.T, atol=100 * tiny)
-    np.testing.assert_allclose(potential.metric(forms_at(forms, reference), decay), jacobian @ jacobian.T, rtol=1e-7)
+    np.testing.assert_allclose(potential.decayed(decay).conjugate_hessian(mu), jacobian @ jacobian.T, atol=100 * tiny)
+    np.testing.assert_allclose(
+        potential.decayed(decay).metric(forms_at(forms, reference)), jacobian @ jacobian.T, rtol=1e-7
+    )
 
 
 @few
@@ -62,17 +67,17 @@ def test_conjugate_and_its_derivatives_against_matrix_exponentials(seed):
 def test_the_mirror_map_inverts_the_conjugate_gradient(seed):
     potential, _, _, generator = example(seed)
     mu, decay = generator.uniform(-2, 2, (4, 3)), generator.uniform(0, 3)
-    x = potential.inverse_gradient(mu, decay)
-    found = potential.gradient(x, decay)
+    x = potential.decayed(decay).inverse_gradient(mu)
+    found = potential.decayed(decay).gradient(x)
     # x has relative error ε per entry; the mirror map multiplies it by the condition number of the metric.
-    metrics = potential.conjugate_hessian(mu, decay)
+    metrics = potential.decayed(decay).conjugate_hessian(mu)
     allowed = 1e-13 * np.linalg.norm(np.linalg.inv(metrics), axis=(1, 2)) * np.linalg.norm(metrics, axis=(1, 2)) + 1e-11
     assert np.all(np.max(np.abs(found - mu), axis=1) <= allowed)
-    value = potential.value(x, decay)
+    value = potential.decayed(decay).value(x)
     # Fenchel's equality, and Fenchel's inequality for pairs that do not belong together.
-    total = value + potential.conjugate(mu, decay)
+    total = value + potential.decayed(decay).conjugate(mu)
     np.testing.assert_allclose(total, np.sum(x * mu, axis=1), rtol=1e-9, atol=1e-9)
-    others = x @ mu.T - value[:, None] - potential.conjugate(mu, decay)
+    others = x @ mu.T - value[:, None] - potential.decayed(decay).conjugate(mu)
     assert np.all(others <= 1e-9 * (1 + np.abs(x @ mu.T)))
 
 
@@ -80,14 +85,15 @@ def test_the_mirror_map_inverts_the_conjugate_gradient(seed):
 @given(seed=st.integers(0, 10**6))
 def test_the_gradient_is_the_slope_of_the_value(seed):
     potential, _, _, generator = example(seed)
-    x = potential.inverse_gradient(generator.uniform(-0.5, 0.5, 3), 0.2)
-    step = 1e-6 * np.linalg.eigvalsh(potential.metric(x, 0.2))[0]
+    potential = potential.decayed(0.2)
+    x = potential.inverse_gradient(generator.uniform(-0.5, 0.5, 3))
+    step = 1e-6 * np.linalg.eigvalsh(potential.metric(x))[0]
     if step < 1e-9:  # R is too curved for a difference quotient
         return
-    slope = approx_fprime(x, lambda v: float(potential.value(v, 0.2)), step)
+    slope = approx_fprime(x, lambda v: float(potential.value(v)), step)
     # A forward difference errs by R'' · step, about 1e-6 by the choice of the step, and by rounding of R over the step.
-    rounding = 1e-14 * (1 + abs(potential.value(x, 0.2))) / step
-    np.testing.assert_allclose(slope, potential.gradient(x, 0.2), atol=1e-5 + 10 * rounding)
+    rounding = 1e-14 * (1 + abs(potential.value(x))) / step
+    np.testing.assert_allclose(slope, potential.gradient(x), atol=1e-5 + 10 * rounding)
 
 
 @few
@@ -95,13 +101,14 @@ def test_the_gradient_is_the_slope_of_the_value(seed):
 def test_the_divergence_is_a_distance(seed):
     potential, _, _, generator = example(seed)
     mu = generator.uniform(-0.5, 0.5, (2, 3))
-    x, x2 = potential.inverse_gradient(mu, 0.3)
-    plain = potential.value(x, 0.3) - potential.value(x2, 0.3) - potential.gradient(x2, 0.3) @ (x - x2)
-    size = 1 + abs(potential.value(x, 0.3)) + abs(potential.value(x2, 0.3))
-    assert potential.divergence(x, x2, 0.3) == pytest.approx(plain, rel=1e-8, abs=1e-9 * size)
-    assert potential.divergence(x, x2, 0.3) > 0
+    potential = potential.decayed(0.3)
+    x, x2 = potential.inverse_gradient(mu)
+    plain = potential.value(x) - potential.value(x2) - potential.gradient(x2) @ (x - x2)
+    size = 1 + abs(potential.value(x)) + abs(potential.value(x2))
+    assert potential.divergence(x, x2) == pytest.approx(plain, rel=1e-8, abs=1e-9 * size)
+    assert potential.divergence(x, x2) > 0
     # Identical points differ by the rounding of Newton's last step, squared.
-    assert 0 <= potential.divergence(x, x, 0.3) <= 1e-15 * size
+    assert 0 <= potential.divergence(x, x) <= 1e-15 * size
 
 
 def test_the_mask_is_the_hyperbolic_entropy():
@@ -111,11 +118,11 @@ def test_the_mask_is_the_hyperbolic_entropy():
     x = np.linspace(-3, 3, 13)[:, None]
     for decay in (0.0, 0.7, 5.0, 150.0, 1000.0):
         entropy = closed.at({"m": [m0], "w": [w0]}, decay)
-        np.testing.assert_allclose(forms.gradient(x, decay), entropy.gradient(x), rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(forms.metric(x, decay)[..., 0], entropy.metric(x), rtol=1e-10)
-        rise = forms.value(x, decay) - forms.value([0.5], decay)
+        np.testing.assert_allclose(forms.decayed(decay).gradient(x), entropy.gradient(x), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(forms.decayed(decay).metric(x)[..., 0], entropy.metric(x), rtol=1e-10)
+        rise = forms.decayed(decay).value(x) - forms.decayed(decay).value([0.5])
         np.testing.assert_allclose(rise, entropy.value(x) - entropy.value([0.5]), rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(forms.minimizer(decay), entropy.minimizer, rtol=1e-12)
+        np.testing.assert_allclose(forms.decayed(decay).minimizer, entropy.minimizer, rtol=1e-12)
 
 
 def test_the_parameter_flow_is_its_mirror_flow():
@@ -140,9 +147,9 @@ def test_the_parameter_flow_is_its_mirror_flow():
     for theta, accumulated, decay in zip(path[:, :5], path[:, 5:7], path[:, 7], strict=True):
         x = forms_at(forms, theta)
         # The integrator's tolerance times the condition of the metric, below 1e3 along this path.
-        assert np.linalg.cond(potential.metric(x, decay)) < 1e3
-        np.testing.assert_allclose(potential.gradient(x, decay), -accumulated, atol=1e-8)
-        np.testing.assert_allclose(potential.parameters(-accumulated, decay), theta, atol=1e-9)
+        assert np.linalg.cond(potential.decayed(decay).metric(x)) < 1e3
+        np.testing.assert_allclose(potential.decayed(decay).gradient(x), -accumulated, atol=1e-8)
+        np.testing.assert_allclose(potential.decayed(decay).parameters(-accumulated), theta, atol=1e-9)
 
 
 def test_matrix_sensing_ends_at_the_minimizer_of_the_potential():
@@ -199,7 +206,7 @@ def test_far_away_points_and_scales():
     x = np.array([[3.0, 1e-200], [1e-12, 1e12], [1e100, 1e100]])
     for decay in (0.0, 300.0, 5000.0):
         expected = 0.5 * (np.log(2 * x) - 2 * np.log([1.0, 1e-20])) + decay
-        np.testing.assert_allclose(potential.gradient(x, decay), expected, rtol=1e-12)
+        np.testing.assert_allclose(potential.decayed(decay).gradient(x), expected, rtol=1e-12)
 
 
 def test_an_ill_conditioned_point_is_solved_or_refused_but_never_wrong():
@@ -261,19 +268,19 @@ def test_points_inside_the_cone():
     ],
 )
 def test_bad_input_is_named(A, B, theta0, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         ib.QuadraticForms(A, B, theta0=theta0)
 
 
 def test_decay_needs_a_regularizer_and_points_a_shape():
     potential = ib.QuadraticForms([SWAP], theta0=[1.0, 0.0])
-    with pytest.raises(ValueError, match="no regularizer"):
-        potential.gradient([0.1], decay=0.5)
-    with pytest.raises(ValueError, match="decay: expected a non-negative"):
-        potential.gradient([0.1], decay=-0.5)
-    with pytest.raises(ValueError, match=r"x: expected shape \(\.\.\., 1\)"):
+    with pytest.raises(InputError, match="no regularizer"):
+        potential.decayed(0.5).gradient([0.1])
+    with pytest.raises(InputError, match="decay: expected a non-negative"):
+        potential.decayed(-0.5).gradient([0.1])
+    with pytest.raises(InputError, match=r"x: expected shape \(\.\.\., 1\)"):
         potential.gradient([0.1, 0.2])
-    with pytest.raises(ValueError, match="mu: expected shape"):
+    with pytest.raises(InputError, match="z: expected shape"):
         potential.conjugate(1.0)
 
 

@@ -10,6 +10,7 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 # g, h = c·g, g, g' and a start.
 ONE_PARAMETER = {
@@ -35,6 +36,7 @@ def _flow(velocity, start, time_):
     return path.y[0, -1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ONE_PARAMETER)
 def test_one_parameter_against_integration(name):
     formula, pull, g, slope, start = ONE_PARAMETER[name]
@@ -156,13 +158,18 @@ def test_a_time_limit_turns_into_the_numerical_potential(formula, params):
     assert float(potential.gradient(potential.minimizer)) == pytest.approx(0, abs=1e-12)
 
 
-def test_the_notes_say_what_took_too_long():
-    assert "took too long" in " ".join(ib.derive(ib.Parameterization("m*w", "m,w"), time_limit=0.01).notes)
+def test_it_is_said_what_took_too_long():
+    """The closed form, in a note; or on a slow machine already the question whether the fields commute."""
+    try:
+        said = " ".join(ib.derive("m*w", time_limit=0.01).notes)
+    except ib.UnsupportedError as error:
+        said = str(error)
+    assert "took too long" in said
 
 
 @pytest.mark.parametrize("limit", [0, -1.0, float("nan"), "1", None])
 def test_a_bad_time_limit(limit):
-    with pytest.raises(ValueError, match="time_limit"):
+    with pytest.raises(InputError, match="time_limit"):
         ib.derive(ib.Parameterization("m*w", "m,w"), time_limit=limit)
 
 
@@ -170,6 +177,7 @@ def test_no_time_limit():
     assert ib.derive(ib.Parameterization("u", "u"), time_limit=float("inf")).closed_form
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["cosh(u)", "sinh(u)**2"])
 def test_a_map_that_turns_has_no_domain_that_is_wrong(formula):
     """Its range depends on the side of the start; an empty set was once given."""

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import implicit_bias as ib
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.symbolic.commuting import lie_bracket
-from implicit_bias.verdict import Outcome
 
 p, q = SYMBOLS = sp.symbols("p q")
 few = settings(max_examples=max(10, settings.default.max_examples // 5))  # each takes long
@@ -37,6 +37,7 @@ def test_the_bracket_is_antisymmetric_and_bilinear(f, g, h, a, b):
     assert (_bracket(a * f + b * g, h) - a * _bracket(f, h) - b * _bracket(g, h)).expand() == sp.zeros(2, 1)
 
 
+@pytest.mark.slow
 @few
 @given(fields, fields, fields)
 def test_the_jacobi_identity(f, g, h):

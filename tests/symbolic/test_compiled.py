@@ -79,6 +79,7 @@ TAKEN = sorted(
 LETTERS = [name for name in TAKEN if len(name) <= 2]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)  # each reads a formula in the worker process
 @given(st.one_of(st.sampled_from(LETTERS), st.sampled_from(TAKEN)), st.sampled_from(LETTERS), st.floats(0.3, 2))
 def test_no_name_means_anything_but_the_parameter(name, other, value):

@@ -10,6 +10,7 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 module = importlib.import_module("implicit_bias.symbolic.design")  # the package exports the function by this name
 u = sp.Symbol("u")
@@ -80,18 +81,18 @@ def test_strings_and_expressions_mean_the_same():
     [("-x**2", "x = 0.0001"), ("x**3", "x = -"), ("sin(x)", "x = 0"), ("abs(x)**0.5", "x = 0"), ("log(x)", "x = 0")],
 )
 def test_a_potential_that_is_not_convex_is_refused_with_a_point(R, where):
-    with pytest.raises(ValueError, match=rf"expected a convex R, but R'' = -.* at {where}"):
+    with pytest.raises(InputError, match=rf"expected a convex R, but R'' = -.* at {where}"):
         ib.design(R)
 
 
 @pytest.mark.parametrize("R", ["x", "3", "2*x - 1"])
 def test_an_affine_potential_is_refused(R):
-    with pytest.raises(ValueError, match="affine"):
+    with pytest.raises(InputError, match="affine"):
         ib.design(R)
 
 
 def test_a_potential_of_no_real_point_is_refused():
-    with pytest.raises(ValueError, match="real at none"):
+    with pytest.raises(InputError, match="real at none"):
         ib.design("log(-x**2)")
 
 
@@ -127,6 +128,7 @@ def test_the_hyperbolic_entropy_is_tabulated(tabulated):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "exact"),
     [
@@ -172,6 +174,9 @@ def test_numerical_designs_copy_and_pickle(tabulated):
     assert again == tabulated
     assert again != ib.design(ib.Entropy(scale=1.0))
     assert "asinh" in repr(again)
+    decaying = tabulated.with_regularizer("u**2")
+    assert decaying != tabulated
+    assert pickle.loads(pickle.dumps(decaying)) == decaying  # noqa: S301
     assert ib.derive(tabulated).at({"u": 0.5}).metric(1.0) == pytest.approx(np.sqrt(10), rel=1e-10)
 
 
@@ -182,10 +187,11 @@ def test_weights_beyond_the_table_are_refused():
 
 
 def test_a_potential_with_coordinates_of_its_own_is_refused():
-    with pytest.raises(ValueError, match="2 coordinates"):
+    with pytest.raises(InputError, match="2 coordinates"):
         ib.design(ib.HyperbolicEntropy(scale=[1.0, 2.0]))
 
 
+@pytest.mark.slow
 def test_an_infinite_curvature_is_refused_where_no_formula_is_found(monkeypatch):
     """R'' ~ |x|^(−1/2): ∇g = 0 at x = 0, a saddle that no table covers."""
     monkeypatch.setattr(module, "_candidates", lambda *_: iter(()))

@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 import implicit_bias as ib
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.symbolic import by_flow, by_metric
 from implicit_bias.symbolic.assumptions import DECAY, X, Z
 from implicit_bias.symbolic.candidate import duality
@@ -14,7 +15,6 @@ from implicit_bias.symbolic.identities import Statement, checked
 from implicit_bias.symbolic.joint_flow import JointFlow, joint_flow
 from implicit_bias.symbolic.time_limit import Deadline
 from implicit_bias.symbolic.zero_test import by_numbers
-from implicit_bias.verdict import Outcome
 
 COMMUTING = "∇g and ∇h commute"
 FLOW = {"the flow starts at θ₀", "θ follows ∇g in s", "θ follows −∇h in A"}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import implicit_bias as ib
+from implicit_bias.errors import InputError
 
 
 def test_strings_and_expressions_mean_the_same():
@@ -28,7 +29,7 @@ def test_coupled_outputs():
     neuron = ib.Parameterization(["m*w1", "m*w2"], ["m", "w1", "w2"])
     assert not neuron.separable
     assert len(neuron.outputs) == 2
-    with pytest.raises(ValueError, match="coupled"):
+    with pytest.raises(InputError, match="coupled"):
         _ = neuron.output
     assert (
         ib.Parameterization(np.array(["m*w", "m"]), "m,w").outputs == ib.Parameterization(["m*w", "m"], "m,w").outputs
@@ -106,7 +107,7 @@ def test_any_allowed_name_works_throughout(names):
     ],
 )
 def test_an_initial_value_that_is_no_finite_real_number_is_named(value, part):
-    with pytest.raises(ValueError, match=part):
+    with pytest.raises(InputError, match=part):
         ib.Parameterization("m*w", "m,w").start({"m": value, "w": 1.0})
 
 

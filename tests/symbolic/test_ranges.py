@@ -126,6 +126,7 @@ PRINTED = {_formula(terms) for terms in CASES if len(terms) == 1 and "**" in ter
 PRINTED |= {f"1*(u**({p})) + -1*(v**({p}))" for p in ("4/3", "5/3", "5/4")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "terms", [pytest.param(c, marks=pytest.mark.slow) if len(c) > 1 else c for c in CASES], ids=_formula
 )

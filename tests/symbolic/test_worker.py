@@ -251,6 +251,7 @@ def test_threads_share_it_and_one_that_is_stuck_holds_up_nobody():
     thread.join()
 
 
+@pytest.mark.slow
 def test_a_logarithm_on_four_threads_keeps_its_closed_form():
     """SymPy's integral once failed in half of them."""
     worker.forget()
@@ -263,6 +264,7 @@ def test_a_logarithm_on_four_threads_keeps_its_closed_form():
     assert "None" not in found
 
 
+@pytest.mark.slow
 def test_a_fork_of_the_owner_starts_its_own():
     """Also while another thread asks, which holds the locks."""
     script = """
@@ -323,6 +325,7 @@ def test_an_owner_that_ends_leaves_nothing_and_says_nothing(first):
         os.kill(forked, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_it_works_in_a_script_without_a_guard_and_in_processes_of_joblib(tmp_path):
     joblib = pytest.importorskip("joblib")
     assert joblib
@@ -341,6 +344,7 @@ def test_it_works_in_a_script_without_a_guard_and_in_processes_of_joblib(tmp_pat
     assert done.stdout.split() == ["1", "1", "1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["it ends", "it is killed"])
 def test_it_dies_with_its_owner(how):
     """The template, and a child that is busy, also where the owner has no time to say so."""
@@ -402,6 +406,7 @@ def test_a_formula_that_cannot_be_decided_is_one_sentence(formula):
     assert str(caught.value).count(". ") == 0
 
 
+@pytest.mark.slow
 def test_an_absolute_value_of_what_is_not_real_everywhere_has_its_interval():
     """SymPy's derivative of |atanh(w)| has real parts in it; the function is even and smooth on (−1, 1)."""
     assert ib.derive("cos(abs(atanh(w)))").at({"w": 0.3}).domain == (-1.0, 1.0)

@@ -8,8 +8,8 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from implicit_bias.claims.verdict import Outcome
 from implicit_bias.symbolic.zero_test import TRIALS, _sample, by_numbers, vanishes
-from implicit_bias.verdict import Outcome
 
 x, y = sp.symbols("x y", real=True)
 numbers = st.lists(st.integers(-4, 4), min_size=3, max_size=3)

@@ -11,9 +11,10 @@ from safetensors.torch import save, save_file
 from small_runs import images, run, same
 from torch import nn
 
+from implicit_bias.errors import InputError
 from implicit_bias.training import checkpoint as checkpoints
 from implicit_bias.training import train
-from implicit_bias.training.methods import Mask
+from implicit_bias.training.methods import METHODS
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_truncated_files_are_refused_and_left(path):
     content = path.read_bytes()
     for length in (0, 5, 100, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:length])
-        with pytest.raises(ValueError, match="truncated or no checkpoint"):
+        with pytest.raises(InputError, match="truncated or no checkpoint"):
             run(epochs=2, checkpoint=path, resume=True)
         assert path.read_bytes() == content[:length]
 
@@ -54,15 +55,15 @@ def test_a_flipped_bit_is_found(path):
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="does not agree with its own checksum"):
+    with pytest.raises(InputError, match="does not agree with its own checksum"):
         checkpoints.read(path)
 
 
 def test_foreign_files_are_refused(path):
     save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(ValueError, match="expected a file of the format"):
+    with pytest.raises(InputError, match="expected a file of the format"):
         checkpoints.read(path)
-    with pytest.raises(ValueError, match="there is no such checkpoint"):
+    with pytest.raises(InputError, match="there is no such checkpoint"):
         checkpoints.read(path.parent / "nothing")
 
 
@@ -82,7 +83,7 @@ def test_checkpoints_of_other_runs_are_refused(path, change, message):
     before = path.read_bytes()
     if "data" in change:
         change = {"data": images(seed=1)}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         run(**{"epochs": 2, "checkpoint": path, "resume": True} | change)
     assert path.read_bytes() == before
 
@@ -90,14 +91,14 @@ def test_checkpoints_of_other_runs_are_refused(path, change, message):
 def test_weights_are_no_run(path):
     """The command line writes them beside the checkpoint, in the same format."""
     checkpoints.write(path, run(epochs=1).model.state_dict(), {"data": "rows"})
-    with pytest.raises(ValueError, match="holds weights, but no run"):
+    with pytest.raises(InputError, match="holds weights, but no run"):
         run(checkpoint=path, resume=True)
 
 
 @pytest.mark.parametrize("entry", ["[]", "null", "3"])
 def test_foreign_entries_of_the_header_are_refused(tmp_path, entry):
     (tmp_path / "file").write_bytes(save({"a": torch.zeros(3)}, {checkpoints.HEADER: entry}))
-    with pytest.raises(ValueError, match="got 'none'"):
+    with pytest.raises(InputError, match="got 'none'"):
         checkpoints.read(tmp_path / "file")
 
 
@@ -124,7 +125,7 @@ def test_the_checksum_covers_names_types_shapes_values_and_numbers(tmp_path):
     for tensors, numbers in changed_content():
         entry = json.dumps(header | {"numbers": numbers})
         (tmp_path / "other").write_bytes(save(tensors, {checkpoints.HEADER: entry}))
-        with pytest.raises(ValueError, match="does not agree with its own checksum"):
+        with pytest.raises(InputError, match="does not agree with its own checksum"):
             checkpoints.read(tmp_path / "other")
     digests = {checkpoints.tensors_digest(tensors) for tensors, text in changed_content() if text == '{"x": 1}'}
     assert len(digests | {checkpoints.tensors_digest(TENSORS)}) == 7
@@ -164,7 +165,7 @@ def entries():
 def test_damaged_headers_are_one_error(tmp_path):
     for entry in entries():
         (tmp_path / "file").write_bytes(save({}, {checkpoints.HEADER: entry}))
-        with pytest.raises(ValueError, match=r"^/.*(is damaged|so it is damaged|expected a file|did not write it)"):
+        with pytest.raises(InputError, match=r"^/.*(is damaged|so it is damaged|expected a file|did not write it)"):
             checkpoints.read(tmp_path / "file")
 
 
@@ -184,7 +185,7 @@ def test_random_damage_is_one_error(path):
 
 def test_a_run_is_not_overwritten(path):
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="holds a run already; resume it"):
+    with pytest.raises(InputError, match="holds a run already; resume it"):
         run(epochs=2, checkpoint=path)
     assert path.read_bytes() == before
 
@@ -206,7 +207,7 @@ def test_tied_weights(tmp_path):
     def tied(**settings):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return train(Tied(), images(), Mask(), epochs=3, learning_rate=0.01, **settings)
+            return train(Tied(), images(), METHODS["mask"](), epochs=3, learning_rate=0.01, **settings)
 
     def interrupt(progress):
         if progress.record is not None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from implicit_bias.errors import InputError
 from implicit_bias.training import DATA, ImageData, Images, load, write_stand_in
 from implicit_bias.training.data import cifar
 from implicit_bias.training.data.augmentation import Shifts
@@ -54,16 +55,16 @@ def test_damaged_stand_ins(tmp_path):
     file = tmp_path / "data_batch_2.bin"
     content = file.read_bytes()
     file.write_bytes(content[:-1])
-    with pytest.raises(ValueError, match=r"data_batch_2\.bin: .*truncated or changed"):
+    with pytest.raises(InputError, match=r"data_batch_2\.bin: .*truncated or changed"):
         load("cifar10", tmp_path)
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(ValueError, match=r"data_batch_2\.bin"):
+    with pytest.raises(InputError, match=r"data_batch_2\.bin"):
         load("cifar10", tmp_path)
     file.unlink()
-    with pytest.raises(ValueError, match=r"data_batch_2\.bin: is missing; put https"):
+    with pytest.raises(InputError, match=r"data_batch_2\.bin: is missing; put https"):
         load("cifar10", tmp_path)
     (tmp_path / "train.bin").write_bytes(b"")
-    with pytest.raises(ValueError, match="lists no train"):
+    with pytest.raises(InputError, match="lists no train"):
         load("cifar100", tmp_path)
 
 
@@ -75,25 +76,25 @@ def test_records_that_are_another_format(tmp_path):
     for content, message in ((b"\x0b" + bytes(3072), "has the label 11"), (bytes(3000), "no whole number of records")):
         file.write_bytes(content)
         sums.write_text("\n".join([f"{hashlib.sha256(content).hexdigest()}  data_batch_1.bin", *lines[1:]]))
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(InputError, match=message):
             load("cifar10", tmp_path)
 
 
 def test_files_without_a_manifest_have_to_be_official(tmp_path):
     write_stand_in(tmp_path, records=5)
     (tmp_path / cifar.MANIFEST).unlink()
-    with pytest.raises(ValueError, match="expected 30730000 bytes, got 15365"):
+    with pytest.raises(InputError, match="expected 30730000 bytes, got 15365"):
         load("cifar10", tmp_path)
     (tmp_path / "data_batch_1.bin").write_bytes(bytes(30_730_000))
-    with pytest.raises(ValueError, match="is not the official file"):
+    with pytest.raises(InputError, match="is not the official file"):
         load("cifar10", tmp_path)
-    with pytest.raises(ValueError, match="was not generated; name another folder"):
+    with pytest.raises(InputError, match="was not generated; name another folder"):
         write_stand_in(tmp_path)
 
 
 def test_archives_are_checked_before_they_are_opened(tmp_path):
     (tmp_path / "cifar-10-binary.tar.gz").write_bytes(b"half of it")
-    with pytest.raises(ValueError, match="expected the MD5 c32a1d4ab5d03f1284b67883e8d87530"):
+    with pytest.raises(InputError, match="expected the MD5 c32a1d4ab5d03f1284b67883e8d87530"):
         load("cifar10", tmp_path)
 
 
@@ -111,13 +112,13 @@ def test_archives_are_read_in_memory(tmp_path, monkeypatch):
 
 
 def test_names_and_folders(tmp_path):
-    with pytest.raises(ValueError, match="known: mnist, digits, cifar10, cifar100"):
+    with pytest.raises(InputError, match="known: mnist, digits, cifar10, cifar100"):
         load("imagenet")
-    with pytest.raises(ValueError, match="name the folder"):
+    with pytest.raises(InputError, match="name the folder"):
         load("cifar10")
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(InputError, match="is no folder"):
         load("cifar10", tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="takes none"):
+    with pytest.raises(InputError, match="takes none"):
         load("mnist", tmp_path)
     assert DATA == ("mnist", "digits", "cifar10", "cifar100")
 
@@ -133,7 +134,7 @@ def test_a_split_is_stratified_and_hides_the_test_images():
     counts, held = torch.bincount(labels), torch.bincount(split.test.labels)
     assert ((held - counts / 4).abs() <= 0.5).all()
     assert split.digest() == data.split(0.25, seed=3).digest() != data.split(0.25, seed=4).digest()
-    with pytest.raises(ValueError, match="leaves a part empty"):
+    with pytest.raises(InputError, match="leaves a part empty"):
         data.split(1.0)
 
 
@@ -169,5 +170,5 @@ def test_shifts_are_crops_of_the_padded_image():
     ],
 )
 def test_images_that_are_none(pixels, labels, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         Images(pixels, labels)

@@ -3,6 +3,7 @@ import torch
 from small_runs import images
 from torch import nn
 
+from implicit_bias.errors import InputError
 from implicit_bias.training import MODELS, build
 
 
@@ -41,7 +42,7 @@ def test_weights_have_the_variance_of_their_fan_in():
 
 
 def test_unknown_and_too_small():
-    with pytest.raises(ValueError, match="known: lenet, convnet"):
+    with pytest.raises(InputError, match="known: lenet, convnet"):
         build("transformer", images())
-    with pytest.raises(ValueError, match="at least 4"):
+    with pytest.raises(InputError, match="at least 4"):
         build("convnet", images(shape=(1, 3, 3)))

@@ -10,9 +10,10 @@ from small_runs import images, same
 from torch import nn
 
 from implicit_bias import SolverError, masking
+from implicit_bias.errors import InputError
 from implicit_bias.training import METHODS, build, train
 from implicit_bias.training import checkpoint as checkpoints
-from implicit_bias.training.methods import Dense, Mask
+from implicit_bias.training.methods.mask import Mask
 from implicit_bias.training.restoration import ModelMemory
 
 
@@ -262,7 +263,7 @@ def test_another_user_of_the_parameters_sees_nothing():
 def test_gradients_from_before_do_not_enter_the_first_step():
     with_gradients, without = network(), network()
     without.zero_grad()
-    results = [train(m, images(), Dense(1e-3), epochs=1, batch_size=32) for m in (with_gradients, without)]
+    results = [train(m, images(), METHODS["dense"](1e-3), epochs=1, batch_size=32) for m in (with_gradients, without)]
     assert same(*results)
 
 
@@ -271,22 +272,22 @@ def test_a_last_batch_that_a_norm_cannot_take_is_named_before_anything_is_done(n
     with pytest.raises(
         ValueError, match=rf"Network takes no batch of {smallest} in training \(Expected more than 1 value"
     ):
-        train(network(), images(n), Dense(), epochs=1, batch_size=size, checkpoint=tmp_path / "run")
+        train(network(), images(n), METHODS["dense"](), epochs=1, batch_size=size, checkpoint=tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    train(build("convnet", images(n)), images(n), Dense(), epochs=1, batch_size=size)  # other norms take it
+    train(build("convnet", images(n)), images(n), METHODS["dense"](), epochs=1, batch_size=size)  # other norms take it
 
 
 def test_the_trial_leaves_no_trace():
     """Statistics of batch normalization after one epoch are those of its steps alone."""
-    result = train(network(), images(96), Dense(), epochs=1, batch_size=32)
+    result = train(network(), images(96), METHODS["dense"](), epochs=1, batch_size=32)
     assert int(result.model.norm.num_batches_tracked) == 3
     assert result.model.log == [2, 32, 32, 32, 40]  # the first is the check of shapes, in evaluation
 
 
 def test_lazy_layers_are_refused_in_one_sentence():
     model = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
-    with pytest.raises(ValueError, match=r"^1\.weight: has no shape yet; run the lazy module on one batch first\.$"):
-        train(model, images(), Dense(), epochs=1)
+    with pytest.raises(InputError, match=r"^1\.weight: has no shape yet; run the lazy module on one batch first\.$"):
+        train(model, images(), METHODS["dense"](), epochs=1)
     assert isinstance(model[1], nn.LazyLinear)
     with torch.no_grad():
         model(torch.ones(1, 1, 6, 6))

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 from implicit_bias.training import build, load, train
-from implicit_bias.training.methods import Dense, Mask
+from implicit_bias.training.methods import METHODS
+from implicit_bias.training.methods.mask import Mask
 from implicit_bias.training.sparsity_curve import GRID, accuracy, iterative, one_shot
 
 SETTINGS = {"epochs": 2, "learning_rate": 0.05, "batch_size": 128}
@@ -22,7 +24,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def trained(digits):
-    return train(build("lenet", digits, seed=0), digits, Dense(), **SETTINGS)
+    return train(build("lenet", digits, seed=0), digits, METHODS["dense"](), **SETTINGS)
 
 
 def by_hand(model, data):
@@ -52,7 +54,7 @@ def test_the_grid_is_that_of_the_preprint():
     assert 1 - GRID[24] == pytest.approx((1 - GRID[23]) * 0.8)
 
 
-@pytest.mark.parametrize("method", [Dense, lambda: Mask(1e-4)])
+@pytest.mark.parametrize("method", [METHODS["dense"], lambda: Mask(1e-4)])
 @pytest.mark.parametrize("rewind", ["weights", "learning-rate"])
 def test_cycles_prune_a_fifth_of_what_is_left(method, rewind, digits):
     model = build("lenet", digits, seed=0)
@@ -68,12 +70,12 @@ def test_cycles_prune_a_fifth_of_what_is_left(method, rewind, digits):
 def test_rewinding_weights_is_training_the_surviving_ones_from_the_start(digits):
     """The second cycle by hand."""
     model = build("lenet", digits, seed=0)
-    curve = iterative(model, digits, Dense, cycles=2, keep=0.5, **SETTINGS)
-    first = train(copy.deepcopy(model), digits, Dense(), **SETTINGS).model
+    curve = iterative(model, digits, METHODS["dense"], cycles=2, keep=0.5, **SETTINGS)
+    first = train(copy.deepcopy(model), digits, METHODS["dense"](), **SETTINGS).model
     weights = torch.cat([p.detach().abs().ravel() for name, p in first.named_parameters() if name.endswith("weight")])
     threshold = weights.median()
     kept = {name: p.detach().abs() > threshold for name, p in first.named_parameters() if name.endswith("weight")}
-    second = train(masking.keep_(copy.deepcopy(model), kept), digits, Dense(), **SETTINGS)
+    second = train(masking.keep_(copy.deepcopy(model), kept), digits, METHODS["dense"](), **SETTINGS)
     assert second.history[-1].test_accuracy == pytest.approx(curve.accuracy[1], abs=0.01)
 
 
@@ -105,7 +107,8 @@ def test_what_was_pruned_stays_pruned(rewind, digits, monkeypatch):
 def test_a_warm_up_comes_before_what_is_rewound_to(digits):
     model = build("lenet", digits, seed=0)
     cold, warm = (
-        iterative(model, digits, Dense, cycles=1, warm_up=warm_up, **SETTINGS).accuracy[0] for warm_up in (0, 3)
+        iterative(model, digits, METHODS["dense"], cycles=1, warm_up=warm_up, **SETTINGS).accuracy[0]
+        for warm_up in (0, 3)
     )
     assert warm > cold
 
@@ -122,5 +125,5 @@ def test_a_warm_up_comes_before_what_is_rewound_to(digits):
     ],
 )
 def test_bad_input_is_refused(arguments, message, digits):
-    with pytest.raises(ValueError, match=message):
-        iterative(build("lenet", digits), digits, Dense, **{**SETTINGS, **arguments})
+    with pytest.raises(InputError, match=message):
+        iterative(build("lenet", digits), digits, METHODS["dense"], **{**SETTINGS, **arguments})

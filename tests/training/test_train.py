@@ -7,8 +7,8 @@ from small_runs import images, run, same
 from torch import nn
 
 from implicit_bias import SolverError, Status, masking
+from implicit_bias.errors import InputError
 from implicit_bias.training import METHODS, MODELS, Images, build, load, train, write_stand_in
-from implicit_bias.training.methods import Dense
 
 
 class Dropout(nn.Module):
@@ -47,6 +47,7 @@ def _normalized(data):
     return (data.test.pixels.float() - mean) / deviation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_on_cifar(model, tmp_path):
     data = load("cifar10", write_stand_in(tmp_path, records=4))
@@ -80,11 +81,11 @@ def test_runs_repeat_and_leave_the_global_state_alone():
     torch.manual_seed(5)
     first = torch.rand(1)
     torch.manual_seed(5)
-    one = train(_seeded(Dropout), data, Dense(), epochs=2)
+    one = train(_seeded(Dropout), data, METHODS["dense"](), epochs=2)
     assert torch.equal(torch.rand(1), first)
     assert not torch.are_deterministic_algorithms_enabled()
-    assert same(one, train(_seeded(Dropout), data, Dense(), epochs=2))
-    assert not same(one, train(_seeded(Dropout), data, Dense(), epochs=2, seed=1))
+    assert same(one, train(_seeded(Dropout), data, METHODS["dense"](), epochs=2))
+    assert not same(one, train(_seeded(Dropout), data, METHODS["dense"](), epochs=2, seed=1))
 
 
 def _seeded(kind):
@@ -126,7 +127,7 @@ def test_a_diverging_run_stops_and_keeps_its_last_good_epoch(tmp_path):
 def test_nan_in_data_is_found_before_training():
     pixels = torch.rand(8, 1, 6, 6)
     pixels[5, 0, 2, 2] = float("nan")
-    with pytest.raises(ValueError, match="the first is image 5"):
+    with pytest.raises(InputError, match="the first is image 5"):
         Images(pixels, torch.zeros(8, dtype=torch.int64))
 
 
@@ -148,13 +149,13 @@ def test_nan_in_data_is_found_before_training():
     ],
 )
 def test_bad_settings_say_what_to_do(settings, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         run(**settings)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
 def test_cuda_that_is_absent():
-    with pytest.raises(ValueError, match=r"CUDA was asked for.*use device='cpu'"):
+    with pytest.raises(InputError, match=r"CUDA was asked for.*use device='cpu'"):
         run(device="cuda")
 
 
@@ -168,15 +169,15 @@ def test_cuda_that_is_absent():
     ],
 )
 def test_models_that_do_not_fit(model, message):
-    with pytest.raises(ValueError, match=message):
-        train(model, images(), Dense(), epochs=1)
+    with pytest.raises(InputError, match=message):
+        train(model, images(), METHODS["dense"](), epochs=1)
 
 
 def test_weights_that_are_nan():
     model = build("lenet", images())
     model.fc1.weight.data[0, 0] = float("nan")
-    with pytest.raises(ValueError, match="nan or inf"):
-        train(model, images(), Dense(), epochs=1)
+    with pytest.raises(InputError, match="nan or inf"):
+        train(model, images(), METHODS["dense"](), epochs=1)
 
 
 def test_tensorboard_shows_every_epoch_once(tmp_path):

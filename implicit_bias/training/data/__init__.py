@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from implicit_bias.errors import InputError
 from implicit_bias.training.data.cifar import cifar10, cifar100
 from implicit_bias.training.data.digits import digits
 from implicit_bias.training.data.images import ImageData, Images
@@ -26,14 +27,14 @@ def load(name: str, folder: str | Path | None = None) -> ImageData:
         folder: Where its files are; needed for CIFAR alone.
 
     Raises:
-        ValueError: If there is no such data set, its folder is not named, or a file is missing or damaged.
+        InputError: If there is no such data set, its folder is not named, or a file is missing or damaged.
     """
     if name in SHIPPED:
         if folder is not None:
-            raise ValueError(f"data folder: {name} comes with a package and takes none; leave it out.")
+            raise InputError(f"data folder: {name} comes with a package and takes none; leave it out.")
         return SHIPPED[name]()
     if name not in FROM_FILES:
-        raise ValueError(f"data: no data set is called {name!r}; known: {', '.join(DATA)}.")
+        raise InputError(f"data: no data set is called {name!r}; known: {', '.join(DATA)}.")
     if folder is None:
-        raise ValueError(f"data folder: {name} is read from files; name the folder that holds them.")
+        raise InputError(f"data folder: {name} is read from files; name the folder that holds them.")
     return FROM_FILES[name](folder)

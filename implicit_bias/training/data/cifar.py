@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from implicit_bias.errors import InputError
 from implicit_bias.training.data.images import ImageData, Images
 
 PIXELS = 3 * 32 * 32
@@ -91,7 +92,7 @@ def cifar10(folder: str | Path) -> ImageData:
             beside them, as ``sha256sum`` writes it, and may then have any number of records.
 
     Raises:
-        ValueError: If a file is missing, truncated, or not what its checksum says.
+        InputError: If a file is missing, truncated, or not what its checksum says.
     """
     return _load(CIFAR10, Path(folder))
 
@@ -104,7 +105,7 @@ def cifar100(folder: str | Path) -> ImageData:
             otherwise as in :func:`cifar10`.
 
     Raises:
-        ValueError: If a file is missing, truncated, or not what its checksum says.
+        InputError: If a file is missing, truncated, or not what its checksum says.
     """
     return _load(CIFAR100, Path(folder))
 
@@ -112,7 +113,7 @@ def cifar100(folder: str | Path) -> ImageData:
 def _load(layout: Layout, folder: Path) -> ImageData:
     files = {**layout.train, **layout.test}
     if not folder.is_dir():
-        raise ValueError(f"data folder: {folder} is no folder; {_download(layout)}")
+        raise InputError(f"data folder: {folder} is no folder; {_download(layout)}")
     archive, inner = folder / layout.archive, folder / layout.folder
     place = folder if any((folder / name).is_file() for name in files) else inner
     if (place / MANIFEST).is_file():
@@ -133,10 +134,10 @@ def _listed(layout: Layout, place: Path) -> dict[str, bytes]:
     contents = {}
     for name in (*layout.train, *layout.test):
         if name not in sums:
-            raise ValueError(f"{manifest}: lists no {name}; write it anew by sha256sum *.bin > {MANIFEST}.")
+            raise InputError(f"{manifest}: lists no {name}; write it anew by sha256sum *.bin > {MANIFEST}.")
         contents[name] = content = _read(layout, place / name)
         if hashlib.sha256(content).hexdigest() != sums[name]:
-            raise ValueError(
+            raise InputError(
                 f"{place / name}: {len(content)} bytes that do not agree with {MANIFEST}, so it was truncated or "
                 "changed; copy it again."
             )
@@ -148,7 +149,7 @@ def _unpacked(layout: Layout, archive: Path) -> dict[str, bytes]:
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != layout.archive_md5:
-        raise ValueError(
+        raise InputError(
             f"{archive}: expected the MD5 {layout.archive_md5}, got {found} for {archive.stat().st_size} bytes, so the "
             "download is truncated or another file; download it again."
         )
@@ -164,12 +165,12 @@ def _official(layout: Layout, place: Path, files: Mapping[str, str]) -> dict[str
         contents[name] = content = _read(layout, place / name)
         expected = layout.records[name in layout.test] * layout.record_bytes
         if len(content) != expected:
-            raise ValueError(
+            raise InputError(
                 f"{place / name}: expected {expected} bytes, got {len(content)}, so it is truncated or another file; "
                 f"{_download(layout)}"
             )
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != checksum:
-            raise ValueError(
+            raise InputError(
                 f"{place / name}: is not the official file, by its MD5; {_download(layout)} If it is meant to be "
                 f"another, write its checksum beside it: sha256sum *.bin > {MANIFEST}."
             )
@@ -178,7 +179,7 @@ def _official(layout: Layout, place: Path, files: Mapping[str, str]) -> dict[str
 
 def _read(layout: Layout, path: Path) -> bytes:
     if not path.is_file():
-        raise ValueError(f"{path}: is missing; {_download(layout)}")
+        raise InputError(f"{path}: is missing; {_download(layout)}")
     return path.read_bytes()
 
 
@@ -188,14 +189,14 @@ def _images(layout: Layout, files: list[tuple[str, bytes]]) -> Images:
     for name, content in files:
         rest = len(content) % layout.record_bytes
         if rest or not content:
-            raise ValueError(
+            raise InputError(
                 f"{name}: {len(content)} bytes are no whole number of records of {layout.record_bytes} bytes; "
                 f"{_download(layout)}"
             )
         records = np.frombuffer(content, np.uint8).reshape(-1, layout.record_bytes)
         labels = records[:, layout.label_bytes - 1]
         if labels.max() >= layout.classes:
-            raise ValueError(
+            raise InputError(
                 f"{name}: record {int(np.argmax(labels >= layout.classes))} has the label {labels.max()}; expected 0 "
                 f"to {layout.classes - 1}, so it is another format; {_download(layout)}"
             )

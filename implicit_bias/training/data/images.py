@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from implicit_bias.errors import InputError
 from implicit_bias.validation import positive_number, whole_number
 
 
@@ -21,7 +22,7 @@ class Images:
         labels: Shape (n,), int64, counted from 0.
 
     Raises:
-        ValueError: If a shape or type is another, there are no images, or pixels are nan or inf.
+        InputError: If a shape or type is another, there are no images, or pixels are nan or inf.
     """
 
     pixels: torch.Tensor
@@ -30,17 +31,17 @@ class Images:
     def __post_init__(self) -> None:
         pixels, labels = self.pixels, self.labels
         if pixels.ndim != 4 or 0 in pixels.shape:
-            raise ValueError(f"pixels: expected shape (n, channels, height, width), got {tuple(pixels.shape)}.")
+            raise InputError(f"pixels: expected shape (n, channels, height, width), got {tuple(pixels.shape)}.")
         if labels.dtype != torch.int64 or labels.shape != pixels.shape[:1]:
-            raise ValueError(
+            raise InputError(
                 f"labels: expected {len(pixels)} of int64, got shape {tuple(labels.shape)} of {labels.dtype}."
             )
         if pixels.dtype != torch.uint8 and not pixels.is_floating_point():
-            raise ValueError(f"pixels: expected bytes (uint8) or floating-point numbers, got {pixels.dtype}.")
+            raise InputError(f"pixels: expected bytes (uint8) or floating-point numbers, got {pixels.dtype}.")
         if pixels.is_floating_point():
             bad = torch.nonzero(~torch.isfinite(pixels).flatten(1).all(1)).flatten()
             if len(bad):
-                raise ValueError(
+                raise InputError(
                     f"pixels: {len(bad)} of {len(pixels)} images hold nan or inf, the first is image {int(bad[0])}; "
                     "remove or repair them first."
                 )
@@ -72,7 +73,7 @@ class ImageData:
         augment: Whether training shifts images by up to four pixels and mirrors them, as is usual for CIFAR.
 
     Raises:
-        ValueError: If training and test images differ in shape or type, or a label is not below ``classes``.
+        InputError: If training and test images differ in shape or type, or a label is not below ``classes``.
     """
 
     name: str
@@ -87,14 +88,14 @@ class ImageData:
     def __post_init__(self) -> None:
         one, other = self.train.pixels, self.test.pixels
         if one.shape[1:] != other.shape[1:] or one.dtype != other.dtype:
-            raise ValueError(
+            raise InputError(
                 f"test: expected images of shape {tuple(one.shape[1:])} of {one.dtype} as in train, "
                 f"got {tuple(other.shape[1:])} of {other.dtype}."
             )
         for part, images in (("train", self.train), ("test", self.test)):
             low, high = (int(bound) for bound in torch.aminmax(images.labels))
             if low < 0 or high >= whole_number(self.classes, "classes"):
-                raise ValueError(f"{part}: labels run from {low} to {high}; expected 0 to {self.classes - 1}.")
+                raise InputError(f"{part}: labels run from {low} to {high}; expected 0 to {self.classes - 1}.")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -137,7 +138,7 @@ class ImageData:
             seed: Decides which ones.
 
         Raises:
-            ValueError: If the fraction leaves one of the parts empty.
+            InputError: If the fraction leaves one of the parts empty.
 
         >>> pixels, labels = torch.arange(10.0).reshape(10, 1, 1, 1), torch.tensor([0, 1] * 5)
         >>> data = ImageData("numbers", Images(pixels, labels), Images(pixels, labels), classes=2)
@@ -153,7 +154,7 @@ class ImageData:
             members = np.flatnonzero(labels == label)
             held_out[random.permutation(members)[: round(share * len(members))]] = True
         if held_out.all() or not held_out.any():
-            raise ValueError(f"fraction: {fraction} of {len(labels)} training images leaves a part empty; change it.")
+            raise InputError(f"fraction: {fraction} of {len(labels)} training images leaves a part empty; change it.")
         kept, validation = (torch.from_numpy(np.flatnonzero(part)) for part in (~held_out, held_out))
         return replace(
             self, name=f"{self.name} (validation)", train=self.train.take(kept), test=self.train.take(validation)

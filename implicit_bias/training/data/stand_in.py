@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 from implicit_bias.training.data.cifar import CIFAR10, CIFAR100, MANIFEST, Layout
 from implicit_bias.validation import whole_number
@@ -27,18 +28,18 @@ def write_stand_in(folder: str | Path, name: str = "cifar10", records: int = 200
         The folder.
 
     Raises:
-        ValueError: If the name is another, there are no records, or the folder holds other files of these names.
+        InputError: If the name is another, there are no records, or the folder holds other files of these names.
     """
     layouts = {layout.name: layout for layout in (CIFAR10, CIFAR100)}
     if name not in layouts:
-        raise ValueError(f"name: expected {' or '.join(layouts)}, got {name!r}.")
+        raise InputError(f"name: expected {' or '.join(layouts)}, got {name!r}.")
     if whole_number(records, "records") < 1:
-        raise ValueError(f"records: expected at least 1, got {records}.")
+        raise InputError(f"records: expected at least 1, got {records}.")
     layout, folder = layouts[name], Path(folder)
     files = (*layout.train, *layout.test)
     present = [file for file in (*files, layout.archive, layout.folder) if (folder / file).exists()]
     if present and not (folder / MANIFEST).is_file():
-        raise ValueError(f"folder: {folder} holds {present[0]}, which was not generated; name another folder.")
+        raise InputError(f"folder: {folder} holds {present[0]}, which was not generated; name another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(whole_number(seed, "seed"))
     patterns = random.standard_normal((layout.classes, 3, 4, 4)).repeat(8, axis=2).repeat(8, axis=3)

@@ -1,30 +1,21 @@
 """Ways to make a network sparse: the mask with PILoT, and its rivals."""
 
 from implicit_bias.training.methods.continuous_sparsification import ContinuousSparsification
-from implicit_bias.training.methods.dense import Dense
-from implicit_bias.training.methods.l1 import L1, L1Mask
-from implicit_bias.training.methods.mask import Mask, PILoT, Spred
-from implicit_bias.training.methods.method import Method
-from implicit_bias.training.methods.powerpropagation import Powerpropagation
-from implicit_bias.training.methods.soft_threshold import SoftThreshold
+from implicit_bias.training.methods.mask import Mask, ScheduledMask, spred
+from implicit_bias.training.methods.method import Method, MethodEntry
+from implicit_bias.training.methods.plain import dense, l1, l1_mask, powerpropagation, soft_threshold
 
-METHODS: dict[str, type[Method]] = {
-    method.name: method
-    for method in (
-        Dense, L1, L1Mask, Mask, Spred, PILoT, ContinuousSparsification, Powerpropagation, SoftThreshold
-    )
-}  # fmt: skip
+_ENTRIES = (
+    MethodEntry("dense", "Dense", 0.02, dense),
+    MethodEntry("l1", "L1 on x", 0.0004, l1),
+    MethodEntry("l1-mask", "L1 on m", 0.002, l1_mask),
+    MethodEntry("mask", "Mask", 0.004, Mask),
+    MethodEntry("spred", "spred", 0.002, spred),
+    MethodEntry("pilot", "PILoT", 0.004, ScheduledMask),
+    MethodEntry("continuous-sparsification", "Sigmoid mask", 0.0002, ContinuousSparsification),
+    MethodEntry("powerpropagation", "Powerpropagation", 0.003, powerpropagation),
+    MethodEntry("str", "STR", 0.005, soft_threshold),
+)
+METHODS: dict[str, MethodEntry] = {entry.name: entry for entry in _ENTRIES}
 
-__all__ = [
-    "L1",
-    "METHODS",
-    "ContinuousSparsification",
-    "Dense",
-    "L1Mask",
-    "Mask",
-    "Method",
-    "PILoT",
-    "Powerpropagation",
-    "SoftThreshold",
-    "Spred",
-]
+__all__ = ["METHODS", "Method", "MethodEntry"]

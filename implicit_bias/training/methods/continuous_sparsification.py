@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from implicit_bias import masking
+from implicit_bias.errors import InputError
 from implicit_bias.training.methods.method import Method
 from implicit_bias.validation import positive_number, whole_number
 
@@ -26,35 +27,23 @@ class ContinuousSparsification(Method):
         final_temperature: τ_T >= 1.
     """
 
-    name = "continuous-sparsification"
-    label = "Sigmoid mask"
-    usual_strength = 0.0002
-
     def __init__(self, strength: float = 0.0, start: float = 0.05, final_temperature: float = 200.0) -> None:
-        super().__init__(strength)
-        self.initial = masking.SigmoidMask(start).start
+        super().__init__(strength, lambda: masking.SigmoidMask(start), self._openings, initial=start)
         self.final_temperature = positive_number(final_temperature, "final_temperature")
         if self.final_temperature < 1:
-            raise ValueError(f"final_temperature: expected a number >= 1, got {final_temperature}.")
+            raise InputError(f"final_temperature: expected a number >= 1, got {final_temperature}.")
         self._masks: list[masking.SigmoidMask] = []
         self._epochs = self._epoch = 0
-
-    def prepare(self, model: nn.Module) -> None:
-        """Put a sigmoid mask on all weights."""
-        masking.reparameterize(model, lambda name: masking.SigmoidMask(self.initial))
 
     def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
         """Find the masks to heat."""
         self._masks = [part for part in model.modules() if isinstance(part, masking.SigmoidMask)]
         self._epochs, self._epoch = epochs, 0
 
-    def penalty(self, model: nn.Module) -> torch.Tensor | None:
-        """The weighted sum of the mask."""
-        if not self.strength:
-            return None
+    def _openings(self, model: nn.Module) -> torch.Tensor:
+        """The sum of the mask."""
         heat = self._masks[0].temperature if self._masks else 1.0
-        openings = [torch.sigmoid(heat * factors["s"]).sum() for factors in masking.factors(model).values()]
-        return self.strength * torch.stack(openings).sum()
+        return torch.stack([torch.sigmoid(heat * each["s"]).sum() for each in masking.factors(model).values()]).sum()
 
     def end_epoch(self, accuracy: float) -> None:
         """Raise the temperature."""

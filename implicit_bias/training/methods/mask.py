@@ -20,47 +20,24 @@ class Mask(Method):
         beta: β >= 0.
     """
 
-    name = "mask"
-    label = "Mask"
-    usual_strength = 0.004
-
     def __init__(self, strength: float = 0.0, beta: float = 1.0) -> None:
-        super().__init__(strength)
-        self.beta = positive_number(beta, "beta", zero_allowed=True)
-
-    def prepare(self, model: nn.Module) -> None:
-        """Mask all weights."""
-        masking.mask(model, self.beta)
-
-    def weight_decay(self) -> float:
-        """Twice the strength."""
-        return 2 * self.strength
+        super().__init__(strength, lambda: masking.Product(beta), decay=2.0, beta=beta)
 
     def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
         """Refuse optimizers whose decay is not the flow of the penalty (AdamW)."""
         if self.weight_decay():
             masking.masked_groups(optimizer)
 
-    def finish(self, model: nn.Module) -> None:
-        """Leave m ⊙ w."""
-        masking.unmask(model)
 
-
-class Spred(Mask):
+def spred(strength: float = 0.0) -> Mask:
     r"""The mask from the balanced start β = 0: no weight ever changes its sign.
 
     L. Ziyin, Z. Wang, "spred: solving L1 penalty with SGD", ICML 2023.
     """
-
-    name = "spred"
-    label = "spred"
-    usual_strength = 0.002
-
-    def __init__(self, strength: float = 0.0) -> None:
-        super().__init__(strength, beta=0.0)
+    return Mask(strength, beta=0.0)
 
 
-class PILoT(Mask):
+class ScheduledMask(Mask):
     r"""The mask with the strength of :class:`implicit_bias.masking.PILoT`, algorithm 1.
 
     Args:
@@ -69,10 +46,6 @@ class PILoT(Mask):
         threshold: K as a multiple of :math:`\lVert x_0\rVert_1`, so that it fits networks of every size.
         beta: β.
     """
-
-    name = "pilot"
-    label = "PILoT"
-    usual_strength = 0.004
 
     def __init__(self, strength: float = 0.0, delta: float = 1.01, threshold: float = 0.0, beta: float = 1.0) -> None:
         super().__init__(strength, beta)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from implicit_bias import masking
 from implicit_bias.masking.weight_tensors import selected_tensors
 from implicit_bias.validation import positive_number
 
@@ -22,27 +23,40 @@ class Method:
 
     Args:
         strength: The regularization strength, >= 0; what it multiplies is said by each method.
+        parametrization: Makes g for one tensor; without it x itself is trained.
+        penalty: h of a prepared model; without it there is none beside the decay.
+        decay: The weight decay λ for strength 1: 2 for h = ‖θ‖².
+        numbers: What else it was made with, which become attributes; a run continues with the same alone.
 
     Attributes:
-        name: Its name on the command line.
-        label: Its name in figures.
-        usual_strength: A strength to begin with: the best for LeNet-300-100 on MNIST, 95 % pruned in one shot, of
-            ``figures/full/mnist``.
+        name: Its name on the command line, and
+        label: in figures; the table gives them.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    usual_strength: ClassVar[float]
+    name = label = ""
 
-    def __init__(self, strength: float = 0.0) -> None:
+    def __init__(
+        self,
+        strength: float = 0.0,
+        parametrization: Callable[[], masking.Parametrization] | None = None,
+        penalty: Callable[[nn.Module], torch.Tensor] | None = None,
+        decay: float = 0.0,
+        **numbers: float,
+    ) -> None:
         self.strength = positive_number(strength, "strength", zero_allowed=True)
+        self._parametrization, self._penalty, self._decay = parametrization, penalty, decay
+        if parametrization is not None:
+            parametrization()  # refuses numbers that it cannot take
+        vars(self).update({name: float(number) for name, number in numbers.items()})
 
     def prepare(self, model: nn.Module) -> None:
-        """Put the parametrization on a dense model, in place; nothing for methods that train x itself."""
+        """Put the parametrization on all weights of a dense model, in place."""
+        if (parametrization := self._parametrization) is not None:
+            masking.reparameterize(model, lambda name: parametrization())
 
     def weight_decay(self) -> float:
         """The weight decay λ of the weights or their factors at the start; it adds λθ to the gradient."""
-        return 0.0
+        return self._decay * self.strength
 
     def parameter_groups(self, model: nn.Module) -> list[dict]:
         """Groups for the optimizer: weights or factors with :meth:`weight_decay`, biases and norms without any."""
@@ -62,7 +76,7 @@ class Method:
 
     def penalty(self, model: nn.Module) -> torch.Tensor | None:
         """What is added to the loss of a batch, or None."""
-        return None
+        return self.strength * self._penalty(model) if self.strength and self._penalty else None
 
     def end_epoch(self, accuracy: float) -> None:
         """Adapt after an epoch of the given training accuracy (a fraction)."""
@@ -74,6 +88,8 @@ class Method:
 
     def finish(self, model: nn.Module) -> None:
         """Leave a dense model, in place."""
+        if self._parametrization is not None:
+            masking.unmask(model)
 
     def state_dict(self) -> dict[str, float | int]:
         """Numbers that change during training, apart from those in the model and the optimizer."""
@@ -81,3 +97,27 @@ class Method:
 
     def load_state_dict(self, state: Mapping[str, float | int]) -> None:
         """Continue from :meth:`state_dict`."""
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A method in the table of all; called with a strength and its other numbers, it makes one for a run.
+
+    Attributes:
+        name: Its name on the command line.
+        label: Its name in figures.
+        usual_strength: A strength to begin with: the best for LeNet-300-100 on MNIST, 95 % pruned in one shot, of
+            ``figures/full/mnist``.
+        make: Makes it from these numbers, called ``strength`` and as it says.
+    """
+
+    name: str
+    label: str
+    usual_strength: float
+    make: Callable[..., Method]
+
+    def __call__(self, strength: float = 0.0, **numbers: float) -> Method:
+        """A new one for a run, of the given numbers."""
+        method = self.make(strength, **numbers)
+        method.name, method.label = self.name, self.label
+        return method

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from implicit_bias.errors import InputError
+
 
 class ConvNet(nn.Module):
     """Two 3 × 3 convolutions of 16 and 32 channels, each followed by ReLU and 2 × 2 averages, and two linear layers.
@@ -17,14 +19,14 @@ class ConvNet(nn.Module):
         classes: The number of classes.
 
     Raises:
-        ValueError: If images are smaller than 4 × 4.
+        InputError: If images are smaller than 4 × 4.
     """
 
     def __init__(self, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
         channels, height, width = shape
         if min(height, width) < 4:
-            raise ValueError(f"shape: expected images of at least 4 × 4 pixels, got {height} × {width}.")
+            raise InputError(f"shape: expected images of at least 4 × 4 pixels, got {height} × {width}.")
         self.conv1 = nn.Conv2d(channels, 16, 3, padding=1)
         self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
         self.fc1 = nn.Linear(32 * (height // 4) * (width // 4), 64)

@@ -1,0 +1,143 @@
+"""A statement with its check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import Parameter, signature
+
+from implicit_bias.claims.verdict import Verdict, saved_field
+from implicit_bias.errors import InputError
+from implicit_bias.shown import Shown
+
+CORRECTION = "/correction"  # ends the name under which a correction's outcome is kept
+
+
+class corrected(str):  # noqa: N801 - it reads as a word in uses=("a", corrected("b"))
+    """The id of a refuted claim, in the ``uses`` of a claim that rests on what holds instead."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"corrected({super().__repr__()})"
+
+
+@dataclass(frozen=True)
+class Claim(Shown):
+    """A statement with a check.
+
+    Attributes:
+        id: A name, unique in a ledger. That of a paper's claim begins with the key: ``mask-in-the-mirror/thm-2.1``.
+        statement: What is claimed, in LaTeX.
+        source: Where it is claimed.
+        hypotheses: What it assumes, in LaTeX or words.
+        uses: Ids of the claims it rests on; of a refuted one as ``corrected(id)``.
+        check: Computes the verdict. It is a function of nothing, or of the verdicts on the claims in ``uses``, by id.
+        figure: A picture that shows it, as a path from the root of the repository that holds the claim.
+        module: The module that checks it, by default that of ``check``.
+        observation: Whether it reports what the literature says, rather than what theory demands.
+
+    Raises:
+        InputError: If the id or the statement is empty, a tuple is a string, or ``check`` cannot be called.
+
+    >>> from implicit_bias import Outcome, Verdict
+    >>> claim = Claim("two", "1 + 1 = 2", "arithmetic", check=lambda: Verdict(Outcome.PROVED, "counted"))
+    >>> claim.verdict().outcome.value
+    'PROVED'
+    """
+
+    id: str
+    statement: str
+    source: str
+    hypotheses: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    check: Callable[..., Verdict] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
+    figure: str | None = None
+    module: str | None = None
+    observation: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.id or not self.statement:
+            raise InputError("Claim: expected a non-empty id and statement.")
+        if self.id.endswith(CORRECTION):
+            raise InputError(
+                f"Claim {self.id}: ids that end with {CORRECTION} are for corrections; choose another one."
+            )
+        refuse_strings(self.id, hypotheses=self.hypotheses, uses=self.uses)
+        if not callable(self.check):
+            raise InputError(f"Claim {self.id}: expected check= to be a function that returns a Verdict.")
+        if self.module is None:
+            object.__setattr__(self, "module", self.check.__module__)
+
+    def verdict(self, used: Mapping[str, Verdict] | None = None) -> Verdict:
+        """Run the check.
+
+        Args:
+            used: The verdicts on the claims in ``uses``, by id, for a check that takes them; ``Ledger.run`` finds them.
+
+        Raises:
+            InputError: If the check takes a verdict that is not there.
+            TypeError: If the check returns anything but a Verdict.
+        """
+        if takes_used(self.check):
+            missing = [name for name in self.uses if name not in (used or {})]
+            if missing:
+                raise InputError(
+                    f"Claim {self.id}: its check takes the verdicts on {', '.join(missing)}; let a ledger run it: "
+                    f"Ledger(claims).run([{self.id!r}])."
+                )
+            result = self.check(used or {})
+        else:
+            result = self.check()
+        if not isinstance(result, Verdict):
+            raise TypeError(f"Claim {self.id}: its check returned {type(result).__name__}, expected a Verdict.")
+        return result
+
+    def describe(self) -> dict[str, object]:
+        """All but the id and the check as JSON keeps it, for :meth:`read`."""
+        return {
+            "statement": self.statement,
+            "source": self.source,
+            "hypotheses": list(self.hypotheses),
+            "uses": [f"{name}{CORRECTION}" if isinstance(name, corrected) else name for name in self.uses],
+            "module": self.module,
+            "figure": self.figure,
+            "observation": self.observation,
+        }
+
+    @classmethod
+    def read(cls, name: str, saved: object) -> Claim:
+        """The claim that was described so; to check it takes the code that defines it.
+
+        Raises:
+            InputError: If something is missing, or not as :meth:`describe` writes it.
+        """
+
+        def unknown() -> Verdict:
+            raise InputError(f"Claim {name} was read from a file, which holds no check; run the code that defines it.")
+
+        uses = [str(each) for each in saved_field(saved, "uses", list, [])]
+        return cls(
+            name,
+            saved_field(saved, "statement", str),
+            saved_field(saved, "source", str),
+            tuple(map(str, saved_field(saved, "hypotheses", list, []))),
+            tuple(corrected(each.removesuffix(CORRECTION)) if each.endswith(CORRECTION) else each for each in uses),
+            unknown,
+            saved_field(saved, "figure", str, None),
+            saved_field(saved, "module", str, ""),
+            saved_field(saved, "observation", bool, False),
+        )
+
+
+def refuse_strings(claim: str, **given: object) -> None:
+    """Raise an InputError where a string stands for a tuple of strings, which would be taken letter by letter."""
+    for name, value in given.items():
+        if isinstance(value, str):
+            raise InputError(f"Claim {claim}: expected {name}= to be a tuple of strings, got a string.")
+
+
+def takes_used(check: Callable[..., Verdict]) -> bool:
+    """Whether a check is a function of the verdicts on what its claim uses."""
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return any(each.kind in kinds and each.default is Parameter.empty for each in signature(check).parameters.values())

@@ -1,0 +1,232 @@
+"""Claims in the order in which they rest on one another, and what was found of them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import MappingProxyType
+
+from implicit_bias.claims.claim import CORRECTION, Claim, corrected
+from implicit_bias.claims.verdict import Outcome, Verdict, saved_field
+from implicit_bias.errors import InputError
+from implicit_bias.files import write_whole
+from implicit_bias.shown import Shown
+
+PACKAGES = ("implicit-bias", "mpmath", "numpy", "scipy", "sympy", "torch")  # whose versions a verdict may depend on
+
+
+class Ledger(Shown, Mapping[str, Claim]):
+    """Claims by id, in the order in which they rest on one another, with the verdicts found so far.
+
+    Args:
+        claims: The claims, in any order.
+        verdicts: The verdicts on some of them, by id.
+        date: The day on which these were found.
+        versions: Versions of Python and of packages they were found with.
+
+    Attributes:
+        verdicts: As given; :meth:`run` gives a ledger that has them.
+        date: As given.
+        versions: As given.
+
+    Raises:
+        InputError: If two claims share an id, one uses an unknown claim, or they use each other in a circle.
+    """
+
+    def __init__(
+        self,
+        claims: Iterable[Claim],
+        verdicts: Mapping[str, Verdict] = MappingProxyType({}),
+        date: str = "",
+        versions: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        given: dict[str, Claim] = {}
+        for claim in claims:
+            if claim.id in given:
+                raise InputError(f"Ledger: two claims are called {claim.id!r}.")
+            given[claim.id] = claim
+        self._claims: dict[str, Claim] = {}
+        for name in given:
+            self._add(name, given, ())
+        self.verdicts, self.date, self.versions = verdicts, date, versions
+
+    def _add(self, name: str, given: Mapping[str, Claim], path: tuple[str, ...]) -> None:
+        if name in path:
+            raise InputError(f"Ledger: these claims use each other in a circle: {' -> '.join((*path, name))}.")
+        if name not in given:
+            raise InputError(f"Ledger: {path[-1]!r} uses {name!r}, which is not in the ledger.")
+        if name not in self._claims:
+            for used in given[name].uses:
+                self._add(used, given, (*path, name))
+            self._claims[given[name].id] = given[name]
+
+    def __getitem__(self, name: str) -> Claim:
+        return self._claims[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._claims)
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def full_id(self, name: str) -> str:
+        """The id of the claim that is called so, in full or, where there is but one, without its paper's key.
+
+        Raises:
+            InputError: If there is no such claim, or several papers have one.
+        """
+        found = [each for each in self if each == name] or [each for each in self if each.partition("/")[2] == name]
+        if len(found) != 1:
+            known = f"it may be {' or '.join(found)}" if found else f"known: {', '.join(self)}"
+            raise InputError(f"{'Several claims are' if found else 'No claim is'} called {name!r}; {known}.")
+        return found[0]
+
+    def run(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        progress: Callable[[Sequence[str]], Iterable[str]] = iter,
+    ) -> Ledger:
+        """Check claims, each once and after those that it uses, whose verdicts its check is given.
+
+        Args:
+            ids: The claims to check; all they use are checked, too. By default every claim is.
+            progress: Passes on the list of claims one by one and may show how far that is, like ``tqdm``.
+
+        Returns:
+            A ledger of the same claims with the verdicts found.
+
+        Raises:
+            InputError: If a claim uses a refuted one other than as ``corrected``, or so uses one that is not refuted
+                or for which nothing holds instead.
+        """
+        wanted = set(self)
+        if ids is not None:
+            wanted, waiting = set(), [self.full_id(name) for name in ids]
+            while waiting:
+                name = waiting.pop()
+                wanted.add(name)
+                waiting += self[name].uses
+        found: dict[str, Verdict] = {}
+        for name in progress([name for name in self if name in wanted]):
+            found[name] = self[name].verdict({used: _flowing(name, used, found[used]) for used in self[name].uses})
+        return Ledger(self.values(), found, date.today().isoformat(), _versions())
+
+    def save(self, path: str | Path) -> None:
+        """Write all claims with their verdicts as JSON.
+
+        Raises:
+            InputError: If a claim has no verdict yet.
+            OSError: If the file cannot be written; what was there before stays.
+        """
+        saved = {
+            "date": self.date,
+            "versions": dict(self.versions),
+            "claims": {name: {**claim.describe(), **verdict.describe()} for name, claim, verdict in self._judged()},
+        }
+        write_whole(path, json.dumps(saved, indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Ledger:
+        """The ledger that :meth:`save` wrote; its claims come without their checks.
+
+        Raises:
+            InputError: If the file is not a saved ledger.
+            OSError: If it cannot be read.
+        """
+        try:
+            saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path}: expected a ledger in JSON, got {error}.") from error
+        described = saved_field(saved, "claims", dict)
+        return cls(
+            [Claim.read(name, each) for name, each in described.items()],
+            {name: Verdict.read(each) for name, each in described.items()},
+            saved_field(saved, "date", str),
+            {name: str(number) for name, number in saved_field(saved, "versions", dict).items()},
+        )
+
+    def to_html(self, root: str | None = None) -> str:
+        """All claims with their verdicts on one page, which needs nothing but itself.
+
+        Args:
+            root: The repository that holds modules and figures of the claims, as seen from where the page will lie;
+                without it they are named, but not linked to.
+
+        Raises:
+            InputError: If a claim has no verdict yet.
+            MissingPackageError: If Jinja is not installed.
+        """
+        from implicit_bias.display.ledger_page import page
+
+        self._judged()
+        return page(self, root)
+
+    def _judged(self) -> list[tuple[str, Claim, Verdict]]:
+        open_claims = [name for name in self if name not in self.verdicts]
+        if open_claims:
+            raise InputError(
+                f"Ledger: there is no verdict on {', '.join(open_claims)}; run() gives a ledger that has all."
+            )
+        return [(name, claim, self.verdicts[name]) for name, claim in self.items()]
+
+    def outcomes(self) -> dict[str, str]:
+        """The outcomes found, by id, those of corrections under ``id/correction``: what a repository records."""
+        table: dict[str, str] = {}
+        for name, verdict in self.verdicts.items():
+            table[name] = verdict.outcome.value
+            if verdict.correction is not None:
+                table[f"{name}{CORRECTION}"] = verdict.correction.verdict.outcome.value
+        return table
+
+    def differences(self, recorded: Mapping[str, str]) -> list[str]:
+        """Sentences on every verdict found that differs from the recorded outcome, and on entries without a partner.
+
+        Args:
+            recorded: Outcomes by id, as :meth:`outcomes` gives them.
+        """
+        found = self.outcomes()
+        sentences = [
+            f"{name}: recorded {recorded.get(name, 'nothing')}, found {outcome}"
+            for name, outcome in found.items()
+            if recorded.get(name) != outcome
+        ]
+        sentences += [
+            f"{name}: recorded {outcome}, but there is no such claim"
+            for name, outcome in recorded.items()
+            if name.removesuffix(CORRECTION) not in self
+            or (name.removesuffix(CORRECTION) in self.verdicts and name not in found)
+        ]
+        return sentences
+
+    def __repr__(self) -> str:
+        names = list(self)
+        return f"Ledger({len(names)} claims: {', '.join([*names[:5], *(['…'] if len(names) > 5 else [])])})"
+
+
+def _flowing(name: str, used: str, verdict: Verdict) -> Verdict:
+    """What one claim learns of another one that it uses."""
+    if not isinstance(used, corrected):
+        if verdict.outcome is Outcome.REFUTED:
+            raise InputError(f"Ledger: {name!r} uses {used!r}, which is REFUTED; say corrected({used!r}) in uses=.")
+        return verdict
+    if verdict.outcome is not Outcome.REFUTED or verdict.correction is None:
+        raise InputError(
+            f"Ledger: {name!r} uses {str(used)!r} as corrected, but it is {verdict.outcome.value}"
+            + (" and nothing is said to hold instead." if verdict.outcome is Outcome.REFUTED else ": use it as it is.")
+        )
+    return verdict.correction.verdict
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # torch is an extra
+            continue
+    return found

@@ -1,0 +1,126 @@
+"""A paper with its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+
+from implicit_bias.claims.claim import Claim, corrected, refuse_strings, takes_used
+from implicit_bias.claims.verdict import Verdict
+from implicit_bias.errors import InputError
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper, or another work, whose claims are checked.
+
+    Attributes:
+        key: A short name, with which the ids of its claims begin.
+        title: Its title.
+        authors: Who wrote it; a work without authors is cited by its title.
+        arxiv: Its number on arXiv, such as ``2408.09966``.
+        version: The version there whose statements are judged.
+        year: The year in which it appeared.
+
+    Raises:
+        InputError: If the key is empty or has a slash.
+
+    >>> from implicit_bias import Outcome, Verdict
+    >>> euclid = Paper("euclid", "Elements", "Euclid")
+    >>> @euclid.claim("ix-20", statement="there are infinitely many primes", source="book IX, proposition 20")
+    ... def infinitely_many_primes():
+    ...     return Verdict(Outcome.PROVED, "The product of finitely many, plus one, has another prime factor.")
+    >>> infinitely_many_primes.id, infinitely_many_primes.source
+    ('euclid/ix-20', 'Euclid, "Elements", book IX, proposition 20')
+    """
+
+    key: str
+    title: str
+    authors: str
+    arxiv: str | None = None
+    version: int | None = None
+    year: int | None = None
+    _claims: dict[str, Claim] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.key or "/" in self.key:
+            raise InputError(f"Paper: expected a key without a slash, got {self.key!r}.")
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Its claims, in the order in which they were defined."""
+        return tuple(self._claims.values())
+
+    @property
+    def citation(self) -> str:
+        """How the sources of its claims name it."""
+        if self.arxiv is not None:
+            return f"arXiv:{self.arxiv}" + ("" if self.version is None else f"v{self.version}")
+        if not self.authors:
+            return self.title
+        return f'{self.authors}, "{self.title}"' + ("" if self.year is None else f", {self.year}")
+
+    def claim(
+        self,
+        id: str,  # noqa: A002 - what Claim calls it
+        *,
+        statement: str,
+        source: str = "",
+        hypotheses: Sequence[str] = (),
+        uses: Sequence[str] = (),
+        figure: str | None = None,
+    ) -> Callable[[Callable[..., Verdict]], Claim]:
+        """Turn a check into a claim of this paper.
+
+        The check is a function of nothing, or of a mapping from each id in ``uses``, written as it is there, to the
+        verdict on that claim: for ``corrected(id)`` that on its correction.
+
+        Args:
+            id: Its name inside the paper.
+            statement: What is claimed, in LaTeX.
+            source: The place in the paper, which follows the paper's name.
+            hypotheses: What it assumes, in LaTeX or words.
+            uses: Ids of the claims it rests on: short ones of this paper, full ones (``key/id``) of others.
+            figure: A picture that shows it, as a path from the root of the repository.
+
+        Returns:
+            A decorator, in whose place the claim stands.
+
+        Raises:
+            InputError: If the paper has a claim of this name already, or what :class:`Claim` refuses.
+        """
+        refuse_strings(id, hypotheses=hypotheses, uses=uses)
+        full = {each: self._full(each) for each in uses}
+
+        def register(check: Callable[..., Verdict]) -> Claim:
+            if id in self._claims:
+                raise InputError(f"Paper {self.key}: two claims are called {id!r}.")
+            if "/" in id:
+                raise InputError(f"Paper {self.key}: expected an id without a slash, got {id!r}.")
+            self._claims[id] = Claim(
+                f"{self.key}/{id}",
+                statement,
+                f"{self.citation}, {source}" if source else self.citation,
+                tuple(hypotheses),
+                tuple(full.values()),
+                _with_ids_as_written(check, full) if takes_used(check) else check,
+                figure,
+            )
+            return self._claims[id]
+
+        return register
+
+    def _full(self, used: str) -> str:
+        full = used if "/" in used else f"{self.key}/{used}"
+        return corrected(full) if isinstance(used, corrected) else full
+
+
+def _with_ids_as_written(check: Callable[..., Verdict], full: Mapping[str, str]) -> Callable[..., Verdict]:
+    """The check as a function of the verdicts by full id."""
+
+    @wraps(check)
+    def checked(used: Mapping[str, Verdict]) -> Verdict:
+        return check({written: used[each] for written, each in full.items()})
+
+    return checked

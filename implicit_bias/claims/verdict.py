@@ -1,0 +1,147 @@
+"""What a check can conclude, and how sure it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from textwrap import shorten
+from types import UnionType
+from typing import Any
+
+from implicit_bias.errors import InputError
+from implicit_bias.shown import Shown
+
+
+class Outcome(Enum):
+    """The five things a check can conclude."""
+
+    PROVED = "PROVED"
+    """An exact symbolic identity, simplified to zero."""
+    SUPPORTED = "SUPPORTED"
+    """Numerical evidence inside a stated tolerance."""
+    REFUTED = "REFUTED"
+    """A counterexample that can be run again."""
+    INCONCLUSIVE = "INCONCLUSIVE"
+    """A solver failed, or a residual is too large for support and too small for refutation."""
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    """The hypotheses do not hold in the case at hand."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What holds instead of a refuted statement.
+
+    Attributes:
+        statement: The corrected statement in LaTeX.
+        verdict: The verdict on it, by the same standards.
+    """
+
+    statement: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Verdict(Shown):
+    """The conclusion of one check.
+
+    Attributes:
+        outcome: What was concluded.
+        evidence: What was computed, in sentences a referee can follow.
+        residual: The largest deviation found, where the check is numerical.
+        tolerance: The deviation up to which the check counts as support.
+        counterexample: Numbers at which a refuted statement fails, by name.
+        correction: What holds instead of a refuted statement.
+        tolerance_reason: Why the tolerance is as large as it is, in a sentence.
+
+    Raises:
+        InputError: If a refutation comes without a counterexample, one of its numbers is nan, or numerical support
+            comes without finite numbers.
+    """
+
+    outcome: Outcome
+    evidence: str
+    residual: float | None = None
+    tolerance: float | None = None
+    counterexample: Mapping[str, float] = field(default_factory=dict)
+    correction: Correction | None = None
+    tolerance_reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.REFUTED and not self.counterexample:
+            raise InputError("A REFUTED verdict needs a counterexample= with the numbers at which the statement fails.")
+        if any(number != number for number in self.counterexample.values()):
+            raise InputError(f"A counterexample needs numbers, got {dict(self.counterexample)}: that is INCONCLUSIVE.")
+        if self.outcome is Outcome.SUPPORTED:
+            if self.residual is None or self.tolerance is None:
+                raise InputError("A SUPPORTED verdict needs residual= and tolerance=.")
+            if not (math.isfinite(self.residual) and self.residual <= self.tolerance < math.inf):
+                raise InputError(
+                    f"A SUPPORTED verdict needs a finite residual <= a finite tolerance, got "
+                    f"residual={self.residual} and tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
+                )
+
+    def __repr__(self) -> str:
+        parts = [self.outcome.value, repr(shorten(self.evidence, 120, placeholder="…"))]
+        parts += [] if self.residual is None else [f"residual={self.residual:.3g}"]
+        parts += [] if self.tolerance is None else [f"tolerance={self.tolerance:.3g}"]
+        parts += [f"counterexample={dict(self.counterexample)}"] if self.counterexample else []
+        parts += [] if self.correction is None else [f"corrected: {self.correction.verdict.outcome.value}"]
+        return f"Verdict({', '.join(parts)})"
+
+    def describe(self) -> dict[str, object]:
+        """The verdict as JSON keeps it, for :meth:`read`."""
+        correction = self.correction
+        return {
+            "outcome": self.outcome.value,
+            "evidence": self.evidence,
+            "residual": _number(self.residual),
+            "tolerance": _number(self.tolerance),
+            "tolerance_reason": self.tolerance_reason,
+            "counterexample": {name: _number(value) for name, value in self.counterexample.items()},
+            "correction": correction and {"statement": correction.statement, **correction.verdict.describe()},
+        }
+
+    @classmethod
+    def read(cls, saved: object) -> Verdict:
+        """The verdict that was described so.
+
+        Raises:
+            InputError: If something is missing, or not as :meth:`describe` writes it.
+        """
+        outcome = saved_field(saved, "outcome", str)
+        if outcome not in Outcome.__members__:
+            raise InputError(f"'outcome' is {outcome!r}, expected one of {', '.join(Outcome.__members__)}.")
+        numbers = saved_field(saved, "counterexample", dict, {})
+        correction = saved_field(saved, "correction", dict, None)
+        return cls(
+            Outcome[outcome],
+            saved_field(saved, "evidence", str),
+            _number(saved_field(saved, "residual", float | int, None)),
+            _number(saved_field(saved, "tolerance", float | int, None)),
+            {name: float(saved_field(numbers, name, float | int)) for name in numbers},
+            correction and Correction(saved_field(correction, "statement", str), cls.read(correction)),
+            saved_field(saved, "tolerance_reason", str, ""),
+        )
+
+
+def saved_field(saved: object, name: str, kind: type | UnionType, default: object = ...) -> Any:
+    """A field of an object that was read from JSON; with a default it may be missing or null.
+
+    Raises:
+        InputError: If it is missing or of another type.
+    """
+    if not isinstance(saved, dict) or (name not in saved and default is ...):
+        raise InputError(f"{name!r} is missing.")
+    value = saved.get(name)
+    if value is None and default is not ...:
+        return default
+    if not isinstance(value, kind):
+        raise InputError(f"{name!r} is of type {type(value).__name__}.")
+    return value
+
+
+def _number(value: float | None) -> float | None:
+    """A float where SymPy or NumPy gave a number of theirs."""
+    return None if value is None else float(value)

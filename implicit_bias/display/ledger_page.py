@@ -1,0 +1,146 @@
+"""The ledger as one page that can be read offline: formulas as MathML, the dependencies as a drawing."""
+
+# ruff: noqa: E402 - the check comes before what it is for
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from implicit_bias.claims.claim import Claim, corrected
+from implicit_bias.claims.ledger import Ledger
+from implicit_bias.claims.verdict import Outcome, Verdict
+from implicit_bias.display.mathml import mathml, words_or_mathml
+from implicit_bias.errors import require
+
+require("experiments", "jinja2")
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+TEMPLATES = Path(__file__).with_name("templates")
+NODE = (148, 30)  # width and height of a claim in the drawing
+GAP = (52, 12)  # between columns and between rows
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A claim with its verdict, as the templates show it."""
+
+    claim: Claim
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Node:
+    """A claim in the drawing, with its upper left corner."""
+
+    id: str
+    outcome: str
+    left: float
+    top: float
+    width: float = NODE[0]
+    height: float = NODE[1]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The drawing: claims in columns by depth, and a curve from each claim to those that use it."""
+
+    nodes: tuple[Node, ...]
+    curves: tuple[str, ...]
+    width: float
+    height: float
+
+
+def page(ledger: Ledger, root: str | None) -> str:
+    """The whole page, which sees the repository of modules and figures at ``root``, if there is one."""
+    template = environment().get_template("ledger.html.jinja")
+    return template.render(ledger=ledger, root=root, graph=layout(ledger), **shown(entries(ledger)))
+
+
+def environment(*folders: Path) -> Environment:
+    """Templates of some folders and of this package; text is escaped, and a name that is not defined is an error."""
+    environment = Environment(
+        loader=FileSystemLoader([*folders, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "formula": formula,
+        "hypothesis": hypothesis,
+        "file": lambda module: module.replace(".", "/") + ".py",
+        "number": lambda value: f"{value:.6g}",
+        "versions": lambda versions: ", ".join(f"{name} {number}" for name, number in versions.items()),
+    }
+    environment.tests["corrected"] = lambda name: isinstance(name, corrected)
+    return environment
+
+
+def entries(ledger: Ledger) -> list[Entry]:
+    """The claims of a ledger that has all verdicts."""
+    return [Entry(claim, ledger.verdicts[name]) for name, claim in ledger.items()]
+
+
+def shown(entries: Iterable[Entry]) -> dict[str, object]:
+    """Claims as the templates show them."""
+    by_id = {entry.claim.id: entry for entry in entries}
+    used_by: dict[str, list[str]] = {name: [] for name in by_id}
+    for entry in by_id.values():
+        for name in entry.claim.uses:
+            used_by.setdefault(name, []).append(entry.claim.id)
+    return {
+        "entries": list(by_id.values()),
+        "known": set(by_id),
+        "used_by": used_by,
+        "tally": tally,
+    }
+
+
+def tally(entries: Iterable[Entry]) -> list[tuple[str, int]]:
+    """How often each outcome was found, where it was."""
+    found = [entry.verdict.outcome for entry in entries]
+    return [(outcome.value, found.count(outcome)) for outcome in Outcome if outcome in found]
+
+
+def formula(latex: str) -> Markup:
+    """A formula on its own line as MathML, or as it was written."""
+    return Markup(mathml(latex, display="block"))  # noqa: S704
+
+
+def hypothesis(text: str) -> Markup:
+    """A hypothesis: words, or a formula in a line of text."""
+    return Markup(words_or_mathml(text))  # noqa: S704
+
+
+def layout(ledger: Ledger) -> Graph:
+    """Place every claim that uses another one or is used, one column to the right of all that it uses."""
+    uses = {name: claim.uses for name, claim in ledger.items()}
+    used = {other for others in uses.values() for other in others}
+    depth: dict[str, int] = {}
+    for name in ledger:  # each after what it uses
+        depth[name] = 1 + max((depth[other] for other in uses[name]), default=-1)
+    columns: list[list[str]] = []
+    for name in (name for name in ledger if uses[name] or name in used):
+        columns += [[] for _ in range(depth[name] + 1 - len(columns))]
+        columns[depth[name]].append(name)
+    height = max((len(column) for column in columns), default=0) * (NODE[1] + GAP[1])
+    place: dict[str, tuple[float, float]] = {}
+    for k, column in enumerate(columns):
+        # A claim stands at the mean height of those it uses, which keeps the curves short.
+        column.sort(key=lambda name: sum(place[o][1] for o in uses[name]) / max(1, len(uses[name])))
+        pitch = height / len(column)
+        for row, name in enumerate(column):
+            place[name] = (k * (NODE[0] + GAP[0]), (row + 0.5) * pitch - NODE[1] / 2)
+    nodes = (Node(name, ledger.verdicts[name].outcome.value, *corner) for name, corner in place.items())
+    curves = (_curve(place[other], place[name]) for name in place for other in uses[name])
+    return Graph(tuple(nodes), tuple(curves), len(columns) * (NODE[0] + GAP[0]) - GAP[0], height)
+
+
+def _curve(begin: tuple[float, float], end: tuple[float, float]) -> str:
+    x0, y0, x1, y1 = begin[0] + NODE[0], begin[1] + NODE[1] / 2, end[0], end[1] + NODE[1] / 2
+    bend = min(GAP[0], (x1 - x0) / 2)
+    return f"M{x0:g},{y0:.1f} C{x0 + bend:g},{y0:.1f} {x1 - bend:g},{y1:.1f} {x1:g},{y1:.1f}"

@@ -1,0 +1,68 @@
+"""Limits: the weights of a Bregman projection and how well they are known, and the way from L2 to L1."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from implicit_bias.display.card import Html, badge, beside, card, rows, text
+from implicit_bias.display.picture import axes, draw_curves, draw_vector, picture, span
+from implicit_bias.limit import Projection, Transition
+from implicit_bias.norm import norm
+from implicit_bias.plotting import COLOURS
+from implicit_bias.status import Status
+
+
+def plot_projection(projection: Projection, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw the weights against their indices; :meth:`implicit_bias.Projection.plot` says how."""
+    with axes(ax) as target:
+        draw_vector(target, projection.x, options)
+    return target
+
+
+def projection_html(projection: Projection) -> Html:
+    """Status, residual, bound and picture."""
+    x, bound = projection.x, projection.error_bound
+    lines = [(text("status"), badge(projection.status))]
+    if projection.status is not Status.CONVERGED:
+        lines.append((text("advice"), text(projection.status.advice)))
+    lines += [
+        (text("KKT residual"), text(f"{projection.kkt_residual:.2g}")),
+        (text("‖x − x*‖₂ at most"), text("unknown" if np.isinf(bound) else f"{bound:.2g}")),
+        (text("Newton steps"), text(projection.iterations)),
+        (text("weights"), text(f"{len(x)}, {len(projection.dual)} dual variables")),
+        (text("‖x‖₁, ‖x‖₂"), text(f"{np.sum(np.abs(x)):.6g}, {norm(x):.6g}")),
+    ]
+    return card(
+        text("Bregman projection"), beside(rows(lines), picture("The weights", partial(plot_projection, projection)))
+    )
+
+
+def plot_transition(transition: Transition, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw weights against log a; :meth:`implicit_bias.Transition.plot` says how."""
+    order = np.argsort(-transition.log_scales, kind="stable")
+    with axes(ax) as target:
+        draw_curves(target, transition.log_scales[order], transition.x[order], COLOURS["projection"], options)
+        target.set_xlabel("$\\log\\,a$")
+        target.xaxis.set_inverted(True)  # decay lowers the scale: time would run to the right
+    return target
+
+
+def transition_html(transition: Transition) -> Html:
+    """Status, numbers and picture."""
+    scales = transition.log_scales
+    lines = [(text("status"), badge(transition.status))]
+    if transition.status is not Status.CONVERGED:
+        lines.append((text("advice"), text(transition.status.advice)))
+    lines += [
+        (text("scales"), text(f"{len(scales)}, log a from {np.max(scales):g} to {np.min(scales):g}")),
+        (text("drawn"), text(span(transition.x))),
+        (text("KKT residual"), text(f"at most {np.max(transition.kkt_residual):.2g}")),
+        (text("‖x − x*‖₂ at most"), text(f"{np.max(transition.error_bound):.2g}")),
+        (text("Newton steps"), text(np.sum(transition.iterations))),
+    ]
+    drawing = picture("Weights against the scale", partial(plot_transition, transition))
+    return card(text("From L2 to L1"), beside(rows(lines), drawing))

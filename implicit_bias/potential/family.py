@@ -1,0 +1,53 @@
+"""Families of potentials: from where a run starts, and its decay, to the potential that governs it then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.potential.base import Potential
+from implicit_bias.potential.hyperbolic_entropy import HyperbolicEntropy
+
+Family = Callable[[float], Potential]  # of one start: the potential as a function of the decay A
+Families = Callable[[int | None], Family]  # one for each run; None where a trajectory has no axis of runs
+
+
+@dataclass(frozen=True, eq=False)
+class MaskFamily:
+    r"""The potentials of x = m ⊙ w with h = m² + w², written down rather than derived.
+
+    :math:`R_A` is the hyperbolic entropy with :math:`a = \tfrac12(m_0^2 - w_0^2)e^{-4A}` and
+    :math:`b = \log\frac{m_0 + w_0}{m_0 - w_0}`. Records of training ask for it without waiting for SymPy.
+
+    Attributes:
+        m: m_0, shape (n,).
+        w: w_0, likewise, |w_0| < m_0.
+    """
+
+    m: np.ndarray
+    w: np.ndarray
+
+    def __call__(self, decay: ArrayLike) -> HyperbolicEntropy:
+        """The potential at a decay A, a number or one for each weight."""
+        # A product of m − w and m + w may underflow.
+        low, high = np.log(self.m - self.w), np.log(self.m + self.w)
+        return HyperbolicEntropy(log_scale=low + high - np.log(2) - 4 * np.asarray(decay), shift=high - low)
+
+
+@dataclass(frozen=True, eq=False)
+class NoFamily:
+    """In place of a family where there is none.
+
+    Attributes:
+        reason: Why, in one sentence.
+    """
+
+    reason: str
+
+    def __call__(self, run: int | None = None) -> Family:
+        """Raise ``UnsupportedError``."""
+        raise UnsupportedError(self.reason)

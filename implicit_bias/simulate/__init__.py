@@ -1,0 +1,9 @@
+"""Trajectories: of flows in the trained parameters or the dual variables of the loss, and of training in steps."""
+
+from implicit_bias.simulate.descent import descent
+from implicit_bias.simulate.gradient_flow import gradient_flow
+from implicit_bias.simulate.mirror_flow import mirror_flow
+from implicit_bias.simulate.optimizer import SGD
+from implicit_bias.simulate.trajectory import Stats, Trajectory
+
+__all__ = ["SGD", "Stats", "Trajectory", "descent", "gradient_flow", "mirror_flow"]

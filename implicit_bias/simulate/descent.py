@@ -1,0 +1,190 @@
+r"""Training in discrete time: what the flows idealize, for one trajectory or a batch of runs side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.linear_map import DenseMap
+from implicit_bias.problem import FloatArray, Regression
+from implicit_bias.schedule import Schedule
+from implicit_bias.simulate.discrete import plan, train
+from implicit_bias.simulate.families import DerivedFamilies
+from implicit_bias.simulate.gradient_flow import check_arguments
+from implicit_bias.simulate.model import Model
+from implicit_bias.simulate.optimizer import SGD, checked_optimizer
+from implicit_bias.simulate.trajectory import Stats, Trajectory
+from implicit_bias.status import Status, settle
+from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.validation import finite_array
+
+PLAIN = SGD()
+
+
+def descent(
+    problem: Regression,
+    parameterization: Parameterization,
+    init: Mapping[str, ArrayLike],
+    step: ArrayLike,
+    steps: int,
+    *,
+    optimizer: SGD = PLAIN,
+    schedule: Schedule | float | Sequence[Schedule | float] | None = None,
+    batch_size: int | None = None,
+    seed: ArrayLike = 0,
+    record: ArrayLike = 100,
+    throw: bool = True,
+) -> Trajectory:
+    r"""Train by :math:`\theta_{k+1} = \theta_k - \eta\,(\partial g(\theta_k)^T\nabla f(x_k) + \alpha_k\nabla h)`.
+
+    This is Euler's method for :func:`gradient_flow`, so x_k is within O(η) of the flow at time kη. Where ``init``,
+    ``step``, ``schedule`` or ``seed`` have an axis (runs), all runs are trained side by side; a run's numbers do not
+    depend on the others. What is in the bracket is the gradient that :class:`~implicit_bias.SGD` takes; its
+    ``weight_decay`` in torch is 2α for h = ‖θ‖².
+
+    Args:
+        problem: Data and loss.
+        parameterization: x = g(θ) with its regularizer, if it has one.
+        init: Initial values by parameter name: numbers, or arrays of shape (n,) or (runs, n) or (runs, 1); of a coupled
+            parameterization numbers or arrays of shape (runs,).
+        step: Step size η > 0, a number or shape (runs,).
+        steps: Number of steps.
+        optimizer: Gradient descent, by default without momentum.
+        schedule: Strength of the regularizer or a number for a constant one, evaluated at t = kη, with momentum too:
+            its decay then ends at total / (1 − β). One for all runs, or a list with one for each; None for no decay.
+        batch_size: Observations in a mini-batch; all in every step if not given. Each epoch draws all observations once
+            in random order, its last batch may be smaller. The gradient is the mean over the batch: its observations'
+            share of ∇f times d / (their number), which estimates ∇f without bias.
+        seed: Seed of the mini-batches. From a number every run gets its own stream; given one seed each, shape
+            (runs,), a run draws what it would draw alone.
+        record: The number of records, evenly spaced from the start to the last step; or the step numbers to record,
+            to which the last step is added.
+        throw: Raise when any run diverges, instead of reporting it in ``diverged`` and ``status``.
+
+    Raises:
+        InputError: If shapes, names or numbers do not fit, or a schedule has no regularizer to act on.
+        UnsupportedError: If Z is not dense.
+        SolverError: If a run diverges and ``throw``; the error's ``result`` holds the other runs.
+
+    >>> problem = Regression([[1.0, 2.0]], [3.0])
+    >>> mask = Parameterization("m*w")
+    >>> runs = descent(problem, mask, {"m": 1.0, "w": 0.0}, step=[0.1, 10.0], steps=100, throw=False)
+    >>> runs.diverged.tolist()
+    [False, True]
+    >>> (runs.x[-1] @ [1.0, 2.0]).round(6).tolist()
+    [3.0, nan]
+    """
+    began = time.perf_counter()
+    check_arguments(problem, parameterization)
+    if not isinstance(problem.linear, DenseMap):
+        raise UnsupportedError("problem: descent covers dense data, got a sparse Z or an operator; use Z.toarray().")
+    checked_optimizer(optimizer)
+    values = _start(problem, parameterization, init)
+    inner = (problem.n,) if parameterization.separable else ()
+    axes = {f"init[{name!r}]": value.shape[: value.ndim - len(inner)] for name, value in values.items() if value.ndim}
+    has_regularizer = parameterization.regularizer is not None
+    plans = plan(problem.d, axes, step, steps, schedule, has_regularizer, batch_size, seed, record)
+    names, runs = parameterization.params, plans.runs
+    theta = np.stack([np.broadcast_to(values[name], (runs, *inner)) for name in names])
+
+    model = Model(parameterization, problem.n)
+    records, sound, k = train(_InNumPy(problem, model, theta, plans.eta, optimizer), plans)
+    with np.errstate(all="ignore"):  # nan, of runs that diverged
+        parameters = model.shaped(records["theta"])
+        x = model.weights(parameters)
+        loss = problem.prediction_loss(_predictions(problem, x.reshape(-1, problem.n))).reshape(x.shape[:-1])
+    shape = (len(plans.marks), *plans.shape)
+    init_of_runs = {name: value.reshape((*plans.shape, *inner)) for name, value in zip(names, theta, strict=True)}
+    result = Trajectory(
+        t=(plans.marks[:, None] * plans.eta).reshape(shape),
+        x=x.reshape(*shape, problem.n),
+        loss=loss.reshape(shape),
+        dual=records["dual"].reshape(*shape, problem.d),
+        decay=records["decay"].reshape(shape),
+        status=Status.CONVERGED if np.all(sound) else Status.NOT_FINITE,
+        stats=Stats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
+        problems=(problem,),
+        families=DerivedFamilies(parameterization, init_of_runs),
+        parameters={name: v.reshape((*shape, *inner)) for name, v in zip(names, parameters, strict=True)},
+        steps=plans.marks,
+        diverged=~sound.reshape(plans.shape),
+    )
+    return settle(result, throw, "descent")
+
+
+class _InNumPy:
+    """Runs of any parameterization in NumPy, as a backend of :func:`~implicit_bias.simulate.discrete.train`.
+
+    A state is a row of numbers for each run: the parameters, the gradient ν accumulated in the d predictions, and the
+    decay A. To the last bit, a run's numbers do not depend on the others.
+    """
+
+    steps_between_checks = 1
+
+    def __init__(self, problem: Regression, model: Model, theta: FloatArray, eta: FloatArray, optimizer: SGD) -> None:
+        self._problem, self._model, self._optimizer, self._eta = problem, model, optimizer, eta[:, None]
+        rows = model.flat(theta)
+        self._state = np.concatenate([rows, np.zeros((len(rows), problem.d + 1))], axis=1)
+        self._memory = np.zeros_like(self._state)
+        with np.errstate(all="ignore"):  # what overflows shows up in the status
+            self._values = model.evaluate(model.shaped(rows))
+
+    def finite(self) -> np.ndarray:
+        return np.isfinite(self._state).all(axis=1) & np.isfinite(self._values.x).all(axis=1)
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        size = self._model.size
+        return {"theta": self._state[:, :size], "dual": self._state[:, size:-1], "decay": self._state[:, -1]}
+
+    def strengths(self, alpha: FloatArray) -> Iterable[FloatArray]:
+        return alpha
+
+    def batch(self, weights: FloatArray) -> FloatArray:
+        return weights
+
+    def advance(self, batch: FloatArray | None, strength: FloatArray | None) -> None:
+        problem, model = self._problem, self._model
+        pressure = problem.prediction_gradient(_predictions(problem, self._values.x))
+        if batch is not None:
+            pressure = batch * pressure
+        gradient = (pressure[:, None, :] @ problem.Z)[:, 0, :]
+        alpha = np.zeros(len(pressure)) if strength is None else strength
+        along = alpha[:, None] if model.separable else alpha
+        motion = model.velocity(self._values, gradient, along)
+        self._state += self._eta * self._move(np.concatenate([model.flat(motion), pressure, alpha[:, None]], axis=1))
+        self._values = model.evaluate(model.shaped(self._state[:, : model.size]))
+
+    def _move(self, velocity: FloatArray) -> FloatArray:
+        """The direction of a step; momentum keeps a memory of the velocities before."""
+        if not self._optimizer.momentum:
+            return velocity
+        self._memory *= self._optimizer.momentum
+        self._memory += velocity
+        return velocity + self._optimizer.momentum * self._memory if self._optimizer.nesterov else self._memory
+
+
+def _predictions(problem: Regression, x: FloatArray) -> FloatArray:
+    # One product for each run: BLAS rounds the rows of a larger product in ways that depend on their number.
+    return (x[:, None, :] @ problem.Z.T)[:, 0, :]
+
+
+def _start(
+    problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]
+) -> dict[str, FloatArray]:
+    # The names alone: shapes may have an axis of runs here.
+    parameterization.start(dict.fromkeys(init, 0.0) if isinstance(init, Mapping) else init)
+    values = {name: finite_array(value, f"init[{name!r}]") for name, value in init.items()}
+    for name, value in values.items():
+        if not parameterization.separable:
+            fits, expected = value.ndim <= 1, "or an array of shape (runs,), as the weights share their parameters"
+        else:
+            fits = value.ndim == 0 or value.shape[-1] == problem.n or (value.ndim == 2 and value.shape[1] == 1)
+            fits, expected = fits and value.ndim <= 2, f"or an array of shape ({problem.n},) or (runs, {problem.n})"
+            expected += " to match Z"
+        if not fits or value.size == 0:
+            raise InputError(f"init[{name!r}]: expected a number {expected}, got {value.shape}.")
+    return values

@@ -1,0 +1,157 @@
+r"""The gradient flow of the trained parameters: the ground truth that every theory here is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from implicit_bias.errors import InputError
+from implicit_bias.problem import Regression
+from implicit_bias.schedule import Schedule, checked_schedule
+from implicit_bias.simulate.families import DerivedFamilies
+from implicit_bias.simulate.integrate import integrate, with_path
+from implicit_bias.simulate.model import Model
+from implicit_bias.simulate.trajectory import Stats, Trajectory
+from implicit_bias.status import Status, settle
+from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.validation import positive_number, time_points
+
+
+def gradient_flow(
+    problem: Regression,
+    parameterization: Parameterization,
+    init: Mapping[str, ArrayLike],
+    t: ArrayLike,
+    *,
+    schedule: Schedule | float | None = None,
+    rtol: float = 1e-12,
+    atol: float = 1e-14,
+    method: str = "DOP853",
+    max_steps: int = 20_000,
+    dense: bool = False,
+    throw: bool = True,
+) -> Trajectory:
+    r"""Integrate :math:`\theta' = -\partial g(\theta)^T\nabla f(g(\theta)) - \alpha_t\nabla h(\theta)` from t = 0.
+
+    Any parameterization and any regularizer, commuting or not. The dual variables :math:`\nu' = \nabla_{Zx} f` are
+    integrated along, so the mirror identity can be checked on the result.
+
+    Args:
+        problem: Data and loss.
+        parameterization: x = g(θ) with its regularizer, if it has one.
+        init: Initial values by parameter name: numbers or arrays of shape (n,); of a coupled parameterization numbers.
+        t: End time (then the solver's own steps are returned) or increasing times, in flow time.
+        schedule: Strength α_t of the regularizer, or a number for a constant one; None for no decay.
+        rtol: Relative tolerance per step.
+        atol: Absolute tolerance per step; for the parameters of a coordinate that starts below 1, times the smallest
+            initial value there that is not zero, as growth from a small start keeps its relative error.
+        method: A method of ``scipy.integrate.solve_ivp``.
+        max_steps: Limit on the number of steps; a flow that needs more is stiff, and ``mirror_flow`` is the remedy.
+        dense: Keep the path between the times, for ``.at``, ``.time_below`` and ``.sign_changes`` of the trajectory.
+        throw: Raise on a numerical failure, instead of reporting it in ``status``.
+
+    Raises:
+        InputError: If shapes, names or times do not fit, or a schedule has no regularizer to act on.
+        SolverError: On a numerical failure, if ``throw``.
+    """
+    check_arguments(problem, parameterization)
+    times = time_points(t)
+    strength = checked_schedule(schedule, parameterization.regularizer is not None)
+    model = Model(parameterization, problem.n)
+    start = _start(problem, parameterization, init)
+    linear, size = problem.linear, model.size
+
+    def velocity(time: float, state: np.ndarray) -> np.ndarray:
+        values = model.evaluate(model.shaped(state[:size]))
+        pressure = problem.prediction_gradient(linear.apply(values.x))
+        alpha = 0.0 if schedule is None else strength(time)
+        return np.concatenate([model.flat(model.velocity(values, linear.adjoint(pressure), alpha)), pressure])
+
+    path = integrate(
+        velocity,
+        np.concatenate([model.flat(start), np.zeros(problem.d)]),
+        times,
+        strength.breakpoints,
+        method=method,
+        rtol=positive_number(rtol, "rtol"),
+        atol=positive_number(atol, "atol") * np.concatenate([model.flat(_smallness(start)), np.ones(problem.d)]),
+        max_steps=max_steps,
+        dense=dense,
+    )
+
+    families = DerivedFamilies(parameterization, dict(zip(parameterization.params, start, strict=True)))
+    reading = _Reading(problem, parameterization, strength, families, path.status, path.stats)
+    return settle(with_path(reading, path), throw, "gradient_flow")
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """Reads the trajectory off states (θ, ν) of the integrator, shape (k, size + d); it can be pickled."""
+
+    problem: Regression
+    parameterization: Parameterization
+    strength: Schedule
+    families: DerivedFamilies
+    status: Status
+    stats: Stats
+
+    def __call__(self, t: np.ndarray, state: np.ndarray) -> Trajectory:
+        problem, size = self.problem, self._model.size
+        theta = self._model.shaped(state[:, :size])
+        with np.errstate(over="ignore"):  # after a blow-up the loss may exceed the floating-point range
+            x = self._model.weights(theta)
+            loss = problem.prediction_loss(problem.linear.apply(x))
+        return Trajectory(
+            t=t,
+            x=x,
+            loss=loss,
+            dual=state[:, size:],
+            decay=self.strength.integral(t),
+            status=self.status,
+            stats=self.stats,
+            problems=(problem,),
+            families=self.families,
+            parameters=dict(zip(self.parameterization.params, theta, strict=True)),
+        )
+
+    @cached_property
+    def _model(self) -> Model:
+        return Model(self.parameterization, self.problem.n)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but the compiled functions, which cannot be pickled and are compiled again when needed."""
+        return {name: value for name, value in vars(self).items() if name != "_model"}
+
+
+def _smallness(start: np.ndarray) -> np.ndarray:
+    """The smallest initial value of each coordinate that is not zero, at most 1; of the shape of θ, alike for all p."""
+    size = np.where(start == 0, 1.0, np.abs(start))
+    return np.broadcast_to(np.minimum(np.min(size, axis=0), 1.0), start.shape)
+
+
+def check_arguments(problem: Regression, parameterization: Parameterization) -> None:
+    """Raise ``InputError`` if the first two arguments of ``gradient_flow`` are of the wrong kind."""
+    if not isinstance(problem, Regression):
+        raise InputError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
+    if not isinstance(parameterization, Parameterization):
+        raise InputError(f"parameterization: expected an ib.Parameterization, got {type(parameterization).__name__}.")
+
+
+def _start(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> np.ndarray:
+    """θ_0, shape (p, n), or (p,) where the weights share their parameters."""
+    values = parameterization.start(init)
+    if not parameterization.separable:
+        if values.ndim > 1:
+            raise InputError(
+                f"init: expected a number for each parameter, as the weights share them, got shape {values.shape[1:]}."
+            )
+        return values
+    if values.shape[1:] not in ((), (problem.n,)):
+        raise InputError(
+            f"init: expected numbers or arrays of shape ({problem.n},) to match Z, got {values.shape[1:]}."
+        )
+    return np.stack([np.broadcast_to(v, problem.n) for v in values])

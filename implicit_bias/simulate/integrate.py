@@ -1,0 +1,269 @@
+"""SciPy's integrators, one step at a time, restarted where the schedule jumps."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.integrate import BDF, DOP853, LSODA, RK23, RK45, DenseOutput, OdeSolution, OdeSolver, Radau, odeint
+from scipy.linalg import LinAlgError
+
+from implicit_bias.errors import InputError
+from implicit_bias.simulate.trajectory import Path, Stats, Trajectory
+from implicit_bias.status import Status
+
+Field = Callable[[float, np.ndarray], np.ndarray]
+
+_METHODS = {method.__name__: method for method in (BDF, DOP853, LSODA, RK23, RK45, Radau)}
+EXPLICIT = ("RK23", "RK45", "DOP853")
+# LSODA takes a nan for a converged step, and implicit methods refuse it; of a huge number all of them shorten the step.
+_HUGE = 1e150
+
+
+@dataclass(frozen=True)
+class Integrated:
+    """Times reached, states there (k, N), how it ended and what it cost, and the path in between where it was kept."""
+
+    t: np.ndarray
+    state: np.ndarray
+    status: Status
+    stats: Stats
+    path: OdeSolution | None = None
+
+
+def integrate(
+    field: Field,
+    start: np.ndarray,
+    times: np.ndarray,
+    breakpoints: Sequence[float] = (),
+    *,
+    method: str,
+    rtol: float,
+    atol: float | np.ndarray,
+    max_steps: int,
+    jacobian: Field | None = None,
+    dense: bool = False,
+) -> Integrated:
+    """Integrate state' = field(t, state) from t = 0.
+
+    LSODA at given times runs in compiled code from one time to the next; everything else, and what stops LSODA there,
+    goes step by step in Python.
+
+    Args:
+        field: The right-hand side.
+        start: State at t = 0.
+        times: Increasing times to report, or a 0-d array: an end time, and the solver's own steps are reported.
+        breakpoints: Times at which the right-hand side jumps; no step crosses one.
+        method: The name of a method of ``scipy.integrate.solve_ivp``.
+        rtol: Relative tolerance per step.
+        atol: Absolute tolerance per step, a number or one for each entry of the state.
+        max_steps: Limit on the number of steps; of LSODA at given times, between two of them.
+        jacobian: The Jacobian; explicit methods do without it.
+        dense: Whether to keep the path between the times.
+    """
+    if method not in _METHODS:
+        raise InputError(f"method: expected one of {', '.join(_METHODS)}, got {method!r}.")
+    began = time.perf_counter()
+    end = float(times if times.ndim == 0 else times[-1])
+    edges = [0.0, *sorted(b for b in set(breakpoints) if 0 < b < end), end]
+    is_compiled = method == "LSODA" and times.ndim == 1 and not dense
+    count = _Count()
+    status, state = Status.CONVERGED, np.asarray(start, dtype=float)
+    reached, states, pieces = [np.empty(0)], [np.empty((0, len(state)))], []
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an overflow, or LSODA's failure, shows up in the status
+        if not np.all(np.isfinite(field(0.0, state))):
+            status = Status.NOT_FINITE
+        elif times.ndim == 0 or times[0] == 0:
+            reached.append(np.zeros(1))
+            states.append(state[None, :])
+        for left, right in itertools.pairwise(edges):
+            if status is not Status.CONVERGED or left == right:
+                break
+            # A stage at the right edge belongs to the piece before the jump.
+            tame = _tamed(field, right if right == end else float(np.nextafter(right, left)))
+            piece = None
+            if is_compiled:
+                with suppress(_StuckError):
+                    piece = _at_times(tame, jacobian, state, left, right, times, rtol, atol, max_steps, count)
+            if piece is None:
+                options = {} if jacobian is None or method in EXPLICIT else {"jac": jacobian}
+                solver = _METHODS[method](tame, left, state, right, rtol=rtol, atol=atol, **options)
+                piece = _by_steps(solver, times, max_steps, count, pieces if dense else None)
+            at, path, state, status = piece
+            finite = np.all(np.isfinite(path), axis=1)
+            reached.append(at[finite])
+            states.append(path[finite])
+    path = OdeSolution([pieces[0].t_old, *(piece.t for piece in pieces)], pieces) if pieces else None
+    stats = Stats(count.evaluations, count.jacobians, count.steps, time.perf_counter() - began)
+    return Integrated(np.concatenate(reached), np.concatenate(states), status, stats, path)
+
+
+@dataclass(frozen=True, eq=False)
+class _Interpolation:
+    """The trajectory at times between the reported ones; it can be pickled."""
+
+    reading: Callable[[np.ndarray, np.ndarray], Trajectory]
+    path: OdeSolution
+
+    def __call__(self, times: np.ndarray) -> Trajectory:
+        return self.reading(times, self.path(times).T)
+
+
+@dataclass
+class _Count:
+    """What an integration has cost so far."""
+
+    evaluations: int = 0
+    jacobians: int = 0
+    steps: int = 0
+
+
+class _StuckError(Exception):
+    """The integrator asks for the same time again and again."""
+
+
+def _watched(field: Field, size: int) -> Field:
+    """The field, until it is evaluated at one time more often than steps and numerical Jacobians of the size need."""
+    latest, repeated = -np.inf, 0
+
+    def watched(at: float, state: np.ndarray) -> np.ndarray:
+        nonlocal latest, repeated
+        repeated = 0 if at > latest else repeated + 1
+        latest = max(latest, at)
+        if repeated > 500 + 10 * size:
+            raise _StuckError
+        return field(at, state)
+
+    return watched
+
+
+_Piece = tuple[np.ndarray, np.ndarray, np.ndarray, Status]  # times, states there, the last state, how it ended
+
+
+def _at_times(
+    field: Field,
+    jacobian: Field | None,
+    state: np.ndarray,
+    left: float,
+    right: float,
+    times: np.ndarray,
+    rtol: float,
+    atol: float | np.ndarray,
+    max_steps: int,
+    count: _Count,
+) -> _Piece:
+    """One piece by LSODA without returning to Python between the times.
+
+    Raises:
+        _StuckError: If steps no longer move the time, which LSODA itself does not mind.
+    """
+    inner = times[(times > left) & (times < right)]
+    grid = np.concatenate([[left], inner, [right]])
+    found, info = odeint(
+        _watched(field, len(state)),
+        state,
+        grid,
+        Dfun=jacobian,
+        tfirst=True,
+        full_output=True,
+        rtol=rtol,
+        atol=atol,
+        tcrit=[right],
+        mxstep=max_steps,
+    )
+    arrived = np.all(np.isfinite(found), axis=1)
+    if "successful" not in info["message"]:
+        # LSODA stopped at the first time that its clock has not passed; later entries are undefined.
+        arrived[1:] &= np.asarray(info["tcur"]) >= grid[1:]
+    arrived = np.logical_and.accumulate(arrived)
+    last = int(np.flatnonzero(arrived)[-1])
+    entry = min(last, len(grid) - 2)
+    count.evaluations += int(info["nfe"][entry])
+    count.jacobians += int(info["nje"][entry])
+    count.steps += int(info["nst"][entry])
+    reported = np.isin(grid, times) & arrived
+    reported[0] = False  # reported by the piece before
+    if arrived[-1]:
+        status = Status.CONVERGED
+    elif not np.all(np.isfinite(found[last + 1])):
+        status = Status.NOT_FINITE
+    else:
+        status = Status.MAX_ITERATIONS if "xcess work" in info["message"] else Status.STEP_SIZE
+    return grid[reported], found[reported], found[last], status
+
+
+def _by_steps(
+    solver: OdeSolver, times: np.ndarray, max_steps: int, count: _Count, path: list[DenseOutput] | None
+) -> _Piece:
+    """One piece step by step, as events and dense output need it."""
+    status, reached, states = Status.CONVERGED, [np.empty(0)], [np.empty((0, len(solver.y)))]
+    while status is Status.CONVERGED and solver.status == "running":
+        status = _advance(solver, count.steps, max_steps)
+        count.steps += 1
+        if status is Status.CONVERGED:
+            at, state = _passed(solver, times)
+            reached.append(at)
+            states.append(state)
+            if path is not None:
+                path.append(solver.dense_output())
+    count.evaluations += int(solver.nfev)
+    count.jacobians += int(solver.njev)
+    return np.concatenate(reached), np.concatenate(states), solver.y, status
+
+
+def _tamed(field: Field, last: float) -> Field:
+    """The field of one piece, evaluated up to its last time and made finite."""
+
+    def tamed(at: float, state: np.ndarray) -> np.ndarray:
+        value = field(min(at, last), state)
+        # One product tells of anything to repair, in a fraction of the time of the repair.
+        if math.isfinite(value @ value):
+            return value
+        return np.nan_to_num(value, nan=_HUGE, posinf=_HUGE, neginf=-_HUGE)
+
+    return tamed
+
+
+def _advance(solver: OdeSolver, steps: int, max_steps: int) -> Status:
+    """Take one step."""
+    if steps >= max_steps:
+        return Status.MAX_ITERATIONS
+    try:
+        solver.step()
+    except (ValueError, LinAlgError):  # what linear algebra says about inf and nan
+        return Status.NOT_FINITE
+    if not np.all(np.isfinite(solver.y)):
+        return Status.NOT_FINITE
+    # LSODA goes on with steps that no longer move the time.
+    stuck = solver.status == "failed" or solver.t == solver.t_old
+    return Status.STEP_SIZE if stuck else Status.CONVERGED
+
+
+def _passed(solver: OdeSolver, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The times to report that the last step has passed, and the states there."""
+    if times.ndim == 0:
+        return np.array([solver.t]), solver.y[None, :].copy()
+    first, last = np.searchsorted(times, [solver.t_old, solver.t], side="right")
+    inner = times[first:last]
+    if not len(inner):
+        return inner, np.empty((0, len(solver.y)))
+    return inner, solver.dense_output()(inner).T
+
+
+def with_path(reading: Callable[[np.ndarray, np.ndarray], Trajectory], integrated: Integrated) -> Trajectory:
+    """The trajectory of what was integrated, with its path where that was kept.
+
+    Args:
+        reading: Makes a trajectory of times (k,) and states (k, N); one that can be pickled makes a path that can.
+        integrated: What the integrator found.
+    """
+    found, path = reading(integrated.t, integrated.state), integrated.path
+    return found if path is None else replace(found, path=Path(path.ts, _Interpolation(reading, path)))

@@ -1,0 +1,43 @@
+"""Optimizers of training in discrete time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from implicit_bias.errors import InputError
+from implicit_bias.validation import finite_array
+
+
+@dataclass(frozen=True)
+class SGD:
+    r"""Gradient descent, with momentum if wanted, by the conventions of ``torch.optim.SGD``.
+
+    With G_k the gradient, :math:`b_k = \beta b_{k-1} + G_k` and :math:`\theta_{k+1} = \theta_k - \eta b_k` (heavy
+    ball), or :math:`\theta_{k+1} = \theta_k - \eta\,(G_k + \beta b_k)` (Nesterov). Methods that rescale each parameter
+    by itself, such as Adam, follow no gradient flow.
+
+    Attributes:
+        momentum: β, 0 <= β < 1; 0 is plain gradient descent.
+        nesterov: Whether the momentum is Nesterov's; it needs β > 0.
+
+    Raises:
+        InputError: If the momentum is out of range, or Nesterov's has none.
+    """
+
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        beta = float(finite_array(self.momentum, "momentum", ndim=0))
+        if not 0 <= beta < 1:
+            raise InputError(f"momentum: expected 0 <= momentum < 1, got {self.momentum}.")
+        if self.nesterov and not beta:
+            raise InputError("nesterov: expected momentum > 0 with it, got 0; SGD(0.9, nesterov=True) is usual.")
+        object.__setattr__(self, "momentum", beta)
+
+
+def checked_optimizer(optimizer: SGD) -> SGD:
+    """Return it, or raise ``InputError`` if it is something else."""
+    if not isinstance(optimizer, SGD):
+        raise InputError(f"optimizer: expected an ib.SGD, such as ib.SGD(momentum=0.9), got {optimizer!r}.")
+    return optimizer

@@ -1,0 +1,32 @@
+"""The step sizes and the recorded steps of training in discrete time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from implicit_bias.errors import InputError
+from implicit_bias.problem import FloatArray
+from implicit_bias.validation import finite_array
+
+
+def step_sizes(step: ArrayLike, last: int) -> FloatArray:
+    """Step sizes η, shape () or (runs,), or ``InputError`` unless they are positive and end at a finite time."""
+    eta = finite_array(step, "step")
+    if eta.ndim > 1 or eta.size == 0 or np.min(eta) <= 0 or np.max(eta) > np.finfo(float).max / last:
+        raise InputError(f"step: expected a positive number, or one for each run, with a finite end, got {step}.")
+    return eta
+
+
+def recorded_steps(record: ArrayLike, last: int) -> np.ndarray:
+    """The steps to record, increasing; the last is one of them."""
+    marks = np.asarray(record)
+    if marks.dtype.kind not in "iu" or marks.ndim > 1 or marks.size == 0:
+        raise InputError(f"record: expected a number of records or a list of step numbers, got {record!r}.")
+    if marks.ndim == 0:
+        if marks < 2:
+            raise InputError(f"record: expected at least 2 records, the start and the end, got {record}.")
+        return np.unique(np.linspace(0, last, min(int(marks), last + 1)).round().astype(int))
+    if np.min(marks) < 0 or np.max(marks) > last:
+        raise InputError(f"record: expected step numbers from 0 to {last}, got {np.min(marks)} to {np.max(marks)}.")
+    return np.union1d(marks.astype(int), last)

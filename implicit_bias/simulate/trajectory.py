@@ -1,0 +1,284 @@
+"""What every simulator returns."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+
+from implicit_bias.errors import InputError
+from implicit_bias.limit.projection import Projection, bregman_projection
+from implicit_bias.potential import Potential
+from implicit_bias.potential.family import Families
+from implicit_bias.problem import Regression
+from implicit_bias.shown import Shown
+from implicit_bias.status import Status
+from implicit_bias.validation import positive_number, time_points, whole_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False)
+class Stats:
+    """The cost of a simulation.
+
+    Attributes:
+        evaluations: Right-hand sides, or gradients of all runs together, that were evaluated.
+        jacobians: Jacobians evaluated.
+        steps: Steps taken.
+        wall_time: Seconds.
+    """
+
+    evaluations: int
+    jacobians: int
+    steps: int
+    wall_time: float
+
+    @property
+    def time_per_step(self) -> float:
+        """Seconds for one step, its share of Jacobians included."""
+        return self.wall_time / max(1, self.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """What lies between the recorded times of a flow.
+
+    Attributes:
+        steps: The times of the integrator's steps.
+        interpolate: Makes the trajectory at other times.
+    """
+
+    steps: np.ndarray
+    interpolate: Callable[[np.ndarray], Trajectory] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory(Shown):
+    r"""Weights over time, of a flow or of training in steps; of many runs side by side with an axis (runs).
+
+    A flow is continuous in its time t. Training with step η is recorded at t = steps × η; with momentum β it follows
+    the flow at time t / (1 − β).
+
+    Attributes:
+        t: Times, shape (k,) or (k, runs).
+        x: Effective weights, shape (k, n) or (k, runs, n).
+        loss: f(x) on all observations, shape (k,) or (k, runs).
+        dual: Accumulated gradient ν of the loss in its predictions, shape (k, d) or (k, runs, d): of a flow
+            :math:`\nu_t = \int_0^t \nabla_p f(Zx_s)\,ds`, of plain steps
+            :math:`\nu_k = \eta\sum_{j<k}\nabla_p f(Zx_j)`, and with momentum the sum of the moves that it
+            makes of these gradients. So :math:`\nabla R_{A_k}(x_k) = -Z^T\nu_k` along a flow, and up to
+            O(η) for every optimizer.
+        decay: A, the strengths accumulated in the same way, shape (k,) or (k, runs).
+        status: How it ended; times that a flow did not reach are left out of every array.
+        stats: Its cost.
+        problems: One problem for all runs, or one for each.
+        families: The potentials of a run's start by decay, where there are any.
+        parameters: Trained parameters by name, of the shape of x; none of a flow in the dual, and of an ensemble those
+            of the last record alone, shape (1, runs, n).
+        steps: Numbers of the recorded steps, shape (k,), of training in discrete time.
+        diverged: Whether a run left the floating-point range, shape () or (runs,). From there on everything recorded
+            of it is nan, except steps and t.
+        path: What lies between the recorded times, of a flow that ran with ``dense=True``.
+    """
+
+    t: np.ndarray
+    x: np.ndarray
+    loss: np.ndarray
+    dual: np.ndarray
+    decay: np.ndarray
+    status: Status
+    stats: Stats
+    problems: tuple[Regression, ...] = field(repr=False)
+    families: Families = field(repr=False)
+    parameters: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    steps: np.ndarray | None = field(default=None, repr=False)
+    diverged: np.ndarray = field(default_factory=lambda: np.array(False))
+    path: Path | None = field(default=None, repr=False)
+
+    @property
+    def runs(self) -> int | None:
+        """Number of runs side by side, or None for one trajectory without that axis."""
+        return self.x.shape[1] if self.x.ndim == 3 else None
+
+    def problem(self, run: int | None = None) -> Regression:
+        """The problem of a run."""
+        return self.problems[self._run(run) % len(self.problems)]
+
+    @property
+    def accumulated_gradient(self) -> np.ndarray:
+        r""":math:`L = Z^T\nu`, of the shape of x."""
+        if len(self.problems) == 1:
+            return self.problems[0].linear.adjoint(self.dual)
+        pairs = zip(self.problems, self.dual.swapaxes(0, 1), strict=True)
+        return np.stack([problem.linear.adjoint(dual) for problem, dual in pairs], axis=1)
+
+    def potential(self, k: int = -1, run: int | None = None) -> Potential:
+        r"""The potential :math:`R_{A_k}` at a record, from the start and the decay so far.
+
+        Args:
+            k: Index of the record.
+            run: Which run, where there are several.
+
+        Raises:
+            InputError: If there is no such run or record.
+            UnsupportedError: If the dynamics have no potential.
+        """
+        self._check_record(k)
+        which = self._run(run)
+        decay = self.decay[k] if self.runs is None else self.decay[k, which]
+        return self.families(run)(float(decay))
+
+    def limit(self, run: int | None = None, *, throw: bool = True) -> Projection:
+        r"""Where the flow ends if no decay follows: :math:`\operatorname{argmin}\{R_A(x) : Zx = y\}`, A at the end.
+
+        Args:
+            run: Which run, where there are several.
+            throw: Raise when the projection fails, instead of reporting it in its ``status``.
+
+        Raises:
+            InputError: If the problem has no fewer observations than weights, or its loss no limit in these terms.
+            UnsupportedError: If the dynamics have no potential.
+            SolverError: If the projection fails, if ``throw``.
+        """
+        # The dual variables reached are a close start.
+        which = self._run(run)
+        dual = self.dual[-1] if self.runs is None else self.dual[-1, which]
+        start = dual if np.all(np.isfinite(dual)) else None
+        return bregman_projection(self.problem(run), self.potential(-1, run), start=start, throw=throw)
+
+    def at(self, t: ArrayLike) -> Trajectory:
+        """The flow at other times, which it has passed, to the accuracy of the integrator; it needs ``dense=True``.
+
+        Args:
+            t: A flow time or increasing flow times.
+
+        Raises:
+            InputError: If the path was not kept, or did not reach a time.
+        """
+        path = self._kept_path()
+        times = time_points(np.atleast_1d(np.asarray(t)))
+        if times[-1] > path.steps[-1]:
+            raise InputError(
+                f"t: the flow was followed to {path.steps[-1]:g}, got {times[-1]:g}: integrate it further."
+            )
+        return path.interpolate(times)
+
+    def time_below(self, loss: float) -> float:
+        """The first flow time at which f(x) <= loss, or nan if that was not reached; it needs ``dense=True``.
+
+        A dip that begins and ends within one step of the integrator is not seen.
+
+        Raises:
+            InputError: If the path was not kept, or the level is not a positive number.
+        """
+        path = self._kept_path()
+        level = positive_number(loss, "loss")
+        steps, interpolate = path.steps, path.interpolate
+        excess = interpolate(steps).loss - level
+        reached = np.flatnonzero(excess <= 0)
+        if not len(reached):
+            return np.nan
+        k = int(reached[0])
+        if k == 0:
+            return float(steps[0])
+        return float(brentq(lambda s: interpolate(np.array([s])).loss[0] - level, steps[k - 1], steps[k], rtol=1e-12))
+
+    def sign_changes(self) -> np.ndarray:
+        """The first flow time at which each weight passes zero, shape (n,), nan where none; needs ``dense=True``.
+
+        A weight that starts at zero has no sign yet, so leaving it is no change. Two changes within one step of the
+        integrator are not seen.
+
+        Raises:
+            InputError: If the path was not kept.
+        """
+        path = self._kept_path()
+        steps, interpolate = path.steps, path.interpolate
+        times = np.full(self.x.shape[1], np.nan)
+        signs = np.zeros(self.x.shape[1])
+        for before, after in itertools.pairwise(steps):
+            if before == steps[0]:
+                signs = np.sign(interpolate(steps[:1]).x[0])
+            now = np.sign(interpolate(np.array([after])).x[0])
+            for i in np.flatnonzero((now * signs < 0) & np.isnan(times)):
+                times[i] = brentq(lambda s, i=i: interpolate(np.array([s])).x[0, i], before, after, rtol=1e-12)
+            signs = np.where(now == 0, signs, now)  # a zero keeps the sign that came before it
+        return times
+
+    def _kept_path(self) -> Path:
+        if self.path is None:
+            raise InputError("This trajectory kept no path between its times: integrate a flow with dense=True.")
+        return self.path
+
+    def _run(self, run: int | None) -> int:
+        """The index of a run, 0 where there is only one."""
+        if self.runs is None:
+            if run is not None:
+                raise InputError(f"run: this trajectory has no axis of runs, got run={run!r}; leave it out.")
+            return 0
+        if run is None or not 0 <= whole_number(run, "run") < self.runs:
+            raise InputError(f"run: expected a run from 0 to {self.runs - 1}, got {run!r}.")
+        return run
+
+    def _check_record(self, k: int) -> None:
+        if not -len(self.t) <= whole_number(k, "k") < len(self.t):
+            raise InputError(f"k: expected an index of one of {len(self.t)} records, got {k}.")
+
+    def __repr__(self) -> str:
+        if not len(self.t):
+            return f"Trajectory(no time reached, {self.status.value})"
+        records = f"{len(self.t)} records to " + (
+            f"t={self.t[-1]:g}" if self.steps is None else f"step {self.steps[-1]}"
+        )
+        if self.runs is None:
+            return (
+                f"Trajectory({records}, x of shape {self.x.shape}, last loss={self.loss[-1]:.3g}, {self.status.value}, "
+                f"{self.stats.evaluations} evaluations)"
+            )
+        return f"Trajectory({self.runs} runs, {np.sum(self.diverged)} diverged, {records}, {self.status.value})"
+
+    def plot(self, ax: Axes | None = None, run: int | None = None, **options: Any) -> Axes:
+        """Draw weights against time, on a logarithmic axis where times span more than a factor of 100.
+
+        Args:
+            ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
+            run: Which run, where there are several.
+            options: Passed to matplotlib's ``Axes.plot``, once for each of the 100 weights that become largest.
+        """
+        return self._display.plot(self.of_run(run), ax, **options)
+
+    def plot_loss(self, ax: Axes | None = None, run: int | None = None, **options: Any) -> Axes:
+        """Draw the loss, on a logarithmic axis, against time; arguments as of :meth:`plot`."""
+        return self._display.plot_loss(self.of_run(run), ax, **options)
+
+    def of_run(self, run: int | None) -> Trajectory:
+        """One run as a trajectory without the axis of runs.
+
+        Raises:
+            InputError: If there is no such run.
+        """
+        k = self._run(run)
+        if self.runs is None:
+            return self
+        t, loss, decay = (values[:, k] for values in (self.t, self.loss, self.decay))
+        return Trajectory(
+            t=t,
+            x=self.x[:, k],
+            loss=loss,
+            dual=self.dual[:, k],
+            decay=decay,
+            status=Status.NOT_FINITE if self.diverged[k] else Status.CONVERGED,
+            stats=self.stats,
+            problems=(self.problem(k),),
+            families=lambda _: self.families(k),
+            parameters={name: value[:, k] for name, value in self.parameters.items()},
+            steps=self.steps,
+            diverged=self.diverged[k],
+        )

@@ -1,0 +1,76 @@
+"""A bug of the library keeps its traceback: nothing turns it into a sentence for the user, or into a result."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import implicit_bias as ib
+from implicit_bias.cli import app
+from implicit_bias.limit import projection
+from implicit_bias.symbolic import derivation, inversion, worker
+
+MASK = ("m*w", "--regularizer", "m**2+w**2")
+
+
+@pytest.fixture(params=[TypeError, ValueError])
+def bug(request):
+    return request.param("a helper is broken")
+
+
+@pytest.fixture
+def broken(bug, monkeypatch):
+    """Breaks a helper of a module."""
+
+    def helper(*_, **__):
+        raise bug
+
+    return lambda module, name: monkeypatch.setattr(module, name, helper)
+
+
+@pytest.fixture
+def broken_algebra(broken, monkeypatch):
+    """Work that is done where it is asked for, as a worker process has helpers of its own."""
+    monkeypatch.setattr(worker, "_asked", lambda *_: None)
+    derivation._proved.cache_clear()
+    broken(inversion, "_is_zero")
+
+
+@pytest.fixture
+def system(tmp_path):
+    np.savez(tmp_path / "system.npz", Z=[[1.0, 2.0]], y=[2.0])
+    return str(tmp_path / "system.npz")
+
+
+@pytest.mark.usefixtures("broken_algebra")
+def test_in_a_derivation(bug):
+    with pytest.raises(type(bug)) as caught:
+        ib.derive("m*w", "m**2+w**2")
+    assert caught.value is bug
+
+
+@pytest.mark.usefixtures("broken_algebra")
+def test_in_a_derivation_on_the_command_line(bug):
+    result = CliRunner().invoke(app, ["derive", *MASK])
+    assert result.exception is bug
+    assert result.exit_code == 1
+
+
+def test_in_a_projection(bug, broken):
+    broken(projection, "error_bound")
+    with pytest.raises(type(bug)) as caught:
+        ib.bregman_projection(ib.Regression([[1.0, 2.0]], [2.0]), ib.HyperbolicEntropy(scale=1.0))
+    assert caught.value is bug
+
+
+def test_in_a_projection_on_the_command_line(bug, broken, system):
+    broken(projection, "error_bound")
+    result = CliRunner().invoke(app, ["limit", system, "--scale", "1"])
+    assert result.exception is bug
+    assert result.exit_code == 1
+
+
+def test_in_training_on_the_command_line(bug, broken, tmp_path):
+    broken(ib.training, "train")
+    result = CliRunner().invoke(app, ["train", "--data", "digits", "--output", str(tmp_path / "run")])
+    assert result.exception is bug
+    assert result.exit_code == 1
