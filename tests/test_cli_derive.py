@@ -65,6 +65,7 @@ def test_names_that_results_have_themselves(params, weight, dual, decay):
     assert all(f"{name} = " in card for name in initial.values())
 
 
+@pytest.mark.slow
 def test_a_domain_by_the_signs_of_the_initial_values():
     text = call("1/m", "--params", "m").stdout
     assert "for x in (0, oo) if m0 > 0\nfor x in (-oo, 0) if m0 < 0\n" in text

@@ -28,6 +28,7 @@ def test_threads_find_what_is_found_in_turn():
     assert derivations.in_turn_and_in_threads(6, threads=3) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "campaign"), [("strings", strings), ("derivations", derivations)])
 def test_a_campaign_keeps_its_record(name, campaign, tmp_path, monkeypatch):
     monkeypatch.setattr(records, "FOLDER", tmp_path)

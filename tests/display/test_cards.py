@@ -125,6 +125,7 @@ def test_cards_leave_no_figures_behind(results):
     assert plt.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_pictures_stand_on_white(results):
     for kind in ("derivation", "entropy", "flow", "projection", "transition"):
         pictures = re.findall(r"<img[^>]*>", results[kind]._repr_html_())

@@ -90,6 +90,7 @@ def test_a_second_run_calls_nothing_and_leaves_files_alone(run, tmp_path):
     assert files(tmp_path / "toy") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["data.npz", "figure.png", "figure.svg", "figure.pdf", "manifest.json", "README.md"])
 @pytest.mark.parametrize("change", ["delete", "spoil"])
 def test_a_file_that_is_gone_or_changed_is_made_again_without_computing(run, tmp_path, name, change):
@@ -131,6 +132,7 @@ def test_changed_settings_compute_what_they_touch(run, tmp_path):
     assert computed == 3
 
 
+@pytest.mark.slow
 def test_modes_in_one_folder_replace_each_other_and_compute_once(run, tmp_path):
     run()
     default = contents(tmp_path / "toy")

@@ -82,6 +82,7 @@ class TestKilled:
         assert len(self.done(folder)) <= 12 + 4
 
 
+@pytest.mark.slow
 def test_processes_are_as_many_as_was_said(tmp_path):
     grid = [{"seed": seed, "seconds": 0.1} for seed in range(6)]
     assert {int(data["pid"]) for data in Sweep(Store(tmp_path / "1"), processes(1))(process, grid, "")} == {os.getpid()}
@@ -125,6 +126,7 @@ class TestCluster:
         assert len(listening) >= 3
         assert set(listening) == {"127.0.0.1"}
 
+    @pytest.mark.slow
     def test_gives_what_this_process_gives(self, client, tmp_path):
         grid = [{"seed": seed} for seed in (3, 1, 4, 1, 5)]
         there, here = Sweep(Store(tmp_path / "1"), on_cluster(client)), Sweep(Store(tmp_path / "2"))
@@ -152,6 +154,7 @@ class TestCluster:
         # The lost one computed one task at a time, and no result of it had to be made again once it was here.
         assert len((tmp_path / "log").read_text().split()) <= 12
 
+    @pytest.mark.slow
     def test_errors_arrive_as_themselves_and_others_go_on(self, client, tmp_path):
         sweep = Sweep(Store(tmp_path), on_cluster(client))
         with pytest.raises(DomainError, match="3 is outside") as caught:

@@ -37,6 +37,7 @@ def test_values_and_compiled_values_are_those_of_numpy(name):
     np.testing.assert_allclose(compiled, potential.divergence(X, 2 * X), rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", POTENTIALS)
 def test_derivatives_are_the_formulas(name):
     potential, x = POTENTIALS[name], jnp.asarray(X)

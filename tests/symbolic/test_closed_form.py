@@ -188,6 +188,7 @@ def test_a_map_that_turns_has_no_domain_that_is_wrong(formula):
     assert high[0] == np.inf
 
 
+@pytest.mark.slow
 def test_what_sympy_cannot_do_leaves_the_numerical_potential():
     """A comparison inside SymPy once ended this one with a TypeError."""
     derivation = ib.derive(ib.Parameterization("exp(2*u) - exp(u)", ["u"]))

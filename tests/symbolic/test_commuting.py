@@ -68,6 +68,7 @@ def test_the_report_agrees_with_numerical_second_derivatives(g, h):
     assert report.bracket.subs(point).evalf() == pytest.approx([float(v) for v in values], abs=1e-6)
 
 
+@pytest.mark.slow
 @few
 @given(polynomials.filter(lambda g: g.free_symbols), st.integers(-4, 4), st.integers(-4, 4))
 def test_affine_functions_of_g_commute_with_it_and_its_square_does_not(g, a, b):

@@ -340,6 +340,7 @@ def test_elementary_potentials_against_integration(formula, params, h, kind, dom
         assert float(potential.divergence([x], [center])) == pytest.approx(float(rise), rel=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("power", [3, 4, 5])
 def test_woodworths_deep_diagonal_networks(power):
     """u^D − v^D from u₀ = v₀ = γ is γ^D h_D(z), z = D(D−2)γ^(D−2) s [Woodworth2020]."""
