@@ -60,7 +60,7 @@ class Regression:
 
     def __init__(self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None) -> None:
         linear, target = check_system(Z, y)
-        if loss not in _LOSSES:
+        if not isinstance(loss, str) or loss not in _LOSSES:
             raise InputError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}.")
         if loss == "logistic" and not np.all(np.abs(target) == 1):
             k = int(np.flatnonzero(np.abs(target) != 1)[0])

@@ -226,8 +226,9 @@ class System:
             return Projection(x, np.zeros(self.shape[0]), misfit, np.inf, 0, Status.INFEASIBLE, certificate)
         first = np.zeros(len(self.basis.kept)) if start is None else self.inner_dual(start)
         nu, x, misfit, count = newton(self.basis.linear, self.basis.y, potential, first, tol, max_iterations)
-        status = Status.CONVERGED if misfit <= tol else Status.STALLED
-        if status is not Status.CONVERGED and count >= max_iterations:
+        is_near = _is_near(self.basis.linear, self.basis.y, x)
+        status = Status.CONVERGED if misfit <= tol and is_near else Status.STALLED
+        if status is not Status.CONVERGED and is_near and count >= max_iterations:
             status = Status.MAX_ITERATIONS
         return Projection(x, self.outer_dual(nu), misfit, np.inf, count, status)
 
@@ -302,7 +303,8 @@ class System:
         is_feasible = misfit <= tol or misfit <= solver.noise(potential, x)
         # What rounding of ν does to x; far from a solution that would be an excuse, hence the limit.
         is_stationary = shift <= tol or shift <= min(norm(solver.blur(state)) / size, 1e-8)
-        status = Status.CONVERGED if is_feasible and is_stationary else Status.STALLED
+        is_near = _is_near(solver.linear, solver.y, x)
+        status = Status.CONVERGED if is_feasible and is_stationary and is_near else Status.STALLED
         if status is not Status.CONVERGED and solver.iterations >= solver.max_iterations:
             status = Status.MAX_ITERATIONS
         bound = error_bound(self.basis, solver, potential, at, x, residual)
@@ -339,6 +341,15 @@ class System:
         """A certificate for the rows as given, of unit length."""
         certificate = np.ldexp(nu, np.min(self._exponents) - self._exponents)
         return certificate / norm(certificate)
+
+
+def _is_near(linear: LinearMap, y: np.ndarray, x: np.ndarray) -> bool:
+    """Whether Zx is near y beside y and the terms of Zx, which may be far smaller than the minimizer.
+
+    Where no x in the domain satisfies Zx = y, weights may shrink towards its end for ever, and the misfit with them.
+    """
+    size = max(norm(y), norm(linear.absolute_apply(np.abs(x))))
+    return norm(y - linear.apply(x)) <= _LARGEST_TOLERANCE * size
 
 
 def _with_entries(linear: OperatorMap) -> LinearMap:

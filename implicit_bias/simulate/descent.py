@@ -99,6 +99,7 @@ def descent(
         loss = problem.prediction_loss(_predictions(problem, x.reshape(-1, problem.n))).reshape(x.shape[:-1])
     shape = (len(plans.marks), *plans.shape)
     init_of_runs = {name: value.reshape((*plans.shape, *inner)) for name, value in zip(names, theta, strict=True)}
+    acting = parameterization if plans.schedules else parameterization.with_regularizer(None)
     result = Trajectory(
         t=(plans.marks[:, None] * plans.eta).reshape(shape),
         x=x.reshape(*shape, problem.n),
@@ -108,7 +109,7 @@ def descent(
         status=Status.CONVERGED if np.all(sound) else Status.NOT_FINITE,
         stats=Stats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
         problems=(problem,),
-        families=DerivedFamilies(parameterization, init_of_runs),
+        families=DerivedFamilies(acting, init_of_runs),
         parameters={name: v.reshape((*shape, *inner)) for name, v in zip(names, parameters, strict=True)},
         steps=plans.marks,
         diverged=~sound.reshape(plans.shape),

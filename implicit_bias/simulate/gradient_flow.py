@@ -83,7 +83,8 @@ def gradient_flow(
         dense=dense,
     )
 
-    families = DerivedFamilies(parameterization, dict(zip(parameterization.params, start, strict=True)))
+    acting = parameterization if schedule is not None else parameterization.with_regularizer(None)
+    families = DerivedFamilies(acting, dict(zip(parameterization.params, start, strict=True)))
     reading = _Reading(problem, parameterization, strength, families, path.status, path.stats)
     return settle(with_path(reading, path), throw, "gradient_flow")
 

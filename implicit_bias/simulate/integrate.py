@@ -17,6 +17,7 @@ from scipy.linalg import LinAlgError
 from implicit_bias.errors import InputError
 from implicit_bias.simulate.trajectory import Path, Stats, Trajectory
 from implicit_bias.status import Status
+from implicit_bias.validation import whole_number
 
 Field = Callable[[float, np.ndarray], np.ndarray]
 
@@ -69,6 +70,8 @@ def integrate(
     """
     if method not in _METHODS:
         raise InputError(f"method: expected one of {', '.join(_METHODS)}, got {method!r}.")
+    if whole_number(max_steps, "max_steps") < 1:
+        raise InputError(f"max_steps: expected a positive integer, got {max_steps}.")
     began = time.perf_counter()
     end = float(times if times.ndim == 0 else times[-1])
     edges = [0.0, *sorted(b for b in set(breakpoints) if 0 < b < end), end]

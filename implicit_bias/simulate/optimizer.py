@@ -31,6 +31,8 @@ class SGD:
         beta = float(finite_array(self.momentum, "momentum", ndim=0))
         if not 0 <= beta < 1:
             raise InputError(f"momentum: expected 0 <= momentum < 1, got {self.momentum}.")
+        if not isinstance(self.nesterov, bool):
+            raise InputError(f"nesterov: expected True or False, got {self.nesterov!r}.")
         if self.nesterov and not beta:
             raise InputError("nesterov: expected momentum > 0 with it, got 0; SGD(0.9, nesterov=True) is usual.")
         object.__setattr__(self, "momentum", beta)

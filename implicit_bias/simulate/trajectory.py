@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from implicit_bias.errors import InputError
 from implicit_bias.limit.projection import Projection, bregman_projection
 from implicit_bias.potential import Potential
-from implicit_bias.potential.family import Families
+from implicit_bias.potential.family import Families, Family
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
 from implicit_bias.status import Status
@@ -57,6 +57,17 @@ class Path:
 
     steps: np.ndarray
     interpolate: Callable[[np.ndarray], Trajectory] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _OfRun:
+    """The potentials of one run of several."""
+
+    families: Families
+    which: int
+
+    def __call__(self, run: int | None = None) -> Family:
+        return self.families(self.which)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +143,10 @@ class Trajectory(Shown):
         """
         self._check_record(k)
         which = self._run(run)
-        decay = self.decay[k] if self.runs is None else self.decay[k, which]
-        return self.families(run)(float(decay))
+        decay = float(self.decay[k] if self.runs is None else self.decay[k, which])
+        if not np.isfinite(decay):
+            raise InputError("This run diverged before that record, so it has no potential there; see .diverged.")
+        return self.families(None if self.runs is None else which)(decay)
 
     def limit(self, run: int | None = None, *, throw: bool = True) -> Projection:
         r"""Where the flow ends if no decay follows: :math:`\operatorname{argmin}\{R_A(x) : Zx = y\}`, A at the end.
@@ -148,10 +161,10 @@ class Trajectory(Shown):
             SolverError: If the projection fails, if ``throw``.
         """
         # The dual variables reached are a close start.
-        which = self._run(run)
+        potential, which = self.potential(-1, run), self._run(run)
         dual = self.dual[-1] if self.runs is None else self.dual[-1, which]
         start = dual if np.all(np.isfinite(dual)) else None
-        return bregman_projection(self.problem(run), self.potential(-1, run), start=start, throw=throw)
+        return bregman_projection(self.problem(run), potential, start=start, throw=throw)
 
     def at(self, t: ArrayLike) -> Trajectory:
         """The flow at other times, which it has passed, to the accuracy of the integrator; it needs ``dense=True``.
@@ -225,9 +238,11 @@ class Trajectory(Shown):
             return 0
         if run is None or not 0 <= whole_number(run, "run") < self.runs:
             raise InputError(f"run: expected a run from 0 to {self.runs - 1}, got {run!r}.")
-        return run
+        return whole_number(run, "run")
 
     def _check_record(self, k: int) -> None:
+        if not len(self.t):
+            raise InputError(f"This trajectory reached no time ({self.status.value}), so it has no records.")
         if not -len(self.t) <= whole_number(k, "k") < len(self.t):
             raise InputError(f"k: expected an index of one of {len(self.t)} records, got {k}.")
 
@@ -277,7 +292,7 @@ class Trajectory(Shown):
             status=Status.NOT_FINITE if self.diverged[k] else Status.CONVERGED,
             stats=self.stats,
             problems=(self.problem(k),),
-            families=lambda _: self.families(k),
+            families=_OfRun(self.families, k),
             parameters={name: value[:, k] for name, value in self.parameters.items()},
             steps=self.steps,
             diverged=self.diverged[k],

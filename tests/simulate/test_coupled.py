@@ -137,6 +137,8 @@ def test_rows_that_repeat_or_contradict_each_other(y, status):
 def test_a_value_outside_the_cone_is_no_limit():
     """X = (a² , b²)/2 cannot be negative."""
     forms = ib.QuadraticForms([np.diag([1.0, 0.0]), np.diag([0.0, 1.0])], theta0=[1.0, 1.0])
-    found = ib.bregman_projection(ib.Regression([[1.0, 1.0]], [-1.0]), forms, throw=False)
-    assert found.status is not ib.Status.CONVERGED
-    assert found.error_bound == np.inf
+    for potential in (forms, ib.Entropy(scale=0.5)):
+        for y in (-1.0, -1e-10, -1e-14, 0.0):
+            found = ib.bregman_projection(ib.Regression([[1.0, 1.0]], [y]), potential, throw=False)
+            assert found.status is ib.Status.STALLED, (potential, y)
+            assert found.error_bound == np.inf

@@ -1,5 +1,7 @@
 """What every simulator returns: potentials, limits and single runs of a trajectory."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,49 @@ def test_one_run_of_many(trajectories, name):
 def test_bad_input(trajectories, ask, message):
     with pytest.raises(InputError, match=message):
         ask(trajectories["gradient_flow"], trajectories["descent"])
+
+
+def test_without_decay_the_regularizer_has_no_part_in_the_potential():
+    """Weight decay on a·b·c leaves no potential; where it never acts there is one."""
+    layers = ib.Parameterization("a*b*c", regularizer="a**2 + b**2 + c**2")
+    init = {"a": 1.0, "b": 0.6, "c": 0.4}
+    for found in (
+        ib.gradient_flow(PROBLEM, layers, init, [1.0]),
+        ib.descent(PROBLEM, layers, init, 1e-3, 10),
+    ):
+        want = ib.derive("a*b*c").at(init)
+        np.testing.assert_allclose(found.potential().gradient(0.3), want.gradient(0.3), rtol=1e-9)
+
+
+def test_nothing_reached_and_nothing_left():
+    nothing = ib.gradient_flow(PROBLEM, MASK, INIT, [1e3], max_steps=3, throw=False)
+    lost = ib.descent(PROBLEM, MASK, INIT, 50.0, 200, throw=False)
+    for flow, message in ((nothing, "reached no time"), (lost, "run diverged")):
+        for ask in (flow.potential, flow.limit):
+            with pytest.raises(InputError, match=message):
+                ask()
+
+
+def test_a_run_can_be_pickled(trajectories):
+    one = trajectories["ensemble"].of_run(1)
+    again = pickle.loads(pickle.dumps(one))  # noqa: S301
+    np.testing.assert_array_equal(again.potential().log_scale, one.potential().log_scale)
+
+
+@pytest.mark.parametrize("steps", [0, -3, 1.5, "a"])
+def test_a_bad_limit_on_steps(steps):
+    for flow in (
+        lambda: ib.gradient_flow(PROBLEM, MASK, INIT, [1.0], max_steps=steps),
+        lambda: ib.mirror_flow(PROBLEM, ib.derive(MASK), INIT, [1.0], max_steps=steps),
+    ):
+        with pytest.raises(InputError, match="max_steps"):
+            flow()
+
+
+@pytest.mark.parametrize("nesterov", ["yes", 2])
+def test_nesterov_is_yes_or_no(nesterov):
+    with pytest.raises(InputError, match="nesterov: expected True or False"):
+        ib.SGD(0.5, nesterov)
 
 
 def test_a_number_is_a_constant_schedule_and_none_is_no_decay():
