@@ -45,7 +45,7 @@ MANIFEST = {
     "tasks": int,
     "seconds": float | int,
 }
-COLOURS = 48  # of a picture's palette: close enough for the eye, and all pictures fit into the page
+COLOURS = 40  # of a picture's palette: close enough for the eye, and all pictures fit into the page
 WIDE = '<div class="wide numbers" tabindex="0">'  # what scrolls on its own, by the keyboard as well
 T = TypeVar("T")
 
