@@ -1,4 +1,4 @@
-r"""What figures 2 and 3 of the preprint share: networks and their images, runs as tasks, and intervals over seeds."""
+r"""Figures 2 and 3 of the preprint share this: networks and their images, runs as tasks, and intervals over seeds."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def title(network: Mapping) -> str:
 
 
 def training_of(network: Mapping[str, object], curve: str) -> dict[str, object]:
-    """What training of a network by a method depends on, for the arguments of a task."""
+    """The settings that the training of a network by a method depends on, as arguments of a task."""
     kind = "undecayed_learning_rate" if curve == UNREGULARIZED else "masked_learning_rate"
     rate = network[kind if is_masked(curve) else "learning_rate"]
     left_out = ("label", "strengths", "learning_rate", "masked_learning_rate", "undecayed_learning_rate")

@@ -102,7 +102,7 @@ def equation_5(used: Mapping[str, Verdict]) -> Verdict:
 
 
 def _after_decay() -> tuple[sp.Expr, ...]:
-    """What makes x = a/sinh(c + 2at) the fall of a weight once the decay is over: x' = −2x√(x² + a²).
+    """Once the decay is over a weight falls like x = a/sinh(c + 2at), which solves x' = −2x√(x² + a²).
 
     The root is a coth(c + 2at), where all is positive.
     """

@@ -1,4 +1,4 @@
-"""What decay does to potentials and to the ranges of their mirror maps."""
+"""Decay changes potentials and the ranges of their mirror maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the flow of the mask conserves, and what follows for signs."""
+"""The flow of the mask conserves m² − w², so that signs stay or change."""
 
 from __future__ import annotations
 
