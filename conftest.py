@@ -1,12 +1,14 @@
 """Settings of all tests and doctests, with the profiles of Hypothesis (`--hypothesis-profile=thorough` tries more)."""
 
 import gc
+import re
 import shutil
 
 import pytest
 import torch
 from hypothesis import HealthCheck, Phase, settings
 
+MISSING = re.compile(r"could not import|is not installed|no Chromium")  # in the reason of a skip
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # Deadlines measure the machine, not the code; deterministic examples make a red run reproducible.
@@ -17,6 +19,27 @@ settings.register_profile(
     "first-failure", derandomize=True, deadline=None, max_examples=50, phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile("default")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--complete", action="store_true", help="fail where a program or a package is missing")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return _complete(collector.config, (yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    return _complete(item.config, (yield))
+
+
+def _complete(config, report):
+    """With ``--complete``, a test that was skipped because a program or a package is missing has failed."""
+    if report.skipped and config.getoption("complete") and MISSING.search(str(report.longrepr)):
+        report.outcome, report.longrepr = "failed", f"--complete skips nothing: {report.longrepr[-1]}"
+    return report
 
 
 def pytest_collection_modifyitems(items):
