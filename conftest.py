@@ -22,21 +22,23 @@ settings.load_profile("default")
 
 
 def pytest_addoption(parser):
+    """With ``--complete``, which CI gives, nothing may be skipped because a program or a package is missing."""
     parser.addoption("--complete", action="store_true", help="fail where a program or a package is missing")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
+    """Of a module, which may skip as a whole."""
     return _complete(collector.config, (yield))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
+    """Of a test."""
     return _complete(item.config, (yield))
 
 
 def _complete(config, report):
-    """With ``--complete``, a test that was skipped because a program or a package is missing has failed."""
     if report.skipped and config.getoption("complete") and MISSING.search(str(report.longrepr)):
         report.outcome, report.longrepr = "failed", f"--complete skips nothing: {report.longrepr[-1]}"
     return report
