@@ -188,6 +188,6 @@ def test_completion(option, start, values):
 
 
 def test_completion_knows_every_name():
-    assert DATA == training.data.DATA
-    assert tuple(training.models.MODELS) == MODELS
+    assert DATA == training.DATA
+    assert tuple(training.MODELS) == MODELS
     assert tuple(training.METHODS) == METHODS

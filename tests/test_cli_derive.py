@@ -54,7 +54,8 @@ def test_names_that_results_have_themselves(params, weight, dual, decay):
     names = json.loads(call(*shape, "--json").stdout)["names"]
     initial = {name: derivation.names.initial(name) for name in (first, second)}
     assert names == {"weight": weight, "dual": dual, "decay": decay, "initial": initial}
-    symbols = {s.name for s in derivation.potential.free_symbols | derivation.inverse_mirror_map.free_symbols}
+    formulas = derivation.potential, derivation.inverse_mirror_map
+    symbols = {str(symbol) for formula in formulas if formula is not None for symbol in formula.free_symbols}
     assert symbols == {weight, dual, decay, *initial.values()}
     assert not symbols & {first, second}
     text = call(*shape).stdout

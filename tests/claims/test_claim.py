@@ -60,7 +60,8 @@ def test_the_module_is_that_of_the_check():
 
 def test_a_corrected_id_is_the_id():
     assert corrected("b") == "b"
-    assert {corrected("b"): 1}["b"] == 1
+    by_name: dict[str, int] = {corrected("b"): 1}
+    assert by_name["b"] == 1
     assert repr(corrected("b")) == "corrected('b')"
 
 
@@ -71,9 +72,9 @@ def test_a_claim_is_read_as_it_was_described_but_for_its_check():
         "here",
         (r"\alpha = 0",),
         ("k/b", corrected("k/c")),
-        lambda: PROVED,
         "figures/a.png",
         observation=True,
+        check=lambda: PROVED,
     )
     read = ib.Claim.read("k/a", json.loads(json.dumps(claim.describe())))
     assert read == claim

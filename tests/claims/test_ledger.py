@@ -137,7 +137,7 @@ def test_a_run_of_some_claims_runs_what_they_use_and_nothing_else():
         (
             (corrected("b"),),
             replace(REFUTED, correction=None),
-            ("'a' uses 'b' as corrected", "nothing is said to hold"),
+            ("'a' uses 'b' as corrected", "and has no correction"),
         ),
     ],
 )
