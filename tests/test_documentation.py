@@ -83,6 +83,22 @@ def test_the_examples_of_a_page_give_what_it_says(page, tmp_path, monkeypatch):
             assert done.exit_code == 0, f"{shlex.join(command)}: {done.output}"
 
 
+@pytest.mark.parametrize(("page", "file"), [("docs/extending.md", "derivations/mask_in_the_mirror/commuting.py")])
+def test_code_that_a_page_quotes_is_in_the_file(page, file):
+    """Line by line in this order, where ``...`` stands for lines that are left out."""
+    (quoted,) = blocks(page, "python")
+    lines = iter((ROOT / file).read_text("utf-8").splitlines())
+    assert [line for line in quoted.splitlines() if line.strip() != "..." and line not in lines] == []
+
+
+def test_every_block_of_code_is_checked_somehow():
+    """In a language that a test here reads."""
+    languages = {"docs/extending.md": {"python", "pycon"}, "README.md": {"python", "sh", "bibtex"}}
+    for page, text in TEXTS.items():
+        begun = set(re.findall(r"^```(\w*)\n.*?^```$", text, re.MULTILINE | re.DOTALL))
+        assert begun <= languages.get(page, {"pycon", "sh"}), page
+
+
 def test_the_command_of_the_readme_derives():
     command = next(each for each in inline_commands("README.md") if each[:2] == ["implicit-bias", "derive"])
     done = CliRunner().invoke(app, command[1:])
