@@ -110,7 +110,7 @@ def test_interrupted_and_resumed(tmp_path):
         "--output", str(tmp_path / "run"),
     ]  # fmt: skip
 
-    def heed_interrupts():  # which shells make their background jobs ignore, and those their children
+    def heed_interrupts():  # shells make background jobs ignore them, and children inherit that
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as process:

@@ -47,7 +47,7 @@ def test_json(mask):
     [("x,z", "y", "s", "A"), ("A,x", "y", "z", "D"), ("x,x0", "y", "z", "A"), ("E,lambda_", "x", "z", "A")],
 )
 def test_names_that_results_have_themselves(params, weight, dual, decay):
-    """Everything that is printed is in the letters of the formulas, none of which is a parameter's."""
+    """All output uses the letters of the results, and none of these is a parameter's."""
     first, second = params.split(",")
     shape = (f"{first}*{second}", "--params", params, "--regularizer", f"{first}**2 + {second}**2")
     derivation = ib.derive(ib.Parameterization(shape[0], params), shape[-1])

@@ -85,7 +85,7 @@ def test_differences_name_every_entry_that_changed(verdicts, recorded, names):
 
 
 def counted(calls, name, uses=(), verdict=PROVED):
-    """A claim that notes each run of its check, with what that was given."""
+    """A claim that notes every run of its check, and the verdicts that the check was given."""
     return ib.Claim(name, "s", "here", uses=uses, check=lambda used: calls.append((name, dict(used))) or verdict)
 
 

@@ -88,7 +88,7 @@ def test_a_verdict_is_read_as_it_was_described(number, counterexample, words):
 
 
 def test_numbers_of_sympy_and_numpy_are_kept_as_floats():
-    half: Any = sp.Rational(1, 2)  # no float for a type checker, and yet what checks compute
+    half: Any = sp.Rational(1, 2)  # no float to a type checker, but checks compute such numbers
     verdict = ib.Verdict(ib.Outcome.REFUTED, "far", half, np.float64(1e-6), counterexample={"m0": half + half / 2})
     assert json.loads(json.dumps(verdict.describe()))["counterexample"] == {"m0": 0.75}
     assert ib.Verdict.read(verdict.describe()).residual == 0.5

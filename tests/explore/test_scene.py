@@ -204,7 +204,7 @@ def test_a_typed_formula_has_a_start(formula):
 
 
 def test_a_start_is_not_sought_for_long():
-    """The formula is real nowhere: all 85 starts took four seconds."""
+    """The formula is real nowhere; trying all 85 starts took four seconds."""
     formula = "log(-1 - a**2 - b**2 - c**2 - d**2)"
     derivation = ib.derive(ib.Parameterization(formula, "a,b,c,d"))
     began = time.process_time()
