@@ -33,7 +33,7 @@ _CURVE_POINTS = 161
 _LEVELS = np.array([0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0])
 _TIME_CONSTANTS = 20.0  # after as many, what decays exponentially is over
 _MOST_PATH_POINTS = 500
-_WINDOW_SIZES = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0])  # of a window, times a power of ten
+_WINDOW_SIZES = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0])  # half widths, times a power of ten
 
 
 @dataclass(frozen=True, eq=False)
