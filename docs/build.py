@@ -12,10 +12,9 @@ import sys
 import warnings
 from pathlib import Path
 
-import pdoc
 from markdown_it import MarkdownIt
 from markupsafe import Markup
-from pdoc import render
+from pdoc import doc, render
 
 import implicit_bias
 from implicit_bias import Status, claims
@@ -48,7 +47,7 @@ class Formulas:
         self._latex: list[str] = []
 
     def taken_out(self, docstring: str) -> str:
-        """The docstring with a token for each formula, and its other reST in the words of Markdown."""
+        """The docstring as Markdown, with a token for each formula."""
         text = re.sub(
             r"^( *)\.\. math:: *(.+(?:\n\1 +\S.*)*)", lambda m: f"{m[1]}{self._token(m[2], 'BLOCK')}\n", docstring,
             flags=re.MULTILINE,
@@ -61,12 +60,12 @@ class Formulas:
         parts[::2] = [_ASTERISK.sub(lambda m: m[1] or r"\*", part) for part in parts[::2]]
         return "".join(parts)
 
-    def take_out(self, documented: pdoc.doc.Doc) -> None:
-        """The same of all docstrings of a module."""
+    def take_out(self, documented: doc.Doc) -> None:
+        """Do so in all docstrings of a module."""
         documented.docstring = self.taken_out(documented.docstring)
-        if isinstance(documented, pdoc.doc.Namespace):
+        if isinstance(documented, doc.Namespace):
             for member in documented.members.values():
-                if not isinstance(member, pdoc.doc.Module):
+                if not isinstance(member, doc.Module):
                     self.take_out(member)
 
     def put_back_as_text(self, script: str) -> str:
@@ -84,15 +83,16 @@ class Formulas:
 
 def reference(folder: Path) -> None:
     """Write a page for each module."""
-    # pdoc looks into a package's namespace, where lazily loaded names are not before they are used.
+    # pdoc looks into a package's namespace, which has no lazily loaded name until it is used.
     for package in (implicit_bias, claims):
         vars(package).update({name: getattr(package, name) for name in package.__all__})
     imported = {name: importlib.import_module(name) for name in MODULES}
     _name_array_types()
-    modules = {name: pdoc.doc.Module(module) for name, module in imported.items()}
-    for variable in modules["implicit_bias"].get("Status").members.values():
-        if variable.name in Status.__members__:
-            variable.docstring = Status[variable.name].advice
+    modules = {name: doc.Module(module) for name, module in imported.items()}
+    for status in Status:
+        documented = modules["implicit_bias"].get(f"Status.{status.name}")
+        if documented is not None:
+            documented.docstring = status.advice
     formulas = Formulas()
     for module in modules.values():
         formulas.take_out(module)
@@ -147,7 +147,7 @@ def _address(link: str, up: Path) -> str:
 
 def main(folder: Path) -> None:
     """Build everything."""
-    # Of members that classes get when they are made.
+    # pdoc warns of members that classes get only when they are created.
     warnings.filterwarnings("ignore", message="Cannot determine where")
     try:
         reference(folder)

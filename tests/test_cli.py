@@ -110,7 +110,7 @@ def test_interrupted_and_resumed(tmp_path):
         "--output", str(tmp_path / "run"),
     ]  # fmt: skip
 
-    def heed_interrupts():  # which shells make their background jobs ignore, and those their children
+    def heed_interrupts():  # shells make background jobs ignore them, and children inherit that
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as process:
@@ -188,6 +188,6 @@ def test_completion(option, start, values):
 
 
 def test_completion_knows_every_name():
-    assert DATA == training.data.DATA
-    assert tuple(training.models.MODELS) == MODELS
+    assert DATA == training.DATA
+    assert tuple(training.MODELS) == MODELS
     assert tuple(training.METHODS) == METHODS

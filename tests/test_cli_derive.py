@@ -47,14 +47,15 @@ def test_json(mask):
     [("x,z", "y", "s", "A"), ("A,x", "y", "z", "D"), ("x,x0", "y", "z", "A"), ("E,lambda_", "x", "z", "A")],
 )
 def test_names_that_results_have_themselves(params, weight, dual, decay):
-    """Everything that is printed is in the letters of the formulas, none of which is a parameter's."""
+    """All output uses the letters of the results, and none of these is a parameter's."""
     first, second = params.split(",")
     shape = (f"{first}*{second}", "--params", params, "--regularizer", f"{first}**2 + {second}**2")
     derivation = ib.derive(ib.Parameterization(shape[0], params), shape[-1])
     names = json.loads(call(*shape, "--json").stdout)["names"]
     initial = {name: derivation.names.initial(name) for name in (first, second)}
     assert names == {"weight": weight, "dual": dual, "decay": decay, "initial": initial}
-    symbols = {s.name for s in derivation.potential.free_symbols | derivation.inverse_mirror_map.free_symbols}
+    formulas = derivation.potential, derivation.inverse_mirror_map
+    symbols = {str(symbol) for formula in formulas if formula is not None for symbol in formula.free_symbols}
     assert symbols == {weight, dual, decay, *initial.values()}
     assert not symbols & {first, second}
     text = call(*shape).stdout

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import matplotlib as mpl
 import pytest
 import typer
+import typer.core
 from matplotlib import pyplot as plt
 from typer.testing import CliRunner
 
@@ -82,6 +83,22 @@ def test_the_examples_of_a_page_give_what_it_says(page, tmp_path, monkeypatch):
             assert done.exit_code == 0, f"{shlex.join(command)}: {done.output}"
 
 
+@pytest.mark.parametrize(("page", "file"), [("docs/extending.md", "derivations/mask_in_the_mirror/commuting.py")])
+def test_code_that_a_page_quotes_is_in_the_file(page, file):
+    """Line by line in this order, where ``...`` stands for lines that are left out."""
+    (quoted,) = blocks(page, "python")
+    lines = iter((ROOT / file).read_text("utf-8").splitlines())
+    assert [line for line in quoted.splitlines() if line.strip() != "..." and line not in lines] == []
+
+
+def test_every_block_of_code_is_checked_somehow():
+    """In a language that a test here reads."""
+    languages = {"docs/extending.md": {"python", "pycon"}, "README.md": {"python", "sh", "bibtex"}}
+    for page, text in TEXTS.items():
+        begun = set(re.findall(r"^```(\w*)\n.*?^```$", text, re.MULTILINE | re.DOTALL))
+        assert begun <= languages.get(page, {"pycon", "sh"}), page
+
+
 def test_the_command_of_the_readme_derives():
     command = next(each for each in inline_commands("README.md") if each[:2] == ["implicit-bias", "derive"])
     done = CliRunner().invoke(app, command[1:])
@@ -118,12 +135,15 @@ def check_command(command, known_names=True):
             rules = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
             assert {target for target in targets if "=" not in target} <= set(rules)
         case ["pip", "install", "-e", what]:
-            extra = re.fullmatch(r"\.(?:\[(\w+)\])?", what)[1]
-            assert extra is None or extra in pyproject()["project"]["optional-dependencies"]
+            extra = re.fullmatch(r"\.(?:\[(\w+)\])?", what)
+            assert extra is not None
+            assert extra[1] is None or extra[1] in pyproject()["project"]["optional-dependencies"]
         case ["implicit-bias", option] if option.startswith("--"):
             assert option in {name for each in typer.main.get_command(app).params for name in each.opts}
         case ["implicit-bias", name, *arguments]:
-            typer.main.get_command(app).commands[name].make_context(name, arguments)
+            program = typer.main.get_command(app)
+            assert isinstance(program, typer.core.TyperGroup)
+            program.commands[name].make_context(name, arguments)
         case ["python", "-m", "experiments", *arguments]:
             found = typer_command(experiments).make_context("experiments", arguments).params
             assert not known_names or set(found["names"] or ()) <= registry().keys()
@@ -302,8 +322,10 @@ def built(tmp_path_factory):
 def test_the_reference_holds_every_public_name(built):
     """Though names load lazily, and are listed in a stub."""
     page = built["implicit_bias.html"]
-    packages = [name for name in ib.__all__ if inspect.ismodule(getattr(ib, name))]
-    assert [name for name in ib.__all__ if name not in packages and f'id="{name}"' not in page] == []
+    public = dir(ib)
+    assert {"Parameterization", "derive", "masking"} <= set(public)
+    packages = [name for name in public if inspect.ismodule(getattr(ib, name))]
+    assert [name for name in public if name not in packages and f'id="{name}"' not in page] == []
     assert all(f'href="implicit_bias/{name}.html' in page for name in packages)
     for package in ("masking", "training"):
         page = built[f"implicit_bias/{package}.html"]

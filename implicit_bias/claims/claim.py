@@ -10,7 +10,7 @@ from implicit_bias.claims.verdict import Verdict, saved_field
 from implicit_bias.errors import InputError
 from implicit_bias.shown import Shown
 
-CORRECTION = "/correction"  # ends the name under which a correction's outcome is kept
+CORRECTION = "/correction"  # ends the id under which the outcome of a correction is recorded
 
 
 class corrected(str):  # noqa: N801 - it reads as a word in uses=("a", corrected("b"))
@@ -27,14 +27,14 @@ class Claim(Shown):
     """A statement with a check.
 
     Attributes:
-        id: A name, unique in a ledger. That of a paper's claim begins with the key: ``mask-in-the-mirror/thm-2.1``.
+        id: A name, unique in a ledger. For a claim of a paper it begins with the key: ``mask-in-the-mirror/thm-2.1``.
         statement: What is claimed, in LaTeX.
         source: Where it is claimed.
         hypotheses: What it assumes, in LaTeX or words.
-        uses: Ids of the claims it rests on; of a refuted one as ``corrected(id)``.
-        check: Computes the verdict. It is a function of nothing, or of the verdicts on the claims in ``uses``, by id.
+        uses: Ids of the claims it rests on; ``corrected(id)`` for a refuted one.
+        check: Computes the verdict. It takes no argument, or a mapping from the ids in ``uses`` to their verdicts.
         figure: A picture that shows it, as a path from the root of the repository that holds the claim.
-        module: The module that checks it, by default that of ``check``.
+        module: The module with the check, by default that of ``check``.
         observation: Whether it reports what the literature says, rather than what theory demands.
 
     Raises:
@@ -51,7 +51,7 @@ class Claim(Shown):
     source: str
     hypotheses: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
-    check: Callable[..., Verdict] = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
+    check: Callable[..., Verdict] = field(kw_only=True, compare=False, repr=False)
     figure: str | None = None
     module: str | None = None
     observation: bool = False
@@ -73,10 +73,10 @@ class Claim(Shown):
         """Run the check.
 
         Args:
-            used: The verdicts on the claims in ``uses``, by id, for a check that takes them; ``Ledger.run`` finds them.
+            used: The verdicts on the claims in ``uses``, by id, if the check takes them; ``Ledger.run`` finds them.
 
         Raises:
-            InputError: If the check takes a verdict that is not there.
+            InputError: If the check needs a verdict that is missing.
             TypeError: If the check returns anything but a Verdict.
         """
         if takes_used(self.check):
@@ -94,7 +94,7 @@ class Claim(Shown):
         return result
 
     def describe(self) -> dict[str, object]:
-        """All but the id and the check as JSON keeps it, for :meth:`read`."""
+        """Everything but the id and the check, as JSON, for :meth:`read`."""
         return {
             "statement": self.statement,
             "source": self.source,
@@ -107,10 +107,10 @@ class Claim(Shown):
 
     @classmethod
     def read(cls, name: str, saved: object) -> Claim:
-        """The claim that was described so; to check it takes the code that defines it.
+        """The claim that :meth:`describe` wrote down. It cannot be checked: that takes the code that defines it.
 
         Raises:
-            InputError: If something is missing, or not as :meth:`describe` writes it.
+            InputError: If a field is missing, or not as :meth:`describe` writes it.
         """
 
         def unknown() -> Verdict:
@@ -123,21 +123,21 @@ class Claim(Shown):
             saved_field(saved, "source", str),
             tuple(map(str, saved_field(saved, "hypotheses", list, []))),
             tuple(corrected(each.removesuffix(CORRECTION)) if each.endswith(CORRECTION) else each for each in uses),
-            unknown,
             saved_field(saved, "figure", str, None),
             saved_field(saved, "module", str, ""),
             saved_field(saved, "observation", bool, False),
+            check=unknown,
         )
 
 
 def refuse_strings(claim: str, **given: object) -> None:
-    """Raise an InputError where a string stands for a tuple of strings, which would be taken letter by letter."""
+    """Raise an InputError where a string stands for a tuple of strings: it would be read letter by letter."""
     for name, value in given.items():
         if isinstance(value, str):
             raise InputError(f"Claim {claim}: expected {name}= to be a tuple of strings, got a string.")
 
 
 def takes_used(check: Callable[..., Verdict]) -> bool:
-    """Whether a check is a function of the verdicts on what its claim uses."""
+    """Whether a check has a parameter for the verdicts on the claims in ``uses``."""
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     return any(each.kind in kinds and each.default is Parameter.empty for each in signature(check).parameters.values())

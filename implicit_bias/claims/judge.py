@@ -17,7 +17,7 @@ from implicit_bias.symbolic.zero_test import vanishes
 if TYPE_CHECKING:  # an extra
     from hypothesis.strategies import SearchStrategy
 
-TRIES = 60  # instances without a failure after which a search ends
+TRIES = 60  # a search ends after as many instances without a failure
 T = TypeVar("T", bound=Hashable)
 
 
@@ -26,15 +26,16 @@ def prove(evidence: str, *steps: sp.Expr, stated: sp.Expr | None = None) -> Verd
 
     Args:
         evidence: What follows from the identities, and by which argument.
-        steps: Left side minus right side of each identity that the argument uses. One that fails spoils the proof,
-            not the statement: INCONCLUSIVE.
-        stated: The same for an identity that is the statement itself: REFUTED where it does not vanish.
+        steps: Left side minus right side of each identity that the argument uses. If one fails, the proof
+            fails, but the statement may still hold: INCONCLUSIVE.
+        stated: The same for an identity that is the statement itself: REFUTED if it does not vanish.
     """
     for residual in (*steps, *(() if stated is None else (stated,))):
         test = vanishes(residual)
-        if test.witness and residual is stated:
-            numbers = {str(s): float(value) for s, value in test.witness.items()} | {"deviation": float(test.value)}
-            return Verdict(Outcome.REFUTED, f"{residual} does not vanish.", abs(float(test.value)), 0.0, numbers)
+        if residual is stated and test.witness and test.value is not None:
+            deviation = float(test.value)
+            numbers = {str(s): float(value) for s, value in test.witness.items()} | {"deviation": deviation}
+            return Verdict(Outcome.REFUTED, f"{residual} does not vanish.", abs(deviation), 0.0, numbers)
         if test.outcome is not Outcome.PROVED:
             return Verdict(Outcome.INCONCLUSIVE, f"{residual} was not simplified to zero.")
     return Verdict(Outcome.PROVED, evidence)
@@ -56,10 +57,10 @@ class Search(Generic[T]):
 def search(instances: SearchStrategy[T], fails: Callable[[T], bool]) -> Search[T]:
     """Look for an instance that fails, and shrink it until no part can be made simpler.
 
-    The search draws nothing from a clock or a stored state, so it ends the same way every time.
+    The search depends on no clock and no stored state, so it ends the same way every time.
 
     Args:
-        instances: The instances, of equally many parts, the simplest value of each part first.
+        instances: Draws instances, all with equally many parts; of each part it offers the simplest value first.
         fails: Whether an instance is a counterexample.
 
     Raises:
@@ -91,7 +92,9 @@ def search(instances: SearchStrategy[T], fails: Callable[[T], bool]) -> Search[T
 
 
 def quarters(least: float, largest: float) -> SearchStrategy[float]:
-    """The multiples of ¼ between two bounds, included; whole numbers come first, then those nearer to zero.
+    """The multiples of ¼ between two bounds, both included: whole numbers first, then halves, then quarters.
+
+    Within each of these the numbers nearest to zero come first.
 
     Raises:
         MissingPackageError: If Hypothesis is not installed.
@@ -119,8 +122,8 @@ def from_residual(
         residual: The largest deviation found.
         tolerance: Up to here the statement is SUPPORTED.
         evidence: What was computed.
-        refuted_above: Above it the statement is REFUTED; in between, and for what is not finite, INCONCLUSIVE, as nan
-            and inf tell of a computation that failed.
+        refuted_above: Above it the statement is REFUTED. In between it is INCONCLUSIVE, and so are nan and inf, which
+            mean that a computation failed.
         tolerance_reason: Why the tolerance is as large as it is.
         counterexample: The numbers of the instance with the largest deviation; without them nothing is refuted.
     """

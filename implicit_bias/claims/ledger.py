@@ -1,4 +1,4 @@
-"""Claims in the order in which they rest on one another, and what was found of them."""
+"""Claims, each after those that it rests on, and the verdicts on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = ("implicit-bias", "mpmath", "numpy", "scipy", "sympy", "torch")  # wh
 
 
 class Ledger(Shown, Mapping[str, Claim]):
-    """Claims by id, in the order in which they rest on one another, with the verdicts found so far.
+    """Claims by id, each after those that it rests on, with the verdicts found so far.
 
     Args:
         claims: The claims, in any order.
@@ -29,7 +29,7 @@ class Ledger(Shown, Mapping[str, Claim]):
         versions: Versions of Python and of packages they were found with.
 
     Attributes:
-        verdicts: As given; :meth:`run` gives a ledger that has them.
+        verdicts: As given; :meth:`run` returns a ledger with verdicts.
         date: As given.
         versions: As given.
 
@@ -74,7 +74,7 @@ class Ledger(Shown, Mapping[str, Claim]):
         return len(self._claims)
 
     def full_id(self, name: str) -> str:
-        """The id of the claim that is called so, in full or, where there is but one, without its paper's key.
+        """The full id of a claim, from the full id or, where only one paper has such a claim, the id without the key.
 
         Raises:
             InputError: If there is no such claim, or several papers have one.
@@ -91,18 +91,18 @@ class Ledger(Shown, Mapping[str, Claim]):
         *,
         progress: Callable[[Sequence[str]], Iterable[str]] = iter,
     ) -> Ledger:
-        """Check claims, each once and after those that it uses, whose verdicts its check is given.
+        """Check claims, each once and after those that it uses; its check is given their verdicts.
 
         Args:
-            ids: The claims to check; all they use are checked, too. By default every claim is.
-            progress: Passes on the list of claims one by one and may show how far that is, like ``tqdm``.
+            ids: The claims to check, together with all that they use; by default every claim.
+            progress: Iterates over the list of claims and may show how far it is, like ``tqdm``.
 
         Returns:
             A ledger of the same claims with the verdicts found.
 
         Raises:
-            InputError: If a claim uses a refuted one other than as ``corrected``, or so uses one that is not refuted
-                or for which nothing holds instead.
+            InputError: If a claim uses a refuted one without ``corrected``, or uses ``corrected`` for one that is not
+                refuted or has no correction.
         """
         wanted = set(self)
         if ids is not None:
@@ -121,7 +121,7 @@ class Ledger(Shown, Mapping[str, Claim]):
 
         Raises:
             InputError: If a claim has no verdict yet.
-            OSError: If the file cannot be written; what was there before stays.
+            OSError: If the file cannot be written; an older one then stays as it was.
         """
         saved = {
             "date": self.date,
@@ -151,11 +151,11 @@ class Ledger(Shown, Mapping[str, Claim]):
         )
 
     def to_html(self, root: str | None = None) -> str:
-        """All claims with their verdicts on one page, which needs nothing but itself.
+        """All claims with their verdicts as one HTML page, which loads nothing else.
 
         Args:
-            root: The repository that holds modules and figures of the claims, as seen from where the page will lie;
-                without it they are named, but not linked to.
+            root: The path from the page to the repository that holds modules and figures of the claims; without it
+                the page names them, but does not link to them.
 
         Raises:
             InputError: If a claim has no verdict yet.
@@ -170,12 +170,12 @@ class Ledger(Shown, Mapping[str, Claim]):
         open_claims = [name for name in self if name not in self.verdicts]
         if open_claims:
             raise InputError(
-                f"Ledger: there is no verdict on {', '.join(open_claims)}; run() gives a ledger that has all."
+                f"Ledger: there is no verdict on {', '.join(open_claims)}; run() returns a ledger with all of them."
             )
         return [(name, claim, self.verdicts[name]) for name, claim in self.items()]
 
     def outcomes(self) -> dict[str, str]:
-        """The outcomes found, by id, those of corrections under ``id/correction``: what a repository records."""
+        """The outcomes found, by id, and those of corrections under ``id/correction``, as a repository records them."""
         table: dict[str, str] = {}
         for name, verdict in self.verdicts.items():
             table[name] = verdict.outcome.value
@@ -184,7 +184,7 @@ class Ledger(Shown, Mapping[str, Claim]):
         return table
 
     def differences(self, recorded: Mapping[str, str]) -> list[str]:
-        """Sentences on every verdict found that differs from the recorded outcome, and on entries without a partner.
+        """A sentence for each outcome that differs from the recorded one, and for each record without a claim.
 
         Args:
             recorded: Outcomes by id, as :meth:`outcomes` gives them.
@@ -209,7 +209,7 @@ class Ledger(Shown, Mapping[str, Claim]):
 
 
 def _flowing(name: str, used: str, verdict: Verdict) -> Verdict:
-    """What one claim learns of another one that it uses."""
+    """The verdict that a claim is given on another one that it uses."""
     if not isinstance(used, corrected):
         if verdict.outcome is Outcome.REFUTED:
             raise InputError(f"Ledger: {name!r} uses {used!r}, which is REFUTED; say corrected({used!r}) in uses=.")
@@ -217,7 +217,7 @@ def _flowing(name: str, used: str, verdict: Verdict) -> Verdict:
     if verdict.outcome is not Outcome.REFUTED or verdict.correction is None:
         raise InputError(
             f"Ledger: {name!r} uses {str(used)!r} as corrected, but it is {verdict.outcome.value}"
-            + (" and nothing is said to hold instead." if verdict.outcome is Outcome.REFUTED else ": use it as it is.")
+            + (" and has no correction." if verdict.outcome is Outcome.REFUTED else ": use it as it is.")
         )
     return verdict.correction.verdict
 

@@ -16,15 +16,15 @@ class Paper:
     """A paper, or another work, whose claims are checked.
 
     Attributes:
-        key: A short name, with which the ids of its claims begin.
+        key: A short name, which begins the ids of its claims.
         title: Its title.
         authors: Who wrote it; a work without authors is cited by its title.
         arxiv: Its number on arXiv, such as ``2408.09966``.
-        version: The version there whose statements are judged.
+        version: The version on arXiv whose statements are judged.
         year: The year in which it appeared.
 
     Raises:
-        InputError: If the key is empty or has a slash.
+        InputError: If the key is empty or contains a slash.
 
     >>> from implicit_bias import Outcome, Verdict
     >>> euclid = Paper("euclid", "Elements", "Euclid")
@@ -54,7 +54,7 @@ class Paper:
 
     @property
     def citation(self) -> str:
-        """How the sources of its claims name it."""
+        """The paper as its claims cite it."""
         if self.arxiv is not None:
             return f"arXiv:{self.arxiv}" + ("" if self.version is None else f"v{self.version}")
         if not self.authors:
@@ -73,22 +73,22 @@ class Paper:
     ) -> Callable[[Callable[..., Verdict]], Claim]:
         """Turn a check into a claim of this paper.
 
-        The check is a function of nothing, or of a mapping from each id in ``uses``, written as it is there, to the
-        verdict on that claim: for ``corrected(id)`` that on its correction.
+        The check takes no argument, or a mapping from each id in ``uses``, spelled as there, to the verdict on that
+        claim; for ``corrected(id)`` to the verdict on its correction.
 
         Args:
             id: Its name inside the paper.
             statement: What is claimed, in LaTeX.
-            source: The place in the paper, which follows the paper's name.
+            source: The place in the paper; the citation of the paper is put in front.
             hypotheses: What it assumes, in LaTeX or words.
             uses: Ids of the claims it rests on: short ones of this paper, full ones (``key/id``) of others.
             figure: A picture that shows it, as a path from the root of the repository.
 
         Returns:
-            A decorator, in whose place the claim stands.
+            A decorator that turns the check into the claim.
 
         Raises:
-            InputError: If the paper has a claim of this name already, or what :class:`Claim` refuses.
+            InputError: If the paper already has a claim of this name, or for anything that :class:`Claim` refuses.
         """
         refuse_strings(id, hypotheses=hypotheses, uses=uses)
         full = {each: self._full(each) for each in uses}
@@ -104,8 +104,8 @@ class Paper:
                 f"{self.citation}, {source}" if source else self.citation,
                 tuple(hypotheses),
                 tuple(full.values()),
-                _with_ids_as_written(check, full) if takes_used(check) else check,
                 figure,
+                check=_with_ids_as_written(check, full) if takes_used(check) else check,
             )
             return self._claims[id]
 

@@ -1,4 +1,4 @@
-"""What a check can conclude, and how sure it is."""
+"""Verdicts: the outcome of a check, and its evidence."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Verdict(Shown):
         return f"Verdict({', '.join(parts)})"
 
     def describe(self) -> dict[str, object]:
-        """The verdict as JSON keeps it, for :meth:`read`."""
+        """The verdict as JSON, for :meth:`read`."""
         correction = self.correction
         return {
             "outcome": self.outcome.value,
@@ -105,10 +105,10 @@ class Verdict(Shown):
 
     @classmethod
     def read(cls, saved: object) -> Verdict:
-        """The verdict that was described so.
+        """The verdict that :meth:`describe` wrote down.
 
         Raises:
-            InputError: If something is missing, or not as :meth:`describe` writes it.
+            InputError: If a field is missing, or not as :meth:`describe` writes it.
         """
         outcome = saved_field(saved, "outcome", str)
         if outcome not in Outcome.__members__:
@@ -143,5 +143,5 @@ def saved_field(saved: object, name: str, kind: type | UnionType, default: objec
 
 
 def _number(value: float | None) -> float | None:
-    """A float where SymPy or NumPy gave a number of theirs."""
+    """A Python float, also for a number of SymPy or NumPy."""
     return None if value is None else float(value)

@@ -1,4 +1,4 @@
-"""The command line, ``implicit-bias``: one module a command, which loads what it needs when it is called."""
+"""The command line, ``implicit-bias``: a module for each command, which loads what it needs when it is called."""
 
 from __future__ import annotations
 

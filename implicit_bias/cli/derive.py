@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from implicit_bias.symbolic.assumptions import ResultNames
 
 COMMAND = "implicit-bias derive"
-ANY_SIGN = ""  # where the domain is the same for all signs
+ANY_SIGN = ""  # the key of a domain that is the same for all signs
 
 
 def derive(
@@ -26,19 +26,20 @@ def derive(
         str | None, typer.Option(help="The names of its parameters, such as m,w.", show_default="all names in it")
     ] = None,
     regularizer: Annotated[
-        str | None, typer.Option(help="h(θ), which decay acts by, such as 'm**2+w**2'.", show_default=False)
+        str | None, typer.Option(help="The regularizer h(θ), such as 'm**2+w**2'.", show_default=False)
     ] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, all formulas as text.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with formulas as text.")] = False,
 ) -> None:
     """Derive the Bregman potential of a parameterization.
 
     The formulas hold the weight x, its dual z, the decay A = ∫α dt and the
-    initial values, m0 for m, or other letters where the formula has taken these.
-    What has no closed form is left out; notes then say why.
+    initial values, such as m0 for m; if the given formula uses these letters
+    itself, the results use others. Formulas that were not found are left out,
+    and notes say why.
 
-    Exits with 2 on bad input, also where g and h do not commute, so that there
-    is no such potential.
+    Exits with 2 on bad input, and if g and h do not commute, since there is no
+    potential then.
 
     For instance:
 
@@ -127,7 +128,7 @@ def _contents(derivation: Derivation) -> dict[str, Any]:
 
 
 def _names(derivation: Derivation) -> dict[str, object]:
-    """What the symbols of the formulas are called."""
+    """The names of the symbols in the formulas."""
     names = derivation.names
     initial = {param: names.initial(param) for param in derivation.parameterization.params}
     return {"weight": names.weight, "dual": names.dual, "decay": names.decay, "initial": initial}
@@ -146,7 +147,7 @@ def _text(derivation: Derivation) -> str:
     if derivation.conditions:
         lines.append(f"where {' and '.join(f'{condition} > 0' for condition in derivation.conditions)}")
     if not derivation.closed_form:
-        lines.append("The potential has no closed form that was found; the library integrates it numerically.")
+        lines.append("The potential has no closed form that we found; the library integrates it numerically.")
     outcomes = [identity.outcome.value for identity in derivation.identities]
     if outcomes:
         tally = ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))

@@ -1,4 +1,4 @@
-"""What goes wrong is said in one line on stderr; Typer itself says what is wrong with a call."""
+"""Errors of a command, in one line on stderr; Typer itself reports wrong options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fail(command: str, what: str | Exception, code: int, console: Console | None
 
     Args:
         command: The command that was called.
-        what: What went wrong.
+        what: The error, or a sentence about it.
         code: The exit code.
         console: Where to say it; stderr by default.
     """
@@ -30,7 +30,7 @@ def fail(command: str, what: str | Exception, code: int, console: Console | None
 
 
 def _in_words(what: str | Exception) -> str:
-    """The message of an error; of one of the operating system, the file and the reason without its number."""
+    """The message of an error; for one of the operating system the file and the reason, without its number."""
     if not isinstance(what, OSError) or not what.strerror:
         return str(what)
     reason = what.strerror[0].lower() + what.strerror[1:]
@@ -39,7 +39,7 @@ def _in_words(what: str | Exception) -> str:
 
 @contextmanager
 def bad_input_fails(command: str) -> Iterator[None]:
-    """Exit with 2 on what the user can correct, with 1 on a solver that fails."""
+    """Exit with 2 on bad input, and with 1 if a solver fails."""
     from implicit_bias.status import SolverError
 
     try:
@@ -53,7 +53,7 @@ def bad_input_fails(command: str) -> Iterator[None]:
 
 @contextmanager
 def unwritten_files_fail(command: str) -> Iterator[None]:
-    """Exit with 2 where a file cannot be read or written, as on a full disk, or another run holds the folder."""
+    """Exit with 2 if a file cannot be read or written: the disk may be full, or another run may hold the folder."""
     try:
         yield
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,24 @@ if TYPE_CHECKING:
 
 COMMAND = "implicit-bias limit"
 MASK = ("m*w", "m,w", "m**2 + w**2")
-SHOWN = 10
+WEIGHTS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The options from which a potential is derived, besides the initial values; None where one is not given.
+
+    Attributes:
+        parameterization: g, of one weight.
+        params: The names of its parameters.
+        regularizer: h.
+        decay: A = ∫α dt.
+    """
+
+    parameterization: str | None
+    params: str | None
+    regularizer: str | None
+    decay: float | None
 
 
 def limit(
@@ -32,26 +50,28 @@ def limit(
     init: Annotated[
         list[str] | None, typer.Option(metavar="NAME=NUMBER", help="Initial value of a parameter, for all weights.")
     ] = None,
-    decay: Annotated[float | None, typer.Option(help="A = ∫α dt >= 0, for initial values.", show_default="0")] = None,
+    decay: Annotated[
+        float | None, typer.Option(help="Decay A = ∫α dt >= 0, for initial values.", show_default="0")
+    ] = None,
     parameterization: Annotated[
         str | None, typer.Option(metavar="FORMULA", help="x = g(θ) of one weight.", show_default=MASK[0])
     ] = None,
     params: Annotated[str | None, typer.Option(help="The names of its parameters.", show_default=MASK[1])] = None,
     regularizer: Annotated[
-        str | None, typer.Option(help="h(θ), which decay acts by; for another g, none.", show_default=MASK[2])
+        str | None, typer.Option(help="The regularizer h(θ); none if you give another g.", show_default=MASK[2])
     ] = None,
     tol: Annotated[float, typer.Option(help="Tolerance on the KKT residual.")] = 1e-12,
-    output: Annotated[Path | None, typer.Option(help="An .npz file for x, its dual, residual and bound.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write x, dual, residual and bound to this .npz.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all weights.")] = False,
 ) -> None:
     """Compute where training ends: the x with Zx = y that minimizes a potential.
 
-    The potential is given by the scale of a hyperbolic entropy, or by what
-    training starts from: a parameterization, its initial values and the decay.
-    An .npz may hold initial values of each weight, as arrays m0 and w0.
+    The potential is a hyperbolic entropy of the given scale, or it is derived
+    from a parameterization, its initial values and the decay. The .npz file may
+    hold initial values for each weight, as arrays m0 and w0.
 
-    Exits with 1 if the solver fails, also where no x satisfies Zx = y, and
-    with 2 on bad input.
+    Exits with 1 if the solver fails or no x satisfies Zx = y, and with 2 on bad
+    input.
 
     For instance:
 
@@ -69,8 +89,8 @@ def limit(
         if output is not None:
             _check_output(output, data)
         arrays = read_system(data)
-        derived = {"parameterization": parameterization, "params": params, "regularizer": regularizer, "decay": decay}
-        potential = _potential(scale, log_scale, init or [], derived, arrays)
+        trained = Trained(parameterization, params, regularizer, decay)
+        potential = _potential(scale, log_scale, init or [], trained, arrays)
         found = bregman_projection(Regression(arrays["Z"], arrays["y"]), potential, tol=tol)
         if output is not None:
             _write(output, found)
@@ -83,7 +103,7 @@ def limit(
 
 
 def _check_output(output: Path, data: Path) -> None:
-    """Refuse what would fail, or destroy the data, before anything is computed."""
+    """Refuse, before anything is computed, an output file that cannot be written or holds the data."""
     if output.suffix.lower() != ".npz":
         raise InputError(f"--output: expected a file called .npz, got {output}.")
     if output.resolve() == data.resolve():
@@ -96,19 +116,21 @@ def _potential(
     scale: float | None,
     log_scale: float | None,
     init: list[str],
-    derived: Mapping[str, Any],
+    trained: Trained,
     arrays: Mapping[str, np.ndarray],
 ) -> Potential:
-    """A hyperbolic entropy of the scale, or what is derived for the initial values."""
+    """A hyperbolic entropy of the scale, or the potential that is derived for the initial values."""
     from implicit_bias.potential import HyperbolicEntropy
     from implicit_bias.symbolic import Parameterization, derive
 
     if scale is not None or log_scale is not None:
-        more = [name for name, value in {"init": init or None, **derived}.items() if value is not None]
+        more = [name for name, value in {"init": init or None, **asdict(trained)}.items() if value is not None]
         if more:
-            raise InputError(f"--{more[0]}: belongs to initial values; leave out the scale, which it would determine.")
+            raise InputError(
+                f"--{more[0]}: goes with initial values, which set the scale themselves; leave out one of them."
+            )
         return HyperbolicEntropy(scale, log_scale=log_scale)
-    formula, names, h = derived["parameterization"], derived["params"], derived["regularizer"]
+    formula, names, h = trained.parameterization, trained.params, trained.regularizer
     if formula is None:
         formula, names, h = MASK[0], MASK[1] if names is None else names, MASK[2] if h is None else h
     model = Parameterization(formula, names, h)
@@ -119,7 +141,7 @@ def _potential(
         raise InputError(
             f"give --scale, --log-scale, or an initial value of every parameter: --init {missing[0]}=NUMBER."
         )
-    return derive(model).at(values, derived["decay"] or 0.0)
+    return derive(model).at(values, trained.decay or 0.0)
 
 
 def _write(output: Path, found: Projection) -> None:
@@ -160,15 +182,15 @@ def _text(found: Projection) -> str:
     from implicit_bias.norm import norm
 
     x, bound = found.x, found.error_bound
-    order = np.argsort(-np.abs(x), kind="stable")[:SHOWN]
+    order = np.argsort(-np.abs(x), kind="stable")[:WEIGHTS_SHOWN]
     lines = [
         f"{len(x)} weights, {len(found.dual)} equations: {found.status.value} in {found.iterations} Newton steps",
         f"KKT residual   {found.kkt_residual:.2g}",
         f"‖x − x*‖₂      {'not bounded' if math.isinf(bound) else f'at most {bound:.2g}'}",
         f"‖x‖₁, ‖x‖₂     {np.sum(np.abs(x)):.6g}, {norm(x):.6g}",
-        "largest weights" if len(x) > SHOWN else "weights, largest first",
+        "largest weights" if len(x) > WEIGHTS_SHOWN else "weights, largest first",
         *(f"{f'x[{i}]':>14} = {x[i]: .12g}" for i in order),
     ]
-    if len(x) > SHOWN:
-        lines.append(f"… and {len(x) - SHOWN} more; --json or --output gives all")
+    if len(x) > WEIGHTS_SHOWN:
+        lines.append(f"… and {len(x) - WEIGHTS_SHOWN} more; --json or --output gives all")
     return "\n".join(lines)

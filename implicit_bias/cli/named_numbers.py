@@ -11,7 +11,7 @@ def named_numbers(option: str, given: Iterable[str]) -> dict[str, float]:
     """Numbers by name.
 
     Args:
-        option: What they were given by, for errors.
+        option: The option that gives them, for errors.
         given: Words such as ``m=1``.
 
     Raises:

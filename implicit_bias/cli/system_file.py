@@ -15,7 +15,7 @@ def read_system(path: Path) -> Mapping[str, np.ndarray]:
     """Arrays by name, ``Z`` and ``y`` among them.
 
     Args:
-        path: An .npz archive, of which all arrays are given; or a .csv file with a row for each equation, in which y
+        path: An .npz archive, all arrays of which are returned, or a .csv file with a row for each equation. There y
             is the column of that name or, without a header, the last column.
 
     Raises:
@@ -62,7 +62,7 @@ def _from_csv(path: Path) -> Mapping[str, np.ndarray]:
             raise InputError(f"{path}: expected a header with one column called y, got {', '.join(header)}.")
         if "" in header:
             raise InputError(
-                f"{path}: column {header.index('') + 1} has no name; leave out the row numbers, which are no data."
+                f"{path}: column {header.index('') + 1} has no name; name it, or leave it out if it holds row numbers."
             )
         target = header.index("y")
     if not table:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 COMMAND = "implicit-bias train"
 CHECKPOINT = "checkpoint.safetensors"
 INTERRUPTED = 130
-# What a shell offers after a tab; asking the modules that define them would load torch first.
+# A shell offers these after a tab. They are repeated here, as the modules that define them load torch.
 DATA = ("mnist", "digits", "cifar10", "cifar100")
 MODELS = ("lenet", "convnet", "resnet20", "resnet18")
 METHODS = (
@@ -40,37 +40,37 @@ def train(
     data: Annotated[
         str, typer.Option(help="mnist, digits, cifar10 or cifar100.", autocompletion=lambda: DATA)
     ] = "mnist",
-    data_folder: Annotated[Path | None, typer.Option(help="Where the binary version of CIFAR is.")] = None,
+    data_folder: Annotated[Path | None, typer.Option(help="The folder with the binary version of CIFAR.")] = None,
     model: Annotated[
         str, typer.Option(help="lenet, convnet, resnet20 or resnet18.", autocompletion=lambda: MODELS)
     ] = "lenet",
     method: Annotated[
-        str, typer.Option(help="dense, mask, spred, pilot or a rival of them.", autocompletion=lambda: METHODS)
+        str, typer.Option(help=f"One of {', '.join(METHODS)}.", autocompletion=lambda: METHODS)
     ] = "pilot",
     strength: Annotated[
         float | None,
-        typer.Option(help="Regularization strength α; PILoT's first.", show_default="what suits LeNet"),
+        typer.Option(help="Regularization strength α; for PILoT the first.", show_default="one that suits LeNet"),
     ] = None,
     parameters: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="Another number of the method.")
+        list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A further parameter of the method.")
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 60,
     learning_rate: Annotated[float, typer.Option(help="The first learning rate.")] = 0.1,
-    schedule: Annotated[str, typer.Option(help="Of the learning rate: cosine, constant or step.")] = "cosine",
+    schedule: Annotated[str, typer.Option(help="Schedule of the learning rate: cosine, constant or step.")] = "cosine",
     batch_size: Annotated[int, typer.Option(help="Images in a step, over all devices.")] = 256,
     validation: Annotated[
-        float, typer.Option(help="Judge by this part of the training images in place of the test images.")
+        float, typer.Option(help="Test on this fraction of the training images instead of the test images.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of initial weights and the order of images.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights and of the order of images.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
     devices: Annotated[int, typer.Option(help="How many devices, or processes on the CPU.")] = 1,
     precision: Annotated[str, typer.Option(help="32-true, 64-true or bf16-mixed.")] = "32-true",
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("run"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder, if there is one.")] = False,
 ) -> None:
-    """Train a network, and write what came of it into a folder.
+    """Train a network, and write the results into a folder.
 
-    One run at a time works in the folder. At the end it holds checkpoint.safetensors (the run, from which --resume
+    Only one run at a time can use the folder. At the end it holds checkpoint.safetensors (the run, from which --resume
     continues), history.csv (numbers of every epoch), weights.safetensors (the dense network) and tensorboard/.
 
     Exits with 1 if the loss stopped being finite, with 2 on bad input, with 130 when interrupted.
@@ -124,8 +124,9 @@ def train(
     except (InputError, OSError, MissingPackageError) as error:
         fail(COMMAND, error, BAD_INPUT, console)
     except SolverError as error:
-        with unwritten_files_fail(COMMAND):
-            _write_history(output, error.result)
+        if isinstance(error.result, training.TrainingResult):
+            with unwritten_files_fail(COMMAND):
+                _write_history(output, error.result)
         fail(COMMAND, error, FAILED, console)
     except KeyboardInterrupt:
         again = shlex.join(["implicit-bias", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
@@ -155,7 +156,7 @@ def _method(known: dict[str, MethodEntry], name: str, strength: float | None, pa
 
 
 def _check_output(output: Path, resume: bool) -> None:
-    """Refuse what cannot be a folder, and a run that would be lost."""
+    """Refuse an output that cannot be a folder, or holds a run that would be lost."""
     place = next((path for path in (output, *output.parents) if path.exists()), output)
     if not place.is_dir():
         raise InputError(f"--output: expected a folder, got {output}, but {place} is a file; name another.")
@@ -164,7 +165,7 @@ def _check_output(output: Path, resume: bool) -> None:
 
 
 def _write(folder: Path, result: TrainingResult, about: dict[str, str]) -> None:
-    """History and weights; the checkpoint is there already."""
+    """Write history and weights; the checkpoint is there already."""
     from implicit_bias.training import checkpoint as checkpoints
 
     _write_history(folder, result)

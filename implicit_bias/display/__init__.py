@@ -1,7 +1,7 @@
 """How results look: cards in a notebook (Jupyter, marimo), and plots on axes; a file for each part of the pipeline.
 
-Results reach here through :class:`implicit_bias.shown.Shown` alone, which loads this package when they show themselves.
-A card is HTML that needs nothing from the network: formulas are MathML, pictures are inline on a white ground.
+Only :class:`implicit_bias.shown.Shown` imports this package, when a result is to be shown.
+A card is HTML that needs nothing from the network: formulas are MathML, pictures are inline, on white.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ __all__ = ["html", "plot", "plot_loss"]
 @singledispatch
 def html(result: object) -> Html:
     """The card of a result."""
-    from implicit_bias.display import algebra  # apart, as SymPy takes a second to load
+    from implicit_bias.display import algebra  # not above, as SymPy takes a second to load
 
     return algebra.html(result)
 
 
 @singledispatch
 def plot(result: object, *args: Any, **options: Any) -> Axes:
-    """Draw a result; its method ``plot`` says how."""
+    """Draw a result; its method ``plot`` describes the options."""
     raise TypeError(f"{type(result).__name__}: there is no plot of it.")
 
 

@@ -1,8 +1,10 @@
-"""Results of algebra: formulas, where they hold, what they rest on, and the potential for an example."""
+"""Cards of symbolic results: formulas, where they hold, the identities behind them, and the graph of an example."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
+from typing import cast
 
 import sympy as sp
 from matplotlib import colormaps
@@ -14,6 +16,7 @@ from implicit_bias.display.card import Html, badge, card, displayed, folded, for
 from implicit_bias.display.picture import picture
 from implicit_bias.errors import DomainError
 from implicit_bias.plotting import SEQUENCE
+from implicit_bias.potential import SeparablePotential
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.derivation import Derivation
 from implicit_bias.symbolic.parameterization import Parameterization
@@ -65,7 +68,7 @@ def _name(field: str) -> str:
 
 @html.register
 def _(derivation: Derivation) -> Html:
-    """The card."""
+    """Formulas, domain, identities, notes, and the graph of an example."""
     parameterization, h = derivation.parameterization, derivation.regularizer
     weight = sp.latex(sp.Symbol(derivation.names.weight))
     title = f"{weight} = {sp.latex(parameterization.output)}" + ("" if h is None else rf", \quad h = {sp.latex(h)}")
@@ -94,9 +97,9 @@ def _(derivation: Derivation) -> Html:
 
 
 def _example(derivation: Derivation) -> dict[str, float] | None:
-    """Initial values that the derivation covers: all zero but the first if possible; numerical potentials take long."""
+    """Initial values that the derivation covers, if possible zero but for the first; None without a closed form."""
     if not derivation.closed_form:
-        return None
+        return None  # a numerical potential takes long
     names = derivation.parameterization.params
     for rest in (0.0, 0.5, 1.0):
         init = dict(zip(names, (1.0, *[rest] * (len(names) - 1)), strict=True))
@@ -109,7 +112,8 @@ def _example(derivation: Derivation) -> dict[str, float] | None:
 
 
 def _family(derivation: Derivation, init: dict[str, float]) -> Html:
-    family = derivation.family(init)
+    # All potentials that a derivation makes are separable, which the type of Derivation.family does not say.
+    family = cast("Callable[[float], SeparablePotential]", derivation.family(init))
     decays = DECAYS if derivation.regularizer is not None else DECAYS[:1]
 
     def draw(ax: Axes) -> None:

@@ -13,7 +13,7 @@ from implicit_bias.status import Status
 
 Html = NewType("Html", str)  # text that is escaped already
 
-# White letters on these stay legible on the ground of a light and of a dark notebook.
+# White letters stay legible on these colours, in a light and in a dark notebook.
 _TONES: dict[Enum, str] = {
     Outcome.PROVED: "#1a7f37",
     Outcome.SUPPORTED: "#0b6e8a",
@@ -25,7 +25,7 @@ _TONES: dict[Enum, str] = {
 _FAILED = "#c1272d"
 _CARD = "border:1px solid #88888866;border-radius:6px;padding:0.6em 0.9em;margin:0.2em 0;max-width:52em;overflow-x:auto"
 _BADGE = "color:#ffffff;border-radius:1em;padding:0.1em 0.7em;font-size:0.8em;font-weight:600;white-space:nowrap"
-# Notebooks have styles of their own for tables: stripes, right alignment and small print.
+# These override what notebooks do to tables: stripes, right alignment and small print.
 _TABLE = "border-collapse:collapse;border:0;margin:0.3em 0;font-size:inherit;color:inherit"
 _ROW = "background:none"
 _CELL = "text-align:left;vertical-align:baseline;border:0;font-size:inherit;color:inherit"
@@ -80,7 +80,7 @@ def line(part: Html) -> Html:
 
 
 def folded(summary: Html, content: Html) -> Html:
-    """What opens on a click."""
+    """Content that opens on a click on its summary."""
     return Html(f"<details><summary>{summary}</summary>{content}</details>")
 
 

@@ -1,4 +1,4 @@
-"""Claims and ledgers, which say what is stated and leave verdicts, which take long, to those who ask; and verdicts."""
+"""Cards of claims, ledgers and verdicts. Showing a claim does not run its check, which may take long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def claim_html(claim: Claim) -> Html:
 
 
 def ledger_html(ledger: Mapping[str, Claim]) -> Html:
-    """All claims, in the order in which they rest on one another; each opens on a click."""
+    """All claims, each after those that it rests on; each opens on a click."""
     entries = (
         folded(
             joined([Html(f"<strong>{text(claim.id)}</strong>"), text(f" {claim.source}")]),
@@ -38,7 +38,7 @@ def _details(claim: Claim) -> list[tuple[Html, Html]]:
 
 
 def verdict_html(verdict: Verdict) -> Html:
-    """The card."""
+    """Outcome, evidence and numbers."""
     return card(joined([text("Verdict"), badge(verdict.outcome)]), _contents(verdict))
 
 

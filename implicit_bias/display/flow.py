@@ -15,11 +15,11 @@ from implicit_bias.plotting import COLOURS
 from implicit_bias.simulate import Trajectory
 from implicit_bias.status import Status
 
-_LONG = 100.0  # a ratio of times that a linear axis cannot show
+_LOGARITHMIC_FROM = 100.0  # ratio of the last to the first positive time: a linear axis would not show both
 
 
 def plot(flow: Trajectory, ax: Axes | None = None, **options: Any) -> Axes:
-    """Draw weights against time; :meth:`implicit_bias.Trajectory.plot` says how."""
+    """Draw weights against time; see :meth:`implicit_bias.Trajectory.plot`."""
     with axes(ax) as target:
         draw_curves(target, flow.t, flow.x, COLOURS["flow"], options)
         _time_axis(target, flow.t)
@@ -27,7 +27,7 @@ def plot(flow: Trajectory, ax: Axes | None = None, **options: Any) -> Axes:
 
 
 def plot_loss(flow: Trajectory, ax: Axes | None = None, **options: Any) -> Axes:
-    """Draw the loss against time; :meth:`implicit_bias.Trajectory.plot_loss` says how."""
+    """Draw the loss against time; see :meth:`implicit_bias.Trajectory.plot_loss`."""
     with axes(ax) as target:
         marker = "o" if len(flow.t) == 1 else ""
         target.plot(flow.t, flow.loss, **look(options, color=COLOURS["flow"], marker=marker, markersize=2.5))
@@ -66,6 +66,6 @@ def html(flow: Trajectory) -> Html:
 
 def _time_axis(ax: Axes, t: np.ndarray) -> None:
     positive = t[t > 0]
-    if len(positive) > 1 and positive[-1] >= _LONG * positive[0]:
+    if len(positive) > 1 and positive[-1] >= _LOGARITHMIC_FROM * positive[0]:
         ax.set_xscale("log")
     ax.set_xlabel("flow time $t$")

@@ -1,6 +1,6 @@
 """The ledger as one page that can be read offline: formulas as MathML, the dependencies as a drawing."""
 
-# ruff: noqa: E402 - the check comes before what it is for
+# ruff: noqa: E402 - the check for Jinja comes before its import
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ class Graph:
 
 
 def page(ledger: Ledger, root: str | None) -> str:
-    """The whole page, which sees the repository of modules and figures at ``root``, if there is one."""
+    """The whole page; ``root`` is the path from it to the repository of modules and figures, if there is one."""
     template = environment().get_template("ledger.html.jinja")
     return template.render(ledger=ledger, root=root, graph=layout(ledger), **shown(entries(ledger)))
 
 
 def environment(*folders: Path) -> Environment:
-    """Templates of some folders and of this package; text is escaped, and a name that is not defined is an error."""
+    """Templates from some folders and from this package; text is escaped, and an undefined name is an error."""
     environment = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
@@ -86,7 +86,7 @@ def entries(ledger: Ledger) -> list[Entry]:
 
 
 def shown(entries: Iterable[Entry]) -> dict[str, object]:
-    """Claims as the templates show them."""
+    """The variables with which the templates show claims."""
     by_id = {entry.claim.id: entry for entry in entries}
     used_by: dict[str, list[str]] = {name: [] for name in by_id}
     for entry in by_id.values():
@@ -101,7 +101,7 @@ def shown(entries: Iterable[Entry]) -> dict[str, object]:
 
 
 def tally(entries: Iterable[Entry]) -> list[tuple[str, int]]:
-    """How often each outcome was found, where it was."""
+    """How often each outcome was found; outcomes that never occurred are left out."""
     found = [entry.verdict.outcome for entry in entries]
     return [(outcome.value, found.count(outcome)) for outcome in Outcome if outcome in found]
 
@@ -117,7 +117,7 @@ def hypothesis(text: str) -> Markup:
 
 
 def layout(ledger: Ledger) -> Graph:
-    """Place every claim that uses another one or is used, one column to the right of all that it uses."""
+    """Place every claim that uses another one or is used, to the right of everything that it uses."""
     uses = {name: claim.uses for name, claim in ledger.items()}
     used = {other for others in uses.values() for other in others}
     depth: dict[str, int] = {}

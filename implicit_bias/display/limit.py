@@ -1,4 +1,4 @@
-"""Limits: the weights of a Bregman projection and how well they are known, and the way from L2 to L1."""
+"""Limits: the weights of a Bregman projection with their error bound, and the way from L2 to L1."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from implicit_bias.status import Status
 
 
 def plot_projection(projection: Projection, ax: Axes | None = None, **options: Any) -> Axes:
-    """Draw the weights against their indices; :meth:`implicit_bias.Projection.plot` says how."""
+    """Draw the weights against their indices; see :meth:`implicit_bias.Projection.plot`."""
     with axes(ax) as target:
         draw_vector(target, projection.x, options)
     return target
@@ -42,7 +42,7 @@ def projection_html(projection: Projection) -> Html:
 
 
 def plot_transition(transition: Transition, ax: Axes | None = None, **options: Any) -> Axes:
-    """Draw weights against log a; :meth:`implicit_bias.Transition.plot` says how."""
+    """Draw weights against log a; see :meth:`implicit_bias.Transition.plot`."""
     order = np.argsort(-transition.log_scales, kind="stable")
     with axes(ax) as target:
         draw_curves(target, transition.log_scales[order], transition.x[order], COLOURS["projection"], options)

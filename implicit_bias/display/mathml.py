@@ -13,7 +13,7 @@ _PRIMES = re.compile(r"(_(?:\w|\{[^{}]*\}))('+)")
 
 
 def mathml(latex: str, display: str = "inline") -> str:
-    r"""A formula as MathML; one that cannot be converted, or leads to anything else, is shown as it was written.
+    r"""A formula as MathML, or as it was written where the converter fails or gives anything else.
 
     Args:
         latex: The formula without dollar signs.
@@ -22,14 +22,14 @@ def mathml(latex: str, display: str = "inline") -> str:
     # The converter sets primes after an index apart.
     written = _PRIMES.sub(lambda found: found[1] + "^{" + r"\prime" * len(found[2]) + "}", latex)
     try:
-        # The converter copies \text{…} without escaping it; what is returned is what could be read from its result.
+        # The converter does not escape the contents of \text{…}, so its result is parsed and written anew.
         root = ElementTree.fromstring(convert(written, display=display))  # noqa: S314
     except Exception:  # the converter documents no base class for its errors
         root = None
     if root is None or not all(map(_is_plain_mathml, root.iter())):
         return f"<code>{escape(latex)}</code>"
     for element in root.iter():
-        # HTML knows the namespace by the tag; without its address a page names no other site at all.
+        # HTML knows the namespace by the tag; without its address a page mentions no other site.
         element.tag = element.tag.removeprefix(_NAMESPACE)
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=False)
 
@@ -41,6 +41,6 @@ def _is_plain_mathml(element: ElementTree.Element) -> bool:
 
 
 def words_or_mathml(written: str) -> str:
-    """What is either words or LaTeX: words have no backslash, but several letters in a row."""
+    """Words escaped, or LaTeX as MathML: words have no backslash, but several letters in a row."""
     is_words = "\\" not in written and re.search(r"[A-Za-z]{3,}", written)
     return escape(written) if is_words else mathml(written)

@@ -1,4 +1,4 @@
-"""Small pictures inside a card, the axes that plots draw on, and weights on them."""
+"""Small pictures for cards, the axes that plots draw on, and the drawing of weights."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from matplotlib.lines import Line2D
 from implicit_bias.display.card import Html
 from implicit_bias.plotting import COLOURS, style
 
-MOST = 100  # curves that one plot holds
-_PIXELS = 1000  # more dots than that are smaller as pixels than as shapes
+MOST_CURVES = 100  # in one plot
+_MOST_SHAPES = 1000  # more dots make a smaller file as pixels
 _PANEL = (3.3, 2.3)  # inches
 
 
 @contextmanager
 def axes(given: Axes | None) -> Iterator[Axes]:
-    """The given axes as they are, or else pyplot's current ones in the house style, so that calls draw on one plot."""
+    """The given axes as they are, or pyplot's current ones in the house style, so that several calls share a plot."""
     if given is not None:
         yield given
         return
@@ -36,19 +36,19 @@ def axes(given: Axes | None) -> Iterator[Axes]:
 
 
 def look(options: dict[str, Any], **usual: Any) -> dict[str, Any]:
-    """Options of a line over the usual ones, which have full names; ``lw`` is ``linewidth``, and so on."""
+    """Options of a line, with abbreviations such as ``lw`` written out, over the usual ones."""
     return usual | normalize_kwargs(options, Line2D)
 
 
 def picture(alt: str, *panels: Callable[[Axes], object]) -> Html:
-    """Panels side by side as an inline SVG, on white also where the notebook is dark.
+    """Panels side by side as an inline SVG, on white even in a dark notebook.
 
     Args:
-        alt: What is seen, in words.
+        alt: The picture in words.
         panels: Each draws on its axes.
     """
     with style():
-        # A figure that pyplot does not know is gone when the picture is drawn.
+        # pyplot does not know this figure, so nothing keeps it once the picture is drawn.
         figure = Figure(figsize=(_PANEL[0] * len(panels), _PANEL[1]), layout="constrained")
         for ax, draw in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             draw(ax)
@@ -61,8 +61,8 @@ def picture(alt: str, *panels: Callable[[Axes], object]) -> Html:
 
 
 def draw_vector(ax: Axes, x: np.ndarray, options: dict[str, Any]) -> None:
-    """x_i against i, as dots on stems."""
-    as_pixels = len(x) > _PIXELS
+    """Draw x_i against i, as dots on stems."""
+    as_pixels = len(x) > _MOST_SHAPES
     usual = {"color": COLOURS["projection"], "linestyle": "", "marker": "o", "markersize": 2.5, "rasterized": as_pixels}
     (dots,) = ax.plot(np.arange(len(x)), x, **look(options, **usual))
     ax.vlines(np.arange(len(x)), 0, x, colors=dots.get_color(), lw=0.6, label="_stems", rasterized=as_pixels)
@@ -71,7 +71,7 @@ def draw_vector(ax: Axes, x: np.ndarray, options: dict[str, Any]) -> None:
 
 
 def draw_curves(ax: Axes, at: np.ndarray, x: np.ndarray, colour: str, options: dict[str, Any]) -> None:
-    """The curves of those weights, of shape (k, n), that become largest."""
+    """Draw the curves of the weights that become largest; x of shape (k, n)."""
     marker = "o" if len(at) == 1 else ""
     line = look(options, color=colour, linewidth=0.7, marker=marker, markersize=2.5)
     for i in largest(x):
@@ -83,10 +83,10 @@ def draw_curves(ax: Axes, at: np.ndarray, x: np.ndarray, colour: str, options: d
 def largest(x: np.ndarray) -> np.ndarray:
     """Indices, in order, of the weights that become largest in magnitude; x of shape (k, n)."""
     sizes = np.max(np.abs(x), axis=0, initial=0.0)
-    return np.sort(np.argsort(-sizes, kind="stable")[:MOST])
+    return np.sort(np.argsort(-sizes, kind="stable")[:MOST_CURVES])
 
 
 def span(x: np.ndarray) -> str:
     """How many of the weights, shape (k, n), a plot shows."""
     n = x.shape[1]
-    return f"{n} weights" if n <= MOST else f"the {MOST} largest of {n} weights"
+    return f"{n} weights" if n <= MOST_CURVES else f"the {MOST_CURVES} largest of {n} weights"

@@ -17,13 +17,13 @@ from implicit_bias.potential import QuadraticForms, SeparablePotential
 from implicit_bias.validation import finite_array
 
 POINTS = 201
-MOST = 6  # curves in one plot
-_CHUNK = 1_000_000  # values computed at once
-_REACH = 2.0  # weights of order one are what initializations make
+MOST_CURVES = 6  # in one plot
+_VALUES_AT_ONCE = 1_000_000
+_LEAST_REACH = 2.0  # of the drawn weights: initializations make weights of order one
 
 
 def plot(potential: SeparablePotential, x: ArrayLike | None = None, ax: Axes | None = None, **options: Any) -> Axes:
-    """Draw R_i(x_i) for up to six different coordinates; :meth:`implicit_bias.Potential.plot` says how."""
+    """Draw R_i(x_i) for up to six different coordinates; see :meth:`implicit_bias.SeparablePotential.plot`."""
     grid = _window(potential) if x is None else finite_array(x, "x", ndim=1)[:, None]
     if grid.size == 0:
         raise InputError("x: expected weights to draw at, got none.")
@@ -64,7 +64,7 @@ def html(potential: SeparablePotential) -> Html:
 
 
 def forms_html(potential: QuadraticForms) -> Html:
-    """Numbers of a potential that couples its coordinates, of which there is no graph."""
+    """Numbers of a potential that couples its coordinates, and so has no graph."""
     lines = [("coordinates", potential.size), ("parameters", len(potential.components))]
     lines += [("decay A", f"{potential.decay:.6g}"), ("argmin R", _range(potential.minimizer))]
     formula = r"R(x) = \sup_z \langle x, z\rangle - \tfrac14 \|\exp(-AB + \sum_i z_i A_i)\,\theta_0\|^2"
@@ -72,7 +72,7 @@ def forms_html(potential: QuadraticForms) -> Html:
 
 
 def _range(value: ArrayLike) -> str:
-    """A number, or where numbers lie."""
+    """A number, or the range of several numbers."""
     low, high = float(np.min(value)), float(np.max(value))
     return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
 
@@ -80,13 +80,13 @@ def _range(value: ArrayLike) -> str:
 def _chosen(potential: SeparablePotential) -> np.ndarray:
     """Coordinates to draw, evenly spaced."""
     size = potential.size or 1
-    return np.unique(np.linspace(0, size - 1, min(size, MOST)).astype(int))
+    return np.unique(np.linspace(0, size - 1, min(size, MOST_CURVES)).astype(int))
 
 
 def _window(potential: SeparablePotential) -> np.ndarray:
     """Weights to draw, shape (k, n) or (k, 1): from −2 to 2, or further where the minimizers are, inside the domain."""
     center = np.atleast_1d(potential.minimizer)
-    reach = np.maximum(_REACH, 2 * np.abs(center))
+    reach = np.maximum(_LEAST_REACH, 2 * np.abs(center))
     low, high = (np.broadcast_to(end, center.shape) for end in potential.domain)
     left, right = np.maximum(low, -reach), np.minimum(high, reach)
     # The ends of the domain are not in it.
@@ -97,7 +97,7 @@ def _window(potential: SeparablePotential) -> np.ndarray:
 def _terms(potential: SeparablePotential, grid: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """R_i(x_i) of the chosen coordinates, shape (k, chosen), without holding those of all at once."""
     size = potential.size or 1
-    step = max(1, _CHUNK // size)
+    step = max(1, _VALUES_AT_ONCE // size)
     parts = [
         potential.terms(np.broadcast_to(grid[k : k + step], (len(grid[k : k + step]), size)))[:, chosen]
         for k in range(0, len(grid), step)

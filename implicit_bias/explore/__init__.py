@@ -1,7 +1,7 @@
-"""The potential explorer: what a parameterization prefers, for two weights and one observation, in pictures.
+"""The potential explorer: pictures of the solution that a parameterization prefers, of one observation of two weights.
 
-A :class:`Setting` becomes a :class:`Scene` of numbers (:func:`compute`), the scene a figure (:func:`draw`), and the
-setting the Python lines that make the same picture (:func:`script`). ``app.py`` shows all of it in the browser.
+:func:`compute` turns a :class:`Setting` into a :class:`Scene` of numbers, :func:`draw` the scene into a figure, and
+:func:`script` the setting into Python lines that make the same picture. ``app.py`` shows all of it in the browser.
 """
 
 from implicit_bias.explore.picture import draw

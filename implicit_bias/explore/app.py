@@ -1,4 +1,4 @@
-"""The explorer's page: fields, sliders and where things stand; all numbers and pictures come from the other files."""
+"""The explorer's page: fields, sliders and their places; all numbers and pictures come from the other files."""
 
 # ruff: noqa: D103
 
@@ -105,7 +105,7 @@ def sliders(DECAYS, SCALES, STEPS, alone, entry, formula, mo, usual_start):
 @app.cell
 def formulas_typed(choice, formula, html, mo, refusal, regularizer):
     def said(field):
-        """The message beside a field; what the user typed only ever appears in it escaped."""
+        """The message beside a field; it shows what the user typed escaped only."""
         is_meant = refusal is not None and refusal.field == field
         text = html.escape(str(refusal)) if is_meant else ""
         return f'<div class="refusal" role="alert" data-field="{field}">{text}</div>'

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from implicit_bias.errors import DomainError
 from implicit_bias.symbolic.derivation import Derivation
 
-# Written as decimals, since a power of ten times a digit is not always the number nearest to it.
+# Read from decimals, since a digit times a power of ten is not always the nearest number.
 SCALES = (*(float(f"{digit}e{power}") for power in range(-12, 4) for digit in (1, 2, 5)), 1e4)
 DECAYS = (*(k / 20 for k in range(61)), *(k / 4 for k in range(13, 41)), *(float(k) for k in range(15, 101, 5)))
-SEARCH_TIME = 1.0  # seconds
+SECONDS_FOR_A_START = 1.0
 STEPS = tuple(float(f"{digit}e{power}") for power in range(-3, 1) for digit in (1, 2, 5))
 
 
@@ -21,7 +21,7 @@ class Entry:
     """A parameterization with numbers that show what it does.
 
     Attributes:
-        title: What it is called.
+        title: Its name.
         formula: g.
         regularizer: h, or empty.
         init: Initial values by parameter, in units of the scale.
@@ -56,9 +56,9 @@ CATALOGUE = (
 def usual_start(derivation: Derivation) -> dict[str, float]:
     """Initial values from which a typed formula can be trained: the first simple ones that the derivation accepts.
 
-    Ones, if none is found in :data:`SEARCH_TIME`.
+    All of them are 1 if none is found in :data:`SECONDS_FOR_A_START`.
     """
-    return _first_accepted(derivation, time.thread_time() + SEARCH_TIME) or dict.fromkeys(
+    return _first_accepted(derivation, time.thread_time() + SECONDS_FOR_A_START) or dict.fromkeys(
         derivation.parameterization.params, 1.0
     )
 

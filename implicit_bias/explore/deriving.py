@@ -12,7 +12,7 @@ from implicit_bias.symbolic.formulas import CONSTANTS, FUNCTIONS
 from implicit_bias.symbolic.parameterization import Parameterization
 
 TIME_LIMIT = 8.0  # seconds for a closed form; without one the potential is numerical
-_SEARCH = 2.0  # seconds for regularizers that would do
+_SECONDS_FOR_REGULARIZERS = 2.0  # for those that would do
 MOST_PARAMETERS = 4  # each has two sliders
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*", re.ASCII)
 
@@ -24,7 +24,7 @@ def parameters_of(formula: str) -> list[str]:
 
 
 def derived(formula: str, regularizer: str | None) -> Derivation:
-    """The derivation of a formula as typed, from a cache where it was derived before.
+    """The derivation of a formula as typed, from a cache if it was derived before.
 
     Raises:
         RefusedError: For a formula that cannot be read or a regularizer that does not commute.
@@ -37,7 +37,7 @@ def derived(formula: str, regularizer: str | None) -> Derivation:
 
 @lru_cache(maxsize=128)
 def _derived(formula: str, regularizer: str | None) -> Derivation:
-    # Before its names are looked for: a formula that is far too long is refused for that.
+    # The parser refuses a longer formula; its names need not be looked for.
     names = parameters_of(formula[:1001])
     if len(names) > MOST_PARAMETERS:
         raise RefusedError(
@@ -45,7 +45,7 @@ def _derived(formula: str, regularizer: str | None) -> Derivation:
             f"There is room for {MOST_PARAMETERS} parameters, and this has {len(names)}: {', '.join(names)[:80]}.",
         )
     if not names:
-        # A constant, or no formula at all: the parser says which, and names the offending part.
+        # A constant, or no formula at all: the parser says which, and names the part that is wrong.
         names = ["m"]
     parameterization = Parameterization(formula, names)
     if regularizer is None:
@@ -59,12 +59,12 @@ def _derived(formula: str, regularizer: str | None) -> Derivation:
 
 
 def _not_commuting(parameterization: Parameterization, h: str, error: NotCommutingError) -> str:
-    """What is wrong with a regularizer, and which ones would do."""
+    """Why a regularizer does not fit, and which ones would."""
     witness = getattr(error.report, "witness", None) or {}
     where = ", ".join(f"{name} = {value:g}" for name, value in witness.items())
     sentence = f"Decay by {h} leaves no potential, as [∇g, ∇h] ≠ 0" + (f" at {where}" if where else "")
     try:
-        others = parameterization.commuting_regularizers(2, time_limit=_SEARCH)
+        others = parameterization.commuting_regularizers(2, time_limit=_SECONDS_FOR_REGULARIZERS)
     except UnsupportedError:
         others = []
-    return sentence + (f"; what commutes is any sum of {', '.join(map(str, others))}." if others else ".")
+    return sentence + (f"; every combination of these commutes: {', '.join(map(str, others))}." if others else ".")

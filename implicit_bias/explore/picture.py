@@ -1,7 +1,7 @@
 """Drawing a scene: the plane of two weights, and the curves of one.
 
-It is drawn again at every movement of a slider, so ticks are placed and labelled here, and labels are plain text: with
-Matplotlib's own locators and formatters alone, the two take 1.6 times as long.
+It is drawn again whenever a slider moves. Ticks are therefore placed and labelled here, in plain text: with the
+locators and formatters of Matplotlib, drawing takes 1.6 times as long.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def draw(scene: Scene) -> Figure:
     """The plane and the curves side by side, in the house style."""
     with plotting.style():
         figure = Figure(figsize=(8.4, 4.68))
-        left, right = figure.subfigures(1, 2, width_ratios=(1, 1))
+        left, right = figure.subfigures(1, 2, squeeze=False)[0]
         _plane(left, scene)
         _curves(right, scene)
     return figure
@@ -136,7 +136,7 @@ def _exponent(axes: Axes, scene: Scene) -> None:
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    """Of an axis, without what runs away near the end of a domain."""
+    """The limits of an axis, without values that run away near the end of a domain."""
     middle = 12 * float(np.median(np.abs(values)))
     low, high = max(float(np.min(values)), -middle), min(float(np.max(values)), middle)
     size = max(abs(low), abs(high))
@@ -155,17 +155,18 @@ def _frame(axes: Axes, across: dict[float, str], up: dict[float, str], label: st
         zeros = np.zeros(len(ticks))
         where = (list(ticks), zeros) if marker == TICKDOWN else (zeros, list(ticks))
         axes.plot(*where, marker=marker, ms=3, mew=0.7, color="black", ls="", transform=place, clip_on=False)
-    points = 72 * axes.get_window_extent().size / axes.figure.dpi
+    box, points = axes.get_window_extent(), 72 / axes.figure.dpi
+    width, height = points * box.width, points * box.height
     for value, text in across.items():
-        axes.text(value, -5 / points[1], text, transform=to_x, ha="center", va="top", fontsize=7)
+        axes.text(value, -5 / height, text, transform=to_x, ha="center", va="top", fontsize=7)
     for value, text in up.items():
-        axes.text(-5 / points[0], value, text, transform=to_y, ha="right", va="center", fontsize=7)
-    axes.text(0.5, -15 / points[1], label, transform=axes.transAxes, ha="center", va="top")
+        axes.text(-5 / width, value, text, transform=to_y, ha="right", va="center", fontsize=7)
+    axes.text(0.5, -15 / height, label, transform=axes.transAxes, ha="center", va="top")
     axes.set(xlim=(left, right), ylim=(low, high))
 
 
 def _ticks(low: float, high: float, count: int) -> dict[float, str]:
-    """Round values between two ends, written with as many digits as tell them apart."""
+    """Round values between two ends, with just enough digits to tell them apart."""
     values = [value for value in MaxNLocator(count).tick_values(low, high) if low <= value <= high]
     values = [0.0 if abs(value) < 1e-9 * (high - low) else value for value in values]
     largest = max(map(abs, values), default=0.0)
@@ -186,7 +187,7 @@ def _power_of_ten(power: int) -> str:
 
 
 def svg(figure: Figure, transparent: bool = False) -> str:
-    """The figure as an SVG element, which may stand in a page; the same picture gives the same text."""
+    """The figure as an SVG element for a page; the same picture always gives the same text."""
     buffer = io.StringIO()
     with plotting.style():
         figure.savefig(buffer, format="svg", transparent=transparent, metadata={"Date": None, "Creator": None})

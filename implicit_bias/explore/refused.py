@@ -1,4 +1,4 @@
-"""What the explorer answers when it cannot draw: one sentence, beside the field that it is about."""
+"""The explorer's answer when it cannot draw: one sentence, beside the field that it is about."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from implicit_bias.errors import DomainError, InputError
 from implicit_bias.status import SolverError
 
-_LONGEST = 300  # characters of a sentence; a formula inside it may be far longer
+_MOST_CHARACTERS = 300  # of a sentence; a formula inside it may be far longer
 
 
 class RefusedError(InputError):
-    """No picture of this setting.
+    """There is no picture of this setting.
 
     Attributes:
         field: ``"formula"``, ``"regularizer"`` or ``"picture"``: where the sentence belongs.
@@ -42,4 +42,4 @@ def refusals(field: str) -> Iterator[None]:
 def first_sentence(text: str) -> str:
     """The first sentence of a message, shortened if it is very long."""
     sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(text.split()), maxsplit=1)[0]
-    return sentence if len(sentence) <= _LONGEST else sentence[:_LONGEST] + " …"
+    return sentence if len(sentence) <= _MOST_CHARACTERS else sentence[:_MOST_CHARACTERS] + " …"

@@ -2,8 +2,10 @@ r"""Every number of the picture: level sets of R, the flow's path, where it land
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from implicit_bias.explore.setting import Setting
 from implicit_bias.explore.side_by_side import SideBySide
 from implicit_bias.explore.tabulated import PointField, TabulatedPotential
 from implicit_bias.limit import bregman_projection
-from implicit_bias.potential import NumericalPotential, Potential
+from implicit_bias.potential import NumericalPotential, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Geometric
@@ -21,14 +23,17 @@ from implicit_bias.simulate import descent, gradient_flow, mirror_flow
 from implicit_bias.symbolic.derivation import Derivation
 from implicit_bias.symbolic.parameterization import Parameterization
 
+Interval = tuple[float, float]
+
 MOST_STEPS = 500  # of gradient descent
-_LEAST_STEPS = 50  # in which it shows whether it converges
-_GRID = 101
-_POINTS = 161
-_LEVELS = np.array([0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0])  # of the way to where the flow lands
-_LATE = 20.0  # time constants after which something has come to its end
-_MOST_POINTS = 500  # of a path
-_SIZES = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0])  # of a window, times a power of ten
+_LEAST_STEPS = 50  # enough to see whether it converges
+_GRID_POINTS = 101  # along each axis of the plane
+_CURVE_POINTS = 161
+# Level sets pass here, as fractions of the way from argmin R to where the flow lands.
+_LEVELS = np.array([0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0])
+_TIME_CONSTANTS = 20.0  # after as many, what decays exponentially is over
+_MOST_PATH_POINTS = 500
+_WINDOW_SIZES = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0])  # half widths, times a power of ten
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +41,7 @@ class Scene:
     r"""The numbers of a picture.
 
     Attributes:
-        setting: What they belong to.
+        setting: The setting that they belong to.
         closed_form: Whether R is a formula.
         window: The ends of both axes of the plane, ((low, high), (low, high)).
         grid: Weights along the two axes inside the domain, each of shape (k_i,).
@@ -51,7 +56,7 @@ class Scene:
         minimum_l1: The ends of the segment of least L1 norm on the line, shape (2, 2); equal where it is a point.
         minimum_l2: The point of least L2 norm, shape (2,).
         descent: Steps of gradient descent, shape (k, 2), or None.
-        descent_note: What to say about them, or an empty string.
+        descent_note: Their label, or an empty string.
         x: Weights, shape (2, k): a row for each weight.
         potential: R_i − min R_i, shape (2, k).
         mirror_map: R_i', shape (2, k).
@@ -64,7 +69,7 @@ class Scene:
 
     setting: Setting
     closed_form: bool
-    window: tuple[tuple[float, float], tuple[float, float]]
+    window: tuple[Interval, Interval]
     grid: tuple[np.ndarray, np.ndarray]
     excess: np.ndarray
     levels: np.ndarray
@@ -92,10 +97,10 @@ def compute(setting: Setting) -> Scene:
     """Compute the picture of a setting.
 
     Raises:
-        RefusedError: With one sentence, where there is nothing to draw.
+        RefusedError: If there is nothing to draw; its message is one sentence.
     """
     derivation = derived(setting.formula, setting.regularizer)
-    with refusals("picture"), np.errstate(all="ignore"):  # what overflows is seen where it matters
+    with refusals("picture"), np.errstate(all="ignore"):  # overflow is looked for where it matters
         return _compute(setting, derivation)
 
 
@@ -104,7 +109,7 @@ def _compute(setting: Setting, derivation: Derivation) -> Scene:
     if not np.any(z):
         raise RefusedError("picture", "With z = 0 there is no constraint: move one entry of z.")
     init = {name: np.asarray(values, dtype=float) for name, values in setting.init.items()}
-    family = derivation.family(init)
+    family = _family(derivation, init)
     start = np.asarray(family(0.0).minimizer, dtype=float)
     minimum_l1, minimum_l2 = _minimum_l1(z, y), y * z / (z @ z)
     reach = 1e3 * (1.0 + float(np.max(np.abs([start, minimum_l2, *minimum_l1]))))
@@ -114,7 +119,7 @@ def _compute(setting: Setting, derivation: Derivation) -> Scene:
     landing, center = found.x, np.broadcast_to(both.minimizer, 2)
     path, time = _path(setting, derivation, init, start, both, landing, float(found.dual[0]))
     window, unit = _window(np.array([start, center, landing, minimum_l2, *minimum_l1, np.zeros(2)]))
-    grid = tuple(_inside(single, *ends, _GRID) for single, ends in zip(singles, window, strict=True))
+    grid = _inside(singles[0], *window[0], _GRID_POINTS), _inside(singles[1], *window[1], _GRID_POINTS)
     parts = [_excess(single, axis) for single, axis in zip(singles, grid, strict=True)]
     curves = [_curves(single, ends, unit) for single, ends in zip(singles, window, strict=True)]
     steps, note = (None, "") if setting.step is None else _descent(setting, derivation, init, time, setting.step)
@@ -145,17 +150,23 @@ def _compute(setting: Setting, derivation: Derivation) -> Scene:
     )  # fmt: skip
 
 
+def _family(derivation: Derivation, init: dict[str, np.ndarray]) -> Callable[[float], SeparablePotential]:
+    """The potentials that a start has at each decay."""
+    # All potentials that a derivation makes are separable, which the type of Derivation.family does not say.
+    return cast("Callable[[float], SeparablePotential]", derivation.family(init))
+
+
 def _potentials(
-    derivation: Derivation, init: dict[str, np.ndarray], potential: Potential, decay: float, reach: float
-) -> tuple[tuple[Potential, Potential], Potential]:
-    """The potential of each weight, one and the same where their initial values are, and that of both together."""
+    derivation: Derivation, init: dict[str, np.ndarray], potential: SeparablePotential, decay: float, reach: float
+) -> tuple[tuple[SeparablePotential, SeparablePotential], SeparablePotential]:
+    """The potential of each weight, the same object where both start alike, and that of both together."""
     is_alike = all(values[0] == values[1] for values in init.values())
     if isinstance(potential, NumericalPotential):
         starts, functions = potential.parameters(potential.minimizer), _functions(derivation.parameterization)
         first = TabulatedPotential(*functions, starts[:, 0], reach)
         singles = first, first if is_alike else TabulatedPotential(*functions, starts[:, 1], reach)
         return singles, SideBySide(singles)
-    first, second = (derivation.at({name: values[k] for name, values in init.items()}, decay) for k in range(2))
+    first, second = (_family(derivation, {name: values[k] for name, values in init.items()})(decay) for k in range(2))
     return (first, first if is_alike else second), potential
 
 
@@ -165,8 +176,8 @@ def _functions(parameterization: Parameterization) -> tuple[SeparableMap, PointF
     return parameterization.separable_map(), parameterization.field_at_point()
 
 
-def _check_reachable(potential: Potential, z: np.ndarray, y: float) -> None:
-    """Raise where no x of the domain has z·x = y."""
+def _check_reachable(potential: SeparablePotential, z: np.ndarray, y: float) -> None:
+    """Raise ``RefusedError`` if no x in the domain has z·x = y."""
     low, high = (np.broadcast_to(np.asarray(end, dtype=float), 2) for end in potential.domain)
     ends = np.stack([np.where(z == 0, 0.0, z) * np.where(z == 0, 0.0, end) for end in (low, high)])
     least, most = np.sum(np.min(ends, axis=0)), np.sum(np.max(ends, axis=0))
@@ -179,28 +190,27 @@ def _check_reachable(potential: Potential, z: np.ndarray, y: float) -> None:
 
 
 def _end(value: float) -> str:
-    """An end of a domain in words, as a table only comes close to 0 and to infinity."""
+    """An end of a domain as text; a table only comes close to an end at 0 or at infinity, so those are rounded."""
     if abs(value) >= 1e3:
         return "∞" if value > 0 else "−∞"
     return "0" if abs(value) < 1e-9 else f"{value:.3g}".replace("-", "−")
 
 
 def _path(
-    setting: Setting, derivation: Derivation, init: dict[str, np.ndarray], start: np.ndarray, potential: Potential,
-    landing: np.ndarray, nu: float,
+    setting: Setting, derivation: Derivation, init: dict[str, np.ndarray], start: np.ndarray,
+    potential: SeparablePotential, landing: np.ndarray, nu: float,
 ) -> tuple[np.ndarray, float]:  # fmt: skip
     """The weights along the flow, shape (k, 2), and how long it was followed.
 
-    The residual shrinks from its first value, so the flow is on its way for about ν over that, and then arrives at the
-    rate Σ z_i² / R_i''.
+    The residual shrinks from its first value and its integral is ν. So the flow is on its way for about ν over the
+    first residual, and then converges at the rate Σ z_i² / R_i''.
     """
     problem, schedule = _problem(setting), _schedule(setting, derivation)
     z, y = problem.Z[0], float(problem.y[0])
     first = [abs(value) for value in (z @ start - y, y if schedule else 0.0) if value]
     rate = float(np.sum(z**2 * potential.metric(landing)))
-    time = min(
-        _LATE / max(rate, 1e-30) + (_LATE if schedule else 0.0) + (4 * abs(nu) / min(first) if first else 0.0), 1e30
-    )
+    travel = 4 * abs(nu) / min(first) if first else 0.0
+    time = min(_TIME_CONSTANTS / max(rate, 1e-30) + (_TIME_CONSTANTS if schedule else 0.0) + travel, 1e30)
     if not first:
         return np.stack([start, start]), time
     if isinstance(potential, SideBySide):
@@ -209,14 +219,14 @@ def _path(
             schedule=schedule, rtol=1e-7, atol=1e-12, method="LSODA", throw=False,
         )  # fmt: skip
     else:
-        # In the logarithm of the scale, where decay has left parameters far below rounding.
+        # It uses the logarithm of the scale; decay may leave parameters far below rounding.
         flow = mirror_flow(problem, derivation, init, time, schedule=schedule, rtol=1e-6, atol=1e-8, throw=False)
     return _thinned(flow.x), time
 
 
 def _thinned(path: np.ndarray) -> np.ndarray:
-    """At most some hundred points, the first and the last among them."""
-    chosen = np.unique(np.linspace(0, len(path) - 1, min(len(path), _MOST_POINTS)).round().astype(int))
+    """A few hundred points of a path at most, among them the first and the last."""
+    chosen = np.unique(np.linspace(0, len(path) - 1, min(len(path), _MOST_PATH_POINTS)).round().astype(int))
     return path[chosen]
 
 
@@ -231,7 +241,7 @@ def _schedule(setting: Setting, derivation: Derivation) -> Geometric | None:
 def _descent(
     setting: Setting, derivation: Derivation, init: dict[str, np.ndarray], time: float, step: float
 ) -> tuple[np.ndarray, str]:
-    """Gradient descent for as long as the flow was followed, within a limit, and what to say of it."""
+    """Gradient descent for as long as the flow was followed, up to ``MOST_STEPS`` steps, and its label."""
     count = int(min(max(np.ceil(time / step), _LEAST_STEPS), MOST_STEPS))
     runs = descent(
         _problem(setting), derivation.parameterization, init, step, count,
@@ -251,30 +261,30 @@ def _minimum_l1(z: np.ndarray, y: float) -> np.ndarray:
     return ends
 
 
-def _window(points: np.ndarray) -> tuple[tuple[tuple[float, float], tuple[float, float]], float]:
+def _window(points: np.ndarray) -> tuple[tuple[Interval, Interval], float]:
     """A square around points, rounded so that it does not move with every slider, and its half width."""
     low, high = np.min(points, axis=0), np.max(points, axis=0)
     half = 0.62 * float(np.max(high - low)) or 1.0
     power = 10.0 ** np.floor(np.log10(half))
-    half = float(_SIZES[np.searchsorted(_SIZES, half / power * (1 - 1e-9))] * power)
-    center = np.round((low + high) / 2 / (half / 4)) * (half / 4)
-    return tuple((float(c - half), float(c + half)) for c in center), half
+    half = float(_WINDOW_SIZES[np.searchsorted(_WINDOW_SIZES, half / power * (1 - 1e-9))] * power)
+    x1, x2 = (float(center) for center in np.round((low + high) / 2 / (half / 4)) * (half / 4))
+    return ((x1 - half, x1 + half), (x2 - half, x2 + half)), half
 
 
-def _inside(potential: Potential, low: float, high: float, count: int) -> np.ndarray:
+def _inside(potential: SeparablePotential, low: float, high: float, count: int) -> np.ndarray:
     """Weights between two values that lie in the domain."""
     ends = [float(np.squeeze(end)) for end in potential.domain]
     margin = 1e-3 * (high - low)
     return np.linspace(low if low > ends[0] else ends[0] + margin, high if high < ends[1] else ends[1] - margin, count)
 
 
-def _excess(potential: Potential, x: np.ndarray) -> np.ndarray:
+def _excess(potential: SeparablePotential, x: np.ndarray) -> np.ndarray:
     """R − min R of one weight, elementwise; a difference of values of R would cancel where R is flat."""
     return np.asarray(potential.divergence_terms_at(x, np.full_like(x, float(np.squeeze(potential.minimizer)))))
 
 
-def _levels(potential: Potential, landing: np.ndarray, level: float, top: float) -> np.ndarray:
-    """R − min R at even steps towards where the flow lands, and beyond; else even roots up to the highest value."""
+def _levels(potential: SeparablePotential, landing: np.ndarray, level: float, top: float) -> np.ndarray:
+    """R − min R on the way to where the flow lands, and beyond; if that is argmin R, even roots up to the top."""
     center = np.broadcast_to(potential.minimizer, 2)
     points = center + _LEVELS[:, None] * (landing - center)
     low, high = potential.domain
@@ -285,11 +295,11 @@ def _levels(potential: Potential, landing: np.ndarray, level: float, top: float)
     return np.unique(values[np.isfinite(values) & (values > 0)])
 
 
-def _curves(potential: Potential, window: tuple[float, float], unit: float) -> dict[str, np.ndarray]:
+def _curves(potential: SeparablePotential, window: Interval, unit: float) -> dict[str, np.ndarray]:
     """The curves of one weight."""
-    x, center = _inside(potential, *window, _POINTS), float(np.squeeze(potential.minimizer))
+    x, center = _inside(potential, *window, _CURVE_POINTS), float(np.squeeze(potential.minimizer))
     room = 0.999 * (float(np.squeeze(potential.domain[1])) - center)
-    distance = np.geomspace(min(1e-6 * unit, 1e-6 * room), min(1e2 * unit, room), _POINTS)
+    distance = np.geomspace(min(1e-6 * unit, 1e-6 * room), min(1e2 * unit, room), _CURVE_POINTS)
     return {
         "x": x,
         "potential": _excess(potential, x),

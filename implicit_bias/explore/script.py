@@ -6,7 +6,7 @@ from implicit_bias.explore.setting import Setting
 
 
 def script(setting: Setting) -> str:
-    """Return lines that draw a setting and derive its numbers by hand; formulas stand in them as strings only."""
+    """Return lines that draw a setting and derive its numbers by hand; formulas appear in them as strings only."""
     values = {name: tuple(float(value) for value in pair) for name, pair in setting.init.items()}
     regularizer = setting.regularizer or None
     return f"""\

@@ -38,7 +38,7 @@ def serve(listener: socket.socket, ready: Callable[[], None]) -> None:
     command would look for newer releases and offer to edit; this uses its ASGI application alone.
 
     Args:
-        listener: Of :func:`listen`.
+        listener: A socket from :func:`listen`.
         ready: Called once connections are answered.
     """
     # marimo looks for its configuration from the current folder upwards; what it finds there must not depend on where
@@ -71,7 +71,7 @@ def only_from_here(application: Application, port: int) -> Application:
     """Refuse what a page from elsewhere sends to this machine through the user's browser.
 
     Listening on 127.0.0.1 keeps other machines out, but not other web pages: one may open a WebSocket to any address,
-    or have its own name resolve to 127.0.0.1. The browser tells of both in the headers Origin and Host.
+    or have its own name resolve to 127.0.0.1. The headers Origin and Host, which the browser sets, reveal both.
     """
     hosts = {f"{name}:{port}".encode() for name in (HOST, "localhost")}
     origins = {b"http://" + host for host in hosts}
@@ -93,4 +93,4 @@ async def _refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send({"type": "websocket.close", "code": 1008})
         return
     await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": b"The explorer answers pages of its own address only.\n"})
+    await send({"type": "http.response.body", "body": b"The explorer answers only pages from its own address.\n"})

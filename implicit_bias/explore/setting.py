@@ -1,4 +1,4 @@
-"""What the explorer shows: formulas and numbers."""
+"""The setting of a picture: formulas and numbers."""
 
 from __future__ import annotations
 

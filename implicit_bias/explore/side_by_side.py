@@ -1,4 +1,4 @@
-"""Weights that have a potential each, as one potential."""
+"""One potential for several weights that have a potential each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from implicit_bias.potential import Potential, SeparablePotential
+from implicit_bias.potential import SeparablePotential
 
 
 class SideBySide(SeparablePotential):
@@ -16,7 +16,7 @@ class SideBySide(SeparablePotential):
         singles: The potentials, one for each weight.
     """
 
-    def __init__(self, singles: Sequence[Potential]) -> None:
+    def __init__(self, singles: Sequence[SeparablePotential]) -> None:
         self._singles = tuple(singles)
 
     def _each(self, name: str, *arrays: np.ndarray) -> np.ndarray:

@@ -22,13 +22,13 @@ from implicit_bias.potential.separable_map import SeparableMap
 
 PointField = Callable[[Sequence[float]], Sequence[float]]
 
-_FOLDS = 30.0  # e-foldings of the flow integrated at a time
-_NODES = 1200  # in each of these pieces
-_PIECES = 12
-_HUGE = 1e100
+_FOLDS_PER_PIECE = 30.0  # e-foldings of the flow that are integrated in one call
+_NODES_PER_PIECE = 1200
+_MOST_PIECES = 12
+_LARGEST_STATE = 1e100  # the table ends before it
 _RESOLUTION = 1e-14  # of parameters, relative to their size at the start
-_LOST = "init: the flow of ∇g cannot be followed from this start: it leaves the numbers at once."
-_BLUR = 1e-6  # what it may leave of a weight, relative
+_LARGEST_BLUR = 1e-6  # relative error of a weight that this resolution may cause
+_NO_TABLE = "init: the flow of ∇g cannot be followed from this start: it leaves the floating-point range at once."
 
 
 class TabulatedPotential(SeparablePotential):
@@ -55,16 +55,16 @@ class TabulatedPotential(SeparablePotential):
             x, s, excess = function.output(nodes[:, :-2].T), nodes[:, -2], nodes[:, -1]
             metric = np.sum(function.gradient(nodes[:, :-2].T) ** 2, axis=0)
         sound = np.isfinite(x) & np.isfinite(s) & np.isfinite(excess) & (metric > 0) & np.isfinite(1 / metric)
-        # Next to a pole of g, as of log(v) at 0, a weight tells parameters apart that the integration does not.
+        # Next to a pole of g, as of log(v) at 0, weights differ whose parameters are too close for the integration.
         with np.errstate(all="ignore"):
             blur = np.sqrt(metric) * _RESOLUTION * self._length
-            sound &= blur <= _BLUR * np.maximum(
+            sound &= blur <= _LARGEST_BLUR * np.maximum(
                 np.abs(x - self._center), np.sqrt(metric[len(sides[0]) - 1]) * self._length
             )
         x, s, metric, excess = x[sound], s[sound], metric[sound], excess[sound]
         by_x, by_s = np.unique(x, return_index=True)[1], np.unique(s, return_index=True)[1]
         if min(len(by_x), len(by_s)) < 4:
-            raise DomainError(_LOST)
+            raise DomainError(_NO_TABLE)
         self._slope = CubicHermiteSpline(x[by_x], s[by_x], 1 / metric[by_x])
         self._value = CubicHermiteSpline(x[by_x], excess[by_x], s[by_x])
         self._weight = CubicHermiteSpline(s[by_s], x[by_s], metric[by_s])
@@ -73,13 +73,13 @@ class TabulatedPotential(SeparablePotential):
     def _side(self, sign: float, reach: float) -> np.ndarray:
         """Nodes (k, p + 2) of the flow of ±∇g, up to the reach or to where it stops: θ, s and R − min R."""
         pieces = [np.concatenate([self._start, np.zeros(2)])[None]]
-        times = np.linspace(0.0, _FOLDS, _NODES)
+        times = np.linspace(0.0, _FOLDS_PER_PIECE, _NODES_PER_PIECE)
         try:
             _, rate, speed = self._rate(self._origin)
         except ArithmeticError:  # ∇g underflows to 0
-            raise DomainError(_LOST) from None
+            raise DomainError(_NO_TABLE) from None
         unit = np.concatenate([np.full(len(self._start), self._length), [1 / rate, speed / rate**2]])
-        for _ in range(_PIECES):
+        for _ in range(_MOST_PIECES):
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")  # where LSODA gives up, the table ends
                 path, info = odeint(
@@ -87,7 +87,7 @@ class TabulatedPotential(SeparablePotential):
                     rtol=1e-9, atol=_RESOLUTION * unit, full_output=True,
                 )  # fmt: skip
             arrived = np.concatenate([[True], np.asarray(info["tcur"]) >= times[1:]])
-            sound = np.logical_and.accumulate(arrived & np.all(np.abs(path) < _HUGE, axis=1))
+            sound = np.logical_and.accumulate(arrived & np.all(np.abs(path) < _LARGEST_STATE, axis=1))
             pieces.append(path[sound][1:])
             x = self._function.output(pieces[-1][:, :-2].T) if len(pieces[-1]) else np.zeros(0)
             moved = float(np.ptp(x)) if len(x) else 0.0
@@ -96,7 +96,7 @@ class TabulatedPotential(SeparablePotential):
         return np.concatenate(pieces)
 
     def _velocity(self, sign: float, state: list[float]) -> list[float]:
-        """The flow of ∇g in e-foldings: a critical point is approached like time, a blow-up like a logarithm."""
+        """The flow of ∇g in e-foldings: they grow like time near a critical point, like a logarithm near a blow-up."""
         *theta, s, _ = state
         try:
             gradient, rate, speed = self._rate(theta)
@@ -126,12 +126,12 @@ class TabulatedPotential(SeparablePotential):
 
     @property
     def domain(self) -> tuple[Array, Array]:
-        """What the table holds, which comes within rounding of a finite end of the domain."""
+        """The weights in the table, which come within rounding of a finite end of the domain."""
         return self._ends[0]
 
     @property
     def dual_domain(self) -> tuple[Array, Array]:
-        """What the table holds of the values of R'."""
+        """The values of R' in the table."""
         return self._ends[1]
 
     def terms_at(self, x: Array) -> Array:

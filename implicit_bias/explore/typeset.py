@@ -1,4 +1,4 @@
-"""A derivation as mathematics for the page."""
+"""The formulas of a derivation in LaTeX, for the page."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sympy as sp
 from implicit_bias.explore.refused import first_sentence
 from implicit_bias.symbolic.derivation import Derivation
 
-LONGEST = 1500  # characters of LaTeX; a longer formula tells nobody anything
-_INITIAL = r"\frac{s\,R_A'(x_{\min}+s)}{R_A(x_{\min}+s)-R_A(x_{\min})}"
+MOST_CHARACTERS = 1500  # of LaTeX; nobody reads a longer formula
+_LOCAL_EXPONENT = r"\frac{s\,R_A'(x_{\min}+s)}{R_A(x_{\min}+s)-R_A(x_{\min})}"
 
 
 def typeset(derivation: Derivation) -> tuple[tuple[str, str], ...]:
-    """Pairs of what a formula is and its LaTeX, with one sentence in front if there is no closed form."""
+    """Pairs of a name and a formula in LaTeX; without a closed form, the equations that define R."""
     if not derivation.closed_form:
         # g is set anew here, as derivation.latex() is one long line.
         g = _latex(derivation.parameterization.output)
@@ -22,7 +22,7 @@ def typeset(derivation: Derivation) -> tuple[tuple[str, str], ...]:
             ("flow that defines R", rf"\theta'(s) = \nabla g(\theta), \quad g = {g}"),
             ("mirror map", r"R_A'\bigl(g(\theta(s))\bigr) = s"),
             ("metric", r"\frac{1}{R_A''} = \lVert\nabla g(\theta)\rVert^2"),
-            ("local exponent", rf"p(s) = {_INITIAL}"),
+            ("local exponent", rf"p(s) = {_LOCAL_EXPONENT}"),
         )
     rows = (
         ("potential", "R_A(x)", derivation.potential),
@@ -32,7 +32,7 @@ def typeset(derivation: Derivation) -> tuple[tuple[str, str], ...]:
         ("minimum at", r"\operatorname{argmin} R_A", derivation.minimizer),
     )
     shown = tuple((name, f"{left} = {_latex(right)}") for name, left, right in rows if right is not None)
-    return (*shown, ("local exponent", rf"p(s) = {_INITIAL}"))
+    return (*shown, ("local exponent", rf"p(s) = {_LOCAL_EXPONENT}"))
 
 
 def remark(derivation: Derivation) -> str:
@@ -46,7 +46,7 @@ def remark(derivation: Derivation) -> str:
 
 
 def _latex(expression: sp.Expr) -> str:
-    # Every node is printed as a character at least.
-    is_short = sum(1 for _ in islice(sp.preorder_traversal(expression), LONGEST)) < LONGEST
+    # A node prints as one character at least, so a formula with too many nodes is not printed at all.
+    is_short = sum(1 for _ in islice(sp.preorder_traversal(expression), MOST_CHARACTERS)) < MOST_CHARACTERS
     text = sp.latex(expression, inv_trig_style="full") if is_short else ""
-    return text if 0 < len(text) <= LONGEST else r"\text{(too long to show)}"
+    return text if 0 < len(text) <= MOST_CHARACTERS else r"\text{(too long to show)}"

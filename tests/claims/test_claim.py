@@ -21,7 +21,7 @@ def test_a_claim_runs_its_check_when_asked():
 
 
 def test_a_check_is_given_the_verdicts_on_what_its_claim_uses():
-    """If it has a parameter for them; one that has a value already is its own."""
+    """If it has a parameter for them; a parameter with a default is its own."""
     claim = ib.Claim("a", "s", "here", uses=("b",), check=lambda used: used["b"])
     assert claim.verdict({"b": OPEN}) is OPEN
     with pytest.raises(InputError, match=r"Claim a: its check takes the verdicts on b; .*run\(\['a'\]\)"):
@@ -60,7 +60,8 @@ def test_the_module_is_that_of_the_check():
 
 def test_a_corrected_id_is_the_id():
     assert corrected("b") == "b"
-    assert {corrected("b"): 1}["b"] == 1
+    by_name: dict[str, int] = {corrected("b"): 1}
+    assert by_name["b"] == 1
     assert repr(corrected("b")) == "corrected('b')"
 
 
@@ -71,9 +72,9 @@ def test_a_claim_is_read_as_it_was_described_but_for_its_check():
         "here",
         (r"\alpha = 0",),
         ("k/b", corrected("k/c")),
-        lambda: PROVED,
         "figures/a.png",
         observation=True,
+        check=lambda: PROVED,
     )
     read = ib.Claim.read("k/a", json.loads(json.dumps(claim.describe())))
     assert read == claim

@@ -27,7 +27,7 @@ def test_a_failing_step_spoils_a_proof_but_refutes_nothing():
 
 @pytest.mark.parametrize("least", [0.25, -2.0])
 def test_quarters_lists_simple_numbers_first(least):
-    """The first ones shrinking stops at are the first in the list."""
+    """Shrinking ends at those that come first in the list."""
     for k, value in enumerate(allowed := [value for value in ORDER if value >= least]):
         barred = allowed[:k]
         assert search(quarters(least, 2), lambda x, barred=barred: x not in barred).smallest == value

@@ -85,7 +85,7 @@ def test_differences_name_every_entry_that_changed(verdicts, recorded, names):
 
 
 def counted(calls, name, uses=(), verdict=PROVED):
-    """A claim that notes each run of its check, with what that was given."""
+    """A claim that notes every run of its check, and the verdicts that the check was given."""
     return ib.Claim(name, "s", "here", uses=uses, check=lambda used: calls.append((name, dict(used))) or verdict)
 
 
@@ -137,7 +137,7 @@ def test_a_run_of_some_claims_runs_what_they_use_and_nothing_else():
         (
             (corrected("b"),),
             replace(REFUTED, correction=None),
-            ("'a' uses 'b' as corrected", "nothing is said to hold"),
+            ("'a' uses 'b' as corrected", "and has no correction"),
         ),
     ],
 )

@@ -49,7 +49,7 @@ def test_claims_are_kept_in_order_with_what_was_said_of_them():
 
     assert paper.claims == (second, first)
     assert second == ib.Claim(
-        "k/b", "s", 'A, "T"', ("x > 0",), ("k/a", "other/c"), lambda: PROVED, "f.png", module=__name__
+        "k/b", "s", 'A, "T"', ("x > 0",), ("k/a", "other/c"), "f.png", __name__, check=lambda: PROVED
     )
     assert second.verdict() is PROVED
     assert ib.Paper("k", "T", "A") == paper  # the same work, whatever is known of it

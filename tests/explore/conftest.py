@@ -14,8 +14,10 @@ def address(tmp_path_factory):
     command = [sys.executable, "-m", "implicit_bias.cli", "explore", "--port", "0", "--no-browser"]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
     try:
-        line = process.stderr.readline()
-        yield re.search(r"http://127\.0\.0\.1:\d+", line).group()
+        assert process.stderr is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+        assert found is not None, "the explorer did not say where it is"
+        yield found.group()
         assert process.poll() is None, "the explorer ended by itself"
     finally:
         process.kill()
