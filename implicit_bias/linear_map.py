@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from scipy.sparse import csc_array, issparse
+from numpy.typing import ArrayLike
+from scipy.sparse import csc_array, sparray, spmatrix
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from implicit_bias.errors import InputError
-from implicit_bias.validation import finite_array, read_only
+from implicit_bias.validation import FloatArray, IntArray, finite_array, read_only
+
+Design = ArrayLike | sparray | spmatrix | LinearOperator
 
 # Columns of one block: at d = 100, a block of doubles is 1.6 MB, which stays in the cache of one core.
 _BLOCK = 2048
@@ -56,11 +60,11 @@ class CarefulSum:
         error: A proven bound on what is missing then, of the same shape.
     """
 
-    high: np.ndarray
-    low: np.ndarray
-    error: np.ndarray
+    high: FloatArray
+    low: FloatArray
+    error: FloatArray
 
-    def scaled(self, factor: np.ndarray) -> CarefulSum:
+    def scaled(self, factor: FloatArray) -> CarefulSum:
         """Times powers of two; what becomes too small for all digits is in doubt."""
         doubt = np.where((factor < 1) & (self.high != 0), 3 * _SMALLEST, 0.0)
         return CarefulSum(factor * self.high, factor * self.low, factor * self.error + doubt)
@@ -72,60 +76,61 @@ class LinearMap(ABC):
     Attributes:
         matrix: Z as it was given.
         shape: (d, n).
-        has_gram: Whether it is an :class:`EntriesMap`; a map without a Gram matrix is inverted by conjugate gradients.
     """
 
-    has_gram = False
+    matrix: Any
+    shape: tuple[int, int]
 
-    def __init__(self, matrix: np.ndarray | csc_array | LinearOperator) -> None:
+    def __init__(self, matrix: FloatArray | csc_array | LinearOperator) -> None:
         self.matrix = matrix
-        self.shape: tuple[int, int] = tuple(matrix.shape)
+        d, n = matrix.shape
+        self.shape = d, n
 
     @abstractmethod
-    def apply(self, x: np.ndarray) -> np.ndarray:
+    def apply(self, x: FloatArray) -> FloatArray:
         """Zx for x of shape (..., n); shape (..., d)."""
 
     @abstractmethod
-    def adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def adjoint(self, nu: FloatArray) -> FloatArray:
         """Zᵀν for ν of shape (..., d); shape (..., n)."""
 
     @abstractmethod
-    def absolute_apply(self, x: np.ndarray) -> np.ndarray:
+    def absolute_apply(self, x: FloatArray) -> FloatArray:
         """|Z|x for x >= 0, or an upper bound; shape (d,)."""
 
     @abstractmethod
-    def absolute_adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def absolute_adjoint(self, nu: FloatArray) -> FloatArray:
         """|Z|ᵀν for ν >= 0, or an upper bound; shape (n,)."""
 
-    def careful_apply(self, x: np.ndarray) -> CarefulSum:
+    def careful_apply(self, x: FloatArray) -> CarefulSum:
         """Zx for x of shape (n,), with a bound on its rounding error."""
         size = self.absolute_apply(np.abs(x))
         error = sum_error(self.shape[1]) * size + self.shape[1] * _SMALLEST
         return CarefulSum(self.apply(x), np.zeros(self.shape[0]), error)
 
-    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
+    def careful_adjoint(self, nu: FloatArray) -> CarefulSum:
         """Zᵀν for ν of shape (d,), with a bound on its rounding error."""
         size = self.absolute_adjoint(np.abs(nu))
         error = sum_error(self.shape[0]) * size + self.shape[0] * _SMALLEST
         return CarefulSum(self.adjoint(nu), np.zeros(self.shape[1]), error)
 
     @cached_property
-    def row_sizes(self) -> np.ndarray:
+    def row_sizes(self) -> FloatArray:
         """A size of each row's entries, shape (d,): the largest in magnitude, where entries are known."""
         return self._row_sizes()
 
     @cached_property
-    def column_sizes(self) -> np.ndarray:
+    def column_sizes(self) -> FloatArray:
         """A size of each column's entries, shape (n,): the largest in magnitude, where entries are known."""
         return self._column_sizes()
 
     @abstractmethod
-    def _row_sizes(self) -> np.ndarray: ...
+    def _row_sizes(self) -> FloatArray: ...
 
     @abstractmethod
-    def _column_sizes(self) -> np.ndarray: ...
+    def _column_sizes(self) -> FloatArray: ...
 
-    def scaled_rows(self, exponents: np.ndarray) -> LinearMap:
+    def scaled_rows(self, exponents: IntArray) -> LinearMap:
         """The map with row k multiplied by 2 to the power of ``exponents[k]``, which rounds nothing."""
         return RowScaledMap(self, np.ldexp(1.0, exponents))
 
@@ -133,29 +138,27 @@ class LinearMap(ABC):
 class EntriesMap(LinearMap):
     """A map whose entries are known, so that they can be chosen and multiplied with each other."""
 
-    has_gram = True
-
     @abstractmethod
-    def gram(self, root: np.ndarray) -> np.ndarray:
+    def gram(self, root: FloatArray) -> FloatArray:
         """Z diag(r²) Zᵀ, shape (d, d); the root r of the weights has the wider range."""
 
     @abstractmethod
-    def rows(self, chosen: np.ndarray) -> EntriesMap:
+    def rows(self, chosen: IntArray) -> EntriesMap:
         """The map restricted to some rows."""
 
     @abstractmethod
-    def triangle(self) -> np.ndarray:
+    def triangle(self) -> FloatArray:
         """R, shape (d, d), of a QR decomposition of Zᵀ: the singular values and left singular vectors of Z."""
 
     @abstractmethod
-    def columns(self, chosen: np.ndarray) -> np.ndarray:
+    def columns(self, chosen: IntArray) -> FloatArray:
         """Some columns as a dense array, shape (d, k), or an error-free approximation of them."""
 
     @abstractmethod
-    def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
+    def column_norms(self, row_scale: FloatArray) -> FloatArray:
         """The Euclidean norms of the columns of diag(row_scale) Z, shape (n,); more where squares underflow."""
 
-    def scaled_rows(self, exponents: np.ndarray) -> EntriesMap:
+    def scaled_rows(self, exponents: IntArray) -> EntriesMap:
         return RowScaledEntriesMap(self, np.ldexp(1.0, exponents))
 
 
@@ -163,10 +166,10 @@ class _BlockwiseMap(EntriesMap):
     """A map whose columns can be read, some at a time."""
 
     @abstractmethod
-    def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+    def _blocks(self) -> Iterator[tuple[slice, FloatArray]]:
         """Dense blocks of columns, which the caller must not change."""
 
-    def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
+    def column_norms(self, row_scale: FloatArray) -> FloatArray:
         exponent = int(np.frexp(np.max(row_scale))[1])
         unit = np.ldexp(row_scale, -exponent)
         weight = unit * unit
@@ -180,7 +183,7 @@ class _BlockwiseMap(EntriesMap):
         is_mild = np.max(np.abs(np.frexp(self.row_sizes)[1])) <= _SPLITTABLE_EXPONENT
         return bool(is_mild) and self.shape[0] * self.shape[1] <= _MOST_SPLIT
 
-    def careful_apply(self, x: np.ndarray) -> CarefulSum:
+    def careful_apply(self, x: FloatArray) -> CarefulSum:
         r"""Zx, shape (d,), nearly as if it had been summed in twice the precision.
 
         Z and x are split into leading bits, few enough that every sum of their products is exact, and a remainder,
@@ -209,7 +212,7 @@ class _BlockwiseMap(EntriesMap):
             error += UNIT_ROUNDOFF * (np.abs(low) + np.abs(lost) + np.abs(rest))
         return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
 
-    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
+    def careful_adjoint(self, nu: FloatArray) -> CarefulSum:
         """Zᵀν, shape (n,), in the same way; powers of two in rows of Z change nothing."""
         rows = np.frexp(self.row_sizes)[1]
         unit, exponent = _normalized(np.ldexp(nu, rows))
@@ -228,7 +231,7 @@ class _BlockwiseMap(EntriesMap):
         error = sum_error(len(nu)) * np.ldexp(step, -bits - 1) + UNIT_ROUNDOFF * np.abs(low)
         return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
 
-    def triangle(self) -> np.ndarray:
+    def triangle(self) -> FloatArray:
         factor = np.zeros((0, self.shape[0]))
         for _, block in self._blocks():
             factor = np.linalg.qr(np.vstack([factor, block.T]), mode="r")
@@ -239,19 +242,21 @@ class _BlockwiseMap(EntriesMap):
 class DenseMap(_BlockwiseMap):
     """A NumPy array of shape (d, n)."""
 
-    def apply(self, x: np.ndarray) -> np.ndarray:
+    matrix: FloatArray
+
+    def apply(self, x: FloatArray) -> FloatArray:
         return x @ self.matrix.T
 
-    def adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def adjoint(self, nu: FloatArray) -> FloatArray:
         return nu @ self.matrix
 
-    def absolute_apply(self, x: np.ndarray) -> np.ndarray:
+    def absolute_apply(self, x: FloatArray) -> FloatArray:
         return sum((np.abs(block) @ x[where] for where, block in self._blocks()), np.zeros(self.shape[0]))
 
-    def absolute_adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def absolute_adjoint(self, nu: FloatArray) -> FloatArray:
         return np.concatenate([nu @ np.abs(block) for _, block in self._blocks()])
 
-    def gram(self, root: np.ndarray) -> np.ndarray:
+    def gram(self, root: FloatArray) -> FloatArray:
         if self.shape[1] <= _BLOCK:
             scaled = self.matrix * root
             return scaled @ scaled.T  # NumPy sees the symmetry and does half of the work
@@ -262,24 +267,24 @@ class DenseMap(_BlockwiseMap):
             total += scaled @ scaled.T
         return total
 
-    def columns(self, chosen: np.ndarray) -> np.ndarray:
+    def columns(self, chosen: IntArray) -> FloatArray:
         return self.matrix[:, chosen]
 
-    def _row_sizes(self) -> np.ndarray:
+    def _row_sizes(self) -> FloatArray:
         return np.maximum(self.matrix.max(axis=1), -self.matrix.min(axis=1))
 
-    def _column_sizes(self) -> np.ndarray:
+    def _column_sizes(self) -> FloatArray:
         return np.maximum(self.matrix.max(axis=0), -self.matrix.min(axis=0))
 
-    def rows(self, chosen: np.ndarray) -> DenseMap:
+    def rows(self, chosen: IntArray) -> DenseMap:
         return DenseMap(self.matrix[chosen])
 
-    def scaled_rows(self, exponents: np.ndarray) -> EntriesMap:
+    def scaled_rows(self, exponents: IntArray) -> EntriesMap:
         if np.max(np.abs(exponents)) <= _MILD_EXPONENT:
             return super().scaled_rows(exponents)
         return DenseMap(np.ldexp(self.matrix, exponents[:, None]))
 
-    def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+    def _blocks(self) -> Iterator[tuple[slice, FloatArray]]:
         for begin in range(0, self.shape[1], _BLOCK):
             where = slice(begin, begin + _BLOCK)
             yield where, self.matrix[:, where]
@@ -288,47 +293,49 @@ class DenseMap(_BlockwiseMap):
 class SparseMap(_BlockwiseMap):
     """A sparse array of SciPy, kept by columns."""
 
+    matrix: csc_array
+
     def __init__(self, matrix: csc_array) -> None:
         super().__init__(matrix)
         self._transposed = matrix.T  # by rows, without copying the entries
 
-    def apply(self, x: np.ndarray) -> np.ndarray:
+    def apply(self, x: FloatArray) -> FloatArray:
         return (self.matrix @ x.T).T
 
-    def adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def adjoint(self, nu: FloatArray) -> FloatArray:
         return (self._transposed @ nu.T).T
 
-    def absolute_apply(self, x: np.ndarray) -> np.ndarray:
+    def absolute_apply(self, x: FloatArray) -> FloatArray:
         return abs(self.matrix) @ x
 
-    def absolute_adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def absolute_adjoint(self, nu: FloatArray) -> FloatArray:
         return abs(self._transposed) @ nu
 
-    def gram(self, root: np.ndarray) -> np.ndarray:
+    def gram(self, root: FloatArray) -> FloatArray:
         scaled = self.matrix.copy()
         scaled.data *= np.repeat(root, np.diff(scaled.indptr))
         return (scaled @ scaled.T).toarray()
 
-    def columns(self, chosen: np.ndarray) -> np.ndarray:
+    def columns(self, chosen: IntArray) -> FloatArray:
         return self.matrix[:, chosen].toarray()
 
-    def _row_sizes(self) -> np.ndarray:
+    def _row_sizes(self) -> FloatArray:
         return abs(self.matrix).max(axis=1).toarray().ravel()
 
-    def _column_sizes(self) -> np.ndarray:
+    def _column_sizes(self) -> FloatArray:
         return abs(self.matrix).max(axis=0).toarray().ravel()
 
-    def rows(self, chosen: np.ndarray) -> SparseMap:
+    def rows(self, chosen: IntArray) -> SparseMap:
         return SparseMap(csc_array(self.matrix.tocsr()[chosen]))
 
-    def scaled_rows(self, exponents: np.ndarray) -> EntriesMap:
+    def scaled_rows(self, exponents: IntArray) -> EntriesMap:
         if np.max(np.abs(exponents)) <= _MILD_EXPONENT:
             return super().scaled_rows(exponents)
         scaled = self.matrix.copy()
         scaled.data = np.ldexp(scaled.data, exponents[scaled.indices])
         return SparseMap(scaled)
 
-    def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+    def _blocks(self) -> Iterator[tuple[slice, FloatArray]]:
         for begin in range(0, self.shape[1], _BLOCK):
             where = slice(begin, begin + _BLOCK)
             yield where, self.matrix[:, where].toarray()
@@ -337,33 +344,35 @@ class SparseMap(_BlockwiseMap):
 class OperatorMap(LinearMap):
     """A ``LinearOperator`` of SciPy: products with Z and Zᵀ, and nothing else."""
 
-    def apply(self, x: np.ndarray) -> np.ndarray:
+    matrix: LinearOperator
+
+    def apply(self, x: FloatArray) -> FloatArray:
         return (
             self.matrix.matvec(x)
             if x.ndim == 1
             else np.array([self.apply(row) for row in x]).reshape(-1, self.shape[0])
         )
 
-    def adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def adjoint(self, nu: FloatArray) -> FloatArray:
         return (
             self.matrix.rmatvec(nu)
             if nu.ndim == 1
             else np.array([self.adjoint(row) for row in nu]).reshape(-1, self.shape[1])
         )
 
-    def absolute_apply(self, x: np.ndarray) -> np.ndarray:
+    def absolute_apply(self, x: FloatArray) -> FloatArray:
         return np.full(self.shape[0], self._norm * np.linalg.norm(x))
 
-    def absolute_adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def absolute_adjoint(self, nu: FloatArray) -> FloatArray:
         return np.full(self.shape[1], self._norm * np.linalg.norm(nu))
 
-    def _row_sizes(self) -> np.ndarray:
+    def _row_sizes(self) -> FloatArray:
         """The norm of each row over √n, from random signs: (Zξ)_k has the variance ‖z_k‖²."""
         signs = np.random.default_rng(0).choice([-1.0, 1.0], (_PROBES, self.shape[1]))
         size = np.max(np.abs(self.apply(signs)), axis=0)
         return size / np.sqrt(self.shape[1])
 
-    def _column_sizes(self) -> np.ndarray:
+    def _column_sizes(self) -> FloatArray:
         return np.ones(self.shape[1])
 
     @cached_property
@@ -390,17 +399,17 @@ class CombinedRowsMap(DenseMap):
         doubt: a bound on what is missing then; both of shape (d, n).
     """
 
-    def __init__(self, matrix: np.ndarray, tail: np.ndarray, doubt: np.ndarray) -> None:
+    def __init__(self, matrix: FloatArray, tail: FloatArray, doubt: FloatArray) -> None:
         super().__init__(matrix)
         self.tail, self.doubt = tail, doubt
 
-    def careful_apply(self, x: np.ndarray) -> CarefulSum:
+    def careful_apply(self, x: FloatArray) -> CarefulSum:
         found, size = super().careful_apply(x), np.abs(x)
         error = sum_error(len(x)) * (np.abs(self.tail) @ size) + 1.01 * (self.doubt @ size)
         low = found.low + self.tail @ x
         return CarefulSum(found.high, low, found.error + error + UNIT_ROUNDOFF * np.abs(low))
 
-    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
+    def careful_adjoint(self, nu: FloatArray) -> CarefulSum:
         found, size = super().careful_adjoint(nu), np.abs(nu)
         error = sum_error(len(nu)) * (size @ np.abs(self.tail)) + 1.01 * (size @ self.doubt)
         low = found.low + nu @ self.tail
@@ -410,31 +419,31 @@ class CombinedRowsMap(DenseMap):
 class RowScaledMap(LinearMap):
     """Another map with its rows multiplied by numbers: Z ↦ diag(s) Z."""
 
-    def __init__(self, inner: LinearMap, scale: np.ndarray) -> None:
+    def __init__(self, inner: LinearMap, scale: FloatArray) -> None:
         self.inner, self.scale, self.shape = inner, scale, inner.shape
 
-    def apply(self, x: np.ndarray) -> np.ndarray:
+    def apply(self, x: FloatArray) -> FloatArray:
         return self.scale * self.inner.apply(x)
 
-    def adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def adjoint(self, nu: FloatArray) -> FloatArray:
         return self.inner.adjoint(self.scale * nu)
 
-    def absolute_apply(self, x: np.ndarray) -> np.ndarray:
+    def absolute_apply(self, x: FloatArray) -> FloatArray:
         return self.scale * self.inner.absolute_apply(x)
 
-    def absolute_adjoint(self, nu: np.ndarray) -> np.ndarray:
+    def absolute_adjoint(self, nu: FloatArray) -> FloatArray:
         return self.inner.absolute_adjoint(self.scale * nu)
 
-    def careful_apply(self, x: np.ndarray) -> CarefulSum:
+    def careful_apply(self, x: FloatArray) -> CarefulSum:
         return self.inner.careful_apply(x).scaled(self.scale)
 
-    def careful_adjoint(self, nu: np.ndarray) -> CarefulSum:
+    def careful_adjoint(self, nu: FloatArray) -> CarefulSum:
         return self.inner.careful_adjoint(self.scale * nu)
 
-    def _row_sizes(self) -> np.ndarray:
+    def _row_sizes(self) -> FloatArray:
         return self.scale * self.inner.row_sizes
 
-    def _column_sizes(self) -> np.ndarray:
+    def _column_sizes(self) -> FloatArray:
         return self.inner.column_sizes
 
 
@@ -443,37 +452,37 @@ class RowScaledEntriesMap(RowScaledMap, EntriesMap):
 
     inner: EntriesMap
 
-    def gram(self, root: np.ndarray) -> np.ndarray:
+    def gram(self, root: FloatArray) -> FloatArray:
         return self.inner.gram(root) * self.scale * self.scale[:, None]
 
-    def columns(self, chosen: np.ndarray) -> np.ndarray:
+    def columns(self, chosen: IntArray) -> FloatArray:
         return self.scale[:, None] * self.inner.columns(chosen)
 
-    def column_norms(self, row_scale: np.ndarray) -> np.ndarray:
+    def column_norms(self, row_scale: FloatArray) -> FloatArray:
         return self.inner.column_norms(row_scale * self.scale)
 
-    def rows(self, chosen: np.ndarray) -> RowScaledEntriesMap:
+    def rows(self, chosen: IntArray) -> RowScaledEntriesMap:
         return RowScaledEntriesMap(self.inner.rows(chosen), self.scale[chosen])
 
-    def triangle(self) -> np.ndarray:
+    def triangle(self) -> FloatArray:
         return self.inner.triangle() * self.scale
 
 
-def two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def two_sum(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The rounded sum of a and b, and exactly what the rounding took away."""
     total = a + b
     virtual = total - a
     return total, (a - (total - virtual)) + (b - virtual)
 
 
-def two_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     """A product rounded, and exactly what the rounding took away, for factors between 1e-140 and 1e140 or zero."""
     product = a * b
     (a_top, a_rest), (b_top, b_rest) = _halves(a), _halves(b)
     return product, a_rest * b_rest - (((product - a_top * b_top) - a_rest * b_top) - a_top * b_rest)
 
 
-def _halves(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _halves(value: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Two numbers of 26 bits each that add up to a double."""
     spread = 134217729.0 * value  # 2²⁷ + 1
     top = spread - (spread - value)
@@ -485,13 +494,13 @@ def _exact_bits(terms: int) -> int:
     return (53 - math.ceil(math.log2(max(terms, 2)))) // 2
 
 
-def _leading(values: np.ndarray, exponent: np.ndarray | int, bits: int) -> np.ndarray:
+def _leading(values: FloatArray, exponent: IntArray | int, bits: int) -> FloatArray:
     """Values below 2 to the power of ``exponent`` in magnitude, rounded to so many bits below that power."""
     large = np.ldexp(1.5, np.add(exponent, 52 - bits))
     return (values + large) - large
 
 
-def _normalized(vector: np.ndarray) -> tuple[np.ndarray | None, int]:
+def _normalized(vector: FloatArray) -> tuple[FloatArray | None, int]:
     """A vector scaled by a power of two to numbers below 1, and the exponent; None where that is not possible."""
     size = float(np.max(np.abs(vector), initial=0.0))
     if not np.isfinite(size):
@@ -500,7 +509,17 @@ def _normalized(vector: np.ndarray) -> tuple[np.ndarray | None, int]:
     return np.ldexp(vector, -exponent), exponent
 
 
-def linear_map(Z: object) -> LinearMap:
+def operator(
+    shape: tuple[int, int],
+    product: Callable[[FloatArray], FloatArray],
+    adjoint: Callable[[FloatArray], FloatArray] | None = None,
+) -> LinearOperator:
+    """SciPy's operator of a product with vectors, and of that with its transpose where it is needed."""
+    # SciPy declares the arguments of the abstract class, not those that its constructor takes instead.
+    return LinearOperator(shape, matvec=product, rmatvec=adjoint, dtype=float)  # pyright: ignore[reportCallIssue]
+
+
+def linear_map(Z: Design | LinearMap) -> LinearMap:
     """Z as a linear map.
 
     Args:
@@ -515,14 +534,18 @@ def linear_map(Z: object) -> LinearMap:
         if Z.dtype is not None and np.issubdtype(Z.dtype, np.complexfloating):
             raise InputError(f"Z: expected a real linear operator, got dtype {Z.dtype}.")
         found: LinearMap = OperatorMap(Z)
-    elif issparse(Z):
-        if Z.ndim != 2:
-            raise InputError(f"Z: expected 2 axes, got shape {Z.shape}.")
-        matrix = csc_array(Z)
-        matrix.data = read_only(finite_array(matrix.data, "Z (its stored entries)", copy=False))
-        found = SparseMap(matrix) if Z.shape[0] <= _MOST_GRAM_ROWS else OperatorMap(aslinearoperator(matrix))
+    elif isinstance(Z, (sparray, spmatrix)):
+        found = _sparse(Z)
     else:
         found = DenseMap(read_only(finite_array(Z, "Z", ndim=2, copy=False)))
     if 0 in found.shape:
         raise InputError(f"Z: expected at least one row and one column, got shape {found.shape}.")
     return found
+
+
+def _sparse(Z: Any) -> LinearMap:  # SciPy's common classes of sparse arrays declare no attributes
+    if Z.ndim != 2:
+        raise InputError(f"Z: expected 2 axes, got shape {Z.shape}.")
+    matrix = csc_array(Z)
+    matrix.data = read_only(finite_array(matrix.data, "Z (its stored entries)", copy=False))
+    return SparseMap(matrix) if Z.shape[0] <= _MOST_GRAM_ROWS else OperatorMap(aslinearoperator(matrix))

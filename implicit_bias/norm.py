@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from implicit_bias.validation import FloatArray
 
-def norm(vector: np.ndarray) -> float:
+
+def norm(vector: FloatArray) -> float:
     """‖vector‖₂, also where its square leaves the floating-point range."""
     size = float(np.max(np.abs(vector), initial=0.0))
     return size * float(np.linalg.norm(vector / size)) if 0 < size < np.inf else size

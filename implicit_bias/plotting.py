@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from implicit_bias.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 # Mostly Okabe and Ito's palette, which stays apart under the common colour-vision deficiencies; a test measures that.
 COLOURS = {
@@ -52,7 +56,7 @@ _LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
 FLOW_LOOK = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn on a curve from training
 SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
 
-STYLE = {
+STYLE: dict[RcKeyType, str | float | bool] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
     "axes.titlesize": 8.0,

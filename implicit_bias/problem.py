@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 from scipy.special import expit
 
 from implicit_bias.errors import InputError
-from implicit_bias.linear_map import LinearMap, linear_map
-from implicit_bias.validation import finite_array, read_only, whole_number
+from implicit_bias.linear_map import Design, LinearMap, linear_map
+from implicit_bias.validation import FloatArray, finite_array, read_only, whole_number
 
-FloatArray = NDArray[np.float64]
+Loss = Literal["squared", "logistic"]
 
 
 @dataclass(frozen=True)
-class _Loss:
+class _Terms:
     """The loss of one prediction p of y, with its first and second derivative in p."""
 
     value: Callable[[FloatArray, FloatArray], FloatArray]
@@ -27,9 +27,9 @@ class _Loss:
     bend: Callable[[FloatArray, FloatArray], FloatArray]
 
 
-_LOSSES = {
-    "squared": _Loss(lambda p, y: (p - y) ** 2 / 2, lambda p, y: p - y, lambda p, y: np.ones(np.shape(p))),
-    "logistic": _Loss(
+_LOSSES: dict[Loss, _Terms] = {
+    "squared": _Terms(lambda p, y: (p - y) ** 2 / 2, lambda p, y: p - y, lambda p, y: np.ones(np.shape(p))),
+    "logistic": _Terms(
         lambda p, y: np.logaddexp(0, -y * p),
         lambda p, y: -y * expit(-y * p),
         lambda p, y: expit(-y * p) * expit(y * p),
@@ -58,7 +58,7 @@ class Regression:
     (0.0, [-3.0, -6.0])
     """
 
-    def __init__(self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None) -> None:
+    def __init__(self, Z: Design, y: ArrayLike, loss: Loss = "squared", truth: ArrayLike | None = None) -> None:
         linear, target = check_system(Z, y)
         if not isinstance(loss, str) or loss not in _LOSSES:
             raise InputError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}.")
@@ -69,7 +69,10 @@ class Regression:
             truth = finite_array(truth, "truth", ndim=1)
             if truth.shape != linear.shape[1:]:
                 raise InputError(f"truth: expected shape ({linear.shape[1]},) to match Z, got {truth.shape}.")
-        self.linear, self.y, self.truth, self.kind = linear, target, truth, loss
+        self.linear: LinearMap = linear
+        self.y: FloatArray = target
+        self.truth: FloatArray | None = truth
+        self.kind: Loss = loss
 
     def __repr__(self) -> str:
         return f"Regression(d={self.d}, n={self.n}, loss={self.kind!r})"
@@ -145,7 +148,7 @@ class Regression:
         return weights
 
 
-def check_system(Z: ArrayLike, y: ArrayLike) -> tuple[LinearMap, FloatArray]:
+def check_system(Z: Design, y: ArrayLike) -> tuple[LinearMap, FloatArray]:
     """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``InputError`` naming what does not fit."""
     linear = linear_map(Z)
     if isinstance(Z, LinearOperator):

@@ -10,21 +10,21 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.validation import finite_array, positive_number
+from implicit_bias.validation import FloatArray, finite_array, positive_number
 
 
 class Schedule(ABC):
     r"""A regularization strength :math:`\alpha_t \ge 0` over flow time :math:`t \ge 0`."""
 
     @abstractmethod
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:
+    def __call__(self, t: ArrayLike) -> FloatArray:
         r"""Strength :math:`\alpha_t`, elementwise in ``t``."""
 
     @abstractmethod
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:
+    def integral(self, t: ArrayLike) -> FloatArray:
         r"""Decay :math:`A_t = \int_0^t \alpha_s\,ds`, exact, elementwise in ``t``."""
 
     @property
@@ -38,7 +38,7 @@ class Schedule(ABC):
         return ()
 
 
-def _times(t: ArrayLike) -> NDArray[np.float64]:
+def _times(t: ArrayLike) -> FloatArray:
     times = finite_array(t, "t")
     if np.any(times < 0):
         raise InputError(f"t: expected flow times >= 0, got {np.min(times)}.")
@@ -67,10 +67,10 @@ class Constant(Schedule):
     def __post_init__(self) -> None:
         _settle(self, c=positive_number(self.c, "c", zero_allowed=True))
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return np.full_like(_times(t), self.c)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.c * _times(t)
 
     @property
@@ -97,10 +97,10 @@ class Harmonic(_Decaying):
         tau: Flow time after which the strength has halved, > 0.
     """
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.c / (1 + _times(t) / self.tau)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.c * self.tau * np.log1p(_times(t) / self.tau)
 
     @property
@@ -116,11 +116,11 @@ class Quadratic(_Decaying):
         tau: Flow time after which half of the total decay is spent, > 0.
     """
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         shrinkage = 1 + _times(t) / self.tau
         return self.c / shrinkage / shrinkage
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         times = _times(t)
         return self.c * self.tau * (times / (times + self.tau))
 
@@ -139,10 +139,10 @@ class Geometric(_Decaying):
         tau: Time constant in flow time, > 0.
     """
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.c * np.exp(-_times(t) / self.tau)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return -self.c * self.tau * np.expm1(-_times(t) / self.tau)
 
     @property
@@ -170,10 +170,10 @@ class SwitchOff(Schedule):
             raise InputError(f"schedule: expected a Schedule, got {type(self.schedule).__name__}.")
         _settle(self, time=positive_number(self.time, "time"))
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return np.where(_times(t) < self.time, self.schedule(t), 0.0)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.schedule.integral(np.minimum(_times(t), self.time))
 
     @property
@@ -210,11 +210,11 @@ class Pulse(Schedule):
             dose=positive_number(self.dose, "dose", zero_allowed=True),
         )
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         time = _times(t)
         return np.where((time >= self.start) & (time < self.start + self.length), self.dose / self.length, 0.0)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.dose * np.clip((_times(t) - self.start) / self.length, 0.0, 1.0)
 
     @property
@@ -227,7 +227,7 @@ class Pulse(Schedule):
         return (self.start, end) if self.start else (end,)
 
 
-def checked_schedule(schedule: Schedule | float | None, has_regularizer: bool) -> Schedule:
+def checked_schedule(schedule: Schedule | float | str | None, has_regularizer: bool) -> Schedule:
     """A schedule of what was given: a number is a constant strength, None is no decay.
 
     Raises:
@@ -238,7 +238,7 @@ def checked_schedule(schedule: Schedule | float | None, has_regularizer: bool) -
     if not isinstance(schedule, Schedule):
         if isinstance(schedule, (bool, str)) or not np.isscalar(schedule):
             raise InputError(f"schedule: expected an ib.schedule object or a number, got {schedule!r}.")
-        schedule = Constant(positive_number(schedule, "schedule", zero_allowed=True))  # type: ignore[arg-type]
+        schedule = Constant(positive_number(schedule, "schedule", zero_allowed=True))
     if not has_regularizer:
         raise InputError(
             "schedule: there is no regularizer that it could act on; give one, as in "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any, Protocol, TypeVar
 
 
 class Status(Enum):
@@ -45,7 +46,7 @@ class SolverError(RuntimeError):
         result: The solver's result object, with its status and everything computed until the failure.
     """
 
-    def __init__(self, message: str, result: object) -> None:
+    def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)
         self.result = result
 
@@ -54,7 +55,15 @@ class SolverError(RuntimeError):
         return type(self), (str(self), self.result), vars(self)
 
 
-def settle(result, throw: bool, what: str):
+class _Ended(Protocol):
+    @property
+    def status(self) -> Status: ...
+
+
+Result = TypeVar("Result", bound=_Ended)
+
+
+def settle(result: Result, throw: bool, what: str) -> Result:
     """Return ``result``, or raise :class:`SolverError` when it failed and ``throw`` is set."""
     if throw and result.status is not Status.CONVERGED:
         raise SolverError(f"{what} ended as {result.status.value}. {result.status.advice}", result)

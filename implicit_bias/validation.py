@@ -9,8 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from implicit_bias.errors import InputError
 
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int_]
+BoolArray = NDArray[np.bool_]
 
-def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: bool = True) -> NDArray[np.float64]:
+
+def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: bool = True) -> FloatArray:
     """Return ``value`` as a float64 array, or raise ``InputError`` naming it.
 
     Args:
@@ -45,7 +49,7 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: 
     return array
 
 
-def read_only(array: NDArray[np.float64]) -> NDArray[np.float64]:
+def read_only(array: FloatArray) -> FloatArray:
     """A view of an array through which nothing can be written."""
     view = array.view()
     view.flags.writeable = False
@@ -68,7 +72,7 @@ def positive_number(value: float, name: str, zero_allowed: bool = False) -> floa
     return number
 
 
-def time_points(t: ArrayLike, name: str = "t") -> NDArray[np.float64]:
+def time_points(t: ArrayLike, name: str = "t") -> FloatArray:
     """Return times as an increasing array; a single number stays a 0-d array (an end time)."""
     times = finite_array(t, name)
     if times.ndim > 1 or times.size == 0:

@@ -12,13 +12,14 @@ from implicit_bias.limit.dual_newton import zero_of_increasing
 from implicit_bias.linear_map import LinearMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential
+from implicit_bias.validation import FloatArray
 
 _SMALLEST_EIGENVALUE = 1e-13  # of the Hessian, relative to the largest; a step along smaller ones would be noise
 
 
 def newton(
-    linear: LinearMap, y: np.ndarray, potential: Potential, nu: np.ndarray, tol: float, max_iterations: int
-) -> tuple[np.ndarray, np.ndarray, float, int]:
+    linear: LinearMap, y: FloatArray, potential: Potential, nu: FloatArray, tol: float, max_iterations: int
+) -> tuple[FloatArray, FloatArray, float, int]:
     """Solve Zx = y in the dual, the rows of Z of size 1.
 
     Returns:
@@ -28,34 +29,33 @@ def newton(
     d = len(y)
     Z = linear.adjoint(np.eye(d))
     reference = max(norm(y), norm(Z @ potential.minimizer)) or 1.0
-    best = (nu, *_misfit(Z, y, potential, nu, reference))
+    x, misfit = _misfit(Z, y, potential, nu, reference)
     for k in range(max_iterations):
-        if best[2] <= tol:
-            return *best, k
-        nu, x, misfit = best
+        if misfit <= tol:
+            return nu, x, misfit, k
         metric = potential.respond(-nu @ Z)[1]
         values, vectors = np.linalg.eigh(Z @ metric @ Z.T)
         keep = values > _SMALLEST_EIGENVALUE * values[-1]
         residual = (y - Z @ x) / reference
         step = -(vectors[:, keep] / values[keep]) @ (vectors[:, keep].T @ residual) * reference
 
-        def slope(size: float, nu: np.ndarray = nu, step: np.ndarray = step) -> float:
+        def slope(size: float, nu: FloatArray = nu, step: FloatArray = step) -> float:
             x = potential.respond(-(nu + size * step) @ Z)[0]
             value = float(step @ ((y - Z @ x) / reference))
             return value if np.isfinite(value) else np.inf
 
         size = zero_of_increasing(slope, slope(1.0), 0.25 * abs(float(step @ residual)))
-        moved = (nu + size * step, *_misfit(Z, y, potential, nu + size * step, reference))
-        if not moved[2] < misfit and misfit <= 1e3 * tol:  # rounding has the last word
-            return *best, k
-        if not np.isfinite(moved[2]):
-            return *best, k
-        best = moved
-    return *best, max_iterations
+        moved = nu + size * step
+        x_moved, misfit_moved = _misfit(Z, y, potential, moved, reference)
+        is_rounding = not misfit_moved < misfit and misfit <= 1e3 * tol
+        if is_rounding or not np.isfinite(misfit_moved):
+            return nu, x, misfit, k
+        nu, x, misfit = moved, x_moved, misfit_moved
+    return nu, x, misfit, max_iterations
 
 
 def _misfit(
-    Z: np.ndarray, y: np.ndarray, potential: Potential, nu: np.ndarray, reference: float
-) -> tuple[np.ndarray, float]:
+    Z: FloatArray, y: FloatArray, potential: Potential, nu: FloatArray, reference: float
+) -> tuple[FloatArray, float]:
     x = potential.respond(-nu @ Z)[0]
     return x, norm(y - Z @ x) / reference

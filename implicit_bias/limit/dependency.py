@@ -9,15 +9,18 @@ a probability of about 1e-15, which is less than that of a fault in memory.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy.linalg import qr
+
+from implicit_bias.validation import FloatArray, IntArray
 
 _PRIMES = 3
 _MANTISSA = 53
 
 
-def depends_exactly(rows: np.ndarray, others: np.ndarray) -> bool:
+def depends_exactly(rows: FloatArray, others: FloatArray) -> bool:
     """Whether each of some rows is a rational combination of others.
 
     Args:
@@ -26,12 +29,18 @@ def depends_exactly(rows: np.ndarray, others: np.ndarray) -> bool:
     """
     r = len(others)
     size = np.max(np.abs(others[:, :-1]), axis=1, keepdims=True)
-    pivots = qr(others[:, :-1] / size, mode="r", pivoting=True, check_finite=False)[1][:r]
+    pivots = pivoted_triangle(others[:, :-1] / size)[1][:r]
     generator = np.random.default_rng()
     return all(_depends_modulo(_random_prime(generator), rows, others, pivots) for _ in range(_PRIMES))
 
 
-def _depends_modulo(p: int, rows: np.ndarray, others: np.ndarray, pivots: np.ndarray) -> bool:
+def pivoted_triangle(columns: FloatArray) -> tuple[FloatArray, IntArray]:
+    """R and the order of columns of a QR decomposition with column pivoting."""
+    factors: tuple[Any, ...] = qr(columns, mode="r", pivoting=True, check_finite=False)
+    return factors[0], factors[1]
+
+
+def _depends_modulo(p: int, rows: FloatArray, others: FloatArray, pivots: IntArray) -> bool:
     """Whether rows are combinations of others modulo p; no, if the pivot columns of these do not determine them."""
     basis, remaining = _residues(others, p), _residues(rows, p)
     # Gauss-Jordan elimination of the basis turns its pivot columns into unit vectors, and those of the rows into zeros.
@@ -51,7 +60,7 @@ def _depends_modulo(p: int, rows: np.ndarray, others: np.ndarray, pivots: np.nda
     return not np.any(remaining)
 
 
-def _residues(values: np.ndarray, p: int) -> np.ndarray:
+def _residues(values: FloatArray, p: int) -> FloatArray:
     """Doubles modulo p, as integers of 64 bits: a mantissa times a power of two each."""
     fraction, exponent = np.frexp(values)
     mantissa = np.ldexp(fraction, _MANTISSA).astype(np.int64) % p

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.sparse.linalg import LinearOperator, cg
+from scipy.sparse.linalg import cg
 
-from implicit_bias.linear_map import UNIT_ROUNDOFF, LinearMap
+from implicit_bias.linear_map import UNIT_ROUNDOFF, EntriesMap, LinearMap, operator
 from implicit_bias.norm import norm
 from implicit_bias.potential import SeparablePotential
+from implicit_bias.validation import FloatArray
 
 # Where a tiny scale leaves fewer active weights than observations, the Hessian is singular in double precision. The
 # ridge keeps the step finite; the residual it leaves in such directions is below rounding, or grows until it is seen.
@@ -26,18 +27,18 @@ ROUNDING = 4 * 2.0**-52  # a few units in the last place, for what rounding of �
 # Conjugate gradients stop here: a Newton step that good still gains ten digits.
 _CG_TOLERANCE = 1e-10
 
-Solve = Callable[[np.ndarray], np.ndarray]
+Solve = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
 class DualState:
     """A dual ν with its z = −Zᵀν, weight, metric, residual y − Zx, relative misfit, and whether that is small."""
 
-    nu: np.ndarray
-    z: np.ndarray
-    x: np.ndarray
-    metric: np.ndarray
-    residual: np.ndarray
+    nu: FloatArray
+    z: FloatArray
+    x: FloatArray
+    metric: FloatArray
+    residual: FloatArray
     misfit: float
     converged: bool
 
@@ -58,14 +59,14 @@ class DualNewton:
         scaling: the square roots of its diagonal, shape (d,).
     """
 
-    def __init__(self, linear: LinearMap, y: np.ndarray, max_iterations: int) -> None:
+    def __init__(self, linear: LinearMap, y: FloatArray, max_iterations: int) -> None:
         self.linear, self.y, self.max_iterations = linear, y, max_iterations
         self.iterations = 0
         self.solve_hessian: Solve = lambda v: v
-        self.hessian: np.ndarray | None = None
+        self.hessian: FloatArray | None = None
         self.scaling, self.weights = np.ones(len(y)), np.ones(linear.shape[1])
 
-    def follow(self, potentials: list[SeparablePotential], nu: np.ndarray) -> np.ndarray:
+    def follow(self, potentials: list[SeparablePotential], nu: FloatArray) -> FloatArray:
         """A start for the potential that the given easier ones lead to."""
         previous = None
         for potential in potentials:
@@ -74,7 +75,7 @@ class DualNewton:
             previous = current
         return nu
 
-    def solve(self, potential: SeparablePotential, nu: np.ndarray, tol: float) -> DualState:
+    def solve(self, potential: SeparablePotential, nu: FloatArray, tol: float) -> DualState:
         """Minimize the dual from ``nu`` until the misfit is below ``tol`` or rounding stops it."""
         reference = self.reference(potential)
         state = self.evaluate(potential, nu, reference, tol)
@@ -95,7 +96,7 @@ class DualNewton:
             best, since_best = (state, 0) if state.misfit < best.misfit else (best, since_best + 1)
         return best
 
-    def evaluate(self, potential: SeparablePotential, nu: np.ndarray, reference: float, tol: float) -> DualState:
+    def evaluate(self, potential: SeparablePotential, nu: FloatArray, reference: float, tol: float) -> DualState:
         """What belongs to a dual ν."""
         z = self.linear.adjoint(-nu)
         x, metric = potential.respond(z)
@@ -107,7 +108,7 @@ class DualNewton:
         """Factor the Hessian at a state."""
         self.solve_hessian = self._inverse_hessian(state.metric)
 
-    def correction(self, residual: np.ndarray) -> np.ndarray:
+    def correction(self, residual: FloatArray) -> FloatArray:
         """The smallest change of x, in the metric of the state last linearized, that removes a residual y − Zx."""
         return self.weights * self.linear.adjoint(self.solve_hessian(residual))
 
@@ -116,11 +117,11 @@ class DualNewton:
         start = np.broadcast_to(potential.minimizer, (self.linear.shape[1],))
         return max(norm(self.y), norm(self.linear.apply(start)) if np.any(start) else 0.0) or 1.0
 
-    def noise(self, potential: SeparablePotential, x: np.ndarray) -> float:
+    def noise(self, potential: SeparablePotential, x: FloatArray) -> float:
         """The misfit that rounding makes of a perfect x."""
         return ROUNDING * norm(self.linear.absolute_apply(np.abs(x))) / self.reference(potential)
 
-    def blur(self, state: DualState) -> np.ndarray:
+    def blur(self, state: DualState) -> FloatArray:
         """How far relative errors of a few roundings in the terms of Zᵀν move x."""
         return ROUNDING * state.metric * self.linear.absolute_adjoint(np.abs(state.nu))
 
@@ -132,7 +133,7 @@ class DualNewton:
         rounding = 2 * r * (n + 10 * r) * UNIT_ROUNDOFF  # of the Gram matrix, and of its eigenvalues
         return max(float(np.linalg.eigvalsh(self.hessian)[0]) - rounding, 0.0)
 
-    def _inverse_hessian(self, metric: np.ndarray) -> Solve:
+    def _inverse_hessian(self, metric: FloatArray) -> Solve:
         """V ↦ H⁻¹v for H = Z diag(metric) Zᵀ, with H scaled to a unit diagonal."""
         self.hessian, self.weights = None, metric
         weight = float(np.max(metric * self.linear.column_sizes * self.linear.column_sizes))
@@ -140,16 +141,18 @@ class DualNewton:
             return lambda v: v  # H leaves the floating-point range: any descent direction will do until x has grown
         exponent = int(np.frexp(weight)[1]) // 2
         root = np.ldexp(np.sqrt(metric), -exponent)
-        solve = self._factored(root, exponent) if self.linear.has_gram else self._iterative(root)
+        if isinstance(self.linear, EntriesMap):
+            solve = self._factored(self.linear.gram(root), exponent)
+        else:
+            solve = self._iterative(root)
 
-        def scaled(v: np.ndarray) -> np.ndarray:
+        def scaled(v: FloatArray) -> FloatArray:
             direction = np.ldexp(v, -2 * exponent)
             return solve(direction) if np.all(np.isfinite(direction)) else v
 
         return scaled
 
-    def _factored(self, root: np.ndarray, exponent: int) -> Solve:
-        hessian = self.linear.gram(root)
+    def _factored(self, hessian: FloatArray, exponent: int) -> Solve:
         diagonal = np.arange(len(hessian))
         size = np.sqrt(hessian[diagonal, diagonal])
         if np.all(size > 0):
@@ -165,17 +168,15 @@ class DualNewton:
             else:
                 return lambda v: cho_solve(factor, v / size, check_finite=False) / size
 
-    def _iterative(self, root: np.ndarray) -> Solve:
+    def _iterative(self, root: FloatArray) -> Solve:
         d = self.linear.shape[0]
         squared = root * root
-        hessian = LinearOperator(
-            (d, d), matvec=lambda v: self.linear.apply(squared * self.linear.adjoint(np.ravel(v))), dtype=float
-        )
+        hessian = operator((d, d), lambda v: self.linear.apply(squared * self.linear.adjoint(np.ravel(v))))
         # Rounding makes conjugate gradients slower than the d steps of exact arithmetic.
         return lambda v: cg(hessian, v, rtol=_CG_TOLERANCE, maxiter=10 * d)[0]
 
     def _line_search(
-        self, potential: SeparablePotential, state: DualState, step: np.ndarray, reference: float
+        self, potential: SeparablePotential, state: DualState, step: FloatArray, reference: float
     ) -> float:
         """A multiple of the step at which the slope of the dual has fallen to a fraction of its start.
 

@@ -19,9 +19,10 @@ import numpy as np
 
 from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.row_basis import RowBasis
-from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, LinearMap, sum_error
+from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, EntriesMap, LinearMap, sum_error
 from implicit_bias.norm import norm
 from implicit_bias.potential import SeparablePotential
+from implicit_bias.validation import FloatArray, IntArray
 
 _UNDERFLOW = 16 * 2.0**-1074  # what a divergence may lose below the smallest numbers
 _SLACK = 1.001  # for the rounding of the few operations that put a bound together
@@ -41,16 +42,16 @@ class Evaluation:
         doubt: A bound on its error.
     """
 
-    nu: np.ndarray
-    z: np.ndarray
-    x: np.ndarray
-    metric: np.ndarray
-    wobble: np.ndarray
-    residual: np.ndarray
-    doubt: np.ndarray
+    nu: FloatArray
+    z: FloatArray
+    x: FloatArray
+    metric: FloatArray
+    wobble: FloatArray
+    residual: FloatArray
+    doubt: FloatArray
 
 
-def evaluate(rows: RowBasis, potential: SeparablePotential, nu: np.ndarray) -> Evaluation:
+def evaluate(rows: RowBasis, potential: SeparablePotential, nu: FloatArray) -> Evaluation:
     """The weight that belongs to a dual variable, and its residual."""
     product = rows.linear.careful_adjoint(-nu)
     z = product.high + product.low
@@ -71,8 +72,8 @@ def error_bound(
     solver: DualNewton,
     potential: SeparablePotential,
     at: Evaluation,
-    x: np.ndarray,
-    residual: np.ndarray,
+    x: FloatArray,
+    residual: FloatArray,
 ) -> float:
     """A bound on ‖x − x*‖₂; inf where none is known.
 
@@ -102,8 +103,8 @@ def error_bound(
 class _Solution:
     """An exact solution of Z̃x = ỹ: the weight, plus a shift, give or take a width, both of shape (n,)."""
 
-    shift: np.ndarray
-    width: np.ndarray
+    shift: FloatArray
+    width: FloatArray
 
 
 def _in_the_metric(solver: DualNewton, at: Evaluation) -> _Solution | None:
@@ -113,20 +114,21 @@ def _in_the_metric(solver: DualNewton, at: Evaluation) -> _Solution | None:
     :math:`w_j \\|D^{-1}z_j\\|\\,\\|D^{-1}\\rho\\| / \\lambda` in each weight: D scales H to a unit diagonal, with λ its
     smallest eigenvalue then.
     """
-    smallest = solver.smallest_eigenvalue() - _tail_of(solver.linear, np.sqrt(solver.weights), 1 / solver.scaling)
-    if not smallest > 0:
+    linear = solver.linear
+    smallest = solver.smallest_eigenvalue() - _tail_of(linear, np.sqrt(solver.weights), 1 / solver.scaling)
+    if not (smallest > 0 and isinstance(linear, EntriesMap)):
         return None
     shift, left = np.zeros_like(at.x), at.residual
     doubt = at.doubt / solver.scaling
     root = np.sqrt(solver.weights)
     for _ in range(2):
         step = solver.correction(left)
-        left = left - solver.linear.apply(step)
+        left = left - linear.apply(step)
         shift = shift + step
         length = norm(np.divide(step, root, out=np.zeros_like(step), where=root > 0))
-        doubt = doubt + 2 * _product_error(solver.linear) * length + UNIT_ROUNDOFF * np.abs(left / solver.scaling)
+        doubt = doubt + 2 * _product_error(linear) * length + UNIT_ROUNDOFF * np.abs(left / solver.scaling)
     missing = norm(np.abs(left / solver.scaling) + doubt) / smallest
-    width = solver.weights * solver.linear.column_norms(1 / solver.scaling) * (1.01 * missing)
+    width = solver.weights * linear.column_norms(1 / solver.scaling) * (1.01 * missing)
     return _Solution(shift, at.wobble + width + 2 * UNIT_ROUNDOFF * np.abs(shift))
 
 
@@ -149,7 +151,7 @@ def _product_error(linear: LinearMap) -> float:
     return error + 4 * UNIT_ROUNDOFF if isinstance(linear, CombinedRowsMap) else error
 
 
-def _tail_of(linear: LinearMap, root: np.ndarray, scale: np.ndarray) -> float:
+def _tail_of(linear: LinearMap, root: FloatArray, scale: FloatArray) -> float:
     """How far the small part of combined rows may lower the smallest eigenvalue of their weighted Gram matrix."""
     if not isinstance(linear, CombinedRowsMap):
         return 0.0
@@ -179,8 +181,8 @@ def _active_bound(
     potential: SeparablePotential,
     at: Evaluation,
     gap: float,
-    moved: np.ndarray,
-    residual: np.ndarray,
+    moved: FloatArray,
+    residual: FloatArray,
 ) -> float:
     r"""A bound for few active weights: the others by the gap, and these by least squares.
 
@@ -191,26 +193,27 @@ def _active_bound(
     :math:`m_i = \kappa_i t_i - D_i(\bar x + t_i)`. For the active weights,
     :math:`Z_S(x - x^*)_S = -r - Z_I(x - x^*)_I` with the residual r of x.
     """
+    linear = rows.linear
     order = np.argsort(-at.metric, kind="stable")
     tail = np.cumsum(at.metric[order][::-1])[::-1]
     count = int(np.sum(tail > gap))  # the metrics of the others add up to less than the gap
     if count > len(rows.y):  # more than the equations determine: those before the widest gap of the metrics
         metric = at.metric[order[: len(rows.y) + 1]]
         count = 1 + int(np.argmin(metric[1:] / metric[:-1]))
-    if count == 0:
+    if count == 0 or not isinstance(linear, EntriesMap):
         return np.inf
     active, others = order[:count], order[count:]
-    entries = rows.linear.columns(active) / rows.lengths[:, None]
+    entries = linear.columns(active) / rows.lengths[:, None]
     sizes = np.linalg.norm(entries, axis=0)
     if not np.all(sizes > 0):
         return np.inf
     smallest = float(np.linalg.svd(entries / sizes, compute_uv=False)[-1]) - 8 * len(rows.y) * UNIT_ROUNDOFF * count
-    if isinstance(rows.linear, CombinedRowsMap):
-        off = (np.abs(rows.linear.tail[:, active]) + rows.linear.doubt[:, active]) / rows.lengths[:, None]
+    if isinstance(linear, CombinedRowsMap):
+        off = (np.abs(linear.tail[:, active]) + linear.doubt[:, active]) / rows.lengths[:, None]
         smallest -= 1.01 * norm(off / sizes)
     if smallest <= 0:
         return np.inf
-    columns = 1.01 * rows.linear.column_norms(1 / rows.lengths)
+    columns = 1.01 * linear.column_norms(1 / rows.lengths)
     inactive_sum, weighted_sum = 0.0, 0.0
     if len(others):
         inactive_sum, weighted_sum = _inactive_sums(potential, at, gap, others, columns[others])
@@ -218,12 +221,12 @@ def _active_bound(
         inactive_sum += float(np.sum(known))
         weighted_sum += float(np.sum(columns[others] * known))
     doubt = (at.doubt + 2 * UNIT_ROUNDOFF * np.abs(residual)) / rows.lengths
-    missing = np.abs(residual / rows.lengths) + doubt + 2 * _product_error(rows.linear) * norm(moved)
+    missing = np.abs(residual / rows.lengths) + doubt + 2 * _product_error(linear) * norm(moved)
     return (norm(missing) + weighted_sum) / (smallest * float(np.min(sizes))) + inactive_sum
 
 
 def _inactive_sums(
-    potential: SeparablePotential, at: Evaluation, gap: float, others: np.ndarray, columns: np.ndarray
+    potential: SeparablePotential, at: Evaluation, gap: float, others: IntArray, columns: FloatArray
 ) -> tuple[float, float]:
     """Bounds on Σ|s_i| and Σ w_i|s_i| over the inactive weights, as :func:`_active_bound` explains."""
     apart = potential.separation(at.x, gap / len(others))

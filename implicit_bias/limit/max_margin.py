@@ -25,6 +25,7 @@ from implicit_bias.errors import InputError
 from implicit_bias.linear_map import UNIT_ROUNDOFF, OperatorMap
 from implicit_bias.problem import Regression
 from implicit_bias.status import SolverError, Status, settle
+from implicit_bias.validation import FloatArray, IntArray
 
 _GAP = 1e-7  # relative, between a margin and its bound: the accuracy of the linear program
 _NO_WEIGHT = 1e-9  # a multiplier this small beside the largest is what the linear program leaves of zero
@@ -45,11 +46,11 @@ class MaxMargin:
             within the rounding of its own terms: margins y_i z_iᵀx that were all positive could not cancel so.
     """
 
-    direction: np.ndarray
+    direction: FloatArray
     margin: float
-    support: np.ndarray
+    support: IntArray
     status: Status
-    certificate: np.ndarray | None = None
+    certificate: FloatArray | None = None
 
     def __repr__(self) -> str:
         return (
@@ -86,7 +87,7 @@ def max_margin(problem: Regression, *, throw: bool = True) -> MaxMargin:
     labelled = csc_array(problem.Z, copy=True)
     labelled.data = np.ldexp(labelled.data, -exponent)
     labelled = csc_array(labelled * problem.y[:, None])
-    d, n = labelled.shape
+    d, n = problem.d, problem.n
     # The largest γ with y_i z_iᵀ(x₊ − x₋) >= γ and Σ x₊ + x₋ <= 1; x = 0 and γ = 0 are always feasible.
     found = linprog(
         np.append(np.zeros(2 * n), -1.0),
@@ -122,7 +123,7 @@ def max_margin(problem: Regression, *, throw: bool = True) -> MaxMargin:
     return settle(failed, throw, "max_margin")
 
 
-def _certified(labelled: csc_array, weights: np.ndarray) -> np.ndarray | None:
+def _certified(labelled: csc_array, weights: FloatArray) -> FloatArray | None:
     """Weights that prove labels inseparable, checked in every column, or None."""
     largest = float(np.max(weights, initial=0.0))
     if not 0 < largest < np.inf:

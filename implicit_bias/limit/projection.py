@@ -18,13 +18,13 @@ from implicit_bias.limit.coupled import newton
 from implicit_bias.limit.dual_newton import DualNewton, DualState
 from implicit_bias.limit.error_bound import error_bound, evaluate
 from implicit_bias.limit.row_basis import contradiction, row_basis
-from implicit_bias.linear_map import DenseMap, LinearMap, OperatorMap
+from implicit_bias.linear_map import DenseMap, EntriesMap, LinearMap, OperatorMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential, SeparablePotential
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
 from implicit_bias.status import Status, settle
-from implicit_bias.validation import finite_array, positive_number, whole_number
+from implicit_bias.validation import FloatArray, finite_array, positive_number, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,13 +59,13 @@ class Projection(Shown):
             rounding of its own terms, and yᵀν is not.
     """
 
-    x: np.ndarray
-    dual: np.ndarray
+    x: FloatArray
+    dual: FloatArray
     kkt_residual: float
     error_bound: float
     iterations: int
     status: Status
-    certificate: np.ndarray | None = None
+    certificate: FloatArray | None = None
 
     def __repr__(self) -> str:
         return (
@@ -195,7 +195,7 @@ class System:
         return DualNewton(self.basis.linear, self.basis.y, max_iterations)
 
     def project(
-        self, potential: SeparablePotential, tol: float, start: np.ndarray | None, max_iterations: int
+        self, potential: SeparablePotential, tol: float, start: FloatArray | None, max_iterations: int
     ) -> Projection:
         """The projection from a dual start of shape (d,), or by way of easier potentials."""
         if self.is_trivial:
@@ -204,7 +204,7 @@ class System:
         first = None if start is None else self.inner_dual(start)
         state = self.solve(solver, potential, tol, first)
         found = self.finish(solver, potential, state, tol)
-        if not self._linear.has_gram and found.status is not Status.CONVERGED:
+        if not isinstance(self._linear, EntriesMap) and found.status is not Status.CONVERGED:
             certificate = contradiction(self._linear, self._y)
             if certificate is not None:
                 found = replace(
@@ -216,7 +216,7 @@ class System:
         return found
 
     def project_coupled(
-        self, potential: Potential, tol: float, start: np.ndarray | None, max_iterations: int
+        self, potential: Potential, tol: float, start: FloatArray | None, max_iterations: int
     ) -> Projection:
         """The projection for a potential whose metric is a matrix; no bound on its error is known."""
         if self.basis.certificate is not None:
@@ -236,7 +236,7 @@ class System:
         """The result for a dual state, measured on all rows."""
         found = self._measured(solver, potential, state, tol)
         dropped = self.basis.dropped
-        if len(dropped) and found.status is Status.CONVERGED:
+        if len(dropped) and isinstance(self._linear, EntriesMap) and found.status is Status.CONVERGED:
             rest = self._linear.rows(dropped)
             misfit = norm(rest.apply(found.x) - self._y[dropped])
             misfit /= max(norm(self._y), norm(self._linear.absolute_apply(np.abs(found.x)))) or 1.0
@@ -246,21 +246,21 @@ class System:
             found = replace(found, kkt_residual=max(found.kkt_residual, misfit), status=status)
         return replace(found, dual=self.outer_dual(found.dual))
 
-    def inner_dual(self, nu: np.ndarray) -> np.ndarray:
+    def inner_dual(self, nu: FloatArray) -> FloatArray:
         """The multipliers of the independent conditions that stand for multipliers of the rows as given."""
         scaled = np.ldexp(nu, self._exponents)
-        if self.basis.combination is None:
+        if self.basis.combination is None or not isinstance(self._linear, EntriesMap):
             return scaled
         factor = self._linear.triangle()
         return np.linalg.lstsq(factor @ self.basis.combination.T, factor @ scaled, rcond=None)[0]
 
-    def outer_dual(self, nu: np.ndarray) -> np.ndarray:
+    def outer_dual(self, nu: FloatArray) -> FloatArray:
         """The multipliers of the rows as given."""
         scaled = nu if self.basis.combination is None else nu @ self.basis.combination
         return np.ldexp(scaled, -self._exponents)
 
     def solve(
-        self, solver: DualNewton, potential: SeparablePotential, tol: float, start: np.ndarray | None
+        self, solver: DualNewton, potential: SeparablePotential, tol: float, start: FloatArray | None
     ) -> DualState:
         """Solve from a dual start of the inner system, or from easier potentials where there is none or it fails."""
         origin = np.zeros(len(self.basis.kept))
@@ -337,13 +337,13 @@ class System:
         certificate = self._outer_certificate(self.basis.certificate)
         return Projection(x, np.zeros(d), misfit, np.inf, 0, Status.INFEASIBLE, certificate)
 
-    def _outer_certificate(self, nu: np.ndarray) -> np.ndarray:
+    def _outer_certificate(self, nu: FloatArray) -> FloatArray:
         """A certificate for the rows as given, of unit length."""
         certificate = np.ldexp(nu, np.min(self._exponents) - self._exponents)
         return certificate / norm(certificate)
 
 
-def _is_near(linear: LinearMap, y: np.ndarray, x: np.ndarray) -> bool:
+def _is_near(linear: LinearMap, y: FloatArray, x: FloatArray) -> bool:
     """Whether Zx is near y beside y and the terms of Zx, which may be far smaller than the minimizer.
 
     Where no x in the domain satisfies Zx = y, weights may shrink towards its end for ever, and the misfit with them.

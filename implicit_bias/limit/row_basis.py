@@ -11,12 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, qr, solve_triangular
-from scipy.sparse.linalg import LinearOperator, lsqr
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.sparse.linalg import lsqr
 
-from implicit_bias.limit.dependency import depends_exactly
-from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, LinearMap, two_product, two_sum
+from implicit_bias.limit.dependency import depends_exactly, pivoted_triangle
+from implicit_bias.linear_map import (
+    UNIT_ROUNDOFF,
+    CombinedRowsMap,
+    EntriesMap,
+    LinearMap,
+    operator,
+    two_product,
+    two_sum,
+)
 from implicit_bias.norm import norm
+from implicit_bias.validation import FloatArray, IntArray
 
 # Squared, the smallest singular value of rows of unit length from which rows count as plainly independent.
 _PLAIN = 1e-6
@@ -51,25 +60,25 @@ class RowBasis:
     """
 
     linear: LinearMap
-    y: np.ndarray
-    y_tail: np.ndarray
-    y_doubt: np.ndarray
-    kept: np.ndarray
-    dropped: np.ndarray
-    combination: np.ndarray | None
+    y: FloatArray
+    y_tail: FloatArray
+    y_doubt: FloatArray
+    kept: IntArray
+    dropped: IntArray
+    combination: FloatArray | None
     is_exact: bool
     smallest: float
     is_consistent: bool
-    certificate: np.ndarray | None = None
-    lengths: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    factor: tuple[np.ndarray, bool] | None = None
+    certificate: FloatArray | None = None
+    lengths: FloatArray = field(default_factory=lambda: np.zeros(0))
+    factor: tuple[FloatArray, bool] | None = None
 
-    def least_change(self, residual: np.ndarray) -> np.ndarray:
+    def least_change(self, residual: FloatArray) -> FloatArray:
         """The shortest c with Z̃c equal to a residual, up to rounding; shape (n,)."""
         return self.linear.adjoint(cho_solve(self.factor, residual / self.lengths, check_finite=False) / self.lengths)
 
 
-def row_basis(linear: LinearMap, y: np.ndarray) -> RowBasis:
+def row_basis(linear: LinearMap, y: FloatArray) -> RowBasis:
     """The independent conditions of Zx = y, or a certificate that there is no solution.
 
     Args:
@@ -78,7 +87,7 @@ def row_basis(linear: LinearMap, y: np.ndarray) -> RowBasis:
     """
     d, n = linear.shape
     everything = np.arange(d)
-    if not linear.has_gram:
+    if not isinstance(linear, EntriesMap):
         return _basis(linear, y, everything, everything[:0], is_exact=False)
     plain = _basis(linear, y, everything, everything[:0], is_exact=True)
     if plain.smallest > _PLAIN:
@@ -90,21 +99,21 @@ def row_basis(linear: LinearMap, y: np.ndarray) -> RowBasis:
 
 def _basis(
     linear: LinearMap,
-    y: np.ndarray,
-    kept: np.ndarray,
-    dropped: np.ndarray,
+    y: FloatArray,
+    kept: IntArray,
+    dropped: IntArray,
     *,
     is_exact: bool,
-    combination: np.ndarray | None = None,
-    y_tail: np.ndarray | None = None,
-    y_doubt: np.ndarray | None = None,
+    combination: FloatArray | None = None,
+    y_tail: FloatArray | None = None,
+    y_doubt: FloatArray | None = None,
     is_consistent: bool = True,
 ) -> RowBasis:
     """The conditions with what is known of their singular values."""
     r, n = linear.shape
     zero = np.zeros(r)
     smallest, lengths, factor = 0.0, np.ones(r), None
-    if linear.has_gram and r:
+    if isinstance(linear, EntriesMap) and r:
         squares = linear.gram(np.ones(n))
         lengths = np.sqrt(np.diag(squares))
         if np.all(lengths > 0) and np.all(np.isfinite(lengths)):
@@ -142,7 +151,7 @@ class _Rows:
         combination: T, shape (d, d): the rows are about T [Z | y].
     """
 
-    def __init__(self, Z: np.ndarray, y: np.ndarray) -> None:
+    def __init__(self, Z: FloatArray, y: FloatArray) -> None:
         d = len(y)
         self.high = np.column_stack([Z, y])
         self.low = np.zeros_like(self.high)
@@ -156,7 +165,7 @@ class _Rows:
         for values in (self.high, self.low, self.size, self.combination):
             values[row] = np.ldexp(values[row], exponent)
 
-    def subtract(self, rows: np.ndarray, coefficients: np.ndarray, others: np.ndarray) -> None:
+    def subtract(self, rows: FloatArray, coefficients: FloatArray, others: IntArray) -> None:
         """Subtract combinations of other rows from some, with coefficients of shape (len(rows), len(others))."""
         high, low, size = self.high[rows], self.low[rows], self.size[rows]
         for k, other in enumerate(others):
@@ -179,7 +188,7 @@ class _Rows:
         return bool(abs(self.high[row, -1]) > _CONTRADICTION * self.size[row, -1])
 
 
-def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
+def _separated(linear: EntriesMap, y: FloatArray) -> RowBasis:
     """The conditions after nearly dependent rows were replaced by what they add to others."""
     d, n = linear.shape
     Z = linear.columns(np.arange(n))
@@ -199,7 +208,7 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
             break
         unit = rows.high[active, :-1]
         lengths = np.linalg.norm(unit, axis=1)
-        triangle, order = _pivoted((unit / lengths[:, None]).T)
+        triangle, order = pivoted_triangle((unit / lengths[:, None]).T)
         plain = int(np.sum(np.abs(np.diag(triangle)) > _PLAIN_PIVOT))
         if plain == len(active):
             break
@@ -238,13 +247,13 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
     )
 
 
-def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
+def _roughly(linear: EntriesMap, y: FloatArray) -> RowBasis:
     """The conditions of a system too large for its rows to be combined: nearly dependent ones are left out."""
     d = linear.shape[0]
     triangle = linear.triangle()
     lengths = np.linalg.norm(triangle, axis=0)
     unit = triangle / np.where(lengths > 0, lengths, 1.0)
-    pivoted, order = _pivoted(unit)
+    pivoted, order = pivoted_triangle(unit)
     rank = int(np.sum(np.abs(np.diag(pivoted)) > _RANK_TOLERANCE))
     kept, dropped = np.sort(order[:rank]), np.sort(order[rank:])
     for row in dropped:
@@ -259,23 +268,17 @@ def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
     )
 
 
-def _without_noise(coefficients: np.ndarray) -> np.ndarray:
+def _without_noise(coefficients: FloatArray) -> FloatArray:
     """Coefficients without the bits that rounding made: simple numbers become exact."""
     return np.round(np.ldexp(coefficients, _COEFFICIENT_BITS)) * 2.0**-_COEFFICIENT_BITS
 
 
-def _pivoted(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """R and the order of columns of a QR decomposition with column pivoting."""
-    factors: tuple = qr(columns, mode="r", pivoting=True, check_finite=False)
-    return factors[0], factors[1]
-
-
-def _with_certificate(linear: LinearMap, y: np.ndarray, certificate: np.ndarray) -> RowBasis:
+def _with_certificate(linear: LinearMap, y: FloatArray, certificate: FloatArray) -> RowBasis:
     zero, none = np.zeros(len(y)), np.arange(0)
     return RowBasis(linear, y, zero, zero, np.arange(len(y)), none, None, True, 0.0, False, certificate)
 
 
-def _certified(linear: LinearMap, y: np.ndarray, nu: np.ndarray) -> np.ndarray | None:
+def _certified(linear: LinearMap, y: FloatArray, nu: FloatArray) -> FloatArray | None:
     r"""The ν itself if it proves that Zx = y has no solution, checked in every column, or None.
 
     Each :math:`z_j^T\\nu` must vanish within the rounding of its own terms, and yᵀν must not.
@@ -289,11 +292,11 @@ def _certified(linear: LinearMap, y: np.ndarray, nu: np.ndarray) -> np.ndarray |
     return nu if bool(np.all(vanishes)) and contradicts else None
 
 
-def contradiction(linear: LinearMap, y: np.ndarray) -> np.ndarray | None:
+def contradiction(linear: LinearMap, y: FloatArray) -> FloatArray | None:
     """A ν of unit length that proves Zx = y unsolvable, if least squares finds one; for a Z known by its products."""
     # Twice d steps end in exact arithmetic; rounding needs more.
-    operator = LinearOperator(linear.shape, matvec=linear.apply, rmatvec=linear.adjoint, dtype=float)
-    x = lsqr(operator, y, atol=0, btol=1e-14, conlim=0, iter_lim=20 * linear.shape[0])[0]
+    both = operator(linear.shape, linear.apply, linear.adjoint)
+    x = lsqr(both, y, atol=0, btol=1e-14, conlim=0, iter_lim=20 * linear.shape[0])[0]
     rest = y - linear.apply(x)
     if norm(rest) <= _CONTRADICTION * norm(y):
         return None

@@ -21,7 +21,7 @@ from implicit_bias.potential import HyperbolicEntropy
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
 from implicit_bias.status import SolverError, Status
-from implicit_bias.validation import finite_array, whole_number
+from implicit_bias.validation import FloatArray, IntArray, finite_array, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,12 +41,12 @@ class Transition(Shown):
         status: How the solver ended; the first failure, if there is one.
     """
 
-    log_scales: np.ndarray
-    x: np.ndarray
-    dual: np.ndarray
-    kkt_residual: np.ndarray
-    error_bound: np.ndarray
-    iterations: np.ndarray
+    log_scales: FloatArray
+    x: FloatArray
+    dual: FloatArray
+    kkt_residual: FloatArray
+    error_bound: FloatArray
+    iterations: IntArray
     status: Status
 
     def __repr__(self) -> str:
@@ -130,13 +130,13 @@ def transition(
     return result
 
 
-def _logarithms(scales: ArrayLike | None, log_scales: ArrayLike | None) -> np.ndarray:
+def _logarithms(scales: ArrayLike | None, log_scales: ArrayLike | None) -> FloatArray:
     """The logarithms of the scales that were given in one way or the other, shape (k,)."""
     if (scales is None) == (log_scales is None):
         got = "none" if scales is None else "both"
         raise InputError(f"transition: expected either scales= or log_scales=, got {got}.")
-    name = "scales" if log_scales is None else "log_scales"
-    asked = np.atleast_1d(finite_array(scales if log_scales is None else log_scales, name))
+    name, given = ("scales", scales) if scales is not None else ("log_scales", log_scales)
+    asked = np.atleast_1d(finite_array(given, name))
     if asked.ndim > 1 or not len(asked):
         raise InputError(f"{name}: expected a list of numbers, got shape {asked.shape}.")
     if log_scales is not None:
@@ -165,7 +165,7 @@ def _follow(system: System, potentials: list[HyperbolicEntropy], tol: float, max
     return found
 
 
-def _best(solver: DualNewton, potential: HyperbolicEntropy, candidates: list[np.ndarray]) -> np.ndarray:
+def _best(solver: DualNewton, potential: HyperbolicEntropy, candidates: list[FloatArray]) -> FloatArray:
     """The candidate with the smallest misfit; one that overflows has none."""
     reference = solver.reference(potential)
     misfits = [solver.evaluate(potential, nu, reference, 0.0).misfit for nu in candidates]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.linear_map import DenseMap
-from implicit_bias.problem import FloatArray, Regression
+from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.simulate.discrete import plan, train
 from implicit_bias.simulate.families import DerivedFamilies
@@ -20,7 +20,7 @@ from implicit_bias.simulate.optimizer import SGD, checked_optimizer
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.validation import finite_array
+from implicit_bias.validation import BoolArray, FloatArray, finite_array
 
 PLAIN = SGD()
 
@@ -134,10 +134,10 @@ class _InNumPy:
         with np.errstate(all="ignore"):  # what overflows shows up in the status
             self._values = model.evaluate(model.shaped(rows))
 
-    def finite(self) -> np.ndarray:
-        return np.isfinite(self._state).all(axis=1) & np.isfinite(self._values.x).all(axis=1)
+    def finite(self) -> BoolArray:
+        return np.all(np.isfinite(self._state), axis=1) & np.all(np.isfinite(self._values.x), axis=1)
 
-    def state(self) -> Mapping[str, np.ndarray]:
+    def state(self) -> Mapping[str, FloatArray]:
         size = self._model.size
         return {"theta": self._state[:, :size], "dual": self._state[:, size:-1], "decay": self._state[:, -1]}
 

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.problem import FloatArray
 from implicit_bias.schedule import Schedule, checked_schedule
 from implicit_bias.simulate.mini_batches import check_seeds, mini_batches
 from implicit_bias.simulate.steps import recorded_steps, step_sizes
-from implicit_bias.validation import whole_number
+from implicit_bias.validation import BoolArray, FloatArray, IntArray, whole_number
 
 _MOST_STRENGTHS = 200_000  # strengths that are computed and kept at a time
 
@@ -28,11 +27,11 @@ class Backend(Protocol):
 
     steps_between_checks: int
 
-    def finite(self) -> np.ndarray:
+    def finite(self) -> BoolArray:
         """Whether each run is in the floating-point range, shape (runs,)."""
         ...
 
-    def state(self) -> Mapping[str, np.ndarray]:
+    def state(self) -> Mapping[str, FloatArray]:
         """What is recorded, by name, each of shape (runs, ...); the next step may change it."""
         ...
 
@@ -61,7 +60,7 @@ class Plan:
         shape: () for one trajectory without an axis of runs, else (runs,).
     """
 
-    marks: np.ndarray
+    marks: IntArray
     eta: FloatArray
     schedules: tuple[Schedule, ...]
     batches: Iterator[FloatArray] | None
@@ -107,7 +106,7 @@ def plan(
     if batch_size is None and seeds.ndim:
         raise InputError("seed: expected a number without a batch_size, as only mini-batches are random.")
     many = isinstance(schedule, Sequence) and not isinstance(schedule, str)
-    listed = list(schedule) if many else [schedule]  # type: ignore[arg-type]
+    listed = list(schedule) if isinstance(schedule, Sequence) and not isinstance(schedule, str) else [schedule]
     if not listed:
         raise InputError("schedule: expected one for all runs, or a list with one for each, got an empty list.")
     schedules = tuple(checked_schedule(one, has_regularizer) for one in listed) if schedule is not None else ()
@@ -122,7 +121,7 @@ def plan(
     return Plan(marks, np.broadcast_to(eta, runs), schedules, batches, shape)
 
 
-def train(backend: Backend, plan: Plan) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
+def train(backend: Backend, plan: Plan) -> tuple[dict[str, FloatArray], FloatArray, int]:
     """Take steps up to the last mark, or until no run is finite.
 
     Returns:
@@ -130,7 +129,7 @@ def train(backend: Backend, plan: Plan) -> tuple[dict[str, np.ndarray], np.ndarr
         are finite; the number of steps.
     """
     strengths = _strengths(backend, plan) if plan.schedules else None
-    records: dict[str, np.ndarray] = {}
+    records: dict[str, FloatArray] = {}
     sound, k, row = np.ones(plan.runs, dtype=bool), 0, 0
     with np.errstate(all="ignore"):  # what overflows shows up in the status
         while True:

@@ -14,6 +14,7 @@ from implicit_bias.potential import QuadraticForms
 from implicit_bias.potential.family import Family
 from implicit_bias.symbolic.derivation import Derivation, derive
 from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.validation import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class DerivedFamilies:
     """
 
     parameterization: Parameterization
-    init: Mapping[str, np.ndarray]
+    init: Mapping[str, FloatArray]
 
     def __call__(self, run: int | None = None) -> Family:
         """The family of a run's start.
@@ -49,7 +50,7 @@ class DerivedFamilies:
             raise UnsupportedError(f"These dynamics have no potential: {error}") from error
 
 
-def quadratic_forms(parameterization: Parameterization, init: Mapping[str, np.ndarray]) -> QuadraticForms:
+def quadratic_forms(parameterization: Parameterization, init: Mapping[str, FloatArray]) -> QuadraticForms:
     """The potential of a coupled parameterization whose outputs are commuting quadratic forms.
 
     Args:
@@ -69,7 +70,7 @@ def quadratic_forms(parameterization: Parameterization, init: Mapping[str, np.nd
         raise UnsupportedError(f"These dynamics have no potential that is known here: {error}") from error
 
 
-def _matrix(formula: sp.Expr, parameterization: Parameterization) -> np.ndarray:
+def _matrix(formula: sp.Expr, parameterization: Parameterization) -> FloatArray:
     """M of a form ½ θᵀMθ."""
     symbols = list(parameterization.symbols)
     hessian = sp.hessian(formula, symbols)

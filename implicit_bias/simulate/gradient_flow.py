@@ -13,12 +13,12 @@ from implicit_bias.errors import InputError
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule, checked_schedule
 from implicit_bias.simulate.families import DerivedFamilies
-from implicit_bias.simulate.integrate import integrate, with_path
+from implicit_bias.simulate.integrate import Method, Settings, integrate, with_path
 from implicit_bias.simulate.model import Model
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.validation import positive_number, time_points
+from implicit_bias.validation import FloatArray, time_points
 
 
 def gradient_flow(
@@ -30,7 +30,7 @@ def gradient_flow(
     schedule: Schedule | float | None = None,
     rtol: float = 1e-12,
     atol: float = 1e-14,
-    method: str = "DOP853",
+    method: Method = "DOP853",
     max_steps: int = 20_000,
     dense: bool = False,
     throw: bool = True,
@@ -65,7 +65,7 @@ def gradient_flow(
     start = _start(problem, parameterization, init)
     linear, size = problem.linear, model.size
 
-    def velocity(time: float, state: np.ndarray) -> np.ndarray:
+    def velocity(time: float, state: FloatArray) -> FloatArray:
         values = model.evaluate(model.shaped(state[:size]))
         pressure = problem.prediction_gradient(linear.apply(values.x))
         alpha = 0.0 if schedule is None else strength(time)
@@ -76,11 +76,8 @@ def gradient_flow(
         np.concatenate([model.flat(start), np.zeros(problem.d)]),
         times,
         strength.breakpoints,
-        method=method,
-        rtol=positive_number(rtol, "rtol"),
-        atol=positive_number(atol, "atol") * np.concatenate([model.flat(_smallness(start)), np.ones(problem.d)]),
-        max_steps=max_steps,
-        dense=dense,
+        Settings(method, rtol, atol, max_steps, dense),
+        scale=np.concatenate([model.flat(_smallness(start)), np.ones(problem.d)]),
     )
 
     acting = parameterization if schedule is not None else parameterization.with_regularizer(None)
@@ -100,7 +97,7 @@ class _Reading:
     status: Status
     stats: Stats
 
-    def __call__(self, t: np.ndarray, state: np.ndarray) -> Trajectory:
+    def __call__(self, t: FloatArray, state: FloatArray) -> Trajectory:
         problem, size = self.problem, self._model.size
         theta = self._model.shaped(state[:, :size])
         with np.errstate(over="ignore"):  # after a blow-up the loss may exceed the floating-point range
@@ -128,7 +125,7 @@ class _Reading:
         return {name: value for name, value in vars(self).items() if name != "_model"}
 
 
-def _smallness(start: np.ndarray) -> np.ndarray:
+def _smallness(start: FloatArray) -> FloatArray:
     """The smallest initial value of each coordinate that is not zero, at most 1; of the shape of θ, alike for all p."""
     size = np.where(start == 0, 1.0, np.abs(start))
     return np.broadcast_to(np.minimum(np.min(size, axis=0), 1.0), start.shape)
@@ -142,7 +139,7 @@ def check_arguments(problem: Regression, parameterization: Parameterization) -> 
         raise InputError(f"parameterization: expected an ib.Parameterization, got {type(parameterization).__name__}.")
 
 
-def _start(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> np.ndarray:
+def _start(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> FloatArray:
     """θ_0, shape (p, n), or (p,) where the weights share their parameters."""
     values = parameterization.start(init)
     if not parameterization.separable:

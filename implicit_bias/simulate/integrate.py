@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy.integrate import BDF, DOP853, LSODA, RK23, RK45, DenseOutput, OdeSolution, OdeSolver, Radau, odeint
@@ -17,22 +18,60 @@ from scipy.linalg import LinAlgError
 from implicit_bias.errors import InputError
 from implicit_bias.simulate.trajectory import Path, Stats, Trajectory
 from implicit_bias.status import Status
-from implicit_bias.validation import whole_number
+from implicit_bias.validation import FloatArray, positive_number, whole_number
 
-Field = Callable[[float, np.ndarray], np.ndarray]
+Field = Callable[[float, FloatArray], FloatArray]
+Method = Literal["BDF", "DOP853", "LSODA", "RK23", "RK45", "Radau"]
 
-_METHODS = {method.__name__: method for method in (BDF, DOP853, LSODA, RK23, RK45, Radau)}
+_METHODS: dict[Method, Callable[..., OdeSolver]] = {
+    "BDF": BDF,
+    "DOP853": DOP853,
+    "LSODA": LSODA,
+    "RK23": RK23,
+    "RK45": RK45,
+    "Radau": Radau,
+}
 EXPLICIT = ("RK23", "RK45", "DOP853")
 # LSODA takes a nan for a converged step, and implicit methods refuse it; of a huge number all of them shorten the step.
 _HUGE = 1e150
 
 
 @dataclass(frozen=True)
+class Settings:
+    """How to integrate a flow.
+
+    Attributes:
+        method: The name of a method of ``scipy.integrate.solve_ivp``.
+        rtol: Relative tolerance per step.
+        atol: Absolute tolerance per step.
+        max_steps: Limit on the number of steps; of LSODA at given times, between two of them.
+        dense: Whether to keep the path between the times.
+
+    Raises:
+        InputError: If there is no such method, or a number is not positive.
+    """
+
+    method: Method
+    rtol: float
+    atol: float
+    max_steps: int
+    dense: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in _METHODS:
+            raise InputError(f"method: expected one of {', '.join(_METHODS)}, got {self.method!r}.")
+        if whole_number(self.max_steps, "max_steps") < 1:
+            raise InputError(f"max_steps: expected a positive integer, got {self.max_steps}.")
+        object.__setattr__(self, "rtol", positive_number(self.rtol, "rtol"))
+        object.__setattr__(self, "atol", positive_number(self.atol, "atol"))
+
+
+@dataclass(frozen=True)
 class Integrated:
     """Times reached, states there (k, N), how it ended and what it cost, and the path in between where it was kept."""
 
-    t: np.ndarray
-    state: np.ndarray
+    t: FloatArray
+    state: FloatArray
     status: Status
     stats: Stats
     path: OdeSolution | None = None
@@ -40,16 +79,13 @@ class Integrated:
 
 def integrate(
     field: Field,
-    start: np.ndarray,
-    times: np.ndarray,
-    breakpoints: Sequence[float] = (),
+    start: FloatArray,
+    times: FloatArray,
+    breakpoints: Sequence[float],
+    settings: Settings,
     *,
-    method: str,
-    rtol: float,
-    atol: float | np.ndarray,
-    max_steps: int,
+    scale: float | FloatArray = 1.0,
     jacobian: Field | None = None,
-    dense: bool = False,
 ) -> Integrated:
     """Integrate state' = field(t, state) from t = 0.
 
@@ -61,21 +97,15 @@ def integrate(
         start: State at t = 0.
         times: Increasing times to report, or a 0-d array: an end time, and the solver's own steps are reported.
         breakpoints: Times at which the right-hand side jumps; no step crosses one.
-        method: The name of a method of ``scipy.integrate.solve_ivp``.
-        rtol: Relative tolerance per step.
-        atol: Absolute tolerance per step, a number or one for each entry of the state.
-        max_steps: Limit on the number of steps; of LSODA at given times, between two of them.
+        settings: Method, tolerances and limits.
+        scale: The size of the state, by which the absolute tolerance is multiplied; a number or one for each entry.
         jacobian: The Jacobian; explicit methods do without it.
-        dense: Whether to keep the path between the times.
     """
-    if method not in _METHODS:
-        raise InputError(f"method: expected one of {', '.join(_METHODS)}, got {method!r}.")
-    if whole_number(max_steps, "max_steps") < 1:
-        raise InputError(f"max_steps: expected a positive integer, got {max_steps}.")
     began = time.perf_counter()
     end = float(times if times.ndim == 0 else times[-1])
     edges = [0.0, *sorted(b for b in set(breakpoints) if 0 < b < end), end]
-    is_compiled = method == "LSODA" and times.ndim == 1 and not dense
+    method, rtol, atol = settings.method, settings.rtol, settings.atol * scale
+    is_compiled = method == "LSODA" and times.ndim == 1 and not settings.dense
     count = _Count()
     status, state = Status.CONVERGED, np.asarray(start, dtype=float)
     reached, states, pieces = [np.empty(0)], [np.empty((0, len(state)))], []
@@ -95,11 +125,11 @@ def integrate(
             piece = None
             if is_compiled:
                 with suppress(_StuckError):
-                    piece = _at_times(tame, jacobian, state, left, right, times, rtol, atol, max_steps, count)
+                    piece = _at_times(tame, jacobian, state, left, right, times, settings, atol, count)
             if piece is None:
                 options = {} if jacobian is None or method in EXPLICIT else {"jac": jacobian}
                 solver = _METHODS[method](tame, left, state, right, rtol=rtol, atol=atol, **options)
-                piece = _by_steps(solver, times, max_steps, count, pieces if dense else None)
+                piece = _by_steps(solver, times, settings.max_steps, count, pieces if settings.dense else None)
             at, path, state, status = piece
             finite = np.all(np.isfinite(path), axis=1)
             reached.append(at[finite])
@@ -113,10 +143,10 @@ def integrate(
 class _Interpolation:
     """The trajectory at times between the reported ones; it can be pickled."""
 
-    reading: Callable[[np.ndarray, np.ndarray], Trajectory]
+    reading: Callable[[FloatArray, FloatArray], Trajectory]
     path: OdeSolution
 
-    def __call__(self, times: np.ndarray) -> Trajectory:
+    def __call__(self, times: FloatArray) -> Trajectory:
         return self.reading(times, self.path(times).T)
 
 
@@ -137,7 +167,7 @@ def _watched(field: Field, size: int) -> Field:
     """The field, until it is evaluated at one time more often than steps and numerical Jacobians of the size need."""
     latest, repeated = -np.inf, 0
 
-    def watched(at: float, state: np.ndarray) -> np.ndarray:
+    def watched(at: float, state: FloatArray) -> FloatArray:
         nonlocal latest, repeated
         repeated = 0 if at > latest else repeated + 1
         latest = max(latest, at)
@@ -148,19 +178,18 @@ def _watched(field: Field, size: int) -> Field:
     return watched
 
 
-_Piece = tuple[np.ndarray, np.ndarray, np.ndarray, Status]  # times, states there, the last state, how it ended
+_Piece = tuple[FloatArray, FloatArray, FloatArray, Status]  # times, states there, the last state, how it ended
 
 
 def _at_times(
     field: Field,
     jacobian: Field | None,
-    state: np.ndarray,
+    state: FloatArray,
     left: float,
     right: float,
-    times: np.ndarray,
-    rtol: float,
-    atol: float | np.ndarray,
-    max_steps: int,
+    times: FloatArray,
+    settings: Settings,
+    atol: float | FloatArray,
     count: _Count,
 ) -> _Piece:
     """One piece by LSODA without returning to Python between the times.
@@ -177,10 +206,10 @@ def _at_times(
         Dfun=jacobian,
         tfirst=True,
         full_output=True,
-        rtol=rtol,
+        rtol=settings.rtol,
         atol=atol,
         tcrit=[right],
-        mxstep=max_steps,
+        mxstep=settings.max_steps,
     )
     arrived = np.all(np.isfinite(found), axis=1)
     if "successful" not in info["message"]:
@@ -204,7 +233,7 @@ def _at_times(
 
 
 def _by_steps(
-    solver: OdeSolver, times: np.ndarray, max_steps: int, count: _Count, path: list[DenseOutput] | None
+    solver: OdeSolver, times: FloatArray, max_steps: int, count: _Count, path: list[DenseOutput] | None
 ) -> _Piece:
     """One piece step by step, as events and dense output need it."""
     status, reached, states = Status.CONVERGED, [np.empty(0)], [np.empty((0, len(solver.y)))]
@@ -225,7 +254,7 @@ def _by_steps(
 def _tamed(field: Field, last: float) -> Field:
     """The field of one piece, evaluated up to its last time and made finite."""
 
-    def tamed(at: float, state: np.ndarray) -> np.ndarray:
+    def tamed(at: float, state: FloatArray) -> FloatArray:
         value = field(min(at, last), state)
         # One product tells of anything to repair, in a fraction of the time of the repair.
         if math.isfinite(value @ value):
@@ -250,18 +279,18 @@ def _advance(solver: OdeSolver, steps: int, max_steps: int) -> Status:
     return Status.STEP_SIZE if stuck else Status.CONVERGED
 
 
-def _passed(solver: OdeSolver, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _passed(solver: OdeSolver, times: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The times to report that the last step has passed, and the states there."""
     if times.ndim == 0:
         return np.array([solver.t]), solver.y[None, :].copy()
-    first, last = np.searchsorted(times, [solver.t_old, solver.t], side="right")
+    first, last = np.searchsorted(times, np.array([solver.t_old, solver.t], dtype=float), side="right")
     inner = times[first:last]
     if not len(inner):
         return inner, np.empty((0, len(solver.y)))
     return inner, solver.dense_output()(inner).T
 
 
-def with_path(reading: Callable[[np.ndarray, np.ndarray], Trajectory], integrated: Integrated) -> Trajectory:
+def with_path(reading: Callable[[FloatArray, FloatArray], Trajectory], integrated: Integrated) -> Trajectory:
     """The trajectory of what was integrated, with its path where that was kept.
 
     Args:

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.problem import FloatArray
-from implicit_bias.validation import whole_number
+from implicit_bias.validation import FloatArray, IntArray, whole_number
 
 
-def check_seeds(seed: ArrayLike) -> np.ndarray:
+def check_seeds(seed: ArrayLike) -> FloatArray:
     """Seeds as an array of shape () or (runs,), or ``InputError``."""
     seeds = np.asarray(seed)
     if seeds.dtype.kind not in "iu" or seeds.ndim > 1 or seeds.size == 0 or np.min(seeds) < 0:
@@ -20,7 +19,7 @@ def check_seeds(seed: ArrayLike) -> np.ndarray:
     return seeds
 
 
-def mini_batches(d: int, size: int, seeds: np.ndarray, runs: int) -> Iterator[FloatArray]:
+def mini_batches(d: int, size: int, seeds: IntArray, runs: int) -> Iterator[FloatArray]:
     r"""Weights of d observations in one step after another, shape (runs, d): d/|B| in the batch B, 0 elsewhere.
 
     A loss is a sum of one term for each observation, whatever it is normalized by. Weighting the terms gives the mean

@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.linear_map import LinearMap
+from implicit_bias.linear_map import EntriesMap, LinearMap
 from implicit_bias.potential import Potential, QuadraticForms, SeparablePotential
 from implicit_bias.potential.family import Family
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Constant, Schedule, checked_schedule
-from implicit_bias.simulate.integrate import integrate, with_path
+from implicit_bias.simulate.integrate import Method, Settings, integrate, with_path
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.derivation import Derivation
-from implicit_bias.validation import positive_number, time_points
+from implicit_bias.validation import FloatArray, time_points
 
 _LARGEST_WEIGHT = 1e20  # relative to the data; no trajectory gets there, and trial steps of an integrator may
 
@@ -39,7 +39,7 @@ def mirror_flow(
     schedule: Schedule | float | None = None,
     rtol: float = 1e-12,
     atol: float = 1e-14,
-    method: str = "LSODA",
+    method: Method = "LSODA",
     max_steps: int = 20_000,
     dense: bool = False,
     throw: bool = True,
@@ -85,13 +85,13 @@ def mirror_flow(
     linear = problem.linear
     ceiling = _ceiling(problem, initial)
 
-    def respond(time: float, nu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def respond(time: float, nu: FloatArray) -> tuple[FloatArray, FloatArray]:
         return _extended(potential_at(time), linear.adjoint(-nu), ceiling)
 
-    def velocity(time: float, nu: np.ndarray) -> np.ndarray:
+    def velocity(time: float, nu: FloatArray) -> FloatArray:
         return problem.prediction_gradient(linear.apply(respond(time, nu)[0]))
 
-    def jacobian(time: float, nu: np.ndarray) -> np.ndarray:
+    def jacobian(time: float, nu: FloatArray) -> FloatArray:
         x, metric = respond(time, nu)
         return -problem.prediction_hessian(linear.apply(x))[:, None] * _gram(linear, metric)
 
@@ -100,12 +100,9 @@ def mirror_flow(
         np.zeros(problem.d),
         times,
         strength.breakpoints,
-        method=method,
-        rtol=positive_number(rtol, "rtol"),
-        atol=positive_number(atol, "atol") / max(1.0, float(np.max(initial.metric(initial.minimizer)))),
-        max_steps=max_steps,
-        jacobian=jacobian if linear.has_gram or not isinstance(initial, SeparablePotential) else None,
-        dense=dense,
+        Settings(method, rtol, atol, max_steps, dense),
+        scale=1 / max(1.0, float(np.max(initial.metric(initial.minimizer)))),
+        jacobian=jacobian if isinstance(linear, EntriesMap) or not isinstance(initial, SeparablePotential) else None,
     )
 
     reading = _Reading(problem, source, ceiling, path.status, path.stats)
@@ -122,7 +119,7 @@ class _Reading:
     status: Status
     stats: Stats
 
-    def __call__(self, t: np.ndarray, nu: np.ndarray) -> Trajectory:
+    def __call__(self, t: FloatArray, nu: FloatArray) -> Trajectory:
         problem, linear = self.problem, self.problem.linear
         with np.errstate(over="ignore"):
             x = np.empty((len(t), problem.n))
@@ -144,9 +141,9 @@ class _Reading:
         )
 
 
-def _gram(linear: LinearMap, metric: np.ndarray) -> np.ndarray:
+def _gram(linear: LinearMap, metric: FloatArray) -> FloatArray:
     """Z M Zᵀ for a metric, which of a separable potential is its diagonal alone."""
-    if metric.ndim == 1:
+    if metric.ndim == 1 and isinstance(linear, EntriesMap):
         return linear.gram(np.sqrt(metric))
     return linear.apply(linear.apply(metric).T)
 
@@ -158,7 +155,7 @@ def _ceiling(problem: Regression, potential: Potential) -> float:
     return _LARGEST_WEIGHT * (float(max(np.max(needed), np.max(np.abs(potential.minimizer)))) or 1.0)
 
 
-def _extended(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.ndarray, np.ndarray]:
+def _extended(potential: Potential, z: FloatArray, ceiling: float) -> tuple[FloatArray, FloatArray]:
     """The weight and metric of dual variables, continued as a line where the weight passes a ceiling.
 
     An implicit method tries steps that are far too long, where an exponential overflows. What comes back must still
@@ -176,7 +173,7 @@ def _extended(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.n
     return np.where(is_beyond, line, x), np.where(is_beyond, slope, metric)
 
 
-def _along_ray(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.ndarray, np.ndarray]:
+def _along_ray(potential: Potential, z: FloatArray, ceiling: float) -> tuple[FloatArray, FloatArray]:
     """The same for coupled weights: a tangent to the response where the ray from 0 to z passes the ceiling."""
     low, high = 0.0, 1.0
     for _ in range(60):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from implicit_bias.errors import InputError
-from implicit_bias.problem import FloatArray
 from implicit_bias.symbolic.compiled import compiled
 from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.validation import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,9 @@ class Model:
             raise InputError(
                 f"parameterization: expected one formula for each of {n} columns of Z, got {len(outputs)}."
             )
-        formulas = [*outputs, *(slope for output in outputs for slope in parameterization.gradient(output))]
+        formulas = [*outputs, *(slope for output in outputs for slope in parameterization.gradient(output).flat())]
         if h is not None:
-            formulas += list(parameterization.gradient(h))
+            formulas += parameterization.gradient(h).flat()
         self._output = compiled(parameterization.symbols, list(outputs))
         self._everything = compiled(parameterization.symbols, formulas)
 

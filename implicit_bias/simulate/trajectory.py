@@ -18,10 +18,12 @@ from implicit_bias.potential.family import Families, Family
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
 from implicit_bias.status import Status
-from implicit_bias.validation import positive_number, time_points, whole_number
+from implicit_bias.validation import BoolArray, FloatArray, IntArray, positive_number, time_points, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_TIME_TOLERANCE = np.float64(1e-12)  # relative, of times at which a weight or the loss passes a level
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +57,8 @@ class Path:
         interpolate: Makes the trajectory at other times.
     """
 
-    steps: np.ndarray
-    interpolate: Callable[[np.ndarray], Trajectory] = field(repr=False)
+    steps: FloatArray
+    interpolate: Callable[[FloatArray], Trajectory] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,18 +101,18 @@ class Trajectory(Shown):
         path: What lies between the recorded times, of a flow that ran with ``dense=True``.
     """
 
-    t: np.ndarray
-    x: np.ndarray
-    loss: np.ndarray
-    dual: np.ndarray
-    decay: np.ndarray
+    t: FloatArray
+    x: FloatArray
+    loss: FloatArray
+    dual: FloatArray
+    decay: FloatArray
     status: Status
     stats: Stats
     problems: tuple[Regression, ...] = field(repr=False)
     families: Families = field(repr=False)
-    parameters: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
-    steps: np.ndarray | None = field(default=None, repr=False)
-    diverged: np.ndarray = field(default_factory=lambda: np.array(False))
+    parameters: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
+    steps: IntArray | None = field(default=None, repr=False)
+    diverged: BoolArray = field(default_factory=lambda: np.array(False))
     path: Path | None = field(default=None, repr=False)
 
     @property
@@ -123,7 +125,7 @@ class Trajectory(Shown):
         return self.problems[self._run(run) % len(self.problems)]
 
     @property
-    def accumulated_gradient(self) -> np.ndarray:
+    def accumulated_gradient(self) -> FloatArray:
         r""":math:`L = Z^T\nu`, of the shape of x."""
         if len(self.problems) == 1:
             return self.problems[0].linear.adjoint(self.dual)
@@ -201,9 +203,9 @@ class Trajectory(Shown):
         k = int(reached[0])
         if k == 0:
             return float(steps[0])
-        return float(brentq(lambda s: interpolate(np.array([s])).loss[0] - level, steps[k - 1], steps[k], rtol=1e-12))
+        return _zero(lambda s: interpolate(np.array([s])).loss[0] - level, steps[k - 1], steps[k])
 
-    def sign_changes(self) -> np.ndarray:
+    def sign_changes(self) -> FloatArray:
         """The first flow time at which each weight passes zero, shape (n,), nan where none; needs ``dense=True``.
 
         A weight that starts at zero has no sign yet, so leaving it is no change. Two changes within one step of the
@@ -221,7 +223,7 @@ class Trajectory(Shown):
                 signs = np.sign(interpolate(steps[:1]).x[0])
             now = np.sign(interpolate(np.array([after])).x[0])
             for i in np.flatnonzero((now * signs < 0) & np.isnan(times)):
-                times[i] = brentq(lambda s, i=i: interpolate(np.array([s])).x[0, i], before, after, rtol=1e-12)
+                times[i] = _zero(lambda s, i=i: interpolate(np.array([s])).x[0, i], before, after)
             signs = np.where(now == 0, signs, now)  # a zero keeps the sign that came before it
         return times
 
@@ -297,3 +299,9 @@ class Trajectory(Shown):
             steps=self.steps,
             diverged=self.diverged[k],
         )
+
+
+def _zero(function: Callable[[float], float], before: float, after: float) -> float:
+    """The time between two at which a function that changes its sign there is zero."""
+    found: Any = brentq(function, before, after, rtol=_TIME_TOLERANCE)
+    return float(found)
