@@ -1,8 +1,9 @@
 r"""The design matrix as a linear map: dense, sparse, or known only by its products.
 
-Solvers need four things of Z: :math:`Zx`, :math:`Z^T\nu`, the Gram matrix :math:`Z \operatorname{diag}(r^2) Z^T`, and
-sizes that tell rounding from signal. No method copies a dense Z: what needs a scaled copy works on blocks of columns,
-which also stay in the processor's cache.
+Solvers need four things from Z: :math:`Zx`, :math:`Z^T\nu`, the Gram matrix
+:math:`Z \operatorname{diag}(r^2) Z^T`, and the sizes of its rows and columns, which tell rounding from signal. No
+method copies a dense Z. A method that needs a scaled copy works on blocks of columns, which stay in the processor's
+cache.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ from implicit_bias.validation import FloatArray, IntArray, finite_array, read_on
 
 Design = ArrayLike | sparray | spmatrix | LinearOperator
 
-# Columns of one block: at d = 100, a block of doubles is 1.6 MB, which stays in the cache of one core.
-_BLOCK = 2048
-# A sparse Z with more rows is treated by its products alone, as a dense Gram matrix would be large and slow to factor.
+# At d = 100 a block of so many columns is 1.6 MB, which stays in the cache of one core.
+_COLUMNS_PER_BLOCK = 2048
+# Of a sparse Z with more rows we use only products: its dense Gram matrix would be large and slow to factor.
 _MOST_GRAM_ROWS = 5000
 _PROBES = 8
-# Rows whose sizes are powers of two within this exponent are scaled in passing, others in a copy, where nothing of
-# theirs can leave the floating-point range on the way.
-_MILD_EXPONENT = 100
+# Row scales up to 2 to this power are applied to every product. Larger ones are applied once, to a copy, because a
+# product with the unscaled rows could leave the floating-point range.
+_LARGEST_SCALE_EXPONENT = 100
 UNIT_ROUNDOFF = 2.0**-53
 _SMALLEST = 2.0**-1074
-# A sum of exact products needs room below and above the numbers it is made of.
-_SPLITTABLE_EXPONENT = 400
-_MOST_SPLIT = 2**27  # entries, zeros included, that a careful product reads: about a second of work
+# Exact products of larger or smaller numbers could leave the floating-point range.
+_LARGEST_SPLIT_EXPONENT = 400
+_MOST_SPLIT_ENTRIES = 2**27  # entries, zeros included, of a Z whose products are computed carefully: about a second
 
 
 def sum_error(terms: int) -> float:
-    r"""A bound on the rounding of a sum of products in any order, relative to the sum of their magnitudes.
+    r"""Bound the rounding error of a sum of k products, in any order, relative to the sum of their magnitudes.
 
-    It is :math:`\gamma_k = ku/(1 - ku)` with the unit roundoff u, for k products [Higham2002]_.
+    The bound is :math:`\gamma_k = ku/(1 - ku)` with the unit roundoff u [Higham2002]_.
 
     References:
         .. [Higham2002] Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002, section 3.1.
@@ -52,12 +53,12 @@ def sum_error(terms: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class CarefulSum:
-    """A vector known better than double precision holds it.
+    """A vector known more accurately than double precision can hold it.
 
     Attributes:
-        high: Its leading part, and
-        low: what is to be added, both of the vector's shape.
-        error: A proven bound on what is missing then, of the same shape.
+        high: The leading part of the vector.
+        low: A correction to add to ``high``, of the same shape.
+        error: A proven bound on the error of high + low, of the same shape.
     """
 
     high: FloatArray
@@ -65,13 +66,13 @@ class CarefulSum:
     error: FloatArray
 
     def scaled(self, factor: FloatArray) -> CarefulSum:
-        """Times powers of two; what becomes too small for all digits is in doubt."""
+        """The vector times powers of two; the error grows where digits underflow."""
         doubt = np.where((factor < 1) & (self.high != 0), 3 * _SMALLEST, 0.0)
         return CarefulSum(factor * self.high, factor * self.low, factor * self.error + doubt)
 
 
 class LinearMap(ABC):
-    """Z of shape (d, n) by what it does to vectors.
+    """Z, shape (d, n), through its products with vectors.
 
     Attributes:
         matrix: Z as it was given.
@@ -96,11 +97,11 @@ class LinearMap(ABC):
 
     @abstractmethod
     def absolute_apply(self, x: FloatArray) -> FloatArray:
-        """|Z|x for x >= 0, or an upper bound; shape (d,)."""
+        """|Z|x for x >= 0 of shape (n,), or an upper bound; shape (d,)."""
 
     @abstractmethod
     def absolute_adjoint(self, nu: FloatArray) -> FloatArray:
-        """|Z|ᵀν for ν >= 0, or an upper bound; shape (n,)."""
+        """|Z|ᵀν for ν >= 0 of shape (d,), or an upper bound; shape (n,)."""
 
     def careful_apply(self, x: FloatArray) -> CarefulSum:
         """Zx for x of shape (n,), with a bound on its rounding error."""
@@ -116,12 +117,12 @@ class LinearMap(ABC):
 
     @cached_property
     def row_sizes(self) -> FloatArray:
-        """A size of each row's entries, shape (d,): the largest in magnitude, where entries are known."""
+        """How large the entries of each row are, shape (d,): the largest magnitude, where the entries are known."""
         return self._row_sizes()
 
     @cached_property
     def column_sizes(self) -> FloatArray:
-        """A size of each column's entries, shape (n,): the largest in magnitude, where entries are known."""
+        """How large the entries of each column are, shape (n,): the largest magnitude, where the entries are known."""
         return self._column_sizes()
 
     @abstractmethod
@@ -131,16 +132,19 @@ class LinearMap(ABC):
     def _column_sizes(self) -> FloatArray: ...
 
     def scaled_rows(self, exponents: IntArray) -> LinearMap:
-        """The map with row k multiplied by 2 to the power of ``exponents[k]``, which rounds nothing."""
+        """The map with row k multiplied by 2 to the power ``exponents[k]``, which rounds nothing."""
         return RowScaledMap(self, np.ldexp(1.0, exponents))
 
 
 class EntriesMap(LinearMap):
-    """A map whose entries are known, so that they can be chosen and multiplied with each other."""
+    """A map whose entries are known, which gives its rows, its columns and a Gram matrix.
+
+    A map that is not of this class is inverted by conjugate gradients.
+    """
 
     @abstractmethod
     def gram(self, root: FloatArray) -> FloatArray:
-        """Z diag(r²) Zᵀ, shape (d, d); the root r of the weights has the wider range."""
+        """Z diag(r²) Zᵀ, shape (d, d); r has a wider range than the weights r²."""
 
     @abstractmethod
     def rows(self, chosen: IntArray) -> EntriesMap:
@@ -148,46 +152,47 @@ class EntriesMap(LinearMap):
 
     @abstractmethod
     def triangle(self) -> FloatArray:
-        """R, shape (d, d), of a QR decomposition of Zᵀ: the singular values and left singular vectors of Z."""
+        """R, shape (d, d), of a QR decomposition of Zᵀ; RᵀR = ZZᵀ."""
 
     @abstractmethod
     def columns(self, chosen: IntArray) -> FloatArray:
-        """Some columns as a dense array, shape (d, k), or an error-free approximation of them."""
+        """Some columns as a dense array, shape (d, k)."""
 
     @abstractmethod
     def column_norms(self, row_scale: FloatArray) -> FloatArray:
-        """The Euclidean norms of the columns of diag(row_scale) Z, shape (n,); more where squares underflow."""
+        """The Euclidean norms of the columns of diag(row_scale) Z, shape (n,), rounded up where squares underflow."""
 
     def scaled_rows(self, exponents: IntArray) -> EntriesMap:
         return RowScaledEntriesMap(self, np.ldexp(1.0, exponents))
 
 
 class _BlockwiseMap(EntriesMap):
-    """A map whose columns can be read, some at a time."""
+    """A map whose columns can be read in blocks."""
 
     @abstractmethod
     def _blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Dense blocks of columns, which the caller must not change."""
+        """Dense blocks of columns with their indices; the caller must not change them."""
 
     def column_norms(self, row_scale: FloatArray) -> FloatArray:
         exponent = int(np.frexp(np.max(row_scale))[1])
         unit = np.ldexp(row_scale, -exponent)
         weight = unit * unit
         norms = np.sqrt(np.concatenate([weight @ np.square(block) for _, block in self._blocks()]))
-        lost = 2.0**-536 * math.sqrt(len(unit)) * max(1.0, float(np.max(self.row_sizes)))  # in squares that underflow
+        lost = 2.0**-536 * math.sqrt(len(unit)) * max(1.0, float(np.max(self.row_sizes)))  # by squares that underflow
         return np.ldexp(norms + lost, exponent)
 
     @property
     def _is_splittable(self) -> bool:
-        """Whether splitting stays inside the floating-point range, and does not fill too many zeros in."""
-        is_mild = np.max(np.abs(np.frexp(self.row_sizes)[1])) <= _SPLITTABLE_EXPONENT
-        return bool(is_mild) and self.shape[0] * self.shape[1] <= _MOST_SPLIT
+        """Whether splitting entries stays in the floating-point range, and Z has few enough of them."""
+        is_mild = np.max(np.abs(np.frexp(self.row_sizes)[1])) <= _LARGEST_SPLIT_EXPONENT
+        return bool(is_mild) and self.shape[0] * self.shape[1] <= _MOST_SPLIT_ENTRIES
 
     def careful_apply(self, x: FloatArray) -> CarefulSum:
         r"""Zx, shape (d,), nearly as if it had been summed in twice the precision.
 
-        Z and x are split into leading bits, few enough that every sum of their products is exact, and a remainder,
-        whose products are small: the first step of the scheme of [Ozaki2012]_, at the speed of BLAS.
+        Z and x are split into their leading bits and a remainder. The leading bits are so few that every sum of their
+        products is exact, and the products of the remainder are small. This is the first step of the scheme of
+        [Ozaki2012]_ and runs at the speed of BLAS.
 
         References:
             .. [Ozaki2012] Ozaki, Ogita, Oishi, Rump, "Error-free transformations of matrix multiplication by using fast
@@ -206,14 +211,14 @@ class _BlockwiseMap(EntriesMap):
             rest = z_top @ (part - x_top) + (block - z_top) @ part
             high, lost = two_sum(high, z_top @ x_top)
             low += lost + rest
-            step = float(np.sum(np.abs(part)))  # what the magnitudes of both products in the rest add up to
+            step = float(np.sum(np.abs(part)))  # bounds the magnitudes of both products in the rest
             step += terms if step else 0
             error += sum_error(terms) * np.ldexp(step, rows - bits - 1)
             error += UNIT_ROUNDOFF * (np.abs(low) + np.abs(lost) + np.abs(rest))
         return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
 
     def careful_adjoint(self, nu: FloatArray) -> CarefulSum:
-        """Zᵀν, shape (n,), in the same way; powers of two in rows of Z change nothing."""
+        """Zᵀν, shape (n,), in the same way; scaling a row of Z by a power of two does not change the error."""
         rows = np.frexp(self.row_sizes)[1]
         unit, exponent = _normalized(np.ldexp(nu, rows))
         if unit is None or not self._is_splittable:
@@ -257,11 +262,11 @@ class DenseMap(_BlockwiseMap):
         return np.concatenate([nu @ np.abs(block) for _, block in self._blocks()])
 
     def gram(self, root: FloatArray) -> FloatArray:
-        if self.shape[1] <= _BLOCK:
+        if self.shape[1] <= _COLUMNS_PER_BLOCK:
             scaled = self.matrix * root
             return scaled @ scaled.T  # NumPy sees the symmetry and does half of the work
         total = np.zeros((self.shape[0], self.shape[0]))
-        buffer = np.empty((self.shape[0], _BLOCK))
+        buffer = np.empty((self.shape[0], _COLUMNS_PER_BLOCK))
         for where, block in self._blocks():
             scaled = np.multiply(block, root[where], out=buffer[:, : block.shape[1]])
             total += scaled @ scaled.T
@@ -280,13 +285,13 @@ class DenseMap(_BlockwiseMap):
         return DenseMap(self.matrix[chosen])
 
     def scaled_rows(self, exponents: IntArray) -> EntriesMap:
-        if np.max(np.abs(exponents)) <= _MILD_EXPONENT:
+        if np.max(np.abs(exponents)) <= _LARGEST_SCALE_EXPONENT:
             return super().scaled_rows(exponents)
         return DenseMap(np.ldexp(self.matrix, exponents[:, None]))
 
     def _blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        for begin in range(0, self.shape[1], _BLOCK):
-            where = slice(begin, begin + _BLOCK)
+        for begin in range(0, self.shape[1], _COLUMNS_PER_BLOCK):
+            where = slice(begin, begin + _COLUMNS_PER_BLOCK)
             yield where, self.matrix[:, where]
 
 
@@ -329,15 +334,15 @@ class SparseMap(_BlockwiseMap):
         return SparseMap(csc_array(self.matrix.tocsr()[chosen]))
 
     def scaled_rows(self, exponents: IntArray) -> EntriesMap:
-        if np.max(np.abs(exponents)) <= _MILD_EXPONENT:
+        if np.max(np.abs(exponents)) <= _LARGEST_SCALE_EXPONENT:
             return super().scaled_rows(exponents)
         scaled = self.matrix.copy()
         scaled.data = np.ldexp(scaled.data, exponents[scaled.indices])
         return SparseMap(scaled)
 
     def _blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        for begin in range(0, self.shape[1], _BLOCK):
-            where = slice(begin, begin + _BLOCK)
+        for begin in range(0, self.shape[1], _COLUMNS_PER_BLOCK):
+            where = slice(begin, begin + _COLUMNS_PER_BLOCK)
             yield where, self.matrix[:, where].toarray()
 
 
@@ -389,14 +394,15 @@ class OperatorMap(LinearMap):
 
 
 class CombinedRowsMap(DenseMap):
-    """Rows that were combined in twice the precision: Z is a double matrix, and a small one that is to be added.
+    """Combinations of rows, computed in twice the precision: Z is a matrix of doubles plus a small tail.
 
-    Products leave the small one out. It is within rounding of the entries, and careful products and bounds count it in.
+    Plain products leave the tail out, since it is within the rounding of the entries. Careful products and error bounds
+    include it.
 
     Args:
         matrix: The leading part, shape (d, n).
-        tail: What is to be added, and
-        doubt: a bound on what is missing then; both of shape (d, n).
+        tail: A correction to add to the matrix, shape (d, n).
+        doubt: A bound on the error of matrix + tail, shape (d, n).
     """
 
     def __init__(self, matrix: FloatArray, tail: FloatArray, doubt: FloatArray) -> None:
@@ -417,7 +423,7 @@ class CombinedRowsMap(DenseMap):
 
 
 class RowScaledMap(LinearMap):
-    """Another map with its rows multiplied by numbers: Z ↦ diag(s) Z."""
+    """diag(s) Z for another map Z and a scale s of its rows, shape (d,)."""
 
     def __init__(self, inner: LinearMap, scale: FloatArray) -> None:
         self.inner, self.scale, self.shape = inner, scale, inner.shape
@@ -448,7 +454,7 @@ class RowScaledMap(LinearMap):
 
 
 class RowScaledEntriesMap(RowScaledMap, EntriesMap):
-    """Such a map of which the entries are known."""
+    """diag(s) Z for a map Z whose entries are known."""
 
     inner: EntriesMap
 
@@ -469,39 +475,39 @@ class RowScaledEntriesMap(RowScaledMap, EntriesMap):
 
 
 def two_sum(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The rounded sum of a and b, and exactly what the rounding took away."""
+    """The rounded sum of a and b, and its exact rounding error."""
     total = a + b
     virtual = total - a
     return total, (a - (total - virtual)) + (b - virtual)
 
 
 def two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """A product rounded, and exactly what the rounding took away, for factors between 1e-140 and 1e140 or zero."""
+    """The rounded product of a and b, and its exact rounding error, for factors of size 1e-140 to 1e140 or zero."""
     product = a * b
     (a_top, a_rest), (b_top, b_rest) = _halves(a), _halves(b)
     return product, a_rest * b_rest - (((product - a_top * b_top) - a_rest * b_top) - a_top * b_rest)
 
 
 def _halves(value: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Two numbers of 26 bits each that add up to a double."""
+    """Split a double into two numbers of 26 bits each."""
     spread = 134217729.0 * value  # 2²⁷ + 1
     top = spread - (spread - value)
     return top, value - top
 
 
 def _exact_bits(terms: int) -> int:
-    """How many leading bits two factors may have so that a sum of so many products is exact."""
+    """How many bits two factors may have if a sum of so many of their products is to be exact."""
     return (53 - math.ceil(math.log2(max(terms, 2)))) // 2
 
 
 def _leading(values: FloatArray, exponent: IntArray | int, bits: int) -> FloatArray:
-    """Values below 2 to the power of ``exponent`` in magnitude, rounded to so many bits below that power."""
+    """Round values of magnitude below 2 to the power ``exponent`` to so many bits below that power."""
     large = np.ldexp(1.5, np.add(exponent, 52 - bits))
     return (values + large) - large
 
 
 def _normalized(vector: FloatArray) -> tuple[FloatArray | None, int]:
-    """A vector scaled by a power of two to numbers below 1, and the exponent; None where that is not possible."""
+    """The vector divided by a power of two, so that no entry exceeds 1, and the exponent; None if it is not finite."""
     size = float(np.max(np.abs(vector), initial=0.0))
     if not np.isfinite(size):
         return None, 0
@@ -514,7 +520,7 @@ def operator(
     product: Callable[[FloatArray], FloatArray],
     adjoint: Callable[[FloatArray], FloatArray] | None = None,
 ) -> LinearOperator:
-    """SciPy's operator of a product with vectors, and of that with its transpose where it is needed."""
+    """A SciPy operator from its product with vectors, and from that of its transpose where a solver needs it."""
     # SciPy declares the arguments of the abstract class, not those that its constructor takes instead.
     return LinearOperator(shape, matvec=product, rmatvec=adjoint, dtype=float)  # pyright: ignore[reportCallIssue]
 

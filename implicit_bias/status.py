@@ -51,7 +51,7 @@ class SolverError(RuntimeError):
         self.result = result
 
     def __reduce__(self) -> tuple:
-        """So that one raised in a worker process can be raised again where the work was asked for, notes included."""
+        """Make the error picklable, notes included, so that a worker process can hand it to its parent."""
         return type(self), (str(self), self.result), vars(self)
 
 
