@@ -82,7 +82,7 @@ class LinearMap(ABC):
     matrix: Any
     shape: tuple[int, int]
 
-    def __init__(self, matrix: FloatArray | csc_array | LinearOperator) -> None:
+    def __init__(self, matrix: Any) -> None:
         self.matrix = matrix
         d, n = matrix.shape
         self.shape = d, n
@@ -237,7 +237,7 @@ class _BlockwiseMap(EntriesMap):
         return CarefulSum(high, low, error).scaled(np.ldexp(1.0, exponent))
 
     def triangle(self) -> FloatArray:
-        factor = np.zeros((0, self.shape[0]))
+        factor: Any = np.zeros((0, self.shape[0]))  # NumPy declares one type for all modes of qr
         for _, block in self._blocks():
             factor = np.linalg.qr(np.vstack([factor, block.T]), mode="r")
         missing = self.shape[0] - len(factor)
@@ -366,10 +366,10 @@ class OperatorMap(LinearMap):
         )
 
     def absolute_apply(self, x: FloatArray) -> FloatArray:
-        return np.full(self.shape[0], self._norm * np.linalg.norm(x))
+        return np.full(self.shape[0], self._norm * float(np.linalg.norm(x)))
 
     def absolute_adjoint(self, nu: FloatArray) -> FloatArray:
-        return np.full(self.shape[1], self._norm * np.linalg.norm(nu))
+        return np.full(self.shape[1], self._norm * float(np.linalg.norm(nu)))
 
     def _row_sizes(self) -> FloatArray:
         """The norm of each row over √n, from random signs: (Zξ)_k has the variance ‖z_k‖²."""

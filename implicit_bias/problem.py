@@ -20,7 +20,7 @@ Loss = Literal["squared", "logistic"]
 
 @dataclass(frozen=True)
 class _Terms:
-    """The loss of one prediction p of y, with its first and second derivative in p."""
+    """The loss of one prediction p of y, and its first and second derivatives in p."""
 
     value: Callable[[FloatArray, FloatArray], FloatArray]
     slope: Callable[[FloatArray, FloatArray], FloatArray]
@@ -38,7 +38,7 @@ _LOSSES: dict[Loss, _Terms] = {
 
 
 class Regression:
-    r"""Linear regression or classification: a loss of the predictions Zx, averaged over the d observations.
+    r"""Linear regression or classification: a loss of the predictions Zx, averaged over d observations.
 
     The squared loss is :math:`f(x) = \frac{1}{2d}\|Zx-y\|_2^2`, the logistic loss
     :math:`f(x) = \frac1d\sum_i \log(1 + e^{-y_i z_i^T x})` for labels :math:`y_i = \pm1`.
@@ -48,10 +48,10 @@ class Regression:
             array is not copied; :attr:`Z` is a read-only view of it.
         y: Observations, shape (d,); labels −1 and 1 for the logistic loss.
         loss: ``"squared"`` or ``"logistic"``.
-        truth: The weights that made y, shape (n,), where they are known.
+        truth: The weights that generated y, shape (n,), if they are known.
 
     Raises:
-        InputError: If shapes do not match, or data hold nan or inf.
+        InputError: If shapes do not match, or the data contain nan or inf.
 
     >>> problem = Regression([[1.0, 2.0]], [3.0])
     >>> float(problem.loss([1.0, 1.0])), problem.gradient([0.0, 0.0]).tolist()
@@ -79,7 +79,7 @@ class Regression:
 
     @classmethod
     def sample(cls, d: int, n: int, sparsity: int, seed: int = 0) -> Regression:
-        r"""Draw a sparse recovery problem: Z and the non-zero weights standard normal, y = Z x* without noise.
+        r"""Draw a sparse recovery problem: y = Z x* without noise, Z and the non-zero weights of x* standard normal.
 
         Args:
             d: Number of observations.
@@ -108,7 +108,7 @@ class Regression:
 
     @property
     def Z(self) -> Any:
-        """The design matrix, shape (d, n), of the kind that was given."""
+        """The design matrix, shape (d, n), of the kind that you gave: an array, a sparse array or an operator."""
         return self.linear.matrix
 
     @property
@@ -134,11 +134,11 @@ class Regression:
         return np.mean(_LOSSES[self.kind].value(p, self.y), axis=-1)
 
     def prediction_gradient(self, p: FloatArray) -> FloatArray:
-        """Gradient of the loss in the predictions p = Zx: the velocity of the dual variables."""
+        """The gradient of the loss in the predictions p = Zx, shape ``(..., d)``: the velocity of the dual."""
         return _LOSSES[self.kind].slope(p, self.y) / self.d
 
     def prediction_hessian(self, p: FloatArray) -> FloatArray:
-        """Diagonal of the Hessian of the loss in the predictions, shape ``(..., d)``."""
+        """The diagonal of the Hessian of the loss in the predictions p = Zx, shape ``(..., d)``."""
         return _LOSSES[self.kind].bend(p, self.y) / self.d
 
     def _weights(self, x: ArrayLike) -> FloatArray:
@@ -149,14 +149,14 @@ class Regression:
 
 
 def check_system(Z: Design, y: ArrayLike) -> tuple[LinearMap, FloatArray]:
-    """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``InputError`` naming what does not fit."""
+    """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``InputError`` that names the misfit."""
     linear = linear_map(Z)
     if isinstance(Z, LinearOperator):
         try:
             linear.adjoint(np.zeros(linear.shape[0]))
         except NotImplementedError:
             raise InputError(
-                "Z: expected a LinearOperator with rmatvec=, the product with its transpose, got one without: every "
+                "Z: expected a LinearOperator with rmatvec=, the product with its transpose, got one without; every "
                 "gradient Zᵀν needs it."
             ) from None
     target = read_only(finite_array(y, "y", ndim=1))

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 
 class Status(Enum):
-    """How a solver ended; ``status.advice`` says what to do about it."""
+    """How a solver ended; ``status.advice`` says what to do."""
 
     CONVERGED = "converged"
     MAX_ITERATIONS = "max_iterations"
@@ -40,10 +40,10 @@ _ADVICE = {
 
 
 class SolverError(RuntimeError):
-    """A numerical failure, raised when ``throw=True``.
+    """A solver failed, and was called with ``throw=True``.
 
     Attributes:
-        result: The solver's result object, with its status and everything computed until the failure.
+        result: The solver's result, with its status and everything it computed before it failed.
     """
 
     def __init__(self, message: str, result: Any) -> None:
@@ -64,7 +64,7 @@ Result = TypeVar("Result", bound=_Ended)
 
 
 def settle(result: Result, throw: bool, what: str) -> Result:
-    """Return ``result``, or raise :class:`SolverError` when it failed and ``throw`` is set."""
+    """Return ``result``, or raise :class:`SolverError` if it has not converged and ``throw`` is set."""
     if throw and result.status is not Status.CONVERGED:
         raise SolverError(f"{what} ended as {result.status.value}. {result.status.advice}", result)
     return result

@@ -1,7 +1,7 @@
 r"""Newton's method on the dual for potentials that couple their coordinates, whose metric is a matrix.
 
-The dual is that of :mod:`implicit_bias.limit.dual_newton`, with the Hessian :math:`Z (\nabla^2 R)^{-1} Z^T`. There
-are as many coordinates as forms, so few that everything is dense.
+The dual is the one in :mod:`implicit_bias.limit.dual_newton`, with the Hessian :math:`Z (\nabla^2 R)^{-1} Z^T`. Such
+potentials have few coordinates, so all matrices are dense.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from implicit_bias.norm import norm
 from implicit_bias.potential import Potential
 from implicit_bias.validation import FloatArray
 
-_SMALLEST_EIGENVALUE = 1e-13  # of the Hessian, relative to the largest; a step along smaller ones would be noise
+_SMALLEST_EIGENVALUE = 1e-13  # of the Hessian, relative to the largest; a step in the other directions would be noise
 
 
 def newton(
     linear: LinearMap, y: FloatArray, potential: Potential, nu: FloatArray, tol: float, max_iterations: int
 ) -> tuple[FloatArray, FloatArray, float, int]:
-    """Solve Zx = y in the dual, the rows of Z of size 1.
+    """Solve Zx = y in the dual, for rows of Z that are scaled to size 1.
 
     Returns:
-        The dual variable, its weight, the misfit ‖Zx − y‖ in units of max(‖y‖, ‖Z argmin R‖), and the steps taken. The
-        misfit is above the tolerance where rounding or the limit on steps ended the iteration.
+        The dual variable ν, its weight x, the misfit ‖Zx − y‖ relative to max(‖y‖, ‖Z argmin R‖), and the number of
+        steps. If rounding or the limit on steps ended the iteration, the misfit is above the tolerance.
     """
     d = len(y)
     Z = linear.adjoint(np.eye(d))
@@ -44,7 +44,7 @@ def newton(
             value = float(step @ ((y - Z @ x) / reference))
             return value if np.isfinite(value) else np.inf
 
-        size = zero_of_increasing(slope, slope(1.0), 0.25 * abs(float(step @ residual)))
+        size: float = zero_of_increasing(slope, slope(1.0), 0.25 * abs(float(step @ residual)))
         moved = nu + size * step
         x_moved, misfit_moved = _misfit(Z, y, potential, moved, reference)
         is_rounding = not misfit_moved < misfit and misfit <= 1e3 * tol

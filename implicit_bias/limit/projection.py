@@ -252,7 +252,9 @@ class System:
         if self.basis.combination is None or not isinstance(self._linear, EntriesMap):
             return scaled
         factor = self._linear.triangle()
-        return np.linalg.lstsq(factor @ self.basis.combination.T, factor @ scaled, rcond=None)[0]
+        return np.linalg.lstsq(factor @ self.basis.combination.T, factor @ scaled, rcond=None)[0].astype(
+            float, copy=False
+        )
 
     def outer_dual(self, nu: FloatArray) -> FloatArray:
         """The multipliers of the rows as given."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.sparse.linalg import lsqr
 
@@ -165,7 +166,7 @@ class _Rows:
         for values in (self.high, self.low, self.size, self.combination):
             values[row] = np.ldexp(values[row], exponent)
 
-    def subtract(self, rows: FloatArray, coefficients: FloatArray, others: IntArray) -> None:
+    def subtract(self, rows: IntArray, coefficients: FloatArray, others: IntArray) -> None:
         """Subtract combinations of other rows from some, with coefficients of shape (len(rows), len(others))."""
         high, low, size = self.high[rows], self.low[rows], self.size[rows]
         for k, other in enumerate(others):
@@ -268,9 +269,9 @@ def _roughly(linear: EntriesMap, y: FloatArray) -> RowBasis:
     )
 
 
-def _without_noise(coefficients: FloatArray) -> FloatArray:
+def _without_noise(coefficients: NDArray[np.floating]) -> FloatArray:
     """Coefficients without the bits that rounding made: simple numbers become exact."""
-    return np.round(np.ldexp(coefficients, _COEFFICIENT_BITS)) * 2.0**-_COEFFICIENT_BITS
+    return np.ldexp(np.round(np.ldexp(coefficients, _COEFFICIENT_BITS)), -_COEFFICIENT_BITS).astype(float, copy=False)
 
 
 def _with_certificate(linear: LinearMap, y: FloatArray, certificate: FloatArray) -> RowBasis:

@@ -131,19 +131,25 @@ def transition(
 
 
 def _logarithms(scales: ArrayLike | None, log_scales: ArrayLike | None) -> FloatArray:
-    """The logarithms of the scales that were given in one way or the other, shape (k,)."""
-    if (scales is None) == (log_scales is None):
-        got = "none" if scales is None else "both"
-        raise InputError(f"transition: expected either scales= or log_scales=, got {got}.")
-    name, given = ("scales", scales) if scales is not None else ("log_scales", log_scales)
-    asked = np.atleast_1d(finite_array(given, name))
-    if asked.ndim > 1 or not len(asked):
-        raise InputError(f"{name}: expected a list of numbers, got shape {asked.shape}.")
-    if log_scales is not None:
-        return asked
-    if not np.all(asked > 0):
-        raise InputError(f"scales: expected positive numbers, got {np.min(asked):g}; give logarithms as log_scales=.")
-    return np.log(asked)
+    """The logarithms of the scales, shape (k,), whichever of the two arguments gives them."""
+    if scales is not None and log_scales is None:
+        asked = _numbers(scales, "scales")
+        if not np.all(asked > 0):
+            raise InputError(
+                f"scales: expected positive numbers, got {np.min(asked):g}; use log_scales= for logarithms."
+            )
+        return np.log(asked)
+    if log_scales is not None and scales is None:
+        return _numbers(log_scales, "log_scales")
+    got = "none" if scales is None else "both"
+    raise InputError(f"transition: expected either scales= or log_scales=, got {got}.")
+
+
+def _numbers(value: ArrayLike, name: str) -> FloatArray:
+    numbers = np.atleast_1d(finite_array(value, name))
+    if numbers.ndim > 1 or not len(numbers):
+        raise InputError(f"{name}: expected a list of numbers, got shape {numbers.shape}.")
+    return numbers
 
 
 def _follow(system: System, potentials: list[HyperbolicEntropy], tol: float, max_iterations: int) -> list[Projection]:

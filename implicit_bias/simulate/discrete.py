@@ -121,7 +121,7 @@ def plan(
     return Plan(marks, np.broadcast_to(eta, runs), schedules, batches, shape)
 
 
-def train(backend: Backend, plan: Plan) -> tuple[dict[str, FloatArray], FloatArray, int]:
+def train(backend: Backend, plan: Plan) -> tuple[dict[str, FloatArray], BoolArray, int]:
     """Take steps up to the last mark, or until no run is finite.
 
     Returns:

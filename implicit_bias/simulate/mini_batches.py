@@ -11,7 +11,7 @@ from implicit_bias.errors import InputError
 from implicit_bias.validation import FloatArray, IntArray, whole_number
 
 
-def check_seeds(seed: ArrayLike) -> FloatArray:
+def check_seeds(seed: ArrayLike) -> IntArray:
     """Seeds as an array of shape () or (runs,), or ``InputError``."""
     seeds = np.asarray(seed)
     if seeds.dtype.kind not in "iu" or seeds.ndim > 1 or seeds.size == 0 or np.min(seeds) < 0:

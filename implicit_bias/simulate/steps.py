@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.validation import FloatArray, finite_array
+from implicit_bias.validation import FloatArray, IntArray, finite_array
 
 
 def step_sizes(step: ArrayLike, last: int) -> FloatArray:
@@ -17,7 +17,7 @@ def step_sizes(step: ArrayLike, last: int) -> FloatArray:
     return eta
 
 
-def recorded_steps(record: ArrayLike, last: int) -> FloatArray:
+def recorded_steps(record: ArrayLike, last: int) -> IntArray:
     """The steps to record, increasing; the last is one of them."""
     marks = np.asarray(record)
     if marks.dtype.kind not in "iu" or marks.ndim > 1 or marks.size == 0:
