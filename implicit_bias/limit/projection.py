@@ -252,9 +252,7 @@ class System:
         if self.basis.combination is None or not isinstance(self._linear, EntriesMap):
             return scaled
         factor = self._linear.triangle()
-        return np.linalg.lstsq(factor @ self.basis.combination.T, factor @ scaled, rcond=None)[0].astype(
-            float, copy=False
-        )
+        return np.linalg.lstsq(factor @ self.basis.combination.T, factor @ scaled, rcond=None)[0].astype(float)
 
     def outer_dual(self, nu: FloatArray) -> FloatArray:
         """Turn multipliers of the independent conditions into those of the given rows, shape (d,)."""

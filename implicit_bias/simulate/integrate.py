@@ -1,4 +1,4 @@
-"""SciPy's integrators, one step at a time, restarted where the schedule jumps."""
+"""SciPy's integrators, step by step, with a restart wherever the schedule jumps."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ _METHODS: dict[Method, Callable[..., OdeSolver]] = {
     "Radau": Radau,
 }
 EXPLICIT = ("RK23", "RK45", "DOP853")
-# LSODA takes a nan for a converged step, and implicit methods refuse it; of a huge number all of them shorten the step.
-_HUGE = 1e150
+# This replaces velocities that are not finite, and makes every method shorten its step. LSODA would accept nan as a
+# converged step, and the implicit methods would raise an error.
+_HUGE_VELOCITY = 1e150
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Integrated:
-    """Times reached, states there (k, N), how it ended and what it cost, and the path in between where it was kept."""
+    """The times reached, the states there (k, N), how the integration ended, its cost, and the path if it was kept."""
 
     t: FloatArray
     state: FloatArray
@@ -89,17 +90,17 @@ def integrate(
 ) -> Integrated:
     """Integrate state' = field(t, state) from t = 0.
 
-    LSODA at given times runs in compiled code from one time to the next; everything else, and what stops LSODA there,
-    goes step by step in Python.
+    LSODA at given times runs in compiled code from one time to the next. Everything else goes step by step in Python,
+    and so does LSODA where its compiled code gets stuck.
 
     Args:
         field: The right-hand side.
         start: State at t = 0.
-        times: Increasing times to report, or a 0-d array: an end time, and the solver's own steps are reported.
+        times: Increasing times to report; or a 0-d array, the end time, to report the solver's own steps.
         breakpoints: Times at which the right-hand side jumps; no step crosses one.
         settings: Method, tolerances and limits.
         scale: The size of the state, by which the absolute tolerance is multiplied; a number or one for each entry.
-        jacobian: The Jacobian; explicit methods do without it.
+        jacobian: The Jacobian of the field in the state; explicit methods do not use it.
     """
     began = time.perf_counter()
     end = float(times if times.ndim == 0 else times[-1])
@@ -111,7 +112,7 @@ def integrate(
     reached, states, pieces = [np.empty(0)], [np.empty((0, len(state)))], []
 
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an overflow, or LSODA's failure, shows up in the status
+        warnings.simplefilter("ignore")  # an overflow or a failure of LSODA shows up in the status
         if not np.all(np.isfinite(field(0.0, state))):
             status = Status.NOT_FINITE
         elif times.ndim == 0 or times[0] == 0:
@@ -120,7 +121,7 @@ def integrate(
         for left, right in itertools.pairwise(edges):
             if status is not Status.CONVERGED or left == right:
                 break
-            # A stage at the right edge belongs to the piece before the jump.
+            # Evaluations at the right edge must see the field before the jump.
             tame = _tamed(field, right if right == end else float(np.nextafter(right, left)))
             piece = None
             if is_compiled:
@@ -141,7 +142,7 @@ def integrate(
 
 @dataclass(frozen=True, eq=False)
 class _Interpolation:
-    """The trajectory at times between the reported ones; it can be pickled."""
+    """Makes the trajectory at times between the reported ones; it can be pickled."""
 
     reading: Callable[[FloatArray, FloatArray], Trajectory]
     path: OdeSolution
@@ -152,7 +153,7 @@ class _Interpolation:
 
 @dataclass
 class _Count:
-    """What an integration has cost so far."""
+    """The cost of an integration so far."""
 
     evaluations: int = 0
     jacobians: int = 0
@@ -160,11 +161,14 @@ class _Count:
 
 
 class _StuckError(Exception):
-    """The integrator asks for the same time again and again."""
+    """The integrator evaluates the field at the same time again and again."""
 
 
 def _watched(field: Field, size: int) -> Field:
-    """The field, until it is evaluated at one time more often than steps and numerical Jacobians of the size need."""
+    """The field, which raises :class:`_StuckError` when the integrator gets stuck.
+
+    A step and a numerical Jacobian for so many entries never need as many evaluations at one time.
+    """
     latest, repeated = -np.inf, 0
 
     def watched(at: float, state: FloatArray) -> FloatArray:
@@ -192,10 +196,10 @@ def _at_times(
     atol: float | FloatArray,
     count: _Count,
 ) -> _Piece:
-    """One piece by LSODA without returning to Python between the times.
+    """Integrate one piece by LSODA, without returning to Python between the times.
 
     Raises:
-        _StuckError: If steps no longer move the time, which LSODA itself does not mind.
+        _StuckError: If steps no longer advance the time, which LSODA does not notice.
     """
     inner = times[(times > left) & (times < right)]
     grid = np.concatenate([[left], inner, [right]])
@@ -213,7 +217,7 @@ def _at_times(
     )
     arrived = np.all(np.isfinite(found), axis=1)
     if "successful" not in info["message"]:
-        # LSODA stopped at the first time that its clock has not passed; later entries are undefined.
+        # LSODA stopped before the first time that its clock has not passed; entries from there on are undefined.
         arrived[1:] &= np.asarray(info["tcur"]) >= grid[1:]
     arrived = np.logical_and.accumulate(arrived)
     last = int(np.flatnonzero(arrived)[-1])
@@ -222,7 +226,7 @@ def _at_times(
     count.jacobians += int(info["nje"][entry])
     count.steps += int(info["nst"][entry])
     reported = np.isin(grid, times) & arrived
-    reported[0] = False  # reported by the piece before
+    reported[0] = False  # the piece before reported it
     if arrived[-1]:
         status = Status.CONVERGED
     elif not np.all(np.isfinite(found[last + 1])):
@@ -235,7 +239,7 @@ def _at_times(
 def _by_steps(
     solver: OdeSolver, times: FloatArray, max_steps: int, count: _Count, path: list[DenseOutput] | None
 ) -> _Piece:
-    """One piece step by step, as events and dense output need it."""
+    """Integrate one piece step by step, which dense output needs."""
     status, reached, states = Status.CONVERGED, [np.empty(0)], [np.empty((0, len(solver.y)))]
     while status is Status.CONVERGED and solver.status == "running":
         status = _advance(solver, count.steps, max_steps)
@@ -252,14 +256,14 @@ def _by_steps(
 
 
 def _tamed(field: Field, last: float) -> Field:
-    """The field of one piece, evaluated up to its last time and made finite."""
+    """The field of one piece, made finite and never evaluated after the piece's last time."""
 
     def tamed(at: float, state: FloatArray) -> FloatArray:
         value = field(min(at, last), state)
-        # One product tells of anything to repair, in a fraction of the time of the repair.
+        # This product is finite unless something needs repair, and costs a fraction of the repair.
         if math.isfinite(value @ value):
             return value
-        return np.nan_to_num(value, nan=_HUGE, posinf=_HUGE, neginf=-_HUGE)
+        return np.nan_to_num(value, nan=_HUGE_VELOCITY, posinf=_HUGE_VELOCITY, neginf=-_HUGE_VELOCITY)
 
     return tamed
 
@@ -270,17 +274,17 @@ def _advance(solver: OdeSolver, steps: int, max_steps: int) -> Status:
         return Status.MAX_ITERATIONS
     try:
         solver.step()
-    except (ValueError, LinAlgError):  # what linear algebra says about inf and nan
+    except (ValueError, LinAlgError):  # raised by SciPy's linear algebra for inf and nan
         return Status.NOT_FINITE
     if not np.all(np.isfinite(solver.y)):
         return Status.NOT_FINITE
-    # LSODA goes on with steps that no longer move the time.
+    # LSODA goes on even if its steps no longer advance the time.
     stuck = solver.status == "failed" or solver.t == solver.t_old
     return Status.STEP_SIZE if stuck else Status.CONVERGED
 
 
 def _passed(solver: OdeSolver, times: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The times to report that the last step has passed, and the states there."""
+    """The times to report within the last step, and the states there."""
     if times.ndim == 0:
         return np.array([solver.t]), solver.y[None, :].copy()
     first, last = np.searchsorted(times, np.array([solver.t_old, solver.t], dtype=float), side="right")
@@ -291,11 +295,11 @@ def _passed(solver: OdeSolver, times: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def with_path(reading: Callable[[FloatArray, FloatArray], Trajectory], integrated: Integrated) -> Trajectory:
-    """The trajectory of what was integrated, with its path where that was kept.
+    """The trajectory of an integration, with its path if that was kept.
 
     Args:
-        reading: Makes a trajectory of times (k,) and states (k, N); one that can be pickled makes a path that can.
-        integrated: What the integrator found.
+        reading: Makes a trajectory from times (k,) and states (k, N). If it can be pickled, so can the path.
+        integrated: The result of the integrator.
     """
     found, path = reading(integrated.t, integrated.state), integrated.path
     return found if path is None else replace(found, path=Path(path.ts, _Interpolation(reading, path)))
