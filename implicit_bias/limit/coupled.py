@@ -38,20 +38,32 @@ def newton(
         keep = values > _SMALLEST_EIGENVALUE * values[-1]
         residual = (y - Z @ x) / reference
         step = -(vectors[:, keep] / values[keep]) @ (vectors[:, keep].T @ residual) * reference
-
-        def slope(size: float, nu: FloatArray = nu, step: FloatArray = step) -> float:
-            x = potential.respond(-(nu + size * step) @ Z)[0]
-            value = float(step @ ((y - Z @ x) / reference))
-            return value if np.isfinite(value) else np.inf
-
-        size: float = zero_of_increasing(slope, slope(1.0), 0.25 * abs(float(step @ residual)))
-        moved = nu + size * step
+        moved = nu + step * _line_search(Z, y, potential, nu, step, reference, float(step @ residual))
         x_moved, misfit_moved = _misfit(Z, y, potential, moved, reference)
         is_rounding = not misfit_moved < misfit and misfit <= 1e3 * tol
         if is_rounding or not np.isfinite(misfit_moved):
             return nu, x, misfit, k
         nu, x, misfit = moved, x_moved, misfit_moved
     return nu, x, misfit, max_iterations
+
+
+def _line_search(
+    Z: FloatArray,
+    y: FloatArray,
+    potential: Potential,
+    nu: FloatArray,
+    step: FloatArray,
+    reference: float,
+    at_zero: float,
+) -> float:
+    """A multiple of the step at which the slope of the dual has fallen to a quarter of its start."""
+
+    def slope(size: float) -> float:
+        x = potential.respond(-(nu + size * step) @ Z)[0]
+        value = float(step @ ((y - Z @ x) / reference))
+        return value if np.isfinite(value) else np.inf
+
+    return zero_of_increasing(slope, slope(1.0), 0.25 * abs(at_zero))
 
 
 def _misfit(
