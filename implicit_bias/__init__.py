@@ -2,5 +2,5 @@
 
 import lazy_loader as _lazy
 
-# The public names stand in __init__.pyi, where type checkers read them too; each module loads when it is first used.
+# __init__.pyi lists the public names, for type checkers too. Each module loads when it is first used.
 __getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

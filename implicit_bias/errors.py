@@ -1,4 +1,4 @@
-"""The errors that bad input raises; each message says what was got, what was expected and what to do."""
+"""The errors that bad input raises. Each message says what we got, what we expected and what to do."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from importlib.util import find_spec
 
 
 class InputError(ValueError):
-    """Something that was passed in is wrong, and who passed it can mend it.
+    """An argument is wrong, and the caller can mend it.
 
-    Whatever the library refuses on purpose is one of these. Command line and explorer turn them, and nothing broader,
-    into a sentence; any other ``ValueError`` is a bug of the library and keeps its traceback.
+    Every error that the library raises on purpose derives from this one. The command line and the explorer show it as
+    one sentence, and no other ``ValueError``: that would be a bug of the library, which keeps its traceback.
     """
 
 
 class FormulaError(InputError):
-    """A formula holds something outside the whitelist of names, operators and sizes."""
+    """A formula contains a name, an operator or a size that is not on the whitelist."""
 
 
 class DomainError(InputError):
@@ -22,7 +22,7 @@ class DomainError(InputError):
 
 
 class NotCommutingError(InputError):
-    """The vector fields do not commute, so no (time-dependent) Bregman potential exists by this route.
+    """The vector fields do not commute, so this route gives no (time-dependent) Bregman potential.
 
     Attributes:
         report: The :class:`~implicit_bias.symbolic.commuting.CommutingReport` with bracket and witness.
@@ -33,7 +33,7 @@ class NotCommutingError(InputError):
         self.report = report
 
     def __reduce__(self) -> tuple:
-        """So that one raised in a worker process can be raised again where the work was asked for, notes included."""
+        """Make the error picklable, notes included, so that a worker process can hand it to its parent."""
         return type(self), (str(self), self.report), vars(self)
 
 
@@ -42,13 +42,13 @@ class UnsupportedError(InputError):
 
 
 class MissingPackageError(ImportError):
-    """A package that is needed here comes with an extra that is not installed."""
+    """A package is missing that comes with an extra."""
 
 
 def require(extra: str, *packages: str) -> None:
-    """Raise :class:`MissingPackageError`, with the command that installs it, unless all packages are there."""
+    """Raise :class:`MissingPackageError`, with the command that installs it, unless all packages are installed."""
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise MissingPackageError(
-            f"{' and '.join(missing)} cannot be found, which this needs: pip install 'implicit-bias[{extra}]'."
+            f"{' and '.join(missing)} is needed here and not installed: pip install 'implicit-bias[{extra}]'."
         )

@@ -1,8 +1,8 @@
 """Files that appear whole or not at all, and folders in which one run works at a time.
 
-Locks are the operating system's (flock), so they end with the process that holds them, however it ends. They tell what
-a killed process left behind from what another one is writing. Where there are none, as on Windows and on some network
-drives, files are whole all the same, but nobody is kept out of a folder and leftovers stay.
+The locks are the operating system's (flock), so they end with the process that holds them, however it ends. A lock also
+tells a file that another process is still writing from one that a killed process left behind. Windows and some network
+drives have no such locks: files still appear whole there, but two runs can work in one folder, and leftovers stay.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ except ImportError:  # Windows
     fcntl = None
 
 UNFINISHED = ".unfinished"
-"""How names of files end that are being written; 16 random hexadecimal digits and a dot stand before it."""
+"""The suffix of a file that is being written; its name is a dot, 16 random hexadecimal digits and this."""
 
 _LEFTOVERS = f".{'[0-9a-f]' * 16}{UNFINISHED}"
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
@@ -35,18 +35,18 @@ class FolderInUseError(OSError):
 
 
 def write_whole(path: str | Path, content: bytes | str) -> None:
-    """Write a file so that at any moment, even of a power failure, the path holds all of the old or of the new one.
+    """Write a file so that its path always holds either all of the old content or all of the new, even if power fails.
 
-    The content goes into a new file in the same folder, from there to the disk, and then in place of the old file at
-    once. Hard links to the old file keep the old content; of a symbolic link the file that it leads to is replaced.
-    What killed processes left unfinished in the folder is removed.
+    The content goes into a new file in the same folder, is flushed to the disk, and then replaces the old file at once.
+    Hard links to the old file keep the old content; a symbolic link keeps pointing at the file, which is replaced.
+    Unfinished files that killed processes left in the folder are removed.
 
     Args:
         path: The file, in an existing folder.
-        content: Bytes, or a text to be encoded in UTF-8.
+        content: Bytes, or text, which is encoded in UTF-8.
 
     Raises:
-        OSError: If it cannot be written; what was there before stays.
+        OSError: If the file cannot be written; the old one stays.
     """
     data = content.encode() if isinstance(content, str) else content
     target = Path(os.path.realpath(path))
@@ -54,18 +54,18 @@ def write_whole(path: str | Path, content: bytes | str) -> None:
         mode = _replaceable(target)
         remove_unfinished(target.parent)
         _write(target, data, mode)
-    except OSError as error:  # names the file that was asked for, not the one beside it
+    except OSError as error:  # name the caller's file, not the temporary one
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left unfinished in a folder; what is being written stays."""
+    """Remove the files that killed processes left unfinished in a folder; keep those that are being written."""
     for path in folder.glob(_LEFTOVERS):
-        with contextlib.suppress(OSError):  # gone already, or another user's
+        with contextlib.suppress(OSError):  # it is gone already, or belongs to another user
             descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
                 if _lock(descriptor):
-                    path.unlink()  # the same file, since names are never used twice
+                    path.unlink()  # still the same file, since a name is never used twice
             finally:
                 os.close(descriptor)
 
@@ -74,15 +74,15 @@ def remove_unfinished(folder: Path) -> None:
 def held(lock: Path) -> Iterator[None]:
     """Keep other runs out of a folder.
 
-    The lock is a file that says who holds it and since when. It is removed at the end; that of a killed process is
-    taken over.
+    The lock is a file that says who holds it and since when. It is removed at the end. If a killed process left one
+    behind, this takes it over.
 
     Args:
-        lock: The file, whose name begins with a dot; its folder is made if it is missing.
+        lock: The lock file, whose name begins with a dot; its folder is made if it is missing.
 
     Raises:
-        FolderInUseError: If another run holds it, in this process or another one; the message says which.
-        OSError: If the file cannot be made.
+        FolderInUseError: If another run holds the lock, in this process or another; the message says which.
+        OSError: If the lock file cannot be made.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _acquired(lock)
@@ -98,11 +98,11 @@ def held(lock: Path) -> Iterator[None]:
 
 
 def _replaceable(target: Path) -> int | None:
-    """The permissions of the file that is to be replaced, if there is one.
+    """The permissions of the file to be replaced, or None if there is no such file.
 
     Raises:
-        OSError: If it is no regular file, or must not be written. Replacing needs no permission to write the old file,
-            but whoever took that away wants to keep it.
+        OSError: If it is not a regular file, or is write-protected. The system would let us replace a write-protected
+            file, but whoever protected it wants to keep it.
     """
     if not target.exists():
         return None
@@ -126,14 +126,14 @@ def _write(target: Path, data: bytes, mode: int | None) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            if fcntl is not None:  # while it is locked
+            if fcntl is not None:  # while we hold its lock
                 os.replace(unfinished, target)
-        if fcntl is None:  # Windows moves closed files only
+        if fcntl is None:  # Windows can only move a closed file
             os.replace(unfinished, target)
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):  # elsewhere folders cannot be flushed
+    if hasattr(os, "O_DIRECTORY"):  # other systems cannot flush a folder
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -149,26 +149,26 @@ def _begun(folder: Path) -> tuple[Path, int]:
         _lock(descriptor, wait=True)
         if os.fstat(descriptor).st_nlink:
             return path, descriptor
-        os.close(descriptor)  # another process took it for a leftover before it was locked
+        os.close(descriptor)  # another process removed it as a leftover before we locked it
 
 
 def _acquired(lock: Path) -> int:
-    """The descriptor of the lock, which this process now holds."""
+    """Take the lock and return its descriptor."""
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         if _lock(descriptor) is False:
             holder = os.read(descriptor, 300).decode(errors="replace") or "another process"
             os.close(descriptor)
             raise FolderInUseError(
-                f"{lock.parent}: is in use by {holder} ({lock.name}); wait until that ends, or name another folder."
+                f"{lock.parent}: is in use by {holder} ({lock.name}); wait until it ends, or choose another folder."
             )
         if os.fstat(descriptor).st_nlink:
             return descriptor
-        os.close(descriptor)  # whoever held it removed it in between
+        os.close(descriptor)  # its holder removed it before we locked it
 
 
 def _lock(descriptor: int, wait: bool = False) -> bool | None:
-    """Whether this process now holds the lock on a file, None where there are no locks."""
+    """Try to lock a file: True if this process now holds the lock, None where the system has no locks."""
     if fcntl is None:
         return None
     try:

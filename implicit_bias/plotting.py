@@ -1,4 +1,4 @@
-"""One look for every picture: a style, one colour per method, and files that do not change without a reason."""
+"""The look of every figure: one style, one colour for each method, and files that change only when the figure does."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from implicit_bias.files import write_whole
 
-# Mostly Okabe and Ito's palette, which stays apart under the common colour-vision deficiencies; a test measures that.
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+# Mostly Okabe and Ito's palette. A test checks that its colours stay apart under common colour-vision deficiencies.
 COLOURS = {
     "truth": "#000000",
     "flow": "#D55E00",
-    "projection": "#0072B2",  # and whatever else theory derives
-    "preprint": "#CC79A7",  # what is stated there and differs from what is derived
+    "projection": "#0072B2",  # and other curves derived from theory
+    "preprint": "#CC79A7",  # a preprint's formula that differs from ours
     "basis pursuit": "#009E73",  # and L1 norms
     "minimum L2": "#595959",  # and L2 norms
 }
-# Training methods, by their names in implicit_bias.training: colours and markers that no two share.
+# Colour and marker of each training method, by its name in implicit_bias.training; no two methods share one.
 METHOD_LOOKS = {
     "dense": {"color": "#000000", "marker": "o"},
     "l1": {"color": "#D55E00", "marker": "v"},
@@ -34,8 +38,8 @@ METHOD_LOOKS = {
     "powerpropagation": {"color": "#332288", "marker": "X"},
     "str": {"color": "#6B4F00", "marker": "<"},
 }
-# Schedules of the strength, from Tol's muted palette, so that none looks like a method: constants in blues from weak to
-# strong, decaying ones in warm colours, and others.
+# Colours of schedules. They come from Tol's muted palette, so that no schedule looks like a method. Constant strengths
+# are blue, from weak to strong; decaying ones have warm colours.
 SCHEDULE_COLOURS = {
     "constant 0.003": "#A6CEE3",
     "constant 0.01": "#62A8D2",
@@ -49,10 +53,10 @@ SCHEDULE_COLOURS = {
     "late pulse": "#44AA99",
 }
 _LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
-FLOW_LOOK = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn on a curve from training
+FLOW_LOOK = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn over a curve from training
 SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
 
-STYLE = {
+STYLE: dict[RcKeyType, str | float | bool] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
     "axes.titlesize": 8.0,
@@ -67,25 +71,25 @@ STYLE = {
     "legend.frameon": False,
     "figure.facecolor": "white",
     "savefig.dpi": 200,
-    "svg.hashsalt": "implicit_bias",  # otherwise every drawing gets new random ids
+    "svg.hashsalt": "implicit_bias",  # without it every file gets new random ids
     "svg.fonttype": "path",
-    "pdf.fonttype": 42,  # fonts are embedded as they are, so that text can be searched and edited
+    "pdf.fonttype": 42,  # embeds whole fonts, so that text can be searched and edited
 }
 
 
 def schedule_colour(name: str) -> str:
-    """The colour of a schedule by its name; one that is switched off, ``harmonic, then off``, has the same."""
+    """The colour of a schedule by its name; ``harmonic, then off`` has the colour of ``harmonic``."""
     return SCHEDULE_COLOURS[name.removesuffix(", then off")]
 
 
 def schedule_label(name: str) -> str:
-    """What a legend calls a schedule."""
+    """The name of a schedule in a legend."""
     return f"{name}, α ∝ {_LAWS[name]}" if name in _LAWS else name.replace("constant", "constant α =")
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the house style inside this context, whatever the user's settings are."""
+    """Draw in this project's style inside the context, whatever the user's settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
@@ -93,13 +97,13 @@ def style() -> Iterator[None]:
 
 
 def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
-    """Write the figure as PNG, SVG and PDF into an existing folder; the same picture gives the same bytes."""
+    """Write a figure as PNG, SVG and PDF into an existing folder; the same figure gives the same bytes."""
     without_date = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None},
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
-    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of the dates in matplotlib's own fonts
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns about dates in matplotlib's own fonts
     paths = []
     with style():
         for kind, metadata in without_date.items():

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 from scipy.special import expit
 
 from implicit_bias.errors import InputError
-from implicit_bias.linear_map import LinearMap, linear_map
-from implicit_bias.validation import finite_array, read_only, whole_number
+from implicit_bias.linear_map import Design, LinearMap, linear_map
+from implicit_bias.validation import FloatArray, finite_array, read_only, whole_number
 
-FloatArray = NDArray[np.float64]
+Loss = Literal["squared", "logistic"]
 
 
 @dataclass(frozen=True)
-class _Loss:
-    """The loss of one prediction p of y, with its first and second derivative in p."""
+class _Terms:
+    """The loss of one prediction p of y, and its first and second derivatives in p."""
 
     value: Callable[[FloatArray, FloatArray], FloatArray]
     slope: Callable[[FloatArray, FloatArray], FloatArray]
     bend: Callable[[FloatArray, FloatArray], FloatArray]
 
 
-_LOSSES = {
-    "squared": _Loss(lambda p, y: (p - y) ** 2 / 2, lambda p, y: p - y, lambda p, y: np.ones(np.shape(p))),
-    "logistic": _Loss(
+_LOSSES: dict[Loss, _Terms] = {
+    "squared": _Terms(lambda p, y: (p - y) ** 2 / 2, lambda p, y: p - y, lambda p, y: np.ones(np.shape(p))),
+    "logistic": _Terms(
         lambda p, y: np.logaddexp(0, -y * p),
         lambda p, y: -y * expit(-y * p),
         lambda p, y: expit(-y * p) * expit(y * p),
@@ -38,7 +38,7 @@ _LOSSES = {
 
 
 class Regression:
-    r"""Linear regression or classification: a loss of the predictions Zx, averaged over the d observations.
+    r"""Linear regression or classification: a loss of the predictions Zx, averaged over d observations.
 
     The squared loss is :math:`f(x) = \frac{1}{2d}\|Zx-y\|_2^2`, the logistic loss
     :math:`f(x) = \frac1d\sum_i \log(1 + e^{-y_i z_i^T x})` for labels :math:`y_i = \pm1`.
@@ -48,17 +48,17 @@ class Regression:
             array is not copied; :attr:`Z` is a read-only view of it.
         y: Observations, shape (d,); labels −1 and 1 for the logistic loss.
         loss: ``"squared"`` or ``"logistic"``.
-        truth: The weights that made y, shape (n,), where they are known.
+        truth: The weights that generated y, shape (n,), if they are known.
 
     Raises:
-        InputError: If shapes do not match, or data hold nan or inf.
+        InputError: If shapes do not match, or the data contain nan or inf.
 
     >>> problem = Regression([[1.0, 2.0]], [3.0])
     >>> float(problem.loss([1.0, 1.0])), problem.gradient([0.0, 0.0]).tolist()
     (0.0, [-3.0, -6.0])
     """
 
-    def __init__(self, Z: ArrayLike, y: ArrayLike, loss: str = "squared", truth: ArrayLike | None = None) -> None:
+    def __init__(self, Z: Design, y: ArrayLike, loss: Loss = "squared", truth: ArrayLike | None = None) -> None:
         linear, target = check_system(Z, y)
         if not isinstance(loss, str) or loss not in _LOSSES:
             raise InputError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}.")
@@ -69,14 +69,17 @@ class Regression:
             truth = finite_array(truth, "truth", ndim=1)
             if truth.shape != linear.shape[1:]:
                 raise InputError(f"truth: expected shape ({linear.shape[1]},) to match Z, got {truth.shape}.")
-        self.linear, self.y, self.truth, self.kind = linear, target, truth, loss
+        self.linear: LinearMap = linear
+        self.y: FloatArray = target
+        self.truth: FloatArray | None = truth
+        self.kind: Loss = loss
 
     def __repr__(self) -> str:
         return f"Regression(d={self.d}, n={self.n}, loss={self.kind!r})"
 
     @classmethod
     def sample(cls, d: int, n: int, sparsity: int, seed: int = 0) -> Regression:
-        r"""Draw a sparse recovery problem: Z and the non-zero weights standard normal, y = Z x* without noise.
+        r"""Draw a sparse recovery problem: y = Z x* without noise, Z and the non-zero weights of x* standard normal.
 
         Args:
             d: Number of observations.
@@ -105,7 +108,7 @@ class Regression:
 
     @property
     def Z(self) -> Any:
-        """The design matrix, shape (d, n), of the kind that was given."""
+        """The design matrix, shape (d, n), of the kind that you gave: an array, a sparse array or an operator."""
         return self.linear.matrix
 
     @property
@@ -131,11 +134,11 @@ class Regression:
         return np.mean(_LOSSES[self.kind].value(p, self.y), axis=-1)
 
     def prediction_gradient(self, p: FloatArray) -> FloatArray:
-        """Gradient of the loss in the predictions p = Zx: the velocity of the dual variables."""
+        """The gradient of the loss in the predictions p = Zx, shape ``(..., d)``: the velocity of the dual."""
         return _LOSSES[self.kind].slope(p, self.y) / self.d
 
     def prediction_hessian(self, p: FloatArray) -> FloatArray:
-        """Diagonal of the Hessian of the loss in the predictions, shape ``(..., d)``."""
+        """The diagonal of the Hessian of the loss in the predictions p = Zx, shape ``(..., d)``."""
         return _LOSSES[self.kind].bend(p, self.y) / self.d
 
     def _weights(self, x: ArrayLike) -> FloatArray:
@@ -145,15 +148,15 @@ class Regression:
         return weights
 
 
-def check_system(Z: ArrayLike, y: ArrayLike) -> tuple[LinearMap, FloatArray]:
-    """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``InputError`` naming what does not fit."""
+def check_system(Z: Design, y: ArrayLike) -> tuple[LinearMap, FloatArray]:
+    """Return Z (d, n) as a linear map and y (d,) as an array, or raise ``InputError`` that names the misfit."""
     linear = linear_map(Z)
     if isinstance(Z, LinearOperator):
         try:
             linear.adjoint(np.zeros(linear.shape[0]))
         except NotImplementedError:
             raise InputError(
-                "Z: expected a LinearOperator with rmatvec=, the product with its transpose, got one without: every "
+                "Z: expected a LinearOperator with rmatvec=, the product with its transpose, got one without; every "
                 "gradient Zᵀν needs it."
             ) from None
     target = read_only(finite_array(y, "y", ndim=1))

@@ -1,44 +1,45 @@
 r"""Schedules of the regularization strength :math:`\alpha_t` with their exact integrals.
 
-The integral :math:`A_t = \int_0^t \alpha_s\,ds` (the *decay*) is all that a commuting regularizer leaves behind, so
-every schedule gives it in closed form; nothing here is ever summed numerically.
+A commuting regularizer acts through the integral :math:`A_t = \int_0^t \alpha_s\,ds` alone, which we call the *decay*.
+Every schedule gives it in closed form, without numerical integration.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.validation import finite_array, positive_number
+from implicit_bias.validation import FloatArray, finite_array, positive_number
 
 
 class Schedule(ABC):
     r"""A regularization strength :math:`\alpha_t \ge 0` over flow time :math:`t \ge 0`."""
 
     @abstractmethod
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:
-        r"""Strength :math:`\alpha_t`, elementwise in ``t``."""
+    def __call__(self, t: ArrayLike) -> FloatArray:
+        r"""The strength :math:`\alpha_t`, for each entry of ``t``."""
 
     @abstractmethod
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:
-        r"""Decay :math:`A_t = \int_0^t \alpha_s\,ds`, exact, elementwise in ``t``."""
+    def integral(self, t: ArrayLike) -> FloatArray:
+        r"""The decay :math:`A_t = \int_0^t \alpha_s\,ds`, in closed form, for each entry of ``t``."""
 
     @property
     @abstractmethod
     def total(self) -> float:
-        r"""Total decay :math:`A_\infty`, possibly ``inf``."""
+        r"""The total decay :math:`A_\infty`, which may be ``inf``."""
 
     @property
     def breakpoints(self) -> tuple[float, ...]:
-        """Times at which the strength jumps; integrators restart there."""
+        """The times at which the strength jumps, where integrators restart."""
         return ()
 
 
-def _times(t: ArrayLike) -> NDArray[np.float64]:
+def _times(t: ArrayLike) -> FloatArray:
     times = finite_array(t, "t")
     if np.any(times < 0):
         raise InputError(f"t: expected flow times >= 0, got {np.min(times)}.")
@@ -67,10 +68,10 @@ class Constant(Schedule):
     def __post_init__(self) -> None:
         _settle(self, c=positive_number(self.c, "c", zero_allowed=True))
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return np.full_like(_times(t), self.c)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.c * _times(t)
 
     @property
@@ -97,10 +98,10 @@ class Harmonic(_Decaying):
         tau: Flow time after which the strength has halved, > 0.
     """
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.c / (1 + _times(t) / self.tau)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.c * self.tau * np.log1p(_times(t) / self.tau)
 
     @property
@@ -113,14 +114,14 @@ class Quadratic(_Decaying):
 
     Args:
         c: Strength at t = 0, >= 0.
-        tau: Flow time after which half of the total decay is spent, > 0.
+        tau: Flow time at which half of the total decay has passed, > 0.
     """
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         shrinkage = 1 + _times(t) / self.tau
         return self.c / shrinkage / shrinkage
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         times = _times(t)
         return self.c * self.tau * (times / (times + self.tau))
 
@@ -139,10 +140,10 @@ class Geometric(_Decaying):
         tau: Time constant in flow time, > 0.
     """
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.c * np.exp(-_times(t) / self.tau)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return -self.c * self.tau * np.expm1(-_times(t) / self.tau)
 
     @property
@@ -152,11 +153,11 @@ class Geometric(_Decaying):
 
 @dataclass(frozen=True)
 class SwitchOff(Schedule):
-    """Another schedule until a time, zero from then on: the decay freezes there.
+    """Follow another schedule until a time, then stay at zero, so that the decay no longer grows.
 
     Args:
         schedule: The schedule to follow first.
-        time: Flow time from which on the strength is zero, > 0.
+        time: Flow time at which the strength becomes zero, > 0.
 
     >>> SwitchOff(Constant(2.0), time=3.0).total
     6.0
@@ -170,10 +171,10 @@ class SwitchOff(Schedule):
             raise InputError(f"schedule: expected a Schedule, got {type(self.schedule).__name__}.")
         _settle(self, time=positive_number(self.time, "time"))
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return np.where(_times(t) < self.time, self.schedule(t), 0.0)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.schedule.integral(np.minimum(_times(t), self.time))
 
     @property
@@ -187,12 +188,12 @@ class SwitchOff(Schedule):
 
 @dataclass(frozen=True)
 class Pulse(Schedule):
-    """All decay in one interval of time, at constant strength.
+    """A constant strength in one interval of time, and zero outside it.
 
     Args:
         start: Flow time at which it begins, >= 0.
         length: Its duration, > 0.
-        dose: The decay it spends, >= 0.
+        dose: The total decay, >= 0.
 
     >>> Pulse(start=1.0, length=2.0, dose=3.0).integral([1.0, 2.0, 5.0]).tolist()
     [0.0, 1.5, 3.0]
@@ -210,11 +211,11 @@ class Pulse(Schedule):
             dose=positive_number(self.dose, "dose", zero_allowed=True),
         )
 
-    def __call__(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         time = _times(t)
         return np.where((time >= self.start) & (time < self.start + self.length), self.dose / self.length, 0.0)
 
-    def integral(self, t: ArrayLike) -> NDArray[np.float64]:  # noqa: D102
+    def integral(self, t: ArrayLike) -> FloatArray:  # noqa: D102
         return self.dose * np.clip((_times(t) - self.start) / self.length, 0.0, 1.0)
 
     @property
@@ -227,18 +228,18 @@ class Pulse(Schedule):
         return (self.start, end) if self.start else (end,)
 
 
-def checked_schedule(schedule: Schedule | float | None, has_regularizer: bool) -> Schedule:
-    """A schedule of what was given: a number is a constant strength, None is no decay.
+def checked_schedule(schedule: Schedule | float | str | None, has_regularizer: bool) -> Schedule:
+    """Return a schedule: a number stands for a constant strength, None for no decay.
 
     Raises:
-        InputError: If it is no schedule, or there is no regularizer that it could give a strength to.
+        InputError: If the argument is not a schedule or a number, or there is no regularizer to act on.
     """
     if schedule is None:
         return Constant(0.0)
     if not isinstance(schedule, Schedule):
-        if isinstance(schedule, (bool, str)) or not np.isscalar(schedule):
+        if isinstance(schedule, (bool, str)) or not isinstance(schedule, Real):
             raise InputError(f"schedule: expected an ib.schedule object or a number, got {schedule!r}.")
-        schedule = Constant(positive_number(schedule, "schedule", zero_allowed=True))  # type: ignore[arg-type]
+        schedule = Constant(positive_number(schedule, "schedule", zero_allowed=True))
     if not has_regularizer:
         raise InputError(
             "schedule: there is no regularizer that it could act on; give one, as in "

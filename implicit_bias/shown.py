@@ -1,4 +1,4 @@
-"""How results show themselves: the one place where the pipeline reaches for what comes last in it, when it is asked."""
+"""How results show themselves: the one place where the pipeline imports the display, which comes last in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 
 class Shown:
-    """A result with a card in notebooks; how one of its kind looks stands in :mod:`implicit_bias.display`."""
+    """A result that notebooks show as a card, which :mod:`implicit_bias.display` draws."""
 
     @property
     def _display(self) -> ModuleType:

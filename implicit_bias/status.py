@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any, Protocol, TypeVar
 
 
 class Status(Enum):
-    """How a solver ended; ``status.advice`` says what to do about it."""
+    """How a solver ended; ``status.advice`` says what to do."""
 
     CONVERGED = "converged"
     MAX_ITERATIONS = "max_iterations"
@@ -39,23 +40,31 @@ _ADVICE = {
 
 
 class SolverError(RuntimeError):
-    """A numerical failure, raised when ``throw=True``.
+    """A solver failed, and was called with ``throw=True``.
 
     Attributes:
-        result: The solver's result object, with its status and everything computed until the failure.
+        result: The solver's result, with its status and everything it computed before it failed.
     """
 
-    def __init__(self, message: str, result: object) -> None:
+    def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)
         self.result = result
 
     def __reduce__(self) -> tuple:
-        """So that one raised in a worker process can be raised again where the work was asked for, notes included."""
+        """Make the error picklable, notes included, so that a worker process can hand it to its parent."""
         return type(self), (str(self), self.result), vars(self)
 
 
-def settle(result, throw: bool, what: str):
-    """Return ``result``, or raise :class:`SolverError` when it failed and ``throw`` is set."""
+class _Ended(Protocol):
+    @property
+    def status(self) -> Status: ...
+
+
+Result = TypeVar("Result", bound=_Ended)
+
+
+def settle(result: Result, throw: bool, what: str) -> Result:
+    """Return ``result``, or raise :class:`SolverError` if it has not converged and ``throw`` is set."""
     if throw and result.status is not Status.CONVERGED:
         raise SolverError(f"{what} ended as {result.status.value}. {result.status.advice}", result)
     return result

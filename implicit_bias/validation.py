@@ -1,4 +1,4 @@
-"""Checks of numerical input, shared by everything that takes arrays."""
+"""Checks of numerical input, and the types of arrays."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from implicit_bias.errors import InputError
 
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int_]
+BoolArray = NDArray[np.bool_]
 
-def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: bool = True) -> NDArray[np.float64]:
-    """Return ``value`` as a float64 array, or raise ``InputError`` naming it.
+
+def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: bool = True) -> FloatArray:
+    """Return ``value`` as a float64 array, or raise ``InputError`` with the argument's name.
 
     Args:
         value: Anything NumPy can turn into real numbers.
         name: The argument's name, for the message.
         ndim: The number of axes required, if any.
-        copy: Whether a float64 array is copied, so that later changes of the given one do no harm.
+        copy: Whether to copy a float64 array, so that later changes of the original do no harm.
 
     Raises:
-        InputError: If the value is not numeric and real, has another number of axes, or holds nan or inf.
+        InputError: If the value is not numeric and real, has another number of axes, or contains nan or inf.
     """
     try:
         if np.ma.is_masked(value):
@@ -30,7 +34,7 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: 
             raise TypeError(f"of dtype {raw.dtype}")
         with np.errstate(over="ignore"):
             array = raw.astype(np.float64, copy=copy)
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last for a tensor with gradient
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: a tensor with gradient
         raise InputError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error}).") from None
     if ndim is not None and array.ndim != ndim:
         raise InputError(f"{name}: expected {ndim} axis/axes, got shape {array.shape}.")
@@ -45,8 +49,8 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: 
     return array
 
 
-def read_only(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A view of an array through which nothing can be written."""
+def read_only(array: FloatArray) -> FloatArray:
+    """A read-only view of an array."""
     view = array.view()
     view.flags.writeable = False
     return view
@@ -68,8 +72,8 @@ def positive_number(value: float, name: str, zero_allowed: bool = False) -> floa
     return number
 
 
-def time_points(t: ArrayLike, name: str = "t") -> NDArray[np.float64]:
-    """Return times as an increasing array; a single number stays a 0-d array (an end time)."""
+def time_points(t: ArrayLike, name: str = "t") -> FloatArray:
+    """Return times as an increasing array; a single number is an end time and stays a 0-d array."""
     times = finite_array(t, name)
     if times.ndim > 1 or times.size == 0:
         raise InputError(f"{name}: expected an end time or a list of times, got shape {times.shape}.")

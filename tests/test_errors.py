@@ -29,7 +29,7 @@ def test_a_missing_package_is_one_sentence_with_its_command(code, package, extra
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.endswith(
-        f"MissingPackageError: {package} cannot be found, which this needs: pip install 'implicit-bias[{extra}]'."
+        f"MissingPackageError: {package} is needed here and not installed: pip install 'implicit-bias[{extra}]'."
     )
 
 
@@ -40,5 +40,5 @@ def test_the_command_line_says_it_in_one_line(package, tmp_path):
     done = without(package, code, "train", "--epochs", "1", "--output", str(tmp_path / "run"))
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        f"implicit-bias train: {package} cannot be found, which this needs: pip install 'implicit-bias[train]'."
+        f"implicit-bias train: {package} is needed here and not installed: pip install 'implicit-bias[train]'."
     ]

@@ -1,4 +1,4 @@
-"""Limits of flows: Bregman projections, their path over the scales of a potential, and largest margins."""
+"""Limits of flows: Bregman projections, their path over the scales of a potential, and directions of largest margin."""
 
 from implicit_bias.limit.max_margin import MaxMargin, max_margin
 from implicit_bias.limit.projection import Projection, bregman_projection

@@ -1,40 +1,49 @@
-"""Whether rows depend on others exactly, decided in modular arithmetic.
+"""Decide in modular arithmetic whether rows depend on other rows exactly.
 
-Floating-point numbers are rationals. A row that is a combination of others over the rationals is one modulo almost
-every prime, and one that is none is a combination modulo very few primes: of the 5e7 primes with 31 bits, those that
-divide a certain determinant, of which there are some hundreds at the most. Three primes drawn at random are wrong with
-a probability of about 1e-15, which is less than that of a fault in memory.
+Floating-point numbers are rationals. If a row is a rational combination of others, it is also a combination modulo
+almost every prime. If it is not, it is a combination only modulo the primes that divide a certain determinant: at most
+some hundreds of the 5e7 primes with 31 bits. Three random primes are all wrong with a probability of about 1e-15, which
+is less than that of a fault in memory.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy.linalg import qr
 
+from implicit_bias.validation import FloatArray, IntArray
+
 _PRIMES = 3
-_MANTISSA = 53
+_MANTISSA_BITS = 53
 
 
-def depends_exactly(rows: np.ndarray, others: np.ndarray) -> bool:
+def depends_exactly(rows: FloatArray, others: FloatArray) -> bool:
     """Whether each of some rows is a rational combination of others.
 
     Args:
-        rows: Shape (k, m), finite, and
-        others: shape (r, m), linearly independent even without their last column.
+        rows: Shape (k, m), finite.
+        others: Shape (r, m), linearly independent even without their last column.
     """
     r = len(others)
     size = np.max(np.abs(others[:, :-1]), axis=1, keepdims=True)
-    pivots = qr(others[:, :-1] / size, mode="r", pivoting=True, check_finite=False)[1][:r]
+    pivots = pivoted_triangle(others[:, :-1] / size)[1][:r]
     generator = np.random.default_rng()
     return all(_depends_modulo(_random_prime(generator), rows, others, pivots) for _ in range(_PRIMES))
 
 
-def _depends_modulo(p: int, rows: np.ndarray, others: np.ndarray, pivots: np.ndarray) -> bool:
-    """Whether rows are combinations of others modulo p; no, if the pivot columns of these do not determine them."""
+def pivoted_triangle(columns: FloatArray) -> tuple[FloatArray, IntArray]:
+    """The triangle R and the order of columns of a QR decomposition with column pivoting."""
+    factors: tuple[Any, ...] = qr(columns, mode="r", pivoting=True, check_finite=False)
+    return factors[0], factors[1]
+
+
+def _depends_modulo(p: int, rows: FloatArray, others: FloatArray, pivots: IntArray) -> bool:
+    """Whether rows are combinations of others modulo p; False if the others' pivot columns are singular modulo p."""
     basis, remaining = _residues(others, p), _residues(rows, p)
-    # Gauss-Jordan elimination of the basis turns its pivot columns into unit vectors, and those of the rows into zeros.
+    # Gauss-Jordan elimination turns the pivot columns of the basis into unit vectors, and those of the rows into zeros.
     free = list(range(len(basis)))
     for column in pivots:
         pivot = next((k for k in free if basis[k, column]), None)
@@ -51,11 +60,11 @@ def _depends_modulo(p: int, rows: np.ndarray, others: np.ndarray, pivots: np.nda
     return not np.any(remaining)
 
 
-def _residues(values: np.ndarray, p: int) -> np.ndarray:
-    """Doubles modulo p, as integers of 64 bits: a mantissa times a power of two each."""
+def _residues(values: FloatArray, p: int) -> IntArray:
+    """Doubles modulo p, as 64-bit integers: each double is a mantissa times a power of two."""
     fraction, exponent = np.frexp(values)
-    mantissa = np.ldexp(fraction, _MANTISSA).astype(np.int64) % p
-    exponents, where = np.unique(exponent - _MANTISSA, return_inverse=True)
+    mantissa = np.ldexp(fraction, _MANTISSA_BITS).astype(np.int64) % p
+    exponents, where = np.unique(exponent - _MANTISSA_BITS, return_inverse=True)
     powers = np.array([pow(2, int(e), p) for e in exponents], dtype=np.int64)
     return mantissa * powers[where].reshape(values.shape) % p
 

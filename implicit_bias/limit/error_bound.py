@@ -6,9 +6,10 @@ of :math:`\tilde Z\tilde x = \tilde y`. Then, as :math:`\tilde x - x^*` is in th
 
 .. math:: D(\tilde x, x^*) + D(x^*, \bar x) = D(\tilde x, \bar x) =: G .
 
-So :math:`D(x^*, \bar x) \le G`, which the potential turns into a distance. Of :math:`\bar x` and :math:`\tilde x` only
-rounded values are known; each term below says by how much they may be off, so that the bound holds for the doubles that
-are returned. Where few weights are active, G bounds the others linearly, and the equations bound the active ones.
+So :math:`D(x^*, \bar x) \le G`, and the potential turns that into a distance. We know :math:`\bar x` and
+:math:`\tilde x` only up to rounding. Each term below bounds how far they may be off, so the final bound holds for the
+doubles that the solver returns. If few weights are active, G bounds the others linearly, and the equations bound the
+active ones.
 """
 
 from __future__ import annotations
@@ -19,39 +20,40 @@ import numpy as np
 
 from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.row_basis import RowBasis
-from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, LinearMap, sum_error
+from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, EntriesMap, LinearMap, sum_error
 from implicit_bias.norm import norm
 from implicit_bias.potential import SeparablePotential
+from implicit_bias.validation import FloatArray, IntArray
 
-_UNDERFLOW = 16 * 2.0**-1074  # what a divergence may lose below the smallest numbers
-_SLACK = 1.001  # for the rounding of the few operations that put a bound together
+_UNDERFLOW = 16 * 2.0**-1074  # error of one term of a divergence by underflow
+_SLACK = 1.001  # covers the rounding of the few operations that add up a bound
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A dual variable with its weight, everything to its last digit.
+    """A dual variable and its weight, computed as accurately as doubles allow.
 
     Attributes:
         nu: ν, shape (r,).
-        z: −Z̃ᵀν, shape (n,), in nearly twice the precision before its last rounding.
+        z: −Z̃ᵀν, shape (n,), computed in nearly twice the precision and then rounded.
         x: ∇R*(z), shape (n,).
-        metric: Its derivative.
-        wobble: A bound on the distance from x to the exact weight of ν, shape (n,); inf where the potential has none.
-        residual: ỹ − Z̃x, shape (r,), from products in nearly twice the precision.
-        doubt: A bound on its error.
+        metric: The derivative of x in z, shape (n,).
+        wobble: A bound on |x − x̄| for the exact weight x̄ of ν, shape (n,); inf if the potential gives no bound.
+        residual: ỹ − Z̃x, shape (r,), computed in nearly twice the precision.
+        doubt: A bound on the error of the residual, shape (r,).
     """
 
-    nu: np.ndarray
-    z: np.ndarray
-    x: np.ndarray
-    metric: np.ndarray
-    wobble: np.ndarray
-    residual: np.ndarray
-    doubt: np.ndarray
+    nu: FloatArray
+    z: FloatArray
+    x: FloatArray
+    metric: FloatArray
+    wobble: FloatArray
+    residual: FloatArray
+    doubt: FloatArray
 
 
-def evaluate(rows: RowBasis, potential: SeparablePotential, nu: np.ndarray) -> Evaluation:
-    """The weight that belongs to a dual variable, and its residual."""
+def evaluate(rows: RowBasis, potential: SeparablePotential, nu: FloatArray) -> Evaluation:
+    """Compute the weight of a dual variable and its residual, with bounds on their errors."""
     product = rows.linear.careful_adjoint(-nu)
     z = product.high + product.low
     x = potential.inverse_gradient_at(z)
@@ -71,18 +73,18 @@ def error_bound(
     solver: DualNewton,
     potential: SeparablePotential,
     at: Evaluation,
-    x: np.ndarray,
-    residual: np.ndarray,
+    x: FloatArray,
+    residual: FloatArray,
 ) -> float:
-    """A bound on ‖x − x*‖₂; inf where none is known.
+    """A proven bound on ‖x − x*‖₂; inf if none is known.
 
     Args:
-        rows: The conditions.
-        solver: A solver that was linearized at or near the dual variable.
+        rows: The conditions Z̃x = ỹ.
+        solver: A solver that is linearized at the dual variable or near it.
         potential: R.
-        at: The dual variable with its weight.
-        x: The weight to bound, and
-        residual: ỹ − Z̃x.
+        at: The dual variable and its weight.
+        x: The weight whose error we bound, shape (n,).
+        residual: ỹ − Z̃x, shape (r,).
     """
     if not (np.all(np.isfinite(at.wobble)) and rows.is_exact and rows.smallest > 0):
         return np.inf
@@ -100,38 +102,39 @@ def error_bound(
 
 @dataclass(frozen=True, eq=False)
 class _Solution:
-    """An exact solution of Z̃x = ỹ: the weight, plus a shift, give or take a width, both of shape (n,)."""
+    """An exact solution of Z̃x = ỹ: each weight plus its shift, give or take its width; both have shape (n,)."""
 
-    shift: np.ndarray
-    width: np.ndarray
+    shift: FloatArray
+    width: FloatArray
 
 
 def _in_the_metric(solver: DualNewton, at: Evaluation) -> _Solution | None:
-    r"""A solution near the smallest correction in the metric, or None where that is too ill-conditioned.
+    r"""A solution near the correction that is smallest in the metric, or None if the Hessian is too ill-conditioned.
 
-    What is left of a residual ρ is removed by :math:`WZ^TH^{-1}\\rho`, so by no more than
-    :math:`w_j \\|D^{-1}z_j\\|\\,\\|D^{-1}\\rho\\| / \\lambda` in each weight: D scales H to a unit diagonal, with λ its
-    smallest eigenvalue then.
+    The change :math:`WZ^TH^{-1}\rho` removes a remaining residual ρ. It moves weight j by at most
+    :math:`w_j \|D^{-1}z_j\|\,\|D^{-1}\rho\| / \lambda`, where D scales H to a unit diagonal and λ is the smallest
+    eigenvalue of the scaled H.
     """
-    smallest = solver.smallest_eigenvalue() - _tail_of(solver.linear, np.sqrt(solver.weights), 1 / solver.scaling)
-    if not smallest > 0:
+    linear = solver.linear
+    smallest = solver.smallest_eigenvalue() - _tail_of(linear, np.sqrt(solver.weights), 1 / solver.scaling)
+    if not (smallest > 0 and isinstance(linear, EntriesMap)):
         return None
     shift, left = np.zeros_like(at.x), at.residual
     doubt = at.doubt / solver.scaling
     root = np.sqrt(solver.weights)
     for _ in range(2):
         step = solver.correction(left)
-        left = left - solver.linear.apply(step)
+        left = left - linear.apply(step)
         shift = shift + step
         length = norm(np.divide(step, root, out=np.zeros_like(step), where=root > 0))
-        doubt = doubt + 2 * _product_error(solver.linear) * length + UNIT_ROUNDOFF * np.abs(left / solver.scaling)
+        doubt = doubt + 2 * _product_error(linear) * length + UNIT_ROUNDOFF * np.abs(left / solver.scaling)
     missing = norm(np.abs(left / solver.scaling) + doubt) / smallest
-    width = solver.weights * solver.linear.column_norms(1 / solver.scaling) * (1.01 * missing)
+    width = solver.weights * linear.column_norms(1 / solver.scaling) * (1.01 * missing)
     return _Solution(shift, at.wobble + width + 2 * UNIT_ROUNDOFF * np.abs(shift))
 
 
 def _shortest(rows: RowBasis, solver: DualNewton, at: Evaluation) -> _Solution:
-    """A solution near the smallest correction in the metric, and the shortest one of what that leaves."""
+    """A solution near the correction that is smallest in the metric, plus the shortest correction of what it leaves."""
     shift = solver.correction(at.residual)
     left = at.residual - rows.linear.apply(shift)
     rest = rows.least_change(left)
@@ -144,13 +147,13 @@ def _shortest(rows: RowBasis, solver: DualNewton, at: Evaluation) -> _Solution:
 
 
 def _product_error(linear: LinearMap) -> float:
-    """By how much a plain product Z̃c may be off, relative to the length of a row times that of c."""
+    """A bound on the error of a plain product Z̃c, relative to the length of a row times that of c."""
     error = sum_error(linear.shape[1])
     return error + 4 * UNIT_ROUNDOFF if isinstance(linear, CombinedRowsMap) else error
 
 
-def _tail_of(linear: LinearMap, root: np.ndarray, scale: np.ndarray) -> float:
-    """How far the small part of combined rows may lower the smallest eigenvalue of their weighted Gram matrix."""
+def _tail_of(linear: LinearMap, root: FloatArray, scale: FloatArray) -> float:
+    """How much the tail of combined rows may lower the smallest eigenvalue of their weighted Gram matrix."""
     if not isinstance(linear, CombinedRowsMap):
         return 0.0
     off = norm((np.abs(linear.tail) + linear.doubt) * root * scale[:, None])
@@ -158,11 +161,11 @@ def _tail_of(linear: LinearMap, root: np.ndarray, scale: np.ndarray) -> float:
 
 
 def _largest_divergence(potential: SeparablePotential, at: Evaluation, solution: _Solution) -> float:
-    """The largest D(x̃, x̄) that a solution may have: a convex function of x̃, so it is at an end of its interval."""
+    """The largest D(x̃, x̄) of a solution x̃ in its interval; D is convex in x̃, so an end attains it."""
     shift, width = solution.shift, solution.width
-    # A quarter more keeps the rounding of x + shift, which the width exceeds several times, from making it too small.
+    # A quarter more covers the rounding of x + shift, which is several times smaller than the width.
     margin = 0.25 * np.abs(shift) + 1.25 * width
-    # The weight of ν may be off by the wobble, which may move the metric in the divergence by a thousandth.
+    # The weight of ν may be off by the wobble. We accept that if it changes the metric by at most a thousandth.
     metrics = (potential.metric_at(at.x + sign * at.wobble) for sign in (-1.0, 1.0))
     near = np.maximum(*(np.abs(metric - at.metric) for metric in metrics)) <= 1e-3 * at.metric
     low, high = potential.domain
@@ -179,38 +182,39 @@ def _active_bound(
     potential: SeparablePotential,
     at: Evaluation,
     gap: float,
-    moved: np.ndarray,
-    residual: np.ndarray,
+    moved: FloatArray,
+    residual: FloatArray,
 ) -> float:
-    r"""A bound for few active weights: the others by the gap, and these by least squares.
+    r"""A bound if few weights are active: the gap bounds the inactive weights, and least squares the active ones.
 
     For an inactive weight and any t, convexity gives
     :math:`D(\bar x + s, \bar x) \ge D(\bar x + t, \bar x) + \kappa(|s| - t)` with
-    :math:`\kappa = |R'(\bar x + t) - R'(\bar x)|`. All of them share the gap, so
+    :math:`\kappa = |R'(\bar x + t) - R'(\bar x)|`. All inactive weights share the gap, so
     :math:`\sum w_i|s_i| \le (G + \sum m_i) / \min_i(\kappa_i/w_i)` with
     :math:`m_i = \kappa_i t_i - D_i(\bar x + t_i)`. For the active weights,
     :math:`Z_S(x - x^*)_S = -r - Z_I(x - x^*)_I` with the residual r of x.
     """
+    linear = rows.linear
     order = np.argsort(-at.metric, kind="stable")
     tail = np.cumsum(at.metric[order][::-1])[::-1]
-    count = int(np.sum(tail > gap))  # the metrics of the others add up to less than the gap
-    if count > len(rows.y):  # more than the equations determine: those before the widest gap of the metrics
+    count = int(np.sum(tail > gap))  # the metrics of the remaining weights add up to less than the gap
+    if count > len(rows.y):  # more than the equations determine: cut at the widest gap of the metrics
         metric = at.metric[order[: len(rows.y) + 1]]
         count = 1 + int(np.argmin(metric[1:] / metric[:-1]))
-    if count == 0:
+    if count == 0 or not isinstance(linear, EntriesMap):
         return np.inf
     active, others = order[:count], order[count:]
-    entries = rows.linear.columns(active) / rows.lengths[:, None]
+    entries = linear.columns(active) / rows.lengths[:, None]
     sizes = np.linalg.norm(entries, axis=0)
     if not np.all(sizes > 0):
         return np.inf
     smallest = float(np.linalg.svd(entries / sizes, compute_uv=False)[-1]) - 8 * len(rows.y) * UNIT_ROUNDOFF * count
-    if isinstance(rows.linear, CombinedRowsMap):
-        off = (np.abs(rows.linear.tail[:, active]) + rows.linear.doubt[:, active]) / rows.lengths[:, None]
+    if isinstance(linear, CombinedRowsMap):
+        off = (np.abs(linear.tail[:, active]) + linear.doubt[:, active]) / rows.lengths[:, None]
         smallest -= 1.01 * norm(off / sizes)
     if smallest <= 0:
         return np.inf
-    columns = 1.01 * rows.linear.column_norms(1 / rows.lengths)
+    columns = 1.01 * linear.column_norms(1 / rows.lengths)
     inactive_sum, weighted_sum = 0.0, 0.0
     if len(others):
         inactive_sum, weighted_sum = _inactive_sums(potential, at, gap, others, columns[others])
@@ -218,20 +222,20 @@ def _active_bound(
         inactive_sum += float(np.sum(known))
         weighted_sum += float(np.sum(columns[others] * known))
     doubt = (at.doubt + 2 * UNIT_ROUNDOFF * np.abs(residual)) / rows.lengths
-    missing = np.abs(residual / rows.lengths) + doubt + 2 * _product_error(rows.linear) * norm(moved)
+    missing = np.abs(residual / rows.lengths) + doubt + 2 * _product_error(linear) * norm(moved)
     return (norm(missing) + weighted_sum) / (smallest * float(np.min(sizes))) + inactive_sum
 
 
 def _inactive_sums(
-    potential: SeparablePotential, at: Evaluation, gap: float, others: np.ndarray, columns: np.ndarray
+    potential: SeparablePotential, at: Evaluation, gap: float, others: IntArray, columns: FloatArray
 ) -> tuple[float, float]:
-    """Bounds on Σ|s_i| and Σ w_i|s_i| over the inactive weights, as :func:`_active_bound` explains."""
+    """Bounds on Σ|s_i| and Σ w_i|s_i| over the inactive weights; :func:`_active_bound` explains them."""
     apart = potential.separation(at.x, gap / len(others))
     if apart is None:
         return np.inf, np.inf
     t = np.maximum(apart[others], 16 * at.wobble[others])
     center, wobble, z = at.x[others], at.wobble[others], at.z[others]
-    # The gradient is no more exact than the weight, in units of the metric.
+    # The gradient is as inexact as the weight divided by the metric.
     metric = at.metric[others]
     blur = np.where(metric > np.finfo(float).smallest_normal, 4 * wobble / np.where(metric > 0, metric, 1.0), 0.0)
     slope, missed = np.full(len(others), np.inf), np.zeros(len(others))

@@ -1,13 +1,13 @@
-r"""Where the logistic loss leads: the direction of largest margin.
+r"""The limit of the logistic loss: the direction of largest margin.
 
-On separable labels the logistic loss has no minimizer: x grows for ever, like log t. Of a hyperbolic entropy a weight
-that large sees only the L1 part, so the direction :math:`x_t/\|x_t\|_1` tends to
+On separable labels the logistic loss has no minimizer: x grows for ever, like log t. For such large weights a
+hyperbolic entropy acts like the L1 norm, so the direction :math:`x_t/\|x_t\|_1` tends to
 
 .. math:: \operatorname{argmax}_{\|x\|_1 \le 1} \min_i y_i z_i^T x,
 
-a linear program [Pesme2024]_. It does so very slowly: the dual variables grow like log log t, and a weight that is not
-yet active needs :math:`\log(1/a)` of them. No simulation gets near; what it can show is that the margin grows towards
-its bound.
+which a linear program computes [Pesme2024]_. Convergence is very slow: the dual variables grow like log log t, and a
+weight becomes active only when they reach about :math:`\log(1/a)`. No simulation gets that far, but it can show that
+the margin grows towards its bound.
 
 References:
     .. [Pesme2024] Pesme, Dragomir, Flammarion, "Implicit bias of mirror flow on separable data", NeurIPS 2024.
@@ -25,9 +25,10 @@ from implicit_bias.errors import InputError
 from implicit_bias.linear_map import UNIT_ROUNDOFF, OperatorMap
 from implicit_bias.problem import Regression
 from implicit_bias.status import SolverError, Status, settle
+from implicit_bias.validation import FloatArray, IntArray
 
-_GAP = 1e-7  # relative, between a margin and its bound: the accuracy of the linear program
-_NO_WEIGHT = 1e-9  # a multiplier this small beside the largest is what the linear program leaves of zero
+_MARGIN_TOLERANCE = 1e-7  # relative gap between a margin and its bound: the accuracy of the linear program
+_ZERO_MULTIPLIER = 1e-9  # relative to the largest: the linear program does not tell smaller multipliers from zero
 _ROUNDINGS = 8
 
 
@@ -37,19 +38,20 @@ class MaxMargin:
 
     Attributes:
         direction: x with ‖x‖₁ = 1, shape (n,); zero if none was found.
-        margin: The smallest y_i z_iᵀx, which no other x with ‖x‖₁ = 1 exceeds by more than 1e-7 of it.
-        support: Indices of the observations that attain it.
-        status: How the solver ended; INFEASIBLE if no x separates the labels, STALLED if rows of very different size
-            leave that open or the margin inaccurate.
-        certificate: If no x separates the labels, p >= 0 with Σp = 1, shape (d,), and every entry of Σ p_i y_i z_i
-            within the rounding of its own terms: margins y_i z_iᵀx that were all positive could not cancel so.
+        margin: The smallest y_i z_iᵀx; no other x with ‖x‖₁ = 1 has a margin larger by more than 1e-7 of it.
+        support: Indices of the observations whose margin is the smallest.
+        status: How the solver ended: INFEASIBLE if no x separates the labels, STALLED if the rows differ so much in
+            size that the solver cannot decide, or that the margin is inaccurate.
+        certificate: If no x separates the labels, p >= 0 with Σp = 1, shape (d,), for which every entry of
+            Σ p_i y_i z_i is zero within the rounding of its own terms. If all margins y_i z_iᵀx were positive, their
+            average with the weights p would be positive too.
     """
 
-    direction: np.ndarray
+    direction: FloatArray
     margin: float
-    support: np.ndarray
+    support: IntArray
     status: Status
-    certificate: np.ndarray | None = None
+    certificate: FloatArray | None = None
 
     def __repr__(self) -> str:
         return (
@@ -63,11 +65,11 @@ def max_margin(problem: Regression, *, throw: bool = True) -> MaxMargin:
 
     Args:
         problem: Z, shape (d, n), dense or sparse, and labels −1 and 1 in y, shape (d,), under the logistic loss.
-        throw: Raise when the labels are not separable, instead of reporting it in ``status``.
+        throw: Raise if the labels are not separable or the margin is inaccurate, instead of reporting it in ``status``.
 
     Raises:
-        InputError: If the loss is another, or Z an operator.
-        SolverError: If no x separates the labels, if ``throw``.
+        InputError: If the loss is not logistic, or Z is an operator.
+        SolverError: If no x separates the labels or the margin is inaccurate, if ``throw``.
 
     >>> max_margin(Regression([[1.0, 2.0], [1.0, -1.0]], [1.0, 1.0], loss="logistic")).direction.round(3).tolist()
     [1.0, 0.0]
@@ -81,12 +83,12 @@ def max_margin(problem: Regression, *, throw: bool = True) -> MaxMargin:
         raise InputError(f"problem: expected the logistic loss, got {problem!r}: only there weights grow for ever.")
     if isinstance(problem.linear, OperatorMap):
         raise InputError("Z: a linear program needs the entries of Z, got a LinearOperator; give an array.")
-    # A common scale of Z is a scale of the margin; a power of two takes it away without rounding.
+    # Scaling Z by a power of two scales the margin and rounds nothing.
     exponent = int(np.frexp(np.max(problem.linear.row_sizes))[1])
     labelled = csc_array(problem.Z, copy=True)
     labelled.data = np.ldexp(labelled.data, -exponent)
     labelled = csc_array(labelled * problem.y[:, None])
-    d, n = labelled.shape
+    d, n = problem.d, problem.n
     # The largest γ with y_i z_iᵀ(x₊ − x₋) >= γ and Σ x₊ + x₋ <= 1; x = 0 and γ = 0 are always feasible.
     found = linprog(
         np.append(np.zeros(2 * n), -1.0),
@@ -107,8 +109,8 @@ def max_margin(problem: Regression, *, throw: bool = True) -> MaxMargin:
     # Weak duality: a convex combination of the labelled rows bounds every margin by its largest entry.
     weights = np.clip(-found.ineqlin.marginals[:d], 0.0, None)
     bound = float(np.max(np.abs(weights @ labelled)) / np.sum(weights)) if np.any(weights) else np.inf
-    if margin > 0 and bound - margin <= _GAP * bound:
-        support = np.flatnonzero(margins <= margin * (1 + _GAP))
+    if margin > 0 and bound - margin <= _MARGIN_TOLERANCE * bound:
+        support = np.flatnonzero(margins <= margin * (1 + _MARGIN_TOLERANCE))
         return MaxMargin(direction, float(np.ldexp(margin, exponent)), support, Status.CONVERGED)
     certificate = _certified(labelled, weights)
     status = Status.STALLED if certificate is None else Status.INFEASIBLE
@@ -122,14 +124,14 @@ def max_margin(problem: Regression, *, throw: bool = True) -> MaxMargin:
     return settle(failed, throw, "max_margin")
 
 
-def _certified(labelled: csc_array, weights: np.ndarray) -> np.ndarray | None:
-    """Weights that prove labels inseparable, checked in every column, or None."""
+def _certified(labelled: csc_array, weights: FloatArray) -> FloatArray | None:
+    """Weights that prove that no x separates the labels, checked in every column, or None."""
     largest = float(np.max(weights, initial=0.0))
     if not 0 < largest < np.inf:
         return None
-    support = np.flatnonzero(weights > _NO_WEIGHT * largest)
+    support = np.flatnonzero(weights > _ZERO_MULTIPLIER * largest)
     rows = labelled.tocsr()[support].toarray()
-    # The linear program knows the weights to its own accuracy; the null vector of these rows is theirs to rounding.
+    # The weights are as accurate as the linear program. The null vector of these rows is accurate to rounding.
     sizes = np.max(np.abs(rows), axis=1, keepdims=True)
     null = np.linalg.svd((rows / np.where(sizes > 0, sizes, 1.0)).T)[2][-1] / np.where(sizes > 0, sizes, 1.0)[:, 0]
     for candidate in (weights[support], null * np.sign(np.sum(null))):

@@ -1,8 +1,8 @@
-r"""Where the flow ends: the Bregman projection onto the interpolating weights.
+r"""The point where the flow ends: the Bregman projection onto the interpolating weights.
 
 .. math:: x^* = \operatorname{argmin} \{ R(x) : Zx = y \}
 
-It is found by Newton's method on its dual, which is unconstrained, smooth and convex in d variables.
+Newton's method finds it on the dual, which is unconstrained, smooth and convex in d variables.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from implicit_bias.limit.coupled import newton
 from implicit_bias.limit.dual_newton import DualNewton, DualState
 from implicit_bias.limit.error_bound import error_bound, evaluate
 from implicit_bias.limit.row_basis import contradiction, row_basis
-from implicit_bias.linear_map import DenseMap, LinearMap, OperatorMap
+from implicit_bias.linear_map import DenseMap, EntriesMap, LinearMap, OperatorMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential, SeparablePotential
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
 from implicit_bias.status import Status, settle
-from implicit_bias.validation import finite_array, positive_number, whole_number
+from implicit_bias.validation import FloatArray, finite_array, positive_number, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LARGEST_TOLERANCE = 1e-2  # beyond it "converged" would mean nothing
+_LARGEST_TOLERANCE = 1e-2  # with a larger one, "converged" would mean nothing
 _DEPENDENT_MISFIT = 1e-9
-_MOST_ENTRIES = 2**25  # of an operator that are stored: a quarter of a gigabyte
+_MOST_ENTRIES = 2**25  # of an operator whose rows are stored: a quarter of a gigabyte
 _MOST_REFINEMENTS = 4
-_PROBE_TOLERANCE = 1e-8  # on what an operator's two products say of each other
+_PROBE_TOLERANCE = 1e-8  # relative difference allowed between an operator's two products
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,29 +43,29 @@ class Projection(Shown):
     Attributes:
         x: The minimizer, shape (n,).
         dual: ν with ∇R(x) = −Zᵀν, shape (d,).
-        kkt_residual: The larger of the misfit ‖Zx − y‖₂ / max(‖y‖₂, ‖Z argmin R‖₂), the rows of Z and y scaled so that
-            the largest entry of each row of Z is about 1 and nearly dependent rows replaced by what they add to others,
-            and the distance from stationarity ‖x − ∇R*(−Zᵀν)‖₂ / ‖x‖₂, which is 0 unless rounding in ν made a
-            correction of x necessary.
-        error_bound: A proven bound on ‖x − x*‖₂, whatever the status, for the doubles in Z, y and the potential taken
-            at their word; it covers the rounding of every step, if exp and sinh are right to four units in the last
-            place, and LAPACK's eigenvalues to as many units as twenty times the square of their number. inf where none
-            is known: for potentials without :meth:`~implicit_bias.Potential.separation`, where rows depend on others
-            within their rounding but not exactly, where y is not in the range of Z, and for a LinearOperator too large
-            for its rows to be stored.
-        iterations: Newton steps, those on the way through easier potentials included.
+        kkt_residual: The larger of two numbers. One is the misfit ‖Zx − y‖₂ / max(‖y‖₂, ‖Z argmin R‖₂), after rows are
+            scaled so that the largest entry of each row of Z is about 1, and nearly dependent rows are replaced by what
+            they add to the others. The other is the distance from stationarity ‖x − ∇R*(−Zᵀν)‖₂ / ‖x‖₂, which is 0
+            unless rounding in ν made a correction of x necessary.
+        error_bound: A proven bound on ‖x − x*‖₂ whatever the status, if the doubles in Z, y and the potential are taken
+            as exact. It covers the rounding of every step, provided that exp and sinh are right to four units in the
+            last place, and LAPACK's eigenvalues to as many units as twenty times the square of their number. It is inf
+            for potentials without :meth:`~implicit_bias.SeparablePotential.separation`, for rows that depend on others
+            within rounding but not exactly, for a y outside the range of Z, and for a LinearOperator whose rows are too
+            large to be stored.
+        iterations: Newton steps, including those for easier potentials on the way.
         status: How the solver ended.
-        certificate: For an infeasible y, a ν of unit length with Zᵀν = 0 and yᵀν ≠ 0: every entry of Zᵀν is within the
-            rounding of its own terms, and yᵀν is not.
+        certificate: If no x solves Zx = y, a ν of unit length, shape (d,), with Zᵀν = 0 and yᵀν ≠ 0: every entry of Zᵀν
+            is within the rounding of its own terms, and yᵀν is not.
     """
 
-    x: np.ndarray
-    dual: np.ndarray
+    x: FloatArray
+    dual: FloatArray
     kkt_residual: float
     error_bound: float
     iterations: int
     status: Status
-    certificate: np.ndarray | None = None
+    certificate: FloatArray | None = None
 
     def __repr__(self) -> str:
         return (
@@ -95,19 +95,19 @@ def bregman_projection(
     r"""Compute :math:`\operatorname{argmin}\{R(x) : Zx = y\}` by Newton's method in the dual.
 
     Args:
-        problem: Z, shape (d, n) with d < n, and y, shape (d,), under the squared loss. The rows of a LinearOperator are
-            read off by d products; where they would take more than a quarter of a gigabyte, conjugate gradients replace
-            the factorization. Rows may be linearly dependent if y is in the range.
+        problem: Z, shape (d, n) with d < n, and y, shape (d,), under the squared loss. Rows may be linearly dependent
+            if y is in the range of Z. For a LinearOperator, d products give the rows; if these take more than a quarter
+            of a gigabyte, conjugate gradients replace the factorization.
         potential: R, with one coordinate per column of Z.
-        tol: Tolerance on the KKT residual (relative, see :class:`Projection`), or what rounding of ν and x to double
-            precision leaves of it, where that is more; at most 0.01.
-        start: A dual ν to start from, shape (d,), instead of following easier potentials.
+        tol: Tolerance on the KKT residual, which is relative (see :class:`Projection`); at most 0.01. If rounding ν and
+            x to double precision leaves a larger residual, that counts as converged.
+        start: A dual ν to start from, shape (d,); by default the solver follows a sequence of easier potentials.
         max_iterations: Limit on Newton steps in all.
-        throw: Raise when the tolerance is not reached, instead of reporting it in ``status``.
+        throw: Raise if the tolerance is not reached, instead of reporting it in ``status``.
 
     Raises:
-        InputError: If shapes do not match, d >= n, the loss is another, or the products of an operator with Z and Zᵀ
-            do not belong to one matrix.
+        InputError: If shapes do not match, d >= n, the loss is not squared, or the two products of an operator, with Z
+            and Zᵀ, do not belong to one matrix.
         SolverError: If y is not in the range of Z or the tolerance is not reached, if ``throw``.
 
     >>> from implicit_bias.potential import HyperbolicEntropy
@@ -131,7 +131,7 @@ def bregman_projection(
         if given.shape != (d,):
             raise InputError(f"start: expected shape ({d},), one entry per row of Z, got {given.shape}.")
     system = System(problem)
-    with np.errstate(all="ignore"):  # whatever overflows is seen in the misfit, and in the status
+    with np.errstate(all="ignore"):  # an overflow shows up in the misfit and the status
         if isinstance(potential, SeparablePotential):
             found = system.project(potential, tol, given, max_iterations)
         else:
@@ -140,7 +140,7 @@ def bregman_projection(
 
 
 def check_interpolates(problem: Regression, what: str) -> None:
-    """Raise ``InputError`` unless the flow of a problem ends where Zx = y."""
+    """Raise ``InputError`` unless the problem's flow ends where Zx = y."""
     if not isinstance(problem, Regression):
         raise InputError(
             f"problem: expected an ib.Regression, as in ib.Regression(Z, y), got {type(problem).__name__}."
@@ -148,20 +148,20 @@ def check_interpolates(problem: Regression, what: str) -> None:
     if problem.kind != "squared":
         raise InputError(
             f"problem: {what} covers the squared loss, whose flow ends where Zx = y, got the {problem.kind} loss; "
-            "where that leads on separable labels, ib.max_margin says."
+            "ib.max_margin gives its limit on separable labels."
         )
 
 
 def check_tolerance(tol: float) -> None:
-    """Raise unless a tolerance on the KKT residual means something."""
+    """Raise ``InputError`` unless a tolerance on the KKT residual is positive and small enough to mean something."""
     if positive_number(tol, "tol") > _LARGEST_TOLERANCE:
         raise InputError(f"tol: expected a relative tolerance of at most {_LARGEST_TOLERANCE:g}, got {tol:g}.")
 
 
 class System:
-    """Zx = y, its rows scaled to unit size and set apart, without those that depend on others.
+    """Zx = y with rows scaled to unit size and made independent.
 
-    Neither the problem nor its solution depends on the scale of a row. Powers of two keep it exact.
+    Neither the problem nor its solution depends on the scale of a row, and scaling by powers of two is exact.
 
     Raises:
         InputError: If d >= n, or an operator contradicts itself.
@@ -187,24 +187,24 @@ class System:
 
     @property
     def is_trivial(self) -> bool:
-        """Whether nothing is left to solve: y contradicts a dependency of rows, or all rows are zero."""
+        """Whether there is nothing to solve: y contradicts a dependency of rows, or all rows are zero."""
         return self.basis.certificate is not None or not len(self.basis.kept)
 
     def newton(self, max_iterations: int) -> DualNewton:
-        """The solver for the independent conditions."""
+        """A solver for the independent conditions."""
         return DualNewton(self.basis.linear, self.basis.y, max_iterations)
 
     def project(
-        self, potential: SeparablePotential, tol: float, start: np.ndarray | None, max_iterations: int
+        self, potential: SeparablePotential, tol: float, start: FloatArray | None, max_iterations: int
     ) -> Projection:
-        """The projection from a dual start of shape (d,), or by way of easier potentials."""
+        """The projection, from a dual start of shape (d,) or by way of easier potentials."""
         if self.is_trivial:
             return self._trivial(potential)
         solver = self.newton(max_iterations)
         first = None if start is None else self.inner_dual(start)
         state = self.solve(solver, potential, tol, first)
         found = self.finish(solver, potential, state, tol)
-        if not self._linear.has_gram and found.status is not Status.CONVERGED:
+        if not isinstance(self._linear, EntriesMap) and found.status is not Status.CONVERGED:
             certificate = contradiction(self._linear, self._y)
             if certificate is not None:
                 found = replace(
@@ -216,9 +216,9 @@ class System:
         return found
 
     def project_coupled(
-        self, potential: Potential, tol: float, start: np.ndarray | None, max_iterations: int
+        self, potential: Potential, tol: float, start: FloatArray | None, max_iterations: int
     ) -> Projection:
-        """The projection for a potential whose metric is a matrix; no bound on its error is known."""
+        """The projection for a potential whose metric is a matrix; its error bound is inf."""
         if self.basis.certificate is not None:
             x = potential.minimizer
             misfit = norm(self._linear.apply(x) - self._y) / norm(self._y)
@@ -233,53 +233,53 @@ class System:
         return Projection(x, self.outer_dual(nu), misfit, np.inf, count, status)
 
     def finish(self, solver: DualNewton, potential: SeparablePotential, state: DualState, tol: float) -> Projection:
-        """The result for a dual state, measured on all rows."""
+        """The result at a dual state, with its misfit on all rows."""
         found = self._measured(solver, potential, state, tol)
         dropped = self.basis.dropped
-        if len(dropped) and found.status is Status.CONVERGED:
+        if len(dropped) and isinstance(self._linear, EntriesMap) and found.status is Status.CONVERGED:
             rest = self._linear.rows(dropped)
             misfit = norm(rest.apply(found.x) - self._y[dropped])
             misfit /= max(norm(self._y), norm(self._linear.absolute_apply(np.abs(found.x)))) or 1.0
-            # Rounding of the entries may have put so much between a row and those it depends on.
+            # Rounding of the entries may have moved a row this far from those it depends on.
             is_met = self.basis.is_consistent and misfit <= max(tol, _DEPENDENT_MISFIT)
             status = found.status if is_met else Status.STALLED
             found = replace(found, kkt_residual=max(found.kkt_residual, misfit), status=status)
         return replace(found, dual=self.outer_dual(found.dual))
 
-    def inner_dual(self, nu: np.ndarray) -> np.ndarray:
-        """The multipliers of the independent conditions that stand for multipliers of the rows as given."""
+    def inner_dual(self, nu: FloatArray) -> FloatArray:
+        """Turn multipliers of the given rows, shape (d,), into those of the independent conditions."""
         scaled = np.ldexp(nu, self._exponents)
-        if self.basis.combination is None:
+        if self.basis.combination is None or not isinstance(self._linear, EntriesMap):
             return scaled
         factor = self._linear.triangle()
-        return np.linalg.lstsq(factor @ self.basis.combination.T, factor @ scaled, rcond=None)[0]
+        return np.linalg.lstsq(factor @ self.basis.combination.T, factor @ scaled, rcond=None)[0].astype(float)
 
-    def outer_dual(self, nu: np.ndarray) -> np.ndarray:
-        """The multipliers of the rows as given."""
+    def outer_dual(self, nu: FloatArray) -> FloatArray:
+        """Turn multipliers of the independent conditions into those of the given rows, shape (d,)."""
         scaled = nu if self.basis.combination is None else nu @ self.basis.combination
         return np.ldexp(scaled, -self._exponents)
 
     def solve(
-        self, solver: DualNewton, potential: SeparablePotential, tol: float, start: np.ndarray | None
+        self, solver: DualNewton, potential: SeparablePotential, tol: float, start: FloatArray | None
     ) -> DualState:
-        """Solve from a dual start of the inner system, or from easier potentials where there is none or it fails."""
+        """Solve from a dual start of the inner system; without one, or if that fails, by way of easier potentials."""
         origin = np.zeros(len(self.basis.kept))
         if start is None:
             return solver.solve(potential, solver.follow(potential.relaxations(), origin), tol)
         state = solver.solve(potential, start, tol)
-        if not state.converged:  # so far off that the easier potentials are the better way
+        if not state.converged:  # the start was too far off: easier potentials may lead there
             second = solver.solve(potential, solver.follow(potential.relaxations(), origin), tol)
             state = second if second.misfit < state.misfit else state
         return state
 
     def _measured(self, solver: DualNewton, potential: SeparablePotential, state: DualState, tol: float) -> Projection:
-        """Measure what remains, after one correction of x if its misfit is not yet good enough."""
+        """Measure the misfit and the error bound, after a correction of x if its misfit is too large."""
         if not np.isfinite(state.misfit):
             return Projection(state.x, state.nu, np.inf, np.inf, solver.iterations, Status.NOT_FINITE)
         reference = solver.reference(potential)
         state = self._refined(solver, potential, state, tol)
         solver.linearize(state)
-        # The factorization is needed for the correction; a last step with it costs little, and its bound is far better.
+        # The correction needs the factorization anyway; a last step with it costs little and improves the bound much.
         polished = solver.evaluate(potential, state.nu - solver.solve_hessian(state.residual), reference, tol)
         if polished.misfit <= state.misfit:
             state = polished
@@ -291,7 +291,7 @@ class System:
         if norm(residual) > tol * reference and norm(left) < norm(residual):
             x, residual = at.x + moved, left
         elif np.any(np.abs(residual) > tol * np.abs(solver.y)):
-            # Rows may differ in the size of their terms; a correction that helps the worst of them comes for nothing.
+            # The terms of different rows may differ in size; take the correction if it helps the worst row.
             terms = np.abs(solver.y) + solver.linear.absolute_apply(np.abs(at.x))
             terms = np.where(terms > 0, terms, 1.0)
             worst, corrected = np.max(np.abs(residual) / terms), np.max(np.abs(left) / terms)
@@ -301,7 +301,7 @@ class System:
         size = norm(x) or 1.0
         shift = norm(x - at.x) / size
         is_feasible = misfit <= tol or misfit <= solver.noise(potential, x)
-        # What rounding of ν does to x; far from a solution that would be an excuse, hence the limit.
+        # Rounding of ν may move x this far; the limit 1e-8 keeps that from excusing an x far from the solution.
         is_stationary = shift <= tol or shift <= min(norm(solver.blur(state)) / size, 1e-8)
         is_near = _is_near(solver.linear, solver.y, x)
         status = Status.CONVERGED if is_feasible and is_stationary and is_near else Status.STALLED
@@ -311,7 +311,7 @@ class System:
         return Projection(x, state.nu, max(misfit, shift), bound, solver.iterations, status)
 
     def _refined(self, solver: DualNewton, potential: SeparablePotential, state: DualState, tol: float) -> DualState:
-        """A better state where the minimizer, to which misfits are relative, is far larger than the solution."""
+        """Refine a state if misfits are relative to a minimizer that is far larger than the solution."""
         reference, data = solver.reference(potential), norm(solver.y)
         for _ in range(_MOST_REFINEMENTS):
             if not state.converged or data >= reference:
@@ -337,23 +337,23 @@ class System:
         certificate = self._outer_certificate(self.basis.certificate)
         return Projection(x, np.zeros(d), misfit, np.inf, 0, Status.INFEASIBLE, certificate)
 
-    def _outer_certificate(self, nu: np.ndarray) -> np.ndarray:
+    def _outer_certificate(self, nu: FloatArray) -> FloatArray:
         """A certificate for the rows as given, of unit length."""
         certificate = np.ldexp(nu, np.min(self._exponents) - self._exponents)
         return certificate / norm(certificate)
 
 
-def _is_near(linear: LinearMap, y: np.ndarray, x: np.ndarray) -> bool:
-    """Whether Zx is near y beside y and the terms of Zx, which may be far smaller than the minimizer.
+def _is_near(linear: LinearMap, y: FloatArray, x: FloatArray) -> bool:
+    """Whether Zx is near y, relative to y and the terms of Zx, which may be far smaller than the minimizer.
 
-    Where no x in the domain satisfies Zx = y, weights may shrink towards its end for ever, and the misfit with them.
+    If no x in the domain satisfies Zx = y, weights may shrink towards its end for ever, and the misfit with them.
     """
     size = max(norm(y), norm(linear.absolute_apply(np.abs(x))))
     return norm(y - linear.apply(x)) <= _LARGEST_TOLERANCE * size
 
 
 def _with_entries(linear: OperatorMap) -> LinearMap:
-    """The rows of an operator, read off by its products with the unit vectors, where they fit into memory."""
+    """Replace an operator by its rows, which are its products with unit vectors, if they fit into memory."""
     d, n = linear.shape
     if d * n > _MOST_ENTRIES:
         return linear

@@ -1,9 +1,9 @@
-"""Which conditions a system really poses: nearly dependent rows set apart, dependent ones left out.
+"""Replace a system by independent conditions: combine nearly dependent rows, and leave dependent ones out.
 
-Rows that are nearly dependent say something by their difference alone, and rounding must not touch it. So each row that
-adds little to the others is replaced by what it adds, its combination with them in twice the precision, scaled to unit
-size; then again, until no row is nearly dependent on others. The new rows pose the same problem, and their entries
-carry no more than the rounding of any double.
+Nearly dependent rows carry their information in a small difference, which rounding must not destroy. So if a row adds
+little to the others, we subtract its combination of them in twice the precision and scale the difference to unit size.
+This is repeated until no row nearly depends on others. The new rows pose the same problem, and their entries have no
+more than the usual rounding of doubles.
 """
 
 from __future__ import annotations
@@ -11,77 +11,89 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, qr, solve_triangular
-from scipy.sparse.linalg import LinearOperator, lsqr
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.sparse.linalg import lsqr
 
-from implicit_bias.limit.dependency import depends_exactly
-from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, LinearMap, two_product, two_sum
+from implicit_bias.limit.dependency import depends_exactly, pivoted_triangle
+from implicit_bias.linear_map import (
+    UNIT_ROUNDOFF,
+    CombinedRowsMap,
+    EntriesMap,
+    LinearMap,
+    operator,
+    two_product,
+    two_sum,
+)
 from implicit_bias.norm import norm
+from implicit_bias.validation import FloatArray, IntArray
 
-# Squared, the smallest singular value of rows of unit length from which rows count as plainly independent.
-_PLAIN = 1e-6
-_PLAIN_PIVOT = 1e-2  # the same for the diagonal of a pivoted triangle
+# Rows of unit length are plainly independent if their smallest singular value, squared, is larger than this.
+_SMALLEST_INDEPENDENT_SQUARE = 1e-6
+_SMALLEST_INDEPENDENT_PIVOT = 1e-2  # the same for the diagonal of a pivoted triangle
 _MOST_PASSES = 100
 _COEFFICIENT_BITS = 40
 _SMALLEST_FACTOR = 1e-140  # of an error-free product
-# A row whose combination with others is within the rounding of its entries depends on them as far as anyone can say.
+# A row counts as dependent if subtracting others leaves no more than so many roundings of its entries.
 _ROUNDINGS = 2
-_CONTRADICTION = 1e-9  # relative part of y outside the range of Z that is no rounding
+_CONTRADICTION = 1e-9  # a larger part of y outside the range of Z, relative to y, is not due to rounding
 _MOST_ENTRIES = 2**26  # of rows that are combined: half a gigabyte
-_RANK_TOLERANCE = 1e-10  # where there are more
+_RANK_TOLERANCE = 1e-10  # relative size of pivots, for systems with more entries
 
 
 @dataclass(frozen=True, eq=False)
 class RowBasis:
-    """Independent conditions Z̃x = ỹ that a system Zx = y amounts to.
+    """Independent conditions Z̃x = ỹ that replace a system Zx = y.
 
     Attributes:
         linear: Z̃, shape (r, n).
-        y: ỹ, shape (r,), and
-        y_tail: what is to be added to it, and
-        y_doubt: a bound on what is missing then.
-        kept: The indices of the rows that the conditions stand for, and
-        dropped: of those that depend on them, within their rounding.
-        combination: T, shape (r, d), with Z̃ ≈ TZ.
+        y: The leading part of ỹ, shape (r,).
+        y_tail: A correction to add to ``y``, shape (r,).
+        y_doubt: A bound on the error of y + y_tail, shape (r,).
+        kept: The indices of the rows that the conditions replace.
+        dropped: The indices of the rows that depend on those within rounding.
+        combination: T, shape (r, d), with Z̃ ≈ TZ; None if Z̃ = Z.
         certificate: A ν with Zᵀν = 0 within the rounding of each entry and yᵀν ≠ 0, if there is one.
         is_consistent: Whether y agrees with the dependencies of the rows up to rounding.
-        is_exact: Whether Z̃x = ỹ and Zx = y have the same solutions, all entries taken at their word.
-        smallest: A lower bound on the squared smallest singular value of Z̃ with its rows scaled to unit length; zero
-            where none is known.
+        is_exact: Whether Z̃x = ỹ and Zx = y have the same solutions if all doubles are taken as exact.
+        smallest: A lower bound on the squared smallest singular value of Z̃ with its rows scaled to unit length; 0 if
+            none is known.
+        lengths: The lengths of the rows of Z̃, shape (r,).
+        factor: The Cholesky factor of Z̃Z̃ᵀ with rows scaled to unit length, if ``smallest`` is positive.
     """
 
     linear: LinearMap
-    y: np.ndarray
-    y_tail: np.ndarray
-    y_doubt: np.ndarray
-    kept: np.ndarray
-    dropped: np.ndarray
-    combination: np.ndarray | None
+    y: FloatArray
+    y_tail: FloatArray
+    y_doubt: FloatArray
+    kept: IntArray
+    dropped: IntArray
+    combination: FloatArray | None
     is_exact: bool
     smallest: float
     is_consistent: bool
-    certificate: np.ndarray | None = None
-    lengths: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    factor: tuple[np.ndarray, bool] | None = None
+    certificate: FloatArray | None = None
+    lengths: FloatArray = field(default_factory=lambda: np.zeros(0))
+    factor: tuple[FloatArray, bool] | None = None
 
-    def least_change(self, residual: np.ndarray) -> np.ndarray:
-        """The shortest c with Z̃c equal to a residual, up to rounding; shape (n,)."""
+    def least_change(self, residual: FloatArray) -> FloatArray:
+        """The shortest c with Z̃c = residual up to rounding, shape (n,)."""
         return self.linear.adjoint(cho_solve(self.factor, residual / self.lengths, check_finite=False) / self.lengths)
 
 
-def row_basis(linear: LinearMap, y: np.ndarray) -> RowBasis:
+def row_basis(linear: LinearMap, y: FloatArray) -> RowBasis:
     """The independent conditions of Zx = y, or a certificate that there is no solution.
 
     Args:
-        linear: Z, its rows scaled so that the largest entry of each is about 1, or all zero.
+        linear: Z, with rows scaled so that the largest entry of each is about 1, unless the row is zero.
         y: Right-hand side, shape (d,).
     """
     d, n = linear.shape
     everything = np.arange(d)
-    if not linear.has_gram:
+    if not isinstance(linear, EntriesMap):
         return _basis(linear, y, everything, everything[:0], is_exact=False)
     plain = _basis(linear, y, everything, everything[:0], is_exact=True)
-    if plain.smallest > _PLAIN:
+    if plain.smallest > _SMALLEST_INDEPENDENT_SQUARE:
         return plain
     if d * n > _MOST_ENTRIES:
         return _roughly(linear, y)
@@ -90,21 +102,21 @@ def row_basis(linear: LinearMap, y: np.ndarray) -> RowBasis:
 
 def _basis(
     linear: LinearMap,
-    y: np.ndarray,
-    kept: np.ndarray,
-    dropped: np.ndarray,
+    y: FloatArray,
+    kept: IntArray,
+    dropped: IntArray,
     *,
     is_exact: bool,
-    combination: np.ndarray | None = None,
-    y_tail: np.ndarray | None = None,
-    y_doubt: np.ndarray | None = None,
+    combination: FloatArray | None = None,
+    y_tail: FloatArray | None = None,
+    y_doubt: FloatArray | None = None,
     is_consistent: bool = True,
 ) -> RowBasis:
-    """The conditions with what is known of their singular values."""
+    """The conditions, with a bound on their smallest singular value."""
     r, n = linear.shape
     zero = np.zeros(r)
     smallest, lengths, factor = 0.0, np.ones(r), None
-    if linear.has_gram and r:
+    if isinstance(linear, EntriesMap) and r:
         squares = linear.gram(np.ones(n))
         lengths = np.sqrt(np.diag(squares))
         if np.all(lengths > 0) and np.all(np.isfinite(lengths)):
@@ -133,16 +145,18 @@ def _basis(
 
 
 class _Rows:
-    """The rows [Z | y] while they are combined.
+    """The rows [Z | y] while we combine them.
 
     Attributes:
-        high: Entries, shape (d, n + 1), and
-        low: what is to be added.
-        size: The magnitudes that were added up in each entry; rounding is relative to them.
+        high: The leading parts of the entries, shape (d, n + 1).
+        low: Corrections to add to ``high``, of the same shape.
+        size: The sums of magnitudes from which the entries were computed, of the same shape; rounding is relative to
+            them.
         combination: T, shape (d, d): the rows are about T [Z | y].
+        passes: The number of passes so far.
     """
 
-    def __init__(self, Z: np.ndarray, y: np.ndarray) -> None:
+    def __init__(self, Z: FloatArray, y: FloatArray) -> None:
         d = len(y)
         self.high = np.column_stack([Z, y])
         self.low = np.zeros_like(self.high)
@@ -151,13 +165,13 @@ class _Rows:
         self.passes = 0
 
     def scale(self, row: int) -> None:
-        """Bring the largest entry of a row of Z to about 1."""
+        """Scale a row by a power of two, so that its largest entry in Z is about 1."""
         exponent = -int(np.frexp(np.max(np.abs(self.high[row, :-1])))[1])
         for values in (self.high, self.low, self.size, self.combination):
             values[row] = np.ldexp(values[row], exponent)
 
-    def subtract(self, rows: np.ndarray, coefficients: np.ndarray, others: np.ndarray) -> None:
-        """Subtract combinations of other rows from some, with coefficients of shape (len(rows), len(others))."""
+    def subtract(self, rows: IntArray, coefficients: FloatArray, others: IntArray) -> None:
+        """Subtract combinations of other rows from some rows, with coefficients of shape (len(rows), len(others))."""
         high, low, size = self.high[rows], self.low[rows], self.size[rows]
         for k, other in enumerate(others):
             factor = coefficients[:, k, None]
@@ -170,17 +184,17 @@ class _Rows:
         self.combination[rows] -= coefficients @ self.combination[others]
 
     def depends(self, row: int) -> bool:
-        """Whether every entry of Z in a row is within the rounding of the entries it was made of."""
+        """Whether every entry of a row in Z is within the rounding of the entries it was computed from."""
         terms = np.count_nonzero(self.combination[row])
         return bool(np.all(np.abs(self.high[row, :-1]) <= _ROUNDINGS * terms * UNIT_ROUNDOFF * self.size[row, :-1]))
 
     def contradicts(self, row: int) -> bool:
-        """Whether the entry of y in a row is far more than rounding."""
+        """Whether the entry of a row in y is far larger than rounding."""
         return bool(abs(self.high[row, -1]) > _CONTRADICTION * self.size[row, -1])
 
 
-def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
-    """The conditions after nearly dependent rows were replaced by what they add to others."""
+def _separated(linear: EntriesMap, y: FloatArray) -> RowBasis:
+    """The conditions, in which each nearly dependent row is replaced by what it adds to the others."""
     d, n = linear.shape
     Z = linear.columns(np.arange(n))
     rows = _Rows(Z, y)
@@ -199,15 +213,15 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
             break
         unit = rows.high[active, :-1]
         lengths = np.linalg.norm(unit, axis=1)
-        triangle, order = _pivoted((unit / lengths[:, None]).T)
-        plain = int(np.sum(np.abs(np.diag(triangle)) > _PLAIN_PIVOT))
+        triangle, order = pivoted_triangle((unit / lengths[:, None]).T)
+        plain = int(np.sum(np.abs(np.diag(triangle)) > _SMALLEST_INDEPENDENT_PIVOT))
         if plain == len(active):
             break
         chosen = np.array(active)[order]
         leading, trailing = chosen[:plain], chosen[plain:]
         shares = solve_triangular(triangle[:plain, :plain], triangle[:plain, plain:], check_finite=False).T
         shares *= lengths[order[plain:], None] / lengths[order[:plain]]
-        rows.subtract(trailing, _without_noise(shares), leading)  # a further pass takes what that leaves
+        rows.subtract(trailing, _without_noise(shares), leading)  # the next pass subtracts what this rounding leaves
         rows.passes += 1
         touched[trailing] = True
     for row in contradictory:
@@ -215,7 +229,7 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
         if certificate is not None:
             return _with_certificate(linear, y, certificate)
     kept, dropped = np.array(sorted(active), dtype=int), np.array(sorted(dropped), dtype=int)
-    # Each pass rounds the low parts of as many terms as there are rows.
+    # Each pass adds up to d terms to an entry, and rounds the low part of each.
     doubt = np.where(touched[:, None], 4 * (d + 2) * rows.passes * UNIT_ROUNDOFF**2 * rows.size, 0.0)[kept]
     combined = (
         CombinedRowsMap(rows.high[kept, :-1], rows.low[kept, :-1], doubt[:, :-1]) if np.any(touched[kept]) else None
@@ -238,13 +252,13 @@ def _separated(linear: LinearMap, y: np.ndarray) -> RowBasis:
     )
 
 
-def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
-    """The conditions of a system too large for its rows to be combined: nearly dependent ones are left out."""
+def _roughly(linear: EntriesMap, y: FloatArray) -> RowBasis:
+    """The conditions of a system whose rows are too large to be combined: nearly dependent rows are left out."""
     d = linear.shape[0]
     triangle = linear.triangle()
     lengths = np.linalg.norm(triangle, axis=0)
     unit = triangle / np.where(lengths > 0, lengths, 1.0)
-    pivoted, order = _pivoted(unit)
+    pivoted, order = pivoted_triangle(unit)
     rank = int(np.sum(np.abs(np.diag(pivoted)) > _RANK_TOLERANCE))
     kept, dropped = np.sort(order[:rank]), np.sort(order[rank:])
     for row in dropped:
@@ -259,26 +273,21 @@ def _roughly(linear: LinearMap, y: np.ndarray) -> RowBasis:
     )
 
 
-def _without_noise(coefficients: np.ndarray) -> np.ndarray:
-    """Coefficients without the bits that rounding made: simple numbers become exact."""
-    return np.round(np.ldexp(coefficients, _COEFFICIENT_BITS)) * 2.0**-_COEFFICIENT_BITS
+def _without_noise(coefficients: NDArray[np.floating]) -> FloatArray:
+    """Round coefficients to 40 bits after the point, so that simple numbers become exact."""
+    return np.ldexp(np.round(np.ldexp(coefficients, _COEFFICIENT_BITS)), -_COEFFICIENT_BITS).astype(float, copy=False)
 
 
-def _pivoted(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """R and the order of columns of a QR decomposition with column pivoting."""
-    factors: tuple = qr(columns, mode="r", pivoting=True, check_finite=False)
-    return factors[0], factors[1]
-
-
-def _with_certificate(linear: LinearMap, y: np.ndarray, certificate: np.ndarray) -> RowBasis:
+def _with_certificate(linear: LinearMap, y: FloatArray, certificate: FloatArray) -> RowBasis:
     zero, none = np.zeros(len(y)), np.arange(0)
     return RowBasis(linear, y, zero, zero, np.arange(len(y)), none, None, True, 0.0, False, certificate)
 
 
-def _certified(linear: LinearMap, y: np.ndarray, nu: np.ndarray) -> np.ndarray | None:
-    r"""The ν itself if it proves that Zx = y has no solution, checked in every column, or None.
+def _certified(linear: LinearMap, y: FloatArray, nu: FloatArray) -> FloatArray | None:
+    r"""Return ν, scaled to unit length, if it proves that Zx = y has no solution, and None if it does not.
 
-    Each :math:`z_j^T\\nu` must vanish within the rounding of its own terms, and yᵀν must not.
+    The proof is checked in every column: :math:`z_j^T\nu` must vanish within the rounding of its own terms, and yᵀν
+    must not.
     """
     nu = nu / norm(nu)
     terms = np.count_nonzero(nu)
@@ -289,16 +298,16 @@ def _certified(linear: LinearMap, y: np.ndarray, nu: np.ndarray) -> np.ndarray |
     return nu if bool(np.all(vanishes)) and contradicts else None
 
 
-def contradiction(linear: LinearMap, y: np.ndarray) -> np.ndarray | None:
-    """A ν of unit length that proves Zx = y unsolvable, if least squares finds one; for a Z known by its products."""
-    # Twice d steps end in exact arithmetic; rounding needs more.
-    operator = LinearOperator(linear.shape, matvec=linear.apply, rmatvec=linear.adjoint, dtype=float)
-    x = lsqr(operator, y, atol=0, btol=1e-14, conlim=0, iter_lim=20 * linear.shape[0])[0]
+def contradiction(linear: LinearMap, y: FloatArray) -> FloatArray | None:
+    """A ν of unit length that proves Zx = y unsolvable, if least squares finds one, for a Z known by its products."""
+    # In exact arithmetic 2d steps are enough; rounding makes more necessary.
+    both = operator(linear.shape, linear.apply, linear.adjoint)
+    x = lsqr(both, y, atol=0, btol=1e-14, conlim=0, iter_lim=20 * linear.shape[0])[0]
     rest = y - linear.apply(x)
     if norm(rest) <= _CONTRADICTION * norm(y):
         return None
     certificate = rest / norm(rest)
-    # The size of each column from random signs, as its entries are not known.
+    # We do not know the entries, so we estimate the size of each column from random signs.
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (8, linear.shape[0]))
     columns = np.max(np.abs(linear.adjoint(signs)), axis=0)
     vanishes = np.all(np.abs(linear.adjoint(certificate)) <= 1e-13 * columns)

@@ -1,9 +1,9 @@
 r"""The limit over all scales of a hyperbolic entropy: from least squares (L2) to basis pursuit (L1).
 
-Along :math:`\ell = \log a` the dual solution moves smoothly. As :math:`x = e^\ell\sinh(rz + b)` at fixed ν has the
-derivative x itself, differentiating :math:`Zx(\nu, \ell) = y` gives :math:`H\,d\nu/d\ell = y`, with the Hessian that
-Newton's method has factored already. At small scales ν is almost linear in ℓ, so that this tangent is nearly exact; at
-large ones ν is proportional to 1/a.
+The dual solution ν moves smoothly along :math:`\ell = \log a`. At fixed ν, the derivative of
+:math:`x = e^\ell\sinh(rz + b)` in ℓ is x itself, so differentiating :math:`Zx(\nu, \ell) = y` gives
+:math:`H\,d\nu/d\ell = y` with the Hessian that Newton's method has factored already. At small scales ν is almost
+linear in ℓ, and this tangent is nearly exact. At large scales ν is proportional to 1/a.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from implicit_bias.potential import HyperbolicEntropy
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
 from implicit_bias.status import SolverError, Status
-from implicit_bias.validation import finite_array, whole_number
+from implicit_bias.validation import FloatArray, IntArray, finite_array, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Transition(Shown):
-    """Bregman projections of one hyperbolic entropy at many scales, in the order in which they were asked for.
+    """Bregman projections of one hyperbolic entropy at many scales, in the order of the scales you gave.
 
     Attributes:
         log_scales: log a, shape (k,).
         x: The minimizers, shape (k, n).
         dual: ν with ∇R_a(x) = −Zᵀν, shape (k, d).
-        kkt_residual: As of :class:`~implicit_bias.Projection`, shape (k,).
-        error_bound: Bounds on the distance to the exact minimizers, shape (k,).
+        kkt_residual: The KKT residual at each scale, as in :class:`~implicit_bias.Projection`, shape (k,).
+        error_bound: A bound on the distance to each exact minimizer, shape (k,).
         iterations: Newton steps at each scale, shape (k,).
-        status: How the solver ended; the first failure, if there is one.
+        status: The first failure in the order of the scales, if there is one.
     """
 
-    log_scales: np.ndarray
-    x: np.ndarray
-    dual: np.ndarray
-    kkt_residual: np.ndarray
-    error_bound: np.ndarray
-    iterations: np.ndarray
+    log_scales: FloatArray
+    x: FloatArray
+    dual: FloatArray
+    kkt_residual: FloatArray
+    error_bound: FloatArray
+    iterations: IntArray
     status: Status
 
     def __repr__(self) -> str:
@@ -57,11 +57,11 @@ class Transition(Shown):
         )
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw weights against log a, which falls to the right as it does under decay.
+        """Draw weights against log a, which falls to the right, as it falls under decay.
 
         Args:
             ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
-            options: Passed to matplotlib's ``Axes.plot``, once for each of the 100 weights that become largest.
+            options: Passed to matplotlib's ``Axes.plot``, once for each weight; at most the 100 largest are drawn.
         """
         return self._display.plot(self, ax, **options)
 
@@ -81,9 +81,9 @@ def transition(
 
     Args:
         problem: Z, shape (d, n) with d < n, and y, as for :func:`~implicit_bias.bregman_projection`.
-        scales: The scales a > 0, in any order; give these, or
-        log_scales: log a of each of them, at most 700. The smaller, the closer to basis pursuit: a weight whose dual
-            constraint has slack δ is about a^δ, so that −690 is not the end.
+        scales: The scales a > 0, in any order. Give either these or ``log_scales``.
+        log_scales: The logarithms log a, at most 700, in any order. The smaller a is, the closer the limit is to basis
+            pursuit: a weight whose dual constraint has slack δ is about a^δ, so log a may well be below −690.
         shift: The shift b of the potential, a number or one per coordinate.
         rate: The rate r of the potential.
         tol: Tolerance on the KKT residual at each scale.
@@ -91,7 +91,8 @@ def transition(
         throw: Raise when a scale fails, instead of reporting it in ``status``.
 
     Raises:
-        InputError: If shapes do not match, d >= n, the loss is another, or not one of scales and log_scales is given.
+        InputError: If shapes do not match, d >= n, the loss is not squared, or not exactly one of scales and
+            log_scales is given.
         SolverError: If y is not in the range of Z or a tolerance is not reached, if ``throw``.
 
     >>> path = transition(Regression([[1.0, 2.0]], [2.0]), log_scales=[10.0, -600.0])
@@ -107,7 +108,7 @@ def transition(
     if potentials[0].size not in (None, system.shape[1]):
         raise InputError(f"shift: expected {system.shape[1]} entries, one per column of Z, got {potentials[0].size}.")
     order = np.argsort(-asked, kind="stable")
-    with np.errstate(all="ignore"):  # whatever overflows is seen in the misfit, and in the status
+    with np.errstate(all="ignore"):  # an overflow shows up in the misfit and the status
         found = _follow(system, [potentials[k] for k in order], tol, max_iterations)
     found = [found[k] for k in np.argsort(order, kind="stable")]
     failures = [p.status for p in found if p.status is not Status.CONVERGED]
@@ -130,24 +131,30 @@ def transition(
     return result
 
 
-def _logarithms(scales: ArrayLike | None, log_scales: ArrayLike | None) -> np.ndarray:
-    """The logarithms of the scales that were given in one way or the other, shape (k,)."""
-    if (scales is None) == (log_scales is None):
-        got = "none" if scales is None else "both"
-        raise InputError(f"transition: expected either scales= or log_scales=, got {got}.")
-    name = "scales" if log_scales is None else "log_scales"
-    asked = np.atleast_1d(finite_array(scales if log_scales is None else log_scales, name))
-    if asked.ndim > 1 or not len(asked):
-        raise InputError(f"{name}: expected a list of numbers, got shape {asked.shape}.")
-    if log_scales is not None:
-        return asked
-    if not np.all(asked > 0):
-        raise InputError(f"scales: expected positive numbers, got {np.min(asked):g}; give logarithms as log_scales=.")
-    return np.log(asked)
+def _logarithms(scales: ArrayLike | None, log_scales: ArrayLike | None) -> FloatArray:
+    """The logarithms of the scales, shape (k,), whichever of the two arguments gives them."""
+    if scales is not None and log_scales is None:
+        asked = _numbers(scales, "scales")
+        if not np.all(asked > 0):
+            raise InputError(
+                f"scales: expected positive numbers, got {np.min(asked):g}; use log_scales= for logarithms."
+            )
+        return np.log(asked)
+    if log_scales is not None and scales is None:
+        return _numbers(log_scales, "log_scales")
+    got = "none" if scales is None else "both"
+    raise InputError(f"transition: expected either scales= or log_scales=, got {got}.")
+
+
+def _numbers(value: ArrayLike, name: str) -> FloatArray:
+    numbers = np.atleast_1d(finite_array(value, name))
+    if numbers.ndim > 1 or not len(numbers):
+        raise InputError(f"{name}: expected a list of numbers, got shape {numbers.shape}.")
+    return numbers
 
 
 def _follow(system: System, potentials: list[HyperbolicEntropy], tol: float, max_iterations: int) -> list[Projection]:
-    """The projections at decreasing scales."""
+    """The projections at decreasing scales, each started from the one before."""
     first = system.project(potentials[0], tol, None, max_iterations)
     found = [first]
     if system.is_trivial:
@@ -165,8 +172,8 @@ def _follow(system: System, potentials: list[HyperbolicEntropy], tol: float, max
     return found
 
 
-def _best(solver: DualNewton, potential: HyperbolicEntropy, candidates: list[np.ndarray]) -> np.ndarray:
-    """The candidate with the smallest misfit; one that overflows has none."""
+def _best(solver: DualNewton, potential: HyperbolicEntropy, candidates: list[FloatArray]) -> FloatArray:
+    """The candidate with the smallest finite misfit."""
     reference = solver.reference(potential)
     misfits = [solver.evaluate(potential, nu, reference, 0.0).misfit for nu in candidates]
     return candidates[int(np.argmin(np.where(np.isfinite(misfits), misfits, np.inf)))]

@@ -1,4 +1,4 @@
-"""Trajectories: of flows in the trained parameters or the dual variables of the loss, and of training in steps."""
+"""Trajectories of flows, in the trained parameters or in the dual variables of the loss, and of training in steps."""
 
 from implicit_bias.simulate.descent import descent
 from implicit_bias.simulate.gradient_flow import gradient_flow

@@ -1,4 +1,4 @@
-r"""Training in discrete time: what the flows idealize, for one trajectory or a batch of runs side by side."""
+r"""Training in discrete steps, of which the flows are the limit, for one run or many side by side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.linear_map import DenseMap
-from implicit_bias.problem import FloatArray, Regression
+from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.simulate.discrete import plan, train
 from implicit_bias.simulate.families import DerivedFamilies
@@ -20,7 +20,7 @@ from implicit_bias.simulate.optimizer import SGD, checked_optimizer
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.validation import finite_array
+from implicit_bias.validation import BoolArray, FloatArray, finite_array
 
 PLAIN = SGD()
 
@@ -41,10 +41,10 @@ def descent(
 ) -> Trajectory:
     r"""Train by :math:`\theta_{k+1} = \theta_k - \eta\,(\partial g(\theta_k)^T\nabla f(x_k) + \alpha_k\nabla h)`.
 
-    This is Euler's method for :func:`gradient_flow`, so x_k is within O(η) of the flow at time kη. Where ``init``,
-    ``step``, ``schedule`` or ``seed`` have an axis (runs), all runs are trained side by side; a run's numbers do not
-    depend on the others. What is in the bracket is the gradient that :class:`~implicit_bias.SGD` takes; its
-    ``weight_decay`` in torch is 2α for h = ‖θ‖².
+    This is Euler's method for :func:`gradient_flow`, so x_k is within O(η) of the flow at time kη. If ``init``,
+    ``step``, ``schedule`` or ``seed`` has an axis (runs), all runs are trained side by side, and no run's numbers
+    depend on the others. The bracket is the gradient that :class:`~implicit_bias.SGD` takes. For h = ‖θ‖², torch's
+    ``weight_decay`` is 2α.
 
     Args:
         problem: Data and loss.
@@ -54,21 +54,22 @@ def descent(
         step: Step size η > 0, a number or shape (runs,).
         steps: Number of steps.
         optimizer: Gradient descent, by default without momentum.
-        schedule: Strength of the regularizer or a number for a constant one, evaluated at t = kη, with momentum too:
-            its decay then ends at total / (1 − β). One for all runs, or a list with one for each; None for no decay.
-        batch_size: Observations in a mini-batch; all in every step if not given. Each epoch draws all observations once
-            in random order, its last batch may be smaller. The gradient is the mean over the batch: its observations'
-            share of ∇f times d / (their number), which estimates ∇f without bias.
-        seed: Seed of the mini-batches. From a number every run gets its own stream; given one seed each, shape
-            (runs,), a run draws what it would draw alone.
-        record: The number of records, evenly spaced from the start to the last step; or the step numbers to record,
-            to which the last step is added.
-        throw: Raise when any run diverges, instead of reporting it in ``diverged`` and ``status``.
+        schedule: The strength α of the regularizer at flow time t = kη, or a number for a constant one; None for no
+            decay. Give one for all runs, or a list with one for each. With momentum, too, the strength is the one at
+            t = kη, so the decay ends at total / (1 − β).
+        batch_size: Observations in a mini-batch; by default each step uses all of them. Each epoch draws every
+            observation once, in random order, and its last batch may be smaller. The gradient is the mean over the
+            batch: the batch's terms of ∇f times d / (their number), which estimates ∇f without bias.
+        seed: Seed of the mini-batches. From one number every run gets its own stream. With one seed for each run, shape
+            (runs,), a run draws the same batches as it would alone.
+        record: The number of records, evenly spaced from the start to the last step, or the step numbers to record; the
+            last step is always recorded.
+        throw: Raise if any run diverges, instead of reporting it in ``diverged`` and ``status``.
 
     Raises:
         InputError: If shapes, names or numbers do not fit, or a schedule has no regularizer to act on.
         UnsupportedError: If Z is not dense.
-        SolverError: If a run diverges and ``throw``; the error's ``result`` holds the other runs.
+        SolverError: If a run diverges, if ``throw``; the error's ``result`` holds all runs.
 
     >>> problem = Regression([[1.0, 2.0]], [3.0])
     >>> mask = Parameterization("m*w")
@@ -93,7 +94,7 @@ def descent(
 
     model = Model(parameterization, problem.n)
     records, sound, k = train(_InNumPy(problem, model, theta, plans.eta, optimizer), plans)
-    with np.errstate(all="ignore"):  # nan, of runs that diverged
+    with np.errstate(all="ignore"):  # runs that diverged hold nan
         parameters = model.shaped(records["theta"])
         x = model.weights(parameters)
         loss = problem.prediction_loss(_predictions(problem, x.reshape(-1, problem.n))).reshape(x.shape[:-1])
@@ -118,10 +119,10 @@ def descent(
 
 
 class _InNumPy:
-    """Runs of any parameterization in NumPy, as a backend of :func:`~implicit_bias.simulate.discrete.train`.
+    """A backend of :func:`~implicit_bias.simulate.discrete.train` in NumPy, for any parameterization.
 
-    A state is a row of numbers for each run: the parameters, the gradient ν accumulated in the d predictions, and the
-    decay A. To the last bit, a run's numbers do not depend on the others.
+    The state has one row for each run: the parameters, the accumulated gradient ν in the d predictions, and the decay
+    A. To the last bit, a run's numbers do not depend on the other runs.
     """
 
     steps_between_checks = 1
@@ -134,10 +135,10 @@ class _InNumPy:
         with np.errstate(all="ignore"):  # what overflows shows up in the status
             self._values = model.evaluate(model.shaped(rows))
 
-    def finite(self) -> np.ndarray:
-        return np.isfinite(self._state).all(axis=1) & np.isfinite(self._values.x).all(axis=1)
+    def finite(self) -> BoolArray:
+        return np.all(np.isfinite(self._state), axis=1) & np.all(np.isfinite(self._values.x), axis=1)
 
-    def state(self) -> Mapping[str, np.ndarray]:
+    def state(self) -> Mapping[str, FloatArray]:
         size = self._model.size
         return {"theta": self._state[:, :size], "dual": self._state[:, size:-1], "decay": self._state[:, -1]}
 
@@ -160,7 +161,7 @@ class _InNumPy:
         self._values = model.evaluate(model.shaped(self._state[:, : model.size]))
 
     def _move(self, velocity: FloatArray) -> FloatArray:
-        """The direction of a step; momentum keeps a memory of the velocities before."""
+        """The direction of a step; with momentum it depends on the earlier velocities."""
         if not self._optimizer.momentum:
             return velocity
         self._memory *= self._optimizer.momentum
@@ -169,14 +170,14 @@ class _InNumPy:
 
 
 def _predictions(problem: Regression, x: FloatArray) -> FloatArray:
-    # One product for each run: BLAS rounds the rows of a larger product in ways that depend on their number.
+    # One product for each run: how BLAS rounds a row of a larger product depends on the number of rows.
     return (x[:, None, :] @ problem.Z.T)[:, 0, :]
 
 
 def _start(
     problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]
 ) -> dict[str, FloatArray]:
-    # The names alone: shapes may have an axis of runs here.
+    # This checks the names alone, since the values may have an axis of runs.
     parameterization.start(dict.fromkeys(init, 0.0) if isinstance(init, Mapping) else init)
     values = {name: finite_array(value, f"init[{name!r}]") for name, value in init.items()}
     for name, value in values.items():

@@ -1,4 +1,4 @@
-"""The potentials that the flow of a parameterization has, asked for when somebody wants to know."""
+"""The potentials of the flows of a parameterization, derived when they are first needed."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from implicit_bias.potential import QuadraticForms
 from implicit_bias.potential.family import Family
 from implicit_bias.symbolic.derivation import Derivation, derive
 from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.validation import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class DerivedFamilies:
-    """The potentials of flows from given starts, derived when they are first asked for.
+    """The potentials of flows from given starts, derived when they are first needed.
 
     Attributes:
         parameterization: x = g(θ) with its regularizer.
-        init: Initial values by name: one of shape (n,), or () where the weights share their parameters; with one more
-            axis in front where there are runs.
+        init: Initial values by name, each of shape (n,), or () if the weights share their parameters; with an axis
+            (runs,) in front if there are several runs.
     """
 
     parameterization: Parameterization
-    init: Mapping[str, np.ndarray]
+    init: Mapping[str, FloatArray]
 
     def __call__(self, run: int | None = None) -> Family:
-        """The family of a run's start.
+        """The family of potentials of a run, from its start.
 
         Raises:
             UnsupportedError: If the flow has no potential, or none is known.
@@ -49,15 +50,15 @@ class DerivedFamilies:
             raise UnsupportedError(f"These dynamics have no potential: {error}") from error
 
 
-def quadratic_forms(parameterization: Parameterization, init: Mapping[str, np.ndarray]) -> QuadraticForms:
-    """The potential of a coupled parameterization whose outputs are commuting quadratic forms.
+def quadratic_forms(parameterization: Parameterization, init: Mapping[str, FloatArray]) -> QuadraticForms:
+    """The potential of a coupled parameterization with commuting quadratic forms as outputs.
 
     Args:
-        parameterization: x = g(θ) with its regularizer, which has to be such a form, too.
+        parameterization: x = g(θ) with its regularizer, which has to be a quadratic form too.
         init: One number for each parameter.
 
     Raises:
-        UnsupportedError: If a formula is no quadratic form, or the forms do not commute.
+        UnsupportedError: If a formula is not a quadratic form, or the forms do not commute.
     """
     h = parameterization.regularizer
     forms = [_matrix(output, parameterization) for output in parameterization.outputs]
@@ -66,17 +67,17 @@ def quadratic_forms(parameterization: Parameterization, init: Mapping[str, np.nd
     try:
         return QuadraticForms(forms, decaying, theta0=start)
     except InputError as error:
-        raise UnsupportedError(f"These dynamics have no potential that is known here: {error}") from error
+        raise UnsupportedError(f"No potential of these dynamics is known: {error}") from error
 
 
-def _matrix(formula: sp.Expr, parameterization: Parameterization) -> np.ndarray:
-    """M of a form ½ θᵀMθ."""
+def _matrix(formula: sp.Expr, parameterization: Parameterization) -> FloatArray:
+    """The matrix M of a form ½ θᵀMθ."""
     symbols = list(parameterization.symbols)
     hessian = sp.hessian(formula, symbols)
     theta = sp.Matrix(symbols)
     if hessian.free_symbols or sp.expand((theta.T * hessian * theta)[0] / 2 - formula) != 0:
         raise UnsupportedError(
-            f"{formula} is no quadratic form, and potentials of coupled parameterizations are known for commuting "
-            "quadratic forms alone."
+            f"{formula} is not a quadratic form; potentials of coupled parameterizations are known only for commuting "
+            "quadratic forms."
         )
     return np.array(hessian.tolist(), dtype=float)

@@ -1,10 +1,11 @@
-r"""The gradient flow of the trained parameters: the ground truth that every theory here is held against."""
+r"""The gradient flow of the trained parameters: the ground truth against which every theory here is checked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,12 +14,12 @@ from implicit_bias.errors import InputError
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule, checked_schedule
 from implicit_bias.simulate.families import DerivedFamilies
-from implicit_bias.simulate.integrate import integrate, with_path
+from implicit_bias.simulate.integrate import Method, Settings, integrate, with_path
 from implicit_bias.simulate.model import Model
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.validation import positive_number, time_points
+from implicit_bias.validation import FloatArray, time_points
 
 
 def gradient_flow(
@@ -30,28 +31,28 @@ def gradient_flow(
     schedule: Schedule | float | None = None,
     rtol: float = 1e-12,
     atol: float = 1e-14,
-    method: str = "DOP853",
+    method: Method = "DOP853",
     max_steps: int = 20_000,
     dense: bool = False,
     throw: bool = True,
 ) -> Trajectory:
     r"""Integrate :math:`\theta' = -\partial g(\theta)^T\nabla f(g(\theta)) - \alpha_t\nabla h(\theta)` from t = 0.
 
-    Any parameterization and any regularizer, commuting or not. The dual variables :math:`\nu' = \nabla_{Zx} f` are
-    integrated along, so the mirror identity can be checked on the result.
+    The parameterization and the regularizer are arbitrary and need not commute. The dual variables
+    :math:`\nu' = \nabla_{Zx} f` are integrated too, so you can check the mirror identity on the result.
 
     Args:
         problem: Data and loss.
         parameterization: x = g(θ) with its regularizer, if it has one.
-        init: Initial values by parameter name: numbers or arrays of shape (n,); of a coupled parameterization numbers.
-        t: End time (then the solver's own steps are returned) or increasing times, in flow time.
+        init: Initial values by parameter name: numbers or arrays of shape (n,); numbers for a coupled parameterization.
+        t: An end time, which returns the solver's own steps, or increasing times to return; in flow time.
         schedule: Strength α_t of the regularizer, or a number for a constant one; None for no decay.
         rtol: Relative tolerance per step.
-        atol: Absolute tolerance per step; for the parameters of a coordinate that starts below 1, times the smallest
-            initial value there that is not zero, as growth from a small start keeps its relative error.
+        atol: Absolute tolerance per step. For a coordinate that starts below 1 it is multiplied by the smallest nonzero
+            initial value of its parameters, since growth from a small start keeps the relative error.
         method: A method of ``scipy.integrate.solve_ivp``.
-        max_steps: Limit on the number of steps; a flow that needs more is stiff, and ``mirror_flow`` is the remedy.
-        dense: Keep the path between the times, for ``.at``, ``.time_below`` and ``.sign_changes`` of the trajectory.
+        max_steps: Limit on the number of steps. A flow that needs more is stiff; ``mirror_flow`` solves those.
+        dense: Keep the path between the times, which ``.at``, ``.time_below`` and ``.sign_changes`` need.
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
 
     Raises:
@@ -65,7 +66,7 @@ def gradient_flow(
     start = _start(problem, parameterization, init)
     linear, size = problem.linear, model.size
 
-    def velocity(time: float, state: np.ndarray) -> np.ndarray:
+    def velocity(time: float, state: FloatArray) -> FloatArray:
         values = model.evaluate(model.shaped(state[:size]))
         pressure = problem.prediction_gradient(linear.apply(values.x))
         alpha = 0.0 if schedule is None else strength(time)
@@ -76,11 +77,8 @@ def gradient_flow(
         np.concatenate([model.flat(start), np.zeros(problem.d)]),
         times,
         strength.breakpoints,
-        method=method,
-        rtol=positive_number(rtol, "rtol"),
-        atol=positive_number(atol, "atol") * np.concatenate([model.flat(_smallness(start)), np.ones(problem.d)]),
-        max_steps=max_steps,
-        dense=dense,
+        Settings(method, rtol, atol, max_steps, dense),
+        scale=np.concatenate([model.flat(_smallness(start)), np.ones(problem.d)]),
     )
 
     acting = parameterization if schedule is not None else parameterization.with_regularizer(None)
@@ -91,7 +89,7 @@ def gradient_flow(
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """Reads the trajectory off states (θ, ν) of the integrator, shape (k, size + d); it can be pickled."""
+    """Turns states (θ, ν) of the integrator, shape (k, size + d), into a trajectory; it can be pickled."""
 
     problem: Regression
     parameterization: Parameterization
@@ -100,10 +98,10 @@ class _Reading:
     status: Status
     stats: Stats
 
-    def __call__(self, t: np.ndarray, state: np.ndarray) -> Trajectory:
+    def __call__(self, t: FloatArray, state: FloatArray) -> Trajectory:
         problem, size = self.problem, self._model.size
         theta = self._model.shaped(state[:, :size])
-        with np.errstate(over="ignore"):  # after a blow-up the loss may exceed the floating-point range
+        with np.errstate(over="ignore"):  # the loss may overflow after a blow-up
             x = self._model.weights(theta)
             loss = problem.prediction_loss(problem.linear.apply(x))
         return Trajectory(
@@ -123,27 +121,27 @@ class _Reading:
     def _model(self) -> Model:
         return Model(self.parameterization, self.problem.n)
 
-    def __getstate__(self) -> dict[str, object]:
-        """Everything but the compiled functions, which cannot be pickled and are compiled again when needed."""
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the compiled functions, which cannot be pickled; they are compiled again when needed."""
         return {name: value for name, value in vars(self).items() if name != "_model"}
 
 
-def _smallness(start: np.ndarray) -> np.ndarray:
-    """The smallest initial value of each coordinate that is not zero, at most 1; of the shape of θ, alike for all p."""
+def _smallness(start: FloatArray) -> FloatArray:
+    """The smallest nonzero initial value of each coordinate, at most 1; repeated to the shape of θ."""
     size = np.where(start == 0, 1.0, np.abs(start))
     return np.broadcast_to(np.minimum(np.min(size, axis=0), 1.0), start.shape)
 
 
 def check_arguments(problem: Regression, parameterization: Parameterization) -> None:
-    """Raise ``InputError`` if the first two arguments of ``gradient_flow`` are of the wrong kind."""
+    """Raise ``InputError`` if the first two arguments of ``gradient_flow`` have the wrong type."""
     if not isinstance(problem, Regression):
         raise InputError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
     if not isinstance(parameterization, Parameterization):
         raise InputError(f"parameterization: expected an ib.Parameterization, got {type(parameterization).__name__}.")
 
 
-def _start(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> np.ndarray:
-    """θ_0, shape (p, n), or (p,) where the weights share their parameters."""
+def _start(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> FloatArray:
+    """θ_0, shape (p, n), or (p,) if the weights share their parameters."""
     values = parameterization.start(init)
     if not parameterization.separable:
         if values.ndim > 1:

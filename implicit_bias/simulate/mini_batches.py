@@ -8,35 +8,34 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.problem import FloatArray
-from implicit_bias.validation import whole_number
+from implicit_bias.validation import FloatArray, IntArray, whole_number
 
 
-def check_seeds(seed: ArrayLike) -> np.ndarray:
-    """Seeds as an array of shape () or (runs,), or ``InputError``."""
+def check_seeds(seed: ArrayLike) -> IntArray:
+    """Return seeds as an array of shape () or (runs,), or raise ``InputError``."""
     seeds = np.asarray(seed)
     if seeds.dtype.kind not in "iu" or seeds.ndim > 1 or seeds.size == 0 or np.min(seeds) < 0:
         raise InputError(f"seed: expected a non-negative integer or one for each run, got {seed!r}.")
     return seeds
 
 
-def mini_batches(d: int, size: int, seeds: np.ndarray, runs: int) -> Iterator[FloatArray]:
-    r"""Weights of d observations in one step after another, shape (runs, d): d/|B| in the batch B, 0 elsewhere.
+def mini_batches(d: int, size: int, seeds: IntArray, runs: int) -> Iterator[FloatArray]:
+    r"""Yield the weights of d observations for each step, shape (runs, d): d/|B| in the batch B, 0 elsewhere.
 
-    A loss is a sum of one term for each observation, whatever it is normalized by. Weighting the terms gives the mean
-    over the batch in place of the mean over all; every observation has the weight 1 on average, so the gradient of the
-    weighted loss estimates ∇f without bias. Each epoch passes all observations once, in random order; where ``size``
-    does not divide d its last batch is smaller.
+    A loss is a sum with one term for each observation. With these weights, the mean over all observations becomes the
+    mean over the batch. Every observation has weight 1 on average, so the gradient of the weighted loss estimates ∇f
+    without bias. Each epoch uses every observation once, in random order. If ``size`` does not divide d, its last batch
+    is smaller.
 
     Args:
         d: Number of observations.
         size: Observations in a batch, 1 to d.
-        seeds: One for all runs, whose streams are its children; or of shape (runs,), where each run has the first
-            child of its own seed, as it would have alone.
+        seeds: One seed for all runs, whose streams are its children; or shape (runs,), where each run uses the first
+            child of its own seed, as it would alone.
         runs: Number of runs.
 
     Raises:
-        InputError: If the size does not fit.
+        InputError: If the size is not from 1 to d.
     """
     if not 1 <= whole_number(size, "batch_size") <= d:
         raise InputError(f"batch_size: expected 1 to d={d} observations, got {size}.")

@@ -1,10 +1,10 @@
-r"""The same flow in the dual: d variables instead of one or two for every weight.
+r"""The gradient flow in its dual variables: d variables instead of one or two for every weight.
 
-With a loss of Zx the accumulated gradient is :math:`L_t = Z^T\nu_t`, so :math:`x_t = \nabla R^*_{A_t}(-Z^T\nu_t)` and
+For a loss of Zx the accumulated gradient is :math:`L_t = Z^T\nu_t`, so :math:`x_t = \nabla R^*_{A_t}(-Z^T\nu_t)` and
 
 .. math:: \nu' = \nabla\ell(Zx(\nu, t)), \qquad \partial\nu'/\partial\nu = -\nabla^2\ell\; Z\,(\nabla^2 R)^{-1} Z^T .
 
-The Jacobian is d × d and analytic, which an implicit method needs at late times, where the flow is stiff.
+The flow is stiff at late times, so it needs an implicit method, for which the d × d Jacobian is known analytically.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.linear_map import LinearMap
+from implicit_bias.linear_map import EntriesMap, LinearMap
 from implicit_bias.potential import Potential, QuadraticForms, SeparablePotential
 from implicit_bias.potential.family import Family
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Constant, Schedule, checked_schedule
-from implicit_bias.simulate.integrate import integrate, with_path
+from implicit_bias.simulate.integrate import Method, Settings, integrate, with_path
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.derivation import Derivation
-from implicit_bias.validation import positive_number, time_points
+from implicit_bias.validation import FloatArray, time_points
 
-_LARGEST_WEIGHT = 1e20  # relative to the data; no trajectory gets there, and trial steps of an integrator may
+_LARGEST_WEIGHT = 1e20  # relative to the data; only the trial steps of an integrator get there, no trajectory does
 
 
 def mirror_flow(
@@ -39,35 +39,36 @@ def mirror_flow(
     schedule: Schedule | float | None = None,
     rtol: float = 1e-12,
     atol: float = 1e-14,
-    method: str = "LSODA",
+    method: Method = "LSODA",
     max_steps: int = 20_000,
     dense: bool = False,
     throw: bool = True,
 ) -> Trajectory:
     r"""Integrate the mirror flow :math:`\nabla R_{A_t}(x_t) = -\int_0^t \nabla f(x_s)\,ds` in its d dual variables.
 
-    Relative errors of the weights are about the absolute ones of the dual variables, which at scale a are of the size
-    of log a: on its way, a weight is right to 1e-11 at scale 1e-3 and to some 1e-8 at 1e-300 with the default
-    tolerances, and at its end to more.
+    The relative errors of the weights are about the absolute errors of the dual variables, which have the size of log a
+    at scale a. With the default tolerances, the weights on the way are right to 1e-11 at scale 1e-3 and to about 1e-8
+    at scale 1e-300; at the end of the flow they are more accurate.
 
     Args:
         problem: Data and loss.
-        derivation_or_potential: A derivation (with ``init``), or a ready potential, whose flow starts at its minimizer;
-            of these :class:`~implicit_bias.QuadraticForms` take a schedule, too.
+        derivation_or_potential: A derivation, together with ``init``; or a ready potential, whose flow starts at its
+            minimizer. Of the ready potentials only :class:`~implicit_bias.QuadraticForms` accepts a schedule.
         init: Initial values by parameter name, for a derivation; None for a ready potential.
-        t: End time (then the solver's own steps are returned) or increasing times, in flow time; it is required.
+        t: An end time, which returns the solver's own steps, or increasing times to return; in flow time. It is
+            required.
         schedule: Strength α_t of the regularizer, or a number for a constant one; None for no decay.
-        rtol: Relative tolerance per step, in the dual variables. Where log a is near −700 and few weights are active,
-            rounding needs it at 1e-10 or above for late times.
-        atol: Absolute tolerance per step, in the dual variables. It is divided by the largest entry of the initial
-            metric where that exceeds 1: a potential that flat has dual variables that small.
+        rtol: Relative tolerance per step, in the dual variables. If log a is near −700 and few weights are active,
+            late times need 1e-10 or more because of rounding.
+        atol: Absolute tolerance per step, in the dual variables. If the largest entry of the initial metric exceeds 1,
+            the tolerance is divided by it, because a flat potential has small dual variables.
         method: A method of ``scipy.integrate.solve_ivp``; implicit ones use the analytic Jacobian.
-        max_steps: Limit on the number of steps; of LSODA at given times, between two of them.
-        dense: Keep the path between the times, for ``.at``, ``.time_below`` and ``.sign_changes`` of the trajectory.
+        max_steps: Limit on the number of steps; for LSODA at given times, between two of them.
+        dense: Keep the path between the times, which ``.at``, ``.time_below`` and ``.sign_changes`` need.
         throw: Raise on a numerical failure, instead of reporting it in ``status``.
 
     Raises:
-        InputError: If the arguments do not fit each other.
+        InputError: If shapes, names or times do not fit, or the potential takes no init or no schedule.
         DomainError: If an initial value lies outside the region of the derivation.
         SolverError: On a numerical failure, if ``throw``.
     """
@@ -85,13 +86,13 @@ def mirror_flow(
     linear = problem.linear
     ceiling = _ceiling(problem, initial)
 
-    def respond(time: float, nu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def respond(time: float, nu: FloatArray) -> tuple[FloatArray, FloatArray]:
         return _extended(potential_at(time), linear.adjoint(-nu), ceiling)
 
-    def velocity(time: float, nu: np.ndarray) -> np.ndarray:
+    def velocity(time: float, nu: FloatArray) -> FloatArray:
         return problem.prediction_gradient(linear.apply(respond(time, nu)[0]))
 
-    def jacobian(time: float, nu: np.ndarray) -> np.ndarray:
+    def jacobian(time: float, nu: FloatArray) -> FloatArray:
         x, metric = respond(time, nu)
         return -problem.prediction_hessian(linear.apply(x))[:, None] * _gram(linear, metric)
 
@@ -100,12 +101,9 @@ def mirror_flow(
         np.zeros(problem.d),
         times,
         strength.breakpoints,
-        method=method,
-        rtol=positive_number(rtol, "rtol"),
-        atol=positive_number(atol, "atol") / max(1.0, float(np.max(initial.metric(initial.minimizer)))),
-        max_steps=max_steps,
-        jacobian=jacobian if linear.has_gram or not isinstance(initial, SeparablePotential) else None,
-        dense=dense,
+        Settings(method, rtol, atol, max_steps, dense),
+        scale=1 / max(1.0, float(np.max(initial.metric(initial.minimizer)))),
+        jacobian=jacobian if isinstance(linear, EntriesMap) or not isinstance(initial, SeparablePotential) else None,
     )
 
     reading = _Reading(problem, source, ceiling, path.status, path.stats)
@@ -114,7 +112,7 @@ def mirror_flow(
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """Reads the trajectory off dual variables ν, shape (k, d); it can be pickled if the potential can."""
+    """Turns dual variables ν, shape (k, d), into a trajectory; it can be pickled if the potential can."""
 
     problem: Regression
     source: _Source
@@ -122,7 +120,7 @@ class _Reading:
     status: Status
     stats: Stats
 
-    def __call__(self, t: np.ndarray, nu: np.ndarray) -> Trajectory:
+    def __call__(self, t: FloatArray, nu: FloatArray) -> Trajectory:
         problem, linear = self.problem, self.problem.linear
         with np.errstate(over="ignore"):
             x = np.empty((len(t), problem.n))
@@ -144,25 +142,25 @@ class _Reading:
         )
 
 
-def _gram(linear: LinearMap, metric: np.ndarray) -> np.ndarray:
-    """Z M Zᵀ for a metric, which of a separable potential is its diagonal alone."""
-    if metric.ndim == 1:
+def _gram(linear: LinearMap, metric: FloatArray) -> FloatArray:
+    """Z M Zᵀ for a metric M; a separable potential gives only its diagonal."""
+    if metric.ndim == 1 and isinstance(linear, EntriesMap):
         return linear.gram(np.sqrt(metric))
     return linear.apply(linear.apply(metric).T)
 
 
 def _ceiling(problem: Regression, potential: Potential) -> float:
-    """A size of weights, relative to the data, that no trajectory reaches and trial steps of an integrator may pass."""
+    """A size of weights that no trajectory reaches, though trial steps of an integrator may."""
     sizes = problem.linear.row_sizes
     needed = np.abs(problem.y) / np.where(sizes > 0, sizes, np.inf)
     return _LARGEST_WEIGHT * (float(max(np.max(needed), np.max(np.abs(potential.minimizer)))) or 1.0)
 
 
-def _extended(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.ndarray, np.ndarray]:
-    """The weight and metric of dual variables, continued as a line where the weight passes a ceiling.
+def _extended(potential: Potential, z: FloatArray, ceiling: float) -> tuple[FloatArray, FloatArray]:
+    """The weight and the metric at dual variables z, continued as a line beyond a ceiling of the weight.
 
-    An implicit method tries steps that are far too long, where an exponential overflows. What comes back must still
-    grow with z, or the method would take a constant for a solution; a line does, and keeps the dual convex.
+    An implicit method tries steps that are far too long, where an exponential overflows. The weight must still grow
+    with z there, or the method would take a constant for a solution. A line grows, and keeps the dual convex.
     """
     x, metric = potential.respond(z)
     if np.vdot(x, x) <= ceiling * ceiling:
@@ -176,8 +174,8 @@ def _extended(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.n
     return np.where(is_beyond, line, x), np.where(is_beyond, slope, metric)
 
 
-def _along_ray(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.ndarray, np.ndarray]:
-    """The same for coupled weights: a tangent to the response where the ray from 0 to z passes the ceiling."""
+def _along_ray(potential: Potential, z: FloatArray, ceiling: float) -> tuple[FloatArray, FloatArray]:
+    """The same for coupled weights: the tangent to the response where the ray from 0 to z passes the ceiling."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -188,11 +186,11 @@ def _along_ray(potential: Potential, z: np.ndarray, ceiling: float) -> tuple[np.
 
 
 class _Source:
-    """The potential at each flow time, and the schedule; it can be pickled if what was given can.
+    """The potential at each flow time, and the schedule; it can be pickled if the arguments can.
 
     Attributes:
-        family: The potentials by decay.
-        strength: The schedule, zero if there is none.
+        family: The potential as a function of the decay.
+        strength: The schedule, zero if there is no decay.
     """
 
     def __init__(
@@ -202,9 +200,9 @@ class _Source:
         schedule: Schedule | float | None,
     ) -> None:
         self.family, self.strength = _family(given, init, schedule)
-        # Where the decay never changes, nor does the potential.
+        # Without a schedule, the potential never changes.
         self._fixed = self.family(0.0) if schedule is None else None
-        # Copies, since the family is made of them again where this is unpickled.
+        # Copies, since unpickling makes the family from them again.
         self._given = given, init and {name: np.array(value) for name, value in init.items()}, schedule
 
     def potential_at(self, time: float) -> Potential:
@@ -212,7 +210,7 @@ class _Source:
         return self._fixed or self.family(float(self.strength.integral(time)))
 
     def __call__(self, run: int | None = None) -> Family:
-        """The potentials by decay, as a trajectory asks for them."""
+        """The potential as a function of the decay, as a trajectory asks for it."""
         return self.family
 
     def __reduce__(self) -> tuple:
@@ -222,7 +220,7 @@ class _Source:
 def _family(
     given: Derivation | Potential, init: Mapping[str, ArrayLike] | None, schedule: Schedule | float | None
 ) -> tuple[Callable[[float], Potential], Schedule]:
-    """The potentials by decay, and the schedule."""
+    """The potential as a function of the decay, and the schedule."""
     if isinstance(given, Potential):
         if init is not None:
             raise InputError("init: a ready potential starts at its minimizer; leave init out, or pass a derivation.")

@@ -1,4 +1,4 @@
-"""Optimizers of training in discrete time."""
+"""The optimizer of training in discrete steps."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from implicit_bias.validation import finite_array
 
 @dataclass(frozen=True)
 class SGD:
-    r"""Gradient descent, with momentum if wanted, by the conventions of ``torch.optim.SGD``.
+    r"""Gradient descent, with or without momentum, in the conventions of ``torch.optim.SGD``.
 
-    With G_k the gradient, :math:`b_k = \beta b_{k-1} + G_k` and :math:`\theta_{k+1} = \theta_k - \eta b_k` (heavy
+    For a gradient G_k, :math:`b_k = \beta b_{k-1} + G_k` and :math:`\theta_{k+1} = \theta_k - \eta b_k` (heavy
     ball), or :math:`\theta_{k+1} = \theta_k - \eta\,(G_k + \beta b_k)` (Nesterov). Methods that rescale each parameter
-    by itself, such as Adam, follow no gradient flow.
+    separately, such as Adam, do not follow a gradient flow.
 
     Attributes:
         momentum: β, 0 <= β < 1; 0 is plain gradient descent.
         nesterov: Whether the momentum is Nesterov's; it needs β > 0.
 
     Raises:
-        InputError: If the momentum is out of range, or Nesterov's has none.
+        InputError: If the momentum is out of range, or is 0 with ``nesterov=True``.
     """
 
     momentum: float = 0.0
@@ -39,7 +39,7 @@ class SGD:
 
 
 def checked_optimizer(optimizer: SGD) -> SGD:
-    """Return it, or raise ``InputError`` if it is something else."""
+    """Return the optimizer, or raise ``InputError`` if it is not an :class:`SGD`."""
     if not isinstance(optimizer, SGD):
         raise InputError(f"optimizer: expected an ib.SGD, such as ib.SGD(momentum=0.9), got {optimizer!r}.")
     return optimizer

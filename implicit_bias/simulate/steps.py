@@ -1,4 +1,4 @@
-"""The step sizes and the recorded steps of training in discrete time."""
+"""The step sizes and the recorded steps of training in discrete steps."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.problem import FloatArray
-from implicit_bias.validation import finite_array
+from implicit_bias.validation import FloatArray, IntArray, finite_array
 
 
 def step_sizes(step: ArrayLike, last: int) -> FloatArray:
-    """Step sizes η, shape () or (runs,), or ``InputError`` unless they are positive and end at a finite time."""
+    """Return step sizes η, shape () or (runs,); raise ``InputError`` unless they are positive and the end is finite."""
     eta = finite_array(step, "step")
     if eta.ndim > 1 or eta.size == 0 or np.min(eta) <= 0 or np.max(eta) > np.finfo(float).max / last:
         raise InputError(f"step: expected a positive number, or one for each run, with a finite end, got {step}.")
     return eta
 
 
-def recorded_steps(record: ArrayLike, last: int) -> np.ndarray:
-    """The steps to record, increasing; the last is one of them."""
+def recorded_steps(record: ArrayLike, last: int) -> IntArray:
+    """The numbers of the steps to record, in increasing order, including the last step."""
     marks = np.asarray(record)
     if marks.dtype.kind not in "iu" or marks.ndim > 1 or marks.size == 0:
         raise InputError(f"record: expected a number of records or a list of step numbers, got {record!r}.")

@@ -1,4 +1,4 @@
-"""What every simulator returns."""
+"""The result of every simulator: weights, loss and dual variables over time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from implicit_bias.potential.family import Families, Family
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
 from implicit_bias.status import Status
-from implicit_bias.validation import positive_number, time_points, whole_number
+from implicit_bias.validation import BoolArray, FloatArray, IntArray, positive_number, time_points, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_TIME_TOLERANCE = np.float64(1e-12)  # relative, of times at which a weight or the loss passes a level
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +31,10 @@ class Stats:
     """The cost of a simulation.
 
     Attributes:
-        evaluations: Right-hand sides, or gradients of all runs together, that were evaluated.
-        jacobians: Jacobians evaluated.
-        steps: Steps taken.
-        wall_time: Seconds.
+        evaluations: Number of evaluations of the right-hand side of a flow, or of the gradient of all runs together.
+        jacobians: Number of evaluations of the Jacobian.
+        steps: Number of steps.
+        wall_time: Duration in seconds.
     """
 
     evaluations: int
@@ -42,21 +44,21 @@ class Stats:
 
     @property
     def time_per_step(self) -> float:
-        """Seconds for one step, its share of Jacobians included."""
+        """Average duration of a step in seconds, including Jacobians."""
         return self.wall_time / max(1, self.steps)
 
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """What lies between the recorded times of a flow.
+    """The path of a flow between its recorded times.
 
     Attributes:
-        steps: The times of the integrator's steps.
-        interpolate: Makes the trajectory at other times.
+        steps: The flow times of the integrator's steps, shape (m,).
+        interpolate: The trajectory at given times.
     """
 
-    steps: np.ndarray
-    interpolate: Callable[[np.ndarray], Trajectory] = field(repr=False)
+    steps: FloatArray
+    interpolate: Callable[[FloatArray], Trajectory] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ class _OfRun:
 
 @dataclass(frozen=True, eq=False)
 class Trajectory(Shown):
-    r"""Weights over time, of a flow or of training in steps; of many runs side by side with an axis (runs).
+    r"""Weights over time, from a flow or from training in steps; many runs side by side have an axis (runs).
 
     A flow is continuous in its time t. Training with step η is recorded at t = steps × η; with momentum β it follows
     the flow at time t / (1 − β).
@@ -81,36 +83,36 @@ class Trajectory(Shown):
         t: Times, shape (k,) or (k, runs).
         x: Effective weights, shape (k, n) or (k, runs, n).
         loss: f(x) on all observations, shape (k,) or (k, runs).
-        dual: Accumulated gradient ν of the loss in its predictions, shape (k, d) or (k, runs, d): of a flow
-            :math:`\nu_t = \int_0^t \nabla_p f(Zx_s)\,ds`, of plain steps
-            :math:`\nu_k = \eta\sum_{j<k}\nabla_p f(Zx_j)`, and with momentum the sum of the moves that it
-            makes of these gradients. So :math:`\nabla R_{A_k}(x_k) = -Z^T\nu_k` along a flow, and up to
-            O(η) for every optimizer.
-        decay: A, the strengths accumulated in the same way, shape (k,) or (k, runs).
-        status: How it ended; times that a flow did not reach are left out of every array.
-        stats: Its cost.
-        problems: One problem for all runs, or one for each.
-        families: The potentials of a run's start by decay, where there are any.
-        parameters: Trained parameters by name, of the shape of x; none of a flow in the dual, and of an ensemble those
-            of the last record alone, shape (1, runs, n).
-        steps: Numbers of the recorded steps, shape (k,), of training in discrete time.
-        diverged: Whether a run left the floating-point range, shape () or (runs,). From there on everything recorded
-            of it is nan, except steps and t.
-        path: What lies between the recorded times, of a flow that ran with ``dense=True``.
+        dual: Accumulated gradient ν of the loss in its predictions p = Zx, shape (k, d) or (k, runs, d). For a flow it
+            is :math:`\nu_t = \int_0^t \nabla_p f(Zx_s)\,ds`, for plain steps
+            :math:`\nu_k = \eta\sum_{j<k}\nabla_p f(Zx_j)`. With momentum it is the sum of the steps that the optimizer
+            makes from these gradients. So :math:`\nabla R_{A_k}(x_k) = -Z^T\nu_k` holds along a flow, and up to O(η)
+            for every optimizer.
+        decay: A, the accumulated strength of the regularizer, summed in the same way, shape (k,) or (k, runs).
+        status: How the simulation ended; no array contains times that a flow did not reach.
+        stats: The cost of the simulation.
+        problems: One problem for all runs, or one for each run.
+        families: The potentials as functions of the decay, for the start of each run.
+        parameters: Trained parameters by name, of the shape of x. A flow in the dual has none, and an ensemble keeps
+            only those of its last record, shape (1, runs, n).
+        steps: Numbers of the recorded steps of training in discrete steps, shape (k,); None for a flow.
+        diverged: Whether a run left the floating-point range, shape () or (runs,). From then on everything recorded of
+            it is nan, except steps and t.
+        path: The path between the recorded times of a flow with ``dense=True``.
     """
 
-    t: np.ndarray
-    x: np.ndarray
-    loss: np.ndarray
-    dual: np.ndarray
-    decay: np.ndarray
+    t: FloatArray
+    x: FloatArray
+    loss: FloatArray
+    dual: FloatArray
+    decay: FloatArray
     status: Status
     stats: Stats
     problems: tuple[Regression, ...] = field(repr=False)
     families: Families = field(repr=False)
-    parameters: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
-    steps: np.ndarray | None = field(default=None, repr=False)
-    diverged: np.ndarray = field(default_factory=lambda: np.array(False))
+    parameters: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
+    steps: IntArray | None = field(default=None, repr=False)
+    diverged: BoolArray = field(default_factory=lambda: np.array(False))
     path: Path | None = field(default=None, repr=False)
 
     @property
@@ -123,19 +125,19 @@ class Trajectory(Shown):
         return self.problems[self._run(run) % len(self.problems)]
 
     @property
-    def accumulated_gradient(self) -> np.ndarray:
-        r""":math:`L = Z^T\nu`, of the shape of x."""
+    def accumulated_gradient(self) -> FloatArray:
+        r"""The accumulated gradient :math:`L = Z^T\nu` of the loss in x, of the shape of x."""
         if len(self.problems) == 1:
             return self.problems[0].linear.adjoint(self.dual)
         pairs = zip(self.problems, self.dual.swapaxes(0, 1), strict=True)
         return np.stack([problem.linear.adjoint(dual) for problem, dual in pairs], axis=1)
 
     def potential(self, k: int = -1, run: int | None = None) -> Potential:
-        r"""The potential :math:`R_{A_k}` at a record, from the start and the decay so far.
+        r"""The potential :math:`R_{A_k}` at a record, which depends on the start and the decay so far.
 
         Args:
             k: Index of the record.
-            run: Which run, where there are several.
+            run: Which run, if there are several.
 
         Raises:
             InputError: If there is no such run or record.
@@ -149,14 +151,14 @@ class Trajectory(Shown):
         return self.families(None if self.runs is None else which)(decay)
 
     def limit(self, run: int | None = None, *, throw: bool = True) -> Projection:
-        r"""Where the flow ends if no decay follows: :math:`\operatorname{argmin}\{R_A(x) : Zx = y\}`, A at the end.
+        r"""Where the flow ends if the decay stays at its last A: :math:`\operatorname{argmin}\{R_A(x) : Zx = y\}`.
 
         Args:
-            run: Which run, where there are several.
-            throw: Raise when the projection fails, instead of reporting it in its ``status``.
+            run: Which run, if there are several.
+            throw: Raise if the projection fails, instead of reporting it in its ``status``.
 
         Raises:
-            InputError: If the problem has no fewer observations than weights, or its loss no limit in these terms.
+            InputError: If the problem does not have fewer observations than weights, or its loss is not squared.
             UnsupportedError: If the dynamics have no potential.
             SolverError: If the projection fails, if ``throw``.
         """
@@ -167,29 +169,29 @@ class Trajectory(Shown):
         return bregman_projection(self.problem(run), potential, start=start, throw=throw)
 
     def at(self, t: ArrayLike) -> Trajectory:
-        """The flow at other times, which it has passed, to the accuracy of the integrator; it needs ``dense=True``.
+        """The flow at other times that it has passed, as accurate as the integrator; it needs ``dense=True``.
 
         Args:
             t: A flow time or increasing flow times.
 
         Raises:
-            InputError: If the path was not kept, or did not reach a time.
+            InputError: If the path was not kept, or did not reach one of the times.
         """
         path = self._kept_path()
         times = time_points(np.atleast_1d(np.asarray(t)))
         if times[-1] > path.steps[-1]:
             raise InputError(
-                f"t: the flow was followed to {path.steps[-1]:g}, got {times[-1]:g}: integrate it further."
+                f"t: the flow was integrated to {path.steps[-1]:g}, got {times[-1]:g}; integrate it further."
             )
         return path.interpolate(times)
 
     def time_below(self, loss: float) -> float:
-        """The first flow time at which f(x) <= loss, or nan if that was not reached; it needs ``dense=True``.
+        """The first flow time at which f(x) <= loss, or nan if there is none; it needs ``dense=True``.
 
-        A dip that begins and ends within one step of the integrator is not seen.
+        This misses a dip that begins and ends within one step of the integrator.
 
         Raises:
-            InputError: If the path was not kept, or the level is not a positive number.
+            InputError: If the path was not kept, or the loss is not a positive number.
         """
         path = self._kept_path()
         level = positive_number(loss, "loss")
@@ -201,13 +203,13 @@ class Trajectory(Shown):
         k = int(reached[0])
         if k == 0:
             return float(steps[0])
-        return float(brentq(lambda s: interpolate(np.array([s])).loss[0] - level, steps[k - 1], steps[k], rtol=1e-12))
+        return _zero(lambda s: interpolate(np.array([s])).loss[0] - level, steps[k - 1], steps[k])
 
-    def sign_changes(self) -> np.ndarray:
-        """The first flow time at which each weight passes zero, shape (n,), nan where none; needs ``dense=True``.
+    def sign_changes(self) -> FloatArray:
+        """The first flow time at which each weight passes zero, shape (n,), nan if it never does; needs ``dense=True``.
 
-        A weight that starts at zero has no sign yet, so leaving it is no change. Two changes within one step of the
-        integrator are not seen.
+        A weight that starts at zero has no sign yet, so leaving zero does not count. This misses two changes within one
+        step of the integrator.
 
         Raises:
             InputError: If the path was not kept.
@@ -221,8 +223,8 @@ class Trajectory(Shown):
                 signs = np.sign(interpolate(steps[:1]).x[0])
             now = np.sign(interpolate(np.array([after])).x[0])
             for i in np.flatnonzero((now * signs < 0) & np.isnan(times)):
-                times[i] = brentq(lambda s, i=i: interpolate(np.array([s])).x[0, i], before, after, rtol=1e-12)
-            signs = np.where(now == 0, signs, now)  # a zero keeps the sign that came before it
+                times[i] = _zero(lambda s, i=i: interpolate(np.array([s])).x[0, i], before, after)
+            signs = np.where(now == 0, signs, now)  # at zero a weight keeps its last sign
         return times
 
     def _kept_path(self) -> Path:
@@ -231,7 +233,7 @@ class Trajectory(Shown):
         return self.path
 
     def _run(self, run: int | None) -> int:
-        """The index of a run, 0 where there is only one."""
+        """The index of a run, 0 if there is only one."""
         if self.runs is None:
             if run is not None:
                 raise InputError(f"run: this trajectory has no axis of runs, got run={run!r}; leave it out.")
@@ -260,17 +262,17 @@ class Trajectory(Shown):
         return f"Trajectory({self.runs} runs, {np.sum(self.diverged)} diverged, {records}, {self.status.value})"
 
     def plot(self, ax: Axes | None = None, run: int | None = None, **options: Any) -> Axes:
-        """Draw weights against time, on a logarithmic axis where times span more than a factor of 100.
+        """Draw weights against time, on a logarithmic axis if times span more than a factor of 100.
 
         Args:
             ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
-            run: Which run, where there are several.
-            options: Passed to matplotlib's ``Axes.plot``, once for each of the 100 weights that become largest.
+            run: Which run, if there are several.
+            options: Passed to matplotlib's ``Axes.plot``, once for each weight; at most the 100 largest are drawn.
         """
         return self._display.plot(self.of_run(run), ax, **options)
 
     def plot_loss(self, ax: Axes | None = None, run: int | None = None, **options: Any) -> Axes:
-        """Draw the loss, on a logarithmic axis, against time; arguments as of :meth:`plot`."""
+        """Draw the loss against time, on a logarithmic axis; the arguments are those of :meth:`plot`."""
         return self._display.plot_loss(self.of_run(run), ax, **options)
 
     def of_run(self, run: int | None) -> Trajectory:
@@ -297,3 +299,9 @@ class Trajectory(Shown):
             steps=self.steps,
             diverged=self.diverged[k],
         )
+
+
+def _zero(function: Callable[[float], float], before: float, after: float) -> float:
+    """The zero of a function that changes its sign between two times."""
+    found: Any = brentq(function, before, after, rtol=_TIME_TOLERANCE)
+    return float(found)

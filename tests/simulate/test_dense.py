@@ -130,7 +130,7 @@ def test_without_a_path_there_is_an_error(setting):
 
 def test_bad_times_are_named(setting):
     for flow in flows(setting, dense=True):
-        with pytest.raises(InputError, match="followed to 8, got 9"):
+        with pytest.raises(InputError, match="integrated to 8, got 9"):
             flow.at([1.0, 9.0])
         with pytest.raises(InputError, match="increasing"):
             flow.at([2.0, 1.0])
