@@ -334,7 +334,7 @@ class TestInitialization:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"problem": None}, "problem: expected an ib Regression, .* got NoneType"),
+        ({"problem": None}, "problem: expected an ib.Regression, .* got NoneType"),
         ({"problem": []}, "problem: .* an empty list"),
         ({"problem": [PROBLEM, "Z"]}, "problem: .* got str"),
         ({"problem": ib.Regression([[1.0, 2.0]], [1.0], loss="logistic")}, "squared loss alone"),
