@@ -151,7 +151,7 @@ def selected_tensors(module: nn.Module, select: Select | None = None) -> list[We
     tensors = weight_tensors(module)
     for tensor in tensors:
         if not tensor.has_shape:
-            raise InputError(f"{tensor.name}: has no shape yet; run its lazy module on one batch first.")
+            raise InputError(f"{tensor.name}: has no shape yet; run the lazy module on one batch first.")
     if select is None:
         return [tensor for tensor in tensors if tensor.is_weight]
     return [tensor for tensor in tensors if select(tensor.name, tensor.value.detach())]

@@ -142,7 +142,7 @@ def test_nan_in_data_is_found_before_training():
         ({"schedule": "linear"}, "schedule: expected cosine"),
         ({"optimizer": "newton"}, "optimizer: expected 'sgd'"),
         ({"precision": "8-bit"}, "precision: expected one of"),
-        ({"device": "abacus"}, "is no device"),
+        ({"device": "abacus"}, "device: expected .cpu., .cuda."),
         ({"device": "cuda:99"}, "CUDA was asked for|devices:"),
         ({"devices": 0}, "devices: expected at least 1"),
         ({"resume": True}, "nothing to resume from"),
