@@ -180,7 +180,7 @@ class HyperbolicEntropy(SeparablePotential):
         return xp.where(is_direct, direct, shifted) / self.rate
 
     def _exponent_parts(self, z: Array) -> tuple[Array, Array, Array]:
-        """Return q = r z + b, log a, and whether a·sinh(q) can be computed from a, which avoids the rounding of log a."""
+        """Return q = r z + b, log a, and whether a·sinh(q) can be computed from a, without the rounding of log a."""
         xp = array_namespace(z)
         q = self.rate * z + self._constant(self.shift, z)
         limits = xp.finfo(z.dtype)

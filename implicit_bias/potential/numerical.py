@@ -62,7 +62,7 @@ class NumericalPotential(SeparablePotential):
         self._begin(np.array(parameterization.start(init), dtype=float))
 
     def started_at(self, start: np.ndarray) -> NumericalPotential:
-        """The potential of the same parameterization for other initial values, shape (p,) or (p, n); compiles no more."""
+        """The potential of the same parameterization, compiled once, for other initial values, shape (p,) or (p, n)."""
         other = copy.copy(self)
         other._function = self._function
         for name in _OF_THE_START:
@@ -71,7 +71,7 @@ class NumericalPotential(SeparablePotential):
         return other
 
     def __getstate__(self) -> dict[str, object]:
-        """The attributes without the compiled functions, which cannot be pickled; they are compiled again when needed."""
+        """The attributes without the compiled functions, which cannot be pickled and are compiled again when needed."""
         return {name: value for name, value in vars(self).items() if name != "_function"}
 
     @cached_property
@@ -268,7 +268,7 @@ class NumericalPotential(SeparablePotential):
         )
 
     def _difference(self, x: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """R'(x) − R'(x') and D(x, x'), by integration from x' to x if they are close, otherwise by their definitions."""
+        """R'(x) − R'(x') and D(x, x'), by integration from x' to x if they are close, else by their definitions."""
         x, reference = np.broadcast_arrays(x, reference)
         theta, slope, value = self._at_weight(reference)
         _, slope_there, value_there = self._at_weight(x)

@@ -209,7 +209,7 @@ class QuadraticForms(Potential):
         """
         point = finite_array(x, "x", ndim=1)
         scale = np.max(np.abs(point), initial=0.0) or 1.0
-        # x = Σ t_j λ_j with all t_j >= s: the largest s is positive inside. It gets a bound, as the cone may hold lines.
+        # x = Σ t_j λ_j with all t_j >= s: the largest s is positive inside. It has a bound, as the cone may hold lines.
         lengths = np.linalg.norm(self._values, axis=0)
         rays = self._values[:, lengths > 0] / lengths[lengths > 0]
         costs = np.append(np.zeros(rays.shape[1]), -1.0)
