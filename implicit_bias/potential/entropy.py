@@ -134,7 +134,7 @@ class Entropy(SeparablePotential):
         return xp.where(xp.abs(delta) < 1, slope / _excess(small), xp.where(delta > 0, far, far_below))
 
     def separation(self, x: np.ndarray, gap: float) -> np.ndarray | None:
-        r"""How far D_R(x, x') <= gap lets x' be from x, or None where x is not positive.
+        r"""Bounds on the distance from x to an x' with D_R(x, x') <= gap, or None if x is not positive.
 
         As :math:`-\log t \ge 1 - t` at :math:`t = \sqrt{x'/x}`, the divergence is at least
         :math:`\frac1r\sum_i(\sqrt{x_i} - \sqrt{x_i'})^2 = D^2/r`, and

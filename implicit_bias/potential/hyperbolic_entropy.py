@@ -212,7 +212,7 @@ class HyperbolicEntropy(SeparablePotential):
         return xp.where(is_close, change / excess, delta * (step * unit) / xp.where(is_close, 1.0, far))
 
     def separation(self, x: np.ndarray, gap: float) -> np.ndarray:
-        r"""How far D_R(x, x') <= gap lets x' be from x in each coordinate; the largest bounds ‖x − x'‖₂.
+        r"""Bounds on |x_i − x_i'| for an x' with D_R(x, x') <= gap; the largest of them bounds ‖x − x'‖₂.
 
         On the segment :math:`1/R'' = r\sqrt{\xi^2 + a^2} \le r(C + D)` with :math:`C = \sqrt{x_i^2 + a_i^2}` and
         :math:`D = |x_i - x_i'|`. So :math:`D^2 \le 2 r\,\mathrm{gap}\,(C + D)`, a quadratic inequality for D. It holds

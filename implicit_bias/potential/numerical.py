@@ -27,7 +27,7 @@ _QUERIES_WITHOUT_TABLE = 6  # of R*'; after more of them a table pays
 _STEPS_WITHOUT_TABLE = 100  # a query that takes more of them needs the table
 # A level may fall to this part of its value at the start; below it, a step might have jumped over its zero.
 _LEAST_LEVEL = 1e-3
-_CLOSE = 0.25  # e-foldings between points whose divergence is integrated, since differences would cancel
+_INTEGRATED_EFOLDINGS = 0.25  # divergences of closer points are integrated, since differences would cancel
 
 
 class NumericalPotential(SeparablePotential):
@@ -274,7 +274,7 @@ class NumericalPotential(SeparablePotential):
         _, slope_there, value_there = self._at_weight(x)
         rise, plain = slope_there - slope, value_there - value - slope * (x - reference)
         speed = self._speed(theta)
-        is_close = np.abs(x - reference) * self._rate(theta) < _CLOSE * speed
+        is_close = np.abs(x - reference) * self._rate(theta) < _INTEGRATED_EFOLDINGS * speed
         gap = np.where(is_close, x - reference, 0.0)
 
         def velocity(state: np.ndarray) -> np.ndarray:

@@ -172,10 +172,10 @@ class SeparablePotential(Potential):
         return xp.where(is_known, rise / xp.where(is_known, excess, 1.0), ratio)
 
     def separation(self, x: np.ndarray, gap: float) -> np.ndarray | None:
-        r"""The distance at which a divergence of at most ``gap`` lets other weights be from x, or None if unknown.
+        r"""Bounds on the distance from x that a divergence of at most ``gap`` allows, shape (n,), or None if unknown.
 
         If :math:`D_R(x, x') \le \mathrm{gap}` or :math:`D_R(x', x) \le \mathrm{gap}`, then :math:`|x_i - x_i'|` is at
-        most the i-th of the n numbers returned, and :math:`\|x - x'\|_2` is at most the largest of them.
+        most the i-th of them, and :math:`\|x - x'\|_2` is at most the largest of them.
         """
         return None
 

@@ -144,6 +144,8 @@ def test_nan_in_data_is_found_before_training():
         ({"precision": "8-bit"}, "precision: expected one of"),
         ({"device": "abacus"}, "device: expected .cpu., .cuda."),
         ({"device": "cuda:99"}, "CUDA was asked for|devices:"),
+        ({"device": "cuda:999"}, "CUDA was asked for|devices:"),
+        ({"device": "cpu:1"}, "device: expected .cpu., .cuda."),
         ({"devices": 0}, "devices: expected at least 1"),
         ({"resume": True}, "nothing to resume from"),
     ],
