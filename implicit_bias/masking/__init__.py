@@ -1,6 +1,6 @@
 r"""The theory on torch models: masks x = m ⊙ w and their rivals on any module, PILoT, pruning, ensembles of runs."""
 
-# ruff: noqa: E402 - the check comes before what it is for
+# ruff: noqa: E402 - the check for torch comes before the imports that need it
 
 from implicit_bias.errors import require
 

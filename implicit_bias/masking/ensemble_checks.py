@@ -1,4 +1,4 @@
-r"""What theory says of trained networks, measured on an ensemble: identity, exponent, end point and norms."""
+r"""Measures on an ensemble what theory says of trained networks: mirror identity, exponent, end point and norms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from implicit_bias.status import Status
 def mirror_residual(ensemble: Trajectory) -> np.ndarray:
     r"""The deviation from the mirror identity, :math:`\|\nabla R_{a_k}(x_k) + L_k\|_\infty`, shape (k, runs).
 
-    It vanishes along the flow; training leaves O(η) at fixed time, at scales as small as 1e-30 too. It is nan
+    It vanishes along the flow. Training leaves O(η) of it at fixed time, also at scales as small as 1e-30. It is nan
     where a run has diverged.
     """
     accumulated = ensemble.accumulated_gradient
@@ -38,14 +38,14 @@ def effective_exponent(ensemble: Trajectory) -> np.ndarray:
 
     with :math:`s = x_k - x_{\min}`.
 
-    It is 2 where the potential acts on the weights reached like a squared L2 norm, as at the start, and tends to 1
-    where it acts like an L1 norm. It is nan where a run has diverged.
+    It is 2 where the potential acts on x_k like a squared L2 norm, as at the start, and tends to 1 where it acts like
+    an L1 norm. It is nan where a run has diverged.
     """
     exponent = np.full(ensemble.loss.shape, np.nan)
     for k, sound, potential in _potentials(ensemble):
         x = ensemble.x[k, sound].ravel()
         shift = x - potential.minimizer
-        # The ratio of the sums over coordinates, from the ratios p_i of single ones, which lose nothing near x_min.
+        # The numerators and the ratios p_i of single coordinates give the denominators without cancellation near x_min.
         growth = np.abs(shift * potential.gradient(x))
         shares = np.stack([growth, growth / potential.effective_exponent(shift)]).reshape(2, len(sound), -1)
         total, excess = shares.sum(axis=-1)
@@ -61,7 +61,7 @@ class LimitDistance:
         distance: ‖x_k − x*‖₂ at every record, shape (k, runs).
         limit: x*, the Bregman projection for the potential with the decay of the last record, shape (runs, n).
         error_bound: A bound on the error of x* itself, shape (runs,).
-        status: How each projection ended. What did not converge, or diverged before, is nan.
+        status: How each projection ended; NOT_FINITE for a run that had diverged. Without a limit all numbers are nan.
     """
 
     distance: np.ndarray
@@ -75,16 +75,16 @@ class LimitDistance:
 
 
 def distance_to_limit(ensemble: Trajectory) -> LimitDistance:
-    r"""The distance to :math:`\operatorname{argmin}\{R_{a}(x) : Zx = y\}`, a the scale at the last record.
+    r"""The distance to :math:`\operatorname{argmin}\{R_{a}(x) : Zx = y\}`, where a is the scale at the last record.
 
-    That is the limit of the flow if no more decay follows; training ends within O(η) of it, once its loss is small.
+    That is the limit of the flow if no more decay follows. Training ends within O(η) of it, once its loss is small.
 
     Raises:
         InputError: If the problems have no fewer observations than weights.
     """
-    limit, error_bound = np.full(ensemble.x.shape[1:], np.nan), np.full(ensemble.runs, np.nan)
+    limit, error_bound = np.full(ensemble.x.shape[1:], np.nan), np.full(ensemble.diverged.shape, np.nan)
     status = [Status.NOT_FINITE if diverged else Status.CONVERGED for diverged in ensemble.diverged]
-    for run in np.flatnonzero(~ensemble.diverged):
+    for run in map(int, np.flatnonzero(~ensemble.diverged)):
         found = ensemble.limit(run, throw=False)
         status[run] = found.status
         if found.status is Status.CONVERGED:
@@ -99,9 +99,9 @@ class RelativeNorms:
 
     Attributes:
         l1: ‖x_k‖₁ / min {‖x‖₁ : Zx = y}, shape (k, runs).
-        l2: ‖x_k‖₂ / min {‖x‖₂ : Zx = y}, likewise.
-        least_l1: The smallest L1 norm of each problem, shape (problems,).
-        least_l2: The smallest L2 norm, likewise.
+        l2: ‖x_k‖₂ / min {‖x‖₂ : Zx = y}, shape (k, runs).
+        least_l1: min {‖x‖₁ : Zx = y} of each problem, shape (problems,).
+        least_l2: min {‖x‖₂ : Zx = y} of each problem, shape (problems,).
     """
 
     l1: np.ndarray
@@ -111,13 +111,13 @@ class RelativeNorms:
 
 
 def relative_norms(ensemble: Trajectory) -> RelativeNorms:
-    """The L1 and L2 norms relative to those of basis pursuit and least squares.
+    """The L1 and L2 norms of the weights relative to those of basis pursuit and of least squares.
 
-    A run that interpolates has both at 1 or above; the first is 1 at the L1 end of the transition, the second at the
+    For a run that interpolates both are at least 1; the first is 1 at the L1 end of the transition, the second at the
     L2 end. Both are nan where a run has diverged.
 
     Raises:
-        InputError: If no weights satisfy Zx = y, or y = 0, for which both least norms are 0.
+        InputError: If no weights satisfy Zx = y, or if y = 0, where both least norms are 0.
     """
     least_l1 = np.array([_least_l1(problem) for problem in ensemble.problems])
     least_l2 = np.array([_least_l2(problem) for problem in ensemble.problems])
@@ -132,7 +132,7 @@ def relative_norms(ensemble: Trajectory) -> RelativeNorms:
 def _least_l1(problem: Regression) -> float:
     """The smallest L1 norm: min Σ p + q over p, q >= 0 with Z(p − q) = y."""
     if not np.any(problem.y):
-        raise InputError("relative_norms: y = 0, so the least norms are 0 and nothing can be relative to them.")
+        raise InputError("relative_norms: expected y other than 0, since the least norms are 0 for y = 0.")
     found = linprog(np.ones(2 * problem.n), A_eq=np.hstack([problem.Z, -problem.Z]), b_eq=problem.y, method="highs")
     if not found.success:
         raise InputError(f"relative_norms: no weights with Zx = y were found ({found.message.strip()}).")
@@ -144,7 +144,7 @@ def _least_l2(problem: Regression) -> float:
 
 
 def _potentials(ensemble: Trajectory) -> Iterator[tuple[int, np.ndarray, HyperbolicEntropy]]:
-    """For each record, the runs that have not diverged, and their potential with the weights of all side by side."""
+    """For each record, the runs that have not diverged, and one potential for the weights of all of them."""
     families, n = ensemble.families, ensemble.x.shape[-1]
     if not isinstance(families, MaskFamilies):
         raise UnsupportedError(f"ensemble: expected a trajectory that masking.ensemble trained, got {ensemble!r}.")

@@ -1,16 +1,16 @@
 r"""Thousands of diagonal networks, trained as one batch: the transition from L2 to L1, measured on trajectories.
 
-The runs (seeds × scales × schedules) share every operation of a step, and every step shares its buffers with the one
-before, so that a thousand networks of a hundred weights train in the time of some twenty, and their memory does not
-grow with the number of steps.
+The runs (seeds × scales × schedules) share every operation of a step, and every step uses the buffers of the one
+before. So a thousand networks of a hundred weights train in the time of some twenty, and their memory does not grow
+with the number of steps.
 """
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.linear_map import DenseMap
 from implicit_bias.masking.diagonal_networks import DiagonalNetworks
 from implicit_bias.potential.family import MaskFamily
-from implicit_bias.problem import FloatArray, Regression
+from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.simulate.descent import PLAIN
 from implicit_bias.simulate.discrete import plan, train
@@ -29,7 +29,7 @@ from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.validation import finite_array
 
-T = TypeVar("T")
+_DEVICE = re.compile(r"cpu(:0)?|cuda(:(?P<index>0|[1-9]\d{0,3}))?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,23 +38,23 @@ class MaskFamilies:
 
     Attributes:
         m: Initial values, shape (runs, n).
-        w: Likewise.
+        w: Initial values, shape (runs, n).
     """
 
     m: np.ndarray
     w: np.ndarray
 
     def __call__(self, run: int | None = None) -> MaskFamily:
-        """The family of a run's start."""
+        """The potentials of the run with this number."""
         return MaskFamily(self.m[run], self.w[run])
 
     def of_all(self, runs: np.ndarray) -> MaskFamily:
-        """The weights of several runs as the coordinates of one potential, run after run."""
+        """The potentials of several runs at once: their weights, run after run, are the coordinates."""
         return MaskFamily(self.m[runs].ravel(), self.w[runs].ravel())
 
 
 def initialization(weights: ArrayLike, scale: ArrayLike) -> dict[str, np.ndarray]:
-    r"""The m and w with :math:`m \odot w = x` and :math:`m^2 - w^2 = 2a`: the start at weights x with scale a.
+    r"""Return the m and w with :math:`m \odot w = x` and :math:`m^2 - w^2 = 2a`: the start at weights x with scale a.
 
     .. math:: m = \sqrt{\sqrt{x^2 + a^2} + a}, \qquad w = x / m
 
@@ -63,8 +63,8 @@ def initialization(weights: ArrayLike, scale: ArrayLike) -> dict[str, np.ndarray
         scale: a > 0, a number, one for each run (runs,), or one for each weight of each run (runs, n).
 
     Raises:
-        InputError: If shapes do not fit, numbers are not finite, or a scale is not positive, or too small beside a
-            weight: m and w would be equal in double precision.
+        InputError: If shapes do not fit, numbers are not finite, a scale is not positive, or it is so small beside a
+            weight that m and w would be equal in double precision.
 
     >>> start = initialization([0.0, 1.0], scale=[1e-4, 1.0])
     >>> start["m"].shape, (start["m"] * start["w"]).tolist()
@@ -107,37 +107,39 @@ def ensemble(
 ) -> Trajectory:
     r"""Train many networks x = m ⊙ w with the regularizer :math:`\alpha_k\sum m^2 + w^2`, all in one batch.
 
-    Each run is what ``torch.optim.SGD`` with ``weight_decay`` :math:`2\alpha_k` makes of m and w on the loss
-    :math:`\frac{1}{2d}\|Z(m \odot w) - y\|^2`. Whatever has an axis (runs) has as many entries as the others, or is
-    shared by all. To rounding, a run's numbers do not depend on the others, and one that diverges is a status.
+    Each run does what ``torch.optim.SGD`` with ``weight_decay`` :math:`2\alpha_k` does to m and w on the loss
+    :math:`\frac{1}{2d}\|Z(m \odot w) - y\|^2`. An argument with an axis (runs) has one entry for each run; all runs
+    share the others. To rounding, a run's numbers do not depend on the other runs, and a run that diverges leaves them
+    alone.
 
     Args:
-        problem: One for all runs, or one for each, all of one shape; the squared loss on dense data.
+        problem: One for all runs or one for each, all of one shape, with the squared loss and dense data.
         init: Initial values of ``"m"`` and ``"w"``, |w| < m: numbers, or arrays of shape (n,) or (runs, n) or
-            (runs, 1). :func:`initialization` makes them of weights and scales.
+            (runs, 1). :func:`initialization` computes them from weights and scales.
         step: Step size η > 0, a number or shape (runs,).
         steps: Number of steps.
         optimizer: Gradient descent, by default without momentum.
-        schedule: Strength α or a number for a constant one, evaluated at t = kη, with momentum too; one for all runs or
-            a list with one for each.
-        batch_size: Observations in a mini-batch, drawn as by :func:`~implicit_bias.simulate.descent.descent`; all
-            observations in every step if not given.
-        seed: Seed of the mini-batches. From a number every run gets its own stream; given one seed each, shape
-            (runs,), a run draws what it would draw alone.
-        record: The number of records, evenly spaced from the start to the last step; or the step numbers to record,
-            to which the last step is added. Memory grows with the records, not with the steps.
+        schedule: Strength α, or a number for a constant one, evaluated at t = kη, with momentum too; one for all runs
+            or a list with one for each.
+        batch_size: Observations in a mini-batch, drawn as by :func:`~implicit_bias.simulate.descent.descent`. Without
+            it every step takes all observations.
+        seed: Seed of the mini-batches. A single number gives every run its own stream; with one seed for each run,
+            shape (runs,), a run draws what it would draw alone.
+        record: The number of records, evenly spaced from the start to the last step, or the step numbers to record, to
+            which the last step is added. Memory grows with the records, not with the steps.
         dtype: ``torch.float64`` or ``torch.float32``, the precision of the training.
         device: Where to train, ``"cpu"`` or ``"cuda"``.
         throw: Raise when any run diverges, instead of reporting it in ``diverged`` and ``status``.
 
     Returns:
-        A trajectory with an axis of runs, in float64 NumPy arrays in main memory, whatever the training's precision and
-        device: records take no memory there, and potentials, projections and plots work on them as they are.
+        A trajectory with an axis of runs. Its arrays are float64 NumPy arrays in main memory, whatever the training's
+        precision and device, so records take no memory on the device, and potentials, projections and plots work on
+        them as they are.
 
     Raises:
         InputError: If shapes, names or numbers do not fit, or torch cannot use the device.
         UnsupportedError: If a loss is not the squared one, or Z is not dense.
-        SolverError: If a run diverges and ``throw``; the error's ``result`` holds the other runs.
+        SolverError: If a run diverges and ``throw`` is set; the error's ``result`` holds the other runs.
 
     >>> problem = Regression([[1.0, 2.0]], [3.0])
     >>> runs = ensemble(problem, initialization([0.0, 0.0], scale=[1e-2, 1.0, 1e2]), 1e-2, 2000)
@@ -157,9 +159,9 @@ def ensemble(
     _check_dominance(m, w, "init", torch.finfo(dtype).tiny)
 
     with torch.inference_mode():
-        backend = _InTorch(DiagonalNetworks(problems, m, w, plans.eta, optimizer, dtype, place), plans.eta)
-        records, sound, k = train(backend, plans)
-        parameters = backend.networks.parameters()
+        networks = DiagonalNetworks(problems, m, w, plans.eta, optimizer, dtype, place)
+        records, sound, k = train(networks, plans)
+        parameters = networks.parameters()
     for value in parameters.values():
         value[~sound] = np.nan
     result = Trajectory(
@@ -179,43 +181,13 @@ def ensemble(
     return settle(result, throw, "ensemble")
 
 
-class _InTorch:
-    """Diagonal networks as a backend of :func:`~implicit_bias.simulate.discrete.train`."""
-
-    steps_between_checks = 1000
-
-    def __init__(self, networks: DiagonalNetworks, eta: FloatArray) -> None:
-        self.networks, self._eta = networks, eta
-
-    def finite(self) -> np.ndarray:
-        return self.networks.finite()
-
-    def state(self) -> Mapping[str, np.ndarray]:
-        return self.networks.state()
-
-    def strengths(self, alpha: FloatArray) -> Iterable[torch.Tensor]:
-        """2ηα, moved to the device many steps at a time."""
-        return self.networks.tensor((2 * self._eta * alpha)[..., None]).unbind()
-
-    def batch(self, weights: FloatArray) -> torch.Tensor:
-        return self.networks.tensor(weights)
-
-    def advance(self, batch: torch.Tensor | None, strength: torch.Tensor | None) -> None:
-        self.networks.advance(batch, strength)
-
-
-def _listed(value: T | Sequence[T], kind: type[T], name: str) -> tuple[T, ...]:
-    """One for all runs, or one for each, as a tuple."""
-    listed = tuple(value) if isinstance(value, Sequence) else (value,)
-    strangers = [type(one).__name__ for one in listed if not isinstance(one, kind)]
-    if strangers or not listed:
-        got = strangers[0] if strangers else "an empty list"
-        raise InputError(f"{name}: expected an ib {kind.__name__}, or a list with one for each run, got {got}.")
-    return listed
-
-
 def _problems(problem: Regression | Sequence[Regression]) -> tuple[Regression, ...]:
-    problems = _listed(problem, Regression, "problem")
+    """The problem of all runs, or those of each, as a tuple."""
+    problems = tuple(problem) if isinstance(problem, Sequence) else (problem,)
+    strangers = [type(one).__name__ for one in problems if not isinstance(one, Regression)]
+    if strangers or not problems:
+        got = strangers[0] if strangers else "an empty list"
+        raise InputError(f"problem: expected an ib.Regression, or a list with one for each run, got {got}.")
     shape = problems[0].linear.shape
     for one in problems:
         if one.kind != "squared" or type(one).prediction_gradient is not Regression.prediction_gradient:
@@ -247,7 +219,7 @@ def _described(init: object) -> str:
 
 
 def _check_dominance(m: np.ndarray, w: np.ndarray, name: str, tiny: float) -> None:
-    """Raise ``InputError`` unless |w| < m, by what the precision can hold: elsewhere there is no potential."""
+    """Raise ``InputError`` unless |w| < m in the precision of the training: elsewhere there is no potential."""
     bad = np.argwhere(m - np.abs(w) <= 2 * tiny)
     if len(bad):
         where = tuple(int(i) for i in bad[0])
@@ -260,18 +232,17 @@ def _check_dominance(m: np.ndarray, w: np.ndarray, name: str, tiny: float) -> No
 def _device(device: str | torch.device, dtype: torch.dtype) -> torch.device:
     if dtype not in (torch.float32, torch.float64):
         raise InputError(f"dtype: expected torch.float64 or torch.float32, got {dtype!r}.")
-    try:
-        place = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise InputError(f"device: expected 'cpu' or 'cuda', got {device!r}.") from None
-    if place.type not in ("cpu", "cuda"):
+    name = str(device)
+    found = _DEVICE.fullmatch(name)
+    if found is None:
         raise InputError(f"device: expected 'cpu' or 'cuda', got {device!r}.")
-    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+    # Before torch reads the number, which it keeps in eight bits.
+    if name.startswith("cuda") and int(found["index"] or 0) >= torch.cuda.device_count():
         raise InputError(
             f"device: got {device!r}, but torch sees {torch.cuda.device_count()} CUDA devices; choose another, or "
             "install a torch with CUDA."
         )
-    return place
+    return torch.device(name)
 
 
 def _losses(problems: tuple[Regression, ...], x: np.ndarray) -> np.ndarray:

@@ -1,48 +1,48 @@
-"""Weights that an older reparametrization of PyTorch computes in a hook before every forward pass."""
+"""Weights that an older reparametrization of PyTorch computes, in a hook before every forward pass."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils.prune import BasePruningMethod
 
-# The functions of these names hide their modules as attributes, so only this form of import finds the classes.
+# torch.nn.utils has functions of the same names as these modules, so only this form of import finds the classes.
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-_PARTS: dict[type, tuple[str, ...]] = {
+Hook = BasePruningMethod | SpectralNorm | WeightNorm
+
+_PARTS: dict[type[Hook], tuple[str, ...]] = {
     BasePruningMethod: ("_orig",),
     SpectralNorm: ("_orig",),
     WeightNorm: ("_g", "_v"),
 }
-"""What each leaves as parameters: the name of the tensor with these endings."""
+"""The parameters that each leaves are called like the tensor, with these endings."""
 
 
-def hooks(module: nn.Module) -> dict[str, object]:
-    """The hooks of a module by the tensor that each computes, in the order in which they run."""
-    found: list[Any] = [hook for hook in module._forward_pre_hooks.values() if isinstance(hook, tuple(_PARTS))]
+def hooks(module: nn.Module) -> dict[str, Hook]:
+    """The hooks of a module by the name of the tensor that each computes, in the order in which they run."""
+    found = [hook for hook in module._forward_pre_hooks.values() if isinstance(hook, Hook)]
     return {hook._tensor_name if isinstance(hook, BasePruningMethod) else hook.name: hook for hook in found}
 
 
-def parts(attribute: str, hook: object) -> list[str]:
-    """The names of what a hook computes a tensor from."""
+def parts(attribute: str, hook: Hook) -> list[str]:
+    """The names of the tensors from which a hook computes one."""
     return [attribute + ending for kind, endings in _PARTS.items() if isinstance(hook, kind) for ending in endings]
 
 
 def computed(module: nn.Module, attribute: str) -> torch.Tensor:
-    """The tensor that the hooks would compute now, with nothing changed: the module's own is from its last pass."""
+    """The tensor that the hooks would compute now; the module keeps the one from its last pass."""
     shadow = _Shadow(module)
     for hook in hooks(module).values():
-        hook(shadow, ())  # pyright: ignore[reportCallIssue]
+        hook(shadow, ())  # pyright: ignore[reportArgumentType] - a shadow stands in for the module
     return getattr(shadow, attribute)
 
 
 def removal(module: nn.Module, attribute: str, layer: str) -> tuple[str, str] | None:
     """The name of the hook that computes a tensor, and the call that takes it off a layer of this name.
 
-    Of hooks on hooks it is the innermost one, which has to go first.
+    Where a hook computes what another hook needs, it is the innermost one, which has to go first.
     """
     hook = hooks(module).get(attribute)
     if hook is None:
@@ -58,9 +58,9 @@ def removal(module: nn.Module, attribute: str, layer: str) -> tuple[str, str] | 
 
 
 class _Shadow:
-    """Answers as a module in evaluation would, and keeps to itself what hooks assign.
+    """Answers like a module in evaluation, and keeps what hooks assign to itself.
 
-    In training, spectral normalization also improves its singular vectors.
+    In training, spectral normalization would also improve its singular vectors.
     """
 
     training = False

@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Kept(nn.Module):
-    """The last parametrization of a pruned tensor: x where it is kept, 0 elsewhere, whatever is trained below.
+    """The last parametrization of a pruned tensor: x where it is kept, and 0 elsewhere.
 
     Attributes:
         kept: Booleans of the shape of x, in the state dict.
@@ -20,9 +20,9 @@ class Kept(nn.Module):
         self.register_buffer("kept", kept)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """X times the booleans."""
+        """Multiply x by the booleans."""
         return x * self.kept
 
     def right_inverse(self, x: torch.Tensor) -> torch.Tensor:
-        """X itself: assigning weights to a pruned module prunes them."""
+        """Return x itself, so that weights assigned to a pruned module are pruned."""
         return x

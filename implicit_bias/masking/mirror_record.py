@@ -22,11 +22,12 @@ class MirrorIdentity:
     r"""How well :math:`\nabla R_{A_t}(x_t) = -L_t` holds in one tensor.
 
     Attributes:
-        x: Effective weights x_t = m ⊙ w, flat, shape (n,); of pruned weights what lies below their zero.
+        x: Effective weights x_t = m ⊙ w, flat, shape (n,); of pruned weights too, as if they were not pruned.
         mirror_point: :math:`\nabla R_{A_t}(x_t)` of the potential that was *derived* from the formula, shape (n,).
         accumulated_gradient: :math:`L_t = \sum_j \eta_j \partial f/\partial x`, shape (n,).
         decay: :math:`A_t = \sum_j \eta_j \alpha_j`.
-        time: :math:`\sum_j \eta_j`, flow time; with momentum β, times 1/(1 − β) in the long run.
+        time: :math:`\sum_j \eta_j`. It is the flow time without momentum; momentum β makes that 1/(1 − β) times as
+            much in the long run.
     """
 
     x: np.ndarray
@@ -50,21 +51,21 @@ class MirrorIdentity:
 class MirrorRecord:
     r"""Accumulates what the theory needs from a model in training: the gradient with respect to x, and the decay.
 
-    At every step of the optimizer the gradient with respect to the effective weights is recovered from those of the
-    factors, :math:`\partial f/\partial x = (w\,\partial_m f + m\,\partial_w f)/(m^2 + w^2)`, and added up in float64
-    as the optimizer adds it up: with momentum, the sum of the moves that it makes of it. The network, its loss and its
+    At every step of the optimizer it recovers the gradient with respect to the effective weights from those of the
+    factors, :math:`\partial f/\partial x = (w\,\partial_m f + m\,\partial_w f)/(m^2 + w^2)`, and adds it up in float64
+    as the optimizer does: with momentum, it sums the moves that the optimizer makes. The network, its loss and its
     batches can be anything; the identity has an error O(step size).
 
     Args:
         model: A model with masks x = m ⊙ w. The record starts from the weights that it has now.
-        optimizer: ``torch.optim.SGD`` without dampening or Nesterov's variant, that has made no step yet. Its steps
-            have to be made without a closure, and under one gradient scaler at most.
+        optimizer: ``torch.optim.SGD`` before its first step, without dampening and without Nesterov's variant. It has
+            to step without a closure, and under one gradient scaler at most.
         select: Names of the tensors to record; without it all masked ones. Each costs three times its size.
 
     Raises:
         InputError: If nothing is masked, or a selected name is not.
-        UnsupportedError: If a tensor is no m ⊙ w, or the optimizer is another; in a step, if it is given a closure or
-            one factor of a tensor is frozen.
+        UnsupportedError: If a tensor is not of the form m ⊙ w, or the optimizer is another one; in a step, if it is
+            given a closure or one factor of a tensor is frozen.
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, select: list[str] | None = None) -> None:
@@ -79,7 +80,8 @@ class MirrorRecord:
         if not isinstance(optimizer, SGD) or optimizer.state:
             raise UnsupportedError(
                 f"optimizer: expected torch.optim.SGD before its first step, got {type(optimizer).__name__}"
-                f"{' with a state' if optimizer.state else ''}; methods that rescale gradients follow no gradient flow."
+                f"{' with a state' if optimizer.state else ''}; methods that rescale gradients follow no gradient "
+                "flow, so start the record with a new SGD."
             )
         self._traces = {name: _Trace(masked[name], optimizer) for name in names}
         self._hook = optimizer.register_step_pre_hook(self._accumulate)
@@ -88,9 +90,10 @@ class MirrorRecord:
         # The first argument is the optimizer itself.
         if any(argument is not None for argument in (*arguments[1:], *keywords.values())):
             raise UnsupportedError(
-                "optimizer: a step with a closure has no gradients yet when it begins; call backward."
+                "optimizer: got a step with a closure, which has no gradients yet when it begins; call backward, and "
+                "step() without arguments."
             )
-        # A fused optimizer divides by the scale of automatic mixed precision itself, and skips a step that overflowed.
+        # In automatic mixed precision a fused optimizer divides by the scale itself, and skips a step that overflowed.
         scale, overflow = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
         if overflow is not None and float(overflow) > 0:
             return
@@ -105,7 +108,7 @@ class MirrorRecord:
         return iter(self._traces)
 
     def __getitem__(self, name: str) -> MirrorIdentity:
-        """The identity in the tensor of this name, as it stands now."""
+        """How well the identity holds now in the tensor of this name."""
         return self._traces[name].identity()
 
 
@@ -114,7 +117,9 @@ class _Trace:
 
     def __init__(self, tensor: WeightTensor, optimizer: SGD) -> None:
         if not isinstance(tensor.mask, Product) or len(tensor.mask.names) != 2:
-            raise UnsupportedError(f"{tensor.name}: is not of the form m*w, which alone commutes with weight decay.")
+            raise UnsupportedError(
+                f"{tensor.name}: is not of the form m*w, which alone commutes with weight decay; leave it out."
+            )
         self.m, self.w = tensor.factors["m"], tensor.factors["w"]
         owned = [
             k
@@ -126,11 +131,11 @@ class _Trace:
                 f"{tensor.name}: expected its factors in one group of the optimizer, found {len(owned)}; make the "
                 "optimizer from the parameters after mask(…)."
             )
-        # By its number, since load_state_dict replaces the groups.
+        # The number of the group, since load_state_dict replaces the groups themselves.
         self.name, (self.group,) = tensor.name, owned
         group = optimizer.param_groups[self.group]
         if group["nesterov"] or group["dampening"] or group["maximize"]:
-            raise UnsupportedError("optimizer: SGD with nesterov, dampening or maximize is not covered.")
+            raise UnsupportedError("optimizer: got nesterov, dampening or maximize; use SGD without them.")
         self.initial = {"m": _flat(self.m), "w": _flat(self.w)}
         self.gradient, self.decay, self.time = torch.zeros_like(self.m, dtype=torch.float64), 0.0, 0.0
         self.move, self.pull = torch.zeros_like(self.gradient), 0.0
@@ -139,7 +144,7 @@ class _Trace:
         if self.m.grad is None and self.w.grad is None:
             return  # the optimizer skips it, too
         if self.m.grad is None or self.w.grad is None:
-            raise UnsupportedError(f"{self.name}: only one of its factors has a gradient, so its flow is another.")
+            raise UnsupportedError(f"{self.name}: only one of its factors has a gradient; train both or none of them.")
         m, w = self.m.detach().double(), self.w.detach().double()
         squares = m * m + w * w
         # Where both factors are 0 the weight never moves again, whatever its gradient.
@@ -160,7 +165,7 @@ class _Trace:
 
 @cache
 def _derivation() -> Derivation:
-    """What m*w and weight decay imply; no tensor changes it."""
+    """The potentials of m*w under weight decay, derived once for all tensors."""
     return derive(Product().parameterization, "m**2 + w**2")
 
 

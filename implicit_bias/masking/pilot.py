@@ -1,8 +1,9 @@
-r"""PILoT: the schedule of a mask's weight decay that follows training accuracy and the size of the weights."""
+r"""PILoT: a mask's weight decay that follows training accuracy and the size of the weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -16,14 +17,14 @@ _DECOUPLED = tuple(getattr(torch.optim, name) for name in ("AdamW", "Adafactor",
 
 
 def masked_groups(optimizer: Optimizer) -> list[dict]:
-    r"""The parameter groups of an optimizer that hold factors of masks, and take a weight decay λ.
+    r"""The parameter groups of an optimizer that hold factors of masks and take a weight decay λ.
 
     ``torch.optim`` adds λθ to the gradient, so λ = 2α trains :math:`f + \alpha\lVert\theta\rVert^2`. A parameter that
     shares a group with factors decays as they do; give biases a group of their own to spare them.
 
     Raises:
-        InputError: If no group holds a factor, or one holds a parameter that was replaced since.
-        UnsupportedError: If the decay is decoupled from the gradient (AdamW), or there is none.
+        InputError: If no group holds a factor, or one holds a parameter that a mask has replaced since.
+        UnsupportedError: If the optimizer decouples decay from the gradient (AdamW), or has none.
     """
     refuse_replaced(optimizer)
     groups = [group for group in optimizer.param_groups if any(isinstance(p, Factor) for p in group["params"])]
@@ -33,7 +34,7 @@ def masked_groups(optimizer: Optimizer) -> list[dict]:
     for group in groups:
         if isinstance(optimizer, _DECOUPLED) or group.get("decoupled_weight_decay"):
             raise UnsupportedError(
-                f"optimizer: {name} shrinks parameters apart from the gradient, which is not the flow of "
+                f"optimizer: {name} shrinks parameters apart from the gradient, so it does not follow the flow of "
                 "f + α‖θ‖²; take SGD, or Adam with its weight decay in the gradient."
             )
         if "weight_decay" not in group:
@@ -44,8 +45,8 @@ def masked_groups(optimizer: Optimizer) -> list[dict]:
 def decay_strength(optimizer: Optimizer, alpha: float) -> None:
     """Set the strength α of Σ m² + w²: weight_decay = 2α in every group that holds factors.
 
-    So any strength over time drives a mask, a schedule of :mod:`implicit_bias.schedule` at t = step × η among them.
-    Groups that are added later need another call.
+    Call it before each step to drive a mask by any strength over time, such as a schedule of
+    :mod:`implicit_bias.schedule` at t = step × η. Groups that are added later need another call.
 
     Raises:
         InputError: If α is negative or not finite, or as in :func:`masked_groups`.
@@ -56,7 +57,11 @@ def decay_strength(optimizer: Optimizer, alpha: float) -> None:
 
 
 def masked_norm(optimizer: Optimizer) -> float:
-    """The norm ‖x‖₁ of all effective weights whose factors an optimizer trains."""
+    """The norm ‖x‖₁ of all effective weights whose factors an optimizer trains.
+
+    Raises:
+        InputError: If one factor of a mask is missing in it, or as in :func:`masked_groups`.
+    """
     parts: dict[FactoredWeight, dict[str, Factor]] = {}
     for group in masked_groups(optimizer):
         for parameter in group["params"]:
@@ -77,9 +82,9 @@ class PILoT:
     r"""Algorithm 1 of T. Jacobs and R. Burkholz, "Mask in the Mirror" (ICLR 2025), on an optimizer's weight decay.
 
     After every epoch k: if training accuracy rose, :math:`\lVert m \odot w\rVert_1 \ge K` and :math:`k \le T/2`, then
-    :math:`\alpha \leftarrow \alpha\delta`, else :math:`\alpha \leftarrow \alpha/\delta`. Weight decay is 2α in the
-    groups that hold factors of masks, from the construction on, also in those that are added later. Accuracy before the
-    first epoch counts as 0.
+    :math:`\alpha \leftarrow \alpha\delta`, else :math:`\alpha \leftarrow \alpha/\delta`. From the construction on,
+    weight decay is 2α in every group that holds factors of masks, also in groups that are added later. Accuracy before
+    the first epoch counts as 0.
 
     Args:
         optimizer: Any ``torch.optim`` optimizer whose weight decay enters the gradient.
@@ -90,11 +95,11 @@ class PILoT:
 
     Attributes:
         alpha: The present strength.
-        epoch: Epochs done.
+        epoch: The number of epochs that have ended.
 
     Raises:
         InputError: If a number is out of range, or no group holds factors.
-        UnsupportedError: If weight decay is decoupled (AdamW).
+        UnsupportedError: If the optimizer decouples weight decay from the gradient (AdamW).
     """
 
     def __init__(self, optimizer: Optimizer, alpha: float, delta: float, l1_threshold: float, epochs: int) -> None:
@@ -114,8 +119,7 @@ class PILoT:
         optimizer.register_step_pre_hook(self._reach_added_groups)
 
     def _reach_added_groups(self, optimizer: Optimizer, *_: object) -> None:
-        # Only then: between two epochs the caller may set another decay.
-        if len(optimizer.param_groups) != self._groups:
+        if len(optimizer.param_groups) != self._groups:  # else keep a decay that the caller may have set meanwhile
             self._groups = len(optimizer.param_groups)
             decay_strength(optimizer, self.alpha)
 
@@ -123,7 +127,7 @@ class PILoT:
         """End an epoch: adapt α and the weight decay.
 
         Args:
-            train_accuracy: Accuracy on the training data during this epoch; only whether it rose counts.
+            train_accuracy: Accuracy on the training data during this epoch; all that counts is whether it rose.
 
         Returns:
             The new strength α.
@@ -144,11 +148,11 @@ class PILoT:
         """Numbers from which :meth:`load_state_dict` continues."""
         return {"alpha": self.alpha, "epoch": self.epoch, "accuracy": self.accuracy}
 
-    def load_state_dict(self, state: Mapping[str, float | int]) -> None:
-        """Continue from a saved state, weight decay included.
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a saved state, and set its weight decay.
 
         Raises:
-            InputError: If the state is not one of :meth:`state_dict`.
+            InputError: If the state did not come from :meth:`state_dict`.
         """
         if state.keys() != self.state_dict().keys():
             raise InputError(f"state: expected the keys {sorted(self.state_dict())}, got {sorted(state)}.")

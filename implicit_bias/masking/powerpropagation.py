@@ -13,7 +13,7 @@ class Powerpropagation(FactoredWeight):
     r""":math:`x = v\,|v|^{p-1}`: a weight moves in proportion to :math:`|x|^{2 - 2/p}`, so large ones grow first.
 
     J. Schwarz, S. Jayakumar, R. Pascanu, P. Latham, Y. Teh, "Powerpropagation: a sparsity inducing weight
-    reparameterisation", NeurIPS 2021. For p = 2 it is the mask with :math:`m = |w|` kept so.
+    reparameterisation", NeurIPS 2021. For p = 2 it is the mask with :math:`m = |w|` at all times.
 
     Args:
         power: p >= 1.
@@ -30,11 +30,11 @@ class Powerpropagation(FactoredWeight):
     def forward(self, *factors: torch.Tensor) -> torch.Tensor:
         """Effective weights v |v|^{p−1}."""
         (v,) = factors
-        # Of the other products v |v|^{p−1} the slope at 0 is computed as 0 · ∞ for p < 2, where it is 0.
+        # As v |v|^{p−1}, torch would compute the slope at 0 as 0 · ∞ for p < 2, where it is 0.
         return v if self.power == 1 else v.sign() * v.abs() ** self.power
 
     def right_inverse(self, x: torch.Tensor) -> torch.Tensor:
-        """sign(x) |x|^{1/p}."""
+        """The factor v_0 = sign(x) |x|^{1/p}."""
         return x.sign() * x.abs() ** (1 / self.power)
 
     @property
@@ -43,5 +43,5 @@ class Powerpropagation(FactoredWeight):
         return f"v*sqrt(v**2)**{self.power - 1!r}"
 
     def extra_repr(self) -> str:
-        """What the printed module shows."""
+        """The map, for the printed module."""
         return f"v*|v|^{self.power - 1:g}"

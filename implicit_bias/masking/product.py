@@ -12,14 +12,15 @@ _LETTERS = ("m", "w", "p", "q", "r", "s")  # z means a dual point elsewhere
 
 
 class Product(FactoredWeight):
-    r"""x = m ⊙ w (or m ⊙ w ⊙ p, …), started so that :math:`m_0^2 - w_0^2 = \beta` in every weight.
+    r"""x = m ⊙ w (or m ⊙ w ⊙ p, …), which starts with :math:`m_0^2 - w_0^2 = \beta` in every weight.
 
     For depth two :math:`m_0^2 = (\beta + \sqrt{\beta^2 + 4x^2})/2 \ge |x|` and :math:`w_0 = x/m_0`, so the scale of its
     potential is :math:`a_0 = \beta/2` (see :class:`implicit_bias.HyperbolicEntropy`). Deeper products put the sign into
     w and the same :math:`m_0 > 0` into all other factors: :math:`m_0^{2(D-1)}(m_0^2 - \beta) = x^2`. They have no
     potential that weight decay only rescales (m·w·p commutes with nothing but itself).
 
-    With β = 0 (spred) a weight starts balanced, |m_0| = |w_0|, and never changes its sign; one that starts at 0 stays.
+    With β = 0 (spred) a weight starts balanced, |m_0| = |w_0|, and never changes its sign; one that starts at 0 stays
+    there.
 
     Args:
         beta: The conserved imbalance β >= 0.
@@ -42,7 +43,7 @@ class Product(FactoredWeight):
 
     def right_inverse(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Factors whose squares differ by β, with the sign of x in w."""
-        # Half precision would lose a third of the digits of x in the two roots, and squares leave its range.
+        # In half precision the two roots would lose a third of the digits of x, and squares would leave its range.
         wide = x.detach().to(torch.float32 if x.device.type == "mps" else torch.float64)
         others = len(self.names) - 1
         m = _balanced_root(wide.abs(), self.beta, others)
@@ -52,11 +53,11 @@ class Product(FactoredWeight):
 
     @property
     def formula(self) -> str:
-        """Such as ``m*w`` or ``m*w*p``."""
+        """The product, such as ``m*w`` or ``m*w*p``."""
         return "*".join(self.names)
 
     def extra_repr(self) -> str:
-        """What the printed module shows."""
+        """The map and β, for the printed module."""
         return f"{self.formula}, beta={self.beta:g}"
 
 
@@ -65,7 +66,8 @@ def _balanced_root(size: torch.Tensor, beta: float, others: int) -> torch.Tensor
     if others == 1:
         half = torch.full_like(size, beta / 2)
         return torch.sqrt(half + torch.hypot(half, size))
-    # For r = m² the function r^{others}(r − β) is convex and increasing beyond β: Newton falls to the root from above.
+    # For r = m² the function r^{others}(r − β) is convex and increasing beyond β, so Newton's method falls to the root
+    # from above.
     root = beta + size ** (2 / (others + 1))
     for _ in range(60):
         power = root ** (others - 1)

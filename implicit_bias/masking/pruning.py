@@ -20,9 +20,9 @@ Module = TypeVar("Module", bound=nn.Module)
 def prune_(module: Module, sparsity: float, select: Select | None = None) -> Module:
     """Fix the smallest weights of a module at 0, by their effective size over all tensors together.
 
-    They stay 0 in later training. Pruned again, they are the first of the smallest, and a lower sparsity gives none of
-    them back; :func:`keep_` does. The other weights stay as they are. Of masked tensors
-    :func:`~implicit_bias.masking.unmask` leaves the zeros as plain weights, which may be trained again.
+    They stay 0 in later training. Pruning again counts them as the smallest, and a lower sparsity gives none of them
+    back; :func:`keep_` does. The other weights stay as they are. :func:`~implicit_bias.masking.unmask` turns the zeros
+    into plain weights, which may be trained again.
 
     Args:
         module: Masked or dense; changed in place. The optimizer's parameters stay the same.
@@ -34,8 +34,8 @@ def prune_(module: Module, sparsity: float, select: Select | None = None) -> Mod
 
     Raises:
         InputError: If the sparsity is outside of [0, 1], there are no weights, or they are not finite.
-        UnsupportedError: If a hook computes a tensor: that of ``torch.nn.utils.prune``, or the older weight or spectral
-            normalization. Nothing is changed then.
+        UnsupportedError: If a hook of ``torch.nn.utils.prune``, or of the older weight or spectral normalization,
+            computes a tensor. Nothing is changed then.
 
     >>> layer = nn.Linear(10, 10)
     >>> measure = globals()["sparsity"]
@@ -52,7 +52,7 @@ def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
     """Fix the weights of a module at 0 wherever ``kept`` is false, as :func:`prune_` does by size.
 
     Args:
-        module: Masked or dense; changed in place. What was pruned before is replaced.
+        module: Masked or dense; changed in place. ``kept`` replaces an earlier pruning of the same tensor.
         kept: Booleans of the shape of the weights, by the name of the tensor in the dense model.
 
     Returns:
@@ -78,7 +78,7 @@ def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
 
 
 def _check_prunable(tensor: WeightTensor) -> None:
-    """Raise ``UnsupportedError`` for what a hook computes, which would overwrite the zeros before every pass."""
+    """Raise ``UnsupportedError`` for a tensor that a hook computes, and would overwrite before every pass."""
     if tensor.other is not None and tensor.parametrizations is None:
         kind, remove = tensor.other
         raise UnsupportedError(
@@ -99,7 +99,7 @@ def _register(tensor: WeightTensor, new: Kept) -> None:
 
 
 def kept_weights(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Booleans for all pruned tensors, by their names in the dense model; what :func:`keep_` takes."""
+    """The booleans of all pruned tensors, by their names in the dense model, as :func:`keep_` takes them."""
     return {t.name: t.pruning.kept for t in weight_tensors(module) if t.pruning is not None}
 
 
@@ -107,7 +107,7 @@ def sparsity(module: nn.Module, select: Select | None = None) -> float:
     """The fraction of effective weights that are exactly 0.
 
     Args:
-        module: Masked or dense, or pruned and normalized by other tools: what the layers would compute with now counts.
+        module: Masked or dense, or pruned and normalized by other tools; the weights that its layers use now count.
         select: Which tensors, as in :func:`~implicit_bias.masking.mask`.
 
     Raises:
@@ -123,13 +123,13 @@ def _chosen(module: nn.Module, select: Select | None) -> list[WeightTensor]:
         raise InputError(f"module: {type(module).__name__} has no weights that are selected; expected at least one.")
     for tensor in chosen:
         if not bool(torch.isfinite(tensor.value).all()):
-            raise InputError(f"{tensor.name}: holds nan or inf, so its weights have no order; train again.")
+            raise InputError(f"{tensor.name}: holds nan or inf, so its weights cannot be ordered; train again.")
     return chosen
 
 
 def _largest(tensors: list[WeightTensor], amount: float) -> dict[str, torch.Tensor]:
-    """Booleans that keep all but the smallest fraction of all values together, and nothing that was pruned before."""
-    # Below all sizes, so that a weight that is 0 by itself does not take the place of a pruned one, which would return.
+    """Booleans that prune the smallest fraction of all values together, and what was pruned before."""
+    # Pruned weights get a size below all others, or a weight that is 0 by itself might take the place of one of them.
     sizes = [
         t.value.detach().abs() if t.pruning is None else t.value.detach().abs().masked_fill(~t.pruning.kept, -1)
         for t in tensors

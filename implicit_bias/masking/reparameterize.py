@@ -2,7 +2,7 @@ r"""Masks on the weights of any module, without changing the function that it co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import torch
@@ -17,6 +17,8 @@ from implicit_bias.masking.weight_tensors import (
     Select,
     WeightTensor,
     masked_tensors,
+    original_names,
+    registered,
     selected_tensors,
     weight_tensors,
     with_own_class,
@@ -28,19 +30,20 @@ Module = TypeVar("Module", bound=nn.Module)
 def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select | None = None) -> Module:
     r"""Train x = m ⊙ w in place of the weights x of a module, from :math:`m_0 w_0 = x`, :math:`m_0^2 - w_0^2 = \beta`.
 
-    The module is changed in place and computes the same function as before. State dicts hold the two factors (load them
-    without ``assign=True``, which would replace the factors by parameters that are none); copies,
-    compilation, automatic mixed precision and distributed training work as before; tied weights share their factors;
-    pruned weights stay 0.
-    Make the optimizer afterwards, since the old parameters are gone: the first step of one that holds them raises.
-    Initialize by assignment, ``layer.weight = nn.init.xavier_uniform_(torch.empty_like(layer.weight))``, which gives
-    the factors anew; an initializer applied to ``layer.weight`` itself changes a product that nothing keeps.
+    The module is changed in place and computes the same function as before. Copies, compilation, automatic mixed
+    precision and distributed training work as before, tied weights share their factors, and pruned weights stay 0.
+    State dicts hold the two factors; load them without ``assign=True``, which would replace the factors by plain
+    parameters.
+
+    Make the optimizer afterwards, since the old parameters are gone: the first step of one that holds them raises an
+    error. Initialize by assignment, ``layer.weight = nn.init.xavier_uniform_(torch.empty_like(layer.weight))``, which
+    computes the factors anew; an initializer applied to ``layer.weight`` itself changes a product that nothing keeps.
 
     Args:
         module: Any module: linear, convolutional, embedding and attention weights are masked.
         beta: β >= 0, a number or one for each masked tensor, by name. The initial scale of the potential is β/2.
-        select: Which tensors, a function of name and tensor; without it those that :func:`is_weight` names: the kind of
-            module decides, and biases and norms stay dense.
+        select: Which tensors, as a function of name and tensor. Without it :func:`is_weight` chooses by the kind of
+            module, and biases and norms stay dense.
 
     Returns:
         The module.
@@ -48,10 +51,9 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
     Raises:
         InputError: If there is nothing to mask, a tensor is masked already, frozen, not of floating-point numbers or
             not finite, or β is negative or names another tensor. Nothing is changed then.
-        UnsupportedError: If something else computes a tensor (``torch.nn.utils.prune``, weight or spectral
-            normalization, any other parametrization), here or where it is tied to, or changes it in place
-            (``max_norm``), or
-            recurrent layer keeps its own copies. The message names the tensor and the call that helps.
+        UnsupportedError: If something else computes a tensor or one that it is tied to (``torch.nn.utils.prune``,
+            weight or spectral normalization, any other parametrization), changes it in place (``max_norm``), or keeps
+            references to it (a recurrent layer). The message names the tensor and what to do; nothing is changed then.
 
     >>> layer = nn.Linear(3, 2)
     >>> before = layer.weight.detach().clone()
@@ -75,11 +77,11 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
 def reparameterize(
     module: Module, parametrization: Callable[[str], FactoredWeight], select: Select | None = None
 ) -> Module:
-    """Train the factors of any :class:`FactoredWeight` in place of the weights of a module; see :func:`mask`.
+    """Train the factors of any :class:`FactoredWeight` in place of the weights of a module, as :func:`mask` does.
 
     Args:
         module: Changed in place.
-        parametrization: A new parametrization for the tensor of the given name.
+        parametrization: Makes a new parametrization for the tensor of the given name.
         select: As in :func:`mask`.
 
     Returns:
@@ -95,7 +97,9 @@ def reparameterize(
     chosen = _selected(module, select)
     made = [parametrization(tensor.name) for tensor in chosen]
     if len({id(new) for new in made}) < len(made):
-        raise InputError("parametrization: expected a new one for every tensor, got one for several; make it inside.")
+        raise InputError(
+            "parametrization: expected a new one for every tensor, got one for several; make it in the function."
+        )
     for tensor, new in zip(chosen, made, strict=True):
         _check_start(tensor, new)
     for tensor, new in zip(chosen, made, strict=True):
@@ -106,13 +110,13 @@ def reparameterize(
         factors: list[Factor] | None = None
         for holder, attribute in tensor.holders:
             parametrize.register_parametrization(with_own_class(holder), attribute, new)
-            registered = holder.parametrizations[attribute]
-            keys = ["original"] if registered.is_tensor else [f"original{k}" for k in range(registered.ntensors)]
+            held = registered(holder, attribute)
+            keys = original_names(held)
             if factors is None:
-                originals = [getattr(registered, key).detach() for key in keys]
+                originals = [getattr(held, key).detach() for key in keys]
                 factors = [Factor(data, new, letter) for data, letter in zip(originals, new.names, strict=True)]
             for key, factor in zip(keys, factors, strict=True):
-                setattr(registered, key, factor)
+                setattr(held, key, factor)
             if pruning is not None:
                 parametrize.register_parametrization(holder, attribute, pruning)
                 new.pruning = (pruning,)
@@ -122,9 +126,9 @@ def reparameterize(
 
 
 def unmask(module: Module) -> Module:
-    """Leave the effective weights x as plain, dense parameters; the function stays the same.
+    """Leave the effective weights x as plain, dense parameters; the module computes the same function.
 
-    Pruned weights are plain zeros then, which may be trained again; dense tensors that were pruned become plain, too.
+    Pruned weights become plain zeros, which may be trained again, in dense tensors as in masked ones.
 
     Args:
         module: Changed in place. Make the optimizer afterwards.
@@ -146,7 +150,7 @@ def unmask(module: Module) -> Module:
 def effective_weights(module: nn.Module) -> dict[str, torch.Tensor]:
     """The effective weights x of all masked tensors by their names in the dense model; empty for a dense model.
 
-    They are attached to the graph of the factors, so a penalty on x can be differentiated.
+    They are attached to the graph of the factors, so torch can differentiate a penalty on x.
     """
     return {tensor.name: tensor.value for tensor in masked_tensors(module)}
 
@@ -173,15 +177,14 @@ def _make_dense(tensor: WeightTensor) -> None:
 
 
 def _selected(module: nn.Module, select: Select | None) -> list[WeightTensor]:
-    """The tensors to parametrize, after every check: what follows cannot fail halfway."""
+    """The tensors to parametrize, after every check, so that nothing after it can fail halfway."""
     chosen = selected_tensors(module, select)
     tensors = weight_tensors(module)
     if not chosen:
         raise InputError(
             f"module: no weight in {type(module).__name__} to mask; expected the weight of a linear, convolutional, "
             "embedding or attention layer, one with two axes or more called weight, or a select(name, tensor) that "
-            "accepts one of "
-            f"{_listed(tensor.name for tensor in tensors)}."
+            f"accepts one of {_listed(tensor.name for tensor in tensors)}."
         )
     for tensor in chosen:
         _check(tensor)
@@ -209,11 +212,12 @@ def _check(tensor: WeightTensor) -> None:
         raise InputError(f"{name}: is masked already; unmask the module first, or {_LEAVE_OUT}")
     if any(isinstance(holder, nn.RNNBase) for holder, _ in tensor.holders):
         raise UnsupportedError(
-            f"{name}: a recurrent layer keeps references to its weights; write it by cells, or {_LEAVE_OUT}"
+            f"{name}: a recurrent layer keeps references to its weights; build it from cells, or {_LEAVE_OUT}"
         )
     if any(getattr(holder, "max_norm", None) is not None for holder, _ in tensor.holders):
         raise UnsupportedError(
-            f"{name}: max_norm shrinks rows in place, which the factors would not see; set it to None, or {_LEAVE_OUT}"
+            f"{name}: max_norm shrinks rows in place, which would not reach the factors; set it to None, or "
+            f"{_LEAVE_OUT}"
         )
     value = tensor.value
     if not value.is_floating_point():
@@ -225,12 +229,12 @@ def _check(tensor: WeightTensor) -> None:
 
 
 def _check_start(tensor: WeightTensor, new: FactoredWeight) -> None:
-    """Raise ``InputError`` unless the factors give x back in its precision: extreme β or x leave its range."""
+    """Raise ``InputError`` unless the factors give x back in its precision; with an extreme β or x they leave it."""
     x = tensor.value.detach()
     found = new.right_inverse(x)
     back = new(*(found if isinstance(found, tuple) else (found,)))
     eps = torch.finfo(x.dtype).eps
-    # A few roundings: roots, products, and a power p, which multiplies that of a factor by p.
+    # A few roundings, of roots and products, and of a power p, which multiplies the rounding of a factor by p.
     bad = torch.nonzero(~((back - x).abs() <= 32 * eps * x.abs() + 4 * eps * x.abs().max()))
     if len(bad):
         where = tuple(bad[0].tolist())
@@ -240,5 +244,5 @@ def _check_start(tensor: WeightTensor, new: FactoredWeight) -> None:
         )
 
 
-def _listed(names) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"

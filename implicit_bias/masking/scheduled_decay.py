@@ -3,6 +3,7 @@ r"""A mask's weight decay by any schedule over flow time."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch.optim import Optimizer
 
@@ -15,20 +16,20 @@ from implicit_bias.validation import positive_number
 class ScheduledDecay:
     r"""Sets :math:`\alpha = \alpha_t` before every step, :math:`t = \sum \eta` over the steps made: weight_decay = 2α.
 
-    The decay then adds up to :math:`A = \sum \eta\,\alpha_t`, by which the theory's potentials are labelled; with
-    momentum β the flow's decay is :math:`A/(1-\beta)`, as in :func:`implicit_bias.descent`.
+    The decay then adds up to :math:`A = \sum \eta\,\alpha_t`, which labels the theory's potentials; with momentum β the
+    flow's decay is :math:`A/(1-\beta)`, as in :func:`implicit_bias.descent`.
 
     Args:
-        optimizer: As for :class:`~implicit_bias.masking.PILoT`; the learning rate of its first group with factors of
-            masks counts, and may change.
+        optimizer: As for :class:`~implicit_bias.masking.PILoT`. η is the learning rate of its first group with factors
+            of masks, which may change.
         schedule: A schedule of :mod:`implicit_bias.schedule`.
 
     Attributes:
         time: t.
 
     Raises:
-        InputError: As :func:`~implicit_bias.masking.masked_groups`.
-        UnsupportedError: Likewise.
+        InputError: As in :func:`~implicit_bias.masking.masked_groups`.
+        UnsupportedError: As in :func:`~implicit_bias.masking.masked_groups`.
     """
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
@@ -51,21 +52,21 @@ class ScheduledDecay:
         decay_strength(optimizer, self.alpha)
 
     def _advance(self, optimizer: Optimizer, *_: object) -> None:
-        # Under automatic mixed precision a fused optimizer is called even if gradients overflowed, and makes no step.
+        # In automatic mixed precision torch calls a fused optimizer even if gradients overflowed; it does nothing then.
         overflow = getattr(optimizer, "found_inf", None)
         if overflow is None or float(overflow) == 0:
-            # Not kept, since load_state_dict replaces the groups.
+            # Look the group up each time, since load_state_dict replaces the groups.
             self.time += float(masked_groups(optimizer)[0]["lr"])
 
     def state_dict(self) -> dict[str, float]:
-        """What :meth:`load_state_dict` continues from."""
+        """The time, from which :meth:`load_state_dict` continues."""
         return {"time": self.time}
 
-    def load_state_dict(self, state: Mapping[str, float]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue at a saved time.
 
         Raises:
-            InputError: If the state is not one of :meth:`state_dict`.
+            InputError: If the state did not come from :meth:`state_dict`.
         """
         if state.keys() != {"time"}:
             raise InputError(f"state: expected the key 'time', got {sorted(state)}.")

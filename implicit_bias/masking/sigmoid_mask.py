@@ -9,16 +9,16 @@ from implicit_bias.validation import finite_array, positive_number
 
 
 class SigmoidMask(FactoredWeight):
-    r"""x = w ⊙ σ(τ s), whose temperature τ is raised during training until the mask is 0 or 1.
+    r"""x = w ⊙ σ(τ s), whose temperature τ rises during training until the mask is 0 or 1.
 
     P. Savarese, H. Silva, M. Maire, "Winning the lottery with continuous sparsification", NeurIPS 2020.
 
     Args:
-        start: The same s_0 for every weight.
-        temperature: τ > 0; assign :attr:`temperature` to change it.
+        start: s_0, the same for every weight.
+        temperature: The first τ > 0.
 
     Attributes:
-        temperature: τ, a tensor that the state dict holds.
+        temperature: The present τ, a tensor in the state dict; assign to it to change τ.
     """
 
     names = ("w", "s")
@@ -35,15 +35,15 @@ class SigmoidMask(FactoredWeight):
         return w * torch.sigmoid(self.temperature.to(s.dtype) * s)
 
     def right_inverse(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """s_0 everywhere, and w_0 = x / σ(τ s_0)."""
+        """The factors w_0 = x / σ(τ s_0) and s_0."""
         s = torch.full_like(x, self.start)
         return x / torch.sigmoid(self.temperature.to(x.dtype) * s), s
 
     @property
     def formula(self) -> str:
-        """``w/(1 + exp(-tau*s))`` with the present number for tau."""
+        """``w/(1 + exp(-tau*s))`` with the present τ as a number."""
         return f"w/(1 + exp(-{float(self.temperature)!r}*s))"
 
     def extra_repr(self) -> str:
-        """What the printed module shows."""
+        """The map, for the printed module."""
         return f"w*sigmoid({float(self.temperature):g}*s)"

@@ -1,4 +1,4 @@
-r"""Soft threshold weight reparameterization (STR), x = sign(w)(|w| − σ(s))₊ with one threshold a tensor."""
+r"""Soft threshold weight reparameterization (STR), x = sign(w)(|w| − σ(s))₊ with one threshold for each tensor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SoftThreshold(FactoredWeight):
     on w and on s: for s < 0 it raises the threshold.
 
     Args:
-        start: s_0; σ(s_0) is the first threshold. Nonzero weights start outside of it, so that x is what it was.
+        start: s_0; σ(s_0) is the first threshold. Nonzero weights start beyond it, so that x stays what it was.
     """
 
     names = ("w", "s")
@@ -25,11 +25,11 @@ class SoftThreshold(FactoredWeight):
         self.start = float(finite_array(start, "start", ndim=0))
 
     def forward(self, *factors: torch.Tensor) -> torch.Tensor:
-        """sign(w)(|w| − σ(s))₊."""
+        """Effective weights sign(w)(|w| − σ(s))₊."""
         w, s = factors
         return w.sign() * torch.relu(w.abs() - torch.sigmoid(s))
 
     def right_inverse(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """s_0, and w_0 = x + sign(x) σ(s_0)."""
+        """The factors w_0 = x + sign(x) σ(s_0) and s_0."""
         s = torch.as_tensor(self.start, dtype=x.dtype, device=x.device)
         return x + x.sign() * torch.sigmoid(s), s

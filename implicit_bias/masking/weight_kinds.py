@@ -1,4 +1,4 @@
-"""Which tensors of a module are weights: a question of the kind of module, not of shapes."""
+"""Which tensors of a module are weights: the kind of module decides, not their shapes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LAYERS: tuple[tuple[type[nn.Module], str], ...] = (
     (nn.RNNCellBase, r"weight_[ih]h"),
     (nn.RNNBase, r"weight_(ih|hh|hr)_l\d+(_reverse)?"),
 )
-"""Torch's layers, with what they and the classes derived from them call their weights."""
+"""Torch's layers, with the names that they and classes derived from them give their weights."""
 
 _NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 _CALLED_NORM = re.compile(r"[Nn]orm(?![a-z])")  # LayerNorm2d, RMSNorm, layer_norm; not NormalizedLinear
@@ -26,15 +26,14 @@ _CALLED_WEIGHT = re.compile(r"(.*_)?weight")
 
 
 def holds_weight(module: nn.Module, attribute: str, axes: int) -> bool:
-    """Whether a tensor of a module is one of its weights.
+    """Tell whether a tensor of a module is one of its weights.
 
-    Linear, bilinear, convolutional, embedding, attention and recurrent layers say themselves which tensors are theirs.
-    No gain of a norm is a weight, whatever its shape. Of any other module, a tensor is a weight if it has two axes
-    or more
-    and is called ``weight`` or ``…_weight``, and the class does not call itself a norm.
+    Linear, bilinear, convolutional, embedding, attention and recurrent layers of torch have known names for their
+    weights. A gain of a norm is no weight, whatever its shape. In any other module, a tensor is a weight if it has two
+    axes or more and is called ``weight`` or ``…_weight``, and the class is not called a norm.
 
     Args:
-        module: What holds the tensor.
+        module: The module that holds the tensor.
         attribute: Its name in the module.
         axes: How many axes it has.
     """

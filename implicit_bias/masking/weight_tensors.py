@@ -1,7 +1,8 @@
-"""The weight tensors of a module, under the names that they have in the dense model, masked or not, tied or not."""
+"""The weight tensors of a module, masked or not, tied or not, under their names in the dense model."""
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from torch.nn.utils import parametrize
 
 from implicit_bias.errors import InputError
 from implicit_bias.masking.factored_weight import FactoredWeight
-from implicit_bias.masking.hooks import computed, hooks, parts, removal
+from implicit_bias.masking.hooks import Hook, computed, hooks, parts, removal
 from implicit_bias.masking.kept import Kept
 from implicit_bias.masking.weight_kinds import holds_weight
 
@@ -25,7 +26,7 @@ class WeightTensor:
     """One tensor of weights, held by one module or by several that share it.
 
     Attributes:
-        name: Its name in the dense model, such as ``"fc1.weight"``; of tied weights the first.
+        name: Its name in the dense model, such as ``"fc1.weight"``; the first one if the weights are tied.
         holders: The modules that hold it, each with the name of its attribute.
     """
 
@@ -34,7 +35,7 @@ class WeightTensor:
 
     @property
     def value(self) -> torch.Tensor:
-        """The effective weights x, attached to the graph of what is trained. Looking at them changes nothing."""
+        """The effective weights x, attached to the graph of the trained tensors. Reading them changes nothing."""
         module, attribute = self.holders[0]
         if attribute in hooks(module):
             return computed(module, attribute)
@@ -45,25 +46,23 @@ class WeightTensor:
 
     @property
     def parametrizations(self) -> parametrize.ParametrizationList | None:
-        """What PyTorch registered on it, if anything."""
+        """The parametrizations that PyTorch holds for it, or None if there are none."""
         module, attribute = self.holders[0]
-        if not parametrize.is_parametrized(module, attribute):
-            return None
-        return module.parametrizations[attribute]
+        return registered(module, attribute) if parametrize.is_parametrized(module, attribute) else None
 
     @property
     def mask(self) -> FactoredWeight | None:
-        """The parametrization of this library on it, if any."""
+        """The parametrization that this library put on it, or None."""
         return next((p for p in self.parametrizations or () if isinstance(p, FactoredWeight)), None)
 
     @property
     def pruning(self) -> Kept | None:
-        """Which of its weights are pruned, if any."""
+        """The parametrization that keeps its pruned weights at 0, or None."""
         return next((p for p in self.parametrizations or () if isinstance(p, Kept)), None)
 
     @property
     def other(self) -> tuple[str, str] | None:
-        """The name of a reparametrization not of this library, and the call that removes it, if there is any."""
+        """The name of another library's reparametrization on it, and the call that removes it, or None."""
         module, attribute = self.holders[0]
         path = self.name.rpartition(".")[0]
         layer = f"model.get_submodule({path!r})" if path else "model"
@@ -79,41 +78,41 @@ class WeightTensor:
 
     @property
     def trained(self) -> list[torch.Tensor]:
-        """What the optimizer sees of it: its factors, or the tensor itself."""
+        """The tensors that an optimizer trains: its factors, or the tensor itself."""
         module, attribute = self.holders[0]
         return _trained(module, attribute)
 
     @property
     def factors(self) -> dict[str, torch.Tensor]:
-        """The trained factors of a masked tensor by their letters."""
+        """The trained factors of a masked tensor by their letters; empty for a dense one."""
         return {} if self.mask is None else dict(zip(self.mask.names, self.trained, strict=True))
 
     @property
     def is_weight(self) -> bool:
-        """Whether it is a weight to one of its holders."""
+        """Whether one of its holders uses it as a weight."""
         axes = self.value.ndim
         return any(holds_weight(module, attribute, axes) for module, attribute in self.holders)
 
     @property
     def has_shape(self) -> bool:
-        """Whether it is no parameter of a lazy module that has not seen a batch yet."""
+        """Whether its shape is known: a lazy module that has not seen a batch yet has parameters without one."""
         return not any(isinstance(tensor, UninitializedParameter) for tensor in self.trained)
 
 
 def is_weight(module: nn.Module, name: str) -> bool:
-    """Whether a tensor is a weight, so that it is masked and pruned where no ``select`` says otherwise.
+    """Tell whether a tensor is a weight, which masking and pruning take unless ``select`` says otherwise.
 
-    Of torch's layers it is the weight of Linear, Bilinear, Conv, ConvTranspose, Embedding, EmbeddingBag and
-    MultiheadAttention, and of classes derived from them, and of recurrent layers and cells. Biases and gains of norms
-    are none, whatever their shape. Of other modules it is what they call ``weight`` or ``…_weight`` and has two axes or
-    more, unless the class calls itself a norm.
+    Weights are those of torch's Linear, Bilinear, Conv, ConvTranspose, Embedding, EmbeddingBag and MultiheadAttention,
+    of classes derived from them, and of recurrent layers and cells. Biases and gains of norms are no weights, whatever
+    their shape. In other modules, a tensor is a weight if it is called ``weight`` or ``…_weight`` and has two axes or
+    more, unless the class is called a norm.
 
     Args:
         module: The model.
-        name: The tensor's name in the dense model, as a ``select`` gets it.
+        name: The tensor's name in the dense model, as ``select`` gets it.
 
     Raises:
-        InputError: If it has no such tensor.
+        InputError: If the model has no such tensor.
 
     >>> model = nn.Sequential(nn.Conv1d(2, 3, 5), nn.LayerNorm([3, 8]))
     >>> is_weight(model, "0.weight"), is_weight(model, "1.weight")
@@ -144,7 +143,7 @@ def weight_tensors(module: nn.Module) -> list[WeightTensor]:
 
 
 def selected_tensors(module: nn.Module, select: Select | None = None) -> list[WeightTensor]:
-    """The tensors that ``select(name, tensor)`` accepts; without it those that :func:`is_weight` does.
+    """The tensors that ``select(name, tensor)`` accepts, or without it those that :func:`is_weight` accepts.
 
     Raises:
         InputError: If one has no shape yet.
@@ -159,55 +158,67 @@ def selected_tensors(module: nn.Module, select: Select | None = None) -> list[We
 
 
 def masked_tensors(module: nn.Module) -> list[WeightTensor]:
-    """The tensors that this library parametrized."""
+    """The tensors that this library masked."""
     return [tensor for tensor in weight_tensors(module) if tensor.mask is not None]
 
 
 def with_own_class(module: nn.Module) -> nn.Module:
     """Give a parametrized module a class of its own, and return it.
 
-    PyTorch makes a class for it, whose properties are the parametrized tensors; copies of the module share this class,
-    so that registering or removing a parametrization on a copy would change, or break, the others.
+    PyTorch makes a class for it, whose properties are the parametrized tensors. Copies of the module share this class,
+    so registering or removing a parametrization on a copy would change, or break, the others.
     """
     if parametrize.is_parametrized(module):
         shared = type(module)
         kept = {key: value for key, value in vars(shared).items() if key not in ("__dict__", "__weakref__")}
-        module.__class__ = type(shared.__name__, shared.__bases__, kept)
+        module.__class__ = types.new_class(shared.__name__, shared.__bases__, exec_body=lambda own: own.update(kept))
     return module
 
 
+def registered(module: nn.Module, attribute: str) -> parametrize.ParametrizationList:
+    """The parametrizations of an attribute of a module, which has some."""
+    found = module.get_submodule(f"parametrizations.{attribute}")
+    if not isinstance(found, parametrize.ParametrizationList):
+        raise TypeError(f"{attribute}: expected parametrizations of PyTorch, got {type(found).__name__}.")
+    return found
+
+
+def original_names(held: parametrize.ParametrizationList) -> list[str]:
+    """The names under which PyTorch holds the tensors below some parametrizations."""
+    return ["original"] if held.is_tensor else [f"original{k}" for k in range(held.ntensors)]
+
+
 def _attributes(holder: nn.Module) -> list[str]:
-    """The names of what a module would hold as parameters if nothing were reparametrized."""
+    """The names of the tensors that a module would hold as parameters if nothing were reparametrized."""
     hooked = hooks(holder)
     hidden = {part for attribute, hook in hooked.items() for part in parts(attribute, hook)}
     plain = [name for name, parameter in holder._parameters.items() if parameter is not None]
-    registered = list(holder.parametrizations) if parametrize.is_parametrized(holder) else []
+    is_parametrized = parametrize.is_parametrized(holder)
+    made = dict(holder.get_submodule("parametrizations").named_children()) if is_parametrized else {}
     return [
         name
-        for name in dict.fromkeys([*plain, *registered, *hooked])
+        for name in dict.fromkeys([*plain, *made, *hooked])
         if name not in hidden and any(isinstance(tensor, nn.Parameter) for tensor in _trained(holder, name))
     ]
 
 
 def _trained(holder: nn.Module, attribute: str) -> list[torch.Tensor]:
-    """The parameters below a tensor: itself, its factors, or those that a hook computes it from."""
+    """The parameters below a tensor: itself, its factors, or those from which a hook computes it."""
     hook = hooks(holder).get(attribute)
     if hook is not None:
         return [tensor for part in parts(attribute, hook) for tensor in _trained(holder, part)]
     if not parametrize.is_parametrized(holder, attribute):
         return [getattr(holder, attribute)]
-    registered = holder.parametrizations[attribute]
-    if registered.is_tensor:
-        return [registered.original]
-    return [getattr(registered, f"original{k}") for k in range(registered.ntensors)]
+    held = registered(holder, attribute)
+    return [getattr(held, name) for name in original_names(held)]
 
 
-def _computing(holder: nn.Module, attribute: str) -> list[object]:
-    """The objects that compute a tensor from what is trained."""
+def _computing(holder: nn.Module, attribute: str) -> list[Hook | nn.Module]:
+    """The hook or the parametrizations that compute a tensor from the trained ones."""
     hook = hooks(holder).get(attribute)
     if hook is not None:
         return [hook]
-    return list(holder.parametrizations[attribute]) if parametrize.is_parametrized(holder, attribute) else []
+    return [*registered(holder, attribute)] if parametrize.is_parametrized(holder, attribute) else []
 
 
 @contextmanager

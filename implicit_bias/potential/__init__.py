@@ -1,4 +1,4 @@
-"""Bregman potentials, one a file, each running the laws in ``tests/potential/potential_laws.py``."""
+"""Bregman potentials, one in each file; the laws in ``tests/potential/potential_laws.py`` hold for all of them."""
 
 from implicit_bias.potential.base import Potential
 from implicit_bias.potential.entropy import Entropy

@@ -18,12 +18,12 @@ Function = Callable[[np.ndarray], np.ndarray]
 _DEGREE = 15
 _NODES = chebyshev.chebpts1(_DEGREE + 1)
 _FIT = np.linalg.inv(chebyshev.chebvander(_NODES, _DEGREE))
-# Values at the nodes to their integral from −1, at the nodes and at 1.
+# Turns values at the nodes into their integral from −1 to each node and to 1.
 _INTEGRATE = chebyshev.chebvander(np.append(_NODES, 1.0), _DEGREE + 1) @ chebyshev.chebint(_FIT, lbnd=-1)
-_TAIL = 1e-13  # of the last coefficients of a polynomial that resolves a smooth function to rounding
-_WIDTH = 0.5  # of the panels before refinement
-_MOST = 2_000  # panels refined at a time; a handful of special points need a few each
-_ROUNDS = 50  # of bisection, that is features down to 1e-15 of the unit
+_RESOLVED_TAIL = 1e-13  # last coefficients over the largest, of a polynomial that resolves a function to rounding
+_PANEL_WIDTH = 0.5  # of the panels before refinement
+_PANELS_AT_A_TIME = 2_000  # refined together; a handful of special points need a few each
+_BISECTIONS = 50  # they resolve features down to 1e-15 of the unit
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class _Chart:
         weight: x(τ).
         slope: x'(τ).
         coordinate: τ(x).
-        reach: The least and largest τ, where x is hardly told from an end by double precision, or is some 1e17.
-        blur: The relative rounding error of the distance to the nearest end, at x.
+        reach: The least and largest τ, where double precision hardly tells x from an end, or where x is about 1e17.
+        blur: The relative rounding error of the distance from x to the nearest end.
     """
 
     weight: Function
@@ -48,9 +48,9 @@ class _Chart:
 class ArcLength:
     r"""u(x) and g(u) on an interval; u = 0 at x = 0, at distance 1 from a single finite end, or midway between two.
 
-    The inverse agrees with the integral to 1e-12 relative to 1 + \|x\|, or to the distance from a finite end. It covers
-    \|x\| up to 1e17, or distances from an end between 1e-26 (1e-13 of an end other than 0) and 1e26, as far as M stays
-    in the floating-point range, and is nan beyond.
+    The inverse agrees with the integral to 1e-12 relative to 1 + \|x\|, or relative to the distance from a finite end.
+    It covers \|x\| up to 1e17, or distances from an end between 1e-26 (1e-13 of an end other than 0) and 1e26, as far
+    as M stays in the floating-point range, and is nan beyond.
 
     Args:
         metric: M > 0 of one coordinate, vectorized.
@@ -70,11 +70,11 @@ class ArcLength:
         edges = self._edges()
         left, width = edges[:-1], np.diff(edges)
         done: list[tuple[np.ndarray, ...]] = []
-        for _ in range(_ROUNDS):
+        for _ in range(_BISECTIONS):
             panels, is_resolved = self._panels(left, width)
             done.append(tuple(part[is_resolved] for part in panels))
             left, width = left[~is_resolved], width[~is_resolved] / 2
-            if not len(left) or len(left) > _MOST:
+            if not len(left) or len(left) > _PANELS_AT_A_TIME:
                 break
             left, width = np.concatenate([left, left + width]), np.concatenate([width, width])
         if len(left):
@@ -83,15 +83,15 @@ class ArcLength:
         order = np.argsort(left)
         self._left = left[order]
         self._width, self._length, self._inverse, self._speeds, self._integrals = (part[order] for part in rest)
-        # Sums outwards from τ = 0, so that lengths near it keep their digits.
+        # Sum outwards from τ = 0, so that lengths near it keep their digits.
         zero = int(np.searchsorted(self._left, 0.0))
         below, above = np.cumsum(self._length[:zero][::-1])[::-1], np.cumsum(self._length[zero:])
         self._starts = np.concatenate([-below, [0.0], above])
 
     def _edges(self) -> np.ndarray:
-        """The first panels: all that lie within reach and where M does not leave the floating-point range."""
-        first, last = (round(end / _WIDTH) for end in self._chart.reach)
-        edges = _WIDTH * np.arange(first, last + 1)
+        """The edges of the first panels, within reach and where M stays in the floating-point range."""
+        first, last = (round(end / _PANEL_WIDTH) for end in self._chart.reach)
+        edges = _PANEL_WIDTH * np.arange(first, last + 1)
         with np.errstate(all="ignore"):
             metric = self.metric_at(self._chart.weight(edges))
         lost = ~(np.isfinite(metric) & (metric != 0))
@@ -103,12 +103,12 @@ class ArcLength:
 
     def _refusal(self, tau: float) -> UnsupportedError:
         return UnsupportedError(
-            f"The arc length cannot be integrated near x = {float(self._chart.weight(np.float64(tau))):.6g}: R'' "
+            f"The arc length cannot be integrated near x = {float(self._chart.weight(np.array(tau))):.6g}: R'' "
             "vanishes, is infinite or jumps there, or loses its digits in double precision."
         )
 
     def _panels(self, left: np.ndarray, width: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-        """Polynomials on each panel, and whether they resolve the integrand, the inverse and its speed."""
+        """Fit polynomials on each panel, and tell whether they resolve the integrand and the inverse."""
         tau = left[:, None] + (_NODES + 1) * width[:, None] / 2
         x = self._chart.weight(tau)
         metric = self.metric_at(x)
@@ -124,13 +124,13 @@ class ArcLength:
         fitted = np.linalg.solve(chebyshev.chebvander(share, _DEGREE), np.stack([_NODES + 0 * share, speed], axis=-1))
         integrals = integrand @ _FIT.T
         inverse, speeds = fitted[..., 0], fitted[..., 1]
-        tail = _TAIL + np.max(self._chart.blur(x), axis=1)
+        tail = _RESOLVED_TAIL + np.max(self._chart.blur(x), axis=1)
         tails = [np.max(np.abs(c[:, -2:]), axis=1) <= tail * np.max(np.abs(c), axis=1) for c in (integrals, inverse)]
         return (left, width, length, inverse, speeds, integrals), tails[0] & tails[1]
 
     @property
     def range(self) -> tuple[float, float]:
-        """The ends of the interval of u that is covered."""
+        """The ends of the interval of u that the polynomials cover."""
         return float(self._starts[0]), float(self._starts[-1])
 
     def length(self, x: np.ndarray) -> np.ndarray:
@@ -154,13 +154,13 @@ class ArcLength:
         return np.sqrt(self.metric_at(self.weight(u)))
 
     def bend(self, u: np.ndarray) -> np.ndarray:
-        """g''(u), elementwise, to some five digits less than g'."""
+        """g''(u), elementwise, with about five digits less than g'."""
         panel, share = self._locate(u)
         slopes = chebyshev.chebder(self._speeds[panel], axis=-1)
         return chebyshev.chebval(share, np.moveaxis(slopes, -1, 0), tensor=False) * 2 / self._length[panel]
 
     def _locate(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The panel of each u, and its place there between −1 and 1."""
+        """The panel of each u, and its position there between −1 and 1."""
         u = np.asarray(u, dtype=float)
         panel = np.clip(np.searchsorted(self._starts, u, side="right") - 1, 0, len(self._left) - 1)
         share = 2 * (u - self._starts[panel]) / self._length[panel] - 1

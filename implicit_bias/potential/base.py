@@ -1,4 +1,4 @@
-r"""What every Bregman potential can do, whatever couples its coordinates.
+r"""The contract of every Bregman potential, whether or not it couples the coordinates.
 
 A potential R is strictly convex on an open set. Its gradient (the *mirror map*) sends weights to dual variables, the
 inverse of the gradient sends them back, and a gradient flow of the parameters is the mirror flow
@@ -18,10 +18,10 @@ Array = Any  # a NumPy array, a torch tensor or a JAX array; every method return
 
 
 class Potential(Shown, ABC):
-    """A strictly convex potential R of weights x, shape ``(..., n)``: what flows and limits ask for.
+    """A strictly convex potential R of weights x, shape ``(..., n)``, as flows and limits use it.
 
     A potential that is a sum over coordinates derives from :class:`~implicit_bias.SeparablePotential`, and solvers use
-    that its Hessian is diagonal. Every other one gives its metric as a matrix.
+    that its Hessian is diagonal. The metric of every other potential is a matrix.
     """
 
     @property
@@ -32,7 +32,7 @@ class Potential(Shown, ABC):
     @property
     @abstractmethod
     def minimizer(self) -> np.ndarray:
-        """The x at which the gradient vanishes: where training starts when no decay has passed yet."""
+        """The x at which the gradient vanishes; without decay it is where training starts."""
 
     @abstractmethod
     def value(self, x: Array) -> Array:
@@ -48,9 +48,9 @@ class Potential(Shown, ABC):
 
     @abstractmethod
     def metric(self, x: Array) -> Array:
-        """(∇²R(x))⁻¹, by which the flow of x preconditions the gradient: ``(..., n, n)``, or its diagonal ``(..., n)``.
+        """(∇²R(x))⁻¹, by which the flow of x preconditions the gradient, shape ``(..., n, n)``.
 
-        It is the diagonal alone where R is separable.
+        Where R is separable it is the diagonal alone, shape ``(..., n)``.
         """
 
     @abstractmethod
@@ -66,8 +66,8 @@ class Potential(Shown, ABC):
 
     @abstractmethod
     def respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The weight x = ∇R*(z), shape (n,), and the metric there, its derivative in z; without any checks.
+        """The weight x = ∇R*(z), shape (n,), and the metric there, its derivative in z, without any checks.
 
-        That is what every solver asks for, many times, of one z of shape (n,). What overflows is inf; solvers turn
-        NumPy's warnings off. A potential may round the weight to within the rounding of the largest one.
+        Solvers ask for both many times, at one z of shape (n,). Numbers that overflow are inf; solvers turn NumPy's
+        warnings off. A potential may round each weight to within the rounding of the largest one.
         """

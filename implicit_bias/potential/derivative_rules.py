@@ -1,4 +1,4 @@
-"""Which formula of a potential is the derivative of which, for libraries that differentiate."""
+"""The formula of a potential that is the derivative of each other one, for torch and JAX."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from implicit_bias.errors import UnsupportedError
 
-Array = Any
-# A derivative of a formula in one of its points, given the other formulas, a product, and the points.
+Array = Any  # a torch tensor or a JAX array
+# The derivative of a formula in one of its points, computed from the other formulas, a product, and the points.
 Rule = Callable[..., Array]
 
 _DERIVATIVES: dict[str, tuple[Rule, ...]] = {
     "terms_at": (lambda at, times, x: at("gradient_at", x),),
     "gradient_at": (lambda at, times, x: at("curvature_at", x),),
-    # R''' = −M' R''² for M = 1/R'', in this order, as R''² alone may overflow.
+    # R''' = −M' R''² for M = 1/R''; multiplied in this order, as R''² alone may overflow.
     "curvature_at": (
         lambda at, times, x: -times(times(at("metric_slope_at", x), at("curvature_at", x)), at("curvature_at", x)),
     ),
@@ -39,13 +39,13 @@ def derivatives(formula: str, potential: str) -> tuple[Rule, ...]:
 
     Args:
         formula: The name of a method without checks.
-        potential: Whose it is, for the error.
+        potential: The name of the potential, for the error.
 
     Raises:
-        UnsupportedError: If it has none.
+        UnsupportedError: If the formula has no derivative.
     """
     if formula not in _DERIVATIVES:
         raise UnsupportedError(
-            f"{_WORDS[formula]} of {potential} has no derivative here: differentiate less often, or detach it."
+            f"{_WORDS[formula]} of {potential} has no derivative here; differentiate less often, or detach it."
         )
     return _DERIVATIVES[formula]

@@ -1,9 +1,9 @@
-r"""Derivatives of potentials in torch: every formula is differentiated by the next one, never by its operations.
+r"""Derivatives of potentials in torch: the derivative of each formula is another formula, not that of its operations.
 
 The formulas of a potential switch between branches, cut off and take signs, so that they are exact from the smallest
-numbers to the largest; the derivative of such operations is not the derivative of the function. Here the derivative of
-R is its gradient, that of the gradient is :math:`R''`, that of :math:`\nabla R^*` is the metric there, and so on, for
-reverse and forward mode, to any order for which there is a formula.
+numbers to the largest; the derivative of such operations is not the derivative of the function. So the derivative of R
+is its gradient, that of the gradient is :math:`R''`, that of :math:`\nabla R^*` is the metric there, and so on, in
+reverse and in forward mode, to any order for which there is a formula.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def evaluate(potential: SeparablePotential, formula: str, check: Check, points: 
     """A formula of a potential at checked points, some of which are tensors, in double precision.
 
     Args:
-        potential: Whose formula.
+        potential: The potential.
         formula: The name of a method that takes as many arrays of one shape, and acts on each entry.
-        check: Takes a point and its name, and raises where it cannot be used.
-        points: Tensors or arrays by name, real; they are broadcast with each other and the potential.
+        check: Takes a point and its name, and raises an error if it cannot be used.
+        points: Real tensors or arrays by name, which broadcast with each other and with the potential.
 
     Returns:
-        A tensor of float64 on their device, or on the CPU where that device has no float64.
+        A tensor of float64 on their device, or on the CPU if that device has no float64.
     """
     device = next(p.device for p in points.values() if isinstance(p, torch.Tensor))
     device = "cpu" if device.type == "mps" else device  # Apple's graphics processors have no float64
@@ -51,7 +51,7 @@ class _Formula(torch.autograd.Function):
         if check is not None:
             for point, name in zip(points, check[1], strict=True):
                 check[0](point, name)
-        with np.errstate(over="ignore", divide="ignore"):  # a backward pass comes here directly
+        with np.errstate(over="ignore", divide="ignore"):  # a backward pass calls this directly
             result = getattr(potential, formula)(*points)
         return result.clone() if any(result is point for point in points) else result
 
@@ -79,7 +79,7 @@ class _Formula(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[torch.Tensor, int]:
-        """The batch becomes the first axis of all points, where the formulas take any number of axes."""
+        """Make the batch the first axis of all points, since the formulas take any number of axes."""
         points = [
             point.unsqueeze(0) if axis is None else point.movedim(axis, 0)
             for point, axis in zip(inputs[_FIRST:], in_dims[_FIRST:], strict=True)
@@ -88,11 +88,11 @@ class _Formula(torch.autograd.Function):
         return _Formula.apply(*inputs[:_FIRST], *(point.expand(shape) for point in points)), 0
 
 
-_FIRST = 3  # the place of the first point among the arguments of _Formula
+_FIRST = 3  # the index of the first point among the arguments of _Formula
 
 
 def _slopes(ctx: Any) -> list[Callable[[], torch.Tensor]]:
-    """The derivative of a formula in each point, computed when asked for."""
+    """Functions that compute the derivative of a formula in each point."""
     rules = derivatives(ctx.formula, type(ctx.potential).__name__)
 
     def at(formula: str, *points: torch.Tensor) -> torch.Tensor:
@@ -103,6 +103,6 @@ def _slopes(ctx: Any) -> list[Callable[[], torch.Tensor]]:
 
 
 def _times(factor: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
-    """Their product, 0 where the factor is 0, also times a slope that overflows: that weight is not asked for."""
+    """The product; it is 0 where the factor is 0, even if the slope overflows, as nothing then depends on it."""
     largest = torch.finfo(slope.dtype).max
     return factor * torch.where(factor == 0, slope.clamp(-largest, largest), slope)

@@ -20,15 +20,15 @@ class Entropy(SeparablePotential):
 
     .. math:: R_a(x) = \frac1r \sum_i x_i \log\frac{x_i}{a} - x_i
 
-    With scale a, which is its minimizer, and rate r. The square :math:`x = u^2` has r = 4 and
-    :math:`a = u_0^2`, times :math:`e^{-4A}` under the decay h = u² [Kivinen1997]_. For a → 0 it is an L1 norm on
-    positive weights. The domain is (0, ∞), the dual domain the whole line.
+    The scale a is its minimizer, and r is its rate. The square :math:`x = u^2` has r = 4 and
+    :math:`a = u_0^2`, times :math:`e^{-4A}` under the decay h = u² [Kivinen1997]_. For a → 0 it tends to an L1 norm of
+    positive weights. The domain is (0, ∞), and the dual domain is the whole line.
 
     All formulas work with log a, so that a itself may underflow.
 
     Args:
         scale: The scale a > 0, a number or one per coordinate. Give this or ``log_scale``.
-        log_scale: log a, which may lie far below the floating-point range of a, at most 700.
+        log_scale: log a, at most 700; it may be so small that a underflows.
         rate: The rate r > 0.
 
     Raises:
@@ -97,9 +97,9 @@ class Entropy(SeparablePotential):
         xp = array_namespace(z)
         q = self.rate * z
         scale, limits = self._constant(self.scale, z), xp.finfo(z.dtype)
-        # A product where its factors are representable: the sum q + log a carries the rounding of log a.
+        # A product where its factors are representable, since the sum q + log a carries the rounding of log a.
         is_direct = (scale >= float(limits.smallest_normal)) & (xp.abs(q) < 0.99 * math.log(float(limits.max)))
-        with np.errstate(over="ignore"):  # the flows and limits come here directly
+        with np.errstate(over="ignore"):  # flows and limits call this directly
             direct = scale * xp.exp(xp.where(is_direct, q, 0.0))
             return xp.where(is_direct, direct, xp.exp(q + self._constant(self.log_scale, z)))
 
@@ -126,7 +126,7 @@ class Entropy(SeparablePotential):
         near = xp.log1p(xp.where(is_small, step / xp.where(center > 0, center, 1.0), 0.0))
         delta = xp.where(is_small, near, xp.log(x) - log_a)
         small = xp.clip(delta, -1.0, 1.0)
-        is_resolved = xp.abs(small) > 1e-30  # below, (1 − e^(−δ))/δ is 1 in double precision, and δ may be 0
+        is_resolved = xp.abs(small) > 1e-30  # for smaller δ, which may be 0, (1 − e^(−δ))/δ is 1 in double precision
         slope = xp.where(is_resolved, -xp.expm1(-small) / xp.where(is_resolved, small, 1.0), 1.0)
         above, below = xp.clip(delta, 1.0, None), xp.clip(delta, None, -1.0)  # times e^δ where that is the smaller
         far = above * -xp.expm1(-above) / (above - 1 + xp.exp(-above))
@@ -134,7 +134,7 @@ class Entropy(SeparablePotential):
         return xp.where(xp.abs(delta) < 1, slope / _excess(small), xp.where(delta > 0, far, far_below))
 
     def separation(self, x: np.ndarray, gap: float) -> np.ndarray | None:
-        r"""How far D_R(x, x') <= gap lets x' be from x, or None where x is not positive.
+        r"""Bounds on the distance from x to an x' with D_R(x, x') <= gap, or None if x is not positive.
 
         As :math:`-\log t \ge 1 - t` at :math:`t = \sqrt{x'/x}`, the divergence is at least
         :math:`\frac1r\sum_i(\sqrt{x_i} - \sqrt{x_i'})^2 = D^2/r`, and
@@ -146,7 +146,7 @@ class Entropy(SeparablePotential):
         return reach * (2 * np.sqrt(x) + reach) + (4 * math.ulp(0.0) if gap else 0.0)
 
     def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """A bound on the rounding of a e^(rz), if exp is right to four units."""
+        """A bound on the rounding of a e^(rz), if exp is right to four units in the last place."""
         exponents = self.rate * np.abs(z) + np.where(
             self.scale >= np.finfo(float).smallest_normal, 0.0, -self.log_scale
         )

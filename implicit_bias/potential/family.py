@@ -1,4 +1,4 @@
-"""Families of potentials: from where a run starts, and its decay, to the potential that governs it then."""
+"""Families of potentials: functions of the decay of a run from one start."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class MaskFamily:
     r"""The potentials of x = m ⊙ w with h = m² + w², written down rather than derived.
 
     :math:`R_A` is the hyperbolic entropy with :math:`a = \tfrac12(m_0^2 - w_0^2)e^{-4A}` and
-    :math:`b = \log\frac{m_0 + w_0}{m_0 - w_0}`. Records of training ask for it without waiting for SymPy.
+    :math:`b = \log\frac{m_0 + w_0}{m_0 - w_0}`. Records of training use it, so that they need not wait for SymPy.
 
     Attributes:
         m: m_0, shape (n,).
-        w: w_0, likewise, |w_0| < m_0.
+        w: w_0 with |w_0| < m_0, shape (n,).
     """
 
     m: np.ndarray
@@ -40,10 +40,10 @@ class MaskFamily:
 
 @dataclass(frozen=True, eq=False)
 class NoFamily:
-    """In place of a family where there is none.
+    """Stands for the family of a run that has none.
 
     Attributes:
-        reason: Why, in one sentence.
+        reason: Why it has none, in one sentence.
     """
 
     reason: str

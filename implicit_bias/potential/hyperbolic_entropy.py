@@ -15,7 +15,7 @@ from implicit_bias.potential.separable import SMALL, UNITS_OF_ROUNDING, Array, S
 from implicit_bias.validation import finite_array, positive_number
 
 _LOG_2 = math.log(2.0)
-_SWITCH = 18.0  # asinh(r) = log(2r) (1 + O(1/r²)): equal in double precision for log r > 18
+_LOG_OF_LARGE_RATIO = 18.0  # for larger log r, asinh(r) = log(2r) (1 + O(1/r²)) is log(2r) in double precision
 
 
 class HyperbolicEntropy(SeparablePotential):
@@ -23,15 +23,15 @@ class HyperbolicEntropy(SeparablePotential):
 
     .. math:: R_a(x) = \frac1r \sum_i x_i \operatorname{arcsinh}\frac{x_i}{a} - \sqrt{x_i^2 + a^2} - b\,x_i
 
-    With scale a, rate r and shift b. The mask :math:`x = m \odot w` has r = 2,
+    It has scale a, rate r and shift b. The mask :math:`x = m \odot w` has r = 2,
     :math:`a = \tfrac12 (m_0^2 - w_0^2)\,e^{-4A}` and :math:`b = \log\frac{m_0 + w_0}{m_0 - w_0}`; the difference of
-    squares :math:`u^2 - v^2` has r = 4. For a → ∞ it is a squared L2 norm, for a → 0 an L1 norm [Woodworth2020]_.
+    squares :math:`u^2 - v^2` has r = 4. For a → ∞ it is a squared L2 norm, and for a → 0 an L1 norm [Woodworth2020]_.
 
     All formulas work with log a, so that a itself may underflow.
 
     Args:
         scale: The scale a > 0, a number or one per coordinate. Give this or ``log_scale``.
-        log_scale: log a, which may lie far below the floating-point range of a, at most 700.
+        log_scale: log a, at most 700; it may be so small that a underflows.
         shift: The shift b, a number or one per coordinate.
         rate: The rate r > 0.
 
@@ -76,12 +76,12 @@ class HyperbolicEntropy(SeparablePotential):
     def _note_range(self) -> None:
         smallest, self._largest_scale = float(self.scale.min()), float(self.scale.max())
         self._is_normal = smallest >= np.finfo(float).smallest_normal
-        # Here a² is exact to rounding, and a²/e^q leaves the floating-point range only where x is beyond 1e100.
+        # Then a² is exact to rounding, and a²/e^q leaves the floating-point range only if x is beyond 1e100.
         self._is_moderate = smallest >= 1e-100 and self._largest_scale <= 1e100
         self._square = self.scale * self.scale if self._is_moderate else None
 
     def moved(self, log_scale: np.ndarray, shift: np.ndarray) -> HyperbolicEntropy:
-        """The entropy at another scale and shift of the same shapes, unchecked: a flow asks at every step."""
+        """The entropy at another scale and shift of the same shapes, unchecked, as a flow asks for it at every step."""
         other = copy(self)
         other.scale, other.log_scale, other.shift = np.exp(log_scale), log_scale, shift
         other._note_range()
@@ -125,7 +125,7 @@ class HyperbolicEntropy(SeparablePotential):
         xp = array_namespace(x)
         unit = self._unit(x)
         radius = self._radius(x, unit)
-        is_usual = (radius > 0) & xp.isfinite(radius)  # else x is 0 and a underflows, or x has overflown
+        is_usual = (radius > 0) & xp.isfinite(radius)  # otherwise x is 0 and a underflows, or x has overflowed
         return self.rate * xp.where(is_usual, x * unit / xp.where(is_usual, radius, 1.0), xp.sign(x))
 
     def metric_bend_at(self, x: Array) -> Array:
@@ -135,7 +135,7 @@ class HyperbolicEntropy(SeparablePotential):
         radius, scale = self._radius(x, unit), self._constant(self.scale, x)
         direct = scale * unit / radius
         direct = direct * (self.rate / radius * unit) * direct  # in this order, as the square alone may underflow
-        # A scale below the normal numbers has lost digits, where it has not vanished.
+        # A scale below the normal numbers has lost digits, or all of them.
         log_ratio = self._constant(self.log_scale, x) - (xp.log(radius) - xp.log(unit))
         vanishing = self.rate * xp.exp(2 * log_ratio - (xp.log(radius) - xp.log(unit)))
         return xp.where(scale >= float(xp.finfo(x.dtype).smallest_normal), direct, vanishing)
@@ -144,13 +144,13 @@ class HyperbolicEntropy(SeparablePotential):
         xp = array_namespace(z)
         q, log_a, is_direct = self._exponent_parts(z)
         size = xp.abs(q)
-        with np.errstate(over="ignore"):  # the flows and limits come here directly
+        with np.errstate(over="ignore"):  # flows and limits call this directly
             direct = self._constant(self.scale, z) * xp.sinh(xp.where(is_direct, q, 0.0))
             shifted = 0.5 * (xp.exp(size + log_a) - xp.exp(log_a - size))
         return xp.where(is_direct, direct, xp.sign(q) * shifted)
 
     def respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The weight and the metric from one or two exponentials, in place where that saves memory traffic."""
+        """The weight and the metric from one or two exponentials, computed in place to save memory traffic."""
         angle = self.rate * z
         angle += self.shift
         if self._is_moderate:
@@ -175,12 +175,12 @@ class HyperbolicEntropy(SeparablePotential):
         q, log_a, is_direct = self._exponent_parts(z)
         direct = self._constant(self.scale, z) * xp.cosh(xp.where(is_direct, q, 0.0))
         size = xp.abs(q)
-        with np.errstate(over="ignore"):  # the flows and limits come here directly
+        with np.errstate(over="ignore"):  # flows and limits call this directly
             shifted = 0.5 * (xp.exp(size + log_a) + xp.exp(log_a - size))
         return xp.where(is_direct, direct, shifted) / self.rate
 
     def _exponent_parts(self, z: Array) -> tuple[Array, Array, Array]:
-        """Return q = r z + b, log a, and whether a·sinh(q) can be computed so, without rounding from log a."""
+        """Return q = r z + b, log a, and whether a·sinh(q) can be computed from a, without the rounding of log a."""
         xp = array_namespace(z)
         q = self.rate * z + self._constant(self.shift, z)
         limits = xp.finfo(z.dtype)
@@ -212,24 +212,24 @@ class HyperbolicEntropy(SeparablePotential):
         return xp.where(is_close, change / excess, delta * (step * unit) / xp.where(is_close, 1.0, far))
 
     def separation(self, x: np.ndarray, gap: float) -> np.ndarray:
-        r"""How far D_R(x, x') <= gap lets x' be from x in each coordinate; the largest bounds ‖x − x'‖₂.
+        r"""Bounds on |x_i − x_i'| for an x' with D_R(x, x') <= gap; the largest of them bounds ‖x − x'‖₂.
 
         On the segment :math:`1/R'' = r\sqrt{\xi^2 + a^2} \le r(C + D)` with :math:`C = \sqrt{x_i^2 + a_i^2}` and
         :math:`D = |x_i - x_i'|`. So :math:`D^2 \le 2 r\,\mathrm{gap}\,(C + D)`, a quadratic inequality for D. It holds
         for the norm as well, with the largest C.
         """
-        # Products of roots, as r · gap, its square and its product with C may underflow.
+        # Take products of roots, since r · gap, its square and its product with C may underflow.
         root = math.sqrt(self.rate) * math.sqrt(gap)
         return root * root + root * np.sqrt(root * root + 2 * self._radius(x)) + (4 * math.ulp(0.0) if gap else 0.0)
 
     def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray:
         r"""A bound on the rounding of :math:`x = a \sinh(rz + b)`, if exp and sinh are right to four units.
 
-        An error of q = rz + b counts by the radius √(x² + a²), and one of a or of the result by \|x\|.
+        An error of q = rz + b is multiplied by the radius √(x² + a²), and one of a or of the result by \|x\|.
         """
         angle, radius = self.rate * np.abs(z) + np.abs(self.shift), self._radius(x)
-        # Where a is not representable, x is a difference of exponentials of log a ± q. It is as well where sinh(q)
-        # overflows, but there |log a| < |q|, and the roundings of both are no more than those that are counted of q.
+        # Where a is not representable, x is a difference of exponentials of log a ± q. The same holds where sinh(q)
+        # overflows, but there |log a| < |q|, and the bound for q covers the rounding of both.
         is_direct = (self.scale >= np.finfo(float).smallest_normal) | ((angle == 0) & (z_error == 0))
         exponents = angle + np.where(is_direct, 0.0, np.abs(self.log_scale))
         error = 1.1 * self.rate * z_error + UNITS_OF_ROUNDING * exponents
@@ -238,7 +238,7 @@ class HyperbolicEntropy(SeparablePotential):
         return radius * spread + 1.1 * UNITS_OF_ROUNDING * np.abs(x) + underflow
 
     def _unit(self, x: Array, *others: Array) -> Array:
-        """Powers of two times which √(x² + a²) and its products stay in the floating-point range."""
+        """Powers of two; √(x² + a²) and its products, times these, stay in the floating-point range."""
         return headroom(x, *others, self._constant(self.scale, x))
 
     def _radius(self, x: Array, unit: Array | float = 1.0) -> Array:
@@ -246,7 +246,7 @@ class HyperbolicEntropy(SeparablePotential):
         xp = array_namespace(x)
         scale = self._constant(self.scale, x)
         scaled = scale * unit
-        if not self._is_normal:  # a scale below the normal numbers has lost digits, which a unit brings back
+        if not self._is_normal:  # a scale below the normal numbers has lost digits; log a and the unit restore them
             lifted = xp.exp(self._constant(self.log_scale, x) + xp.log(unit))
             scaled = xp.where(scale < float(xp.finfo(x.dtype).smallest_normal), lifted, scaled)
         return xp.hypot(x * unit, scaled)
@@ -268,7 +268,7 @@ class HyperbolicEntropy(SeparablePotential):
         ratio = xp.where(divisible, xp.where(divisible, size, 1.0) / safe_scale, xp.exp(xp.clip(log_ratio, None, 60.0)))
         near = xp.asinh(xp.clip(ratio, None, 1e8))
         far = xp.where(divisible, xp.log(xp.maximum(ratio, xp.ones_like(ratio))), log_ratio) + _LOG_2
-        return xp.sign(x) * xp.where(log_ratio > _SWITCH, far, near)
+        return xp.sign(x) * xp.where(log_ratio > _LOG_OF_LARGE_RATIO, far, near)
 
     def _angle_difference(self, x: Array, y: Array, step: Array) -> Array:
         """arcsinh(x/a) − arcsinh(y/a) for step = x − y, without cancellation where x and y are close."""
@@ -294,17 +294,18 @@ def _close_expansion(angle: Array, difference: Array) -> tuple[Array, Array]:
 
     .. math:: \sinh\delta - \tau(\cosh\delta - 1), \qquad \cosh\delta - 1 - \tau(\sinh\delta - \delta).
 
-    Returned are the first over δ and the second over δ², which stay exact to rounding down to δ = 0.
+    The function returns the first over δ and the second over δ², which stay exact to rounding down to δ = 0.
     """
     xp = array_namespace(difference)
     delta = xp.clip(difference, -1.0, 1.0)
     tau = xp.tanh(angle)
-    is_resolved = xp.abs(delta) > 1e-10  # below, sinh(δ/2)/(δ/2) is 1 in double precision, and δ/2 may underflow
+    # For smaller δ, sinh(δ/2)/(δ/2) is 1 in double precision, and δ/2 may underflow.
+    is_resolved = xp.abs(delta) > 1e-10
     half = xp.where(is_resolved, delta / 2, 1.0)
     sinh_half = xp.where(is_resolved, xp.sinh(half) / half, 1.0)
     versine = 0.5 * sinh_half**2  # (cosh δ − 1)/δ²
     sine = sinh_half * xp.cosh(delta / 2)  # sinh(δ)/δ
-    cubic = xp.zeros_like(delta)  # (sinh δ − δ)/δ³ by its power series, which needs eight terms for |δ| <= 1
+    cubic = xp.zeros_like(delta)  # (sinh δ − δ)/δ³ by eight terms of its power series, enough for |δ| <= 1
     for k in range(7, -1, -1):
         cubic = cubic * delta**2 + 1 / math.factorial(2 * k + 3)
     return sine - tau * delta * versine, versine - tau * delta * cubic

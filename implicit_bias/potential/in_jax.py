@@ -1,8 +1,8 @@
-r"""Potentials in JAX: NumPy computes each formula in double precision, and the next formula differentiates it.
+r"""Potentials in JAX: NumPy computes each formula in double precision, and another formula is its derivative.
 
-A formula is a callback, so that ``jit``, ``vmap`` and derivatives work for every potential, an integrated one included,
-and float32 loses no digits to the formulas. Compiled code cannot raise: there R is inf outside the domain, and
-everything else nan.
+A formula is a callback, so that ``jit``, ``vmap`` and derivatives work for every potential, also for an integrated one,
+and float32 loses no digits to the formulas. Compiled code cannot raise an error: outside of the domain it gives inf for
+R, and nan for everything else.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from implicit_bias.potential.derivative_rules import derivatives
 
@@ -29,13 +30,14 @@ def evaluate(
     """A formula of a potential at points, some of which are JAX arrays, in their precision.
 
     Args:
-        potential: Whose formula.
+        potential: The potential.
         formula: The name of a method that takes as many arrays of one shape, and acts on each entry.
-        check: Takes a point and its name, and raises where it cannot be used; points that are traced have no values.
-        points: Arrays by name, real; they are broadcast with each other and the potential.
+        check: Takes a point and its name, and raises an error if it cannot be used; traced points have no values, and
+            are not checked.
+        points: Real arrays by name, which broadcast with each other and with the potential.
     """
     for name, point in points.items():
-        if not isinstance(point, jax.core.Tracer):
+        if not isinstance(point, Tracer):
             check(np.asarray(point, dtype=np.float64), name)
     size = () if potential.size is None else (potential.size,)
     shape = jnp.broadcast_shapes(*(np.shape(point) for point in points.values()), size)
@@ -55,14 +57,14 @@ def _derivative(
 ) -> tuple[jax.Array, jax.Array]:
     at = partial(_formula, potential)
     rules = derivatives(formula, type(potential).__name__)
-    # A derivative has to be linear in the tangent, so that nothing may depend on whether that is 0.
+    # A derivative has to be linear in the tangent, so it must not depend on whether the tangent is 0.
     slopes = (_finite(rule(at, _times, *points)) for rule in rules)
     moved = [tangent * slope for tangent, slope in zip(tangents, slopes, strict=True)]
     return at(formula, *points), sum(moved[1:], moved[0])
 
 
 def _computed(potential: SeparablePotential, formula: str, *points: jax.Array) -> np.ndarray:
-    """A formula by NumPy, nan outside the domain."""
+    """Compute a formula by NumPy, with nan outside of the domain."""
     dtype = points[0].dtype
     exact = [np.asarray(point, dtype=np.float64) for point in points]
     low, high = potential.dual_domain if formula in _DUAL else potential.domain
@@ -74,11 +76,11 @@ def _computed(potential: SeparablePotential, formula: str, *points: jax.Array) -
 
 
 def _times(factor: jax.Array, slope: jax.Array) -> jax.Array:
-    """Their product, 0 where the factor is 0, also times a slope that overflows."""
+    """The product; it is 0 where the factor is 0, even if the slope overflows."""
     return factor * jnp.where(factor == 0, _finite(slope), slope)
 
 
 def _finite(slope: jax.Array) -> jax.Array:
-    """A slope that overflows as the largest number, which times 0 is 0."""
+    """The slope, or the largest number where it overflows, so that 0 times it is 0."""
     largest = jnp.finfo(slope.dtype).max
     return jnp.clip(slope, -largest, largest)

@@ -14,9 +14,9 @@ _MAX_SWEEPS = 30
 def joint_eigenbasis(matrices: FloatArray) -> FloatArray:
     r"""An orthogonal V for which all :math:`V^\top M_i V` are diagonal, up to rounding.
 
-    The eigenvectors of a generic combination come close; where eigenvalues (nearly) coincide they may mix directions,
-    so plane rotations that minimize all off-diagonal entries together (Jacobi's method for several matrices) finish the
-    work. No gap between eigenvalues is assumed. Diagonal matrices keep V = 1 exactly.
+    The eigenvectors of a generic combination come close, but they may mix directions where eigenvalues (nearly)
+    coincide. So plane rotations that minimize all off-diagonal entries together (Jacobi's method for several matrices)
+    finish the work. They need no gap between eigenvalues. Diagonal matrices keep V = 1 exactly.
 
     Args:
         matrices: Symmetric and pairwise commuting, shape (k, p, p).
@@ -42,7 +42,7 @@ def joint_eigenbasis(matrices: FloatArray) -> FloatArray:
 
 
 def _rotate(rotated: FloatArray, basis: FloatArray, i: int, j: int) -> bool:
-    """Turn the plane (i, j) so that the squares of all entries (i, j) become least; whether it turned."""
+    """Turn the plane (i, j) so that the squares of all entries (i, j) become least, and tell whether it turned."""
     difference = rotated[:, i, i] - rotated[:, j, j]
     mixed = 2 * rotated[:, i, j]
     along = difference @ difference - mixed @ mixed

@@ -1,8 +1,8 @@
 r"""The potential of any separable parameterization, closed form or not.
 
 The flow of ∇g moves the weight strictly upwards, :math:`x'(s) = \|\nabla g\|^2 > 0`, so :math:`s \mapsto x(s)` has an
-inverse and that inverse is R'. Every coordinate is integrated once, from its own initial value in both directions, and
-kept as a table of nodes; a query starts at the node before it.
+inverse, and that inverse is R'. A table keeps nodes of the flow of every coordinate, from its own initial value in both
+directions; a query starts at the node before it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from implicit_bias.potential.flow_table import FlowTable
 from implicit_bias.potential.separable import Array, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, SeparableParameterization, check_start, refuse_start
 
-_OF_THE_START = ("_length", "_unit", "_tables")  # what is computed once for given initial values
-_BRIEF = 6  # queries of R*' after which a table pays
-_NEAR = 100  # steps within which such a query is answered without one
-_FAR_FROM_ENDS = 1e-3  # of a level's value at the start, down to which a step cannot have jumped over its zero unseen
-_CLOSE = 0.25  # e-foldings between points whose divergence is integrated, as differences would cancel
+_OF_THE_START = ("_length", "_unit", "_tables")  # attributes that depend on the initial values
+_QUERIES_WITHOUT_TABLE = 6  # of R*'; after more of them a table pays
+_STEPS_WITHOUT_TABLE = 100  # a query that takes more of them needs the table
+# A level may fall to this part of its value at the start; below it, a step might have jumped over its zero.
+_LEAST_LEVEL = 1e-3
+_INTEGRATED_EFOLDINGS = 0.25  # divergences of closer points are integrated, since differences would cancel
 
 
 class NumericalPotential(SeparablePotential):
     r"""The potential of a separable parameterization for given initial values, by integrating the flow of ∇g.
 
     R' agrees with closed forms to 1e-10 relative to :math:`|R'| + 1/\|\nabla^2 g\|`. A flow ends where a parameter runs
-    away, at a critical point, or where g has no unique flow beyond: it is not real there, its gradient jumps, or it is
-    no Lipschitz function. These ends are found by following each flow in e-foldings of its distance from them, and
-    extrapolating what still moves. Where that does not tell an end, :attr:`domain` reaches as far as the flow was
-    followed, and holds only what is certain.
+    away, at a critical point, or where it has no unique continuation: g is not real beyond, its gradient jumps, or it
+    is not Lipschitz. To find these ends, the potential follows each flow in e-foldings of its distance from them, and
+    extrapolates the quantities that still move. Where that does not tell an end, :attr:`domain` reaches as far as the
+    flow was followed, so all of it is certain.
 
     Args:
         parameterization: A separable x = g(θ).
@@ -44,8 +45,8 @@ class NumericalPotential(SeparablePotential):
 
     Raises:
         InputError: If the parameterization is coupled, or names or shapes do not match.
-        DomainError: If g is not finite at an initial value, or its gradient vanishes there: a saddle that no flow
-            leaves.
+        DomainError: If g is not finite at an initial value, or if its gradient vanishes there: no flow leaves such a
+            saddle.
 
     >>> from implicit_bias import Parameterization
     >>> R = NumericalPotential(Parameterization("u**2", "u"), {"u": [1.0, 2.0]})
@@ -61,7 +62,7 @@ class NumericalPotential(SeparablePotential):
         self._begin(np.array(parameterization.start(init), dtype=float))
 
     def started_at(self, start: np.ndarray) -> NumericalPotential:
-        """The potential for other initial values, shape (p,) or (p, n), of the same parameterization, compiled once."""
+        """The potential of the same parameterization, compiled once, for other initial values, shape (p,) or (p, n)."""
         other = copy.copy(self)
         other._function = self._function
         for name in _OF_THE_START:
@@ -70,7 +71,7 @@ class NumericalPotential(SeparablePotential):
         return other
 
     def __getstate__(self) -> dict[str, object]:
-        """Everything but the compiled functions, which cannot be pickled and are compiled again when needed."""
+        """The attributes without the compiled functions, which cannot be pickled and are compiled again when needed."""
         return {name: value for name, value in vars(self).items() if name != "_function"}
 
     @cached_property
@@ -102,12 +103,12 @@ class NumericalPotential(SeparablePotential):
 
     @property
     def domain(self) -> tuple[Array, Array]:
-        """The open interval that each weight can reach, or a part of it if an end is unknown; arrays of shape (n,)."""
+        """The open interval that each weight can reach, or a part of it if an end is unknown, as two arrays (n,)."""
         return self._ends("x")
 
     @property
     def dual_domain(self) -> tuple[Array, Array]:
-        """The open interval of R', finite where the weight runs away in finite time; two arrays of shape (n,)."""
+        """The open interval of R', finite where the weight runs away in finite time, as two arrays (n,)."""
         return self._ends("s")
 
     def parameters(self, x: ArrayLike) -> np.ndarray:
@@ -122,12 +123,12 @@ class NumericalPotential(SeparablePotential):
         return self._admit_where_reached(z, name, "s")
 
     def _admit_where_reached(self, value: Array, name: str, kind: str) -> Array:
-        """Check against the ends only what the tables do not hold: finding the ends takes most of the time."""
+        """Return the floating array if it is reached, or raise; look for the ends, which takes long, only if needed."""
         array = self._admit(value, name, (-np.inf, np.inf))
         found = self._locate(_plain(array), kind)
         if np.any(found.outside):
             self._admit(array, name, self._ends(kind))
-            # The ends are extrapolated, and may lie beyond the last weight that can be told from the true one.
+            # The extrapolated ends may lie beyond the last weight that can be told from the true end.
             got = np.ravel(np.broadcast_to(_plain(array), found.query))[found.outside][0]
             raise DomainError(f"{name}: got {got}, which is too near to the end of the domain to be told from it.")
         return array
@@ -158,20 +159,20 @@ class NumericalPotential(SeparablePotential):
 
     @cached_property
     def _length(self) -> np.ndarray:
-        """A length of each coordinate's parameters at the start."""
+        """The norm of each coordinate's parameters at the start, or 1 where it is 0; shape (n,)."""
         size = np.sqrt(np.sum(self._start**2, axis=0))
         return np.where(size > 0, size, 1.0)
 
     @cached_property
     def _unit(self) -> np.ndarray:
-        """The size that the rows of a state (θ, s and ∫x ds) have near the start, for absolute tolerances."""
+        """The size of the rows of a state (θ, s and ∫x ds) near the start, for absolute tolerances."""
         time = 1 / self._rate(self._start)
         theta = np.broadcast_to(self._length, self._start.shape)
         return np.stack([*theta, time, time * (np.abs(self._x0) + self._length)])
 
     @cached_property
     def _tables(self) -> tuple[FlowTable, FlowTable]:
-        """The nodes downwards and upwards: θ, s and ∫x ds (which is R*) along the flow of ∓∇g."""
+        """The nodes downwards and upwards, with θ, s and ∫x ds (which is R*) along the flows of −∇g and ∇g."""
         start = np.concatenate([self._start, np.zeros((2, len(self._x0)))])
         return (
             FlowTable(self._velocity_down, start, self._unit),
@@ -179,7 +180,7 @@ class NumericalPotential(SeparablePotential):
         )
 
     def _rate(self, theta: np.ndarray) -> np.ndarray:
-        """E-foldings per unit of flow time: a critical point is approached like time, other ends like a logarithm."""
+        """E-foldings per unit of flow time; near a critical point they count time, near other ends its logarithm."""
         norm = np.sqrt(self._speed(theta))
         bend = np.sqrt(np.sum(self._function.bend(theta) ** 2, axis=0))
         # Queries have axes of their own between those of the parameters and of the coordinates.
@@ -194,7 +195,7 @@ class NumericalPotential(SeparablePotential):
         theta, gradient = state[:-2], self._function.gradient(state[:-2])
         x = self._function.output(theta)
         velocity = np.concatenate([gradient, [np.ones_like(x), x]]) / self._rate(theta)
-        # A coordinate that has left the floating-point range, or stands at a critical point, waits for the others.
+        # A coordinate that has left the floating-point range, or is at a critical point, waits for the others.
         waiting = ~np.isfinite(np.sum(velocity, axis=0)) | (np.max(np.abs(state), axis=0) > 1e150)
         velocity[:, waiting] = 0.0
         return velocity
@@ -214,7 +215,7 @@ class NumericalPotential(SeparablePotential):
         return (lambda state: self._function.output(state[:-2])) if kind == "x" else (lambda state: state[-2])
 
     def _at_time(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """θ and R* where the flow has time z, shapes (p, ...) and (...); inf beyond the ends."""
+        """θ and R* at the flow time z, shapes (p, ...) and (...); inf beyond the ends."""
         reached = self._locate(z, "s")
         state, gap = reached.state, reached.target - reached.state[-2]
 
@@ -227,24 +228,26 @@ class NumericalPotential(SeparablePotential):
         return reached.shape(moved[:-1]), reached.shape(moved[-1])
 
     def _directly(self, z: np.ndarray) -> np.ndarray | None:
-        """θ at time z from the start, shape (p, ...), or None if that is a long way or leads beyond the ends.
+        """θ at time z from the start, shape (p, ...), or None if that takes many steps or leads beyond the ends.
 
-        A flow with decay asks every potential once or twice only, for which no table pays.
+        A flow with decay asks every potential only once or twice, and a table would not pay.
         """
         self._queries += 1
         full = np.broadcast_to(z, np.broadcast_shapes(z.shape, () if self._shared else self._x0.shape))
-        if self._queries > _BRIEF or "_tables" in vars(self) or not np.all(np.isfinite(full)):
+        if self._queries > _QUERIES_WITHOUT_TABLE or "_tables" in vars(self) or not np.all(np.isfinite(full)):
             return None
         columns = np.zeros(full.shape, int) if self._shared else np.broadcast_to(np.arange(len(self._x0)), full.shape)
         unit = np.broadcast_to(self._length, self._start.shape)
         start = self._start[:, columns]
         try:
-            theta = _advance(lambda theta: full * self._function.gradient(theta), start, unit[:, columns], _NEAR)
+            theta = _advance(
+                lambda theta: full * self._function.gradient(theta), start, unit[:, columns], _STEPS_WITHOUT_TABLE
+            )
         except _TooFarError:
             return None
         with np.errstate(all="ignore"):
             left = self._function.levels(theta) / self._function.levels(start)
-        return theta if np.all(left > _FAR_FROM_ENDS) else None
+        return theta if np.all(left > _LEAST_LEVEL) else None
 
     def _at_weight(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """θ, R' and R where the flow passes x, shapes (p, ...), (...) and (...)."""
@@ -257,7 +260,7 @@ class NumericalPotential(SeparablePotential):
 
         moved = _advance(velocity, reached.state, reached.unit)
         moved[:, reached.outside] = np.nan
-        self._memo = (x.copy(), reached.shape(moved[:-2]))  # whoever gave x may change it
+        self._memo = (x.copy(), reached.shape(moved[:-2]))  # a copy, since the caller may change x
         return (
             reached.shape(moved[:-2]),
             reached.shape(moved[-2]),
@@ -265,13 +268,13 @@ class NumericalPotential(SeparablePotential):
         )
 
     def _difference(self, x: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """R'(x) − R'(x') and D(x, x'), by integration from x' to x where they are close, else by their definitions."""
+        """R'(x) − R'(x') and D(x, x'), by integration from x' to x if they are close, else by their definitions."""
         x, reference = np.broadcast_arrays(x, reference)
         theta, slope, value = self._at_weight(reference)
         _, slope_there, value_there = self._at_weight(x)
         rise, plain = slope_there - slope, value_there - value - slope * (x - reference)
         speed = self._speed(theta)
-        is_close = np.abs(x - reference) * self._rate(theta) < _CLOSE * speed
+        is_close = np.abs(x - reference) * self._rate(theta) < _INTEGRATED_EFOLDINGS * speed
         gap = np.where(is_close, x - reference, 0.0)
 
         def velocity(state: np.ndarray) -> np.ndarray:
@@ -309,7 +312,7 @@ class NumericalPotential(SeparablePotential):
             return 2 * np.sum(gradient * self._function.bend(theta), axis=0) / np.sum(gradient**2, axis=0)
 
     def _passing(self, x: np.ndarray) -> np.ndarray:
-        """θ where the flow passes x; solvers ask for it at the weight they have just computed."""
+        """θ where the flow passes x; solvers mostly ask for it at the weight that they have just computed."""
         known, theta = self._memo
         return theta if np.array_equal(known, x) else self._at_weight(x)[0]
 
@@ -331,7 +334,15 @@ class NumericalPotential(SeparablePotential):
 
 @dataclass(frozen=True)
 class _Located:
-    """Nodes to start from: states and their units (p + 2, m), targets (m,), which lie outside, the query's shape."""
+    """The last nodes before the targets of a query.
+
+    Attributes:
+        state: The nodes, shape (p + 2, m).
+        unit: The sizes of their entries, for absolute tolerances, shape (p + 2, m).
+        target: The targets, shape (m,); those outside are replaced by the start.
+        outside: Whether the flow does not reach a target, shape (m,).
+        query: The shape of the query, of m entries.
+    """
 
     state: np.ndarray
     unit: np.ndarray
@@ -344,7 +355,7 @@ class _Located:
 
 
 class _TooFarError(Exception):
-    """An integration takes more steps than it may."""
+    """An integration takes more steps than are allowed."""
 
 
 def _advance(
@@ -352,17 +363,21 @@ def _advance(
 ) -> np.ndarray:
     """Integrate a field of shape (r, m) over unit time.
 
-    From a node few steps do. Where their number is limited, a state that leaves the floating-point range is too far.
+    From a node, a few steps are enough. If their number is limited, a state that leaves the floating-point range also
+    raises :class:`_TooFarError`.
     """
 
     def flat(_: float, state: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
             return np.nan_to_num(velocity(state.reshape(start.shape)), posinf=0.0, neginf=0.0).ravel()
 
-    if not np.any(flat(0.0, start)):  # every query is a node; SciPy's choice of a first step would divide 0 by 0
+    if not np.any(flat(0.0, start)):  # every query is a node, and SciPy's choice of a first step would divide 0 by 0
         return start.copy()
     atol = 1e-14 * np.maximum(np.abs(start), unit).ravel()
-    solver = DOP853(flat, 0.0, start.ravel(), 1.0, rtol=1e-13, atol=atol)
+    solver = DOP853(
+        flat, 0.0, start.ravel(), 1.0, rtol=1e-13,
+        atol=atol,  # pyright: ignore[reportArgumentType] - SciPy takes arrays, but its default is a number
+    )  # fmt: skip
     steps = 0
     while solver.status == "running":
         solver.step()
@@ -375,7 +390,7 @@ def _advance(
 
 
 def _through_numpy(function: Callable[..., np.ndarray], values: Array, *others: Array) -> Array:
-    """Apply a NumPy function to arrays of any kind; torch tensors come back on their device."""
+    """Apply a NumPy function to arrays of any kind, and return the kind, type and device of the first."""
     result = function(_plain(values), *(_plain(other) for other in others))
     if isinstance(values, np.ndarray):
         return result.astype(values.dtype)

@@ -19,18 +19,18 @@ from implicit_bias.validation import finite_array, positive_number
 
 FloatArray = NDArray[np.float64]
 
-_EXACT = 1e-12  # rounding of matrices that were computed as products, relative to their norms
-_SUPPORT = 1e-14  # a component of theta0 below this, relative to its norm, is rounding of the eigenbasis
-_SETTLED = 1e-7  # a Newton step in the exponents after which the next is below rounding, as errors are squared
-_TRUST = 10.0  # the largest step in the exponents, over which an exponential grows 20000-fold
+_MATRIX_TOLERANCE = 1e-12  # rounding of matrices that were computed as products, relative to their norms
+_COMPONENT_TOLERANCE = 1e-14  # a smaller component of theta0, relative to its norm, is rounding of the eigenbasis
+_LAST_STEP = 1e-7  # after a Newton step of this size in the exponents, the next is below rounding: errors are squared
+_LARGEST_STEP = 10.0  # in the exponents; an exponential grows 20000-fold over it
 _MAX_STEPS = 2000
-_MAX_SINGULAR = 200  # steps in a row with a singular Hessian, each of which moves exponents by 1 to 10
+_MAX_SINGULAR_STEPS = 200  # in a row; each moves the exponents by 1 to 10
 _LARGEST_EXPONENT = 700.0
-_SMALLEST = 1e-305  # of the largest exponential; below, they lose digits
+_SMALLEST_CURVATURE = 1e-305  # in units of the largest exponential; smaller ones lose digits
 _STEP_ROUNDING = 1e-14  # of a Newton step, for a well-conditioned Hessian
-_RELIABLE = 1e-11  # a squared pivot of the scaled Hessian for which a Newton step has three digits
-_RIDGE = 1e-12
-_INSIDE = 1e-6  # well above the tolerance of the linear program
+_SMALLEST_PIVOT = 1e-11  # squared, of the scaled Hessian; at this size a Newton step has three digits
+_RIDGE = 1e-12  # added to the diagonal of a scaled Hessian with smaller pivots
+_DOMAIN_TOLERANCE = 1e-6  # well above the tolerance of the linear program
 
 _overflow_allowed = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
@@ -45,9 +45,10 @@ class QuadraticForms(Potential):
 
     .. math:: Q_A(\mu) = \tfrac14 \Big\|\exp\Big(-A B + \sum_i \mu_i A_i\Big)\theta_0\Big\|^2 ,
 
-    so that the weights follow the mirror flow of :math:`R_A = Q_A^*`: :math:`\nabla R_{A_t}(x_t) = -L_t`. In the joint
-    eigenbasis Q is a sum of exponentials, and R follows by Newton's method. The potential is no sum over coordinates;
-    its domain is the interior of the cone that the joint eigenvalues span: the values that x can take.
+    so the weights follow the mirror flow of :math:`R_A = Q_A^*`: :math:`\nabla R_{A_t}(x_t) = -L_t`. In the joint
+    eigenbasis Q is a sum of exponentials, and Newton's method computes R from it. The potential is not a sum over
+    coordinates. Its domain consists of the values that x can take, the interior of the cone that the joint eigenvalues
+    span.
 
     Every method takes NumPy arrays or lists of shape ``(..., k)``. :meth:`decayed` changes the decay.
 
@@ -55,12 +56,13 @@ class QuadraticForms(Potential):
         A: The forms, shape (k, p, p).
         B: The regularizer, shape (p, p), or None.
         decay: A = ∫α dt >= 0; more than 0 needs B.
-        theta0: Initial parameters, shape (p,). A component in an eigenvector below 1e-14 of its norm counts as zero
-            (an exact zero where all matrices are diagonal): the flow never leaves its span.
+        theta0: Initial parameters, shape (p,). A component along an eigenvector counts as zero below 1e-14 of the norm
+            (where all matrices are diagonal, only if it is exactly zero), and the flow keeps it at zero.
 
     Raises:
-        InputError: If a shape does not fit, a matrix is not symmetric, a pair does not commute (named, with the size of
-            its commutator), or the forms are linearly dependent on the span of the flow: R is not strictly convex then.
+        InputError: If a shape does not fit, a matrix is not symmetric, a pair does not commute (the message names it,
+            with the size of its commutator), or the forms are linearly dependent on the span of the flow, so that R
+            would not be strictly convex.
 
     Source: Li, Wang, Lee, Arora, "Implicit bias of gradient descent on reparametrized models: on equivalence to mirror
         descent", NeurIPS 2022, for commuting parameterizations.
@@ -95,19 +97,21 @@ class QuadraticForms(Potential):
         values = np.einsum("pj,kpq,qj->kj", self.basis, matrices, self.basis)
         start = self.basis.T @ start
         is_diagonal = np.array_equal(self.basis, np.eye(size))
-        self.components = np.where(np.abs(start) > (0 if is_diagonal else _SUPPORT * np.linalg.norm(start)), start, 0.0)
+        smallest = 0.0 if is_diagonal else _COMPONENT_TOLERANCE * np.linalg.norm(start)
+        self.components = np.where(np.abs(start) > smallest, start, 0.0)
         self.eigenvalues = values[:count]
         self.regularizer_eigenvalues = None if decaying is None else values[count]
         support = self.components != 0
         self._log_weights = 2 * np.log(np.abs(self.components[support]))
         self._values = self.eigenvalues[:, support]
         self._rates = 0.0 if decaying is None else values[count, support]
-        rank = np.linalg.matrix_rank(self._values, tol=_EXACT * np.abs(self._values).max(initial=0.0) * size)
+        tolerance = _MATRIX_TOLERANCE * np.abs(self._values).max(initial=0.0) * size
+        rank = np.linalg.matrix_rank(self._values, tol=tolerance)
         if rank < count:
             raise InputError(
                 f"A: on the span that the flow from theta0 explores, the {count} forms have rank {rank} only, so x "
                 "moves in a subspace and R is not strictly convex. Drop dependent forms, or let theta0 have a "
-                "component in every eigenvector."
+                "component along every eigenvector."
             )
 
         self.decay = self._checked(decay)
@@ -134,9 +138,9 @@ class QuadraticForms(Potential):
     def parameters(self, z: ArrayLike) -> FloatArray:
         r"""The parameters :math:`\theta = \exp(-A B + \sum_i z_i A_i)\,\theta_0`, shape ``(..., p)``."""
         exponents = self._admit(z, "z") @ self.eigenvalues
-        if self.decay:
+        if self.regularizer_eigenvalues is not None:
             exponents = exponents - self.decay * self.regularizer_eigenvalues
-        # A component that is zero stays so, whatever its exponent.
+        # A component that is zero stays zero, whatever its exponent.
         grown = np.exp(np.where(self.components != 0, exponents, 0.0)) * self.components
         return grown @ self.basis.T
 
@@ -145,7 +149,7 @@ class QuadraticForms(Potential):
         return np.sum(self._powers(self._admit(z, "z")), axis=-1) / 4
 
     def inverse_gradient(self, z: ArrayLike) -> FloatArray:
-        """The x = ∇Q(z) with ∇R(x) = z, shape ``(..., k)``: the forms at the parameters that the flow has reached."""
+        """The x = ∇Q(z) with ∇R(x) = z, shape ``(..., k)``: the values of the forms at :meth:`parameters`."""
         return self._powers(self._admit(z, "z")) @ self._values.T / 2
 
     def conjugate_hessian(self, z: ArrayLike) -> FloatArray:
@@ -158,8 +162,8 @@ class QuadraticForms(Potential):
 
         Raises:
             DomainError: If x lies outside the open cone of reachable values.
-            SolverError: If the metric at some x inside it is singular to rounding (condition number above 1e11 or so
-                after scaling its diagonal to 1).
+            SolverError: If the metric at some x inside it is singular to rounding (with a condition number above about
+                1e11 after its diagonal is scaled to 1).
         """
         points = self._admit(x, "x")
         log_weights = self._log_weights_now
@@ -195,7 +199,7 @@ class QuadraticForms(Potential):
 
     @property
     def minimizer(self) -> FloatArray:
-        """The minimizer of R, which is the value of the forms after decay alone; shape (k,)."""
+        """The minimizer of R, the values of the forms after decay alone; shape (k,)."""
         return self.inverse_gradient(np.zeros(self.size))
 
     def contains(self, x: ArrayLike) -> bool:
@@ -205,44 +209,44 @@ class QuadraticForms(Potential):
         """
         point = finite_array(x, "x", ndim=1)
         scale = np.max(np.abs(point), initial=0.0) or 1.0
-        # x = Σ t_j λ_j with all t_j >= s: the largest s is positive inside; it is bounded, as the cone may hold lines.
+        # x = Σ t_j λ_j with all t_j >= s: the largest s is positive inside. It has a bound, as the cone may hold lines.
         lengths = np.linalg.norm(self._values, axis=0)
         rays = self._values[:, lengths > 0] / lengths[lengths > 0]
         costs = np.append(np.zeros(rays.shape[1]), -1.0)
         equations = np.column_stack([rays, rays.sum(axis=1)])
         bounds = [(0, None)] * rays.shape[1] + [(None, 1.0)]
         solution = linprog(costs, A_eq=equations, b_eq=point / scale, bounds=bounds)
-        return bool(solution.success and -solution.fun > _INSIDE)
+        return bool(solution.success and -solution.fun > _DOMAIN_TOLERANCE)
 
     @_overflow_allowed
     def _solve(self, x: FloatArray, log_weights: FloatArray) -> FloatArray:
         """Newton's method for the minimum of Q(μ) − ⟨x, μ⟩.
 
-        It ends when a step moves no exponent any more. Where x is outside the cone or on its boundary there is no
-        minimum, and the exponents move for ever.
+        It ends when a step no longer moves any exponent. If x is outside the cone or on its boundary there is no
+        minimum, and the exponents move forever.
         """
         scale = np.max(np.abs(x), initial=0.0) or 1.0
         offsets = log_weights - np.log(scale)
-        # Start where the exponentials are of the size of x, as far as possible.
+        # Start where the exponentials are about as large as x.
         mu = np.linalg.lstsq(2 * self._values.T, -offsets, rcond=None)[0]
         singular = 0
         for _ in range(_MAX_STEPS):
             exponents = 2 * mu @ self._values + offsets
             largest = np.max(exponents)
             powers = np.exp(exponents - largest)
-            # Beyond the cap the step is far longer than the trusted one, so that its direction alone matters.
+            # Beyond the cap the step is far longer than the largest one allowed, so only its direction matters.
             target = x / scale * np.exp(min(-largest, _LARGEST_EXPONENT / 2))
             hessian = (self._values * powers) @ self._values.T
-            if not np.all(np.diag(hessian) > _SMALLEST):
+            if not np.all(np.diag(hessian) > _SMALLEST_CURVATURE):
                 break
             step, rounding = _newton_step(hessian, target - self._values @ powers / 2)
             length = float(np.max(np.abs(2 * step @ self._values)))
             singular = singular + 1 if np.isinf(rounding) else 0
-            if not np.isfinite(length) or singular > _MAX_SINGULAR or (singular and length == 0):
+            if not np.isfinite(length) or singular > _MAX_SINGULAR_STEPS or (singular and length == 0):
                 break
-            if length <= max(_SETTLED, rounding) and not singular:
+            if length <= max(_LAST_STEP, rounding) and not singular:
                 return mu + step
-            step *= min(1.0, _TRUST / length)
+            step *= min(1.0, _LARGEST_STEP / length)
             mu = mu + step * _step_size(self._slope(exponents - largest, target, step))
         if self.contains(x):
             raise SolverError(
@@ -288,9 +292,10 @@ class QuadraticForms(Potential):
 
 
 def _newton_step(hessian: FloatArray, residual: FloatArray) -> tuple[FloatArray, float]:
-    """The Newton step and its rounding error; inf where the Hessian is so close to singular that it was regularized.
+    """The Newton step and its rounding error, which is inf if the Hessian is almost singular and needs a ridge.
 
-    A Hessian that is singular in double precision is no end: after steps along its kernel it need not be so.
+    Newton's method can go on from a Hessian that is singular in double precision: steps along its kernel often lead to
+    one that is not.
     """
     scale = np.sqrt(np.diag(hessian))
     scaled = hessian / scale[:, None] / scale
@@ -299,14 +304,14 @@ def _newton_step(hessian: FloatArray, residual: FloatArray) -> tuple[FloatArray,
         pivot = float(np.min(np.diag(factor[0]))) ** 2
     except LinAlgError:
         factor, pivot = None, 0.0
-    if factor is None or pivot < _RELIABLE:
+    if factor is None or pivot < _SMALLEST_PIVOT:
         factor, pivot = cho_factor(scaled + _RIDGE * np.eye(len(scale)), lower=True), 0.0
     step = cho_solve(factor, residual / scale, check_finite=False) / scale
     return step, _STEP_ROUNDING / pivot if pivot else np.inf
 
 
 def _step_size(slope: Callable[[float], float]) -> float:
-    """The first of 1, ½, ¼, … at which the slope has not risen beyond half its size at 0."""
+    """The first of 1, ½, ¼, … at which the slope is at most half its size at 0."""
     limit = 0.5 * abs(slope(0.0))
     t = 1.0
     while slope(t) > limit and t > 1e-12:
@@ -317,10 +322,10 @@ def _step_size(slope: Callable[[float], float]) -> float:
 def _check_symmetric(matrices: FloatArray, names: list[str]) -> None:
     for matrix, name in zip(matrices, names, strict=True):
         error = np.linalg.norm(matrix - matrix.T)
-        if error > _EXACT * np.linalg.norm(matrix):
+        if error > _MATRIX_TOLERANCE * np.linalg.norm(matrix):
             raise InputError(
-                f"{name}: expected a symmetric matrix, got ‖M − Mᵀ‖ = {error:.3g}; as θᵀMθ sees the symmetric part "
-                "alone, pass (M + Mᵀ)/2."
+                f"{name}: expected a symmetric matrix, got ‖M − Mᵀ‖ = {error:.3g}; pass (M + Mᵀ)/2, which gives the "
+                "same θᵀMθ."
             )
 
 
@@ -328,7 +333,7 @@ def _check_commuting(matrices: FloatArray, names: list[str]) -> None:
     for i, j in itertools.combinations(range(len(matrices)), 2):
         product = matrices[i] @ matrices[j]
         error = np.linalg.norm(product - product.T)
-        allowed = _EXACT * np.linalg.norm(matrices[i]) * np.linalg.norm(matrices[j])
+        allowed = _MATRIX_TOLERANCE * np.linalg.norm(matrices[i]) * np.linalg.norm(matrices[j])
         if error > allowed:
             raise InputError(
                 f"A, B: expected commuting matrices, but ‖[{names[i]}, {names[j]}]‖ = {error:.3g} (at most "

@@ -1,4 +1,4 @@
-"""Scales that may underflow: what the potentials with a scale a > 0 share."""
+"""Scales a > 0 that may underflow, for the potentials that have one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from implicit_bias.errors import DomainError, InputError
 from implicit_bias.potential.separable import SMALL, Array
 from implicit_bias.validation import finite_array
 
-_LARGEST_LOG = 700.0
-_EASY_LOG = 5.0
-_LARGE = 1e150  # times itself, and times any factor of a formula, it is in the floating-point range
+_LARGEST_LOG_SCALE = 700.0
+_EASY_LOG_SCALE = 5.0
+_LARGE = 1e150  # its square, times any factor of a formula, is in the floating-point range
 
 
 def scale_and_logarithm(
@@ -31,34 +31,39 @@ def scale_and_logarithm(
         InputError: If both or neither is given, or one is not finite or has two axes or more.
         DomainError: If a is not positive, or log a exceeds 700.
     """
-    if (scale is None) == (log_scale is None):
-        raise InputError(f"{owner}: give exactly one of scale= and log_scale=.")
-    name = "scale" if log_scale is None else "log_scale"
-    given = finite_array(scale if log_scale is None else log_scale, name)
-    if given.ndim > 1 or not given.size:
+    if scale is not None and log_scale is None:
+        a = _one_for_each(scale, "scale")
+        if np.any(a <= 0):
+            raise DomainError(f"scale: expected positive numbers, got {np.min(a)}; give a tiny one as log_scale=.")
+        return a, np.log(a)
+    if log_scale is not None and scale is None:
+        log_a = _one_for_each(log_scale, "log_scale")
+        if np.any(log_a > _LARGEST_LOG_SCALE):
+            raise DomainError(f"log_scale: expected at most {_LARGEST_LOG_SCALE:g} (scale 1e304), got {np.max(log_a)}.")
+        return np.exp(log_a), log_a
+    raise InputError(f"{owner}: give exactly one of scale= and log_scale=.")
+
+
+def _one_for_each(given: ArrayLike, name: str) -> NDArray[np.float64]:
+    array = finite_array(given, name)
+    if array.ndim > 1 or not array.size:
         raise InputError(
-            f"{name}: expected a number or a one-dimensional array of one for each coordinate, got shape {given.shape}."
+            f"{name}: expected a number or a one-dimensional array of one for each coordinate, got shape {array.shape}."
         )
-    if log_scale is None:
-        if np.any(given <= 0):
-            raise DomainError(f"scale: expected positive numbers, got {np.min(given)}; a tiny one is log_scale=.")
-        return given, np.log(given)
-    if np.any(given > _LARGEST_LOG):
-        raise DomainError(f"log_scale: expected at most {_LARGEST_LOG:g} (scale 1e304), got {np.max(given)}.")
-    return np.exp(given), given
+    return array
 
 
 def relaxed(log_scale: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Log a halved until it is within 5 of 0, the easiest first; every gap is twice the one before."""
-    halvings = math.ceil(math.log2(max(1.0, float(np.max(-log_scale)) / _EASY_LOG)))
+    """Return log a halved until it is within 5 of 0, the easiest first; every gap is twice the one before."""
+    halvings = math.ceil(math.log2(max(1.0, float(np.max(-log_scale)) / _EASY_LOG_SCALE)))
     return [log_scale / 2.0**k for k in range(halvings, 0, -1)]
 
 
 def headroom(x: Array, *others: Array) -> Array:
-    """A power of two for each weight, times which it and what is computed from it stay in the floating-point range.
+    """A power of two for each weight; the weight and its products, times this, stay in the floating-point range.
 
-    It is below 1 for large weights, where products overflow, above 1 for tiny ones, whose last digits are few, and 1
-    for all others.
+    It is below 1 for large weights, whose products overflow, above 1 for tiny ones, which have few digits, and 1 for
+    all others.
     """
     xp = array_namespace(x)
     size = xp.abs(x)

@@ -16,11 +16,11 @@ from implicit_bias.potential.base import Array, Potential
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# What exceeds the floating-point range is inf, in NumPy as in torch, and no reason for a warning.
-# What a few operations and one exponential add to a relative error, each right to four units in the last place.
+# A few operations and one exponential, each right to four units in the last place, add this to a relative error.
 UNITS_OF_ROUNDING = 8 * 2.0**-53
-_overflow_allowed = np.errstate(over="ignore", divide="ignore")
 SMALL = 2.0**-64  # a factor that keeps products and sums of large numbers in the floating-point range
+# Numbers beyond the floating-point range are inf, in NumPy as in torch, without a warning.
+_overflow_allowed = np.errstate(over="ignore", divide="ignore")
 
 
 class SeparablePotential(Potential):
@@ -28,13 +28,13 @@ class SeparablePotential(Potential):
 
     The public methods take arrays of shape ``(..., n)`` in NumPy, torch or JAX (numbers and lists become float64 NumPy
     arrays), check the domain and return the same type, dtype and device. Torch and JAX differentiate them, and JAX
-    compiles them. A subclass supplies the formulas of one
-    coordinate in the methods whose names end in ``_at``. They check nothing and see floating arrays inside the domain
-    alone; solvers, which know that theirs are, call them directly.
+    compiles them. A subclass supplies the formulas of one coordinate in the methods whose names end in ``_at``. These
+    check nothing, and take only floating arrays inside the domain; solvers, which know that theirs are, call them
+    directly.
 
     Attributes:
-        formula: R in LaTeX, and
-        settings: the names of the attributes that stand in it, both for display.
+        formula: R in LaTeX, for display.
+        settings: The names of the attributes in the formula, for display.
     """
 
     formula: ClassVar[str] = ""
@@ -67,15 +67,15 @@ class SeparablePotential(Potential):
     def metric_slope_at(self, x: Array) -> Array:
         """The derivative of the metric, by which torch differentiates R a third time."""
         raise UnsupportedError(
-            f"{type(self).__name__}: the metric 1/R'' has no derivative here, so R can be differentiated twice. A "
-            "potential that defines metric_slope_at(x) can be so three times."
+            f"{type(self).__name__}: the metric 1/R'' has no derivative here, so R can be differentiated only twice; "
+            "define metric_slope_at(x) for a third time."
         )
 
     def metric_bend_at(self, x: Array) -> Array:
         """The second derivative of the metric, by which torch differentiates R a fourth time."""
         raise UnsupportedError(
-            f"{type(self).__name__}: the metric 1/R'' has no second derivative here, so R can be differentiated three "
-            "times. A potential that defines metric_bend_at(x) can be so four times."
+            f"{type(self).__name__}: the metric 1/R'' has no second derivative here, so R can be differentiated only "
+            "three times; define metric_bend_at(x) for a fourth time."
         )
 
     def conjugate_terms_at(self, z: Array) -> Array:
@@ -84,11 +84,11 @@ class SeparablePotential(Potential):
         return x * z - self.terms_at(x)
 
     def divergence_terms_at(self, x: Array, reference: Array) -> Array:
-        """The Bregman divergence of each coordinate of x from the reference."""
+        """The Bregman divergence of each coordinate of x from the reference x'."""
         return self.terms_at(x) - self.terms_at(reference) - self.gradient_at(reference) * (x - reference)
 
     def gradient_rise_at(self, x: Array, reference: Array) -> Array:
-        """R_i'(x_i) − R_i'(x'_i), the slope of the divergence."""
+        """R_i'(x_i) − R_i'(x'_i), the derivative of the divergence in x_i."""
         return self.gradient_at(x) - self.gradient_at(reference)
 
     @property
@@ -122,7 +122,7 @@ class SeparablePotential(Potential):
 
     @_overflow_allowed
     def inverse_gradient(self, z: Array) -> Array:
-        """The x with ∇R(x) = z, which is ∇R*(z); shape ``(..., n)``. It overflows to inf where x does."""
+        """The x with ∇R(x) = z, which is ∇R*(z); shape ``(..., n)``. Weights that overflow are inf."""
         return self._evaluate("inverse_gradient_at", self._admit_duals, {"z": z})
 
     @_overflow_allowed
@@ -154,8 +154,8 @@ class SeparablePotential(Potential):
 
         .. math:: p(s) = \frac{d \log(R(x_{\min}+s) - R(x_{\min}))}{d \log |s|}
 
-        It is 2 where R acts like the squared L2 norm, 1 where it acts like the L1 norm, and 2 at s = 0. In torch it has
-        no derivative: a backward pass through it raises ``UnsupportedError``.
+        It is 2 where R acts like the squared L2 norm, 1 where it acts like the L1 norm, and 2 at s = 0. It has no
+        derivative in torch, where a backward pass through it raises ``UnsupportedError``.
         """
         return self._evaluate("_exponent_from", self._admit_steps, {"s": s})
 
@@ -168,33 +168,32 @@ class SeparablePotential(Potential):
         excess = self.divergence_terms_at(x, center)
         rise = step * self.gradient_at(x)
         is_known = (excess > 0) & xp.isfinite(excess)
-        ratio = xp.where(excess > 0, xp.inf, 2.0)  # where the excess overflows, and where it underflows
+        ratio = xp.where(excess > 0, xp.inf, 2.0)  # inf if the excess overflows, 2 if it underflows
         return xp.where(is_known, rise / xp.where(is_known, excess, 1.0), ratio)
 
     def separation(self, x: np.ndarray, gap: float) -> np.ndarray | None:
-        r"""How far a divergence of at most ``gap`` lets another weight be from x, shape (n,), or None where unknown.
+        r"""Bounds on the distance from x that a divergence of at most ``gap`` allows, shape (n,), or None if unknown.
 
         If :math:`D_R(x, x') \le \mathrm{gap}` or :math:`D_R(x', x) \le \mathrm{gap}`, then :math:`|x_i - x_i'|` is at
-        most the i-th number returned, and :math:`\|x - x'\|_2` is at most the largest of them.
+        most the i-th of them, and :math:`\|x - x'\|_2` is at most the largest of them.
         """
         return None
 
     def response_error(self, z: np.ndarray, z_error: np.ndarray, x: np.ndarray) -> np.ndarray | None:
-        """A bound on what rounding adds to x = ∇R*(z), shape (n,), or None where unknown.
+        """A bound on the rounding error of x = ∇R*(z), shape (n,), or None if unknown.
 
         Args:
-            z: Dual variables, as they were computed,
-            z_error: a bound on how far the exact ones are from them, and
+            z: Dual variables, as they were computed.
+            z_error: A bound on how far the exact dual variables are from them.
             x: ``inverse_gradient(z)``, as it was computed.
         """
         return None
 
     def relaxations(self) -> list[SeparablePotential]:
-        """Easier potentials of the same family, easiest first, on the way to this one; empty where none is needed.
+        """Easier potentials of the same family, easiest first, on the way to this one; empty if none is needed.
 
-        A solver follows them so that a hard problem always has a good start. They are spaced along a line on which
-        every gap is twice the one before, this potential being the end of the last, so that dual solutions can be
-        extrapolated.
+        A solver follows them so that a hard problem always has a good start. They lie on a line that ends at this
+        potential, and each gap is twice the one before, so that dual solutions can be extrapolated.
         """
         return []
 
@@ -202,10 +201,10 @@ class SeparablePotential(Potential):
         """Draw the terms R_i(x_i) against x_i, for up to six coordinates that differ.
 
         Args:
-            x: The weights to draw, shape (k,), all in the domain; by default those from −2 to 2 that are in it, or
-                further where the minimizer is further.
+            x: The weights to draw, shape (k,), all in the domain; by default those from −2 to 2 in the domain, and a
+                wider range if the minimizer is beyond.
             ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
-            options: Passed to matplotlib's ``Axes.plot``.
+            options: Arguments for matplotlib's ``Axes.plot``.
 
         Raises:
             DomainError: If a weight is outside the domain.
@@ -217,15 +216,15 @@ class SeparablePotential(Potential):
         formula: str,
         check: Callable[[Array, str], Array],
         given: dict[str, Array],
-        finish: Callable[[Array], Array] | None = None,
+        finish: Callable[[Array], Array] = lambda terms: terms,
     ) -> Array:
         """A formula at checked points, computed in double precision and rounded to the type of the first one.
 
         Args:
             formula: The name of a method without checks.
-            check: Raises where a floating array, of a given name, is outside the domain.
+            check: Takes a floating array and its name, and raises an error if it is outside the domain.
             given: The points by name.
-            finish: What else is done in double precision.
+            finish: A further step in double precision.
         """
         points = {name: self._real(value, name) for name, value in given.items()}
         foreign = (point for point in points.values() if is_torch_array(point) or is_jax_array(point))
@@ -233,22 +232,19 @@ class SeparablePotential(Potential):
         if is_torch_array(like):
             from implicit_bias.potential.differentiation import evaluate
 
-            result = evaluate(self, formula, check, points)
-        elif is_jax_array(like):
+            return finish(evaluate(self, formula, check, points)).to(like.device, like.dtype)
+        if is_jax_array(like):
             from implicit_bias.potential.in_jax import evaluate
 
-            result = evaluate(self, formula, check, points)
+            result = finish(evaluate(self, formula, check, points))
         else:
-            result = getattr(self, formula)(*(check(_double(point), name) for name, point in points.items()))
-        if finish is not None:
-            result = finish(result)
-        if is_torch_array(like):
-            return result.to(like.device, like.dtype)
+            doubles = (check(_double(point), name) for name, point in points.items())
+            result = finish(getattr(self, formula)(*doubles))
         return result if result.dtype == like.dtype else result.astype(like.dtype)
 
     def _real(self, value: Array, name: str) -> Array:
-        """Return ``value`` as an array of floating type that fits the coordinates, or raise."""
-        array = value if is_array_api_obj(value) else np.asarray(value)
+        """Return ``value`` as an array of floating type that fits the coordinates, or raise an error."""
+        array = _as_array(value)
         xp = array_namespace(array)
         if not xp.isdtype(array.dtype, "real floating"):
             if not xp.isdtype(array.dtype, ("integral", "bool")):
@@ -262,19 +258,19 @@ class SeparablePotential(Potential):
         return array
 
     def _admit_weights(self, x: Array, name: str) -> Array:
-        """Return the floating array x if it is inside the domain, or raise."""
+        """Return the floating array x if it is inside the domain, or raise an error."""
         return self._admit(x, name, self.domain)
 
     def _admit_duals(self, z: Array, name: str) -> Array:
-        """Return the floating array z if it is inside the dual domain, or raise."""
+        """Return the floating array z if it is inside the dual domain, or raise an error."""
         return self._admit(z, name, self.dual_domain)
 
     def _admit_steps(self, s: Array, name: str) -> Array:
-        """Return the floating array s if it is finite, or raise."""
+        """Return the floating array s if it is finite, or raise an error."""
         return self._admit(s, name, (-np.inf, np.inf))
 
     def _admit(self, array: Array, name: str, interval: tuple[Array, Array]) -> Array:
-        """Return a floating array if it is inside the open interval, or raise."""
+        """Return a floating array if it is inside the open interval, or raise an error."""
         xp = array_namespace(array)
         low, high = (xp.asarray(end, dtype=array.dtype, device=array_api_compat.device(array)) for end in interval)
         inside = (array > low) & (array < high)
@@ -294,6 +290,10 @@ class SeparablePotential(Potential):
     def _constant(values: np.ndarray | float, like: Array) -> Array:
         """A parameter of the potential in the type, dtype and device of ``like``."""
         return array_namespace(like).asarray(values, dtype=like.dtype, device=array_api_compat.device(like))
+
+
+def _as_array(value: Array) -> Array:
+    return value if is_array_api_obj(value) else np.asarray(value)
 
 
 def _double(array: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The functions of one coordinate that a potential is computed from, and where its flow can start."""
+"""The functions of one coordinate from which a potential is computed, and the check of where its flow can start."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class SeparableMap:
         gradient: ∇g(θ), shape (p, n).
         bend: ∇²g·∇g, shape (p, n): the acceleration of the flow of ∇g.
         levels: Functions of θ that are zero where the flow of ∇g ends although θ and ∇g may be finite, shape (k, n):
-            where g is not real beyond, ∇g jumps, or several flows go on.
-        approach: Σ|d log level/ds| along the flow of ∇g, shape (n,): how fast it gets there.
+            where g is not real beyond, where ∇g jumps, or where several flows go on.
+        approach: Σ|d log level/ds| along the flow of ∇g, shape (n,): the speed at which the flow gets there.
     """
 
     output: Callable[[np.ndarray], np.ndarray]
@@ -33,10 +33,10 @@ class SeparableMap:
 
 
 class SeparableParameterization(Protocol):
-    """What is needed of a parameterization; :class:`implicit_bias.Parameterization` is one."""
+    """What a numerical potential needs of a parameterization; :class:`implicit_bias.Parameterization` has it."""
 
     def separable_map(self) -> SeparableMap:
-        """Return g, its gradient and its bend as functions."""
+        """Return g and its derivatives as functions."""
         ...
 
     def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
@@ -45,7 +45,7 @@ class SeparableParameterization(Protocol):
 
 
 def check_start(function: SeparableMap, start: np.ndarray, names: Sequence[str]) -> None:
-    """Raise ``DomainError`` where no flow can start: g is not real there, or its gradient vanishes.
+    """Raise ``DomainError`` if no flow can start somewhere: g is not real there, or its gradient vanishes.
 
     Args:
         function: g and its derivatives.
@@ -60,7 +60,7 @@ def check_start(function: SeparableMap, start: np.ndarray, names: Sequence[str])
 
 
 def refuse_start(bad: np.ndarray, start: np.ndarray, names: Sequence[str], why: str) -> None:
-    """Raise ``DomainError`` about initial values of shape (p,) or (p, n), if any of the n coordinates is bad."""
+    """Raise ``DomainError`` if any of the n coordinates is bad, for initial values of shape (p,) or (p, n)."""
     if np.any(bad):
         k = int(np.flatnonzero(bad)[0])
         values = start.reshape(len(start), -1)[:, k]

@@ -1,4 +1,4 @@
-"""Batches of a data set that lies on the device: indexed, normalized, and shared among processes."""
+"""Batches of a data set that lies on the device, normalized and shared among processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from implicit_bias.training.data.augmentation import Shifts
 from implicit_bias.training.data.images import ImageData, Images
 from implicit_bias.training.determinism import AUGMENTATION, ORDER, generator
 
-EVALUATION_BATCH = 1000
+IMAGES_PER_EVALUATION_BATCH = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +21,9 @@ class Batch:
     Attributes:
         images: Normalized, shape (k, channels, height, width).
         labels: Shape (k,).
-        counted: Whether it counts; where a batch has fewer images than there are processes, some hold an image only
-            to keep in step with the others.
-        size: Images in the shares of all processes together.
+        counted: Whether it counts. Where a batch has fewer images than there are processes, some hold an image only to
+            keep in step with the others.
+        size: The number of images in the shares of all processes together.
     """
 
     images: torch.Tensor
@@ -33,14 +33,14 @@ class Batch:
 
 
 class Batches:
-    """The images of a data set on a device, in the order that seed and epoch decide.
+    """The images of a data set on a device, in an order that seed and epoch determine.
 
     Args:
         data: The data set.
-        device: Where it is kept, and augmented.
-        dtype: Of the normalized images.
+        device: Where to keep and augment it.
+        dtype: Type of the normalized images.
         rank: The number of this process.
-        processes: How many share every batch.
+        processes: The number of processes that share every batch.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Batches:
 
     def evaluation(self) -> Iterator[Batch]:
         """This process's part of the test images."""
-        for begin in range(0, len(self.test), EVALUATION_BATCH):
-            end = min(begin + EVALUATION_BATCH, len(self.test))
+        for begin in range(0, len(self.test), IMAGES_PER_EVALUATION_BATCH):
+            end = min(begin + IMAGES_PER_EVALUATION_BATCH, len(self.test))
             share, counted = self._share(begin, end)
             yield Batch(self._normalized(self.test.pixels[share]), self.test.labels[share], counted, end - begin)
 
     def _share(self, begin: int, end: int) -> tuple[slice, bool]:
-        """This process's slice of images begin to end; one that does not count where there are too few."""
+        """This process's slice of images begin to end, and whether it counts; with too few images it does not."""
         first, last = (begin + (end - begin) * r // self.processes for r in (self.rank, self.rank + 1))
         return (slice(first, last), True) if first < last else (slice(begin, begin + 1), False)
 

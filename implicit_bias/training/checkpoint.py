@@ -1,4 +1,4 @@
-"""Checkpoints without pickles: tensors by safetensors, numbers as JSON in its header, replaced in one step."""
+"""Checkpoints without pickles: tensors in a safetensors file, numbers as JSON in its header."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ HEADER = "implicit_bias"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         path: The file.
         tensors: Tensors on the CPU by name.
-        numbers: All else, made of what JSON knows.
+        numbers: All else, as JSON gives it.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class Checkpoint:
 
 
 def write(path: str | Path, tensors: Mapping[str, torch.Tensor], numbers: Mapping[str, Any]) -> None:
-    """Write a checkpoint so that at any moment, even of a power failure, the path holds all of the old or the new one.
+    """Write a checkpoint. At any moment, even in a power failure, the path holds all of the old one or all of the new.
 
     Args:
         path: The file; its folder is made if it is missing.
@@ -44,7 +44,7 @@ def write(path: str | Path, tensors: Mapping[str, torch.Tensor], numbers: Mappin
         numbers: Anything that JSON can hold.
 
     Raises:
-        OSError: If it cannot be written; what was there before stays.
+        OSError: If it cannot be written; an earlier checkpoint stays.
     """
     path = Path(path)
     own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -53,16 +53,16 @@ def write(path: str | Path, tensors: Mapping[str, torch.Tensor], numbers: Mappin
         own = {name: tensor.clone() for name, tensor in own.items()}
     text = json.dumps(numbers)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One entry, since safetensors writes several in an order that changes from run to run.
+    # A single entry, since safetensors writes several in an order that changes from run to run.
     header = {"format": FORMAT, "sha256": _digest(own, text), "numbers": text}
     write_whole(path, save(own, {HEADER: json.dumps(header)}))
 
 
 def read(path: str | Path) -> Checkpoint:
-    """Read a checkpoint and verify that no bit of it changed.
+    """Read a checkpoint and verify that no bit of it has changed.
 
     Raises:
-        InputError: If the file is missing, truncated, damaged or no checkpoint. It is left as it is.
+        InputError: If the file is missing, truncated, damaged or no checkpoint. The file stays as it is.
     """
     path = Path(path)
     advice = "resume from a copy of it, or move it away and start again"
@@ -92,12 +92,12 @@ def read(path: str | Path) -> Checkpoint:
     except (ValueError, RecursionError):
         numbers = None
     if not isinstance(numbers, dict):
-        raise InputError(f"{path}: its numbers are no JSON object, so training did not write it; {advice}.")
+        raise InputError(f"{path}: its numbers are not a JSON object, so training did not write it; {advice}.")
     return Checkpoint(path, tensors, numbers)
 
 
 def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
-    total = hashlib.sha256(text.encode(errors="surrogatepass"))  # JSON may name half a character
+    total = hashlib.sha256(text.encode(errors="surrogatepass"))  # JSON may hold half of a surrogate pair
     for name in sorted(tensors):
         tensor = tensors[name]
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -106,5 +106,5 @@ def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
 
 
 def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 of tensors with their names, by which a checkpoint knows initial weights again."""
+    """SHA-256 of tensors with their names, by which a checkpoint recognizes its initial weights."""
     return _digest({name: tensor.detach().cpu() for name, tensor in tensors.items()}, "")

@@ -1,4 +1,4 @@
-"""Learning rates over the epochs, as factors of the first."""
+"""Learning rates over the epochs, as factors of the first learning rate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 LearningRate = Callable[[float], float]
-"""The factor at a time in [0, 1), the part of all epochs that is done."""
+"""The factor as a function of time in [0, 1): the fraction of all epochs that have ended."""
 
 
 def constant(time: float) -> float:
@@ -20,7 +20,7 @@ def cosine(time: float) -> float:
 
 
 def step(time: float) -> float:
-    """1, then a tenth from the half on, a hundredth from three quarters on."""
+    """1 in the first half, then a tenth, and a hundredth in the last quarter."""
     return 1.0 if time < 0.5 else 0.1 if time < 0.75 else 0.01
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch.nn import functional
@@ -29,7 +29,7 @@ _SECONDS_BETWEEN_REPORTS = 0.1
 
 @dataclass(frozen=True, eq=False)
 class LoopSettings:
-    """What the loop is asked to do: arguments of :func:`~implicit_bias.training.train`, ``path`` its ``checkpoint``."""
+    """Arguments of :func:`~implicit_bias.training.train` that the loop needs; ``path`` is its ``checkpoint``."""
 
     epochs: int
     batch_size: int
@@ -42,7 +42,7 @@ class LoopSettings:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Totals over images of one epoch, or of the tests."""
+    """Totals over the images of one epoch, or over the test images."""
 
     loss: float
     correct: float
@@ -53,10 +53,10 @@ class TrainingLoop:
     """The loop over epochs and steps.
 
     Args:
-        fabric: Launched, on the devices to use.
-        state: What is trained, and what checkpoints hold.
+        fabric: A launched Fabric on the devices to use.
+        state: The run, as checkpoints hold it.
         data: Images.
-        settings: Epochs, batches, checkpoints.
+        settings: Epochs, batches and checkpoints.
         progress: Called about ten times a second and after each epoch.
     """
 
@@ -78,11 +78,11 @@ class TrainingLoop:
         self._last_report, self._saved_epoch = -float("inf"), 0
 
     def all_epochs(self, history: tuple[EpochRecord, ...]) -> tuple[tuple[EpochRecord, ...], str | None]:
-        """Run from the end of a history to the last epoch, or to a loss that is not finite and the reason."""
+        """Continue a history to the last epoch, or to a loss that is not finite, and return it with the reason then."""
         settings, self._saved_epoch = self._settings, len(history)
-        self._fabric.barrier()  # every process has read the old checkpoint
+        self._fabric.barrier()  # until every process has read the old checkpoint
         if not history:
-            self._save(history)  # so that a folder that cannot be written shows now, not after the first epoch
+            self._save(history)  # a folder that cannot be written raises an error now, not after the first epoch
         log_dir = settings.log_dir if self._fabric.is_global_zero else None
         with TensorBoard(log_dir, len(history) + 1) as log:
             for epoch in range(len(history) + 1, settings.epochs + 1):
@@ -97,7 +97,7 @@ class TrainingLoop:
         return history, None
 
     def _epoch(self, epoch: int, history: tuple[EpochRecord, ...]) -> EpochRecord | str:
-        """One epoch; its record, or what was not finite."""
+        """Run one epoch and return its record, or a sentence that says what was not finite."""
         began = time.perf_counter()
         state, settings = self._state, self._settings
         factor = settings.schedule((epoch - 1) / settings.epochs)
@@ -128,9 +128,9 @@ class TrainingLoop:
         )
 
     def _steps_of(self, epoch: int, record: EpochRecord | None) -> _Sums | str:
-        """All steps of an epoch; their totals, or what was not finite.
+        """Take all steps of an epoch and return their totals, or a sentence that says what was not finite.
 
-        Totals stay on the device until they are needed, since waiting for a number in every step would idle a GPU.
+        Totals stay on the device until they are needed, since a GPU would idle while each step waits for a number.
         """
         self._model.train()
         objectives = torch.zeros(self._steps, device=self._fabric.device)
@@ -140,7 +140,7 @@ class TrainingLoop:
             objectives[step] = self._step(batch, sums)
             seen += batch.size
             if self._is_report_due():
-                # Among several processes only those that share every step may stop, at the end of the epoch.
+                # A process may not leave the others in the middle of an epoch.
                 if self._fabric.world_size == 1 and not bool(torch.isfinite(objectives[: step + 1]).all()):
                     break
                 loss, correct = sums.tolist()
@@ -153,13 +153,14 @@ class TrainingLoop:
         sums, first = self._total(sums), self._total(first, "min")
         if torch.isfinite(first):
             return self._failure("the loss is", epoch, int(first) + 1)
-        return _Sums(*sums.tolist(), len(self._batches.train))
+        loss, correct = sums.tolist()
+        return _Sums(loss, correct, len(self._batches.train))
 
     def _step(self, batch: Batch, sums: torch.Tensor) -> torch.Tensor:
-        """One step of the optimizer; adds loss and correct answers of this share to the sums.
+        """Take one step of the optimizer, and add loss and correct answers of this share to the sums.
 
         Returns:
-            The objective: mean loss with penalty.
+            The objective: the mean loss plus the penalty.
         """
         logits = self._model(batch.images)
         losses = functional.cross_entropy(logits, batch.labels, reduction="sum")
@@ -180,7 +181,7 @@ class TrainingLoop:
         """Totals over the test images."""
         model = self._state.model
         if self._fabric.world_size > 1:
-            for buffer in model.buffers():  # running statistics differ among processes; the first one's count
+            for buffer in model.buffers():  # running statistics differ among processes; those of the first one count
                 torch.distributed.broadcast(buffer, 0)
         model.eval()
         sums = torch.zeros(2, dtype=self._wide, device=self._fabric.device)
@@ -191,14 +192,18 @@ class TrainingLoop:
                     losses = functional.cross_entropy(logits, batch.labels, reduction="sum")
                     sums += torch.stack([losses.to(self._wide), _correct(logits, batch.labels).to(self._wide)])
         model.train()
-        return _Sums(*self._total(sums).tolist(), len(self._batches.test))
+        loss, correct = self._total(sums).tolist()
+        return _Sums(loss, correct, len(self._batches.test))
 
     def _total(self, value: torch.Tensor, operation: str = "sum") -> torch.Tensor:
         """Combine the values of all processes."""
-        return self._fabric.all_reduce(value, reduce_op=operation) if self._fabric.world_size > 1 else value
+        if self._fabric.world_size == 1:
+            return value
+        # Fabric reduces collections, too; from a tensor it makes a tensor.
+        return cast("torch.Tensor", self._fabric.all_reduce(value, reduce_op=operation))
 
     def _save(self, history: tuple[EpochRecord, ...]) -> None:
-        """Write the checkpoint, if one is wanted."""
+        """Write the checkpoint, if there is a path for it."""
         if self._settings.path is not None and self._fabric.is_global_zero:
             checkpoints.write(self._settings.path, self._state.tensors(), self._state.numbers(history))
         self._saved_epoch = len(history)
@@ -209,7 +214,7 @@ class TrainingLoop:
     def _report(
         self, epoch: int, step: int, loss: float, accuracy: float, record: EpochRecord | None, always: bool = False
     ) -> None:
-        """Tell the caller where the run stands."""
+        """Call ``progress``; unless ``always``, at most about ten times a second."""
         if self._progress is not None and (always or self._is_report_due()) and self._fabric.is_global_zero:
             self._progress(Progress(epoch, self._settings.epochs, step, self._steps, loss, accuracy, record))
         self._last_report = time.perf_counter()

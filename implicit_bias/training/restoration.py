@@ -13,10 +13,10 @@ from torch.nn.parameter import is_lazy
 
 
 class ModelMemory:
-    """What a model is made of and holds now: modules, parameters, buffers, gradients, modes and hooks.
+    """Remembers a model as it is now: modules, parameters, buffers, gradients, modes and hooks.
 
-    It costs a copy of every tensor. Parameters and buffers stay the same objects when they are restored, so that an
-    optimizer, a tie or another model that shares them sees what it saw before.
+    It keeps a copy of every tensor. Restored parameters and buffers are the same objects as before, so an optimizer, a
+    tie or another model that shares them is restored as well.
 
     Args:
         model: Any module.
@@ -28,7 +28,7 @@ class ModelMemory:
         self._tensors = [_Content.of(tensor) for tensor in tensors if not is_lazy(tensor)]
 
     def restore(self) -> None:
-        """Make the model what it was."""
+        """Make the model what it was when this memory was made."""
         for part in self._parts:
             part.restore()
         for content in self._tensors:
@@ -37,7 +37,7 @@ class ModelMemory:
 
 @contextmanager
 def left_as_it_was(model: nn.Module) -> Iterator[None]:
-    """Restore a model after any exception, an interruption by the user included."""
+    """Restore a model after any exception, also after an interruption by the user."""
     memory = ModelMemory(model)
     try:
         yield
@@ -47,7 +47,7 @@ def left_as_it_was(model: nn.Module) -> Iterator[None]:
 
 
 class _Part:
-    """One module: its class, which parametrizations change, its attributes, and what the containers among them hold."""
+    """One module: its class, which parametrizations change, its attributes, and the content of their containers."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module, self._class, self._attributes = module, type(module), dict(vars(module))
@@ -66,7 +66,7 @@ class _Part:
 
 @dataclass(frozen=True, eq=False)
 class _Content:
-    """One tensor: its memory, which a move to a device or another precision replaces, and what stands in it."""
+    """One tensor: its memory, which a move to a device or another precision replaces, and the numbers in it."""
 
     tensor: torch.Tensor
     memory: torch.Tensor
@@ -83,10 +83,10 @@ class _Content:
     def restore(self) -> None:
         if not torch.equal(self.memory, self.values):  # expanded buffers cannot be written to
             self.memory.copy_(self.values)
-        self.tensor.grad = None  # of another precision, perhaps
+        self.tensor.grad = None  # it may have another precision, which would not fit the memory
         self.tensor.data = self.memory
         if self.tensor.requires_grad != self.requires_grad:
             self.tensor.requires_grad_(self.requires_grad)
         self.tensor.grad = self.gradient
-        vars(self.tensor).clear()  # a mask notes on a parameter that it replaced it
+        vars(self.tensor).clear()  # a mask marks a parameter that it replaces
         vars(self.tensor).update(self.attributes)

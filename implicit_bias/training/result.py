@@ -1,4 +1,4 @@
-"""What training gives: the model, a record of every epoch, and how it ended."""
+"""The result of training: the model, a record of every epoch, and how it ended."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class EpochRecord:
 
     Attributes:
         epoch: Its number, from 1.
-        learning_rate: The learning rate in it.
-        train_loss: Over the batches as they were trained on, so during the epoch.
-        train_accuracy: Likewise.
-        test_loss: On the test (or validation) images, after the epoch.
-        test_accuracy: Likewise.
+        learning_rate: The learning rate during the epoch.
+        train_loss: On the training batches during the epoch, each before its own step.
+        train_accuracy: On the training batches during the epoch, each before its own step.
+        test_loss: On the test (or validation) images after the epoch.
+        test_accuracy: On the test (or validation) images after the epoch.
         l1_norm: ‖x‖₁ of the effective weights after the epoch.
-        strength: The regularization strength in force during the epoch.
+        strength: The regularization strength during the epoch.
         sparsity: The fraction of small weights after the epoch; see :mod:`implicit_bias.training.weights`.
-        seconds: Wall time of the epoch, tests included.
+        seconds: Wall time of the epoch with its tests.
     """
 
     epoch: int
@@ -44,9 +44,9 @@ class Progress:
 
     Attributes:
         epoch: The present epoch, from 1.
-        epochs: All epochs.
-        step: Steps done in this epoch.
-        steps: Steps of an epoch.
+        epochs: The number of epochs of the run.
+        step: The number of steps of this epoch that are done.
+        steps: The number of steps of an epoch.
         loss: Mean training loss in this epoch so far.
         accuracy: Training accuracy in this epoch so far.
         record: The record of the last complete epoch, or None before the end of the first.
@@ -63,11 +63,11 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """A trained model and how it came about.
+    """A trained model and the history of its training.
 
     Attributes:
         model: The model that was given, dense again.
-        history: A record of each complete epoch, those before an interruption included.
+        history: A record of each complete epoch, also of those before an interruption.
         status: CONVERGED after the last epoch, or NOT_FINITE.
         seconds: Wall time of this call.
         is_main: Whether this is the first of several processes, the one that should write files.

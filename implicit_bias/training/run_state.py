@@ -1,4 +1,4 @@
-"""Everything that changes while a model is trained, as a checkpoint and back."""
+"""Everything that changes while a model is trained, saved in a checkpoint and restored from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from implicit_bias.training.checkpoint import Checkpoint
 from implicit_bias.training.methods import Method
 from implicit_bias.training.result import EpochRecord
 
-_NUMBERS = (bool, int, float, str, type(None))
+Setting = bool | int | float | str | None
+Hyperparameter = Setting | list[Setting]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,30 +24,30 @@ class RunState:
     """A run in progress.
 
     Attributes:
-        model: With the method's parametrizations.
-        optimizer: Of its parameters.
-        method: Started.
-        configuration: What has to be the same for a run to be continued: numbers, texts, and digests of the data and
-            of the initial weights.
+        model: The model with the method's parametrizations.
+        optimizer: The optimizer of its parameters.
+        method: The method, after its start.
+        configuration: Numbers, texts, and digests of the data and of the initial weights, by name. A run can only be
+            continued with the same ones.
     """
 
     model: nn.Module
     optimizer: Optimizer
     method: Method
-    configuration: Mapping[str, Any]
+    configuration: Mapping[str, Hyperparameter]
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Tensors of model and optimizer."""
+        """The tensors of model and optimizer, by name."""
         found = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
         for k, state in self.optimizer.state_dict()["state"].items():
             found |= {f"optimizer/{k}/{name}": v for name, v in state.items() if isinstance(v, torch.Tensor)}
         return found
 
     def numbers(self, history: tuple[EpochRecord, ...]) -> dict[str, Any]:
-        """All else.
+        """The rest of the run, as JSON takes it.
 
         Raises:
-            UnsupportedError: If the optimizer's state holds more than tensors and numbers.
+            UnsupportedError: If the optimizer's state holds something other than tensors and numbers.
         """
         saved = self.optimizer.state_dict()
         state = {
@@ -55,7 +56,7 @@ class RunState:
         }
         for values in state.values():
             for name, value in values.items():
-                if not isinstance(value, _NUMBERS):
+                if not isinstance(value, Setting):
                     raise UnsupportedError(
                         f"optimizer: {type(self.optimizer).__name__} keeps {name} as {type(value).__name__}, which a "
                         "checkpoint cannot hold; train without one, or take SGD or Adam."
@@ -68,7 +69,7 @@ class RunState:
         }
 
     def restore(self, checkpoint: Checkpoint) -> tuple[EpochRecord, ...]:
-        """Continue from a checkpoint: model, optimizer and method are changed in place.
+        """Bring model, optimizer and method to the state in a checkpoint, in place.
 
         Returns:
             The history until then.
@@ -107,11 +108,11 @@ class RunState:
         check_configuration(checkpoint, self.configuration)
 
 
-def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Any]) -> None:
+def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Hyperparameter]) -> None:
     """Refuse to continue a run with other settings.
 
     Raises:
-        InputError: Naming every setting that differs.
+        InputError: If a setting differs; the message names each one that does.
     """
     saved = checkpoint.numbers.get("configuration")
     if saved is None:
@@ -128,17 +129,17 @@ def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Any]
         )
 
 
-def hyperparameters(optimizer: Optimizer) -> list[dict[str, Any]]:
+def hyperparameters(optimizer: Optimizer) -> list[dict[str, Hyperparameter]]:
     """The numbers of every parameter group.
 
     Raises:
-        UnsupportedError: If one is a tensor.
+        UnsupportedError: If one of them is a tensor.
     """
     groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
     for group in groups:
         for name, value in group.items():
             parts = value if isinstance(value, tuple | list) else (value,)
-            if not all(isinstance(part, _NUMBERS) for part in parts):
+            if not all(isinstance(part, Setting) for part in parts):
                 raise UnsupportedError(
                     f"optimizer: {name} of {type(optimizer).__name__} is a {type(value).__name__}; give a number."
                 )
@@ -147,7 +148,7 @@ def hyperparameters(optimizer: Optimizer) -> list[dict[str, Any]]:
 
 
 def _like(present: object, value: object) -> object:
-    """JSON has no tuples; the optimizer's own groups tell where one belongs."""
+    """Turn a list back into a tuple where the optimizer has one at present, since JSON has no tuples."""
     return tuple(value) if isinstance(present, tuple) and isinstance(value, list) else value
 
 

@@ -1,18 +1,21 @@
-"""Accuracy against sparsity: a trained network pruned once, or trained and pruned in turn."""
+"""Accuracy against sparsity, of a network that is pruned once after training, or trained and pruned in turn."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from implicit_bias import masking
 from implicit_bias.errors import InputError
 from implicit_bias.training.data.images import ImageData
+from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.methods import Method
 from implicit_bias.training.train import train
 from implicit_bias.validation import finite_array, whole_number
@@ -29,7 +32,7 @@ class SparsityCurve:
 
     Attributes:
         sparsity: Fractions of weights that are 0, shape (k,).
-        accuracy: Fractions of test images that are classified correctly, shape (k,).
+        accuracy: Fractions of test images that the network classifies correctly, shape (k,).
     """
 
     sparsity: np.ndarray
@@ -55,7 +58,7 @@ def one_shot(model: nn.Module, data: ImageData, sparsities: Iterable[float] = GR
 
     Args:
         model: Masked or dense; left as it is.
-        data: Its test images judge.
+        data: The data set whose test images give the accuracy.
         sparsities: Fractions in [0, 1]; 0 prunes nothing, and weights that are 0 already count.
 
     Raises:
@@ -78,25 +81,43 @@ def iterative(
     rewind: str = "weights",
     warm_up: int = 0,
     progress: Callable[[int], None] | None = None,
-    **training: object,
+    epochs: int,
+    learning_rate: float = 0.1,
+    momentum: float = 0.9,
+    batch_size: int = 256,
+    optimizer: str | Callable[..., Optimizer] = "sgd",
+    schedule: str | LearningRate = "cosine",
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    devices: int = 1,
+    precision: str = "32-true",
 ) -> SparsityCurve:
-    r"""Train, prune the smallest of the weights left, rewind, and again: after k cycles :math:`1 - \text{keep}^k`.
+    r"""Train, prune the smallest of the weights left, rewind and repeat: k cycles prune :math:`1 - \text{keep}^k`.
 
-    With ``rewind="weights"`` (iterative magnitude pruning, J. Frankle and M. Carbin, ICLR 2019) what is kept goes back
-    to where it stood at the beginning, or after ``warm_up`` epochs; with ``"learning-rate"`` (A. Renda, J. Frankle,
-    M. Carbin, ICLR 2020) it stays, and only the learning rate starts again. A mask starts anew in every cycle, with
-    :math:`m_0 w_0 = x`.
+    With ``rewind="weights"`` (iterative magnitude pruning, J. Frankle and M. Carbin, ICLR 2019) the weights that are
+    left go back to their values at the beginning, or after ``warm_up`` epochs; with ``"learning-rate"`` (A. Renda,
+    J. Frankle, M. Carbin, ICLR 2020) they stay, and only the learning rate starts again. A mask starts anew in every
+    cycle, with :math:`m_0 w_0 = x`. There is no checkpoint, since a checkpoint holds one run.
 
     Args:
         model: A dense network; left as it is.
-        data: What to train on and to judge by.
+        data: The images to train on, and those that give the accuracy.
         method: Makes a new method for every cycle.
-        cycles: How often to train; the k-th network has the sparsity :math:`1 - \text{keep}^{k-1}`.
+        cycles: The number of trainings; the k-th network has the sparsity :math:`1 - \text{keep}^{k-1}`.
         keep: The fraction of weights that survive each pruning, in (0, 1].
         rewind: ``"weights"`` or ``"learning-rate"``.
-        warm_up: Epochs of training before the weights that are rewound to.
+        warm_up: The number of epochs before the values that weights go back to.
         progress: Called with the number of cycles done.
-        training: Further arguments of :func:`~implicit_bias.training.train`, without a checkpoint: it holds one run.
+        epochs: The number of epochs in each cycle; it and what follows are as in :func:`~implicit_bias.training.train`.
+        learning_rate: The first learning rate of each cycle.
+        momentum: The momentum of SGD.
+        batch_size: Images in a step.
+        optimizer: ``"sgd"`` or a function.
+        schedule: The learning rates of each cycle; the warm-up keeps the first one.
+        seed: The seed of all cycles.
+        device: Where to train.
+        devices: The number of devices.
+        precision: The precision of the training.
 
     Returns:
         Accuracies of the trained networks.
@@ -112,18 +133,20 @@ def iterative(
         raise InputError(f"rewind: expected 'weights' or 'learning-rate', got {rewind!r}.")
     if whole_number(cycles, "cycles") < 1 or whole_number(warm_up, "warm_up") < 0:
         raise InputError(f"cycles, warm_up: expected at least 1 and 0, got {cycles} and {warm_up}.")
-    if training.get("checkpoint") is not None:
-        raise InputError("checkpoint: holds one run, and this makes one in every cycle; leave it out.")
+    run = partial(
+        train, learning_rate=learning_rate, momentum=momentum, batch_size=batch_size, optimizer=optimizer, seed=seed,
+        device=device, devices=devices, precision=precision,
+    )  # fmt: skip
     model = copy.deepcopy(model)
     if warm_up:
-        model = train(model, data, method(), **{**training, "epochs": warm_up, "schedule": "constant"}).model
+        model = run(model, data, method(), epochs=warm_up, schedule="constant").model
     start = copy.deepcopy(model)
     found: list[tuple[float, float]] = []
     kept: dict[str, torch.Tensor] = {}
     for cycle in range(cycles):
-        model = train(model, data, method(), **training).model
+        model = run(model, data, method(), epochs=epochs, schedule=schedule).model
         found.append((masking.sparsity(model), accuracy(model, data)))
-        masking.keep_(model, kept)  # methods that leave plain zeros forget which of them were pruned
+        masking.keep_(model, kept)  # a method that leaves plain zeros does not know which of them were pruned
         kept = masking.kept_weights(masking.prune_(model, 1 - share ** (cycle + 1)))
         model = masking.keep_(copy.deepcopy(start) if rewind == "weights" else model, kept)
         if progress is not None:

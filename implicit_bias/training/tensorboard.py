@@ -1,4 +1,4 @@
-"""Records of epochs as TensorBoard logs."""
+"""Logs of every epoch for TensorBoard."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from implicit_bias.training.result import EpochRecord
 
 
 class TensorBoard:
-    """Writes a scalar for every number of every epoch; a context manager.
+    """A context manager that writes a scalar for every number of every epoch.
 
     Args:
-        folder: Where to, or None to write nothing.
-        first_epoch: The first epoch that will be written; TensorBoard forgets what it has from there on, so that an
-            interrupted run, resumed, shows every epoch once.
+        folder: The folder to write to, or None to write nothing.
+        first_epoch: The first epoch to write. TensorBoard drops the epochs that it has from there on, so that a resumed
+            run shows every epoch once.
     """
 
     def __init__(self, folder: str | Path | None, first_epoch: int) -> None:
@@ -35,7 +35,7 @@ class TensorBoard:
             self._writer.close()
 
     def write(self, record: EpochRecord) -> None:
-        """Write one epoch, to the disk at once."""
+        """Write one epoch to the disk at once."""
         if self._writer is not None:
             for name, value in asdict(record).items():
                 if name != "epoch":

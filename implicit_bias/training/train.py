@@ -1,4 +1,4 @@
-"""The training loop: any model, data set and method, on one device or several, that can be interrupted at any time."""
+"""Training of any model on any data set by any method, on one device or several; it can be interrupted at any time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -27,7 +26,7 @@ from implicit_bias.training.loop import LoopSettings, TrainingLoop
 from implicit_bias.training.methods import Method
 from implicit_bias.training.restoration import ModelMemory, left_as_it_was
 from implicit_bias.training.result import Progress, TrainingResult
-from implicit_bias.training.run_state import RunState, check_configuration, hyperparameters
+from implicit_bias.training.run_state import Hyperparameter, RunState, Setting, check_configuration, hyperparameters
 from implicit_bias.training.weights import all_finite
 from implicit_bias.validation import positive_number, whole_number
 
@@ -56,49 +55,50 @@ def train(
 ) -> TrainingResult:
     r"""Train a model on images by cross-entropy plus the penalty of a method.
 
-    The data stay in the device's memory. Everything drawn depends on ``seed`` and the epoch alone, and operations are
-    deterministic, so on one device (and one number of threads) a run can be repeated, and continued after an
-    interruption of any kind, bit by bit. Several devices share each batch; their gradients add up to those of the
-    whole batch, except that batch normalization sees each device's share alone unless the devices are GPUs.
+    The data stay in the device's memory. All random numbers depend on ``seed`` and the epoch alone, and operations are
+    deterministic, so on one device (and one number of threads) a run can be repeated bit by bit, and continued bit by
+    bit after any interruption. Several devices share each batch, and their gradients add up to those of the whole
+    batch; but batch normalization sees each device's share alone unless the devices are GPUs.
 
     Args:
-        model: A dense network of images (n, channels, height, width) that gives logits (n, classes); trained in place,
-            and moved to the device.
-        data: What to train on, and to test by after every epoch.
-        method: What makes the network sparse; a new one for every run.
-        epochs: Passes over the training images.
-        learning_rate: The first learning rate. The preprint doubles its 0.1 for masks, which LeNet does not stand.
-        momentum: Of SGD.
+        model: A dense network that turns images (n, channels, height, width) into logits (n, classes). It is trained in
+            place, and moved to the device.
+        data: The images to train on, and those to test on after every epoch.
+        method: The way to make the network sparse; a new one for every run.
+        epochs: The number of passes over the training images.
+        learning_rate: The first learning rate. The preprint doubles its 0.1 for masks, which is too much for LeNet.
+        momentum: The momentum of SGD.
         batch_size: Images in a step, over all devices together.
-        optimizer: ``"sgd"``, or a function of the method's parameter groups and ``lr``, as all of ``torch.optim`` are.
-        schedule: ``"cosine"``, ``"constant"`` or ``"step"`` (a tenth at the half, a hundredth at three quarters), or a
-            function of the part of all epochs that is done, for the factor of the learning rate in an epoch.
-        seed: Of the order of images and of their augmentation; the model brings its own initial weights.
+        optimizer: ``"sgd"``, or a function of the method's parameter groups and ``lr``, such as any of ``torch.optim``.
+        schedule: ``"cosine"``, ``"constant"`` or ``"step"`` (a tenth after half of the epochs, a hundredth after three
+            quarters), or a function that takes the fraction of all epochs that have ended, and returns the factor of
+            the learning rate in the next one.
+        seed: The seed of the order of images and of their augmentation; the model brings its own initial weights.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
-        devices: How many. For more than one the program is started once more for each of the others, so train from a
-            script or the command line, not a notebook. ``is_main`` of the result tells them apart.
+        devices: The number of devices. With more than one, the program starts once more for each of the others, so
+            train from a script or the command line, not a notebook. ``is_main`` of the result tells them apart.
         precision: ``"32-true"``, ``"64-true"`` or ``"bf16-mixed"``.
         checkpoint: A file that holds the run after every ``save_every``-th epoch; one run at a time may write it.
-        save_every: Epochs between checkpoints; the last epoch is saved anyway.
-        resume: Continue from the checkpoint, if it is there; without it, an existing checkpoint is an error.
+        save_every: Epochs between checkpoints; the last epoch is always saved.
+        resume: Continue from the checkpoint, if it exists; without it, an existing checkpoint is an error.
         log_dir: A folder for TensorBoard.
         progress: Called about ten times a second and after each epoch.
         throw: Whether a loss that is not finite raises an error.
 
     Returns:
         The model, dense again, with a record of every epoch. If the loss stopped being finite and ``throw`` is not set,
-        the model holds what it was then, and the checkpoint the last good epoch.
+        the model is as it was then, and the checkpoint holds the last good epoch.
 
     Raises:
         InputError: If the input is bad: a setting out of range, no such device, a model that does not fit the data or
-            the last batch, a checkpoint of another run or a damaged one. Files are left as they are then.
+            the last batch, a checkpoint of another run or a damaged one. All files stay as they are then.
         OSError: If a file cannot be written; the checkpoint holds what it held before.
         FolderInUseError: If another run writes the checkpoint; the message says which.
         SolverError: If the loss is nan or inf and ``throw`` is set; the message names epoch and step.
 
-    Whatever is raised, by the model, a method, the optimizer, ``progress``, the disk or the user's interruption, the
-    model is afterwards as it was before: its modules, weights, buffers, gradients, modes, device and precision. So
-    the same call with ``resume`` continues from the checkpoint.
+    After any error, in the model, a method, the optimizer, ``progress`` or the disk, and after an interruption by the
+    user, the model is as it was before the call: its modules, weights, buffers, gradients, modes, device and precision.
+    So the same call with ``resume`` continues from the checkpoint.
     """
     began = time.perf_counter()
     settings = LoopSettings(
@@ -151,8 +151,10 @@ def train(
         return settle(result, throw, f"train: {failure}. Training")
 
 
-def _configuration(model: nn.Module, data: ImageData, method: Method, settings: LoopSettings) -> dict[str, Any]:
-    """What must be the same for a run to be continued."""
+def _configuration(
+    model: nn.Module, data: ImageData, method: Method, settings: LoopSettings
+) -> dict[str, Hyperparameter]:
+    """The settings that must be the same for a run to be continued."""
     return {
         "model": type(model).__name__,
         "initial weights": checkpoints.tensors_digest(model.state_dict()),
@@ -169,7 +171,7 @@ def _configuration(model: nn.Module, data: ImageData, method: Method, settings: 
 def _sgd(momentum: float) -> Callable[..., Optimizer]:
     def make(groups: list[dict], lr: float) -> Optimizer:
         device = groups[0]["params"][0].device
-        # One kernel for all of a step where there is one.
+        # Fused, a step is a single kernel, where PyTorch has one.
         return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=device.type in ("cpu", "cuda"))
 
     return make
@@ -192,19 +194,19 @@ def _schedule(value: str | LearningRate) -> LearningRate:
         return value
     if value not in LEARNING_RATES:
         known = ", ".join(LEARNING_RATES)
-        raise InputError(f"schedule: expected {known} or a function of time in [0, 1), got {value!r}.")
+        raise InputError(f"schedule: expected {known} or a function of a time in [0, 1), got {value!r}.")
     return LEARNING_RATES[value]
 
 
 def _only_run(path: Path | None) -> AbstractContextManager[None]:
-    """Keeps other runs away from a checkpoint; processes of the same run share the lock of the first."""
+    """Keep other runs away from a checkpoint; the processes of one run share the lock of the first."""
     if path is None or is_further_process():
         return nullcontext()
     return held(path.with_name(f".{path.name}.lock"))
 
 
 def _saved(path: Path | None, resume: bool) -> checkpoints.Checkpoint | None:
-    """The checkpoint to continue from, if any; an existing one is never overwritten by a new run."""
+    """The checkpoint to continue from, or None; a new run never overwrites an existing one."""
     if path is None:
         if resume:
             raise InputError("resume: there is nothing to resume from; name the checkpoint.")
@@ -216,14 +218,12 @@ def _saved(path: Path | None, resume: bool) -> checkpoints.Checkpoint | None:
     return checkpoints.read(path)
 
 
-def _public_numbers(method: Method) -> dict[str, Any]:
-    """What a method was made with."""
+def _public_numbers(method: Method) -> dict[str, Setting]:
+    """The numbers that a method was made with."""
     return {
         name: value
         for name, value in vars(method).items()
-        if not name.startswith("_")
-        and name not in ("name", "label")
-        and isinstance(value, bool | int | float | str | type(None))
+        if not name.startswith("_") and name not in ("name", "label") and isinstance(value, Setting)
     }
 
 
@@ -237,11 +237,12 @@ def _check_model(model: nn.Module, data: ImageData) -> None:
     """Run two images through the model, before anything is changed.
 
     Raises:
-        InputError: If it does not take them, does not give logits, or its weights are not finite or have no shape yet.
+        InputError: If the model does not take them, gives no logits, is masked, or its weights are not finite or have
+            no shape yet.
     """
     selected_tensors(model)
     if effective_weights(model):
-        raise InputError("model: is masked already, and the method puts on its own mask; unmask the model first.")
+        raise InputError("model: is masked already, and the method puts its own mask on it; unmask the model first.")
     trained = next((p for p in model.parameters() if p.is_floating_point()), None)
     if trained is None:
         raise InputError(f"model: {type(model).__name__} has no parameters to train.")
@@ -271,11 +272,11 @@ def _check_batches(model: nn.Module, data: ImageData, batch_size: int, place: to
     """Run the smallest batch of an epoch through the model as in training: batch normalization takes no single image.
 
     Raises:
-        InputError: If it does not take it.
+        InputError: If the model does not take it.
     """
     n = len(data.train)
     smallest = n % batch_size or min(batch_size, n)
-    if devices > 1 and place.type != "cuda":  # GPUs normalize over all of them together
+    if devices > 1 and place.type != "cuda":  # GPUs normalize over their shares together
         smallest = max(1, smallest // devices)
     trained = next(p for p in model.parameters() if p.is_floating_point())
     images = next(Batches(data, trained.device, trained.dtype).epoch(seed=0, epoch=1, size=smallest)).images

@@ -1,4 +1,4 @@
-"""How large and how sparse the effective weights of a network are, masked or dense."""
+"""The size and the sparsity of the effective weights of a network, masked or dense."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import nn
 
 from implicit_bias.masking.weight_tensors import selected_tensors, weight_tensors
 
-SMALL = 1e-3
-"""A weight counts as small if it is at most this part of the network's largest one."""
+SMALL_TO_LARGEST = 1e-3
+"""A weight counts as small if it is at most this fraction of the network's largest one."""
 
 
 def size_and_sparsity(model: nn.Module) -> tuple[float, float]:
-    """The norm ‖x‖₁ of all weights, and the fraction of them with |x| <= :data:`SMALL` · max |x|.
+    """The norm ‖x‖₁ of all weights, and the fraction of them with |x| <= :data:`SMALL_TO_LARGEST` · max |x|.
 
-    Weights are matrices and kernels, not biases and norms. Without any, both are 0.
+    Weights are matrices and kernels, not biases and gains of norms. Without weights both numbers are 0.
 
     >>> layer = nn.Linear(4, 1)
     >>> layer.weight.data = torch.tensor([[1.0, -2.0, 0.0, 1e-4]])
@@ -25,14 +25,14 @@ def size_and_sparsity(model: nn.Module) -> tuple[float, float]:
         values = [t.value.abs() for t in selected_tensors(model)]
         if not values:
             return 0.0, 0.0
-        bound = SMALL * torch.stack([x.max() for x in values]).max()
+        bound = SMALL_TO_LARGEST * torch.stack([x.max() for x in values]).max()
         norm = sum(float(x.sum(dtype=torch.float64 if x.device.type != "mps" else torch.float32)) for x in values)
         small = sum(int((x <= bound).sum()) for x in values)
     return norm, small / sum(x.numel() for x in values)
 
 
 def all_finite(model: nn.Module) -> bool:
-    """Whether no parameter or buffer holds nan or inf, and no weight: products of finite factors may overflow."""
+    """Tell whether all parameters, buffers and weights are finite; a product of finite factors may overflow."""
     tensors = [t for t in model.state_dict().values() if t.is_floating_point()]
     with torch.no_grad():
         tensors += [t.value for t in weight_tensors(model)]

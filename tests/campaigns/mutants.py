@@ -65,6 +65,9 @@ TESTS = {
     "masking/soft_threshold.py": ["tests/masking/test_factored_weights.py"],
     "masking/weight_tensors.py": ["tests/masking/test_reparameterize.py", "tests/masking/test_pruning.py"],
     "potential/derivative_rules.py": ["tests/potential/test_in_jax.py", "tests/potential/test_entropy.py"],
+    "potential/hyperbolic_entropy.py": [
+        f"tests/potential/test_hyperbolic_entropy_{topic}.py" for topic in ("bounds", "values")
+    ],
     "potential/separable.py": ["tests/potential/test_separable.py", "tests/potential/test_entropy.py"],
     **{
         f"symbolic/{name}.py": _DERIVATIONS

@@ -334,7 +334,7 @@ class TestInitialization:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"problem": None}, "problem: expected an ib Regression, .* got NoneType"),
+        ({"problem": None}, "problem: expected an ib.Regression, .* got NoneType"),
         ({"problem": []}, "problem: .* an empty list"),
         ({"problem": [PROBLEM, "Z"]}, "problem: .* got str"),
         ({"problem": ib.Regression([[1.0, 2.0]], [1.0], loss="logistic")}, "squared loss alone"),
@@ -372,6 +372,8 @@ class TestInitialization:
         ({"device": "meta"}, "device: expected 'cpu' or 'cuda'"),
         ({"device": "gpu"}, "device: expected 'cpu' or 'cuda', got 'gpu'"),
         ({"device": "cuda:99"}, "device: got 'cuda:99', but torch sees . CUDA devices"),
+        ({"device": "cuda:999"}, "device: got 'cuda:999', but torch sees . CUDA devices"),  # -25 to torch
+        ({"device": 1.5}, "device: expected 'cpu' or 'cuda', got 1.5"),
     ],
 )
 def test_bad_input(change, message):

@@ -121,9 +121,13 @@ def test_a_warm_up_comes_before_what_is_rewound_to(digits):
         ({"cycles": 1, "keep": 1.5}, "keep"),
         ({"cycles": 1, "rewind": "everything"}, "rewind: expected 'weights' or 'learning-rate'"),
         ({"cycles": 1, "warm_up": -1}, "cycles, warm_up"),
-        ({"cycles": 1, "checkpoint": "run"}, "checkpoint: holds one run"),
     ],
 )
 def test_bad_input_is_refused(arguments, message, digits):
     with pytest.raises(InputError, match=message):
         iterative(build("lenet", digits), digits, METHODS["dense"], **{**SETTINGS, **arguments})
+
+
+def test_a_checkpoint_which_holds_one_run_is_no_argument(digits):
+    with pytest.raises(TypeError, match="checkpoint"):
+        iterative(build("lenet", digits), digits, METHODS["dense"], cycles=1, checkpoint="run", **SETTINGS)

@@ -20,14 +20,14 @@ __all__ = ["DATA", "ImageData", "Images", "cifar10", "cifar100", "digits", "load
 
 
 def load(name: str, folder: str | Path | None = None) -> ImageData:
-    """A data set by its name.
+    """The data set of a name.
 
     Args:
         name: One of :data:`DATA`.
-        folder: Where its files are; needed for CIFAR alone.
+        folder: The folder with its files, for CIFAR alone.
 
     Raises:
-        InputError: If there is no such data set, its folder is not named, or a file is missing or damaged.
+        InputError: If there is no such data set, its folder is missing, or a file is missing or damaged.
     """
     if name in SHIPPED:
         if folder is not None:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-PADDING = 4
+PIXELS_OF_PADDING = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Shifts:
-    """For each of n images: where its crop begins after padding, 0 to 8 in rows and columns, and whether to mirror it.
+    """For each of n images, where its crop begins after padding, and whether to mirror it.
 
     Attributes:
-        corner: Shape (n, 2).
-        mirrored: Shape (n,), booleans.
+        corner: The first row and column of the crop, 0 to 8, shape (n, 2).
+        mirrored: Booleans, shape (n,).
     """
 
     corner: torch.Tensor
@@ -25,18 +25,18 @@ class Shifts:
     @classmethod
     def draw(cls, n: int, generator: torch.Generator, device: torch.device) -> Shifts:
         """Draw for n images."""
-        corner = torch.randint(2 * PADDING + 1, (n, 2), generator=generator)
+        corner = torch.randint(2 * PIXELS_OF_PADDING + 1, (n, 2), generator=generator)
         mirrored = torch.rand(n, generator=generator) < 0.5
         return cls(corner.to(device), mirrored.to(device))
 
     def apply(self, pixels: torch.Tensor, chosen: torch.Tensor | slice) -> torch.Tensor:
         """Shift and mirror a batch (k, channels, height, width) by the k rows ``chosen`` of the draws.
 
-        Pixels from outside of an image are 0, black before normalization.
+        Pixels from outside of an image are 0, which is black before normalization.
         """
         corner, mirrored = self.corner[chosen], self.mirrored[chosen]
         k, _, height, width = pixels.shape
-        padded = functional.pad(pixels, (PADDING,) * 4).permute(0, 2, 3, 1)
+        padded = functional.pad(pixels, (PIXELS_OF_PADDING,) * 4).permute(0, 2, 3, 1)
         steps = torch.arange(width, device=pixels.device)
         columns = torch.where(mirrored[:, None], steps.flip(0), steps) + corner[:, 1:]
         rows = torch.arange(height, device=pixels.device) + corner[:, :1]

@@ -20,18 +20,18 @@ MANIFEST = "SHA256SUMS"
 
 @dataclass(frozen=True)
 class Layout:
-    """The binary version of a data set: records of label bytes, the last of which counts, and 3,072 pixels.
+    """The binary version of a data set, in records of label bytes, the last of which counts, and 3,072 pixels.
 
     Attributes:
-        name: The data set.
-        archive: The file that is published, at ``https://www.cs.toronto.edu/~kriz/``.
+        name: The name of the data set.
+        archive: The published file, at ``https://www.cs.toronto.edu/~kriz/``.
         archive_md5: Its published checksum.
         folder: The folder in the archive.
-        train: Files of training records, with the MD5 of each as it lies in the archive.
-        test: Files of test records, likewise.
+        train: The MD5 of each file of training records in the archive, by its name.
+        test: The MD5 of each file of test records in the archive, by its name.
         classes: The number of classes.
-        label_bytes: Bytes before the pixels.
-        records: Records of each training file and of the test file.
+        label_bytes: The number of bytes before the pixels of a record.
+        records: The numbers of records in each training file and in the test file.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Layout:
 
     @property
     def record_bytes(self) -> int:
-        """Bytes of a record."""
+        """The number of bytes of a record."""
         return self.label_bytes + PIXELS
 
 
@@ -86,26 +86,26 @@ def cifar10(folder: str | Path) -> ImageData:
     A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 
     Args:
-        folder: Holds the binary version: ``cifar-10-binary.tar.gz`` as it was downloaded (preferred: its checksum is
-            the published one), or ``data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, or these in
-            ``cifar-10-batches-bin``. Files of the same format that are not the official ones need a ``SHA256SUMS``
-            beside them, as ``sha256sum`` writes it, and may then have any number of records.
+        folder: Holds the binary version: the downloaded ``cifar-10-binary.tar.gz`` (preferred, as its checksum is the
+            published one), or ``data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, or these in
+            ``cifar-10-batches-bin``. Other files of the same format need a ``SHA256SUMS`` beside them, as ``sha256sum``
+            writes it, and may have any number of records.
 
     Raises:
-        InputError: If a file is missing, truncated, or not what its checksum says.
+        InputError: If a file is missing, truncated, or does not match its checksum.
     """
     return _load(CIFAR10, Path(folder))
 
 
 def cifar100(folder: str | Path) -> ImageData:
-    """CIFAR-100: as CIFAR-10, with 100 classes (the fine labels).
+    """CIFAR-100: like CIFAR-10, with 100 classes (the fine labels).
 
     Args:
         folder: Holds ``cifar-100-binary.tar.gz``, or ``train.bin`` and ``test.bin``, or these in ``cifar-100-binary``;
             otherwise as in :func:`cifar10`.
 
     Raises:
-        InputError: If a file is missing, truncated, or not what its checksum says.
+        InputError: If a file is missing, truncated, or does not match its checksum.
     """
     return _load(CIFAR100, Path(folder))
 
@@ -127,7 +127,7 @@ def _load(layout: Layout, folder: Path) -> ImageData:
 
 
 def _listed(layout: Layout, place: Path) -> dict[str, bytes]:
-    """Files by the checksums in the manifest beside them."""
+    """The files by name, checked by the checksums in the manifest beside them."""
     manifest = place / MANIFEST
     lines = (line.split() for line in manifest.read_text("utf-8", errors="replace").splitlines())
     sums = {words[1].lstrip("*"): words[0].lower() for words in lines if len(words) == 2}
@@ -145,7 +145,7 @@ def _listed(layout: Layout, place: Path) -> dict[str, bytes]:
 
 
 def _unpacked(layout: Layout, archive: Path) -> dict[str, bytes]:
-    """Files out of the published archive, in memory."""
+    """The files by name, out of the published archive."""
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != layout.archive_md5:
@@ -159,7 +159,7 @@ def _unpacked(layout: Layout, archive: Path) -> dict[str, bytes]:
 
 
 def _official(layout: Layout, place: Path, files: Mapping[str, str]) -> dict[str, bytes]:
-    """Files that have to be the official ones."""
+    """The files by name, which have to be the official ones."""
     contents = {}
     for name, checksum in files.items():
         contents[name] = content = _read(layout, place / name)
@@ -184,7 +184,7 @@ def _read(layout: Layout, path: Path) -> bytes:
 
 
 def _images(layout: Layout, files: list[tuple[str, bytes]]) -> Images:
-    """Images of records one after the other."""
+    """The images of all records of several files."""
     parts = []
     for name, content in files:
         rest = len(content) % layout.record_bytes

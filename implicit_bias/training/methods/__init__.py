@@ -1,4 +1,4 @@
-"""Ways to make a network sparse: the mask with PILoT, and its rivals."""
+"""Methods that make a network sparse: the mask, the mask with PILoT, and their rivals."""
 
 from implicit_bias.training.methods.continuous_sparsification import ContinuousSparsification
 from implicit_bias.training.methods.mask import Mask, ScheduledMask, spred

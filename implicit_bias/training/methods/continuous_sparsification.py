@@ -3,6 +3,7 @@ r"""Continuous sparsification: a sigmoid mask whose temperature rises until it i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,8 +23,8 @@ class ContinuousSparsification(Method):
     P. Savarese, H. Silva, M. Maire, "Winning the lottery with continuous sparsification", NeurIPS 2020.
 
     Args:
-        strength: What multiplies the sum of the mask.
-        start: s_0 of every weight.
+        strength: The factor of the sum of the mask, >= 0.
+        start: s_0, the same for every weight.
         final_temperature: τ_T >= 1.
     """
 
@@ -36,7 +37,7 @@ class ContinuousSparsification(Method):
         self._epochs = self._epoch = 0
 
     def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
-        """Find the masks to heat."""
+        """Find the masks whose temperature rises."""
         self._masks = [part for part in model.modules() if isinstance(part, masking.SigmoidMask)]
         self._epochs, self._epoch = epochs, 0
 
@@ -46,7 +47,7 @@ class ContinuousSparsification(Method):
         return torch.stack([torch.sigmoid(heat * each["s"]).sum() for each in masking.factors(model).values()]).sum()
 
     def end_epoch(self, accuracy: float) -> None:
-        """Raise the temperature."""
+        """Raise the temperature after an epoch."""
         self._epoch += 1
         self._heat()
 
@@ -63,10 +64,10 @@ class ContinuousSparsification(Method):
                 model.get_parameter(name).copy_(x)
 
     def state_dict(self) -> dict[str, float | int]:
-        """Epochs done."""
+        """The number of epochs that have ended."""
         return {"epoch": self._epoch}
 
-    def load_state_dict(self, state: Mapping[str, float | int]) -> None:
-        """Epochs done, and the temperature that follows."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from :meth:`state_dict`, at the temperature after these epochs."""
         self._epoch = whole_number(state["epoch"], "epoch")
         self._heat()

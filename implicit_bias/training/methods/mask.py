@@ -1,8 +1,9 @@
-"""The mask x = m ⊙ w: with constant strength, from spred's start, or with PILoT's schedule."""
+"""The mask x = m ⊙ w, with a constant strength, from spred's start, or with PILoT's schedule."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
@@ -24,7 +25,7 @@ class Mask(Method):
         super().__init__(strength, lambda: masking.Product(beta), decay=2.0, beta=beta)
 
     def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
-        """Refuse optimizers whose decay is not the flow of the penalty (AdamW)."""
+        """Refuse an optimizer whose decay does not follow the flow of the penalty (AdamW)."""
         if self.weight_decay():
             masking.masked_groups(optimizer)
 
@@ -38,7 +39,7 @@ def spred(strength: float = 0.0) -> Mask:
 
 
 class ScheduledMask(Mask):
-    r"""The mask with the strength of :class:`implicit_bias.masking.PILoT`, algorithm 1.
+    r"""The mask with the strength that :class:`implicit_bias.masking.PILoT` (algorithm 1) adapts.
 
     Args:
         strength: The first α.
@@ -54,7 +55,7 @@ class ScheduledMask(Mask):
         self._schedule: masking.PILoT | None = None
 
     def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
-        """Make the schedule; K is measured on the weights as they are now."""
+        """Make the schedule; K refers to the weights as they are now."""
         norm = masking.masked_norm(optimizer)
         self._schedule = masking.PILoT(optimizer, self.strength, self.delta, self.threshold * norm, epochs)
 
@@ -75,9 +76,9 @@ class ScheduledMask(Mask):
         return self.schedule.alpha if self._schedule else self.strength
 
     def state_dict(self) -> dict[str, float | int]:
-        """State of the schedule."""
+        """The state of the schedule."""
         return self.schedule.state_dict()
 
-    def load_state_dict(self, state: Mapping[str, float | int]) -> None:
-        """State of the schedule, weight decay included."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from :meth:`state_dict`, with its weight decay."""
         self.schedule.load_state_dict(state)

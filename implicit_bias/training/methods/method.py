@@ -1,9 +1,10 @@
-"""What a way to make a network sparse is made of: the same few hooks for the mask and all of its rivals."""
+"""The hooks of a method that makes a network sparse, the same few for the mask and all of its rivals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,19 +19,19 @@ class Method:
     r"""Trains :math:`f(x) + \text{strength} \cdot h(\theta)`, by its own x = g(θ) and h.
 
     The training loop calls :meth:`prepare`, makes the optimizer from :meth:`parameter_groups`, calls :meth:`start`,
-    adds :meth:`penalty` to the loss of every step, calls :meth:`end_epoch` after every epoch and :meth:`finish` in the
-    end. Only what changes during training is state.
+    adds :meth:`penalty` to the loss of every step, calls :meth:`end_epoch` after every epoch and :meth:`finish` at the
+    end. The state consists of what changes during training.
 
     Args:
-        strength: The regularization strength, >= 0; what it multiplies is said by each method.
+        strength: The regularization strength, >= 0; each method says what it multiplies.
         parametrization: Makes g for one tensor; without it x itself is trained.
-        penalty: h of a prepared model; without it there is none beside the decay.
+        penalty: h of a prepared model; without it weight decay is all there is.
         decay: The weight decay λ for strength 1: 2 for h = ‖θ‖².
-        numbers: What else it was made with, which become attributes; a run continues with the same alone.
+        numbers: The other numbers of the method, which become attributes. A run can only be continued with the same.
 
     Attributes:
-        name: Its name on the command line, and
-        label: in figures; the table gives them.
+        name: Its name on the command line; the table of methods sets it.
+        label: Its name in figures; the table of methods sets it.
     """
 
     name = label = ""
@@ -38,7 +39,7 @@ class Method:
     def __init__(
         self,
         strength: float = 0.0,
-        parametrization: Callable[[], masking.Parametrization] | None = None,
+        parametrization: Callable[[], masking.FactoredWeight] | None = None,
         penalty: Callable[[nn.Module], torch.Tensor] | None = None,
         decay: float = 0.0,
         **numbers: float,
@@ -46,7 +47,7 @@ class Method:
         self.strength = positive_number(strength, "strength", zero_allowed=True)
         self._parametrization, self._penalty, self._decay = parametrization, penalty, decay
         if parametrization is not None:
-            parametrization()  # refuses numbers that it cannot take
+            parametrization()  # raises an error for numbers that it cannot take
         vars(self).update({name: float(number) for name, number in numbers.items()})
 
     def prepare(self, model: nn.Module) -> None:
@@ -55,12 +56,12 @@ class Method:
             masking.reparameterize(model, lambda name: parametrization())
 
     def weight_decay(self) -> float:
-        """The weight decay λ of the weights or their factors at the start; it adds λθ to the gradient."""
+        """The first weight decay λ of the weights or their factors; it adds λθ to the gradient."""
         return self._decay * self.strength
 
     def parameter_groups(self, model: nn.Module) -> list[dict]:
         """Groups for the optimizer: weights or factors with :meth:`weight_decay`, biases and norms without any."""
-        # Tensors of two forms, such as one pruned and one not, may share a parameter.
+        # Two tensors, such as one pruned and one not, may share a parameter.
         chosen = {id(p): p for tensor in selected_tensors(model) for p in tensor.trained}
         return [
             {"params": list(chosen.values()), "weight_decay": self.weight_decay()},
@@ -68,14 +69,14 @@ class Method:
         ]
 
     def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
-        """Learn what is needed later; called once, before the first epoch and before :meth:`load_state_dict`.
+        """Prepare the first epoch; called once, before it and before :meth:`load_state_dict`.
 
         Raises:
-            UnsupportedError: If the optimizer does not train what the method says.
+            UnsupportedError: If the optimizer does not do what the method asks for.
         """
 
     def penalty(self, model: nn.Module) -> torch.Tensor | None:
-        """What is added to the loss of a batch, or None."""
+        """The penalty to add to the loss of a batch, or None."""
         return self.strength * self._penalty(model) if self.strength and self._penalty else None
 
     def end_epoch(self, accuracy: float) -> None:
@@ -83,7 +84,7 @@ class Method:
 
     @property
     def present_strength(self) -> float:
-        """The strength in force now, for logs."""
+        """The strength at present, for logs."""
         return self.strength
 
     def finish(self, model: nn.Module) -> None:
@@ -95,20 +96,20 @@ class Method:
         """Numbers that change during training, apart from those in the model and the optimizer."""
         return {}
 
-    def load_state_dict(self, state: Mapping[str, float | int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
 
 
 @dataclass(frozen=True)
 class MethodEntry:
-    """A method in the table of all; called with a strength and its other numbers, it makes one for a run.
+    """An entry in the table of methods; called with a strength and the other numbers, it makes a method for a run.
 
     Attributes:
-        name: Its name on the command line.
+        name: The method's name on the command line.
         label: Its name in figures.
-        usual_strength: A strength to begin with: the best for LeNet-300-100 on MNIST, 95 % pruned in one shot, of
-            ``figures/full/mnist``.
-        make: Makes it from these numbers, called ``strength`` and as it says.
+        usual_strength: A strength to begin with: the best one in ``figures/full/mnist`` for LeNet-300-100 on MNIST,
+            95 % pruned in one shot.
+        make: Makes the method from ``strength`` and from its other numbers by keyword.
     """
 
     name: str
@@ -117,7 +118,7 @@ class MethodEntry:
     make: Callable[..., Method]
 
     def __call__(self, strength: float = 0.0, **numbers: float) -> Method:
-        """A new one for a run, of the given numbers."""
+        """Make a new method for a run."""
         method = self.make(strength, **numbers)
         method.name, method.label = self.name, self.label
         return method

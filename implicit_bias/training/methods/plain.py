@@ -1,4 +1,4 @@
-"""Methods that are no more than a parametrization and a penalty or a weight decay."""
+"""Methods that consist of a parametrization and a penalty or a weight decay alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def dense(strength: float = 0.0) -> Method:
 
 
 def l1(strength: float = 0.0) -> Method:
-    r"""Trains x itself with :math:`\text{strength}\cdot\lVert x\rVert_1`; biases and norms are spared."""
+    r"""Trains x itself with :math:`\text{strength}\cdot\lVert x\rVert_1`, without a penalty on biases and norms."""
     return Method(strength, penalty=lambda model: _size(tensor.value for tensor in selected_tensors(model)))
 
 
@@ -42,7 +42,7 @@ def powerpropagation(strength: float = 0.0, power: float = 2.0) -> Method:
 def soft_threshold(strength: float = 0.0, start: float = -10.0) -> Method:
     r"""Trains sign(w)(|w| − σ(s))₊ with :math:`\text{strength}\cdot(\lVert w\rVert^2 + \sum s^2)`, from s_0 = start.
 
-    There is one s a layer, whose decay raises the threshold, so the strength sets the sparsity.
+    There is one s for each layer. Its decay raises the threshold, so the strength sets the sparsity.
 
     A. Kusupati et al., "Soft threshold weight reparameterization for learnable sparsity", ICML 2020.
     """

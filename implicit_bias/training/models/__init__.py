@@ -29,8 +29,8 @@ def build(name: str, data: ImageData, seed: int = 0) -> nn.Module:
 
     Args:
         name: A key of :data:`MODELS`.
-        data: Decides the shape of images and the number of classes.
-        seed: Of the initial weights; PyTorch's global generator is left as it is.
+        data: The data set, for the shape of images and the number of classes.
+        seed: The seed of the initial weights; PyTorch's global generator stays as it is.
 
     Raises:
         InputError: If there is no such model, or the images are too small for it.

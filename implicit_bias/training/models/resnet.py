@@ -15,9 +15,10 @@ class Block(nn.Module):
     Args:
         inputs: Channels of the input.
         outputs: Channels of the output.
-        stride: Of the first convolution.
-        projection: Where shapes differ: a 1 × 1 convolution with normalization (option B of the source), or without
-            it every ``stride``-th pixel and channels of zeros (option A, no parameters).
+        stride: The stride of the first convolution.
+        projection: Whether the shortcut, where shapes differ, is a 1 × 1 convolution with normalization (option B of
+            the source). Otherwise it takes every ``stride``-th pixel and adds channels of zeros (option A), without
+            parameters.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, projection: bool) -> None:
@@ -56,7 +57,7 @@ class ResNet(nn.Module):
         classes: The number of classes.
         widths: Channels of each stage.
         blocks: Blocks in each stage.
-        projection: The kind of shortcut.
+        projection: The kind of shortcut; see :class:`Block`.
     """
 
     def __init__(
@@ -80,10 +81,10 @@ class ResNet(nn.Module):
 
 
 def resnet20(shape: tuple[int, int, int], classes: int) -> ResNet:
-    """The network of 20 layers for CIFAR-10: 3 × 3 blocks of 16, 32 and 64 channels, shortcuts without parameters."""
+    """The network of 20 layers for CIFAR-10: 3 blocks each of 16, 32 and 64 channels, shortcuts without parameters."""
     return ResNet(shape, classes, widths=(16, 32, 64), blocks=3, projection=False)
 
 
 def resnet18(shape: tuple[int, int, int], classes: int) -> ResNet:
-    """The network of 18 layers with a stem for small images: 4 × 2 blocks of 64 to 512 channels, projections."""
+    """The network of 18 layers for small images: 2 blocks each of 64, 128, 256 and 512 channels, with projections."""
     return ResNet(shape, classes, widths=(64, 128, 256, 512), blocks=2, projection=True)
