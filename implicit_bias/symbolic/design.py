@@ -315,16 +315,32 @@ def _has_potential(g: sp.Expr, value: Function, sides: tuple[int, ...]) -> bool:
         x = weight(u)
         if x is None or value(x) is None or not 1e-4 < abs(x) < 1e4:
             continue
-        try:
-            slope, bend = mp.diff(weight, u), mp.diff(value, x, 2)
-        except (TypeError, ValueError, ZeroDivisionError):  # a point where the domain ends
-            continue
-        if not slope > 0:
+        slope, bend = _derivative(weight, u, 1), _derivative(value, x, 2)
+        if slope is None or bend is None or not slope > 0:
             continue
         if abs(slope**2 * bend - 1) > _AGREEMENT:
             return False
         agreeing[1 if x > 0 else -1] = agreeing.get(1 if x > 0 else -1, 0) + 1
     return all(agreeing[side] >= _ENOUGH for side in sides)
+
+
+class _EndOfDomainError(Exception):
+    """A function was asked for its value where it has none."""
+
+
+def _derivative(function: Function, at: Number, order: int) -> Number | None:
+    """The numerical derivative, None where the domain ends so close by that the difference formula leaves it."""
+
+    def defined(at: Number) -> Number:
+        value = function(at)
+        if value is None:
+            raise _EndOfDomainError
+        return value
+
+    try:
+        return mp.diff(defined, at, order)
+    except _EndOfDomainError:
+        return None
 
 
 def _numerical(expression: sp.Expr, name: str) -> Function:

@@ -13,7 +13,7 @@ import math
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -83,10 +83,9 @@ def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
     """
     if isinstance(names, str):
         names = [part.strip() for part in names.split(",")]
-    try:
-        result = tuple(str(name) for name in names)
-    except TypeError:
-        raise FormulaError(f"params: expected a list of names, got {type(names).__name__}.") from None
+    if not isinstance(names, Iterable):
+        raise FormulaError(f"params: expected a list of names, got {type(names).__name__}.")
+    result = tuple(str(name) for name in names)
     if not result:
         raise FormulaError("params: expected at least one parameter name, got none.")
     for name in result:
