@@ -35,11 +35,15 @@ def _(parameterization: Parameterization) -> Html:
     else:
         kind = f"coupled: {len(parameterization.outputs)} weights share their parameters"
     parameters = ", ".join(sp.latex(symbol) for symbol in parameterization.symbols)
+    details = [(text("parameters"), formula(parameters)), (text("kind"), text(kind))]
+    if parameterization.constants:
+        constants = ", ".join(sp.latex(sp.Symbol(name)) for name in parameterization.constants)
+        details.insert(1, (text("constants"), formula(constants)))
     equations = [line(displayed(f"{left} = {right}")) for left, right in parameterization.equations()]
     return card(
         text("Parameterization"),
         *equations,
-        rows([(text("parameters"), formula(parameters)), (text("kind"), text(kind))]),
+        rows(details),
     )
 
 
@@ -95,7 +99,7 @@ def _(derivation: Derivation) -> Html:
 
 def _example(derivation: Derivation) -> dict[str, float] | None:
     """Initial values that the derivation covers: all zero but the first if possible; numerical potentials take long."""
-    if not derivation.closed_form:
+    if not derivation.closed_form or derivation.parameterization.constants:
         return None
     names = derivation.parameterization.params
     for rest in (0.0, 0.5, 1.0):

@@ -23,8 +23,8 @@ from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import call
 
-SECONDS = 1.0  # of computing, for one formula
-PATIENCE = 5.0  # seconds by the clock, so that a machine that is busy alone decides nothing
+PARSING_SECONDS = 1.0  # of computing, for one formula
+PARSING_PATIENCE = 5.0  # seconds by the clock, more than of computing for the sake of busy machines
 MAX_LENGTH = 1000
 MAX_EXPONENT = 64
 MAX_BITS = 4096
@@ -32,7 +32,7 @@ MAX_TOWER = 3
 MAX_DEPTH = 40
 MAX_NAME = 40
 _INFINITE = (sp.zoo, sp.oo, -sp.oo, sp.nan)
-_DIVIDES = "it divides by zero or takes the logarithm of zero."
+_DIVISION_BY_ZERO = "it divides by zero or takes the logarithm of zero."
 _GUARD_BITS = 20  # a number of which SymPy keeps fewer is a difference of equal numbers
 
 
@@ -75,8 +75,12 @@ _ALLOWED_CLASSES = (
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
-def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
-    """Return parameter names as a tuple, or raise if they cannot be used.
+def check_names(names: Sequence[str | sp.Symbol] | str, field: str = "params") -> tuple[str, ...]:
+    """Return names as a tuple, or raise if they cannot be used.
+
+    Args:
+        names: The names, one by one or separated by commas.
+        field: What they are for; an error message begins with it.
 
     Raises:
         FormulaError: If a name is no identifier, is that of a function or of pi, or occurs twice.
@@ -84,18 +88,18 @@ def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
     if isinstance(names, str):
         names = [part.strip() for part in names.split(",")]
     if not isinstance(names, Iterable):
-        raise FormulaError(f"params: expected a list of names, got {type(names).__name__}.")
+        raise FormulaError(f"{field}: expected a list of names, got {type(names).__name__}.")
     result = tuple(str(name) for name in names)
     if not result:
-        raise FormulaError("params: expected at least one parameter name, got none.")
+        raise FormulaError(f"{field}: expected at least one name, got none.")
     for name in result:
         plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and not name.startswith("_")
         if not plain or len(name) > MAX_NAME:
-            raise FormulaError(f"params: expected plain, short names such as m or w1, got {name[:MAX_NAME]!r}.")
+            raise FormulaError(f"{field}: expected plain, short names such as m or w1, got {name[:MAX_NAME]!r}.")
         if name in FUNCTIONS or name in CONSTANTS:
-            raise FormulaError(f"params: the name {name!r} is taken (functions and pi); rename it.")
+            raise FormulaError(f"{field}: the name {name!r} is taken (functions and pi); rename it.")
     if len(set(result)) < len(result):
-        raise FormulaError(f"params: expected distinct names, got {', '.join(result)}.")
+        raise FormulaError(f"{field}: expected distinct names, got {', '.join(result)}.")
     return result
 
 
@@ -123,8 +127,8 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "fo
 
     Args:
         formula: A string such as ``"m*w"``, a SymPy expression, or a number.
-        names: The parameter names that may occur.
-        field: What the formula is given for, with which an error begins.
+        names: The names that may occur.
+        field: What the formula is for; an error message begins with it.
 
     Raises:
         FormulaError: Naming the offending part, if the formula holds anything outside the whitelist, is not finite and
@@ -134,7 +138,7 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "fo
     (m + w)**2/4 - 1/(1 + exp(-m))
     """
     try:
-        return call(SECONDS, _parsed, formula, tuple(names), patience=PATIENCE)
+        return call(PARSING_SECONDS, _parsed, formula, tuple(names), patience=PARSING_PATIENCE)
     except FormulaError as error:
         raise FormulaError(f"{field}: {error}") from None
     except StoppedError as error:
@@ -278,7 +282,7 @@ def _sound(value: sp.Expr) -> sp.Expr:
     """
     for part in (value, *value.args):
         if part in _INFINITE:
-            raise FormulaError(_DIVIDES)
+            raise FormulaError(_DIVISION_BY_ZERO)
         if part.is_number:
             _check_size(part)
     return value
@@ -314,7 +318,7 @@ def _value(number: sp.Expr) -> sp.Expr:
 
 def _refuse_zero(value: sp.Expr) -> None:
     if value.is_zero or (value.is_number and _value(value) == 0):
-        raise FormulaError(_DIVIDES)
+        raise FormulaError(_DIVISION_BY_ZERO)
 
 
 def _rebuilt(node: sp.Expr) -> sp.Expr:
@@ -376,7 +380,7 @@ def _check_nodes(expression: sp.Basic, names: Sequence[str]) -> None:
         if count > 10 * MAX_LENGTH:
             raise FormulaError(f"expected at most {10 * MAX_LENGTH} terms and factors.")
         if node in _INFINITE:
-            raise FormulaError(_DIVIDES)
+            raise FormulaError(_DIVISION_BY_ZERO)
         if node is sp.I:
             raise FormulaError("it is complex; only real formulas have a gradient flow.")
         if not isinstance(node, _ALLOWED_CLASSES):

@@ -19,7 +19,7 @@ class SineForm:
     Attributes:
         scale: a, positive on the region.
         log_scale: log a as a sum of real logarithms, which stays finite where a underflows.
-        rate: r, a positive number.
+        rate: r, positive.
         shift: b, real on the region.
         conditions: Expressions in the initial values that must be positive.
     """
@@ -32,7 +32,7 @@ class SineForm:
 
 
 def exponential_terms(expression: sp.Expr, time: sp.Symbol) -> dict[sp.Expr, sp.Expr] | None:
-    r"""Write an expression as :math:`\sum_k c_k e^{\lambda_k s}`: coefficients by exponent, or None if it is none."""
+    r"""Write an expression as :math:`\sum_k c_k e^{\lambda_k s}`: coefficients by exponent, else None."""
     expression = sp.Integer(0) + expression  # a plain number becomes a SymPy one
     moving_exponentials = any(e.has(time) for e in expression.atoms(sp.exp, sp.sinh, sp.cosh))
     if expression.has(time) and not moving_exponentials:
@@ -70,7 +70,9 @@ def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
     terms = exponential_terms(curve, time)
     if terms is None or len(terms) != 2 or sum(terms) != 0 or not all(rate.is_extended_real for rate in terms):
         raise UnsupportedError(f"x(s) = {curve} is not of the form a·sinh(r s + b): no closed-form inverse here.")
-    rate = max(terms)
+    rate = next((rate for rate in terms if rate.is_positive), None)
+    if rate is None:
+        raise UnsupportedError(f"x(s) = {curve} rises at a rate whose sign is not known: no closed-form inverse here.")
     rising, falling = terms[rate], sympy_call(sp.factor, -terms[-rate])
     try:
         root, conditions = _positive_root(rising * falling)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import DECAY, Z, initial, slope
+from implicit_bias.symbolic.assumptions import DECAY, Z, constants_in, initial, slope
 from implicit_bias.symbolic.flows import solve_flow
 from implicit_bias.symbolic.sympy_call import sympy_call
 
@@ -52,7 +52,7 @@ def joint_flow(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol]) -> JointFlow:
 
 def _factor(pull: sp.Expr, rise: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     """The constant c with ∂h = c ∂g for a parameter on its own, else None."""
-    if rise == 0 or (pull.free_symbols | rise.free_symbols) - {symbol}:
+    if rise == 0 or (pull.free_symbols | rise.free_symbols) - {symbol, *constants_in(pull, rise)}:
         return None
     quotient = sympy_call(sp.simplify, pull / rise)
     return None if quotient.has(symbol) else quotient

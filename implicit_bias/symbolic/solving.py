@@ -10,15 +10,15 @@ import sympy as sp
 
 from implicit_bias.symbolic.sympy_call import sympy_call
 
-_MULTIPLES = (1, 2, 4)  # logarithms come with halves and quarters
+_MULTIPLES = (1, 2, 4)  # of an equation before its exponential is taken, as logarithms come with halves, quarters
 
 
 def solutions(expression: sp.Expr, variable: sp.Symbol, value: sp.Expr) -> list[sp.Expr]:
-    """Candidates for the variable at which the expression takes a value; those on other branches are among them.
+    """Candidates for the variable at which the expression takes a value, other branches included.
 
-    Undone are sums, products, powers and functions in which the variable stands once. Where it stands several times,
-    the equation must be linear or quadratic in the variable, in one exponential or in one function of it, possibly
-    after taking exponentials of logarithms.
+    Undoes sums, products, powers and functions in which the variable stands once. Where it stands several times, the
+    equation must be linear or quadratic in the variable, in one exponential or in one function of it, if need be after
+    taking exponentials of logarithms.
     """
     if expression == variable:
         return [value]

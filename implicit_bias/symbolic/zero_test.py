@@ -51,10 +51,10 @@ class ZeroTest:
 
 
 def by_numbers(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), most: int = TRIALS) -> ZeroTest:
-    """What numbers say at points where all conditions are positive: REFUTED, SUPPORTED, or INCONCLUSIVE without any.
+    """Test at points where all conditions are positive: REFUTED, SUPPORTED, or INCONCLUSIVE without any point.
 
-    Points at which a root, a logarithm or another function of the expression leaves the real numbers are none: two
-    imaginary roots have a real product.
+    Points at which a root, a logarithm or another function of the expression is not real are left out, as two imaginary
+    roots have a real product.
 
     Args:
         expression: A SymPy expression in symbols assumed real, or of one sign.
@@ -77,7 +77,7 @@ def by_numbers(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), most: in
 
 
 def _where_real(expression: sp.Expr) -> list[sp.Expr]:
-    """What is positive where the parts of an expression are real."""
+    """Expressions that are positive where all parts of an expression are real."""
     inside: list[sp.Expr] = [node.args[0] for node in expression.atoms(sp.log)]
     inside += [node.base for node in expression.atoms(sp.Pow) if node.exp.is_Rational and not node.exp.is_Integer]
     inside += [node.args[0] - 1 for node in expression.atoms(sp.acosh)]
