@@ -79,7 +79,7 @@ def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Ex
 
 
 def _range(g: sp.Expr, symbol: sp.Symbol, mirror_map: sp.Expr) -> tuple[sp.Set | None, sp.Set | None]:
-    """The range of a monotone g, and of ∇R on it; nothing where g may turn, as the range then depends on the start."""
+    """The range of a monotone g, and of ∇R on it. None where g may turn, as the range then depends on the start."""
     ends = [sympy_call(sp.limit, g, symbol, end) for end in (0 if symbol.is_positive else -sp.oo, sp.oo)]
     if not all(end.is_number and end.is_extended_real for end in ends) or not _keeps_its_sign(sp.diff(g, symbol)):
         return None, None

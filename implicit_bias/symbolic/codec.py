@@ -62,7 +62,7 @@ def decoded(line: str) -> Any:
 def encoded_error(error: Exception) -> str:
     """An exception as one line of JSON: its type, arguments, attributes, and its traceback as text."""
     kind, text = type(error), "".join(traceback.format_exception(error))
-    if not _is_known(kind):  # SymPy's own exceptions, say
+    if not _is_known(kind):  # such as SymPy's own exceptions
         kind, error = RuntimeError, RuntimeError(f"{kind.__name__}: {error}")
     try:
         return json.dumps([_reference(kind), _data(error.args), _data(vars(error)), text])
@@ -147,7 +147,7 @@ def _nodes(expressions: Sequence[sp.Basic]) -> list[list]:
         waiting = [expression]  # no recursion: formulas of users may be nested deeply
         while waiting:
             node = waiting[-1]
-            key = type(node), node  # as some numbers of different kinds are equal
+            key = type(node), node  # with its type, as some numbers of different types are equal
             missing = [] if key in places or _leaf(node) else [a for a in node.args if (type(a), a) not in places]
             if missing:
                 waiting += missing

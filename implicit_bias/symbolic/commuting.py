@@ -179,7 +179,7 @@ def lie_bracket_report(
 
 
 def _are_multiples(first: sp.Matrix, second: sp.Matrix) -> bool:
-    """Whether the second field is the first one times a constant: then its flow is the same, slower or faster."""
+    """Whether the second field is a constant times the first, so that its flow is the same at another speed."""
     components = [(one, two) for one, two in zip(first, second, strict=True) if one != 0 or two != 0]
     if any(one == 0 for one, _ in components):
         return False

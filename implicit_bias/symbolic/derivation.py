@@ -375,7 +375,7 @@ class Derivation(Shown):
 
 @lru_cache(maxsize=256)
 def _sign_symmetries(parameterization: Parameterization) -> list[tuple[int, ...]]:
-    """The reflections that the worker process finds; a search that was stopped is made again next time."""
+    """The reflections that the worker process finds; a search that was stopped is repeated next time."""
     formulas = [f for f in (parameterization.output, parameterization.regularizer) if f is not None]
     return call(_OPTIONAL_SECONDS, sign_symmetries, formulas, list(parameterization.symbols))
 
@@ -395,7 +395,7 @@ def _decayed(
             return pull(state.reshape(shape)).ravel()
 
     def is_inside(_: float, state: np.ndarray) -> float:
-        """Positive while every level has the sign that it starts with, negative beyond and where there is none."""
+        """Positive while every level keeps its first sign, else negative, also where a level has no value."""
         with np.errstate(all="ignore"):
             return float(np.nan_to_num(np.min(levels(state.reshape(shape)) / begin, initial=1.0), nan=-1.0))
 

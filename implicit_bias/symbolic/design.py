@@ -201,7 +201,7 @@ def _tabulated(name: str, value: Function, bends: dict[int, sp.Expr], sides: tup
             want = exact[1 if x > 0 else -1](mp.mpf(abs(x)))
             if want is None or abs(metric(np.array([x]))[0] - want) > _DOUBLE_TOLERANCE * want:
                 raise UnsupportedError(f"1/R'' of R = {name} loses its digits in double precision, at x = {x:g}.")
-    # Beyond the outermost sample the domain is taken for unbounded; beyond the innermost one for ending at zero.
+    # The domain is assumed to be unbounded beyond the outermost sample, and to end at zero below the innermost one.
     low = _end(is_valid, valid[0], [x for x in grid if x < valid[0]], -np.inf if -1 in sides else 0.0)
     high = _end(is_valid, valid[-1], [x for x in grid if x > valid[-1]][::-1], np.inf if 1 in sides else 0.0)
     return ArcLength(metric, (low, high))
@@ -333,7 +333,7 @@ class _EndOfDomainError(Exception):
 
 
 def _derivative(function: Function, at: Number, order: int) -> Number | None:
-    """The numerical derivative, None where the domain ends so close by that the difference formula leaves it."""
+    """The numerical derivative; None where the domain ends too close for the difference formula."""
 
     def defined(at: Number) -> Number:
         value = function(at)

@@ -24,7 +24,7 @@ from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import call
 
 PARSING_SECONDS = 1.0  # of computing, for one formula
-PARSING_PATIENCE = 5.0  # seconds by the clock, more than of computing for the sake of busy machines
+PARSING_PATIENCE_SECONDS = 5.0  # by the clock; longer, as a busy machine computes less
 MAX_LENGTH = 1000
 MAX_EXPONENT = 64
 MAX_BITS = 4096
@@ -138,7 +138,7 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "fo
     (m + w)**2/4 - 1/(1 + exp(-m))
     """
     try:
-        return call(PARSING_SECONDS, _parsed, formula, tuple(names), patience=PARSING_PATIENCE)
+        return call(PARSING_SECONDS, _parsed, formula, tuple(names), patience=PARSING_PATIENCE_SECONDS)
     except FormulaError as error:
         raise FormulaError(f"{field}: {error}") from None
     except StoppedError as error:
@@ -158,7 +158,7 @@ def _read(formula: str | float, names: Sequence[str]) -> sp.Expr:
         formula = repr(formula)
     if not isinstance(formula, str):
         raise FormulaError(f"expected a string or a SymPy expression, got {type(formula).__name__}.")
-    # Real symbols, as SymPy would write |exp(m)| of a complex m with the real part of m.
+    # Real symbols: of a complex m, SymPy would write |exp(m)| with the real part of m.
     symbols = {name: sp.Symbol(name, real=True) for name in names}
     try:
         return _build(_tree(formula), symbols)
@@ -240,7 +240,7 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
 
 
 def _applied(function: Callable[..., Any], *arguments: sp.Expr) -> sp.Expr:
-    """What SymPy makes of a function of numbers and symbols; it fails on a few numbers, as on acos(cos(64**64))."""
+    """A function of numbers and symbols by SymPy, which fails on a few numbers, such as acos(cos(64**64))."""
     try:
         return sympy_call(function, *arguments)
     except UnsupportedError as error:
@@ -352,7 +352,7 @@ def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
 
 
 def _degree(node: sp.Basic) -> float:
-    """The degree a formula would have as a polynomial: what expanding it may cost."""
+    """The degree a formula would have as a polynomial, which tells how long expanding it may take."""
     if isinstance(node, sp.Symbol):
         return 1
     inner = [_degree(argument) for argument in node.args]

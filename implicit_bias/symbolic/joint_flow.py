@@ -35,7 +35,7 @@ def joint_flow(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol]) -> JointFlow:
         raise UnsupportedError("A formula that jumps has no flow.")
     by_loss = solve_flow(rise, symbols, Z)
     theta = by_loss.as_mutable()
-    # Where the fields are multiples of each other, decay is a flow back.
+    # Where the fields are multiples of each other, decay runs the flow backwards.
     factors = [_factor(*slopes) for slopes in zip(pull, rise, symbols, strict=True)]
     others = [k for k, factor in enumerate(factors) if factor is None]
     for k, factor in enumerate(factors):

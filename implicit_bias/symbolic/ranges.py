@@ -117,7 +117,7 @@ def by_signs(
 
 
 def bases(theta: sp.Matrix, time: sp.Symbol) -> list[sp.Expr]:
-    """What must not change its sign in time: insides of logarithms, and bases of roots and of negative powers."""
+    """Expressions that must keep their sign in time: insides of logarithms, bases of roots and of negative powers."""
     found = [logarithm.args[0] for logarithm in theta.atoms(sp.log)]
     found += [p.base for p in theta.atoms(sp.Pow) if not (p.exp.is_Integer and p.exp.is_positive)]
     return [base for base in dict.fromkeys(found) if base.has(time)]

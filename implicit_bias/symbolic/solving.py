@@ -10,7 +10,7 @@ import sympy as sp
 
 from implicit_bias.symbolic.sympy_call import sympy_call
 
-_MULTIPLES = (1, 2, 4)  # of an equation before its exponential is taken, as logarithms come with halves, quarters
+_MULTIPLES = (1, 2, 4)  # tried before taking exponentials, as logarithms come with halves and quarters
 
 
 def solutions(expression: sp.Expr, variable: sp.Symbol, value: sp.Expr) -> list[sp.Expr]:
@@ -62,7 +62,7 @@ def _of_kernel(expression: sp.Expr, variable: sp.Symbol, value: sp.Expr) -> list
 
 
 def _kernels(expression: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
-    """What the expression may be rational in: the exponential of the slowest rate, a function, the variable itself."""
+    """Terms in which the expression may be rational: the exponential of the slowest rate, functions, the variable."""
     slopes = {abs(e.args[0].diff(variable)) for e in expression.atoms(sp.exp)}
     rates = sorted(slope for slope in slopes - {0} if slope.is_number and slope.is_extended_real)
     slowest = [sp.exp(rates[0] * variable)] if rates else []

@@ -30,7 +30,10 @@ def stopped_line(reason: str) -> bytes:
 
 
 def start() -> Template | None:
-    """The template of this process, started if there is none, perhaps not ready yet; None if it cannot be."""
+    """Return the template of this process, which may still be loading; None if there can be no template.
+
+    Starts one if there is none.
+    """
     global _template
     with _lock:
         if _why_in_place is None and (_template is None or _template.has_ended):
@@ -178,7 +181,7 @@ class Template:
         """Close, in a forked process, what would keep the template from noticing that its owner has ended."""
         for connection in (self._control, *self._connections):
             connection.close()
-        self._process.returncode = 0  # it is no child of this process, which need not wait for it
+        self._process.returncode = 0  # it is not a child of this process, so nothing needs to wait for it
 
 
 def _exchanged(connection: socket.socket, request: bytes, patience: float) -> bytes:

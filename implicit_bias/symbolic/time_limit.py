@@ -43,7 +43,7 @@ def within(seconds: float, compute: Callable[..., Result], *arguments: object) -
 def each_within(
     seconds: float, compute: Callable[..., Result], tasks: Sequence[tuple[object, ...]]
 ) -> list[Result | StoppedError]:
-    """``compute(*task)`` for each task, which has some seconds of processor time; a StoppedError where they were over.
+    """Return ``compute(*task)`` for each task, or a StoppedError where the seconds of processor time were over.
 
     An exception of one task is raised.
     """
@@ -59,7 +59,7 @@ def _in_a_copy(
     seconds: float, compute: Callable[..., Result], tasks: Sequence[tuple[object, ...]]
 ) -> list[Result | StoppedError]:
     """The answers to some of the tasks, in turn: all, or those up to the first that had to be stopped."""
-    left = signal.getitimer(signal.ITIMER_PROF)[0] or math.inf  # of the time of this process, which the copy takes from
+    left = signal.getitimer(signal.ITIMER_PROF)[0] or math.inf  # the copy spends the time of this process
     if min(seconds, left) <= 0:
         return [StoppedError(TIME)]
     read, write = os.pipe()

@@ -33,7 +33,7 @@ from implicit_bias.symbolic.time_limit import answer, lines, stop_after, write_a
 
 MEMORY_LIMIT = 512 * 2**20  # bytes that a child may take beyond what the template has
 REMEMBERED = 256  # answers, of some kilobytes each
-# A child that hardly computes, as on a machine short of memory, is stopped after the sum of both.
+# A child is stopped after the sum of both even if it has hardly computed, as on a machine short of memory.
 _PATIENCE_SECONDS = 10.0  # by the clock
 _PATIENCE_FACTOR = 5.0  # times the seconds of computing
 
@@ -146,7 +146,7 @@ def serve() -> NoReturn:
                     child = _Child(connection)
                     for own in (child.life, connection.fileno()):
                         children[own] = child
-                        poll.register(own, 0)  # that the other end was closed is always told, and all that matters
+                        poll.register(own, 0)  # no events: a closed end is always reported
             elif child is not None and descriptor == child.life:
                 for own in (child.life, child.connection.fileno()):
                     if children.pop(own, None):
@@ -159,7 +159,7 @@ def serve() -> NoReturn:
 
 
 def _handed_over(control: socket.socket) -> list[int]:
-    """The descriptor that comes with a request, none if the owner has ended, maybe before it heard anything."""
+    """The descriptor that comes with a request; none if the owner has ended."""
     try:
         return socket.recv_fds(control, 1, 1)[1]
     except ConnectionError:

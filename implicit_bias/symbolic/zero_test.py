@@ -127,7 +127,7 @@ def simplified_to_zero(expression: sp.Expr) -> bool:
         try:
             if sympy_call(simplification, expression) == 0:
                 return True
-        except UnsupportedError:  # that of the next kind may do
+        except UnsupportedError:  # the next simplification may succeed
             continue
     return False
 
@@ -174,7 +174,7 @@ def _evaluate(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational], digit
 
 
 def _is_stable(value: sp.Expr, again: sp.Expr | None) -> bool:
-    """Whether more digits give the same value: the sine of a rounding error is another one every time."""
+    """Whether more digits give the same value, unlike the sine of a rounding error."""
     return again is not None and abs(value - again) < abs(value) / 2
 
 

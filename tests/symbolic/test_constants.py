@@ -29,7 +29,7 @@ SCALED = ib.Parameterization("c*m*w", constants="c")
     ],
 )
 def test_the_potential_is_that_of_the_formula_with_numbers(formula, h, constants, init):
-    """The second one is derived without constants; the decay is one where there is a regularizer."""
+    """The latter is derived anew, without constants."""
     derivation = ib.derive(ib.Parameterization(formula, regularizer=h, constants=list(constants)))
     assert derivation.proved
     assert set(constants) <= {s.name for s in derivation.potential.free_symbols}

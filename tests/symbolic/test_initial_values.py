@@ -24,7 +24,7 @@ def derived(formula, params, h=None):
     ],
 )
 def test_training_from_reflected_starts(formula, h, init):
-    """Negative starts, against the training of the parameters from these very starts."""
+    """From negative starts, the dual flow agrees with the flow of the parameters."""
     derivation = derived(formula, list(init), h)
     schedule = ib.schedule.Geometric(0.1, 1.0)
     times = [0.2, 2.0]
