@@ -399,7 +399,7 @@ def _decayed(
         with np.errstate(all="ignore"):
             return float(np.nan_to_num(np.min(levels(state.reshape(shape)) / begin, initial=1.0), nan=-1.0))
 
-    is_inside.terminal = True  # type: ignore[attr-defined]
+    is_inside.terminal = True  # type: ignore[attr-defined] - how SciPy is told to stop at an event
     span = (0.0, decay)
     path = solve_ivp(velocity, span, start.ravel(), "DOP853", (decay,), events=is_inside, rtol=1e-13, atol=1e-300)
     if path.status == 1 or is_inside(0.0, start) <= 0:

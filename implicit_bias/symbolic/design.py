@@ -12,7 +12,7 @@ from typing import Any, overload
 import mpmath as mp
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from implicit_bias.errors import DomainError, FormulaError, InputError, UnsupportedError
 from implicit_bias.potential import Potential
@@ -61,13 +61,13 @@ class NumericalParameterization(Parameterization):
         low, high = self._length.range
         return f"NumericalParameterization(R = {str(self.source)[:80]}, u in ({low:.4g}, {high:.4g}))"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[object, ...]:
         return _designed_again, (self.source, self.regularizer)
 
-    def _key(self) -> tuple:
+    def _key(self) -> tuple[object, ...]:
         return (type(self), self.source, self.regularizer)
 
-    def parameter_at(self, x: ArrayLike) -> np.ndarray:
+    def parameter_at(self, x: ArrayLike) -> NDArray[np.float64]:
         """The u with g(u) = x, elementwise: where training that starts at x starts.
 
         Raises:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from implicit_bias.errors import FormulaError, InputError, UnsupportedError
 from implicit_bias.potential.separable_map import SeparableMap
@@ -68,7 +68,7 @@ class Parameterization(Shown):
             raise FormulaError(
                 f"outputs: expected a formula (a string or a SymPy expression) or a list, got {type(outputs).__name__}."
             )
-        formulas = [outputs] if self.separable else list(outputs)  # type: ignore[list-item]
+        formulas = [outputs] if isinstance(outputs, (str, sp.Basic)) else list(outputs)
         if not formulas:
             raise FormulaError("outputs: expected at least one formula, got an empty list.")
         self.constants = check_names(constants, "constants") if constants else ()
@@ -145,7 +145,7 @@ class Parameterization(Shown):
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def _key(self) -> tuple:
+    def _key(self) -> tuple[object, ...]:
         return (self.outputs, self.params, self.separable, self.regularizer, self.constants)
 
     @property
@@ -168,19 +168,14 @@ class Parameterization(Shown):
         """The column of partial derivatives of a formula in the parameters."""
         return gradient(formula, self.symbols)
 
-    def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
+    def start(self, init: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
         """Initial values by name as one array of shape (p,), for numbers, or (p, n).
 
         Raises:
             InputError: If names are missing or unknown, shapes differ, a value is not a finite real number, or the
                 formulas hold constants.
         """
-        if self.constants:
-            numbers = ", ".join(f"{name!r}: ..." for name in self.constants)
-            raise InputError(
-                f"parameterization: expected numbers in the formulas, got {self!r}; put them in by "
-                f".with_constants({{{numbers}}})."
-            )
+        self._refuse_constants()
         if not isinstance(init, Mapping) or set(init) != set(self.params):
             got = ", ".join(map(str, init)) or "none" if isinstance(init, Mapping) else type(init).__name__
             raise InputError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
@@ -196,8 +191,21 @@ class Parameterization(Shown):
             shapes = ", ".join(f"{name}: {v.shape}" for name, v in zip(self.params, values, strict=True))
             raise InputError(f"init: expected one shape for all parameters, got {shapes}.") from None
 
+    def _refuse_constants(self) -> None:
+        if self.constants:
+            numbers = ", ".join(f"{name!r}: ..." for name in self.constants)
+            raise InputError(
+                f"parameterization: expected numbers for the constants of {self!r}; put them in by "
+                f".with_constants({{{numbers}}})."
+            )
+
     def separable_map(self) -> SeparableMap:
-        """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration."""
+        """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration.
+
+        Raises:
+            InputError: If the parameterization is coupled, or the formulas hold constants.
+        """
+        self._refuse_constants()
         gradient = self.gradient(self.output)
         output = compiled(self.symbols, [self.output])
         levels = ends_of_flow(self.output, gradient, self.symbols)
@@ -211,7 +219,12 @@ class Parameterization(Shown):
         )
 
     def field_at_point(self) -> Callable[[Sequence[float]], Sequence[float]]:
-        """Return a function from the p parameters of one coordinate to ∇g and ∇²g·∇g, 2p numbers in Python's own."""
+        """Return a function from the p parameters of one coordinate to ∇g and ∇²g·∇g, 2p numbers in Python's own.
+
+        Raises:
+            InputError: If the parameterization is coupled, or the formulas hold constants.
+        """
+        self._refuse_constants()
         return compiled_at_point(self.symbols, [*self.gradient(self.output), *self._bend()])
 
     def _bend(self) -> sp.Matrix:
@@ -286,7 +299,7 @@ class Parameterization(Shown):
             ) from None
 
 
-def _real_numbers(value: ArrayLike, name: str) -> np.ndarray:
+def _real_numbers(value: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return ``value`` as a float64 array, or raise ``InputError`` naming the first entry that is no real number."""
     listed = isinstance(value, (list, tuple))
     for k, entry in enumerate(value if listed else [value]):

@@ -163,10 +163,10 @@ def _points(height: Field, size: int) -> Iterator[tuple[Point, Point]]:
         if attempt < _MAX_ATTEMPTS // 2:  # along one axis, so that the other parameters keep simple values
             axis = attempt % size
             low = [high[k] if k != axis else low[k] for k in range(size)]
-        ends = height(low), height(high)
-        if None in ends or mp.sign(ends[0][0]) * mp.sign(ends[1][0]) >= 0:  # type: ignore[index]
+        below, above = height(low), height(high)
+        if below is None or above is None or mp.sign(below[0]) * mp.sign(above[0]) >= 0:
             continue
-        sign = mp.sign(ends[0][0])  # type: ignore[index]
+        sign = mp.sign(below[0])
         for _ in range(4 * _DIGITS):
             middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
             value = height(middle)

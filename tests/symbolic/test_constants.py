@@ -103,6 +103,8 @@ def test_levels_are_judged_by_numbers_for_the_constants(constant, passes):
         (lambda d: ib.gradient_flow(PROBLEM, SCALED, START, [1.0]), "with_constants"),
         (lambda d: ib.descent(PROBLEM, SCALED, START, 0.1, 3), "with_constants"),
         (lambda d: ib.NumericalPotential(SCALED, START), "with_constants"),
+        (lambda d: SCALED.separable_map(), "with_constants"),
+        (lambda d: SCALED.field_at_point(), "with_constants"),
         (lambda d: SCALED.with_constants({"k": 1.0}), r"for each constant \(c\), got k"),
         (lambda d: ib.Parameterization("m*w").with_constants({"c": 1.0}), r"\(none\), got c"),
     ],
