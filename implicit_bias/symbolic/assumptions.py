@@ -41,8 +41,8 @@ class ResultNames:
         weight: The weight, usually ``x``.
         dual: R_A'(x), usually ``z``.
         decay: ∫α dt, usually ``A``.
-        scale: The scale of a hyperbolic sine, usually ``a``.
         suffix: Comes after a parameter's name in the name of its initial value, usually ``0``.
+        scale: The scale of a hyperbolic sine, usually ``a``.
     """
 
     weight: str = "x"

@@ -71,10 +71,11 @@ class Parameterization(Shown):
         formulas = [outputs] if isinstance(outputs, (str, sp.Basic)) else list(outputs)
         if not formulas:
             raise FormulaError("outputs: expected at least one formula, got an empty list.")
-        self.constants = check_names(constants, "constants") if constants else ()
+        self.constants = check_names(constants, "constants") if np.size(constants) else ()
         if params is None:
-            params = [name for name in names_in(formulas) if name not in self.constants]
-        names = check_names(params) if params else ()
+            names = tuple(name for name in names_in(formulas) if name not in self.constants)
+        else:
+            names = check_names(params)
         self.outputs = tuple(parse(formula, [*names, *self.constants]) for formula in formulas)
         for formula in self.outputs:
             if not {s.name for s in formula.free_symbols} - {*self.constants}:
@@ -100,6 +101,8 @@ class Parameterization(Shown):
             InputError: If names are missing or unknown, or a value is no positive number.
         """
         numbers = self.numbers_of_constants(values)
+        if not numbers:
+            return self
         outputs = [output.xreplace(numbers) for output in self.outputs]
         h = None if self.regularizer is None else self.regularizer.xreplace(numbers)
         return Parameterization(outputs[0] if self.separable else outputs, self.params, h)
