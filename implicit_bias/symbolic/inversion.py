@@ -8,6 +8,7 @@ import sympy as sp
 
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
+from implicit_bias.symbolic.assumptions import Constant
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.zero_test import by_numbers
 
@@ -136,7 +137,7 @@ def _positive_root(expression: sp.Expr) -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
 
 
 def _leading_positive(expression: sp.Expr) -> sp.Expr:
-    """The expression or its negative, such that the alphabetically first symbol enters with a positive sign."""
-    first = min(expression.free_symbols, key=str)
+    """The expression or its negative, such that the first symbol, constants last, enters with a positive sign."""
+    first = min(expression.free_symbols, key=lambda s: (isinstance(s, Constant), s.name))
     leading = sp.Poly(expression, first).LC()
     return -expression if leading.could_extract_minus_sign() else expression

@@ -127,10 +127,10 @@ def crossings(
 
 
 def _draws(constants: Sequence[Constant]) -> Iterator[dict[sp.Symbol, sp.Rational]]:
-    """Yield positive numbers for all constants, a few times."""
+    """Yield positive numbers for all constants, a few times; every other time they are less than 1."""
     generator = random.Random(0)  # noqa: S311
-    for _ in range(_DRAWS_OF_CONSTANTS):
-        yield {constant: sp.Rational(generator.randint(1, 12), 3) for constant in constants}
+    for k in range(_DRAWS_OF_CONSTANTS):
+        yield {constant: sp.Rational(generator.randint(1, 4 if k % 2 else 20), 5) for constant in constants}
 
 
 def _function(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Field:
