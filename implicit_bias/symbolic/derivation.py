@@ -44,7 +44,7 @@ TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here 
 
 @dataclass(frozen=True)
 class Derivation(Shown):
-    r"""The potential of one coordinate, as formulas in ``x``, the decay ``A`` and the initial values ``<param>0``.
+    r"""The potential of one coordinate, as formulas in ``x``, the decay ``A``, initial values ``m0`` … and constants.
 
     All formulas are SymPy expressions in plain symbols, so ``derivation.potential.subs({"x": 1})`` works. What was
     not found as a formula is None, and ``notes`` say why; :meth:`at` then integrates the flow numerically.
