@@ -85,7 +85,7 @@ def weight_velocity() -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
 
 
 def prove(evidence: str, *steps: sp.Expr, stated: sp.Expr | None = None) -> Verdict:
-    """:func:`derivations.judge.prove`, for identities that rest on the derivation for the mask."""
+    """As :func:`implicit_bias.claims.judge.prove`, for identities that rest on the derivation for the mask."""
     if not derived().proved:
         return Verdict(Outcome.INCONCLUSIVE, "The derivation that the check rests on is not proved.")
     return judge.prove(evidence, *steps, stated=stated)

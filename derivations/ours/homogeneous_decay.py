@@ -109,6 +109,6 @@ def distances(formula: str, names: str, degree: int) -> list[float]:
 
 
 def limit_under_decay(problem: Regression, potential: Potential, degree: int, total: float) -> np.ndarray:
-    """Argmin {R_0(e^{2kA}x) : Zx = y}, by the projection of R_0 for e^{2kA}y."""
+    """The argmin of R_0(e^{2kA}x) under Zx = y, by the projection of R_0 for e^{2kA}y."""
     growth = math.exp(2 * degree * total)
     return bregman_projection(Regression(problem.Z, growth * problem.y), potential).x / growth

@@ -38,11 +38,15 @@ def _(parameterization: Parameterization) -> Html:
     else:
         kind = f"coupled: {len(parameterization.outputs)} weights share their parameters"
     parameters = ", ".join(sp.latex(symbol) for symbol in parameterization.symbols)
+    details = [(text("parameters"), formula(parameters)), (text("kind"), text(kind))]
+    if parameterization.constants:
+        constants = ", ".join(sp.latex(sp.Symbol(name)) for name in parameterization.constants)
+        details.insert(1, (text("constants"), formula(constants)))
     equations = [line(displayed(f"{left} = {right}")) for left, right in parameterization.equations()]
     return card(
         text("Parameterization"),
         *equations,
-        rows([(text("parameters"), formula(parameters)), (text("kind"), text(kind))]),
+        rows(details),
     )
 
 
@@ -97,9 +101,9 @@ def _(derivation: Derivation) -> Html:
 
 
 def _example(derivation: Derivation) -> dict[str, float] | None:
-    """Initial values that the derivation covers, if possible zero but for the first; None without a closed form."""
-    if not derivation.closed_form:
-        return None  # a numerical potential takes long
+    """Initial values that the derivation covers, if possible zero but for the first; None if it needs more."""
+    if not derivation.closed_form or derivation.parameterization.constants:
+        return None  # a numerical potential takes long, and constants have no numbers yet
     names = derivation.parameterization.params
     for rest in (0.0, 0.5, 1.0):
         init = dict(zip(names, (1.0, *[rest] * (len(names) - 1)), strict=True))

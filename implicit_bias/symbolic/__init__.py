@@ -4,12 +4,12 @@ from typing import Any
 
 import lazy_loader as _lazy
 
-# Each module loads when it is first used: the worker process needs but few of them.
+# Each module loads when it is first used, as the worker process needs only a few of them.
 _load, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:  # one of them is about to read a formula: the worker process loads while it does
+    if name in __all__:  # whoever asks for one soon reads a formula: start the worker process meanwhile
         from implicit_bias.symbolic.template import start
 
         start()

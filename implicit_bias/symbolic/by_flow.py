@@ -9,7 +9,7 @@ import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import DECAY, X, Z, initial, plain, slope
-from implicit_bias.symbolic.candidate import SMALL_SHARE, Candidate, duality, shorter, speed
+from implicit_bias.symbolic.candidate import ATTEMPT_TIME_SHARE, Candidate, duality, shorter, speed
 from implicit_bias.symbolic.identities import Statement
 from implicit_bias.symbolic.inversion import invert
 from implicit_bias.symbolic.joint_flow import JointFlow
@@ -51,7 +51,7 @@ def along_the_flow(flow: JointFlow, g: sp.Expr, h: sp.Expr, deadline: Deadline) 
 def by_sine(flow: JointFlow, g: sp.Expr, moved: Candidate, deadline: Deadline) -> Candidate:
     """The formulas where x(s) = a·sinh(r s + b)."""
     curve, minimizer = moved.formulas["inverse_mirror_map"], moved.formulas["minimizer"]
-    form = deadline.run("Recognizing a hyperbolic sine", invert, curve, Z, share=SMALL_SHARE)
+    form = deadline.run("Recognizing a hyperbolic sine", invert, curve, Z, share=ATTEMPT_TIME_SHARE)
     formulas = SineFormulas.of(form.rate)
     instance = {formulas.scale: form.scale, formulas.shift: form.shift}
     metric = formulas.metric.xreplace(instance)
@@ -122,7 +122,7 @@ def by_inversion(flow: JointFlow, g: sp.Expr, moved: Candidate, deadline: Deadli
 
 
 def curve_alone(flow: JointFlow, g: sp.Expr, moved: Candidate, deadline: Deadline) -> Candidate:
-    """What is known where x(s) is not inverted: itself, and where it goes."""
+    """x(s) and its range, where x(s) cannot be inverted."""
     ranges = _ranges(flow, g, moved.formulas["inverse_mirror_map"], deadline)
     return replace(moved, formulas=moved.formulas | ranges)
 
@@ -135,7 +135,7 @@ def _ranges(flow: JointFlow, g: sp.Expr, curve: sp.Expr, deadline: Deadline) -> 
 
 
 def _levels(flow: JointFlow, g: sp.Expr) -> list[sp.Expr]:
-    """What is zero where the flow of ∇g ends, along the flow."""
+    """Functions along the flow that are zero where the flow of ∇g ends."""
     declared = {plain(s): s for s in flow.symbols}
     gradient = plain(sp.Matrix([slope(g, s) for s in flow.symbols]))
     return [flow.along(level.xreplace(declared)) for level in ends_of_flow(plain(g), gradient, list(declared))]
@@ -151,6 +151,6 @@ def _inverse(curve: sp.Expr, conditions: Sequence[sp.Expr]) -> sp.Expr:
 
 
 def _region(flow: JointFlow) -> tuple[sp.Expr, ...]:
-    """What is positive as long as the flow exists."""
+    """Expressions that are positive as long as the flow exists."""
     origin = dict.fromkeys((Z, DECAY), sp.Integer(0))
     return tuple(base * base.xreplace(origin) for base in bases(flow.theta, Z))

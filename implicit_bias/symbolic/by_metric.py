@@ -6,7 +6,7 @@ import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import DECAY, X, Z, initial
-from implicit_bias.symbolic.candidate import LARGE_SHARE, SMALL_SHARE, Candidate
+from implicit_bias.symbolic.candidate import ATTEMPT_TIME_SHARE, STEP_TIME_SHARE, Candidate
 from implicit_bias.symbolic.identities import Statement
 from implicit_bias.symbolic.ranges import covered
 from implicit_bias.symbolic.separation import real_logarithms
@@ -26,10 +26,10 @@ def by_metric(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol], deadline: Deadli
     (symbol,) = symbols
     slope, start = sp.diff(g, symbol), g.xreplace({symbol: initial(symbol)})
     metric, potential, mirror_map = deadline.run(
-        "Integrating the metric", _integrated_metric, g, h, symbol, share=LARGE_SHARE
+        "Integrating the metric", _integrated_metric, g, h, symbol, share=STEP_TIME_SHARE
     )
     try:
-        curve = deadline.run("Solving ∇R for x", _solved, mirror_map, start, share=SMALL_SHARE)
+        curve = deadline.run("Solving ∇R for x", _solved, mirror_map, start, share=ATTEMPT_TIME_SHARE)
     except UnsupportedError:
         curve = None
     ends = deadline.run("Finding the range of x(s)", _range, g, symbol, mirror_map)
@@ -79,7 +79,7 @@ def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Ex
 
 
 def _range(g: sp.Expr, symbol: sp.Symbol, mirror_map: sp.Expr) -> tuple[sp.Set | None, sp.Set | None]:
-    """The range of a monotone g, and of ∇R on it; nothing where g may turn, as the range then depends on the start."""
+    """The range of a monotone g, and of ∇R on it. None where g may turn, as the range then depends on the start."""
     ends = [sympy_call(sp.limit, g, symbol, end) for end in (0 if symbol.is_positive else -sp.oo, sp.oo)]
     if not all(end.is_number and end.is_extended_real for end in ends) or not _keeps_its_sign(sp.diff(g, symbol)):
         return None, None

@@ -1,4 +1,4 @@
-r"""What one way to a closed form has led to, and what all ways need."""
+r"""A candidate for a closed form, and what all routes to one share."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from implicit_bias.symbolic.identities import Statement
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
 
-LARGE_SHARE = 0.5  # of the time that is left, for a step that others can replace
-SMALL_SHARE = 0.25  # of the time that is left, for what only makes a formula shorter or may well lead nowhere
+STEP_TIME_SHARE = 0.5  # of the time left, for a step that another route can do without
+ATTEMPT_TIME_SHARE = 0.25  # of the time left, for a step that may well fail or only makes a formula shorter
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """The formulas that one way has led to, by their names in a closed form, and what must be checked of them.
+    """The formulas that one route found, named as in a closed form, and the equations to check.
 
     Attributes:
-        formulas: What was found.
+        formulas: The formulas by name.
         conditions: Expressions in the initial values that must be positive for the formulas to hold.
         statements: Equations the formulas rest on.
         region: Further expressions that are positive wherever the equations are meant to hold.
@@ -34,7 +34,7 @@ class Candidate:
 
 
 def duality(potential: sp.Expr, mirror_map: sp.Expr, inverse: sp.Expr, conjugate: sp.Expr) -> list[Statement]:
-    """What makes four formulas one pair of conjugate potentials."""
+    """The equations that make four formulas a pair of conjugate potentials."""
     return [
         Statement("∇R* inverts ∇R", r"\nabla R_A^*(R_A'(x))=x", [inverse.xreplace({Z: mirror_map}) - X]),
         Statement("∇R is the slope of R", r"\partial_x R_A=R_A'", [sp.diff(potential, X) - mirror_map]),
@@ -55,6 +55,6 @@ def speed(g: sp.Expr, symbols: list[sp.Symbol]) -> sp.Expr:
 def shorter(expression: sp.Expr, deadline: Deadline) -> sp.Expr:
     """The expression simplified, or as it is if that takes long."""
     try:
-        return deadline.run("Simplifying", sympy_call, sp.simplify, expression, share=SMALL_SHARE)
+        return deadline.run("Simplifying", sympy_call, sp.simplify, expression, share=ATTEMPT_TIME_SHARE)
     except UnsupportedError:
         return expression

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import sympy as sp
@@ -14,7 +14,7 @@ from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import ResultNames, initial, real
 from implicit_bias.symbolic.by_flow import along_the_flow, by_inversion, by_sine, curve_alone
 from implicit_bias.symbolic.by_metric import by_metric
-from implicit_bias.symbolic.candidate import LARGE_SHARE, Candidate
+from implicit_bias.symbolic.candidate import STEP_TIME_SHARE, Candidate
 from implicit_bias.symbolic.commuting import CommutingReport, gradient, lie_bracket_report
 from implicit_bias.symbolic.identities import Identity, checked
 from implicit_bias.symbolic.joint_flow import joint_flow
@@ -63,19 +63,29 @@ class ClosedForm:
 
     @cached_property
     def small_scale(self) -> LeadingTerm | None:
-        """R_A(x) − R_A(0) for a start at x = 0 to leading order as the scale ``a`` goes to 0; None without a scale."""
-        return None if self.rate is None else small_scale(self.rate)
+        """R_A(x) − R_A(0) from x = 0 to leading order as ``a`` goes to 0; None unless the rate is a number."""
+        return None if self.rate is None or not self.rate.is_number else small_scale(self.rate)
 
     @cached_property
     def large_scale(self) -> LeadingTerm | None:
         """The same as the scale goes to infinity."""
-        return None if self.rate is None else large_scale(self.rate)
+        return None if self.rate is None or not self.rate.is_number else large_scale(self.rate)
+
+    def replaced(self, values: Mapping[sp.Symbol, sp.Expr]) -> ClosedForm | None:
+        """The formulas with numbers in place of constants and other names for symbols; None if one has no value."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        known = {name: value.xreplace(values) for name, value in found.items() if isinstance(value, sp.Basic)}
+        if any(value.has(sp.nan, sp.zoo) for value in known.values()):
+            return None
+        identities = tuple(replace(one, residual=one.residual.xreplace(values)) for one in self.identities)
+        conditions = tuple(condition.xreplace(values) for condition in self.conditions)
+        return replace(self, **known, conditions=conditions, identities=identities)
 
 
 def derived_forms(
-    g: sp.Expr, h: sp.Expr, symbols: tuple[sp.Symbol, ...], seconds: float
+    g: sp.Expr, h: sp.Expr, symbols: tuple[sp.Symbol, ...], names: ResultNames, seconds: float
 ) -> Iterator[CommutingReport | ClosedForm]:
-    """The report on [∇g, ∇h] and, if they commute, what is found of a closed form."""
+    """Yield the report on [∇g, ∇h] and, if they commute, the closed form as far as it is found."""
     deadline = Deadline(seconds)
     commuting = lie_bracket_report(
         ("g", "h"), gradient(g, symbols), gradient(h, symbols), symbols, proof_time=deadline.remaining / 3
@@ -83,7 +93,7 @@ def derived_forms(
     yield commuting
     if commuting.holds:
         try:
-            yield closed_form(g, h, symbols, commuting, deadline)
+            yield closed_form(g, h, symbols, names, commuting, deadline)
         except UnsupportedError as error:
             yield ClosedForm(notes=(str(error),))
 
@@ -107,20 +117,26 @@ def exponential_rate(curve: sp.Expr, dual: sp.Symbol) -> float | None:
 
 
 def warm_up() -> None:
-    """Derive the best known potential, for what SymPy loads and keeps; later derivations are faster."""
+    """Derive the best-known potential, which makes SymPy load its modules and fill its caches."""
     m, w = sp.symbols("m w")
-    list(derived_forms(m * w, m**2 + w**2, (m, w), math.inf))
+    list(derived_forms(m * w, m**2 + w**2, (m, w), ResultNames(), math.inf))
 
 
 def closed_form(
-    output: sp.Expr, h: sp.Expr, params: tuple[sp.Symbol, ...], commuting: CommutingReport, deadline: Deadline
+    output: sp.Expr,
+    h: sp.Expr,
+    params: tuple[sp.Symbol, ...],
+    names: ResultNames,
+    commuting: CommutingReport,
+    deadline: Deadline,
 ) -> ClosedForm:
     """Solve the flows of ∇g and −∇h, invert x(s) and check every identity.
 
     Args:
-        output: g in plain symbols.
-        h: The regularizer in plain symbols, 0 for none.
+        output: g in plain symbols and constants.
+        h: The regularizer likewise, 0 for none.
         params: The parameters.
+        names: What the symbols of the result are called.
         commuting: The report on [∇g, ∇h].
         deadline: When SymPy must be done.
 
@@ -137,7 +153,7 @@ def closed_form(
     fields_commute = Identity(
         "∇g and ∇h commute", r"[\nabla g,\nabla h]=0", sp.Add(*commuting.bracket), commuting.outcome
     )
-    plain = ResultNames.beside(s.name for s in params).plain
+    plain = names.plain
     return ClosedForm(
         **{name: plain(value) if isinstance(value, sp.Basic) else value for name, value in found.formulas.items()},
         conditions=tuple(plain(c) for c in conditions),
@@ -156,14 +172,14 @@ def _declared_positive(output: sp.Expr) -> set[sp.Symbol]:
 def _first_found(
     g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol], deadline: Deadline
 ) -> tuple[Candidate, tuple[str, ...]]:
-    """The first way that leads to a potential, else x(s) alone, and why the others did not."""
+    """The first candidate with a potential, else x(s) alone, and why the other routes failed."""
     notes: list[str] = []
     try:
         return by_metric(g, h, symbols, deadline), ()
     except UnsupportedError as error:
         notes.append(str(error))
     try:
-        flow = deadline.run("Solving the flows of ∇g and ∇h", joint_flow, g, h, symbols, share=LARGE_SHARE)
+        flow = deadline.run("Solving the flows of ∇g and ∇h", joint_flow, g, h, symbols, share=STEP_TIME_SHARE)
         moved = along_the_flow(flow, g, h, deadline)
         for invert_curve in (by_sine, by_inversion):
             try:

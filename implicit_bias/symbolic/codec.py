@@ -22,7 +22,7 @@ from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import Boolean
 
-from implicit_bias.symbolic.assumptions import ResultSymbol
+from implicit_bias.symbolic.assumptions import Constant, ResultSymbol
 
 OWN = "implicit_bias."
 _SINGLE = {
@@ -30,7 +30,7 @@ _SINGLE = {
     "false": sp.false, "Reals": sp.S.Reals, "EmptySet": sp.S.EmptySet, "EulerGamma": sp.EulerGamma,
     "Catalan": sp.Catalan, "GoldenRatio": sp.GoldenRatio,
 }  # fmt: skip
-_SYMBOLS = (sp.Symbol, ResultSymbol)
+_SYMBOLS = {kind.__name__: kind for kind in (sp.Symbol, ResultSymbol, Constant)}
 _SINGLE_NAMES = {(type(value), value): name for name, value in _SINGLE.items()}
 _CLASSES: dict[str, type[sp.Basic]] = {
     name: value
@@ -48,7 +48,7 @@ def encoded(value: Any) -> str:
     """A value as one line of JSON.
 
     Raises:
-        UnencodableError: If it holds something else than numbers, text, tuples, lists, dicts, expressions, matrices,
+        UnencodableError: If it holds anything but numbers, text, tuples, lists, dicts, expressions, matrices,
             and dataclasses and enums of ours.
     """
     return json.dumps(_data(value))
@@ -62,7 +62,7 @@ def decoded(line: str) -> Any:
 def encoded_error(error: Exception) -> str:
     """An exception as one line of JSON: its type, arguments, attributes, and its traceback as text."""
     kind, text = type(error), "".join(traceback.format_exception(error))
-    if not _is_known(kind):  # SymPy's own exceptions, say
+    if not _is_known(kind):  # such as SymPy's own exceptions
         kind, error = RuntimeError, RuntimeError(f"{kind.__name__}: {error}")
     try:
         return json.dumps([_reference(kind), _data(error.args), _data(vars(error)), text])
@@ -81,8 +81,8 @@ def decoded_error(line: str) -> Exception:
     return error
 
 
-class RemoteTraceback(Exception):  # noqa: N818 - it is none of its own, but the text of another's
-    """The traceback of an exception where it was raised, as text: the cause of the one that is raised here."""
+class RemoteTraceback(Exception):  # noqa: N818 - the text of an error, not an error itself
+    """The traceback from the worker process as text: the cause of the exception that is raised here."""
 
     def __str__(self) -> str:
         return f"in the worker process:\n{self.args[0]}"
@@ -136,9 +136,9 @@ def _value(data: Any) -> Any:
 
 
 def _nodes(expressions: Sequence[sp.Basic]) -> list[list]:
-    """All different nodes of some expressions, each after its arguments, which it names by their places.
+    """The distinct nodes of some expressions; each comes after its arguments and refers to them by position.
 
-    The places of the expressions themselves are the last entry.
+    The last entry holds the positions of the expressions themselves.
     """
     places: dict[tuple[type, sp.Basic], int] = {}
     nodes: list[list] = []
@@ -147,7 +147,7 @@ def _nodes(expressions: Sequence[sp.Basic]) -> list[list]:
         waiting = [expression]  # no recursion: formulas of users may be nested deeply
         while waiting:
             node = waiting[-1]
-            key = type(node), node  # as some numbers of different kinds are equal
+            key = type(node), node  # with its type, as some numbers of different types are equal
             missing = [] if key in places or _leaf(node) else [a for a in node.args if (type(a), a) not in places]
             if missing:
                 waiting += missing
@@ -166,7 +166,7 @@ def _leaf(node: sp.Basic) -> list | None:
     match node:
         case sp.Dummy():
             return ["Dummy", node.name, node.dummy_index, node.assumptions0]
-        case sp.Symbol() if type(node) in _SYMBOLS:
+        case sp.Symbol() if type(node) in _SYMBOLS.values():
             return [type(node).__name__, node.name, node.assumptions0]
         case sp.Rational():
             return ["Rational", format(int(node.p), "x"), format(int(node.q), "x")]
@@ -194,8 +194,8 @@ def _made(kind: str, entry: list, made: list[sp.Basic]) -> Any:
     match kind, entry:
         case "Dummy", [name, index, assumptions]:
             return sp.Dummy(name, dummy_index=index, **assumptions)
-        case (("Symbol" | "ResultSymbol"), [name, assumptions]):
-            return (sp.Symbol if kind == "Symbol" else ResultSymbol)(name, **assumptions)
+        case _, [name, assumptions] if kind in _SYMBOLS:
+            return _SYMBOLS[kind](name, **assumptions)
         case "Rational", [p, q]:
             return sp.Rational(int(p, 16), int(q, 16))
         case "Float", [sign, digits, exponent, bits, precision]:
@@ -220,12 +220,12 @@ def _referred(reference: str) -> Any:
     module, name = reference.split(":")
     found = getattr(builtins if module == "builtins" else importlib.import_module(module), name)
     if not _is_known(found):
-        raise UnencodableError(f"{reference} is no class that results are made of.")
+        raise UnencodableError(f"{reference} is not a class that results may hold.")
     return found
 
 
 def _is_known(kind: type) -> bool:
-    """Whether results may be made of a class: exceptions of Python's, and dataclasses, enums and exceptions of ours."""
+    """Whether results may hold objects of a class: Python's exceptions, and our dataclasses, enums and exceptions."""
     if issubclass(kind, Exception) and kind.__module__ == "builtins":
         return True
     return kind.__module__.startswith(OWN) and (is_dataclass(kind) or issubclass(kind, (Enum, Exception)))

@@ -2,8 +2,8 @@ r"""Lie brackets of gradient fields.
 
 The fields :math:`\nabla g` and :math:`\nabla h` commute when their bracket
 :math:`[\nabla g, \nabla h] = \nabla^2 h\,\nabla g - \nabla^2 g\,\nabla h` vanishes. Commuting fields are what makes a
-gradient flow a mirror flow [Li2022]_, also with a regularizer [Jacobs2025]_. A bracket that vanishes on either side of
-a level, such as those of :math:`|g|` at g = 0, proves nothing about a flow that crosses it.
+gradient flow a mirror flow [Li2022]_, also with a regularizer [Jacobs2025]_. A bracket that vanishes on both sides
+of a level, such as g = 0 for :math:`|g|`, proves nothing about a flow that crosses it.
 
 References:
     .. [Li2022] Li, Wang, Lee, Arora, "Implicit bias of gradient descent on reparametrized models: on equivalence to
@@ -23,11 +23,11 @@ import sympy as sp
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.shown import Shown
-from implicit_bias.symbolic.assumptions import plain, real, slope
+from implicit_bias.symbolic.assumptions import bare, constants_in, plain, real, slope
 from implicit_bias.symbolic.smoothness import crossings, levels
 from implicit_bias.symbolic.zero_test import vanishes
 
-_TIDY_OPERATIONS = 100
+_MAX_OPERATIONS_TO_FACTOR = 100
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class CommutingReport(Shown):
         bracket: Their Lie bracket, one component per parameter.
         outcome: PROVED or SUPPORTED if the bracket vanishes, REFUTED if not, INCONCLUSIVE if it could not be evaluated.
         witness: Parameter values at which the bracket is not zero, else None.
-        jumps: Whether the witness is a point where one field jumps, is no Lipschitz function or ends, while the other
-            one leads through it: there is no bracket there, and the flows do not commute across it.
+        jumps: Whether, at the witness, one field jumps, ends or is not Lipschitz while the flow of the other goes
+            through: the bracket does not exist there, and the flows do not commute across that point.
     """
 
     fields: tuple[str, str]
@@ -85,7 +85,7 @@ def gradient(formula: sp.Expr, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
     """The column of partial derivatives of a formula in plain symbols.
 
     Raises:
-        UnsupportedError: If a derivative is none in real functions, as that of |atanh(u)|.
+        UnsupportedError: If SymPy finds no real derivative, as for |atanh(u)|.
     """
     declared = real(formula)  # the derivative of abs exists for real symbols only
     found = sp.Matrix([_without_null_masses(slope(declared, real(s))) for s in symbols])
@@ -98,9 +98,9 @@ def gradient(formula: sp.Expr, symbols: Sequence[sp.Symbol]) -> sp.Matrix:
 
 
 def _without_null_masses(derivative: sp.Expr) -> sp.Basic:
-    """A derivative without point masses of weight zero, such as |u| δ(u), which that of |u| sign(u) brings.
+    """A derivative without point masses of weight zero, such as |u| δ(u) in that of |u| sign(u).
 
-    Others stay: there the formula jumps, and has no gradient flow.
+    Other point masses stay: the formula jumps there, and has no gradient flow.
     """
     null = {}
     for mass in derivative.atoms(sp.DiracDelta):
@@ -112,9 +112,9 @@ def _without_null_masses(derivative: sp.Expr) -> sp.Basic:
 
 
 def first_failure(pairs: Sequence[tuple[str, str, sp.Expr, sp.Expr]], symbols: Sequence[sp.Symbol]) -> CommutingReport:
-    """The report on the first of some pairs of functions, with their names, whose gradients do not commute.
+    """The report on the first of some named pairs of functions whose gradients do not commute.
 
-    If all do, that on the first for which it is not proved, or on the first of all.
+    If all commute, it is the report on the first pair for which that is not proved, else on the first pair.
     """
     reports = []
     for first, second, g, h in pairs:
@@ -145,20 +145,20 @@ def lie_bracket_report(
     """Compute the bracket of two fields and decide whether it vanishes.
 
     Args:
-        names: What the fields are the gradients of.
+        names: The functions whose gradients the fields are.
         first: The first field, a column.
         second: The second field.
         symbols: The parameters.
         proof_time: Seconds for SymPy to simplify one component to zero; after that, numbers alone decide.
     """
     bracket = lie_bracket(real(first), real(second), [real(s) for s in symbols]).applyfunc(sp.factor_terms)
-    smooth = bracket.replace(sp.DiracDelta, lambda *_: sp.Integer(0))  # what happens on levels is looked at below
+    smooth = bracket.replace(sp.DiracDelta, lambda *_: sp.Integer(0))  # levels are examined below
     tests = [vanishes(component, proof_time=proof_time) for component in smooth]
-    bracket = sp.ImmutableMatrix(plain(bracket))
+    bracket = sp.ImmutableMatrix(bare(bracket))
     for test in tests:
         if test.witness is not None:
             given = {s.name: float(v) for s, v in test.witness.items()}
-            witness = {s.name: given.get(s.name, 1.0) for s in symbols}
+            witness = {s.name: given.get(s.name, 1.0) for s in (*symbols, *constants_in(first, second))}
             return CommutingReport(names, bracket.applyfunc(_tidy), Outcome.REFUTED, witness)
     if any(test.outcome is Outcome.INCONCLUSIVE for test in tests):
         return CommutingReport(names, bracket, Outcome.INCONCLUSIVE)
@@ -166,29 +166,29 @@ def lie_bracket_report(
     if not _are_multiples(first, second):
         for level in levels([*first, *second]):
             found = list(crossings(level, [first, second], symbols))
-            # A flow carries the other field along, so that it can lead through no point where that one is not smooth.
+            # A flow carries along the field that it commutes with, so it passes no point where that is not smooth.
             jump = next((one for one, two in found if one.is_crossed_by(two) or two.is_crossed_by(one)), None)
             if jump is not None:
                 witness = {s.name: value for s, value in jump.point.items()}
                 return CommutingReport(names, bracket, Outcome.REFUTED, witness, jumps=True)
-            # Where no flow of the first field goes on, it does not cross; all else was told by numbers.
+            # If the first field's flow never goes on through the level, nothing crosses; else numbers have decided.
             is_exact &= bool(found) and not any(one.is_passed for one, _ in found)
     if is_exact:
         return CommutingReport(names, sp.ImmutableMatrix.zeros(len(symbols), 1), Outcome.PROVED)
-    return CommutingReport(names, sp.ImmutableMatrix(plain(smooth)), Outcome.SUPPORTED)
+    return CommutingReport(names, sp.ImmutableMatrix(bare(smooth)), Outcome.SUPPORTED)
 
 
 def _are_multiples(first: sp.Matrix, second: sp.Matrix) -> bool:
-    """Whether the second field is the first one times a constant: then its flow is the same, slower or faster."""
+    """Whether the second field is a constant times the first, so that its flow is the same at another speed."""
     components = [(one, two) for one, two in zip(first, second, strict=True) if one != 0 or two != 0]
     if any(one == 0 for one, _ in components):
         return False
     factors = {sp.cancel(two / one) for one, two in components}
-    return len(factors) <= 1 and all(factor.is_number for factor in factors)
+    return len(factors) <= 1 and all(factor.free_symbols <= {*constants_in(factor)} for factor in factors)
 
 
 def _tidy(component: sp.Expr) -> sp.Expr:
     """A polynomial factored; anything else as it is, since simplifying it may take minutes."""
     plain_polynomial = component.is_polynomial() and not component.has(sp.Function)
-    small = plain_polynomial and sp.count_ops(component) < _TIDY_OPERATIONS
+    small = plain_polynomial and sp.count_ops(component) < _MAX_OPERATIONS_TO_FACTOR
     return sp.factor(component) if small else component

@@ -13,8 +13,8 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from implicit_bias.errors import UnsupportedError
 
-_EXACT = 2**53  # integers up to here are doubles
-_DIGITS = 20  # with which a constant is printed, so that it is read as the nearest double
+_LARGEST_EXACT_INTEGER = 2**53  # of double precision
+_PRINTED_DIGITS = 20  # of a number in generated code, enough to be read as the nearest double
 
 
 def compiled(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Callable[[ArrayLike], np.ndarray]:
@@ -40,7 +40,7 @@ def compiled(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Calla
 
 
 def on_arrays(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Callable[..., list[Any]]:
-    """A NumPy function with one argument for each symbol, and a list of values as result."""
+    """Return a NumPy function that takes one argument for each symbol and returns a list of values."""
     return _function(symbols, formulas, modules="numpy")
 
 
@@ -68,7 +68,7 @@ def with_many_digits(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) 
 
 
 def _function(
-    symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr], digits: int | None = _DIGITS, **options: Any
+    symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr], digits: int | None = _PRINTED_DIGITS, **options: Any
 ) -> Callable[..., list[Any]]:
     # In the generated code a symbol could meet a function or constant that prints alike, as e meets Euler's number.
     neutral = {symbol: sp.Symbol(f"theta_{k}", real=True) for k, symbol in enumerate(symbols)}
@@ -81,7 +81,7 @@ def _function(
 def _rounded(node: sp.Expr, digits: int) -> sp.Expr:
     """The formula with each constant rounded once, as NumPy takes no functions of Python's large integers."""
     if node.is_number:
-        plain = node.is_Rational and max(abs(node.p), node.q) <= _EXACT
+        plain = node.is_Rational and max(abs(node.p), node.q) <= _LARGEST_EXACT_INTEGER
         value = node if plain or node.is_NumberSymbol else node.evalf(digits)
         return value if value.is_Float or plain else node
     if not node.args:
@@ -152,7 +152,7 @@ def _log_of_exponentials(logarithm: sp.Expr) -> sp.Expr:
 
 
 class _RealPowers(PythonCodePrinter):
-    """Powers that are errors where they are not real; Python's own would be complex numbers."""
+    """Prints powers that raise an error where they are not real; Python's own would become complex."""
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         return f"{self._module_format('math.pow')}({self._print(expr.base)}, {self._print(expr.exp)})"

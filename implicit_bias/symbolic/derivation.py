@@ -25,7 +25,7 @@ from implicit_bias.errors import DomainError, InputError, NotCommutingError, Uns
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 from implicit_bias.shown import Shown
-from implicit_bias.symbolic.assumptions import ResultNames, real
+from implicit_bias.symbolic.assumptions import ResultNames, real, with_constants
 from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms, exponential_rate, sign_symmetries
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.compiled import compiled, on_arrays
@@ -38,13 +38,13 @@ from implicit_bias.symbolic.worker import answers, call, why_no_limit
 from implicit_bias.validation import positive_number
 
 _COMPILED = ("_numbers", "_condition_values", "_map")
-_SECONDS = 2.0  # of computing, for what a potential can do without
+_OPTIONAL_SECONDS = 2.0  # of computing, for each thing that a potential can do without
 TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here take up to six
 
 
 @dataclass(frozen=True)
 class Derivation(Shown):
-    r"""The potential of one coordinate, as formulas in ``x``, the decay ``A`` and the initial values ``<param>0``.
+    r"""The potential of one coordinate, as formulas in ``x``, the decay ``A``, initial values ``m0`` … and constants.
 
     All formulas are SymPy expressions in plain symbols, so ``derivation.potential.subs({"x": 1})`` works. What was
     not found as a formula is None, and ``notes`` say why; :meth:`at` then integrates the flow numerically.
@@ -96,7 +96,7 @@ class Derivation(Shown):
 
     @property
     def log_scale(self) -> sp.Expr | None:
-        """Log a, split into logarithms that stay finite where a underflows."""
+        """The logarithm of a, split into terms that stay finite where a underflows."""
         return self.form.log_scale
 
     @property
@@ -106,12 +106,12 @@ class Derivation(Shown):
 
     @property
     def rate(self) -> sp.Expr | None:
-        """R of x(s) = a·sinh(r s + b)."""
+        """The rate r of x(s) = a·sinh(r s + b)."""
         return self.form.rate
 
     @property
     def minimizer(self) -> sp.Expr | None:
-        """Argmin R_A, the weight that decay alone would lead to."""
+        """The weight argmin R_A, which decay alone would lead to."""
         return self.form.minimizer
 
     @property
@@ -126,7 +126,7 @@ class Derivation(Shown):
 
     @property
     def conditions(self) -> tuple[sp.Expr, ...]:
-        """Expressions in the initial values that must be positive."""
+        """Expressions in the initial values and constants that must be positive."""
         return self.form.conditions
 
     @property
@@ -141,7 +141,7 @@ class Derivation(Shown):
 
     @property
     def small_scale(self) -> LeadingTerm | None:
-        """R_A(x) − R_A(0) for a start at x = 0 to leading order as the scale ``a`` goes to 0; None without a scale."""
+        """R_A(x) − R_A(0) from x = 0 to leading order as ``a`` goes to 0; None unless the rate is a number."""
         return self.form.small_scale
 
     @property
@@ -151,8 +151,8 @@ class Derivation(Shown):
 
     @property
     def names(self) -> ResultNames:
-        """What the weight, its dual, the decay and the initial values are called in the formulas."""
-        return ResultNames.beside(self.parameterization.params)
+        """The names of the weight, its dual, the decay and the initial values in the formulas."""
+        return ResultNames.beside(self.parameterization.params, self.parameterization.constants)
 
     @property
     def closed_form(self) -> bool:
@@ -168,15 +168,16 @@ class Derivation(Shown):
         r"""The numerical potential for given initial values and decay.
 
         Args:
-            init: Initial values by parameter name, numbers or arrays of shape (n,).
+            init: Initial values by parameter name, numbers or arrays of shape (n,), and one positive number for each
+                constant.
             decay: A = ∫α dt >= 0. A parameter of this name goes into ``init``.
-            values: Initial values as keywords, in place of ``init`` or beside it.
+            values: The same as keywords, in place of ``init`` or beside it.
 
         Raises:
             InputError: If names or shapes do not match, or a decay is given without a regularizer.
             DomainError: If an initial value lies outside the region of the derivation, g is not real there or its
-                gradient vanishes; it names the coordinate and its values. A start from which a change of signs that
-                leaves g and h as they are leads into the region is taken there, as it has the same x(t).
+                gradient vanishes; it names the coordinate and its values. Where a change of signs that leaves g and h
+                as they are leads into the region, the start with these signs is taken, which has the same x(t).
 
         >>> derive("m*w", "m**2 + w**2").at(m=[1.0], w=[0.0], decay=0.5).scale.round(4).tolist()
         [0.0677]
@@ -188,8 +189,28 @@ class Derivation(Shown):
             raise InputError(f"init: {twice[0]} is given twice, in a mapping and as a keyword; leave one out.")
         return self.family({**init, **values})(decay)
 
+    def with_constants(self, values: Mapping[str, float]) -> Derivation:
+        """The derivation with numbers in place of all constants; made anew where a formula has no value at them.
+
+        Raises:
+            InputError: If names are missing or unknown, or a value is no positive number.
+        """
+        parameterization = self.parameterization.with_constants(values)
+        numbers = self.parameterization.numbers_of_constants(values)
+        # Names that the constants had taken are free again.
+        names = self.names.renamed(ResultNames.beside(parameterization.params), parameterization.params)
+        form = self.form.replaced({**names, **numbers})
+        if form is None:
+            return derive(parameterization)
+        commuting = replace(self.commuting, bracket=self.commuting.bracket.xreplace(numbers))
+        return Derivation(parameterization, commuting, form)
+
     def family(self, init: Mapping[str, ArrayLike]) -> Callable[[float], Potential]:
         """The potentials of one initialization as a function of the decay; checks the initial values once."""
+        constants = self.parameterization.constants
+        if constants and isinstance(init, Mapping):
+            known = self.with_constants({name: init[name] for name in constants if name in init})
+            return known.family({name: value for name, value in init.items() if name not in constants})
         values = self._initial_values(init)
         if self.scale is not None:
             make = self._hyperbolic(values)
@@ -219,7 +240,7 @@ class Derivation(Shown):
         if self.inverse_mirror_map is None or not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
             return None
         try:
-            return call(_SECONDS, exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
+            return call(_OPTIONAL_SECONDS, exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
         except (StoppedError, UnsupportedError):
             return None
 
@@ -231,12 +252,12 @@ class Derivation(Shown):
         return lambda decay: Entropy(log_scale=numbers(decay, *values)[0], rate=rate)
 
     def _numerical(self, values: tuple[np.ndarray, ...]) -> Callable[[float], NumericalPotential]:
-        """The flow of ∇g from where decay alone has led; a flow at fixed decay asks for the same one every time."""
+        """The potential of the flow of ∇g from where decay alone has led."""
         names = self.parameterization.params
         base = NumericalPotential(self.parameterization, dict(zip(names, values, strict=True)))
         start, pull, levels = np.stack(values), *self._pull()
 
-        @lru_cache(maxsize=4)
+        @lru_cache(maxsize=4)  # a flow at fixed decay asks for the same one every time
         def make(decay: float) -> NumericalPotential:
             return base.started_at(_decayed(pull, levels, start, decay)) if decay else base
 
@@ -260,7 +281,7 @@ class Derivation(Shown):
             (rf"R_{A}({x})", self.potential),
             (rf"R_{A}'({x})", self.mirror_map),
             (rf"1/R_{A}''({x})", self.metric),
-            ("a", self.scale),
+            (self.names.scale, self.scale),
             (rf"\operatorname{{argmin}} R_{A}", self.minimizer),
         ]
         return [(left, sp.latex(right)) for left, right in lines if right is not None]
@@ -329,9 +350,8 @@ class Derivation(Shown):
                 raise DomainError(
                     f"init: expected {' and '.join(f'{c} > 0' for c in self.conditions)} in every coordinate, got "
                     f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}. Where it is 0 the "
-                    "scale vanishes: x keeps its sign for ever (no sign change) and no potential on the whole line "
-                    "exists; where it is negative, and no change of signs helps that leaves g and h as they are, "
-                    "exchange the parameters (m and w of m*w) so that it becomes positive."
+                    "scale vanishes: x never changes its sign, and there is no potential on the whole line. Where it "
+                    "is negative, exchange the parameters (m and w of m*w) so that it becomes positive."
                 )
         return tuple(values)
 
@@ -346,7 +366,7 @@ class Derivation(Shown):
 
     @property
     def _reflections(self) -> list[tuple[int, ...]]:
-        """Changes of sign, p numbers each, that are known to leave g and h as they are: they leave x(t), too."""
+        """Changes of sign, p numbers each, that are known to leave g and h as they are, and so x(t)."""
         try:
             return _sign_symmetries(self.parameterization)
         except (StoppedError, UnsupportedError):
@@ -355,9 +375,9 @@ class Derivation(Shown):
 
 @lru_cache(maxsize=256)
 def _sign_symmetries(parameterization: Parameterization) -> list[tuple[int, ...]]:
-    """The reflections that the worker process finds; a search that was stopped is made again next time."""
+    """The reflections that the worker process finds; a search that was stopped is repeated next time."""
     formulas = [f for f in (parameterization.output, parameterization.regularizer) if f is not None]
-    return call(_SECONDS, sign_symmetries, formulas, list(parameterization.symbols))
+    return call(_OPTIONAL_SECONDS, sign_symmetries, formulas, list(parameterization.symbols))
 
 
 def _decayed(
@@ -375,11 +395,11 @@ def _decayed(
             return pull(state.reshape(shape)).ravel()
 
     def is_inside(_: float, state: np.ndarray) -> float:
-        """Positive while every level has the sign that it starts with, negative beyond and where there is none."""
+        """Positive while every level keeps its first sign, else negative, also where a level has no value."""
         with np.errstate(all="ignore"):
             return float(np.nan_to_num(np.min(levels(state.reshape(shape)) / begin, initial=1.0), nan=-1.0))
 
-    is_inside.terminal = True  # type: ignore[attr-defined]
+    is_inside.terminal = True  # type: ignore[attr-defined] - how SciPy is told to stop at an event
     span = (0.0, decay)
     path = solve_ivp(velocity, span, start.ravel(), "DOP853", (decay,), events=is_inside, rtol=1e-13, atol=1e-300)
     if path.status == 1 or is_inside(0.0, start) <= 0:
@@ -401,13 +421,13 @@ def derive(
 ) -> Derivation:
     r"""Derive the Bregman potential of a separable parameterization, with decay from a commuting regularizer.
 
-    Solved are the flows of groups of parameters on which ∇g is affine, and of single parameters by separation of
-    variables; x(s) is inverted where it is a hyperbolic sine, where s stands once, or where x(s) is linear or quadratic
-    in s or in one function of s. The potential of one parameter is also found from its metric alone. If only x(s) has a
-    formula, that is given; the potential of every other g is numerical, and ``notes`` say what failed.
+    Solves the flow of each group of parameters on which ∇g is affine, and that of single parameters by separation of
+    variables. Inverts x(s) where it is a hyperbolic sine, where s stands once, or where x(s) is linear or quadratic in
+    s or in one function of s. Also finds the potential of one parameter from its metric alone. If only x(s) has a
+    formula, that is given; the potential is then numerical, and ``notes`` say what failed.
 
     Args:
-        parameterization: A separable x = g(θ), or its formula, whose names are then all taken for parameters.
+        parameterization: A separable x = g(θ), or its formula, all of whose names are then parameters.
         regularizer: h(θ) of one coordinate, unless the parameterization has one; its strength α_t enters through
             A_t = ∫α alone.
         time_limit: Seconds of processor time for the symbolic work, ``inf`` for no limit. An identity that cannot be
@@ -462,10 +482,10 @@ def _proved(parameterization: Parameterization, seconds: float) -> Derivation:
 
 
 def _derived(parameterization: Parameterization, seconds: float) -> Derivation:
-    h = parameterization.regularizer
-    found = answers(
-        seconds, derived_forms, parameterization.output, h or sp.Integer(0), parameterization.symbols, seconds
-    )
+    h, constants = parameterization.regularizer, parameterization.constants
+    formulas = [with_constants(formula, constants) for formula in (parameterization.output, h or sp.Integer(0))]
+    names = ResultNames.beside(parameterization.params, constants)
+    found = answers(seconds, derived_forms, *formulas, parameterization.symbols, names, seconds)
     limit = f"a time limit of {seconds:g} seconds"
     try:
         commuting = next(found)
@@ -474,7 +494,7 @@ def _derived(parameterization: Parameterization, seconds: float) -> Derivation:
     if not commuting.holds:
         raise NotCommutingError(
             f"The fields of g = {parameterization.output} and h = {h} do not commute, so decay does not act on a "
-            f"potential through its amount alone: {commuting}. parameterization.commutes_with tells of other h.",
+            f"potential through its amount alone: {commuting}. try other h by parameterization.commutes_with.",
             commuting,
         )
     try:

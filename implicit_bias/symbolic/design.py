@@ -7,12 +7,12 @@ the arc length of the metric, :math:`u(x) = \int\sqrt{R''(x)}\,dx`, and g is its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, overload
 
 import mpmath as mp
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from implicit_bias.errors import DomainError, FormulaError, InputError, UnsupportedError
 from implicit_bias.potential import Potential
@@ -25,9 +25,9 @@ from implicit_bias.symbolic.worker import call
 
 TIME_LIMIT = 30.0  # seconds of computing for SymPy's integral and inverse
 _DIGITS = 50
-_AGREEMENT = 1e-20  # numerical second derivatives of 50-digit numbers keep more than half of the digits
-_ENOUGH = 4
-_DOUBLE = 1e-11  # what double precision may lose in 1/R''
+_AGREEMENT_TOLERANCE = 1e-20  # numerical second derivatives keep more than half of the digits
+_LEAST_AGREEING_POINTS = 4  # on each side of zero
+_DOUBLE_TOLERANCE = 1e-11  # relative, for 1/R'' in double precision
 _U = sp.Symbol("u", real=True)
 _POSITIVE = sp.Symbol("x", positive=True)
 _REAL = sp.Symbol("x", real=True)
@@ -40,11 +40,11 @@ Function = Callable[[Number], Number | None]
 class NumericalParameterization(Parameterization):
     r"""The parameterization x = g(u) of a potential, with a g that is tabulated: :math:`u(x) = \int\sqrt{R''}\,dx`.
 
-    It serves wherever a separable :class:`Parameterization` does; only what asks for a formula of g finds the name of a
-    function instead. Made by :func:`design`.
+    :func:`design` makes it. It can be used wherever a separable :class:`Parameterization` can, but its formula is no
+    more than the name of a function.
 
     Args:
-        source: What the potential was given as.
+        source: The potential as it was given.
         length: The arc length of 1/R''.
     """
 
@@ -53,21 +53,21 @@ class NumericalParameterization(Parameterization):
         bend = sp.Function("ddg", _imp_=staticmethod(length.bend))
         slope = sp.Function("dg", _imp_=staticmethod(length.speed), fdiff=lambda g, _=1: bend(*g.args))
         weight = sp.Function("g", _imp_=staticmethod(length.weight), fdiff=lambda g, _=1: slope(*g.args))
-        # A function of its own, which the whitelist of the parser cannot know.
+        # The parser cannot know this function, so that the attributes are set here.
         self.params, self.separable, self.outputs = ("u",), True, (weight(sp.Symbol("u")),)
-        self.regularizer = None
+        self.regularizer, self.constants = None, ()
 
     def __repr__(self) -> str:
         low, high = self._length.range
         return f"NumericalParameterization(R = {str(self.source)[:80]}, u in ({low:.4g}, {high:.4g}))"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[object, ...]:
         return _designed_again, (self.source, self.regularizer)
 
-    def _key(self) -> tuple:
+    def _key(self) -> tuple[object, ...]:
         return (type(self), self.source, self.regularizer)
 
-    def parameter_at(self, x: ArrayLike) -> np.ndarray:
+    def parameter_at(self, x: ArrayLike) -> NDArray[np.float64]:
         """The u with g(u) = x, elementwise: where training that starts at x starts.
 
         Raises:
@@ -86,15 +86,19 @@ def _designed_again(source: sp.Expr | Potential, regularizer: sp.Expr | None) ->
     return made
 
 
+@overload
+def design(potential: Potential) -> NumericalParameterization: ...
+@overload
+def design(potential: str | sp.Expr) -> Parameterization: ...
 def design(potential: str | sp.Expr | Potential) -> Parameterization:
     r"""The parameterization with one parameter u per weight whose implicit bias is a given potential.
 
-    Solved are :math:`u(x) = \int\sqrt{R''}\,dx` and its inverse g, where SymPy finds closed forms: always for
-    :math:`1/R''` a polynomial of degree at most 2, for powers of x and of |x|, and for other integrals and inverses in
-    elementary functions. Of several branches an increasing one is taken. Where R is even and both signs of x are
-    allowed, g is continued as an odd function. The result is checked at 50 digits: :math:`g'(u)^2 R''(g(u)) = 1` at
-    sampled u. Without a closed form within 30 seconds of computing, and for a potential that is given as an object, g
-    is tabulated to 1e-12 (:class:`NumericalParameterization`).
+    Finds :math:`u(x) = \int\sqrt{R''}\,dx` and its inverse g as formulas where SymPy can: always for a polynomial
+    :math:`1/R''` of degree at most 2, for powers of x and of |x|, and for other integrals and inverses in elementary
+    functions. Of several branches it takes an increasing one. Where R is even and both signs of x are allowed, it
+    continues g as an odd function. It checks the result to 50 digits: :math:`g'(u)^2 R''(g(u)) = 1` at sampled u.
+    Without a closed form within 30 seconds of computing, and for a potential that is given as an object, it tabulates g
+    to 1e-12 (:class:`NumericalParameterization`).
 
     The range of g is the part of R's domain that the flow from there can reach: :math:`u^2/4` for the entropy keeps
     x > 0, and for u < 0, where it falls, it has the same potential. Neither u nor g is unique: any shift or reflection
@@ -174,7 +178,7 @@ def _closed(formula: sp.Expr, bends: dict[int, sp.Expr], sides: tuple[int, ...])
 
 def _tabulated(name: str, value: Function, bends: dict[int, sp.Expr], sides: tuple[int, ...]) -> ArcLength:
     """The arc length of 1/R'' in double precision, on the interval around the sampled points."""
-    # Expanded powers of a distance, such as that from the end of the domain, would cancel.
+    # Powers of a distance, such as that from the end of the domain, would cancel if they were expanded.
     compiled = {sign: sp.lambdify(_POSITIVE, 1 / sp.factor(bends[sign]), "numpy") for sign in sides}
 
     def metric(x: np.ndarray) -> np.ndarray:
@@ -195,9 +199,9 @@ def _tabulated(name: str, value: Function, bends: dict[int, sp.Expr], sides: tup
     with mp.workdps(_DIGITS):
         for x in valid:
             want = exact[1 if x > 0 else -1](mp.mpf(abs(x)))
-            if want is None or abs(metric(np.array([x]))[0] - want) > _DOUBLE * want:
+            if want is None or abs(metric(np.array([x]))[0] - want) > _DOUBLE_TOLERANCE * want:
                 raise UnsupportedError(f"1/R'' of R = {name} loses its digits in double precision, at x = {x:g}.")
-    # Beyond the outermost sample the domain is taken for unbounded; beyond the innermost one for ending at zero.
+    # The domain is assumed to be unbounded beyond the outermost sample, and to end at zero below the innermost one.
     low = _end(is_valid, valid[0], [x for x in grid if x < valid[0]], -np.inf if -1 in sides else 0.0)
     high = _end(is_valid, valid[-1], [x for x in grid if x > valid[-1]][::-1], np.inf if 1 in sides else 0.0)
     return ArcLength(metric, (low, high))
@@ -280,7 +284,7 @@ def _inverses(bend: sp.Expr, x: sp.Symbol) -> Iterator[sp.Expr]:
     if base == x:  # which SymPy solves slowly, by way of complex roots
         yield (_U / factor) ** (1 / power)
         return
-    arc = sp.Symbol("u")  # without assumptions, under which SymPy drops branches
+    arc = sp.Symbol("u")  # without assumptions, as SymPy drops branches under them
     try:
         solutions = sympy_call(sp.solve, length - arc, x)
     except UnsupportedError:
@@ -315,16 +319,32 @@ def _has_potential(g: sp.Expr, value: Function, sides: tuple[int, ...]) -> bool:
         x = weight(u)
         if x is None or value(x) is None or not 1e-4 < abs(x) < 1e4:
             continue
-        try:
-            slope, bend = mp.diff(weight, u), mp.diff(value, x, 2)
-        except (TypeError, ValueError, ZeroDivisionError):  # a point where the domain ends
+        slope, bend = _derivative(weight, u, 1), _derivative(value, x, 2)
+        if slope is None or bend is None or not slope > 0:
             continue
-        if not slope > 0:
-            continue
-        if abs(slope**2 * bend - 1) > _AGREEMENT:
+        if abs(slope**2 * bend - 1) > _AGREEMENT_TOLERANCE:
             return False
         agreeing[1 if x > 0 else -1] = agreeing.get(1 if x > 0 else -1, 0) + 1
-    return all(agreeing[side] >= _ENOUGH for side in sides)
+    return all(agreeing[side] >= _LEAST_AGREEING_POINTS for side in sides)
+
+
+class _EndOfDomainError(Exception):
+    """A function was asked for its value where it has none."""
+
+
+def _derivative(function: Function, at: Number, order: int) -> Number | None:
+    """The numerical derivative; None where the domain ends too close for the difference formula."""
+
+    def defined(at: Number) -> Number:
+        value = function(at)
+        if value is None:
+            raise _EndOfDomainError
+        return value
+
+    try:
+        return mp.diff(defined, at, order)
+    except _EndOfDomainError:
+        return None
 
 
 def _numerical(expression: sp.Expr, name: str) -> Function:

@@ -23,7 +23,7 @@ from sympy.polys.constructor import construct_domain
 from sympy.polys.matrices import DomainMatrix
 
 from implicit_bias.errors import FormulaError, InputError, UnsupportedError
-from implicit_bias.symbolic.assumptions import plain, real, slope
+from implicit_bias.symbolic.assumptions import bare, constants_in, plain, real, slope, with_constants
 from implicit_bias.symbolic.commuting import gradient, lie_bracket, lie_bracket_report
 from implicit_bias.symbolic.formulas import parse
 from implicit_bias.validation import whole_number
@@ -46,8 +46,9 @@ def commuting_regularizers(
     The candidates are the linear combinations of all monomials of degree 1 to ``degree`` and of the formulas in
     ``ansatz``. For polynomials the answer is complete: nothing is left out. For other functions the brackets are
     brought to a common denominator and expanded into terms (with positive parameters, and both signs for those inside
-    an absolute value); relations between terms that expansion does not see can only make the list too short. Brackets
-    are compared where all functions are differentiable: u·|v| commutes with u·v, as it is ±u·v on either side of v = 0.
+    an absolute value); relations between terms that expansion does not see can only make the list too short. Constants
+    stand for any numbers but exceptional ones, which may admit more. Brackets are compared where all functions are
+    differentiable: u·|v| commutes with u·v, as it is ±u·v on either side of v = 0.
 
     Args:
         outputs: The formulas :math:`g_i`, in plain symbols.
@@ -68,7 +69,7 @@ def commuting_regularizers(
     order = whole_number(degree, "degree")
     if isinstance(degree, bool) or order < 0:
         raise InputError(f"degree: expected a non-negative integer, got {degree!r}.")
-    extra = _parsed(ansatz, symbols)
+    extra = _parsed(ansatz, symbols, [c.name for c in constants_in(*outputs)])
     count = math.comb(len(symbols) + order, order) - 1 + len(extra)
     if count > MAX_CANDIDATES:
         raise InputError(
@@ -85,19 +86,21 @@ def commuting_regularizers(
     found = [_combination(vector, candidates) for vector in _kernel(rows, len(candidates))]
     for h in found:
         _verify(outputs, symbols, h)
-    return found
+    return [bare(h) for h in found]
 
 
-def _parsed(ansatz: Sequence[str | sp.Expr] | None, symbols: Sequence[sp.Symbol]) -> list[sp.Expr]:
+def _parsed(
+    ansatz: Sequence[str | sp.Expr] | None, symbols: Sequence[sp.Symbol], constants: Sequence[str]
+) -> list[sp.Expr]:
     if ansatz is None:
         return []
     if isinstance(ansatz, (str, bytes, sp.Basic)) or not hasattr(ansatz, "__iter__"):
         raise FormulaError(f"ansatz: expected a list of formulas, got {type(ansatz).__name__}.")
-    formulas = [parse(formula, [s.name for s in symbols], "ansatz") for formula in ansatz]
+    formulas = [parse(formula, [*(s.name for s in symbols), *constants], "ansatz") for formula in ansatz]
     for formula in formulas:
-        if not formula.free_symbols:
+        if not formula.free_symbols & {*symbols}:
             raise FormulaError(f"ansatz: {formula} is constant, which regularizes nothing.")
-    return formulas
+    return [with_constants(formula, constants) for formula in formulas]
 
 
 def _monomials(size: int, degree: int) -> Iterator[Monomial]:

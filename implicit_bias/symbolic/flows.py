@@ -16,9 +16,8 @@ from implicit_bias.symbolic.sympy_call import sympy_call
 def solve_flow(field: sp.Matrix, symbols: Sequence[sp.Symbol], time: sp.Symbol) -> sp.Matrix:
     """The flow of a vector field after ``time``, in the initial values of the parameters.
 
-    Parameters that do not act on each other are solved apart. Covered are groups whose field is affine,
-    F(θ) = Mθ + b, through the matrix exponential of the augmented matrix, and single parameters, by separation of
-    variables.
+    Parameters that do not act on each other are solved apart: groups whose field is affine, F(θ) = Mθ + b, by the
+    matrix exponential of the augmented matrix, and single parameters by separation of variables.
 
     Args:
         field: The components of F, one per parameter.

@@ -13,7 +13,7 @@ import math
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -23,8 +23,8 @@ from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import call
 
-SECONDS = 1.0  # of computing, for one formula
-PATIENCE = 5.0  # seconds by the clock, so that a machine that is busy alone decides nothing
+PARSING_SECONDS = 1.0  # of computing, for one formula
+PARSING_PATIENCE_SECONDS = 5.0  # by the clock; longer, as a busy machine computes less
 MAX_LENGTH = 1000
 MAX_EXPONENT = 64
 MAX_BITS = 4096
@@ -32,7 +32,7 @@ MAX_TOWER = 3
 MAX_DEPTH = 40
 MAX_NAME = 40
 _INFINITE = (sp.zoo, sp.oo, -sp.oo, sp.nan)
-_DIVIDES = "it divides by zero or takes the logarithm of zero."
+_DIVISION_BY_ZERO = "it divides by zero or takes the logarithm of zero."
 _GUARD_BITS = 20  # a number of which SymPy keeps fewer is a difference of equal numbers
 
 
@@ -75,28 +75,31 @@ _ALLOWED_CLASSES = (
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
-def check_names(names: Sequence[str | sp.Symbol] | str) -> tuple[str, ...]:
-    """Return parameter names as a tuple, or raise if they cannot be used.
+def check_names(names: Sequence[str | sp.Symbol] | str, field: str = "params") -> tuple[str, ...]:
+    """Return names as a tuple, or raise if they cannot be used.
+
+    Args:
+        names: The names, one by one or separated by commas.
+        field: What they are for; an error message begins with it.
 
     Raises:
         FormulaError: If a name is no identifier, is that of a function or of pi, or occurs twice.
     """
     if isinstance(names, str):
         names = [part.strip() for part in names.split(",")]
-    try:
-        result = tuple(str(name) for name in names)
-    except TypeError:
-        raise FormulaError(f"params: expected a list of names, got {type(names).__name__}.") from None
+    if not isinstance(names, Iterable):
+        raise FormulaError(f"{field}: expected a list of names, got {type(names).__name__}.")
+    result = tuple(str(name) for name in names)
     if not result:
-        raise FormulaError("params: expected at least one parameter name, got none.")
+        raise FormulaError(f"{field}: expected at least one name, got none.")
     for name in result:
         plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and not name.startswith("_")
         if not plain or len(name) > MAX_NAME:
-            raise FormulaError(f"params: expected plain, short names such as m or w1, got {name[:MAX_NAME]!r}.")
+            raise FormulaError(f"{field}: expected plain, short names such as m or w1, got {name[:MAX_NAME]!r}.")
         if name in FUNCTIONS or name in CONSTANTS:
-            raise FormulaError(f"params: the name {name!r} is taken (functions and pi); rename it.")
+            raise FormulaError(f"{field}: the name {name!r} is taken (functions and pi); rename it.")
     if len(set(result)) < len(result):
-        raise FormulaError(f"params: expected distinct names, got {', '.join(result)}.")
+        raise FormulaError(f"{field}: expected distinct names, got {', '.join(result)}.")
     return result
 
 
@@ -124,8 +127,8 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "fo
 
     Args:
         formula: A string such as ``"m*w"``, a SymPy expression, or a number.
-        names: The parameter names that may occur.
-        field: What the formula is given for, with which an error begins.
+        names: The names that may occur.
+        field: What the formula is for; an error message begins with it.
 
     Raises:
         FormulaError: Naming the offending part, if the formula holds anything outside the whitelist, is not finite and
@@ -135,7 +138,7 @@ def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "fo
     (m + w)**2/4 - 1/(1 + exp(-m))
     """
     try:
-        return call(SECONDS, _parsed, formula, tuple(names), patience=PATIENCE)
+        return call(PARSING_SECONDS, _parsed, formula, tuple(names), patience=PARSING_PATIENCE_SECONDS)
     except FormulaError as error:
         raise FormulaError(f"{field}: {error}") from None
     except StoppedError as error:
@@ -155,7 +158,7 @@ def _read(formula: str | float, names: Sequence[str]) -> sp.Expr:
         formula = repr(formula)
     if not isinstance(formula, str):
         raise FormulaError(f"expected a string or a SymPy expression, got {type(formula).__name__}.")
-    # Real symbols, as SymPy would write |exp(m)| of a complex m with the real part of m.
+    # Real symbols: of a complex m, SymPy would write |exp(m)| with the real part of m.
     symbols = {name: sp.Symbol(name, real=True) for name in names}
     try:
         return _build(_tree(formula), symbols)
@@ -237,7 +240,7 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
 
 
 def _applied(function: Callable[..., Any], *arguments: sp.Expr) -> sp.Expr:
-    """What SymPy makes of a function of numbers and symbols; it fails on a few numbers, as on acos(cos(64**64))."""
+    """A function of numbers and symbols by SymPy, which fails on a few numbers, such as acos(cos(64**64))."""
     try:
         return sympy_call(function, *arguments)
     except UnsupportedError as error:
@@ -279,7 +282,7 @@ def _sound(value: sp.Expr) -> sp.Expr:
     """
     for part in (value, *value.args):
         if part in _INFINITE:
-            raise FormulaError(_DIVIDES)
+            raise FormulaError(_DIVISION_BY_ZERO)
         if part.is_number:
             _check_size(part)
     return value
@@ -315,7 +318,7 @@ def _value(number: sp.Expr) -> sp.Expr:
 
 def _refuse_zero(value: sp.Expr) -> None:
     if value.is_zero or (value.is_number and _value(value) == 0):
-        raise FormulaError(_DIVIDES)
+        raise FormulaError(_DIVISION_BY_ZERO)
 
 
 def _rebuilt(node: sp.Expr) -> sp.Expr:
@@ -349,7 +352,7 @@ def _check_expression(expression: sp.Basic, names: Sequence[str]) -> sp.Expr:
 
 
 def _degree(node: sp.Basic) -> float:
-    """The degree a formula would have as a polynomial: what expanding it may cost."""
+    """The degree a formula would have as a polynomial, which tells how long expanding it may take."""
     if isinstance(node, sp.Symbol):
         return 1
     inner = [_degree(argument) for argument in node.args]
@@ -377,7 +380,7 @@ def _check_nodes(expression: sp.Basic, names: Sequence[str]) -> None:
         if count > 10 * MAX_LENGTH:
             raise FormulaError(f"expected at most {10 * MAX_LENGTH} terms and factors.")
         if node in _INFINITE:
-            raise FormulaError(_DIVIDES)
+            raise FormulaError(_DIVISION_BY_ZERO)
         if node is sp.I:
             raise FormulaError("it is complex; only real formulas have a gradient flow.")
         if not isinstance(node, _ALLOWED_CLASSES):

@@ -13,10 +13,10 @@ from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.time_limit import Deadline
 from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved
 
-# Of the time that is left:
-_LARGE_SHARE = 0.5  # for the numbers
-_PROOFS_SHARE = 0.25  # for all proofs together, at first
-_PROOF_SHARE = 1 / 3  # for each of those that took longer, then
+# Shares of the time that is left:
+_NUMBERS_SHARE = 0.5
+_FIRST_PROOFS_SHARE = 0.25  # for a first attempt at all proofs together
+_SECOND_PROOF_SHARE = 1 / 3  # for a second attempt at one of them
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Identity:
     """One equation that a derivation rests on.
 
     Attributes:
-        name: What it says in words.
+        name: The statement in words.
         equation: The equation in LaTeX.
         residual: Left side minus right side, before any simplification.
         outcome: PROVED if SymPy simplified the residual to zero, SUPPORTED if it vanishes to 50 digits at random
@@ -46,10 +46,10 @@ class Statement(NamedTuple):
 
 
 def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], deadline: Deadline) -> list[Identity]:
-    """Every statement as an identity, in the symbols of the engine.
+    """Check every statement and return it as an identity, in the symbols of the engine.
 
     Args:
-        statements: What must hold.
+        statements: The equations to check.
         conditions: Expressions that are positive on the region of interest.
         deadline: When SymPy must be done. What it cannot prove in its share of the time is supported by numbers.
 
@@ -58,15 +58,15 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
     """
     pending = [(statement, residual) for statement in statements for residual in statement.residuals if residual != 0]
     # Numbers for all of them come first, so that one hard proof does not cost the whole derivation.
-    deadline.run("Checking the derivation", _outcomes, pending, conditions, QUICK_TRIALS, share=_LARGE_SHARE)
+    deadline.run("Checking the derivation", _outcomes, pending, conditions, QUICK_TRIALS, share=_NUMBERS_SHARE)
     proofs = all_proved(
-        [residual for _, residual in pending], _PROOFS_SHARE * deadline.remaining / max(len(pending), 1)
+        [residual for _, residual in pending], _FIRST_PROOFS_SHARE * deadline.remaining / max(len(pending), 1)
     )
     unproved = [pair for pair, is_proved in zip(pending, proofs, strict=True) if not is_proved]
-    supports = deadline.run("Checking the derivation", _outcomes, unproved, conditions, TRIALS, share=_LARGE_SHARE)
+    supports = deadline.run("Checking the derivation", _outcomes, unproved, conditions, TRIALS, share=_NUMBERS_SHARE)
     outcomes: dict[str, Outcome] = {}
     for (statement, residual), outcome in zip(unproved, supports, strict=True):
-        if not proved(residual, _PROOF_SHARE * deadline.remaining):
+        if not proved(residual, _SECOND_PROOF_SHARE * deadline.remaining):
             if outcome is Outcome.INCONCLUSIVE:
                 raise UnsupportedError(
                     f"The derivation could not be checked ({statement.name}): no closed form is given."
@@ -79,7 +79,7 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
 
 
 def _outcomes(pending: Sequence[tuple[Statement, sp.Expr]], conditions: Sequence[sp.Expr], most: int) -> list[Outcome]:
-    """What numbers say to every residual; raises if they refute one."""
+    """Test every residual by numbers; raise if one is refuted."""
     outcomes = [by_numbers(residual, conditions, most).outcome for _, residual in pending]
     for (statement, _), outcome in zip(pending, outcomes, strict=True):
         if outcome is Outcome.REFUTED:

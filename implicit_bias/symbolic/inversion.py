@@ -8,6 +8,7 @@ import sympy as sp
 
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
+from implicit_bias.symbolic.assumptions import Constant
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.zero_test import by_numbers
 
@@ -19,7 +20,7 @@ class SineForm:
     Attributes:
         scale: a, positive on the region.
         log_scale: log a as a sum of real logarithms, which stays finite where a underflows.
-        rate: r, a positive number.
+        rate: r, positive.
         shift: b, real on the region.
         conditions: Expressions in the initial values that must be positive.
     """
@@ -32,7 +33,7 @@ class SineForm:
 
 
 def exponential_terms(expression: sp.Expr, time: sp.Symbol) -> dict[sp.Expr, sp.Expr] | None:
-    r"""Write an expression as :math:`\sum_k c_k e^{\lambda_k s}`: coefficients by exponent, or None if it is none."""
+    r"""Write an expression as :math:`\sum_k c_k e^{\lambda_k s}`: coefficients by exponent, else None."""
     expression = sp.Integer(0) + expression  # a plain number becomes a SymPy one
     moving_exponentials = any(e.has(time) for e in expression.atoms(sp.exp, sp.sinh, sp.cosh))
     if expression.has(time) and not moving_exponentials:
@@ -70,7 +71,9 @@ def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
     terms = exponential_terms(curve, time)
     if terms is None or len(terms) != 2 or sum(terms) != 0 or not all(rate.is_extended_real for rate in terms):
         raise UnsupportedError(f"x(s) = {curve} is not of the form a·sinh(r s + b): no closed-form inverse here.")
-    rate = max(terms)
+    rate = next((rate for rate in terms if rate.is_positive), None)
+    if rate is None:
+        raise UnsupportedError(f"x(s) = {curve} rises at a rate whose sign is not known: no closed-form inverse here.")
     rising, falling = terms[rate], sympy_call(sp.factor, -terms[-rate])
     try:
         root, conditions = _positive_root(rising * falling)
@@ -134,7 +137,7 @@ def _positive_root(expression: sp.Expr) -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
 
 
 def _leading_positive(expression: sp.Expr) -> sp.Expr:
-    """The expression or its negative, such that the alphabetically first symbol enters with a positive sign."""
-    first = min(expression.free_symbols, key=str)
+    """The expression or its negative, such that the first symbol, constants last, enters with a positive sign."""
+    first = min(expression.free_symbols, key=lambda s: (isinstance(s, Constant), s.name))
     leading = sp.Poly(expression, first).LC()
     return -expression if leading.could_extract_minus_sign() else expression

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import DECAY, Z, initial, slope
+from implicit_bias.symbolic.assumptions import DECAY, Z, constants_in, initial, slope
 from implicit_bias.symbolic.flows import solve_flow
 from implicit_bias.symbolic.sympy_call import sympy_call
 
@@ -35,7 +35,7 @@ def joint_flow(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol]) -> JointFlow:
         raise UnsupportedError("A formula that jumps has no flow.")
     by_loss = solve_flow(rise, symbols, Z)
     theta = by_loss.as_mutable()
-    # Where the fields are multiples of each other, decay is a flow back.
+    # Where the fields are multiples of each other, decay runs the flow backwards.
     factors = [_factor(*slopes) for slopes in zip(pull, rise, symbols, strict=True)]
     others = [k for k, factor in enumerate(factors) if factor is None]
     for k, factor in enumerate(factors):
@@ -52,7 +52,7 @@ def joint_flow(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol]) -> JointFlow:
 
 def _factor(pull: sp.Expr, rise: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     """The constant c with ∂h = c ∂g for a parameter on its own, else None."""
-    if rise == 0 or (pull.free_symbols | rise.free_symbols) - {symbol}:
+    if rise == 0 or (pull.free_symbols | rise.free_symbols) - {symbol, *constants_in(pull, rise)}:
         return None
     quotient = sympy_call(sp.simplify, pull / rise)
     return None if quotient.has(symbol) else quotient

@@ -1,4 +1,4 @@
-r"""The type of bias: what a potential becomes where its scale a goes to zero or to infinity.
+r"""The type of bias: the leading term of a potential as its scale a goes to zero or to infinity.
 
 For a start at x = 0 the potential is even, and one term of :math:`R_a(x) - R_a(0)` dominates: a multiple of :math:`|x|`
 (L1) for small scales and of :math:`x^2` (L2) for large ones.
@@ -16,7 +16,7 @@ from implicit_bias.symbolic.sine_formulas import SineFormulas
 from implicit_bias.symbolic.worker import call
 from implicit_bias.symbolic.zero_test import vanishes
 
-_SECONDS = 60.0  # of computing
+_LIMIT_SECONDS = 60.0  # of computing, for one limit
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LeadingTerm:
     Attributes:
         expression: The term, in ``x`` and the scale ``a``.
         exponent: p, where it is proportional to |x|^p: 1 for L1, 2 for L2.
-        identity: The limit that shows it to lead.
+        identity: The limit that shows that it dominates.
     """
 
     expression: sp.Expr
@@ -36,16 +36,16 @@ class LeadingTerm:
 
 def small_scale(rate: sp.Expr) -> LeadingTerm:
     """The leading term for a → 0 where x(s) = a·sinh(r s)."""
-    return call(_SECONDS, _leading_term, rate, sp.Integer(0))
+    return call(_LIMIT_SECONDS, _leading_term, rate, sp.Integer(0))
 
 
 def large_scale(rate: sp.Expr) -> LeadingTerm:
     """The leading term for a → ∞ where x(s) = a·sinh(r s)."""
-    return call(_SECONDS, _leading_term, rate, sp.oo)
+    return call(_LIMIT_SECONDS, _leading_term, rate, sp.oo)
 
 
 def _leading_term(rate: sp.Expr, end: sp.Expr) -> LeadingTerm:
-    """Found as a limit of the mirror map, and checked as a limit of the potential."""
+    """Find the term as a limit of the mirror map, and check it as a limit of the potential."""
     formulas = SineFormulas.of(rate)
     x, a = sp.Symbol("x", positive=True), formulas.scale
     order = sp.log(1 / a) if end == 0 else 1 / a

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from implicit_bias.errors import FormulaError, InputError, UnsupportedError
 from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.shown import Shown
-from implicit_bias.symbolic.assumptions import ResultNames, plain, real
+from implicit_bias.symbolic.assumptions import ResultNames, plain, real, with_constants
 from implicit_bias.symbolic.commuting import CommutingReport, first_failure, gradient, jacobian
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
@@ -21,9 +21,9 @@ from implicit_bias.symbolic.formulas import check_names, names_in, parse
 from implicit_bias.symbolic.smoothness import ends_of_flow
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import call
-from implicit_bias.validation import finite_array
+from implicit_bias.validation import finite_array, positive_number
 
-SECONDS = 20.0  # of computing, for one test whether fields commute
+COMMUTING_SECONDS = 20.0  # of computing, for one test whether fields commute
 SEARCH_SECONDS = 60.0  # for one search of regularizers
 
 
@@ -33,13 +33,17 @@ class Parameterization(Shown):
     Args:
         outputs: One formula (a string or a SymPy expression) for a *separable* parameterization, applied to every
             coordinate with its own parameters; or a list of formulas, one per weight, for a *coupled* one.
-        params: The parameter names, as a list or separated by commas. By default all names in the formulas that are
-            neither functions nor pi, in order of appearance (for SymPy expressions, which keep none, sorted).
+        params: The parameter names, as a list or separated by commas. By default all names in the formulas that are no
+            constants, functions or pi, in order of appearance (for SymPy expressions, which keep none, sorted).
         regularizer: h in these parameters, of one coordinate (separable) or of all (coupled); None for none. A schedule
             gives it its strength.
+        constants: Names of positive numbers in the formulas that training does not move, as a list or separated by
+            commas. Derivations keep them as symbols; what computes with numbers asks for theirs first, see
+            :meth:`with_constants`.
 
     Raises:
-        FormulaError: If a formula leaves the whitelist, an output is constant, or a name cannot be used.
+        FormulaError: If a formula leaves the whitelist, an output is constant, a name cannot be used, or a constant
+            occurs in no formula.
 
     >>> mask = Parameterization("m*w", regularizer="m**2 + w**2")
     >>> mask.params, mask.regularizer
@@ -48,6 +52,8 @@ class Parameterization(Shown):
     True
     >>> mask.commutes_with("m**2").witness
     {'m': 1.0, 'w': 1.0}
+    >>> Parameterization("c*m*w", constants="c").with_constants({"c": 2.0})
+    Parameterization('2*m*w', ['m', 'w'])
     """
 
     def __init__(
@@ -55,22 +61,60 @@ class Parameterization(Shown):
         outputs: str | sp.Expr | Sequence[str | sp.Expr],
         params: Sequence[str] | str | None = None,
         regularizer: str | sp.Expr | None = None,
+        constants: Sequence[str] | str = (),
     ) -> None:
         self.separable = isinstance(outputs, (str, sp.Basic))
         if not self.separable and (isinstance(outputs, bytes) or not hasattr(outputs, "__iter__")):
             raise FormulaError(
                 f"outputs: expected a formula (a string or a SymPy expression) or a list, got {type(outputs).__name__}."
             )
-        formulas = [outputs] if self.separable else list(outputs)  # type: ignore[list-item]
+        formulas = [outputs] if isinstance(outputs, (str, sp.Basic)) else list(outputs)
         if not formulas:
             raise FormulaError("outputs: expected at least one formula, got an empty list.")
-        names = names_in(formulas) if params is None else check_names(params)
-        self.outputs = tuple(parse(formula, names) for formula in formulas)
+        self.constants = check_names(constants, "constants") if np.size(constants) else ()
+        if params is None:
+            names = tuple(name for name in names_in(formulas) if name not in self.constants)
+        else:
+            names = check_names(params)
+        self.outputs = tuple(parse(formula, [*names, *self.constants]) for formula in formulas)
         for formula in self.outputs:
-            if not formula.free_symbols:
+            if not {s.name for s in formula.free_symbols} - {*self.constants}:
                 raise FormulaError(f"outputs: {formula} is constant, so training could never change it.")
         self.params = check_names(names)
         self.regularizer = None if regularizer is None else self._parsed(regularizer)
+        self._check_constants()
+
+    def _check_constants(self) -> None:
+        both = next((name for name in self.constants if name in self.params), None)
+        if both is not None:
+            raise FormulaError(f"constants: {both} is a parameter, too; leave it out of one of them.")
+        formulas = [f for f in (*self.outputs, self.regularizer) if f is not None]
+        used = {symbol.name for formula in formulas for symbol in formula.free_symbols}
+        unused = next((name for name in self.constants if name not in used), None)
+        if unused is not None:
+            raise FormulaError(f"constants: {unused} occurs in no formula; leave it out.")
+
+    def with_constants(self, values: Mapping[str, float]) -> Parameterization:
+        """The same weights with numbers in place of all constants, rounded as they are printed.
+
+        Raises:
+            InputError: If names are missing or unknown, or a value is no positive number.
+        """
+        numbers = self.numbers_of_constants(values)
+        if not numbers:
+            return self
+        outputs = [output.xreplace(numbers) for output in self.outputs]
+        h = None if self.regularizer is None else self.regularizer.xreplace(numbers)
+        return Parameterization(outputs[0] if self.separable else outputs, self.params, h)
+
+    def numbers_of_constants(self, values: Mapping[str, float]) -> dict[sp.Symbol, sp.Rational]:
+        """The numbers that :meth:`with_constants` puts in, exactly, by symbol."""
+        if not isinstance(values, Mapping) or set(values) != set(self.constants):
+            got = ", ".join(map(str, values)) or "none" if isinstance(values, Mapping) else type(values).__name__
+            expected = ", ".join(self.constants) or "none"
+            raise InputError(f"constants: expected a number for each constant ({expected}), got {got}.")
+        found = {name: positive_number(value, name) for name, value in values.items()}
+        return {sp.Symbol(name): sp.Rational(repr(float(number))) for name, number in found.items()}
 
     def with_regularizer(self, h: str | sp.Expr | None) -> Parameterization:
         """The same weights under another regularizer, or under none."""
@@ -81,7 +125,8 @@ class Parameterization(Shown):
     def __repr__(self) -> str:
         outputs = str(self.outputs[0]) if self.separable else [str(output) for output in self.outputs]
         h = "" if self.regularizer is None else f", {str(self.regularizer)!r}"
-        return f"Parameterization({outputs!r}, {list(self.params)!r}{h})"
+        constants = f", constants={list(self.constants)!r}" if self.constants else ""
+        return f"Parameterization({outputs!r}, {list(self.params)!r}{h}{constants})"
 
     def _repr_latex_(self) -> str:
         lines = [f"{left} &= {right}" for left, right in self.equations()]
@@ -90,7 +135,7 @@ class Parameterization(Shown):
 
     def equations(self) -> list[tuple[str, str]]:
         """The weights and their formulas in LaTeX."""
-        weight = ResultNames.beside(self.params).weight
+        weight = ResultNames.beside(self.params, self.constants).weight
         count = len(self.outputs)
         names = [weight] if self.separable else [f"{weight}_{{{i + 1}}}" for i in range(count)]
         return [(name, sp.latex(output)) for name, output in zip(names, self.outputs, strict=True)]
@@ -103,8 +148,8 @@ class Parameterization(Shown):
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def _key(self) -> tuple:
-        return (self.outputs, self.params, self.separable, self.regularizer)
+    def _key(self) -> tuple[object, ...]:
+        return (self.outputs, self.params, self.separable, self.regularizer, self.constants)
 
     @property
     def output(self) -> sp.Expr:
@@ -126,12 +171,14 @@ class Parameterization(Shown):
         """The column of partial derivatives of a formula in the parameters."""
         return gradient(formula, self.symbols)
 
-    def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
+    def start(self, init: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
         """Initial values by name as one array of shape (p,), for numbers, or (p, n).
 
         Raises:
-            InputError: If names are missing or unknown, shapes differ, or a value is not a finite real number.
+            InputError: If names are missing or unknown, shapes differ, a value is not a finite real number, or the
+                formulas hold constants.
         """
+        self._refuse_constants()
         if not isinstance(init, Mapping) or set(init) != set(self.params):
             got = ", ".join(map(str, init)) or "none" if isinstance(init, Mapping) else type(init).__name__
             raise InputError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
@@ -147,8 +194,21 @@ class Parameterization(Shown):
             shapes = ", ".join(f"{name}: {v.shape}" for name, v in zip(self.params, values, strict=True))
             raise InputError(f"init: expected one shape for all parameters, got {shapes}.") from None
 
+    def _refuse_constants(self) -> None:
+        if self.constants:
+            numbers = ", ".join(f"{name!r}: ..." for name in self.constants)
+            raise InputError(
+                f"parameterization: expected numbers for the constants of {self!r}; put them in by "
+                f".with_constants({{{numbers}}})."
+            )
+
     def separable_map(self) -> SeparableMap:
-        """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration."""
+        """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration.
+
+        Raises:
+            InputError: If the parameterization is coupled, or the formulas hold constants.
+        """
+        self._refuse_constants()
         gradient = self.gradient(self.output)
         output = compiled(self.symbols, [self.output])
         levels = ends_of_flow(self.output, gradient, self.symbols)
@@ -162,18 +222,23 @@ class Parameterization(Shown):
         )
 
     def field_at_point(self) -> Callable[[Sequence[float]], Sequence[float]]:
-        """Return a function from the p parameters of one coordinate to ∇g and ∇²g·∇g, 2p numbers in Python's own."""
+        """Return a function from the p parameters of one coordinate to ∇g and ∇²g·∇g, 2p numbers in Python's own.
+
+        Raises:
+            InputError: If the parameterization is coupled, or the formulas hold constants.
+        """
+        self._refuse_constants()
         return compiled_at_point(self.symbols, [*self.gradient(self.output), *self._bend()])
 
     def _bend(self) -> sp.Matrix:
         """∇²g·∇g of one coordinate: the acceleration of the flow of ∇g."""
         gradient = self.gradient(self.output)
-        # |θ| has a kink, whose second derivative is a point mass that no integrator meets.
+        # The second derivative of |θ| is a point mass at its kink, which no integrator meets.
         hessian = jacobian(real(gradient), [real(s) for s in self.symbols])
         return plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * gradient
 
     def _parsed(self, h: str | sp.Expr) -> sp.Expr:
-        return parse(h, self.params, "regularizer")
+        return parse(h, [*self.params, *self.constants], "regularizer")
 
     def commutes(self) -> CommutingReport:
         r"""Whether all pairs of fields :math:`\nabla g_i, \nabla g_j` commute; the first failing pair is reported.
@@ -202,8 +267,8 @@ class Parameterization(Shown):
     ) -> list[sp.Expr]:
         r"""A basis of all regularizers h with :math:`[\nabla g_i, \nabla h] = 0` for every output, constants left out.
 
-        Searched are the linear combinations of all monomials of degree 1 to ``degree`` and of the formulas in
-        ``ansatz``, by exact linear algebra; see :mod:`implicit_bias.symbolic.discovery` for what is complete.
+        Searches the linear combinations of all monomials of degree 1 to ``degree`` and of the formulas in ``ansatz``,
+        by exact linear algebra; :mod:`implicit_bias.symbolic.discovery` says when the basis is complete.
 
         Args:
             degree: The highest degree of the monomials; 0 for the ansatz alone.
@@ -219,22 +284,25 @@ class Parameterization(Shown):
         [m*w, m**2 + w**2]
         """
         try:
-            return call(time_limit, commuting_regularizers, self.outputs, self.symbols, degree, ansatz)
+            outputs = tuple(with_constants(output, self.constants) for output in self.outputs)
+            return call(time_limit, commuting_regularizers, outputs, self.symbols, degree, ansatz)
         except StoppedError as error:
             raise UnsupportedError(
                 f"The search {error} for a time limit of {time_limit:g} seconds; lower the degree."
             ) from None
 
     def _first_failure(self, pairs: list[tuple[str, str, sp.Expr, sp.Expr]]) -> CommutingReport:
+        known = [(*pair[:2], *(with_constants(f, self.constants) for f in pair[2:])) for pair in pairs]
         try:
-            return call(SECONDS, first_failure, pairs, self.symbols)
+            return call(COMMUTING_SECONDS, first_failure, known, self.symbols)
         except StoppedError as error:
             raise UnsupportedError(
-                f"Whether the fields of {self!r} commute {error} for a limit of {SECONDS:g} seconds; simplify them."
+                f"Whether the fields of {self!r} commute {error} for a limit of {COMMUTING_SECONDS:g} seconds; "
+                "simplify them."
             ) from None
 
 
-def _real_numbers(value: ArrayLike, name: str) -> np.ndarray:
+def _real_numbers(value: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return ``value`` as a float64 array, or raise ``InputError`` naming the first entry that is no real number."""
     listed = isinstance(value, (list, tuple))
     for k, entry in enumerate(value if listed else [value]):

@@ -10,22 +10,24 @@ import sympy as sp
 from implicit_bias.symbolic.assumptions import DECAY, initial
 from implicit_bias.symbolic.sympy_call import sympy_call
 
-_ENDING = (sp.tan, sp.cot, sp.coth, sp.csch, sp.asin, sp.acos, sp.acosh, sp.atanh, sp.acoth, sp.asech, sp.LambertW)
+_ENDING_FUNCTIONS = (
+    sp.tan, sp.cot, sp.coth, sp.csch, sp.asin, sp.acos, sp.acosh, sp.atanh, sp.acoth, sp.asech, sp.LambertW,
+)  # fmt: skip
 
 
 def time_interval(theta: sp.Matrix, levels: Sequence[sp.Expr], time: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
     """The ends of the open interval of times around 0 on which the flow exists, or None.
 
-    A parameter ceases to be where the base of a root or of a negative power, or the inside of a logarithm, reaches
-    zero, and the flow ends where a level of g does, although the formula of θ may go on. Found are bases that are
-    linear in time and whose sign of growth is known; functions that end elsewhere are not covered.
+    A parameter ends where the base of a root or of a negative power, or the inside of a logarithm, reaches zero. The
+    flow also ends where a level of g is zero, even if the formula of θ goes on. This finds bases that are linear in
+    time and grow with a known sign; it covers no functions that end elsewhere.
 
     Args:
         theta: The parameters in time and the initial values.
-        levels: What is zero where the flow ends, along the flow.
+        levels: Functions along the flow that are zero where it ends.
         time: The flow's time.
     """
-    if theta.has(*_ENDING):
+    if theta.has(*_ENDING_FUNCTIONS):
         return None
     factors = [factor.as_base_exp()[0] for level in levels for factor in sp.Mul.make_args(sp.factor(level))]
     lower, upper = [-sp.oo], [sp.oo]
@@ -65,7 +67,7 @@ def covered(curve: sp.Expr, interval: tuple[sp.Expr, sp.Expr], time: sp.Symbol) 
 
 
 def _limit(curve: sp.Expr, time: sp.Symbol, end: sp.Expr, side: str, infinity: sp.Expr) -> sp.Expr:
-    """The limit; where it is infinite, x increases to +∞ or comes from −∞, which SymPy may fail to see."""
+    """The limit; an infinite one gets its sign from the increase of x, as SymPy may get it wrong."""
     limit = sympy_call(sp.limit, curve, time, end, side)
     return infinity if limit.has(sp.oo, -sp.oo, sp.zoo) and not limit.has(sp.Limit) else limit
 
@@ -106,7 +108,7 @@ def _by_signs(
 def by_signs(
     symbols: Sequence[sp.Symbol],
 ) -> Iterator[tuple[list[sp.Expr], dict[sp.Symbol, sp.Expr], dict[sp.Symbol, sp.Expr]]]:
-    """All signs of some symbols: as conditions, the symbols as a sign times a positive size, and these sizes again."""
+    """Yield, for all signs of some symbols, the conditions, the symbols as sign times size, and the sizes again."""
     for signs in product((1, -1), repeat=len(symbols)):
         sizes = [sp.Dummy(s.name, positive=True) for s in symbols]
         declared = {s: sign * size for s, sign, size in zip(symbols, signs, sizes, strict=True)}
@@ -115,7 +117,7 @@ def by_signs(
 
 
 def bases(theta: sp.Matrix, time: sp.Symbol) -> list[sp.Expr]:
-    """What must keep its sign in time: insides of logarithms, and bases of roots and of negative powers."""
+    """Expressions that must keep their sign in time: insides of logarithms, bases of roots and of negative powers."""
     found = [logarithm.args[0] for logarithm in theta.atoms(sp.log)]
     found += [p.base for p in theta.atoms(sp.Pow) if not (p.exp.is_Integer and p.exp.is_positive)]
     return [base for base in dict.fromkeys(found) if base.has(time)]

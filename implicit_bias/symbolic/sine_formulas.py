@@ -1,4 +1,4 @@
-r"""Everything that follows from :math:`x(s) = a\sinh(r s + b)`."""
+r"""All formulas that follow from :math:`x(s) = a\sinh(r s + b)`."""
 
 from __future__ import annotations
 

@@ -1,33 +1,33 @@
 r"""Where fields are not smooth, and whether a flow crosses such points.
 
 A function such as :math:`|e|`, :math:`e^{3/2}` or :math:`\log e` is smooth on either side of e = 0 only: e is a
-*level* of the formula. Levels are read off the formula; what happens at e = 0 is told by numbers of many digits, at
-random points there.
+*level* of the formula. Levels are read off the formula; numbers of many digits, at random points with e = 0, tell how a
+field behaves there.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import mpmath as mp
 import sympy as sp
 
-from implicit_bias.symbolic.assumptions import plain, real, slope
+from implicit_bias.symbolic.assumptions import Constant, constants_in, plain, real, slope
 from implicit_bias.symbolic.compiled import with_many_digits
 
 _DIGITS = 90
-_NEAR, _NEARER = mp.mpf("1e-12"), mp.mpf("1e-36")  # distances from a level at which a field is compared with itself
-_STEEPER = 1.5  # a difference quotient that grows more than this between them does so without end
-_SHRINKS = 0.9  # a gap that is not smaller than this, nearer by, is a jump
-_NEGLIGIBLE = mp.mpf(
-    "1e-6"
-)  # beside the size of a field, its part across a level; those of rough fields may vanish slowly
-_POINTS = 4
-_ATTEMPTS = 40
+# A field is compared with itself on both sides of a level, at two distances from it.
+_DISTANCE, _SHORT_DISTANCE = mp.mpf("1e-12"), mp.mpf("1e-36")
+_STEEPENING_RATIO = 1.5  # of the difference quotients, above which they are unbounded
+_JUMP_RATIO = 0.9  # of the gaps, above which there is a jump
+_CROSSING_TOLERANCE = mp.mpf("1e-6")  # of the part across a level, relative to the field; it may vanish slowly
+_POINTS_ON_A_LEVEL = 4
+_DRAWS_OF_CONSTANTS = 3
+_MAX_ATTEMPTS = 40
 
 Digits = Any  # a number of mpmath, whose type is made at run time
 Point = list[Digits]
@@ -35,7 +35,7 @@ Field = Callable[..., list]
 
 
 def levels(formulas: Sequence[sp.Expr]) -> list[sp.Expr]:
-    """Expressions on whose zeros the formulas may not be smooth, in plain symbols; none that is known to have no zero.
+    """Expressions on whose zeros the formulas may not be smooth, in plain symbols, if they may have zeros.
 
     >>> u, v = sp.symbols("u v")
     >>> levels([sp.Abs(u * v) + sp.sqrt(v), sp.exp(u)])
@@ -95,8 +95,8 @@ class Crossing:
 def ends_of_flow(formula: sp.Expr, gradient: sp.Matrix, symbols: Sequence[sp.Symbol]) -> list[sp.Expr]:
     """The levels of a formula at which the flow of its gradient ends, if it gets there; all in plain symbols.
 
-    There the formula is not real beyond, its gradient jumps, or several flows go on. A level on which no point was
-    found counts as one.
+    Beyond such a level the formula is not real, or its gradient jumps there, or several flows go on from it. A level on
+    which no point was found counts as one.
     """
 
     def is_passed(level: sp.Expr) -> bool:
@@ -110,18 +110,33 @@ def crossings(
     level: sp.Expr, fields: Sequence[sp.Matrix], symbols: Sequence[sp.Symbol]
 ) -> Iterator[tuple[Crossing, ...]]:
     """Points where an expression changes sign, each with the behaviour of every field there; none if none is found."""
+    constants = constants_in(level, *fields)
+    if constants:
+        for numbers in _draws(constants):
+            known = [field.xreplace(numbers) for field in fields]
+            at = {constant: float(number) for constant, number in numbers.items()}
+            for found in crossings(level.xreplace(numbers), known, symbols):
+                yield tuple(replace(crossing, point=crossing.point | at) for crossing in found)
+        return
     with mp.workdps(_DIGITS):
         height = _function(symbols, [level])
         normal = _function(symbols, [slope(real(level), real(s)) for s in symbols])
         functions = [_function(symbols, list(field)) for field in fields]
-        for one, other in islice(_points(height, len(symbols)), _POINTS):
+        for one, other in islice(_points(height, len(symbols)), _POINTS_ON_A_LEVEL):
             yield tuple(_crossing(one, other, normal, field, symbols) for field in functions)
+
+
+def _draws(constants: Sequence[Constant]) -> Iterator[dict[sp.Symbol, sp.Rational]]:
+    """Yield positive numbers for all constants, a few times; every other time they are less than 1."""
+    generator = random.Random(0)  # noqa: S311
+    for k in range(_DRAWS_OF_CONSTANTS):
+        yield {constant: sp.Rational(generator.randint(1, 4 if k % 2 else 20), 5) for constant in constants}
 
 
 def _function(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Field:
     """The values at a point, None where one is not a finite real number.
 
-    Point masses, which derivatives of formulas that jump have, become jumps: these are seen as well.
+    Point masses, which derivatives of formulas that jump have, become jumps, which are seen as well.
     """
     plain_formulas = [plain(f).replace(sp.DiracDelta, sp.sign) for f in formulas]
     compiled = with_many_digits([plain(symbol) for symbol in symbols], plain_formulas)
@@ -140,18 +155,18 @@ def _function(symbols: Sequence[sp.Symbol], formulas: Sequence[sp.Expr]) -> Fiel
 
 
 def _points(height: Field, size: int) -> Iterator[tuple[Point, Point]]:
-    """Points just below and just above a level, ``_NEAR`` apart from it, the simplest ones first."""
+    """Points just below and just above a level, the simplest ones first."""
     generator = random.Random(0)  # noqa: S311
-    for attempt in range(_ATTEMPTS):
-        span = 1 if attempt < _ATTEMPTS // 4 else 3
+    for attempt in range(_MAX_ATTEMPTS):
+        span = 1 if attempt < _MAX_ATTEMPTS // 4 else 3
         low, high = ([mp.mpf(generator.randint(-4 * span, 4 * span)) / span for _ in range(size)] for _ in "ab")
-        if attempt < _ATTEMPTS // 2:  # along one axis, so that the other parameters keep simple values
+        if attempt < _MAX_ATTEMPTS // 2:  # along one axis, so that the other parameters keep simple values
             axis = attempt % size
             low = [high[k] if k != axis else low[k] for k in range(size)]
-        ends = height(low), height(high)
-        if None in ends or mp.sign(ends[0][0]) * mp.sign(ends[1][0]) >= 0:  # type: ignore[index]
+        below, above = height(low), height(high)
+        if below is None or above is None or mp.sign(below[0]) * mp.sign(above[0]) >= 0:
             continue
-        sign = mp.sign(ends[0][0])  # type: ignore[index]
+        sign = mp.sign(below[0])
         for _ in range(4 * _DIGITS):
             middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
             value = height(middle)
@@ -172,19 +187,19 @@ def _crossing(low: Point, high: Point, normal: Field, field: Field, symbols: Seq
     def across(distance: Digits) -> list[Point | None]:
         return [field([a + s * distance * d for a, d in zip(low, direction, strict=True)]) for s in (-1, 1)]
 
-    (far_below, far_above), (below, above) = across(_NEAR), across(_NEARER)
+    (far_below, far_above), (below, above) = across(_DISTANCE), across(_SHORT_DISTANCE)
     if far_below is None or far_above is None or below is None or above is None:
         return Crossing(at, is_smooth=False, goes_on=False, leaves=True)
     far_gap, gap = _distance(far_below, far_above), _distance(below, above)
     size = mp.norm(below) + mp.norm(above)
     noise = mp.mpf(10) ** -(_DIGITS // 2) * size
-    is_smooth = gap / _NEARER <= _STEEPER * far_gap / _NEAR + noise / _NEARER
+    is_smooth = gap / _SHORT_DISTANCE <= _STEEPENING_RATIO * far_gap / _DISTANCE + noise / _SHORT_DISTANCE
     through = [mp.fdot(values, direction) for values in (below, above)]
-    leaves = [abs(speed) > _NEGLIGIBLE * size for speed in through]
+    leaves = [abs(speed) > _CROSSING_TOLERANCE * size for speed in through]
     return Crossing(
         at,
         is_smooth=bool(is_smooth),
-        goes_on=bool(gap <= _SHRINKS * far_gap) and all(leaves) and bool(through[0] * through[1] > 0),
+        goes_on=bool(gap <= _JUMP_RATIO * far_gap) and all(leaves) and bool(through[0] * through[1] > 0),
         leaves=any(leaves),
     )
 

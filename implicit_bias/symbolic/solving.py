@@ -10,15 +10,15 @@ import sympy as sp
 
 from implicit_bias.symbolic.sympy_call import sympy_call
 
-_MULTIPLES = (1, 2, 4)  # logarithms come with halves and quarters
+_MULTIPLES = (1, 2, 4)  # tried before taking exponentials, as logarithms come with halves and quarters
 
 
 def solutions(expression: sp.Expr, variable: sp.Symbol, value: sp.Expr) -> list[sp.Expr]:
-    """Candidates for the variable at which the expression takes a value; those on other branches are among them.
+    """Candidates for the variable at which the expression takes a value, other branches included.
 
-    Undone are sums, products, powers and functions in which the variable stands once. Where it stands several times,
-    the equation must be linear or quadratic in the variable, in one exponential or in one function of it, possibly
-    after taking exponentials of logarithms.
+    Undoes sums, products, powers and functions in which the variable stands once. Where it stands several times, the
+    equation must be linear or quadratic in the variable, in one exponential or in one function of it, if need be after
+    taking exponentials of logarithms.
     """
     if expression == variable:
         return [value]
@@ -62,7 +62,7 @@ def _of_kernel(expression: sp.Expr, variable: sp.Symbol, value: sp.Expr) -> list
 
 
 def _kernels(expression: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
-    """What the expression may be rational in: the exponential of the slowest rate, a function, the variable itself."""
+    """Terms in which the expression may be rational: the exponential of the slowest rate, functions, the variable."""
     slopes = {abs(e.args[0].diff(variable)) for e in expression.atoms(sp.exp)}
     rates = sorted(slope for slope in slopes - {0} if slope.is_number and slope.is_extended_real)
     slowest = [sp.exp(rates[0] * variable)] if rates else []

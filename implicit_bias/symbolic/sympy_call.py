@@ -15,7 +15,7 @@ _FAILURES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeErr
 def sympy_call(algorithm: Callable[..., Any], *arguments: object, **options: object) -> Any:
     """Return what an algorithm of SymPy does.
 
-    It stands around such an algorithm alone, never around a function of ours, whose errors are our bugs.
+    Call only algorithms of SymPy's through it, never a function of ours: an error there is our bug.
 
     Raises:
         UnsupportedError: If the algorithm fails.

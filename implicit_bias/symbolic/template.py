@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-TIME, MEMORY, CRASH = "took too long", "took too much memory", "made the process crash that did it"
+TIME, MEMORY, CRASH = "took too long", "took too much memory", "crashed its process"
 LENGTH_BYTES = 8  # in front of every request
 _SECONDS_TO_START = 60.0
 _SECONDS_TO_END = 5.0
@@ -30,7 +30,10 @@ def stopped_line(reason: str) -> bytes:
 
 
 def start() -> Template | None:
-    """The template of this process, started if there is none, perhaps not ready yet; None if it cannot be."""
+    """Return the template of this process, which may still be loading; None if there can be no template.
+
+    Starts one if there is none.
+    """
     global _template
     with _lock:
         if _why_in_place is None and (_template is None or _template.has_ended):
@@ -60,12 +63,12 @@ def running() -> Template | None:
 
 
 def why_in_place() -> str | None:
-    """Why no process can be started, empty where none is needed; else None."""
+    """Why no process can be started, or empty where none is needed; None if all is well."""
     return _why_in_place
 
 
 def need_none() -> None:
-    """Have everything done in this process."""
+    """Do everything in this process from now on."""
     global _why_in_place
     _why_in_place = ""
 
@@ -111,7 +114,7 @@ class Template:
         command = [sys.executable, "-c", _START, *map(os.path.abspath, sys.path)]
         with theirs:
             try:
-                self._process = subprocess.Popen(  # noqa: S603 - Python itself, with no words of a user's
+                self._process = subprocess.Popen(  # noqa: S603 - Python itself, without user input
                     command, stdin=theirs, stdout=subprocess.DEVNULL, cwd=os.sep, env=os.environ | settings,
                     start_new_session=True,  # what is typed at the terminal is meant for the owner
                 )  # fmt: skip
@@ -164,7 +167,7 @@ class Template:
         return whole or [stopped_line(CRASH)]
 
     def close(self) -> None:
-        """End it; while it loads it listens to nothing, and has nothing to lose."""
+        """End it. It does not listen while it loads, and is killed then."""
         if not self._is_ready:
             self._process.kill()
         self._control.close()
@@ -175,14 +178,14 @@ class Template:
             self._process.wait()
 
     def leave(self) -> None:
-        """Close what would keep it from noticing that its owner has ended; for a process that was forked."""
+        """Close, in a forked process, what would keep the template from noticing that its owner has ended."""
         for connection in (self._control, *self._connections):
             connection.close()
-        self._process.returncode = 0  # it is no child of this process, which need not wait for it
+        self._process.returncode = 0  # it is not a child of this process, so nothing needs to wait for it
 
 
 def _exchanged(connection: socket.socket, request: bytes, patience: float) -> bytes:
-    """All that comes back on a request, with a line at its end if patience has."""
+    """Send a request and return all that comes back; if patience ends first, the last line says so."""
     end, sent = time.monotonic() + patience, []
     try:
         connection.settimeout(None if patience == float("inf") else patience)

@@ -20,7 +20,7 @@ from implicit_bias.symbolic.codec import UnencodableError, decoded, decoded_erro
 from implicit_bias.symbolic.template import MEMORY, TIME, stopped_line
 
 is_disposable = False  # whether this process may be copied; set by the worker
-_AT_ONCE = 1e-3  # seconds: a timer that is set to 0 never ends
+_SHORTEST_TIMER_SECONDS = 1e-3  # a timer that is set to 0 never ends
 Result = TypeVar("Result")
 
 
@@ -43,7 +43,7 @@ def within(seconds: float, compute: Callable[..., Result], *arguments: object) -
 def each_within(
     seconds: float, compute: Callable[..., Result], tasks: Sequence[tuple[object, ...]]
 ) -> list[Result | StoppedError]:
-    """``compute(*task)`` for each task, which has some seconds of processor time; a StoppedError where they were over.
+    """Return ``compute(*task)`` for each task, or a StoppedError where the seconds of processor time were over.
 
     An exception of one task is raised.
     """
@@ -59,7 +59,7 @@ def _in_a_copy(
     seconds: float, compute: Callable[..., Result], tasks: Sequence[tuple[object, ...]]
 ) -> list[Result | StoppedError]:
     """The answers to some of the tasks, in turn: all, or those up to the first that had to be stopped."""
-    left = signal.getitimer(signal.ITIMER_PROF)[0] or math.inf  # of the time of this process, which the copy takes from
+    left = signal.getitimer(signal.ITIMER_PROF)[0] or math.inf  # the copy spends the time of this process
     if min(seconds, left) <= 0:
         return [StoppedError(TIME)]
     read, write = os.pipe()
@@ -90,11 +90,11 @@ def _in_a_copy(
 
 def stop_after(seconds: float) -> None:
     """Have the kernel end this process when it has computed for some seconds more; 0 or inf for never."""
-    signal.setitimer(signal.ITIMER_PROF, 0 if seconds == math.inf else max(seconds, _AT_ONCE))
+    signal.setitimer(signal.ITIMER_PROF, 0 if seconds == math.inf else max(seconds, _SHORTEST_TIMER_SECONDS))
 
 
 def lines(compute: Callable[..., object], arguments: Sequence[object]) -> Iterator[bytes]:
-    """What some work returns, or each thing that it yields, or how it fails, as lines to send; these have no limit."""
+    """Do some work and yield lines to send: what it returns, each thing that it yields, or how it fails."""
     try:
         result = compute(*arguments)
         for value in result if isinstance(result, Iterator) else (result,):
@@ -106,7 +106,7 @@ def lines(compute: Callable[..., object], arguments: Sequence[object]) -> Iterat
 
 
 def answer(line: bytes) -> Any:
-    """The value that a line tells, or raise the exception that it tells of."""
+    """Return the value in a line, or raise the exception in it."""
     kind, _, content = line.decode().partition(" ")
     if kind == "error":
         raise decoded_error(content)
@@ -116,7 +116,7 @@ def answer(line: bytes) -> Any:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of some bytes, for which there is no limit of time: half a line would be lost."""
+    """Write all of some bytes, without a time limit, as half a line would be lost."""
     left, _ = signal.setitimer(signal.ITIMER_PROF, 0)
     rest = memoryview(data)
     while rest:
@@ -129,7 +129,7 @@ def _line(kind: str, content: str) -> bytes:
 
 
 def _computed() -> float:
-    """The seconds that this process has computed, and its copies that have ended."""
+    """The processor time of this process and of its copies that have ended, in seconds."""
     return time.process_time() + sum(os.times()[2:4])
 
 
@@ -154,12 +154,12 @@ class Deadline:
 
         Args:
             step: What is done, for the message.
-            compute: Any function whose result has a form as data.
+            compute: Any function whose result can be sent as data.
             *arguments: What it is called with.
             share: The part of the time left that it may take.
 
         Raises:
-            UnsupportedError: Naming the step, if it is stopped, or leads to what has no form as data.
+            UnsupportedError: Naming the step, if it is stopped or its result cannot be sent as data.
         """
         try:
             return within(share * self.remaining, compute, *arguments)

@@ -33,8 +33,8 @@ from implicit_bias.symbolic.time_limit import answer, lines, stop_after, write_a
 
 MEMORY_LIMIT = 512 * 2**20  # bytes that a child may take beyond what the template has
 REMEMBERED = 256  # answers, of some kilobytes each
-# A child that does not compute, as on a machine that is short of memory, is stopped when so much time has passed.
-_PATIENCE = 10.0  # seconds
+# A child is stopped after the sum of both even if it has hardly computed, as on a machine short of memory.
+_PATIENCE_SECONDS = 10.0  # by the clock
 _PATIENCE_FACTOR = 5.0  # times the seconds of computing
 
 _lock = threading.Lock()
@@ -52,15 +52,15 @@ def answers(
 ) -> Iterator[Any]:
     """Yield what a function of a module returns in the worker process, or each thing that it yields.
 
-    What it was asked before, it is not asked again. What has no form as data, such as a function that a user made, is
-    worked on where it is, and so is everything if no process can be started, which :func:`why_no_limit` tells.
+    Answers are remembered. Arguments that cannot be sent as data, such as a function that a user made, are worked on in
+    this process, and so is everything if no process can be started; :func:`why_no_limit` says why.
 
     Args:
         seconds: The processor time it has, ``inf`` for any.
         compute: The function.
         *arguments: What it is called with.
-        patience: The seconds by the clock after which it is stopped in any case; by default many more than the
-            processor time, as other processes may take most of the machine.
+        patience: The seconds by the clock after which it is stopped in any case; by default many more than of processor
+            time, as other processes may take most of the machine.
 
     Raises:
         StoppedError: After what was yielded in time, if it was stopped.
@@ -71,7 +71,7 @@ def answers(
     except UnencodableError:
         found = None
     else:
-        found = _asked(request, _PATIENCE + _PATIENCE_FACTOR * seconds if patience is None else patience)
+        found = _asked(request, _PATIENCE_SECONDS + _PATIENCE_FACTOR * seconds if patience is None else patience)
     if found is not None:
         yield from map(answer, found)
         return
@@ -80,7 +80,7 @@ def answers(
 
 
 def why_no_limit() -> str | None:
-    """One sentence if limits do not hold, as no process can be started; else None."""
+    """One sentence on why limits do not hold, if no process can be started; else None."""
     why = template.why_in_place()
     return f"No limit of time or memory held, as no worker process could be started: {why}." if why else None
 
@@ -115,11 +115,11 @@ def forget() -> None:
         _remembered.clear()
 
 
-# What follows runs in the template and in its children.
+# The rest runs in the template and in its children.
 
 
 def serve() -> NoReturn:
-    """Be a template, whose owner is at the other end of the standard input, until that is closed."""
+    """Be a template until its owner closes the other end of the standard input."""
     template.need_none()
     control = socket.socket(fileno=0)
     importlib.import_module("implicit_bias.symbolic.formulas")
@@ -146,7 +146,7 @@ def serve() -> NoReturn:
                     child = _Child(connection)
                     for own in (child.life, connection.fileno()):
                         children[own] = child
-                        poll.register(own, 0)  # that the other end was closed is always told, and all that matters
+                        poll.register(own, 0)  # no events: a closed end is always reported
             elif child is not None and descriptor == child.life:
                 for own in (child.life, child.connection.fileno()):
                     if children.pop(own, None):
@@ -159,7 +159,7 @@ def serve() -> NoReturn:
 
 
 def _handed_over(control: socket.socket) -> list[int]:
-    """The descriptor that comes with a request, none if the owner has ended, maybe before it heard anything."""
+    """The descriptor that comes with a request; none if the owner has ended."""
     try:
         return socket.recv_fds(control, 1, 1)[1]
     except ConnectionError:
@@ -193,7 +193,7 @@ class _Child:
                 kill(self._pid, signal.SIGKILL)
 
     def bury(self) -> None:
-        """Tell its owner how it ended, if it was not by itself."""
+        """Tell its owner why it was killed, if it was."""
         os.close(self.life)
         _, status = os.waitpid(self._pid, 0)
         if os.WIFSIGNALED(status):

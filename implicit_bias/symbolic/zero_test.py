@@ -51,10 +51,10 @@ class ZeroTest:
 
 
 def by_numbers(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), most: int = TRIALS) -> ZeroTest:
-    """What numbers say at points where all conditions are positive: REFUTED, SUPPORTED, or INCONCLUSIVE without any.
+    """Test at points where all conditions are positive: REFUTED, SUPPORTED, or INCONCLUSIVE without any point.
 
-    Points at which a root, a logarithm or another function of the expression leaves the real numbers are none: two
-    imaginary roots have a real product.
+    Points at which a root, a logarithm or another function of the expression is not real are left out, as two imaginary
+    roots have a real product.
 
     Args:
         expression: A SymPy expression in symbols assumed real, or of one sign.
@@ -77,7 +77,7 @@ def by_numbers(expression: sp.Expr, conditions: Sequence[sp.Expr] = (), most: in
 
 
 def _where_real(expression: sp.Expr) -> list[sp.Expr]:
-    """What is positive where the parts of an expression are real."""
+    """Expressions that are positive where all parts of an expression are real."""
     inside: list[sp.Expr] = [node.args[0] for node in expression.atoms(sp.log)]
     inside += [node.base for node in expression.atoms(sp.Pow) if node.exp.is_Rational and not node.exp.is_Integer]
     inside += [node.args[0] - 1 for node in expression.atoms(sp.acosh)]
@@ -127,7 +127,7 @@ def simplified_to_zero(expression: sp.Expr) -> bool:
         try:
             if sympy_call(simplification, expression) == 0:
                 return True
-        except UnsupportedError:  # that of the next kind may do
+        except UnsupportedError:  # the next simplification may succeed
             continue
     return False
 
@@ -174,7 +174,7 @@ def _evaluate(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational], digit
 
 
 def _is_stable(value: sp.Expr, again: sp.Expr | None) -> bool:
-    """Whether more digits give the same value: the sine of a rounding error is another one every time."""
+    """Whether more digits give the same value, unlike the sine of a rounding error."""
     return again is not None and abs(value - again) < abs(value) / 2
 
 

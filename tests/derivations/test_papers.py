@@ -15,7 +15,7 @@ FOLDER = Path(derivations.__file__).parent
 
 
 def module_name(path):
-    """The module of ours that a file is."""
+    """The name of the module in a file."""
     parts = path.relative_to(FOLDER.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -99,7 +99,7 @@ def test_verdicts_are_the_recorded_ones(checked):
 
 
 def test_no_check_runs_twice():
-    """Each claim with its uses and a check that counts, in place of the one that computes."""
+    """Every check is replaced by one that counts its calls."""
     calls, recorded = [], Ledger.load(derivations.SAVED).verdicts
 
     def counting(claim):
@@ -112,7 +112,7 @@ def test_no_check_runs_twice():
 
 
 def test_no_check_runs_that_of_another_claim():
-    """It is given what the ledger found: a claim is called in no module, nor is its check or verdict."""
+    """A check gets the verdicts that the ledger found: no module calls a claim, its check or its verdict."""
     for name, path in MODULES.items():
         claims = {key for key, value in vars(importlib.import_module(name)).items() if isinstance(value, Claim)}
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -122,7 +122,7 @@ def test_no_check_runs_that_of_another_claim():
 
 
 def test_the_saved_verdicts_are_those_of_a_run(checked, saved):
-    """Up to what rounding moves: residuals of correct formulas, and the last digits of others."""
+    """Up to rounding, which moves the residuals of correct formulas and the last digits of others."""
     for name, verdict in checked.verdicts.items():
         assert verdict.counterexample == pytest.approx(saved[name].counterexample, rel=1e-6, abs=1e-9), name
         assert verdict.tolerance == saved[name].tolerance, name

@@ -180,7 +180,7 @@ def test_no_time_limit():
 @pytest.mark.slow
 @pytest.mark.parametrize("formula", ["cosh(u)", "sinh(u)**2"])
 def test_a_map_that_turns_has_no_domain_that_is_wrong(formula):
-    """Its range depends on the side of the start; an empty set was once given."""
+    """Its range depends on the side of the start. The result was once an empty set."""
     derivation = ib.derive(ib.Parameterization(formula, ["u"]), time_limit=15)
     assert derivation.domain is None
     low, high = derivation.at({"u": [1.0]}).domain

@@ -31,7 +31,7 @@ def same(first, second):
 
 
 def some_expression(generator, depth):
-    """Not evaluated, so that it also has forms that SymPy would never leave."""
+    """Without evaluation, so that it also takes forms that SymPy would never leave."""
     if depth == 0:
         return generator.choice(generator.choice([SYMBOLS, NUMBERS]))
     inside = [some_expression(generator, depth - 1) for _ in range(2)]
@@ -68,7 +68,7 @@ def test_plain_data():
 
 
 def test_a_number_that_takes_hours_is_read_at_once():
-    """It is put together, not worked out: a sine of so large a number needs a million digits of π."""
+    """Reading evaluates nothing: the sine of so large a number would need a million digits of π."""
     large = sp.sin(sp.exp(sp.Integer(10) ** 9, evaluate=False), evaluate=False)
     began = time.perf_counter()
     assert decoded(encoded(sp.sign(large, evaluate=False))).args[0].func is sp.sin

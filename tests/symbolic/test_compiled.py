@@ -41,7 +41,7 @@ def test_at_a_point_as_on_arrays(formula, point):
 @pytest.mark.parametrize("formula", ["sigmoid(m)*w", "abs(m)**1.5*w", "m**2*w", "sinh(m) - sinh(w)"])
 @given(point=st.tuples(st.floats(0.1, 2), st.floats(-2, 2)))
 def test_the_field_is_the_gradient_and_its_change_along_itself(formula, point):
-    """By mpmath's numerical derivatives of the formula, of which it knows nothing else."""
+    """By mpmath's numerical derivatives of the formula."""
     g = sp.lambdify(sp.symbols("m w"), parse(formula, ["m", "w"]), "mpmath")
     with mp.workdps(40):
         m, w = (mp.mpf(value) for value in point)
@@ -83,7 +83,7 @@ LETTERS = [name for name in TAKEN if len(name) <= 2]
 @settings(max_examples=40)  # each reads a formula in the worker process
 @given(st.one_of(st.sampled_from(LETTERS), st.sampled_from(TAKEN)), st.sampled_from(LETTERS), st.floats(0.3, 2))
 def test_no_name_means_anything_but_the_parameter(name, other, value):
-    """Values, gradients and bends against mpmath's of the formula written by hand, in which no name stands."""
+    """Values, gradients and bends against those of the formula written by hand, without names, in mpmath."""
     assume(name != other)
     shape = Parameterization(f"exp(1)*{name}*{other} + sin({name}) - 2*pi*{other}**3", [name, other])
     e, pi, a, b = mp.e, mp.pi, mp.mpf(value), mp.mpf("0.7")
@@ -121,7 +121,7 @@ EXPONENTS = st.fractions(Fraction(-5), Fraction(5), max_denominator=63).filter(l
 @settings(max_examples=25)  # each reads a formula in the worker process
 @given(SIZES, st.integers(1, 10**25), EXPONENTS, st.floats(0.5, 2))
 def test_huge_and_tiny_numbers_and_fractional_powers(size, digits, exponent, value):
-    """Constants that are no doubles, or integers far beyond them, are rounded once."""
+    """Constants that double precision cannot hold, such as huge integers, are rounded once."""
     number = f"{digits}" + "0" * size if 0 <= size <= 60 else repr(float(f"{digits}e{size - 25}"))
     shape = Parameterization(f"{number}*u**({exponent}) + u", "u")
     with mp.workdps(60):

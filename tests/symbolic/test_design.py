@@ -156,7 +156,7 @@ def test_the_potential_of_a_numerical_design_is_the_one_asked_for(source, exact,
 
 
 def test_one_parameter_trains_like_the_mask():
-    """The flow of u for the designed g is the flow of m·w, weight by weight: two parameters buy only the start."""
+    """The flow of u for the designed g is the flow of m·w, weight by weight; two parameters only add starts."""
     problem = ib.Regression.sample(3, 6, 2, seed=5)
     times = [0.1, 1.0, 30.0]
     init = {"m": np.linspace(0.8, 1.2, 6), "w": np.linspace(-0.3, 0.3, 6)}

@@ -192,7 +192,7 @@ ATTACKS = {
     "m*acos(cos(64**64))": "SymPy's acos fails",
     "m*asin(sin(1e300))": "SymPy's asin fails",
     "m*acos(atan(tan(1e300)))": "SymPy's atan fails",
-    # Of which SymPy would know after more than a second, if it were asked for functions of them first.
+    # SymPy would take more than a second to find that out if it evaluated functions of them first.
     "m/sign(acos(arccos(sigmoid((10**30+64**64))-1)))": "complex",
     "m-asin(sqrt(sqrt(tanh(arccos(arccosh(10**9))**2)-1)+w)*2)": "complex",
     "9**9**9": "387420489",

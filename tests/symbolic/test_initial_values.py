@@ -24,7 +24,7 @@ def derived(formula, params, h=None):
     ],
 )
 def test_training_from_reflected_starts(formula, h, init):
-    """Negative starts, against the training of the parameters from these very starts."""
+    """From negative starts, the dual flow agrees with the flow of the parameters."""
     derivation = derived(formula, list(init), h)
     schedule = ib.schedule.Geometric(0.1, 1.0)
     times = [0.2, 2.0]
@@ -91,7 +91,7 @@ def test_simplifying_is_left_to_the_worker_process(monkeypatch):
 
 def test_what_takes_too_long_to_know_is_done_without(monkeypatch):
     """No reflection is known then, and the start is refused; the exponential's potential is numerical."""
-    monkeypatch.setattr(derivation, "_SECONDS", 1e-9)
+    monkeypatch.setattr(derivation, "_OPTIONAL_SECONDS", 1e-9)
     derivation._sign_symmetries.cache_clear()
     with pytest.raises(ib.DomainError, match="m0 - w0 > 0"):
         derived("m*w", "m,w", "m**2 + w**2").at({"m": -1.0, "w": 0.5})

@@ -109,7 +109,7 @@ def _close(found, expected):
 
 @pytest.mark.parametrize("terms", CASES, ids=_formula)
 def test_numerical_domains_are_where_the_flow_leads(terms):
-    """What cannot be told lies inside; what is told is right, and beyond it every question is refused."""
+    """Ends that are found are right, others lie inside the domain, and queries beyond an end are refused."""
     shape = ib.Parameterization(_formula(terms))
     R = ib.NumericalPotential(shape, {name: start for name, (*_, start) in zip(shape.params, terms, strict=True)})
     times, weights = _ends(terms)

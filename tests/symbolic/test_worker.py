@@ -102,8 +102,8 @@ def nested_without_end():
 
 @pytest.mark.parametrize("work", [endless, endless_in_c, nested_without_end])
 def test_work_is_stopped_wherever_it_is(work, monkeypatch):
-    """By its own limit, long before the patience of who waits for it ends."""
-    monkeypatch.setattr(worker, "_PATIENCE", 60.0)
+    """By its own limit, long before its owner loses patience."""
+    monkeypatch.setattr(worker, "_PATIENCE_SECONDS", 60.0)
     began = time.monotonic()
     with pytest.raises(StoppedError, match="took too long"):
         worker.call(0.5, work)
@@ -121,7 +121,7 @@ def test_waiting_does_not_count():
 
 
 def test_a_child_that_does_nothing_is_stopped_at_last(monkeypatch):
-    monkeypatch.setattr(worker, "_PATIENCE", 0.5)
+    monkeypatch.setattr(worker, "_PATIENCE_SECONDS", 0.5)
     began = time.monotonic()
     with pytest.raises(StoppedError):
         worker.call(0.1, time.sleep, 600)
@@ -138,7 +138,7 @@ def test_who_has_no_patience_is_answered_by_the_clock():
 def test_a_formula_is_answered_by_the_clock(monkeypatch):
     """A child that waits, which costs no processor time."""
     worker.call(5.0, math.sqrt, 1.0)
-    monkeypatch.setattr(formulas, "PATIENCE", 0.3)
+    monkeypatch.setattr(formulas, "PARSING_PATIENCE_SECONDS", 0.3)
     monkeypatch.setattr(formulas, "_parsed", slow_to_read)
     began = time.monotonic()
     with pytest.raises(ib.FormulaError, match="took too long"):
@@ -169,7 +169,7 @@ def test_limits_within_limits():
 
 
 def test_a_broken_helper_is_no_missing_closed_form(monkeypatch, tmp_path):
-    """The worker has the library that its owner has; one of whose functions is broken here."""
+    """The worker has the library of its owner, in which one function is broken here."""
     script = """
         import implicit_bias as ib
         from implicit_bias.symbolic import inversion, template, by_flow
@@ -296,7 +296,7 @@ def test_a_fork_of_the_owner_starts_its_own():
     ids=["while it loads", "when it is ready", "when it was asked"],
 )
 def test_an_owner_that_ends_leaves_nothing_and_says_nothing(first):
-    """Here it has no time to end the template, and was forked into one that lives on."""
+    """The owner has no time to end the template, and was forked into a process that lives on."""
     script = f"""
         import os, select, time
         import implicit_bias as ib

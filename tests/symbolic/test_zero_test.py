@@ -208,7 +208,7 @@ def test_conditions_are_open():
 
 
 def test_digits_that_cancelled_decide_nothing():
-    """SymPy gives rounding errors for what is zero inside a product, where no other term tells their size."""
+    """Inside a product SymPy gives a rounding error for zero, and no other term shows how small it is."""
     zero = sp.exp(x / 2) ** 2 * sp.exp(y) - sp.exp(x + y + 1) / sp.E
     hidden = (sp.sqrt(2) * sp.sqrt(3) - sp.sqrt(6) + sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1) * y
     for expression in (zero * sp.sinh(y), hidden, sp.tan(hidden)):

@@ -23,7 +23,7 @@ from statements import (
 @few
 @given(st.floats(1.0, 1.3), st.floats(0.3, 0.5), st.floats(1.0, 1.3))
 def test_with_decay_the_loss_stays_above_the_printed_bound(m0, ratio, strength):
-    """F = x²/2 has x* = 0, hence B = f(x_0), and λ = 2; the decay ends at ½, and equation 5 shall hold at t = 20."""
+    """For f = x²/2, x* = 0, hence B = f(x_0), and λ = 2; the decay ends at ½, and equation 5 shall hold at t = 20."""
     m, w, _ = train(m0, ratio * m0, lambda x: x, [20.0], lambda t: strength if t <= 0.5 else 0.0)
     fallen = float((m * w)[-1, 0] / (ratio * m0**2)) ** 2
     scale = m0**2 * (1 - ratio**2) * math.exp(-2 * strength / 2)  # 2u_0v_0 e^(−2A_∞)

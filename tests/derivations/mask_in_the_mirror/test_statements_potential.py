@@ -175,18 +175,12 @@ def entropy(x, a):
 
 
 @about("mask-in-the-mirror/rem-2.1")
-@given(st.floats(0.01, 10), st.booleans(), st.integers(10, 2000))
-def test_the_ratio_of_the_entropy_to_the_l1_norm_tends_to_one(size, negative, digits):
+@about("mask-in-the-mirror/small-scale")
+@pytest.mark.parametrize(("bias", "limit"), [(entropy, 1.0), (potential, 0.5)])
+@given(size=st.floats(0.01, 10), negative=st.booleans(), digits=st.integers(10, 2000))
+def test_the_ratio_to_the_l1_norm_tends_to_its_limit(bias, limit, size, negative, digits):
+    """The entropy of Remark 2.1, without prefactor, and the potential of Theorem 3.1, with its ½."""
     with mp.workdps(2 * digits + 30):
         a, x = mp.mpf(10) ** -digits, mp.mpf(-size if negative else size)
-        ratio = entropy(x, a) / (abs(x) * mp.log(1 / a))
-        assert abs(ratio - 1) <= (2 * abs(math.log(2 * size)) + 2) / float(mp.log(1 / a))
-
-
-@about("mask-in-the-mirror/small-scale")
-@given(st.floats(0.01, 10), st.integers(10, 2000))
-def test_the_ratio_to_the_l1_norm_tends_to_one_half(x, digits):
-    with mp.workdps(2 * digits + 30):
-        a = mp.mpf(10) ** -digits
-        ratio = potential(x, a) / (x * mp.log(1 / a))
-        assert abs(ratio - 0.5) <= (abs(math.log(2 * x)) + 1) / float(mp.log(1 / a))
+        ratio = bias(x, a) / (abs(x) * mp.log(1 / a))
+        assert abs(ratio - limit) <= limit * (2 * abs(math.log(2 * size)) + 2) / float(mp.log(1 / a))

@@ -100,7 +100,7 @@ def test_under_finite_decay_the_loss_is_still_minimized_within_the_bound(start, 
 @few
 @given(pairs, rows, targets)
 def test_the_loss_falls_at_the_linear_rate(start, Z, y):
-    """F = ½(Zx − y)² has ‖∇f‖² = 2‖Z‖²(f − f*)."""
+    """The loss f = ½(Zx − y)² has ‖∇f‖² = 2‖Z‖²(f − f*)."""
     Z, at = np.array(Z), np.linspace(0.1, 5, 20)
     m, w, _ = train(start[:, 0], start[:, 1], interpolating(Z, y), at)
     values = (m * w @ Z - y) ** 2 / 2
@@ -124,7 +124,7 @@ def test_after_the_decay_the_loss_falls_at_the_corrected_rate(start, Z, y, stren
 
 
 def least_potential_on_a_line(start, Z, y, decay):
-    """Argmin {R_a(x) : Zx = y} for two weights: on the line the potential has one minimum, where its slope vanishes."""
+    """The argmin of R_a under Zx = y for two weights: on the line its one minimum is where the slope vanishes."""
     scale = (start[:, 0] ** 2 - start[:, 1] ** 2) / 2 * math.exp(-4 * decay)
     shift = np.log((start[:, 0] + start[:, 1]) / (start[:, 0] - start[:, 1]))
     base, direction = Z * y / (Z @ Z), np.array([-Z[1], Z[0]])
