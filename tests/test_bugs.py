@@ -69,6 +69,27 @@ def test_in_a_projection_on_the_command_line(bug, broken, system):
     assert result.exit_code == 1
 
 
+@pytest.mark.parametrize("method", ["LSODA", "BDF", "DOP853"])
+@pytest.mark.parametrize("dense", [False, True])
+def test_in_a_flow(bug, method, dense):
+    """SciPy's linear algebra raises ValueError for inf and nan, which is a status; NumPy's broadcasting does, too."""
+
+    class Broken(ib.schedule.Constant):
+        def __call__(self, t):
+            if np.any(np.asarray(t) > 0.5):
+                raise bug
+            return super().__call__(t)
+
+    mask = ib.Parameterization("m*w", regularizer="m**2 + w**2")
+    start = {"m": 1.0, "w": 0.3}
+    with pytest.raises(type(bug)) as caught:
+        ib.gradient_flow(
+            ib.Regression([[1.0, 2.0]], [1.0]), mask, start, [1.0], schedule=Broken(0.1), method=method, dense=dense
+        )
+    assert caught.value is bug
+    assert caught.traceback[-1].name == "__call__"
+
+
 def test_in_training_on_the_command_line(bug, broken, tmp_path):
     broken(ib.training, "train")
     result = CliRunner().invoke(app, ["train", "--data", "digits", "--output", str(tmp_path / "run")])

@@ -18,7 +18,7 @@ from implicit_bias.limit.coupled import newton
 from implicit_bias.limit.dual_newton import DualNewton, DualState
 from implicit_bias.limit.error_bound import error_bound, evaluate
 from implicit_bias.limit.row_basis import contradiction, row_basis
-from implicit_bias.linear_map import DenseMap, EntriesMap, LinearMap, OperatorMap
+from implicit_bias.linear_map import UNIT_ROUNDOFF, DenseMap, EntriesMap, LinearMap, OperatorMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential, SeparablePotential
 from implicit_bias.problem import Regression
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LARGEST_TOLERANCE = 1e-2  # with a larger one, "converged" would mean nothing
-_DEPENDENT_MISFIT = 1e-9
+_DEPENDENT_ROUNDINGS = 4  # for each row, of a misfit relative to the data
 _MOST_ENTRIES = 2**25  # of an operator whose rows are stored: a quarter of a gigabyte
 _MOST_REFINEMENTS = 4
 _PROBE_TOLERANCE = 1e-8  # relative difference allowed between an operator's two products
@@ -124,7 +124,8 @@ def bregman_projection(
     if potential.size not in (None, n):
         raise InputError(f"potential: expected {n} coordinates, one per column of Z, got {potential.size}.")
     check_tolerance(tol)
-    whole_number(max_iterations, "max_iterations")
+    if whole_number(max_iterations, "max_iterations") < 0:
+        raise InputError(f"max_iterations: expected an integer >= 0, got {max_iterations}.")
     given = None
     if start is not None:
         given = finite_array(start, "start", ndim=1)
@@ -230,21 +231,24 @@ class System:
         status = Status.CONVERGED if misfit <= tol and is_near else Status.STALLED
         if status is not Status.CONVERGED and is_near and count >= max_iterations:
             status = Status.MAX_ITERATIONS
-        return Projection(x, self.outer_dual(nu), misfit, np.inf, count, status)
+        return self._on_all_rows(Projection(x, self.outer_dual(nu), misfit, np.inf, count, status), tol)
 
     def finish(self, solver: DualNewton, potential: SeparablePotential, state: DualState, tol: float) -> Projection:
         """The result at a dual state, with its misfit on all rows."""
-        found = self._measured(solver, potential, state, tol)
-        dropped = self.basis.dropped
-        if len(dropped) and isinstance(self._linear, EntriesMap) and found.status is Status.CONVERGED:
-            rest = self._linear.rows(dropped)
-            misfit = norm(rest.apply(found.x) - self._y[dropped])
-            misfit /= max(norm(self._y), norm(self._linear.absolute_apply(np.abs(found.x)))) or 1.0
-            # Rounding of the entries may have moved a row this far from those it depends on.
-            is_met = self.basis.is_consistent and misfit <= max(tol, _DEPENDENT_MISFIT)
-            status = found.status if is_met else Status.STALLED
-            found = replace(found, kkt_residual=max(found.kkt_residual, misfit), status=status)
+        found = self._on_all_rows(self._measured(solver, potential, state, tol), tol)
         return replace(found, dual=self.outer_dual(found.dual))
+
+    def _on_all_rows(self, found: Projection, tol: float) -> Projection:
+        """The result with its misfit on the rows that depend on others, too, which nothing has been solved for."""
+        dropped = self.basis.dropped
+        if not len(dropped) or not isinstance(self._linear, EntriesMap) or found.status is not Status.CONVERGED:
+            return found
+        misfit = norm(self._linear.rows(dropped).apply(found.x) - self._y[dropped])
+        misfit /= max(norm(self._y), norm(self._linear.absolute_apply(np.abs(found.x)))) or 1.0
+        # Rounding of the entries may have moved a row this far from those it depends on.
+        is_met = self.basis.is_consistent and misfit <= max(tol, _DEPENDENT_ROUNDINGS * len(self._y) * UNIT_ROUNDOFF)
+        status = found.status if is_met else Status.STALLED
+        return replace(found, kkt_residual=max(found.kkt_residual, misfit), status=status)
 
     def inner_dual(self, nu: FloatArray) -> FloatArray:
         """Turn multipliers of the given rows, shape (d,), into those of the independent conditions."""

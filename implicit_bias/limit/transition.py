@@ -103,7 +103,8 @@ def transition(
     system = System(problem)
     asked = _logarithms(scales, log_scales)
     check_tolerance(tol)
-    whole_number(max_iterations, "max_iterations")
+    if whole_number(max_iterations, "max_iterations") < 0:
+        raise InputError(f"max_iterations: expected an integer >= 0, got {max_iterations}.")
     potentials = [HyperbolicEntropy(log_scale=value, shift=shift, rate=rate) for value in asked]
     if potentials[0].size not in (None, system.shape[1]):
         raise InputError(f"shift: expected {system.shape[1]} entries, one per column of Z, got {potentials[0].size}.")

@@ -6,8 +6,8 @@ import itertools
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -111,7 +111,8 @@ def integrate(
     status, state = Status.CONVERGED, np.asarray(start, dtype=float)
     reached, states, pieces = [np.empty(0)], [np.empty((0, len(state)))], []
 
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    field, jacobian = _apart(field), jacobian and _apart(jacobian)
+    with np.errstate(all="ignore"), warnings.catch_warnings(), _raised_as_they_were():
         warnings.simplefilter("ignore")  # an overflow or a failure of LSODA shows up in the status
         if not np.all(np.isfinite(field(0.0, state))):
             status = Status.NOT_FINITE
@@ -255,6 +256,35 @@ def _by_steps(
     return np.concatenate(reached), np.concatenate(states), solver.y, status
 
 
+class _OfTheFieldError(Exception):
+    """Carries an error out of a field past those that SciPy's linear algebra raises itself."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _apart(field: Field) -> Field:
+    """The field, whose own errors cannot be taken for those of SciPy's linear algebra."""
+
+    def apart(at: float, state: FloatArray) -> FloatArray:
+        try:
+            return field(at, state)
+        except (ValueError, LinAlgError) as error:
+            raise _OfTheFieldError(error) from error
+
+    return apart
+
+
+@contextmanager
+def _raised_as_they_were() -> Iterator[None]:
+    """Let errors of a field out as what they are, with the traceback that leads to them."""
+    try:
+        yield
+    except _OfTheFieldError as carrier:
+        raise carrier.error from None
+
+
 def _tamed(field: Field, last: float) -> Field:
     """The field of one piece, made finite and never evaluated after the piece's last time."""
 
@@ -274,7 +304,7 @@ def _advance(solver: OdeSolver, steps: int, max_steps: int) -> Status:
         return Status.MAX_ITERATIONS
     try:
         solver.step()
-    except (ValueError, LinAlgError):  # raised by SciPy's linear algebra for inf and nan
+    except (ValueError, LinAlgError):  # raised by SciPy's linear algebra for inf and nan, never by a field
         return Status.NOT_FINITE
     if not np.all(np.isfinite(solver.y)):
         return Status.NOT_FINITE

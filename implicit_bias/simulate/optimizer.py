@@ -39,7 +39,10 @@ class SGD:
 
 
 def checked_optimizer(optimizer: SGD) -> SGD:
-    """Return the optimizer, or raise ``InputError`` if it is not an :class:`SGD`."""
-    if not isinstance(optimizer, SGD):
-        raise InputError(f"optimizer: expected an ib.SGD, such as ib.SGD(momentum=0.9), got {optimizer!r}.")
+    """Return the optimizer, or raise ``InputError`` if it is not an :class:`SGD`; a subclass may mean other steps."""
+    if type(optimizer) is not SGD:
+        raise InputError(
+            f"optimizer: expected an ib.SGD, such as ib.SGD(momentum=0.9), got {optimizer!r}. Methods that rescale "
+            "each parameter separately, such as Adam, follow no gradient flow."
+        )
     return optimizer

@@ -22,7 +22,7 @@ from scipy.integrate import solve_ivp
 
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import DomainError, InputError, NotCommutingError, UnsupportedError
-from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, Potential
+from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 from implicit_bias.shown import Shown
 from implicit_bias.symbolic.assumptions import ResultNames, real, with_constants
@@ -164,7 +164,9 @@ class Derivation(Shown):
         """Whether there is a closed form and every identity it rests on was proved exactly."""
         return self.closed_form and all(identity.outcome is Outcome.PROVED for identity in self.identities)
 
-    def at(self, init: Mapping[str, ArrayLike] | None = None, /, decay: float = 0.0, **values: ArrayLike) -> Potential:
+    def at(
+        self, init: Mapping[str, ArrayLike] | None = None, /, decay: float = 0.0, **values: ArrayLike
+    ) -> SeparablePotential:
         r"""The numerical potential for given initial values and decay.
 
         Args:
@@ -205,7 +207,7 @@ class Derivation(Shown):
         commuting = replace(self.commuting, bracket=self.commuting.bracket.xreplace(numbers))
         return Derivation(parameterization, commuting, form)
 
-    def family(self, init: Mapping[str, ArrayLike]) -> Callable[[float], Potential]:
+    def family(self, init: Mapping[str, ArrayLike]) -> Callable[[float], SeparablePotential]:
         """The potentials of one initialization as a function of the decay; checks the initial values once."""
         constants = self.parameterization.constants
         if constants and isinstance(init, Mapping):
@@ -218,7 +220,7 @@ class Derivation(Shown):
             rate = self._exponential_rate()
             make = self._numerical(values) if rate is None else self._entropy(values, rate)
 
-        def potential(decay: float) -> Potential:
+        def potential(decay: float) -> SeparablePotential:
             amount = positive_number(decay, "decay", zero_allowed=True)
             if amount and self.regularizer is None:
                 raise InputError(f"decay: got {decay}, but this derivation has no regularizer; derive it with one.")

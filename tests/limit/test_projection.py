@@ -256,6 +256,33 @@ def test_infeasible(Z, y):
     assert result.error_bound == np.inf
 
 
+COUPLED = ib.QuadraticForms([np.diag(row) for row in 2 * np.eye(4)], theta0=np.ones(4))
+
+
+@pytest.mark.parametrize("potential", [HyperbolicEntropy(scale=1.0), ib.Entropy(scale=1.0), COUPLED])
+@given(
+    weights=st.lists(st.integers(-3, 3).filter(bool), min_size=2, max_size=2),
+    gap=st.floats(-15, -6),
+    size=st.floats(-3, 6),
+    seed=st.integers(0, 1000),
+)
+def test_converged_means_that_every_row_holds(potential, weights, gap, size, seed):
+    """A row that depends on the others was once taken for met where y missed the dependency by less than 1e-9."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(1, 4, (2, 4)).astype(float)
+    Z = np.vstack([rows, np.array(weights) @ rows])
+    y = 10.0**size * (rows @ rng.uniform(0.5, 1.5, 4)) / 4
+    y = np.append(y, np.array(weights) @ y)
+    y[2] += 10.0**gap * np.abs(y).sum()
+    tol = 1e-12
+    found = bregman_projection(Regression(Z, y), potential, tol=tol, throw=False)
+    if found.status is Status.CONVERGED:
+        worst = np.max(np.abs(Z @ found.x - y))
+        assert worst <= 20 * tol * (np.linalg.norm(y) + np.linalg.norm(np.abs(Z) @ np.abs(found.x)))
+    if gap > -10:
+        assert found.status is not Status.CONVERGED
+
+
 def test_dependent_large_rows_do_not_make_small_ones_contradict():
     """The rank was once decided on rows as they came, so that the third row counted as zero beside the first two."""
     Z = np.array([[1e20, 0.0, 0.0, 0.0], [1e20, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 2.0]])
@@ -423,6 +450,7 @@ def test_bad_input(change, message):
     [
         ({"potential": ib.derive(ib.Parameterization("m*w", "m,w"))}, r"Derivation; a derivation gives one by \.at"),
         ({"max_iterations": 1.5}, "integer"),
+        ({"max_iterations": -3}, "max_iterations: expected an integer >= 0, got -3"),
     ],
 )
 def test_wrong_kinds_of_arguments(change, message):

@@ -336,6 +336,7 @@ class TestDivergence:
         ({"parameterization": DECAYING, "schedule": []}, "an empty list"),
         ({"parameterization": DECAYING, "schedule": [0.1, 0.2], "step": [0.1] * 3}, "schedule: 2"),
         ({"optimizer": "adam"}, "optimizer: expected an ib.SGD"),
+        ({"optimizer": type("Signs", (ib.SGD,), {})()}, "optimizer: expected an ib.SGD"),  # its steps are unknown
         ({"batch_size": 7}, "1 to d=6"),
         ({"batch_size": 0}, "1 to d=6"),
         ({"batch_size": 2.0}, "integer"),
