@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import mpmath as mp
@@ -184,13 +184,16 @@ def _crossing(low: Point, high: Point, normal: Field, field: Field, symbols: Seq
     middle = [mp.chop((a + b) / 2, mp.mpf(10) ** -(_DIGITS // 2)) for a, b in zip(low, high, strict=True)]
     at = {symbol: float(value) for symbol, value in zip(symbols, middle, strict=True)}
 
-    def across(distance: Digits) -> list[Point | None]:
-        return [field([a + s * distance * d for a, d in zip(low, direction, strict=True)]) for s in (-1, 1)]
+    def at_distances(distance: Digits) -> list[Point] | None:
+        steps = [s * distance for s in (-1, -0.5, 0.5, 1)]
+        found = [field([a + s * d for a, d in zip(low, direction, strict=True)]) for s in steps]
+        return None if any(values is None for values in found) else [values for values in found if values is not None]
 
-    (far_below, far_above), (below, above) = across(_DISTANCE), across(_SHORT_DISTANCE)
-    if far_below is None or far_above is None or below is None or above is None:
+    far, near = at_distances(_DISTANCE), at_distances(_SHORT_DISTANCE)
+    if far is None or near is None:
         return Crossing(at, is_smooth=False, goes_on=False, leaves=True)
-    far_gap, gap = _distance(far_below, far_above), _distance(below, above)
+    far_gap, gap = _largest_gap(far), _largest_gap(near)
+    below, above = near[0], near[-1]
     size = mp.norm(below) + mp.norm(above)
     noise = mp.mpf(10) ** -(_DIGITS // 2) * size
     is_smooth = gap / _SHORT_DISTANCE <= _STEEPENING_RATIO * far_gap / _DISTANCE + noise / _SHORT_DISTANCE
@@ -204,5 +207,6 @@ def _crossing(low: Point, high: Point, normal: Field, field: Field, symbols: Seq
     )
 
 
-def _distance(one: Point, other: Point) -> Digits:
-    return mp.norm([b - a for a, b in zip(one, other, strict=True)])
+def _largest_gap(values: Sequence[Point]) -> Digits:
+    """The largest distance of neighbours among four points across a level: 1/u² and √|u| are even, and not smooth."""
+    return max(mp.norm([b - a for a, b in zip(one, other, strict=True)]) for one, other in pairwise(values))

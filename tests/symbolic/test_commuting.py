@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import implicit_bias as ib
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.symbolic.commuting import lie_bracket
+from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.symbolic.smoothness import ends_of_flow
 
 p, q = SYMBOLS = sp.symbols("p q")
 few = settings(max_examples=max(10, settings.default.max_examples // 5))  # each takes long
@@ -153,3 +155,26 @@ except ib.NotCommutingError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 1
+
+
+@pytest.mark.parametrize(
+    "function",
+    ["1/{0}", "1/{0}**2", "-2/{0}**3", "log({0})", "sqrt({0})", "tan({0})", "1/(1 - {0})", "exp(1/{0})", "atanh({0})"],
+)
+def test_functions_of_separate_parameters_commute_whatever_their_poles(function):
+    """Each component of both fields depends on its own parameter alone, and no flow goes through a pole.
+
+    Derivatives that are even about a pole, such as −1/u², were once taken for smooth there.
+    """
+    g = f"{function.format('u')} - {function.format('v')}"
+    for h in (function.format("u"), function.format("v")):
+        assert Parameterization(g, "u,v").commutes_with(h).holds
+
+
+@pytest.mark.parametrize("power", ["3/2", "5/4", "4/3", "7/4"])
+def test_a_rate_that_is_even_and_not_lipschitz_ends_the_flow(power):
+    """U' = p |u|^(p−1) has several flows from u = 0, though its values on both sides agree."""
+    u = sp.Symbol("u", real=True)
+    formula = sp.sign(u) * sp.Abs(u) ** sp.Rational(power)
+    gradient = sp.Matrix([sp.Rational(power) * sp.Abs(u) ** (sp.Rational(power) - 1)])
+    assert ends_of_flow(formula, gradient, [u]) == [sp.Symbol("u")]
