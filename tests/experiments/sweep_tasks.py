@@ -74,6 +74,6 @@ def not_here(seed):
 
 def spoiled_curves(settings, sweep):
     """What figure 1c computes, with every array turned round."""
-    from experiments.figure1c import compute
+    from experiments.mask_in_the_mirror.figure1c import compute
 
     return {name: values[::-1].copy() for name, values in compute(settings, sweep).items()}

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from experiments.regressions import basis_pursuit, regression
-from experiments.trained_networks import trained_at_scales
+from experiments.ours.regressions import basis_pursuit, regression
+from experiments.ours.trained_networks import trained_at_scales
 from implicit_bias import (
     Claim,
     HyperbolicEntropy,

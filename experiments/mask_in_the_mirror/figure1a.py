@@ -1,7 +1,7 @@
 r"""Figure 1a of the preprint: where a mask starts decides whether its weights can change sign.
 
 The same weights x_init split in two ways: m_0² − w_0² = 1, and m_0² = w_0² as in spred (one of u_0 and v_0 is 0), each
-trained with several constant strengths. See :mod:`experiments.diagonal` for the problem and the step.
+trained with several constant strengths. :mod:`experiments.mask_in_the_mirror.diagonal` has the problem and the step.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.diagonal import setting, theory
-from experiments.diagonal.training import train_at_two_steps
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
+from experiments.mask_in_the_mirror.diagonal import setting, theory
+from experiments.mask_in_the_mirror.diagonal.training import train_at_two_steps
 from implicit_bias import Claim, Outcome, Verdict, plotting
 from implicit_bias.claims.judge import from_residual
 

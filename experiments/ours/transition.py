@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from experiments.regressions import basis_pursuit
-from experiments.trained_networks import trained_at_scales
+from experiments.ours.regressions import basis_pursuit
+from experiments.ours.trained_networks import trained_at_scales
 from implicit_bias import Claim, Outcome, Regression, Verdict, plotting, transition
 from implicit_bias.claims.judge import from_residual
 

@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from experiments.diagonal import setting
 from experiments.engine import Data, Sweep
+from experiments.mask_in_the_mirror.diagonal import setting
 from implicit_bias import (
     HyperbolicEntropy,
     Regression,

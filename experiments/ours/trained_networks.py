@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from experiments.engine import Data
-from experiments.regressions import regression
+from experiments.ours.regressions import regression
 from implicit_bias.schedule import Constant, Geometric, Schedule
 from implicit_bias.simulate import SGD
 
@@ -34,7 +34,7 @@ def trained_at_scales(
     """One ensemble: scales × seeds from their own scale, and again from scale 1 with decay that ends at the scale.
 
     Args:
-        problem: See :func:`experiments.regressions.regression`.
+        problem: See :func:`experiments.ours.regressions.regression`.
         trained_log10_scales: log₁₀ a of the networks that start at their scale.
         decayed_log10_scales: The same of those that decay to it.
         seeds: Of the starts.

@@ -2,7 +2,7 @@ r"""Figure 5 of the preprint: mini-batches of five observations, for the best sc
 
 Theory covers them: the mirror identity ∇R_{a_k}(x_k) = −Zᵀν_k + O(η) holds for whatever the steps add up to in ν, so
 at any time a mask trained on mini-batches is, up to the step, the minimizer of its potential among all weights with
-its predictions. See :mod:`experiments.diagonal` for the problem, the step and the schedules.
+its predictions. See :mod:`experiments.mask_in_the_mirror.diagonal` for the problem, the step and the schedules.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.diagonal import setting, theory
-from experiments.diagonal.training import train_at_two_steps, trained
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
+from experiments.mask_in_the_mirror.diagonal import setting, theory
+from experiments.mask_in_the_mirror.diagonal.training import train_at_two_steps, trained
 from implicit_bias import Claim, Verdict, plotting
 from implicit_bias.claims.judge import from_residual
 

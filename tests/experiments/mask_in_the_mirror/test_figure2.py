@@ -5,9 +5,8 @@ import pytest
 import torch
 from scipy.stats import t, ttest_1samp
 
-from experiments import _pruning as pruning
-from experiments import figure2
 from experiments.engine import Store, Sweep
+from experiments.mask_in_the_mirror import figure2, pruning
 from implicit_bias import Outcome
 from implicit_bias.training import write_stand_in
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from experiments.diagonal import setting
 from experiments.engine import Data, Sweep
+from experiments.mask_in_the_mirror.diagonal import setting
 from implicit_bias import Regression, schedule
 from implicit_bias.simulate.mini_batches import mini_batches
 
@@ -26,8 +26,8 @@ def trained(
 
     Args:
         kind: ``mask``, ``l1-mask``, ``l1`` or ``spred``.
-        problem: See :func:`experiments.diagonal.setting.problem_of`.
-        starts: See :func:`experiments.diagonal.setting.starts_of`.
+        problem: See :func:`experiments.mask_in_the_mirror.diagonal.setting.problem_of`.
+        starts: See :func:`experiments.mask_in_the_mirror.diagonal.setting.starts_of`.
         plans: Schedules of the strength.
         step: η.
         marks: Numbers of the recorded steps.

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from experiments import _pruning as pruning
-from experiments import figure3
 from experiments.engine import Store, Sweep
+from experiments.mask_in_the_mirror import figure3, pruning
 from implicit_bias import Outcome
 from implicit_bias.training import write_stand_in
 

@@ -13,11 +13,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import _pruning as pruning
-from experiments._pruning import KEPT
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
+from experiments.mask_in_the_mirror import pruning
+from experiments.mask_in_the_mirror.pruning import KEPT
 from implicit_bias import Claim, Verdict
 
 HIGH = 0.9  # where sparsity counts as high

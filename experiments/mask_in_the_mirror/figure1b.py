@@ -1,7 +1,8 @@
 r"""Figure 1b of the preprint: seven schedules of the strength for three ways to make weights sparse.
 
 The settings are x = m ⊙ w with the regularizer Σ m² + w², x = m ⊙ w with L1 on m only, and x itself with L1; the
-strengths are the same in all of them. See :mod:`experiments.diagonal` for the problem, the step and the schedules.
+strengths are the same in all of them. :mod:`experiments.mask_in_the_mirror.diagonal` has the problem, the step and the
+schedules.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.diagonal import setting, theory
-from experiments.diagonal.training import train_at_two_steps
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
+from experiments.mask_in_the_mirror.diagonal import setting, theory
+from experiments.mask_in_the_mirror.diagonal.training import train_at_two_steps
 from implicit_bias import Claim, Outcome, Verdict, plotting
 from implicit_bias.claims import corrected
 from implicit_bias.claims.judge import from_residual

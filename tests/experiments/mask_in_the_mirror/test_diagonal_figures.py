@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from experiments import registry
-from experiments.diagonal import setting
-from experiments.diagonal.training import trained
 from experiments.engine import Store, Sweep
 from experiments.experiment import load
+from experiments.mask_in_the_mirror.diagonal import setting
+from experiments.mask_in_the_mirror.diagonal.training import trained
 from implicit_bias import Outcome, Regression, schedule
 
 pytestmark = pytest.mark.slow

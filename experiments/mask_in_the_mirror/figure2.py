@@ -19,11 +19,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from experiments import _pruning as pruning
-from experiments._pruning import GRID, UNREGULARIZED, label, look
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
+from experiments.mask_in_the_mirror import pruning
+from experiments.mask_in_the_mirror.pruning import GRID, UNREGULARIZED, label, look
 from implicit_bias import Claim, Verdict, plotting
 from implicit_bias.claims.judge import from_residual
 

@@ -1,7 +1,7 @@
 r"""Figure 4 of the preprint: every run behind figure 1b, one initialization at a time.
 
-The same trained networks as in :mod:`experiments.figure1b`, not averaged, each mask beside its own flow. See
-:mod:`experiments.diagonal` for the problem, the step and the schedules.
+The same trained networks as in :mod:`experiments.mask_in_the_mirror.figure1b`, not averaged, each mask beside its own
+flow. :mod:`experiments.mask_in_the_mirror.diagonal` has the problem, the step and the schedules.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.diagonal import setting, theory
-from experiments.diagonal.training import train_at_two_steps
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
+from experiments.mask_in_the_mirror.diagonal import setting, theory
+from experiments.mask_in_the_mirror.diagonal.training import train_at_two_steps
 from implicit_bias import Claim, Verdict, plotting
 from implicit_bias.claims.judge import from_residual
 
