@@ -128,7 +128,7 @@ def _changes(chosen: Iterable[Experiment], mode: str, data_folder: str | None, d
     if mode in MODES and data_folder is not None:
         raise typer.BadParameter("--data-folder needs --data, cifar10 or cifar100: other images come with a package.")
     changes = {name: value for name, value in (("data_folder", data_folder), ("device", device)) if value is not None}
-    unused = [name for name in changes if not any(name in each.settings(mode) for each in chosen)]
+    unused = [name for name in changes if not any(hasattr(each.settings(mode), name) for each in chosen)]
     if unused:
         raise typer.BadParameter(f"--{unused[0].replace('_', '-')}: none of these experiments trains networks so.")
     return changes
@@ -163,7 +163,7 @@ def _run(
 ) -> bool:
     """Run an experiment and print what it found; whether that is as it should be."""
     console, settings = Console(), experiment.settings(mode)
-    changes = {name: value for name, value in changes.items() if name in settings}
+    changes = {name: value for name, value in changes.items() if hasattr(settings, name)}
     manifest = experiment.run(folder, mode, sweep, **changes)
     good = True
     for claim, verdict in manifest["verdicts"].items():

@@ -1,8 +1,8 @@
 r"""Sweeps: one function over a grid of arguments, in parallel, with every result stored.
 
-A task is a function at the top of a module and its arguments, which are JSON values. Its key is a digest of both and of
-the code behind the function (:mod:`experiments.engine.code_version`), so a changed argument computes its task again,
-and a changed module every task that imports it.
+A task is a function at the top of a module and its arguments, JSON values or dataclasses of them. Its key is a digest
+of both and of the code behind the function (:mod:`experiments.engine.code_version`), so a changed argument computes its
+task again, and a changed module every task that imports it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import get_type_hints
 
 from threadpoolctl import threadpool_limits
 
@@ -56,7 +57,7 @@ class Sweep:
 
         Args:
             function: Gives named arrays; at the top of a module.
-            grid: Keyword arguments of each task, JSON values.
+            grid: Keyword arguments of each task: JSON values, or dataclasses of them where the function says so.
             text: What the progress bar says.
 
         Raises:
@@ -89,11 +90,26 @@ class Sweep:
 
 
 def _described(arguments: Mapping[str, object]) -> str:
-    """Arguments as JSON, which is the same in every program."""
+    """Arguments as JSON, which is the same in every program; a dataclass is an object of its fields."""
     try:
-        return json.dumps(dict(arguments), sort_keys=True, allow_nan=False)
+        return json.dumps(dict(arguments), sort_keys=True, allow_nan=False, default=_fields)
     except (TypeError, ValueError) as error:
         raise InputError(f"arguments of a task: expected JSON values, got {dict(arguments)!r} ({error}).") from None
+
+
+def _fields(value: object) -> dict[str, object]:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} is neither a JSON value nor a dataclass")
+
+
+def _arguments(function: Function, described: str) -> dict[str, object]:
+    """Arguments from JSON; those that the function annotates with a dataclass are made from its fields."""
+    kinds = get_type_hints(function)
+    return {
+        name: kinds[name](**value) if is_dataclass(kinds.get(name)) else value
+        for name, value in json.loads(described).items()
+    }
 
 
 def task_key(function: Function, arguments: str) -> str:
@@ -133,7 +149,7 @@ def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes |
     began = time.perf_counter()
     try:
         with threadpool_limits(1):
-            data = function(**json.loads(arguments))
+            data = function(**_arguments(function, arguments))
         return key, Result(data, time.perf_counter() - began).packed()
     except Exception as error:
         where = "".join(traceback.format_tb(error.__traceback__)[1:])

@@ -6,7 +6,7 @@ trained with several constant strengths. :mod:`experiments.mask_in_the_mirror.di
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -23,16 +23,13 @@ from implicit_bias import Claim, Outcome, Verdict, plotting
 from implicit_bias.claims.judge import from_residual
 
 KINDS = ("mask", "spred")
-# Where m² = w², weights underflow beyond this time, and an explicit solver with them.
-BRIEF = {"flow_beyond": 1}
-SETTINGS = setting.SETTINGS | BRIEF
 TITLES = {"mask": "Ours: $m_0^2 - w_0^2 = 1$", "spred": "spred: $m_0^2 = w_0^2$"}
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: setting.Settings, sweep: Sweep) -> Data:
     """Errors of all runs, their flows and limits, and the paths of the weights that x* uses."""
     problem, weights = setting.sparse_problem(settings), setting.initial_weights(**setting.starts_of(settings))
-    plans, strengths = setting.constant_plans(settings), settings["constants"]
+    plans, strengths = setting.constant_plans(settings), settings.constants
     fine, coarse = train_at_two_steps(KINDS, plans, settings, sweep, "figure1a")
     flows = theory.flows(KINDS, plans, settings, sweep, "figure1a")
     records, support = len(setting.recorded(settings)), np.flatnonzero(np.asarray(problem.truth))
@@ -48,9 +45,9 @@ def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
     return {
         "setting": np.array(KINDS),
         "schedule": np.array(list(plans)),
-        "t": settings["step"] * setting.recorded(settings),
+        "t": settings.step * setting.recorded(settings),
         "flow_t": setting.flow_times(settings),
-        "step_ratio": np.array(settings["coarse"]),
+        "step_ratio": np.array(settings.coarse),
         # (settings, schedules, starts, records)
         "error": stacked(lambda kind: theory.distance(fine[kind], problem.truth)),
         "flow_error": stacked(lambda kind: theory.distance(flows[kind], problem.truth)),
@@ -218,7 +215,11 @@ EXPERIMENT = Experiment(
         "its sign, so training ends at the LASSO solution among weights of the first signs; otherwise at the LASSO "
         "solution."
     ),
-    configuration={"default": SETTINGS, "quick": setting.QUICK | BRIEF},
+    # Where m² = w², weights underflow beyond the time of training, and an explicit solver with them.
+    configuration={
+        "default": setting.Settings(flow_beyond=1),
+        "quick": replace(setting.quick(setting.Settings()), flow_beyond=1),
+    },
     compute=compute,
     draw=draw,
     claims=claims,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
@@ -21,32 +22,67 @@ from experiments.experiment import Experiment
 from implicit_bias import Claim, Outcome, Parameterization, Potential, Verdict, derive, plotting
 from implicit_bias.claims.judge import from_residual
 
-# Formula, parameters, regularizer, and the three members shown: initial values in units of γ, or decays.
-ENTRIES: dict[str, dict[str, object]] = {
-    "u": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "m*w": {"init": {"m": 2**0.5, "w": 0.0}},
-    "m*w, decay": {"init": {"m": 2**0.5, "w": 0.0}, "regularizer": "m**2 + w**2", "decays": [0.0, 0.5, 1.0]},
-    "u**2 - v**2": {"init": {"u": 1.0, "v": 1.0}},
-    "u**4 - v**4": {"init": {"u": 1.0, "v": 1.0}},
-    "u**2": {"init": {"u": 1.0}},
-    "a*b*c": {"init": {"a": 1.0, "b": 1.0, "c": 1.0}},
-    "log(u) - log(v)": {"init": {"u": 1.0, "v": 1.0}},
-    "sinh(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "tanh(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "atan(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "exp(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "sigmoid(m)*w": {"init": {"m": 0.0, "w": 0.0}, "sizes": [1.0]},
+
+@dataclass(frozen=True)
+class Entry:
+    """A parameterization and the members of its family that are shown.
+
+    Attributes:
+        init: Initial values by parameter, in units of γ.
+        regularizer: h, if there is one.
+        sizes: The values of γ, a member each; if not given those of the settings.
+        decays: The decays, a member each, in place of sizes.
+    """
+
+    init: Mapping[str, float]
+    regularizer: str | None = None
+    sizes: Sequence[float] | None = None
+    decays: Sequence[float] | None = None
+
+
+# By the formula of g.
+ENTRIES = {
+    "u": Entry({"u": 0.0}, sizes=[1.0]),
+    "m*w": Entry({"m": 2**0.5, "w": 0.0}),
+    "m*w, decay": Entry({"m": 2**0.5, "w": 0.0}, "m**2 + w**2", decays=[0.0, 0.5, 1.0]),
+    "u**2 - v**2": Entry({"u": 1.0, "v": 1.0}),
+    "u**4 - v**4": Entry({"u": 1.0, "v": 1.0}),
+    "u**2": Entry({"u": 1.0}),
+    "a*b*c": Entry({"a": 1.0, "b": 1.0, "c": 1.0}),
+    "log(u) - log(v)": Entry({"u": 1.0, "v": 1.0}),
+    "sinh(u)": Entry({"u": 0.0}, sizes=[1.0]),
+    "tanh(u)": Entry({"u": 0.0}, sizes=[1.0]),
+    "atan(u)": Entry({"u": 0.0}, sizes=[1.0]),
+    "exp(u)": Entry({"u": 0.0}, sizes=[1.0]),
+    "sigmoid(m)*w": Entry({"m": 0.0, "w": 0.0}, sizes=[1.0]),
 }
-SETTINGS = {"entries": list(ENTRIES), "sizes": [1.0, 0.5, 0.25], "points": 101, "reach": 2.0}
-QUICK = {"entries": ["u", "u**2", "u**2 - v**2", "exp(u)"], "points": 41}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which entries are shown, and how their curves are drawn.
+
+    Attributes:
+        entries: Names in :data:`ENTRIES`.
+        sizes: Values of γ where an entry has none of its own.
+        points: Of each curve.
+        reach: Curves go from minus this weight to this weight, if the domain does.
+    """
+
+    entries: Sequence[str] = tuple(ENTRIES)
+    sizes: Sequence[float] = (1.0, 0.5, 0.25)
+    points: int = 101
+    reach: float = 2.0
+
+
 LONGEST = 175  # characters of LaTeX that fit into the width
 WIDE = 200  # of those that fit in small print only
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """The curves of every entry, with its derived formulas as text."""
-    shared = {key: settings[key] for key in ("sizes", "points", "reach")}
-    rows = sweep(derived, [{"name": name, **shared} for name in settings["entries"]], "atlas")
+    shared = {name: getattr(settings, name) for name in ("sizes", "points", "reach")}
+    rows = sweep(derived, [{"name": name, **shared} for name in settings.entries], "atlas")
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -54,20 +90,20 @@ def derived(name: str, sizes: Sequence[float], points: int, reach: float) -> Dat
     """One entry: the curves of up to three members (missing ones are nan) and its formulas."""
     entry = ENTRIES[name]
     output = name.split(",")[0]
-    derivation = derive(Parameterization(output, sorted(entry["init"])), entry.get("regularizer"))
-    if "decays" in entry:
-        letter, values = "A", entry["decays"]
-        potentials = [derivation.at(entry["init"], decay) for decay in values]
+    derivation = derive(Parameterization(output, sorted(entry.init)), entry.regularizer)
+    if entry.decays is not None:
+        letter, values = "A", entry.decays
+        potentials = [derivation.at(entry.init, decay) for decay in values]
     else:
-        letter, values = r"\gamma", entry.get("sizes", sizes)
-        potentials = [derivation.at({p: v * size for p, v in entry["init"].items()}) for size in values]
+        letter, values = r"\gamma", entry.sizes or sizes
+        potentials = [derivation.at({p: v * size for p, v in entry.init.items()}) for size in values]
     drawn = [_curves(R, points, reach) for R in potentials]
     missing = [np.full(points, np.nan)] * (3 - len(drawn))
     text = f"${letter} = " + r",\ ".join(f"{v:g}" for v in values) + "$" if len(values) > 1 else ""
     return {
         **{key: np.stack([curves[key] for curves in drawn] + missing) for key in drawn[0]},
         "typed": np.array(output),
-        "name": np.array(_title(output, entry.get("regularizer"))),
+        "name": np.array(_title(output, entry.regularizer)),
         "formula": np.array(_formula(derivation.latex(), derivation.closed_form)),
         "member_text": np.array(text),
         "closed_form": np.array(derivation.closed_form),
@@ -236,7 +272,7 @@ EXPERIMENT = Experiment(
         "Theory: every separable parameterization has a potential, convex on its domain, whose metric is ‖∇g‖² along "
         "the flow, and which is quadratic at its minimum."
     ),
-    configuration={"default": SETTINGS, "quick": SETTINGS | QUICK},
+    configuration={"default": Settings(), "quick": Settings(("u", "u**2", "u**2 - v**2", "exp(u)"), points=41)},
     compute=compute,
     draw=draw,
     claims=claims,

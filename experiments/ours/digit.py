@@ -8,6 +8,7 @@ solution. Entries of Z have variance 1/d, the loss is ‖Zx − y‖²/(2d), and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -18,7 +19,7 @@ from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
 from experiments.ours.regressions import basis_pursuit, regression
-from experiments.ours.trained_networks import trained_at_scales
+from experiments.ours.trained_networks import Training, trained_at_scales
 from implicit_bias import (
     Claim,
     HyperbolicEntropy,
@@ -32,56 +33,74 @@ from implicit_bias import (
 )
 from implicit_bias.claims.judge import from_residual
 
-TRAINING = {
-    "trained_log10_scales": [0, -1, -2],
-    "decayed_log10_scales": [-1, -2],
-    "seeds": [0],
-    "momentum": 0.9,
-    "step": 0.5,
-    "largest_step_times_scale": 0.5,
-    "steps": 20_000,
-    "records": 2,
-    "first_time": 1e3,
-    "decay_time": 1000.0,
-    "asymmetry": 0.0,
-    "largest_start": 0.0,
-}
-SETTINGS = {
-    "image": 2803,  # a seven of 83 lit pixels
-    "measurements": 350,
-    "seed": 0,
-    "start_log10_scale": 0.0,
-    "flow_log10_scales": [0, -1, -2, -4, -16],
-    "last_log10_time": 8.0,
-    "projection_log10_scales": np.linspace(2, -32, 35).tolist(),
-    "time_constant": 1000.0,
-    "training": TRAINING,
-}
-QUICK = SETTINGS | {
-    "flow_log10_scales": [0, -1],
-    "last_log10_time": 6.0,
-    "projection_log10_scales": np.linspace(2, -32, 9).tolist(),
-    "training": TRAINING | {"trained_log10_scales": [0], "decayed_log10_scales": [-1], "step": 4.0, "steps": 2000},
-}
+TRAINING = Training(
+    trained_log10_scales=(0, -1, -2),
+    decayed_log10_scales=(-1, -2),
+    seeds=(0,),
+    momentum=0.9,
+    step=0.5,
+    largest_step_times_scale=0.5,
+    steps=20_000,
+    records=2,
+    first_time=1e3,
+    decay_time=1000.0,
+    asymmetry=0.0,
+    largest_start=0.0,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The digit, its measurements, the flows, the limits and the networks.
+
+    Attributes:
+        image: Number of a training image of MNIST.
+        measurements: d.
+        seed: Of Z.
+        start_log10_scale: log₁₀ a_0 of the flows.
+        flow_log10_scales: log₁₀ of the scales to which flows decay.
+        last_log10_time: log₁₀ of the last flow time.
+        projection_log10_scales: log₁₀ of the scales of which only the limit is found.
+        time_constant: Of the decay, in flow time.
+        training: The networks.
+    """
+
+    image: int = 2803  # a seven of 83 lit pixels
+    measurements: int = 350
+    seed: int = 0
+    start_log10_scale: float = 0.0
+    flow_log10_scales: Sequence[float] = (0, -1, -2, -4, -16)
+    last_log10_time: float = 8.0
+    projection_log10_scales: Sequence[float] = tuple(np.linspace(2, -32, 35).tolist())
+    time_constant: float = 1000.0
+    training: Training = TRAINING
+
+
+QUICK = Settings(
+    flow_log10_scales=(0, -1),
+    last_log10_time=6.0,
+    projection_log10_scales=tuple(np.linspace(2, -32, 9).tolist()),
+    training=replace(TRAINING, trained_log10_scales=(0,), decayed_log10_scales=(-1,), step=4.0, steps=2000),
+)
 INTERPOLATES = 1e-3  # a flow or a network has come to its end if ‖Zx − y‖ <= this · ‖y‖
 DISCRETE = 0.1
 CLOSE = 1e-3  # a flow counts as arrived when ‖x_t − limit‖₂ <= CLOSE ‖x*‖₂: no eye can tell the images apart
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """The limits over all scales, the flows and the trained networks for some, and the two classical solutions."""
-    problem = {key: settings[key] for key in ("image", "measurements", "seed")}
-    shared = {key: settings[key] for key in ("start_log10_scale", "last_log10_time", "time_constant")}
-    ends = settings["flow_log10_scales"]
+    problem = {name: getattr(settings, name) for name in ("image", "measurements", "seed")}
+    shared = {name: getattr(settings, name) for name in ("start_log10_scale", "last_log10_time", "time_constant")}
+    ends = settings.flow_log10_scales
     flows = sweep(flowed, [{"problem": problem, "log10_scale": s, **shared} for s in ends], "digit: flows")
-    (networks,) = sweep(trained_at_scales, [{"problem": problem, **settings["training"]}], "digit: training")
-    scales = settings["projection_log10_scales"]
+    (networks,) = sweep(trained_at_scales, [{"problem": problem, "training": settings.training}], "digit: training")
+    scales = settings.projection_log10_scales
     (lines,) = sweep(limits, [{"problem": problem, "log10_scales": [*scales, *ends]}], "digit: limits")
     truth, found, flow_limits = lines["truth"], lines["x"][: len(scales)], lines["x"][len(scales) :]
     return {
         "truth": truth,
         "lit": np.array(np.count_nonzero(truth)),
-        "measurements": np.array(settings["measurements"]),
+        "measurements": np.array(settings.measurements),
         "log10_scale": np.array(scales),
         "limit_error": _error(found, truth, truth),
         "limit_l1": np.abs(found).sum(axis=1),
@@ -339,7 +358,7 @@ EXPERIMENT = Experiment(
         "Theory: the flow and training end at argmin {R_a : Zx = y}, which goes from the least L2 to the least L1 norm "
         "as the scale a falls, and with it to the digit."
     ),
-    configuration={"default": SETTINGS, "quick": QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     compute=compute,
     draw=draw,
     claims=claims,

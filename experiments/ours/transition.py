@@ -7,7 +7,8 @@ flow time, steps × η / (1 − β).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 import numpy as np
@@ -19,49 +20,63 @@ from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
 from experiments.ours.regressions import basis_pursuit
-from experiments.ours.trained_networks import trained_at_scales
+from experiments.ours.trained_networks import Training, trained_at_scales
 from implicit_bias import Claim, Outcome, Regression, Verdict, plotting, transition
 from implicit_bias.claims.judge import from_residual
 
-TRAINING = {
-    "trained_log10_scales": [2, 1, 0, -1, -2, -3, -4, -6, -8, -12],
-    "decayed_log10_scales": [-1, -2, -3, -4, -6],
-    "seeds": [0, 1],
-    "momentum": 0.9,
-    "step": 2e-4,
-    "largest_step_times_scale": 2e-3,
-    "steps": 16000,
-    "records": 41,
-    "first_time": 1e-2,
-    "decay_time": 0.5,
-    "asymmetry": 0.2,  # standard deviation of x_0 over the scale at the start, as far as that is below
-    "largest_start": 1e-2,
-}
-SETTINGS = {
-    "d": 100,
-    "n": 1000,
-    "sparsity": 20,
-    "seed": 0,
-    "log10_scales": [*np.linspace(6, -20, 105).tolist(), *np.linspace(-25, -300, 56).tolist()],
-    "training": TRAINING,
-}
-QUICK = {
-    "d": 40,
-    "n": 160,
-    "sparsity": 6,
-    "log10_scales": [*np.linspace(6, -20, 27).tolist(), *np.linspace(-30, -300, 10).tolist()],
-    "training": TRAINING
-    | {"trained_log10_scales": [2, 0, -2, -4], "decayed_log10_scales": [-2], "steps": 3000, "records": 13},
-}
+TRAINING = Training(
+    trained_log10_scales=(2, 1, 0, -1, -2, -3, -4, -6, -8, -12),
+    decayed_log10_scales=(-1, -2, -3, -4, -6),
+    seeds=(0, 1),
+    momentum=0.9,
+    step=2e-4,
+    largest_step_times_scale=2e-3,
+    steps=16000,
+    records=41,
+    first_time=1e-2,
+    decay_time=0.5,
+    asymmetry=0.2,  # standard deviation of x_0 over the scale at the start, as far as that is below
+    largest_start=1e-2,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A regression, the scales of its limits, and the networks.
+
+    Attributes:
+        d: Number of observations.
+        n: Number of weights.
+        sparsity: Number of non-zero weights of the truth.
+        seed: Of the regression.
+        log10_scales: log₁₀ of the scales of the limits.
+        training: The networks.
+    """
+
+    d: int = 100
+    n: int = 1000
+    sparsity: int = 20
+    seed: int = 0
+    log10_scales: Sequence[float] = (*np.linspace(6, -20, 105).tolist(), *np.linspace(-25, -300, 56).tolist())
+    training: Training = TRAINING
+
+
+QUICK = Settings(
+    d=40,
+    n=160,
+    sparsity=6,
+    log10_scales=(*np.linspace(6, -20, 27).tolist(), *np.linspace(-30, -300, 10).tolist()),
+    training=replace(TRAINING, trained_log10_scales=(2, 0, -2, -4), decayed_log10_scales=(-2,), steps=3000, records=13),
+)
 INTERPOLATES = 1e-2  # a run has arrived if ‖Zx − y‖ <= this · ‖y‖: its norms then are those of an interpolator
 L1_COLOUR, L2_COLOUR = plotting.COLOURS["basis pursuit"], plotting.COLOURS["minimum L2"]
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """The limits over all scales with the two classical solutions, and the trained networks with their own limits."""
-    problem = {key: settings[key] for key in ("d", "n", "sparsity", "seed")}
-    (lines,) = sweep(limits, [problem | {"log10_scales": settings["log10_scales"]}], "transition: limits")
-    (dots,) = sweep(trained_at_scales, [{"problem": problem, **settings["training"]}], "transition: training")
+    problem = {name: getattr(settings, name) for name in ("d", "n", "sparsity", "seed")}
+    (lines,) = sweep(limits, [problem | {"log10_scales": settings.log10_scales}], "transition: limits")
+    (dots,) = sweep(trained_at_scales, [{"problem": problem, "training": settings.training}], "transition: training")
     for norm in ("l1", "l2"):  # in units of the least norms of all interpolators
         dots |= {name: dots[name] / lines[f"least_{norm}"] for name in (f"run_{norm}", f"run_limit_{norm}")}
     return lines | dots
@@ -250,7 +265,7 @@ EXPERIMENT = Experiment(
         "start at the scale and for networks that decay to it; the local exponent falls from 2 to 1."
     ),
     tolerances={"newton_steps": 20},  # rounding decides some of them
-    configuration={"default": SETTINGS, "quick": SETTINGS | QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     compute=compute,
     draw=draw,
     claims=claims,

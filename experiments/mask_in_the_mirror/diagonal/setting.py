@@ -7,30 +7,60 @@ such that all three spend the same decay until the last step, so that theory giv
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from scipy.optimize import brentq
 
 from implicit_bias import Parameterization, Regression, schedule
 
-SETTINGS = {
-    "d": 40,
-    "n": 100,
-    "sparsity": 5,
-    "problem_seed": 0,
-    "start_seed": 1,
-    "starts": 5,
-    "constants": [3e-3, 1e-2, 3e-2, 1e-1],
-    "first_strength": 1.0,
-    "total_decay": 8.0,
-    "step": 8e-3,
-    "coarse": 4,
-    "steps": 125_000,
-    "flow_beyond": 100,
-    "records": 120,
-}
-QUICK = SETTINGS | {"constants": [1e-2, 1e-1], "starts": 2, "steps": 2_500, "records": 30, "flow_beyond": 5000}
+S = TypeVar("S", bound="Settings")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The problem, the starts, the schedules and the steps.
+
+    Attributes:
+        d: Number of observations.
+        n: Number of weights.
+        sparsity: Number of non-zero weights of x*.
+        problem_seed: Seed of Z and x*.
+        start_seed: Seed of x_init.
+        starts: How many x_init there are.
+        constants: The constant strengths.
+        first_strength: Where the decaying strengths start.
+        total_decay: The decay that each of these spends until the last step.
+        step: η.
+        coarse: How many times longer the steps are in a second training.
+        steps: How many there are in the first.
+        flow_beyond: How many times longer the flow is followed than training.
+        records: At how many steps the weights are kept.
+    """
+
+    d: int = 40
+    n: int = 100
+    sparsity: int = 5
+    problem_seed: int = 0
+    start_seed: int = 1
+    starts: int = 5
+    constants: Sequence[float] = (3e-3, 1e-2, 3e-2, 1e-1)
+    first_strength: float = 1.0
+    total_decay: float = 8.0
+    step: float = 8e-3
+    coarse: int = 4
+    steps: int = 125_000
+    flow_beyond: int = 100
+    records: int = 120
+
+
+def quick(settings: S) -> S:
+    """A small version of settings."""
+    return replace(settings, constants=(1e-2, 1e-1), starts=2, steps=2_500, records=30, flow_beyond=5000)
+
+
 SCALE = 0.5  # a_0 = (m_0² − w_0²)/2
 MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 # How the three settings of the preprint, and spred's initialization, are called in the pictures.
@@ -41,21 +71,21 @@ LABELS = {
     "spred": "m ⊙ w from $m_0^2 = w_0^2$ (spred)",
 }
 _DECAYING = {"harmonic": schedule.Harmonic, "quadratic": schedule.Quadratic, "geometric": schedule.Geometric}
-Plan = Sequence[object]
-"""A schedule as JSON: its kind and its numbers, such as ``["harmonic", 1.0, 20.0]``."""
+Plan = tuple[str, Sequence[float]]
+"""A schedule as JSON: its kind and its numbers, such as ``("harmonic", [1.0, 20.0])``."""
 
 
-def problem_of(settings: Mapping[str, object]) -> dict[str, int]:
+def problem_of(settings: Settings) -> dict[str, int]:
     """The arguments of :meth:`implicit_bias.Regression.sample`."""
-    return {key: settings[key] for key in ("d", "n", "sparsity")} | {"seed": settings["problem_seed"]}
+    return {"d": settings.d, "n": settings.n, "sparsity": settings.sparsity, "seed": settings.problem_seed}
 
 
-def starts_of(settings: Mapping[str, object]) -> dict[str, int]:
+def starts_of(settings: Settings) -> dict[str, int]:
     """The arguments of :func:`initial_weights`."""
-    return {"n": settings["n"], "seed": settings["start_seed"], "count": settings["starts"]}
+    return {"n": settings.n, "seed": settings.start_seed, "count": settings.starts}
 
 
-def sparse_problem(settings: Mapping[str, object]) -> Regression:
+def sparse_problem(settings: Settings) -> Regression:
     """The regression with its sparse truth."""
     return Regression.sample(**problem_of(settings))
 
@@ -77,40 +107,40 @@ def start(kind: str, weights: np.ndarray) -> dict[str, np.ndarray]:
     return initialization(weights, SCALE)
 
 
-def end_time(settings: Mapping[str, object]) -> float:
+def end_time(settings: Settings) -> float:
     """The last t = step × η."""
-    return settings["step"] * settings["steps"]
+    return settings.step * settings.steps
 
 
-def constant_plans(settings: Mapping[str, object]) -> dict[str, Plan]:
+def constant_plans(settings: Settings) -> dict[str, Plan]:
     """The constant strengths by name."""
-    return {f"constant {c:g}": ("constant", c) for c in settings["constants"]}
+    return {f"constant {c:g}": ("constant", [c]) for c in settings.constants}
 
 
-def plans(settings: Mapping[str, object]) -> dict[str, Plan]:
+def plans(settings: Settings) -> dict[str, Plan]:
     """All seven schedules by name."""
-    c, total, end = settings["first_strength"], settings["total_decay"], end_time(settings)
+    c, total, end = settings.first_strength, settings.total_decay, end_time(settings)
 
     def tau(kind: type[schedule.Harmonic] | type[schedule.Quadratic] | type[schedule.Geometric]) -> float:
         return brentq(lambda tau: float(kind(c, tau).integral(end)) - total, 1e-3 * total / c, 1e3 * end, xtol=1e-13)
 
-    return constant_plans(settings) | {name: (name, c, tau(kind)) for name, kind in _DECAYING.items()}
+    return constant_plans(settings) | {name: (name, [c, tau(kind)]) for name, kind in _DECAYING.items()}
 
 
 def schedule_of(plan: Plan) -> schedule.Schedule:
-    """The schedule that a plan stands for."""
-    kind, *numbers = plan
+    """The schedule of a plan."""
+    kind, numbers = plan
     return schedule.Constant(*numbers) if kind == "constant" else _DECAYING[kind](*numbers)
 
 
-def recorded(settings: Mapping[str, object]) -> np.ndarray:
+def recorded(settings: Settings) -> np.ndarray:
     """Recorded steps, evenly spaced in log t, all of them multiples of the coarse step."""
-    factor = settings["coarse"]
-    return factor * np.unique(np.geomspace(1, settings["steps"] // factor, settings["records"]).round().astype(int))
+    factor = settings.coarse
+    return factor * np.unique(np.geomspace(1, settings.steps // factor, settings.records).round().astype(int))
 
 
-def flow_times(settings: Mapping[str, object]) -> np.ndarray:
+def flow_times(settings: Settings) -> np.ndarray:
     """Times of a flow: those of the recorded steps, and on from there to ``flow_beyond`` times the end."""
-    further = np.unique(np.geomspace(1, settings["flow_beyond"], settings["records"] // 2))
+    further = np.unique(np.geomspace(1, settings.flow_beyond, settings.records // 2))
     later = end_time(settings) * further[further > 1]
-    return np.concatenate([settings["step"] * recorded(settings), later])
+    return np.concatenate([settings.step * recorded(settings), later])

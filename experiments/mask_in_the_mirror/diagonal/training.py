@@ -94,16 +94,16 @@ def _subgradient_descent(
 def train_at_two_steps(
     kinds: Sequence[str],
     plans: Mapping[str, setting.Plan],
-    settings: Mapping[str, object],
+    settings: setting.Settings,
     sweep: Sweep,
     text: str,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Weights of training at the step and at the coarse one by kind, each (schedules, starts, records, n)."""
-    step, factor, marks = settings["step"], settings["coarse"], setting.recorded(settings)
+    step, factor, marks = settings.step, settings.coarse, setting.recorded(settings)
     shared = {
         "problem": setting.problem_of(settings),
         "starts": setting.starts_of(settings),
-        "plans": [list(plan) for plan in plans.values()],
+        "plans": list(plans.values()),
     }
     grid = [{"kind": kind, "step": step, "marks": marks.tolist(), **shared} for kind in kinds]
     grid += [{"kind": kind, "step": factor * step, "marks": (marks // factor).tolist(), **shared} for kind in kinds]

@@ -1,5 +1,7 @@
 """The digit: limits bracket the classical solutions, and claims notice what is wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,11 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def digit(tmp_path_factory):
     quick = registry()["digit"].settings("quick")
-    small = quick | {
-        "last_log10_time": 4.0,
-        "flow_log10_scales": [0],
-        "projection_log10_scales": [2, -1, -4, -16, -32],
-    }
+    small = replace(quick, last_log10_time=4.0, flow_log10_scales=[0], projection_log10_scales=[2, -1, -4, -16, -32])
     return compute_digit(small, Sweep(Store(tmp_path_factory.mktemp("store"))))
 
 
