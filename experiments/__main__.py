@@ -99,7 +99,7 @@ def main(
 
 
 def _mode(quick: bool, full: bool, data: str | None) -> str:
-    """Which configuration of the experiments runs."""
+    """The mode that the options choose."""
     modes = [mode for mode, chosen in (("quick", quick), ("full", full), (data, data is not None)) if chosen]
     if len(modes) > 1:
         raise typer.BadParameter("--quick, --full and --data exclude each other.")
@@ -120,7 +120,7 @@ def _chosen(experiments: Mapping[str, Experiment], names: Sequence[str], mode: s
 
 
 def _changes(chosen: Iterable[Experiment], mode: str, data_folder: str | None, device: str | None) -> dict[str, str]:
-    """Settings in place of those of the mode."""
+    """The settings that the options change."""
     if mode not in MODES and data_folder is None:
         raise typer.BadParameter(
             f"--data {mode} needs --data-folder: the folder that holds the binary version of CIFAR."
@@ -135,7 +135,7 @@ def _changes(chosen: Iterable[Experiment], mode: str, data_folder: str | None, d
 
 
 def _check_place(workers: Workers, data: str | None, data_folder: str | None, device: str | None) -> None:
-    """Refuse a folder or a device that no task could use; on a cluster one of its workers is asked."""
+    """Refuse a folder or a device that no task could use; on a cluster ask one of its workers."""
     try:
         list(workers(_try_place, [(data, data_folder, device)]))
     except InputError as error:
@@ -161,7 +161,7 @@ def _write_report(folder: Path, names: Iterable[str]) -> None:
 def _run(
     experiment: Experiment, folder: Path, mode: str, sweep: Sweep, changes: Mapping[str, object], record: bool
 ) -> bool:
-    """Run an experiment and print what it found; whether that is as it should be."""
+    """Run an experiment and print its verdicts; True if they and the numbers are as they should be."""
     console, settings = Console(), experiment.settings(mode)
     changes = {name: value for name, value in changes.items() if hasattr(settings, name)}
     manifest = experiment.run(folder, mode, sweep, **changes)
@@ -184,7 +184,7 @@ def _run(
 
 @contextmanager
 def _progress_bars() -> Iterator[Callable[[str, int], Callable[[], None]]]:
-    """Bars with the time left, on standard error, which go when they are full."""
+    """Bars with the time left, on standard error; a full one disappears."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
 

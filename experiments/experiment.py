@@ -1,4 +1,4 @@
-"""What an experiment is: numbers are computed and saved first, then drawn and judged from what was saved."""
+"""An experiment computes and saves numbers first, and then draws and judges what it saved."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _draw_flow(axes: Axes, rows: list[Row]) -> None:
 
 
 def _draw_ratios(axes: Axes, rows: Mapping[str, list[Row]]) -> None:
-    """How much longer the solvers took that compute the same limits."""
+    """Bars for the solvers of the same limits: how much longer they took."""
     bars = [
         (f"{_SHORT.get(row['method'], row['method'])}\n{row['d']} × {row['n']:,}", row["ratio"])
         for name in ("limit", "basis_pursuit")

@@ -40,8 +40,8 @@ class Sweep:
 
     Attributes:
         store: Where results are, and go.
-        workers: Who computes.
-        progress: Called with a description and the number of tasks; gives what to call after each of them.
+        workers: They compute.
+        progress: Takes a description and the number of tasks; returns a function to call after each of them.
         computed: How many tasks were computed, not found.
         used: Seconds that each task took when it was computed, now or before, by its key.
     """
@@ -113,7 +113,7 @@ def _arguments(function: Function, described: str) -> dict[str, object]:
 
 
 def task_key(function: Function, arguments: str) -> str:
-    """What a task's result is stored under, 32 hexadecimal digits.
+    """The key of a task's result, 32 hexadecimal digits.
 
     Args:
         function: At the top of a module.
@@ -131,12 +131,12 @@ def task_key(function: Function, arguments: str) -> str:
 
 
 def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes | Exception]:
-    """Compute a task where it is: called by a worker.
+    """Compute a task; a worker calls this.
 
-    On one thread, since tasks share the cores, and so that results do not depend on how many there are.
+    It uses one thread, since tasks share the cores and results must not depend on how many there are.
 
     Returns:
-        The key, and the packed result or what the task raised; that is returned, so that other tasks go on.
+        The key, and the packed result or the exception of the task: it is no reason to stop the others.
     """
     if task_key(function, arguments) != key:
         raise OtherCodeError(
@@ -158,7 +158,7 @@ def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes |
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or one that says the same, as one that cannot be sent would take the pool of processes down."""
+    """The error, or one with the same text if it cannot be pickled, which would take down the pool of processes."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - made a moment ago
     except Exception:

@@ -1,4 +1,4 @@
-r"""Who computes tasks: this process, some processes of this machine (joblib), or a cluster (Dask)."""
+r"""Tasks are computed by this process, some processes of this machine (joblib), or a cluster (Dask)."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def table(data: Data) -> str:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about both initializations."""
+    """The claims of theory about both initializations."""
 
     def follows(row: int) -> Verdict:
         return theory.first_order(
@@ -179,7 +179,7 @@ def claims(data: Data) -> list[Claim]:
 
 
 def observations(data: Data) -> list[Claim]:
-    """What the preprint reports for its figure, asked of these runs."""
+    """The preprint's statements about its figure, checked in these runs."""
 
     def closer() -> Verdict:
         last = data["error"][..., -1].mean(axis=2)

@@ -135,7 +135,7 @@ def table(data: Data) -> str:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about the mask's runs."""
+    """The claims of theory about the mask's runs."""
     factor = float(data["step_ratio"])
 
     def follows() -> Verdict:
@@ -173,7 +173,7 @@ def claims(data: Data) -> list[Claim]:
 
 
 def observations(data: Data) -> list[Claim]:
-    """What the preprint reports for its figure, asked of these runs."""
+    """The preprint's statements about its figure, checked in these runs."""
     last = data["error"][..., -1].mean(axis=2) / float(data["truth_norm"])
     is_constant = np.char.startswith(data["schedule"], "constant")
 

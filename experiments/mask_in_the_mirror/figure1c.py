@@ -71,7 +71,7 @@ def draw(data: Data) -> Figure:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about these curves."""
+    """The claims of theory about these curves."""
 
     def grows() -> Verdict:
         steps = np.diff(data["value"], axis=0)

@@ -2,8 +2,8 @@ r"""Figure 2 of the preprint: networks trained by the mask and its rivals, then 
 
 Beside the preprint's methods there are PILoT, of the later version of the paper, and STR, its strongest rival there.
 
-Strengths: what decides is the decay A = α × flow time, by which the mask's scale falls to a_T = ½e^(−4A); the flow time
-is the sum of all learning rates over 1 − 0.9, for the momentum. The preprint's α = 10⁻⁴, 3·10⁻⁴, 10⁻³ belong to 150
+Strengths: the decay A = α × flow time decides, since the mask's scale falls to a_T = ½e^(−4A); the flow time is the sum
+of all learning rates over 1 − 0.9, for the momentum. The preprint's α = 10⁻⁴, 3·10⁻⁴, 10⁻³ belong to 150
 epochs of CIFAR, a flow time of 15,000 at the learning rate 0.1, so that A = 1.5 for the weakest. The 4,000 images here
 give a flow time of a few hundred, and A = 1.5 needs strengths thirty times as large.
 """
@@ -193,7 +193,7 @@ def compute(settings: Settings, sweep: Sweep) -> Data:
         for strength in settings.decay_strengths
     ]
     decays = sweep(pruning.pruned_once, grid, "figure2: decay")
-    # What pruning costs is told by a dense net that was not made ready for it.
+    # The cost of pruning is counted from a dense net that was not regularized for it.
     grid = [task(network, "dense", 0.0, seed, [0.0], None) for network in networks for seed in seeds]
     references = sweep(pruning.pruned_once, grid, "figure2: references")
     shape = (len(networks), len(curves), len(seeds))
@@ -326,7 +326,7 @@ def table(data: Data) -> str:
 
 
 def observations(data: Data) -> list[Claim]:
-    """What the preprint reports for one-shot pruning, asked of these runs, and the scale that theory predicts.
+    """The preprint's statements about one-shot pruning, checked in these runs, and the scale that theory predicts.
 
     The intervals are those of other seeds on the same test images; other images are not in them.
     """
@@ -369,7 +369,7 @@ def observations(data: Data) -> list[Claim]:
 
 
 def _is_ahead(data: Data, n: int, one: str, other: str, columns: Iterable[int]) -> Verdict:
-    """All intervals together say ahead, or one of them behind."""
+    """The verdict on one method being ahead of another at all of some sparsities."""
     row = {str(name): c for c, name in enumerate(data["curve"])}
     accuracy, columns = data["accuracy"][n], list(columns)
     if lost := pruning.without_numbers({label(curve): accuracy[row[curve]] for curve in (one, other)}):

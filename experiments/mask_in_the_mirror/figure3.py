@@ -24,7 +24,7 @@ from implicit_bias import Claim, Verdict
 HIGH = 0.9  # where sparsity counts as high
 REWINDS = {"weights": "IMP", "learning-rate": "LRR"}
 LINES = {"weights": "--", "learning-rate": "-"}
-GAIN_COLOURS = {"weights": "0.55", "learning-rate": "0.25"}  # no method's: a gain is between two
+GAIN_COLOURS = {"weights": "0.55", "learning-rate": "0.25"}  # no method has these, as a gain is between two
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def table(data: Data) -> str:
 
 
 def observations(data: Data) -> list[Claim]:
-    """What the preprint reports for iterative pruning, asked of these runs.
+    """The preprint's statements about iterative pruning, checked in these runs.
 
     The intervals are those of other seeds on the same test images; other images are not in them.
     """
@@ -195,7 +195,7 @@ def observations(data: Data) -> list[Claim]:
 
 
 def _improves(data: Data, n: int, r: int) -> Verdict:
-    """Better or worse is what the interval of the difference says, whose mean is over the highest sparsities."""
+    """The verdict on the mask's gain, from the interval of its mean over the highest sparsities."""
     high = data["sparsity"] >= min(HIGH, data["sparsity"].max())
     row = {str(curve): c for c, curve in enumerate(data["curve"])}
     found = {curve: data["accuracy"][n, r, row[curve]][:, high] for curve in ("mask", "dense")}

@@ -83,7 +83,7 @@ def draw(data: Data) -> Figure:
 
 
 def table(data: Data) -> str:
-    """How much the start matters in the end."""
+    """The distances between the ends from different starts."""
     head = ["schedule", *(setting.LABELS[str(kind)] for kind in data["setting"]), "flow of the first"]
     rows = [
         [
@@ -103,7 +103,7 @@ def table(data: Data) -> str:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about where each run of the mask goes."""
+    """The claims of theory about the ends of the mask's flows."""
 
     def ends_at_limit() -> Verdict:
         gaps = data["flow_to_limit"].max(axis=1)
@@ -147,7 +147,7 @@ def claims(data: Data) -> list[Claim]:
 
 
 def observations(data: Data) -> list[Claim]:
-    """What the preprint's figure shows, asked of these runs."""
+    """The preprint's statement about its figure, checked in these runs."""
 
     def every_run() -> Verdict:
         decaying = ~np.char.startswith(data["schedule"], "constant")

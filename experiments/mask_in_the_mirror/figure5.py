@@ -147,7 +147,7 @@ def table(data: Data) -> str:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about the mask on mini-batches."""
+    """The claims of theory about the mask on mini-batches."""
 
     def minimizes() -> Verdict:
         return theory.first_order(
@@ -170,7 +170,7 @@ def claims(data: Data) -> list[Claim]:
 
 
 def observations(data: Data) -> list[Claim]:
-    """What the preprint reports for its figure, asked of these runs."""
+    """The preprint's statements about its figure, checked in these runs."""
     last = data["error"][..., -1]
 
     def recovers() -> Verdict:

@@ -1,4 +1,4 @@
-r"""Figures 2 and 3 of the preprint share this: networks and their images, runs as tasks, and intervals over seeds."""
+r"""Networks and their images, runs as tasks, and intervals over seeds, for figures 2 and 3 of the preprint."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Network:
         return f"{self.label}, {DATA_LABELS[self.data]}{pixels}, {epochs}"
 
     def training(self, curve: str) -> Training:
-        """What the network's training by a method depends on."""
+        """The network's training by a method."""
         rate = self.learning_rate
         if is_masked(curve):
             rate = self.undecayed_learning_rate if curve == UNREGULARIZED else self.masked_learning_rate
@@ -76,7 +76,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Training:
-    """What the training of a network by one method depends on; see :class:`Network`."""
+    """The training of a network by one method; see :class:`Network`."""
 
     data: str
     share: float
@@ -123,7 +123,7 @@ RESNET20 = Network(
     schedule="cosine",
 )
 RESNET18 = replace(RESNET20, label="ResNet-18", data="cifar100", model="resnet18", schedule="step")
-LEAST_ERROR = 1e-3  # per cent, below every axis: where bars end whose intervals hold zero
+LEAST_ERROR = 1e-3  # per cent, below every axis: bars of intervals that contain zero end here
 
 
 def is_masked(curve: str) -> bool:
@@ -132,14 +132,14 @@ def is_masked(curve: str) -> bool:
 
 
 def label(curve: str) -> str:
-    """What legends and tables call a curve."""
+    """The name of a curve in legends and tables."""
     from implicit_bias.training import METHODS
 
     return "Mask, α = 0" if curve == UNREGULARIZED else METHODS[curve].label
 
 
 def look(curve: str) -> dict[str, str]:
-    """Its colour and marker; the mask without regularization is the mask's, hollow."""
+    """The colour and marker of a curve; the mask without regularization has the mask's, hollow."""
     if curve == UNREGULARIZED:
         return plotting.METHOD_LOOKS["mask"] | {"markerfacecolor": "white", "ls": "--"}
     return dict(plotting.METHOD_LOOKS[curve])
@@ -179,7 +179,7 @@ def pruned_once(
 
     from implicit_bias.training import METHODS, build, one_shot, train
 
-    torch.set_num_threads(1)  # tasks share the cores, and so that results do not depend on how many there are
+    torch.set_num_threads(1)  # tasks share the cores, and results must not depend on how many there are
     data = images(training.data, training.share, training.pooling, folder, held_out)
     method = METHODS["mask" if curve == UNREGULARIZED else curve](strength, **options)
     has_scale = curve in ("mask", UNREGULARIZED, "pilot")
@@ -282,7 +282,7 @@ def _averaged(data: ImageData, pooling: int) -> ImageData:
 
 
 def _untested(data: ImageData) -> ImageData:
-    """With one test image left, since tests after every epoch are not used here and take their time."""
+    """The data with one test image left, since nobody reads the tests after every epoch, and they take time."""
     import torch
 
     return replace(data, test=data.test.take(torch.arange(1)))
@@ -338,7 +338,7 @@ def paired_difference(one: np.ndarray, other: np.ndarray, comparisons: int = 1) 
 
     Args:
         one: A fraction for each seed.
-        other: What is taken away.
+        other: The fraction to subtract, for each seed.
         comparisons: How many intervals hold together with 95 % (Bonferroni).
     """
     gaps = 100 * (one - other)
@@ -364,7 +364,7 @@ def ahead(differences: Iterable[tuple[float, float]], text: str) -> Verdict:
 
 
 def nearest(levels: Iterable[float], wanted: Iterable[float]) -> list[int]:
-    """Where the levels nearest to the wanted ones are, each once."""
+    """The indices of the levels nearest to the wanted ones, each once."""
     found = np.asarray(list(levels))
     return sorted({int(np.argmin(np.abs(found - each))) for each in wanted})
 
@@ -377,10 +377,10 @@ def with_interval(mean: float, half: float) -> str:
 def without_numbers(accuracies: Mapping[str, np.ndarray]) -> Verdict | None:
     """INCONCLUSIVE if a run of what is compared left the floating-point range, else None.
 
-    That tells something of its learning rate, and nothing of the method's accuracy.
+    This says something about its learning rate, and nothing about the method's accuracy.
 
     Args:
-        accuracies: By what they are called, with seeds along the first axis.
+        accuracies: By name, with seeds along the first axis.
     """
     lost = {name: int(np.isnan(found).reshape(len(found), -1).any(axis=1).sum()) for name, found in accuracies.items()}
     if not any(lost.values()):
@@ -390,7 +390,7 @@ def without_numbers(accuracies: Mapping[str, np.ndarray]) -> Verdict | None:
 
 
 def percent(sparsity: float) -> str:
-    """Like 95.6 %."""
+    """A fraction as text, such as 95.6 %."""
     return f"{100 * sparsity:.3g} %"
 
 

@@ -60,7 +60,7 @@ ENTRIES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Which entries are shown, and how their curves are drawn.
+    """The entries and their curves.
 
     Attributes:
         entries: Names in :data:`ENTRIES`.
@@ -120,7 +120,7 @@ def _title(output: str, regularizer: str | None) -> str:
 
 
 def _spaced(latex: str) -> str:
-    """With room between a factor and a function, which Matplotlib leaves out."""
+    """The formula with room between a factor and a function, which Matplotlib leaves out."""
     return re.sub(r"(?<=[\w}]) (?=\\(?:operatorname|log|sinh|cosh|tanh|sin|cos|tan))", r"\\, ", latex)
 
 
@@ -147,7 +147,7 @@ def _curves(potential: Potential, points: int, reach: float) -> Data:
 
 
 def _metric_error(potential: Potential, points: int, reach: float) -> float:
-    """How far the slope of R' is from one over the metric, by central differences, relative."""
+    """The relative distance of the slope of R' from one over the metric, by central differences."""
     x = _window(potential, points, reach)[5:-5:5]
     step = 1e-5 * (np.abs(x) + 0.1)
     slope = (potential.gradient(x + step) - potential.gradient(x - step)) / (2 * step)
@@ -224,7 +224,7 @@ def _draw_text(figure: Figure, place: object, data: Data, row: int) -> None:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What must hold of every row."""
+    """Claims about every row."""
     present = np.arange(data["exponent"].shape[1]) < data["members"][:, None]
 
     def metric() -> Verdict:

@@ -260,7 +260,7 @@ def _power_of_ten(value: float) -> str:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about this image."""
+    """The claims of theory about this image."""
     truth = data["truth"]
 
     def flows_arrive() -> Verdict:

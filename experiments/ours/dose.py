@@ -143,7 +143,7 @@ def flowed(
 
 
 def limits_of_doses(problem: Mapping[str, int], doses: Sequence[float]) -> Data:
-    """Where theory sees the end for each total decay, ``x`` of shape (doses, n)."""
+    """The limits of theory for each total decay, ``x`` of shape (doses, n)."""
     regression = Regression.sample(**problem)
     family = _family(regression, problem["seed"])
     limits = [bregman_projection(regression, family(A)).x for A in doses]
@@ -247,7 +247,7 @@ def _draw_scale(axes: Axes, data: Data) -> None:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about these paths."""
+    """The claims of theory about these paths."""
 
     def same_end() -> Verdict:
         final = _distance(data)[:, -1]

@@ -96,7 +96,7 @@ def compute(settings: Settings, sweep: Sweep) -> Data:
 
 
 def single_weight(single: Single, decay_end: float, bound_end: float, points: int) -> Data:
-    """What one weight decides, and the formulas in words that the picture can show."""
+    """The curves of one weight, and the formulas as LaTeX for the picture."""
     formulas: Data = {
         "derived_prefactor": np.array(sp.latex(1 / derived().rate)),
         "derived_scale": np.array(sp.latex(in_uv(derived().scale))),

@@ -19,7 +19,7 @@ from implicit_bias.simulate import SGD
 
 @dataclass(frozen=True)
 class Training:
-    """Which networks are trained, and how.
+    """The networks and their training.
 
     Attributes:
         trained_log10_scales: log₁₀ a of the networks that start at their scale.

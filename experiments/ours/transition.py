@@ -185,7 +185,7 @@ def _draw_ends(axes: Axes, data: Data) -> None:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about limits and trained ends."""
+    """The claims of theory about limits and trained ends."""
 
     def least_l2() -> Verdict:
         gap = float(data["to_minimum_l2"][np.argmax(data["log10_scale"])])

@@ -14,7 +14,7 @@ from implicit_bias.files import write_whole
 FOLDER = Path(__file__).parent
 # Solvers that stop at relative tolerances around 1e-8 may do a step more or less where rounding differs.
 TOLERANCE = 1e-6
-ROUNDING = 1e-9  # what is as small as this beside numbers of order one, such as a residual, is what rounding left
+ROUNDING = 1e-9  # beside numbers of order one, anything this small, such as a residual, is rounding
 
 
 def record(name: str, data: Data) -> None:
@@ -23,11 +23,11 @@ def record(name: str, data: Data) -> None:
 
 
 def differences(name: str, data: Data, tolerances: Mapping[str, float]) -> list[str]:
-    """Sentences about numbers that are not the recorded ones, none if all are.
+    """A sentence for each array that differs from the recorded one.
 
     Args:
         name: The experiment.
-        data: What it found.
+        data: Its numbers.
         tolerances: How far an array may be off, absolutely, by its name; else 1e-9 and 1e-6 of its largest entry.
     """
     path = FOLDER / f"{name}.npz"

@@ -1,4 +1,4 @@
-"""What theory says of the trained networks: flows, limits, and how far a trained weight is from being a minimizer."""
+"""The flows and the limits of trained networks, and the distance of a trained weight from being a minimizer."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def first_order(fine: np.ndarray, coarse: np.ndarray, factor: float, text: str) 
         fine: Errors of all runs.
         coarse: Errors of the same runs at the longer step.
         factor: Ratio of the steps.
-        text: What the errors are.
+        text: The name of the errors.
     """
     # An error that grows much faster than the step is that of a step at which nothing is proportional any more.
     is_usable = np.isfinite(fine) & np.isfinite(coarse) & (coarse <= factor**2 * fine)
