@@ -6,6 +6,7 @@ trained with several constant strengths. :mod:`experiments.mask_in_the_mirror.di
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -29,16 +30,17 @@ TITLES = {"mask": "Ours: $m_0^2 - w_0^2 = 1$", "spred": "spred: $m_0^2 = w_0^2$"
 def compute(settings: setting.Settings, sweep: Sweep) -> Data:
     """Errors of all runs, their flows and limits, and the paths of the weights that x* uses."""
     problem, weights = setting.sparse_problem(settings), setting.initial_weights(**setting.starts_of(settings))
+    truth = np.asarray(problem.truth)
     plans, strengths = setting.constant_plans(settings), settings.constants
     fine, coarse = train_at_two_steps(KINDS, plans, settings, sweep, "figure1a")
     flows = theory.flows(KINDS, plans, settings, sweep, "figure1a")
-    records, support = len(setting.recorded(settings)), np.flatnonzero(np.asarray(problem.truth))
+    records, support = len(setting.recorded(settings)), np.flatnonzero(truth)
     limits = {
         "mask": np.stack([np.tile(theory.lasso(problem, 2 * c), (len(weights), 1)) for c in strengths]),
         "spred": np.stack([[theory.lasso(problem, 2 * c, np.sign(one)) for one in weights] for c in strengths]),
     }
 
-    def stacked(function) -> np.ndarray:
+    def stacked(function: Callable[[str], np.ndarray]) -> np.ndarray:
         return np.stack([function(kind) for kind in KINDS])
 
     signs = np.sign(weights)[:, None]
@@ -49,14 +51,14 @@ def compute(settings: setting.Settings, sweep: Sweep) -> Data:
         "flow_t": setting.flow_times(settings),
         "step_ratio": np.array(settings.coarse),
         # (settings, schedules, starts, records)
-        "error": stacked(lambda kind: theory.distance(fine[kind], problem.truth)),
-        "flow_error": stacked(lambda kind: theory.distance(flows[kind], problem.truth)),
+        "error": stacked(lambda kind: theory.distance(fine[kind], truth)),
+        "flow_error": stacked(lambda kind: theory.distance(flows[kind], truth)),
         "flow_distance": stacked(lambda kind: theory.distance(fine[kind], flows[kind][:, :, :records])),
         "coarse_flow_distance": stacked(lambda kind: theory.distance(coarse[kind], flows[kind][:, :, :records])),
-        "limit_error": stacked(lambda kind: theory.distance(limits[kind], problem.truth)),
+        "limit_error": stacked(lambda kind: theory.distance(limits[kind], truth)),
         # The least sign(x_0) x_t of all weights and records: negative where a weight changed its sign.
         "least_signed": stacked(lambda kind: (fine[kind] * signs).min(axis=(2, 3))),
-        "truth": np.asarray(problem.truth)[support],
+        "truth": truth[support],
         "start": weights[:, support],
         # (settings, schedules, records, weights in the support), from the first start
         "support_path": stacked(lambda kind: fine[kind][:, 0][:, :, support]),

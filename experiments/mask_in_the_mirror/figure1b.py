@@ -30,6 +30,7 @@ SOURCE = "Jacobs and Burkholz, preprint, figure 1b"
 def compute(settings: setting.Settings, sweep: Sweep) -> Data:
     """Errors of all runs, of their flows and of their limits."""
     problem, weights = setting.sparse_problem(settings), setting.initial_weights(**setting.starts_of(settings))
+    truth = np.asarray(problem.truth)
     plans = setting.plans(settings)
     fine, coarse = train_at_two_steps(KINDS, plans, settings, sweep, "figure1b")
     flows = theory.flows(["mask"], plans, settings, sweep, "figure1b")
@@ -54,15 +55,15 @@ def compute(settings: setting.Settings, sweep: Sweep) -> Data:
         "t": settings.step * setting.recorded(settings),
         "flow_t": setting.flow_times(settings),
         "step_ratio": np.array(settings.coarse),
-        "truth_norm": np.linalg.norm(problem.truth),
+        "truth_norm": np.asarray(np.linalg.norm(truth)),
         # (settings, schedules, starts, records)
-        "error": np.stack([theory.distance(fine[kind], problem.truth) for kind in KINDS]),
-        "coarse_error": np.stack([theory.distance(coarse[kind], problem.truth) for kind in KINDS]),
-        "flow_error": theory.distance(flows["mask"], problem.truth),
+        "error": np.stack([theory.distance(fine[kind], truth) for kind in KINDS]),
+        "coarse_error": np.stack([theory.distance(coarse[kind], truth) for kind in KINDS]),
+        "flow_error": theory.distance(flows["mask"], truth),
         "flow_distance": theory.distance(fine["mask"], flows["mask"][:, :, :records]),
         "coarse_flow_distance": theory.distance(coarse["mask"], flows["mask"][:, :, :records]),
-        "limit_error": theory.distance(limits, problem.truth),
-        "lasso_error": np.array([theory.distance(theory.lasso(problem, c), problem.truth) for c in settings.constants]),
+        "limit_error": theory.distance(limits, truth),
+        "lasso_error": np.array([theory.distance(theory.lasso(problem, c), truth) for c in settings.constants]),
         **gaps,
     }
 

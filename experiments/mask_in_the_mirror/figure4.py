@@ -28,6 +28,7 @@ ARRIVED = 1e-3
 def compute(settings: setting.Settings, sweep: Sweep) -> Data:
     """Errors of all runs and of the masks' flows, and how far flows end from their limits and from each other."""
     problem, weights = setting.sparse_problem(settings), setting.initial_weights(**setting.starts_of(settings))
+    truth = np.asarray(problem.truth)
     plans = setting.plans(settings)
     trained, _ = train_at_two_steps(KINDS, plans, settings, sweep, "figure4")
     flows = theory.flows(["mask"], plans, settings, sweep, "figure4")["mask"]
@@ -38,10 +39,10 @@ def compute(settings: setting.Settings, sweep: Sweep) -> Data:
         "schedule": np.array(list(plans)),
         "t": settings.step * setting.recorded(settings),
         "flow_t": setting.flow_times(settings),
-        "truth_norm": np.linalg.norm(problem.truth),
+        "truth_norm": np.asarray(np.linalg.norm(truth)),
         # (settings, schedules, starts, records)
-        "error": np.stack([theory.distance(trained[kind], problem.truth) for kind in KINDS]),
-        "flow_error": theory.distance(flows, problem.truth),
+        "error": np.stack([theory.distance(trained[kind], truth) for kind in KINDS]),
+        "flow_error": theory.distance(flows, truth),
         "flow_to_limit": theory.distance(flows[:, :, -1], limits),
         # Largest distance of two ends from different starts: of training (settings, schedules), and of the flow.
         "spread": _diameter(ends),

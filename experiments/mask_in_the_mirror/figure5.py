@@ -44,10 +44,11 @@ class Settings(setting.Settings):
 def compute(settings: Settings, sweep: Sweep) -> Data:
     """Full-batch runs of all schedules, then runs on mini-batches of the best one, at two steps for the mask."""
     problem, weights = setting.sparse_problem(settings), setting.initial_weights(**setting.starts_of(settings))
+    truth = np.asarray(problem.truth)
     plans, marks = setting.plans(settings), setting.recorded(settings)
     full, _ = train_at_two_steps(KINDS, plans, settings, sweep, "figure5")
     flows = theory.flows(["mask"], plans, settings, sweep, "figure5")["mask"]
-    error = np.stack([theory.distance(full[kind], problem.truth) for kind in KINDS])
+    error = np.stack([theory.distance(full[kind], truth) for kind in KINDS])
     best = error[..., -1].mean(axis=2).argmin(axis=1)
     names, factor, step = list(plans), settings.coarse, settings.step
     shared = {
@@ -79,10 +80,10 @@ def compute(settings: Settings, sweep: Sweep) -> Data:
         "t": step * marks,
         "flow_t": setting.flow_times(settings),
         "step_ratio": np.array(factor),
-        "truth_norm": np.linalg.norm(problem.truth),
+        "truth_norm": np.asarray(np.linalg.norm(truth)),
         "full_error": np.stack([error[row, k] for row, k in enumerate(best)]),  # (settings, runs, records)
-        "error": np.stack([theory.distance(x, problem.truth) for x in runs]),
-        "flow_error": theory.distance(flows[best[0]], problem.truth),
+        "error": np.stack([theory.distance(x, truth) for x in runs]),
+        "flow_error": theory.distance(flows[best[0]], truth),
         "checked_t": step * marks[checked],
         "gap": gaps(runs[0]),  # (runs, checked times)
         "coarse_gap": gaps(coarse),

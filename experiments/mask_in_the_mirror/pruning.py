@@ -138,7 +138,7 @@ def label(curve: str) -> str:
     return "Mask, α = 0" if curve == UNREGULARIZED else METHODS[curve].label
 
 
-def look(curve: str) -> dict[str, str]:
+def look(curve: str) -> dict[str, Any]:
     """The colour and marker of a curve; the mask without regularization has the mask's, hollow."""
     if curve == UNREGULARIZED:
         return plotting.METHOD_LOOKS["mask"] | {"markerfacecolor": "white", "ls": "--"}

@@ -123,7 +123,7 @@ def limits(problem: Mapping[str, int], log10_scales: Sequence[float]) -> Data:
     target = regression(problem)
     potentials = [HyperbolicEntropy(log_scale=scale * np.log(10)) for scale in log10_scales]
     return {
-        "truth": target.truth,
+        "truth": np.asarray(target.truth),
         "x": np.stack([bregman_projection(target, potential).x for potential in potentials]),
         "minimum_l2": np.linalg.lstsq(target.Z, target.y, rcond=None)[0],
         "basis_pursuit": basis_pursuit(target),
@@ -146,7 +146,7 @@ def flowed(
     init = {"m": np.full(target.n, np.sqrt(2 * 10**start_log10_scale)), "w": np.zeros(target.n)}  # a_0 = m_0²/2
     # The picture needs four digits; the agreement of flows to 1e-8 is shown in the tests.
     path = mirror_flow(target, mask, init, times, schedule=fading, rtol=1e-7, atol=1e-9).x
-    misfit = np.linalg.norm(target.Z @ path[-1] - target.y) / np.linalg.norm(target.y)
+    misfit = np.asarray(np.linalg.norm(target.Z @ path[-1] - target.y) / np.linalg.norm(target.y))
     return {"t": times, "x": path, "misfit": misfit}
 
 

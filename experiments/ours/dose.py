@@ -147,7 +147,7 @@ def limits_of_doses(problem: Mapping[str, int], doses: Sequence[float]) -> Data:
     regression = Regression.sample(**problem)
     family = _family(regression, problem["seed"])
     limits = [bregman_projection(regression, family(A)).x for A in doses]
-    return {"x": np.stack(limits), "truth": regression.truth}
+    return {"x": np.stack(limits), "truth": np.asarray(regression.truth)}
 
 
 def _family(problem: Regression, seed: int) -> Callable[[float], Potential]:

@@ -67,6 +67,7 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
 
     torch.set_num_threads(1)  # the same sums in the same order on every machine
     target = regression(problem)
+    truth = np.asarray(target.truth)
     # Each run: the final log10 a, the seed of the start, and whether decay leads there from scale 1.
     runs = [
         (float(scale), seed, decays)
@@ -114,7 +115,7 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
         "run_l2": np.linalg.norm(networks.x[-1], axis=-1),
         "run_limit_l1": np.abs(ends.limit).sum(axis=-1),
         "run_limit_l2": np.linalg.norm(ends.limit, axis=-1),
-        "run_error": np.linalg.norm(networks.x[-1] - target.truth, axis=-1) / np.linalg.norm(target.truth),
+        "run_error": np.linalg.norm(networks.x[-1] - truth, axis=-1) / np.linalg.norm(truth),
         "run_distance": ends.distance / np.linalg.norm(ends.limit, axis=-1),
         "run_misfit": misfit,
         "run_identity": mirror_residual(networks)[-1] / np.max(np.abs(networks.accumulated_gradient[-1]), axis=-1),

@@ -92,14 +92,14 @@ def limits(d: int, n: int, sparsity: int, seed: int, log10_scales: Sequence[floa
     return {
         "log10_scale": np.array(log10_scales, dtype=float),
         "least_l1": least_l1,
-        "least_l2": least_l2,
+        "least_l2": np.asarray(least_l2),
         "l1": np.abs(path.x).sum(axis=1) / least_l1,
         "l2": np.linalg.norm(path.x, axis=1) / least_l2,
         "newton_steps": path.iterations,
         "kkt_residual": path.kkt_residual,
         "to_basis_pursuit": np.linalg.norm(path.x - sparsest, axis=1) / np.linalg.norm(sparsest),
         "to_minimum_l2": np.linalg.norm(path.x - minimum_l2, axis=1) / least_l2,
-        "basis_pursuit_l2": np.linalg.norm(sparsest) / least_l2,
+        "basis_pursuit_l2": np.asarray(np.linalg.norm(sparsest) / least_l2),
         "minimum_l2_l1": np.abs(minimum_l2).sum() / least_l1,
     }
 

@@ -45,8 +45,10 @@ def trained(
         from implicit_bias.masking.ensembles import ensemble
 
         torch.set_num_threads(1)  # tasks share the cores
-        random = {} if batch_size is None else {"batch_size": batch_size, "seed": seeds}
-        x = ensemble(regression, init, step, int(recorded[-1]), schedule=runs, record=recorded, **random).x
+        x = ensemble(
+            regression, init, step, int(recorded[-1]), schedule=runs, batch_size=batch_size,
+            seed=0 if batch_size is None else seeds, record=recorded,
+        ).x  # fmt: skip
     else:
         batches = None if batch_size is None else mini_batches(regression.d, batch_size, seeds, len(runs))
         x = np.stack(list(_subgradient_descent(kind, regression, init, runs, step, recorded, batches)))
