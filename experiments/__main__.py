@@ -100,7 +100,7 @@ def main(
 
 def _mode(quick: bool, full: bool, data: str | None) -> str:
     """The mode that the options choose."""
-    modes = [mode for mode, chosen in (("quick", quick), ("full", full), (data, data is not None)) if chosen]
+    modes = ["quick"] * quick + ["full"] * full + ([] if data is None else [data])
     if len(modes) > 1:
         raise typer.BadParameter("--quick, --full and --data exclude each other.")
     return modes[0] if modes else "default"

@@ -180,7 +180,7 @@ def _picture(path: Path) -> Picture:
     return Picture(f"data:image/webp;base64,{text}", colours.width // 2, colours.height // 2)
 
 
-def _without_picture(path: Path) -> str:
+def _without_picture(path: Path) -> Markup:
     """A README as HTML, without its title and its picture, which the page shows already; wide tables scroll."""
     text = re.sub(r"^(# |!\[).*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")

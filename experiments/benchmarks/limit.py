@@ -82,7 +82,8 @@ def trust_constr(problem: Regression, potential: HyperbolicEntropy) -> Solve:
             jac=True,
             hess=lambda x: np.diag(potential.hessian_diagonal(x)),
             method="trust-constr",
-            constraints=LinearConstraint(problem.Z, problem.y, problem.y),
+            # pyright takes the type of SciPy's bounds from their defaults, which are numbers.
+            constraints=LinearConstraint(problem.Z, problem.y, problem.y),  # pyright: ignore[reportArgumentType]
             options={"gtol": 1e-10, "xtol": 1e-14, "maxiter": 5000},
         )
         return found.x

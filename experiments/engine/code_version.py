@@ -129,8 +129,9 @@ def _exports(package: str) -> dict[str, set[str]]:
     if file is None or not (stub := file.with_suffix(".pyi")).exists():
         return {}
     exports = {}
-    for node in ast.parse(_content(stub)).body:
-        for alias in getattr(node, "names", ()):
+    imports = [node for node in ast.parse(_content(stub)).body if isinstance(node, ast.ImportFrom)]
+    for node in imports:
+        for alias in node.names:
             origin, inner = _origin(node, package, file), f"{package}.{alias.name}"
             exports[alias.asname or alias.name] = {inner} if origin == package else _targets(origin, alias.name)
     return exports

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,8 @@ def archive(data: Mapping[str, np.ndarray]) -> bytes:
     if objects:  # NumPy's own check, allow_pickle, came after the oldest release that this project takes
         raise InputError(f"{objects[0]}: object arrays cannot be stored.")
     content = BytesIO()
-    np.savez_compressed(content, **data)
+    arrays: dict[str, Any] = dict(data)  # arrays alone would be no value for savez's own keywords
+    np.savez_compressed(content, **arrays)
     return content.getvalue()
 
 

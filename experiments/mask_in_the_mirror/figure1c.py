@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import matplotlib as mpl
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from implicit_bias import Claim, Outcome, Parameterization, Verdict, derive, plotting
+from implicit_bias import Claim, HyperbolicEntropy, Outcome, Parameterization, Verdict, derive, plotting
 from implicit_bias.claims.judge import from_residual
 
 
@@ -38,7 +39,7 @@ def curves(m0: float, w0: float, decays: Sequence[float], reach: float, points: 
     family = derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2").family({"m": m0, "w": w0})
     x = np.linspace(-reach, reach, points)
     s = np.geomspace(1e-8, 1e2, points)
-    potentials = [family(decay) for decay in decays]
+    potentials = [cast("HyperbolicEntropy", family(decay)) for decay in decays]  # as of every mask
     return {
         "decay": np.array(decays),
         "scale": np.array([float(R.scale) for R in potentials]),

@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import matplotlib as mpl
 import numpy as np
 import sympy as sp
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from implicit_bias import Claim, Outcome, Parameterization, Potential, Verdict, derive, plotting
+from implicit_bias import Claim, Outcome, Parameterization, SeparablePotential, Verdict, derive, plotting
 from implicit_bias.claims.judge import from_residual
 
 
@@ -97,6 +99,7 @@ def derived(name: str, sizes: Sequence[float], points: int, reach: float) -> Dat
     else:
         letter, values = r"\gamma", entry.sizes or sizes
         potentials = [derivation.at({p: v * size for p, v in entry.init.items()}) for size in values]
+    potentials = [cast("SeparablePotential", R) for R in potentials]  # as one formula acts on every weight
     drawn = [_curves(R, points, reach) for R in potentials]
     missing = [np.full(points, np.nan)] * (3 - len(drawn))
     text = f"${letter} = " + r",\ ".join(f"{v:g}" for v in values) + "$" if len(values) > 1 else ""
@@ -124,7 +127,7 @@ def _spaced(latex: str) -> str:
     return re.sub(r"(?<=[\w}]) (?=\\(?:operatorname|log|sinh|cosh|tanh|sin|cos|tan))", r"\\, ", latex)
 
 
-def _window(potential: Potential, points: int, reach: float) -> np.ndarray:
+def _window(potential: SeparablePotential, points: int, reach: float) -> np.ndarray:
     """Weights around the minimizer inside the domain."""
     low, high = (float(np.squeeze(end)) for end in potential.domain)
     left, right = max(low, -reach), min(high, reach)
@@ -132,7 +135,7 @@ def _window(potential: Potential, points: int, reach: float) -> np.ndarray:
     return np.linspace(left + margin * (left == low), right - margin * (right == high), points)
 
 
-def _curves(potential: Potential, points: int, reach: float) -> Data:
+def _curves(potential: SeparablePotential, points: int, reach: float) -> Data:
     """R − min R, the metric and the local exponent upwards of the minimizer."""
     x, center = _window(potential, points, reach), float(np.squeeze(potential.minimizer))
     high = float(np.squeeze(potential.domain[1]))
@@ -146,7 +149,7 @@ def _curves(potential: Potential, points: int, reach: float) -> Data:
     }
 
 
-def _metric_error(potential: Potential, points: int, reach: float) -> float:
+def _metric_error(potential: SeparablePotential, points: int, reach: float) -> float:
     """The relative distance of the slope of R' from one over the metric, by central differences."""
     x = _window(potential, points, reach)[5:-5:5]
     step = 1e-5 * (np.abs(x) + 0.1)
@@ -205,7 +208,7 @@ def draw(data: Data) -> Figure:
     return figure
 
 
-def _draw_text(figure: Figure, place: object, data: Data, row: int) -> None:
+def _draw_text(figure: Figure, place: SubplotSpec, data: Data, row: int) -> None:
     axes = figure.add_subplot(place)
     axes.set_axis_off()
     low, high = (f"{end:.3g}".replace("inf", "∞").replace("-", "−") for end in data["domain"][row])

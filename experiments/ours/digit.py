@@ -199,7 +199,7 @@ def _draw_errors(axes: Axes, data: Data) -> None:
         color=colours["projection"],
         label="limit (Bregman projection)",
     )
-    axes.axhline(_error(data["minimum_l2"], truth, truth), color=colours["minimum L2"], lw=0.8, ls="--")
+    axes.axhline(float(_error(data["minimum_l2"], truth, truth)), color=colours["minimum L2"], lw=0.8, ls="--")
     axes.annotate("minimum L2", (1.0, 0.80), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7,
                   color=colours["minimum L2"])  # fmt: skip
     _draw_flows(axes, data, _error(data["flow_end"], truth, truth))

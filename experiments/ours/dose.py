@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -21,8 +22,8 @@ from experiments.excess import excess
 from experiments.experiment import Experiment
 from implicit_bias import (
     Claim,
+    HyperbolicEntropy,
     Parameterization,
-    Potential,
     Regression,
     Verdict,
     bregman_projection,
@@ -150,9 +151,10 @@ def limits_of_doses(problem: Mapping[str, int], doses: Sequence[float]) -> Data:
     return {"x": np.stack(limits), "truth": np.asarray(regression.truth)}
 
 
-def _family(problem: Regression, seed: int) -> Callable[[float], Potential]:
+def _family(problem: Regression, seed: int) -> Callable[[float], HyperbolicEntropy]:
     """The mask's potential from this start, by decay."""
-    return derive(MASK, REGULARIZER).family(_start(problem.n, seed))
+    family = derive(MASK, REGULARIZER).family(_start(problem.n, seed))
+    return cast("Callable[[float], HyperbolicEntropy]", family)  # as of every mask
 
 
 def _start(n: int, seed: int) -> dict[str, np.ndarray]:

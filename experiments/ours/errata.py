@@ -16,6 +16,7 @@ import sympy as sp
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from derivations.mask_in_the_mirror import potential
 from derivations.mask_in_the_mirror.convergence import EQUATION_5
@@ -98,7 +99,7 @@ def compute(settings: Settings, sweep: Sweep) -> Data:
 def single_weight(single: Single, decay_end: float, bound_end: float, points: int) -> Data:
     """The curves of one weight, and the formulas as LaTeX for the picture."""
     formulas: Data = {
-        "derived_prefactor": np.array(sp.latex(1 / derived().rate)),
+        "derived_prefactor": np.array(sp.latex(1 / sp.sympify(derived().rate))),
         "derived_scale": np.array(sp.latex(in_uv(derived().scale))),
         "derived_minimum": np.array(sp.latex(derived().minimizer)),
         "plain_prefactor": np.array(sp.latex(potential.PREFACTOR_2_1)),
@@ -170,7 +171,7 @@ def _rate(single: Single, bound_end: float, points: int) -> Data:
     }
 
 
-def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedule: Schedule | None) -> Trajectory:
+def _flow(problem: Regression, init: Mapping[str, ArrayLike], t: np.ndarray, schedule: Schedule | None) -> Trajectory:
     return gradient_flow(
         problem, MASK.with_regularizer(None if schedule is None else REGULARIZER), init, t, schedule=schedule
     )
@@ -178,7 +179,7 @@ def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedu
 
 def _function(formula: sp.Expr) -> Callable[[object, object, Mapping[str, object]], np.ndarray]:
     """A stated formula in x, A, u0 and v0 as a function of x, A and the initial m and w."""
-    symbols = {s.name: s for s in formula.free_symbols}
+    symbols = {str(s): s for s in formula.free_symbols}
     names = ("x", "A", "u0", "v0")
     function = sp.lambdify([symbols.get(name, sp.Symbol(name)) for name in names], formula, modules="numpy")
 
@@ -189,11 +190,11 @@ def _function(formula: sp.Expr) -> Callable[[object, object, Mapping[str, object
     return evaluate
 
 
-def _in_mw(formula: sp.Expr) -> sp.Expr:
+def _in_mw(formula: sp.Expr) -> sp.Basic:
     """A stated formula in u0 and v0, rewritten in the initial m and w."""
     m0, w0 = sp.symbols("m0 w0")
     values = {"u0": (m0 + w0) / sp.sqrt(2), "v0": (m0 - w0) / sp.sqrt(2)}
-    return sp.factor(formula.subs({s: values[s.name] for s in formula.free_symbols if s.name in values}))
+    return sp.factor(formula.subs({s: values[str(s)] for s in formula.free_symbols if str(s) in values}))
 
 
 def draw(data: Data) -> Figure:

@@ -139,7 +139,7 @@ def _draw_norms(axes: Axes, data: Data) -> None:
         axes.plot(data["log10_scale"], data[name], color=colour)
         _marks(axes, data, data[f"run_{name}"], colour)
     axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-    axes.text(5.8, data["minimum_l2_l1"] + 0.06, r"$\|x\|_1$ / minimum", color=L1_COLOUR, ha="left")
+    axes.text(5.8, float(data["minimum_l2_l1"]) + 0.06, r"$\|x\|_1$ / minimum", color=L1_COLOUR, ha="left")
     axes.text(5.8, 1.06, r"$\|x\|_2$ / minimum", color=L2_COLOUR, ha="left")
     axes.set(
         xlim=(6, -13), xlabel=r"$\log_{10}$ of the scale a", ylabel="norm relative to the minimum", ylim=(0.8, 3.4)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 from implicit_bias import Parameterization, Regression, schedule
 
@@ -122,7 +122,8 @@ def plans(settings: Settings) -> dict[str, Plan]:
     c, total, end = settings.first_strength, settings.total_decay, end_time(settings)
 
     def tau(kind: type[schedule.Harmonic] | type[schedule.Quadratic] | type[schedule.Geometric]) -> float:
-        return brentq(lambda tau: float(kind(c, tau).integral(end)) - total, 1e-3 * total / c, 1e3 * end, xtol=1e-13)
+        bracket = (1e-3 * total / c, 1e3 * end)
+        return root_scalar(lambda tau: float(kind(c, tau).integral(end)) - total, bracket=bracket, xtol=1e-13).root
 
     return constant_plans(settings) | {name: (name, [c, tau(kind)]) for name, kind in _DECAYING.items()}
 
