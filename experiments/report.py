@@ -45,7 +45,7 @@ MANIFEST = {
     "tasks": int,
     "seconds": float | int,
 }
-COLOURS = 40  # of a picture's palette: close enough for the eye, and all pictures fit into the page
+PALETTE_SIZE = 40  # of a picture's palette: close enough for the eye, and all pictures fit into the page
 WIDE = '<div class="wide numbers" tabindex="0">'  # scrolls on its own, by the keyboard as well
 T = TypeVar("T")
 
@@ -172,7 +172,7 @@ def _links(folder: Path, target: Path, names: Iterable[str]) -> list[str]:
 def _picture(path: Path) -> Picture:
     """A PNG as lossless WebP with a palette."""
     with Image.open(path) as image:
-        colours = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        colours = image.convert("RGB").quantize(PALETTE_SIZE, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     # As small as with the slowest settings, to a few per cent, and thirty times faster.
     colours.convert("RGB").save(buffer, "WEBP", lossless=True, quality=90, method=4)

@@ -23,7 +23,7 @@ from implicit_bias.claims import corrected
 from implicit_bias.claims.judge import from_residual
 
 KINDS = ("mask", "l1-mask", "l1")
-LEAST = 3e-6  # where the pictures end
+LEAST_SHOWN = 3e-6  # where the pictures end
 SOURCE = "Jacobs and Burkholz, preprint, figure 1b"
 
 
@@ -81,7 +81,7 @@ def draw(data: Data) -> Figure:
     ends = [(panels[0], data["limit_error"].mean(axis=1)), (panels[2], data["lasso_error"])]
     for panel, values in ends:
         for name, value in zip(data["schedule"], values, strict=False):
-            if value < LEAST:  # the harmonic schedule spends decay without end, and its limit is x* itself
+            if value < LEAST_SHOWN:  # the harmonic schedule spends decay without end, and its limit is x* itself
                 continue
             shape = "D" if str(name).startswith("constant") else "o"
             panel.plot(
@@ -89,7 +89,7 @@ def draw(data: Data) -> Figure:
                 color=plotting.schedule_colour(str(name)),
             )  # fmt: skip
     panels[0].set_ylabel(r"$\Vert x_t - x^*\Vert_2$, mean of " + f"{data['error'].shape[2]} starts")
-    panels[0].set(xlim=(0.1, 2.5 * data["flow_t"][-1]), ylim=(LEAST, 5))
+    panels[0].set(xlim=(0.1, 2.5 * data["flow_t"][-1]), ylim=(LEAST_SHOWN, 5))
     for panel in panels[1:]:
         panel.set_xlim(*panels[0].get_xlim())
     handles = [

@@ -18,10 +18,10 @@ from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from experiments.mask_in_the_mirror import pruning
-from experiments.mask_in_the_mirror.pruning import KEPT
+from experiments.mask_in_the_mirror.pruning import KEPT_SHARE
 from implicit_bias import Claim, Verdict
 
-HIGH = 0.9  # where sparsity counts as high
+HIGH_SPARSITY = 0.9  # where sparsity counts as high
 REWINDS = {"weights": "IMP", "learning-rate": "LRR"}
 LINES = {"weights": "--", "learning-rate": "-"}
 GAIN_COLOURS = {"weights": "0.55", "learning-rate": "0.25"}  # no method has these, as a gain is between two
@@ -92,7 +92,7 @@ def compute(settings: Settings, sweep: Sweep) -> Data:
         "rewind": np.array(list(REWINDS)),
         "curve": np.array(list(settings.strengths)),
         "strength": np.array(list(settings.strengths.values())),
-        "sparsity": 1 - KEPT ** np.arange(settings.cycles),
+        "sparsity": 1 - KEPT_SHARE ** np.arange(settings.cycles),
         "accuracy": np.reshape([run["accuracy"] for run in runs], (*shape, -1)),
     }
 
@@ -196,7 +196,7 @@ def observations(data: Data) -> list[Claim]:
 
 def _improves(data: Data, n: int, r: int) -> Verdict:
     """The verdict on the mask's gain, from the interval of its mean over the highest sparsities."""
-    high = data["sparsity"] >= min(HIGH, data["sparsity"].max())
+    high = data["sparsity"] >= min(HIGH_SPARSITY, data["sparsity"].max())
     row = {str(curve): c for c, curve in enumerate(data["curve"])}
     found = {curve: data["accuracy"][n, r, row[curve]][:, high] for curve in ("mask", "dense")}
     if lost := pruning.without_numbers(found):

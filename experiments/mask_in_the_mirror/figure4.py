@@ -22,7 +22,7 @@ from implicit_bias.claims.judge import from_residual
 KINDS = ("mask", "l1-mask", "l1")
 ROWS = {"mask": "m ⊙ w, decay", "l1-mask": "m ⊙ w, L1 on m", "l1": "x, L1"}
 # Flows are followed to a hundred times the last step; there the slowest is still this far from its limit.
-ARRIVED = 1e-3
+ARRIVAL_TOLERANCE = 1e-3
 
 
 def compute(settings: setting.Settings, sweep: Sweep) -> Data:
@@ -111,7 +111,7 @@ def claims(data: Data) -> list[Claim]:
         text = ", ".join(f"{gap:.0e} ({name})" for name, gap in zip(data["schedule"], gaps, strict=True))
         return from_residual(
             float(gaps.max()),
-            ARRIVED,
+            ARRIVAL_TOLERANCE,
             f"Largest distance of the flows' ends at t = {data['flow_t'][-1]:g} to the LASSO solution (constant "
             f"strengths) or to their own Bregman projections: {text}.",
             tolerance_reason="At small scales the flow is slow, and has this way to go.",
@@ -122,7 +122,7 @@ def claims(data: Data) -> list[Claim]:
         worst = float(data["flow_spread"][constant].max())
         return from_residual(
             worst,
-            ARRIVED,
+            ARRIVAL_TOLERANCE,
             f"Flows from {data['error'].shape[2]} starts end at most {worst:.0e} apart at constant strengths; networks "
             f"that were trained up to t = {data['t'][-1]:g} at most {data['spread'][0, constant].max():.0e}.",
             tolerance_reason="At small scales the flow is slow, and has this way to go.",

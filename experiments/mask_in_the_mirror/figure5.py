@@ -22,7 +22,7 @@ from experiments.mask_in_the_mirror.diagonal.training import train_at_two_steps,
 from implicit_bias import Claim, Verdict, plotting
 
 KINDS = ("mask", "l1-mask", "l1")
-LEAST = 1e-4  # where the picture ends
+LEAST_SHOWN = 1e-4  # where the picture ends
 SOURCE = "Jacobs and Burkholz, preprint, figure 1b, asked of mini-batches"
 
 
@@ -100,7 +100,7 @@ def draw(data: Data) -> Figure:
         left.plot(data["t"], error.mean(axis=0), color=colour, lw=3.0, alpha=0.5)
         left.plot(data["t"], data["full_error"][row].mean(axis=0), color=colour, lw=1.0)
     left.plot(data["flow_t"], data["flow_error"].mean(axis=0), **plotting.FLOW_LOOK)
-    left.set(xscale="log", yscale="log", xlabel="t = step × η", ylim=(LEAST, 5), xlim=(0.1, data["flow_t"][-1]))
+    left.set(xscale="log", yscale="log", xlabel="t = step × η", ylim=(LEAST_SHOWN, 5), xlim=(0.1, data["flow_t"][-1]))
     left.set_ylabel(r"$\Vert x_t - x^*\Vert_2$, mean and range of " + f"{data['error'].shape[1]} runs")
     left.set_title("Mini-batches of 5 observations")
     factor = float(data["step_ratio"])

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 MOMENTUM = 0.9
-KEPT = 0.8  # of the weights, in each of the preprint's 25 steps
-GRID = (0.0, *(1 - KEPT ** np.arange(1, 26)).tolist())
+KEPT_SHARE = 0.8  # of the weights, in each of the preprint's 25 steps
+GRID = (0.0, *(1 - KEPT_SHARE ** np.arange(1, 26)).tolist())
 UNREGULARIZED = "unregularized"
 DATA_LABELS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
@@ -237,7 +237,7 @@ def pruned_in_turn(
     data = images(training.data, training.share, training.pooling, folder, None)
     try:
         found = iterative(
-            build(training.model, data, seed), data, lambda: METHODS[curve](strength), cycles=cycles, keep=KEPT,
+            build(training.model, data, seed), data, lambda: METHODS[curve](strength), cycles=cycles, keep=KEPT_SHARE,
             rewind=rewind, warm_up=warm_up, epochs=training.epochs, batch_size=training.batch_size,
             learning_rate=training.learning_rate, momentum=MOMENTUM, schedule=training.schedule, seed=seed,
             device=device,

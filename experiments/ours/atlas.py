@@ -77,8 +77,8 @@ class Settings:
     reach: float = 2.0
 
 
-LONGEST = 175  # characters of LaTeX that fit into the width
-WIDE = 200  # of those that fit in small print only
+LONGEST_FORMULA = 175  # characters of LaTeX that fit into the width
+SMALL_PRINT_LENGTH = 200  # of those that fit in small print only
 
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
@@ -164,7 +164,7 @@ def _formula(latex: str, closed: bool) -> str:
     block = _spaced(latex).removeprefix("\\begin{aligned}\n").removesuffix("\n\\end{aligned}")
     lines = [line.replace("&", "") for line in block.split(" \\\\\n")]
     known = {line.split(" = ")[0].strip(): line for line in lines}
-    first = known["R_A(x)"] if len(known["R_A(x)"]) <= LONGEST else known["R_A'(x)"]
+    first = known["R_A(x)"] if len(known["R_A(x)"]) <= LONGEST_FORMULA else known["R_A'(x)"]
     return "\n".join(f"${line.strip()}$" for line in (first, known["1/R_A''(x)"]))
 
 
@@ -220,7 +220,7 @@ def _draw_text(figure: Figure, place: SubplotSpec, data: Data, row: int) -> None
     colour = "black" if data["closed_form"][row] else plotting.COLOURS["flow"]
     axes.text(0, 1.0, f"${data['name'][row]}${mark}", fontsize=9, color=colour, va="top", transform=axes.transAxes)
     for line, height in zip(str(data["formula"][row]).split("\n"), (0.63, 0.27), strict=False):
-        size = 7.5 if len(line) < WIDE else 5.7
+        size = 7.5 if len(line) < SMALL_PRINT_LENGTH else 5.7
         axes.text(0.03, height, line, fontsize=size, va="center", transform=axes.transAxes)
     axes.text(0.03, -0.04, "    ".join(note for note in notes if note), fontsize=6.5, color="0.35", va="center",
               transform=axes.transAxes)  # fmt: skip

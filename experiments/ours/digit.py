@@ -82,9 +82,9 @@ QUICK = Settings(
     projection_log10_scales=tuple(np.linspace(2, -32, 9).tolist()),
     training=replace(TRAINING, trained_log10_scales=(0,), decayed_log10_scales=(-1,), step=4.0, steps=2000),
 )
-INTERPOLATES = 1e-3  # a flow or a network has come to its end if ‖Zx − y‖ <= this · ‖y‖
-DISCRETE = 0.1
-CLOSE = 1e-3  # a flow counts as arrived when ‖x_t − limit‖₂ <= CLOSE ‖x*‖₂: no eye can tell the images apart
+LARGEST_MISFIT = 1e-3  # ‖Zx − y‖/‖y‖ up to which a flow or a network has come to its end
+DISCRETE_TOLERANCE = 0.1  # relative distance of a trained network to its limit
+ARRIVAL_DISTANCE = 1e-3  # ‖x_t − limit‖₂/‖x*‖₂ of a flow that has arrived: no eye can tell the images apart
 
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
@@ -158,7 +158,7 @@ def _arrival(data: Data) -> list[float]:
     """The first time from which on each flow stays close to its limit, inf where it never does."""
     arrivals = []
     for distance in data["flow_distance"]:
-        far = np.flatnonzero(distance > CLOSE)
+        far = np.flatnonzero(distance > ARRIVAL_DISTANCE)
         last = -1 if not len(far) else far[-1]
         arrivals.append(float(data["times"][last + 1]) if last + 1 < len(distance) else np.inf)
     return arrivals
@@ -213,7 +213,7 @@ def _draw_errors(axes: Axes, data: Data) -> None:
         data["flow_residual"],
         strict=True,
     ):
-        if gap > CLOSE * _error(x, truth, truth):
+        if gap > ARRIVAL_DISTANCE * _error(x, truth, truth):
             text = rf"on its way: $\|Zx-y\|/\|y\|=$ {_power_of_ten(misfit)}"
             axes.annotate(text, (s, _error(x, truth, truth)), xytext=(6, 3), textcoords="offset points", fontsize=6.5)
     axes.invert_xaxis()
@@ -237,7 +237,7 @@ def _draw_norms(axes: Axes, data: Data) -> None:
             else f"not by t = {_power_of_ten(data['times'][-1])}"
         )
         axes.annotate(text, (s, height), xytext=(5, 3), textcoords="offset points", fontsize=6.5, color=colours["flow"])
-    note = f"t: flow time to within {CLOSE:.1%} of the limit"
+    note = f"t: flow time to within {ARRIVAL_DISTANCE:.1%} of the limit"
     axes.text(1, 0.95, note, fontsize=7, color=colours["flow"], ha="right", transform=axes.transAxes)
     axes.set(xlabel=r"$\log_{10}$ of the final scale $a_\infty$", ylabel=r"$\|x\|_1 / \|x_{\mathrm{BP}}\|_1$")
     axes.invert_xaxis()
@@ -266,7 +266,7 @@ def claims(data: Data) -> list[Claim]:
     def flows_arrive() -> Verdict:
         arrivals, final = _arrival(data), data["flow_distance"][:, -1]
         # Whether a flow has come to its end is judged without the end that theory predicts.
-        settled = data["flow_residual"] <= INTERPOLATES
+        settled = data["flow_residual"] <= LARGEST_MISFIT
         report = "; ".join(
             f"1e{s:g}: t = {t:.0e}"
             if np.isfinite(t)
@@ -275,9 +275,10 @@ def claims(data: Data) -> list[Claim]:
         )
         return from_residual(
             float(final[settled].max()) if settled.any() else np.nan,
-            CLOSE,
-            f"Flow times to come within {CLOSE:g} of the projection, by final scale: {report}. {settled.sum()} of "
-            f"{len(settled)} flows fit the data at the end, with a misfit ‖Zx − y‖/‖y‖ of at most {INTERPOLATES:g}.",
+            ARRIVAL_DISTANCE,
+            f"Flow times to come within {ARRIVAL_DISTANCE:g} of the projection, by final scale: {report}. "
+            f"{settled.sum()} of {len(settled)} flows fit the data at the end, with a misfit ‖Zx − y‖/‖y‖ of at "
+            f"most {LARGEST_MISFIT:g}.",
         )
 
     def recovers() -> Verdict:
@@ -298,14 +299,14 @@ def claims(data: Data) -> list[Claim]:
         )
 
     def trained_arrive() -> Verdict:
-        arrived, distance = data["run_misfit"] <= INTERPOLATES, data["run_distance"][-1]
+        arrived, distance = data["run_misfit"] <= LARGEST_MISFIT, data["run_distance"][-1]
         names = zip(data["run_log10_scale"][arrived], data["run_decays"][arrived], distance[arrived], strict=True)
         text = ", ".join(
             f"{gap:.3f} at a = {10**scale:.2g}{' by decay' if decays else ''}" for scale, decays, gap in names
         )
         return from_residual(
             float(distance[arrived].max()) if arrived.any() else np.nan,
-            DISCRETE,
+            DISCRETE_TOLERANCE,
             f"Relative distance of {arrived.sum()} trained networks to their own limits: {text}; "
             f"{(~arrived).sum()} have not arrived.",
             tolerance_reason="Heavy ball follows the flow up to O(η/(1 − β)); steps are as long as is stable.",

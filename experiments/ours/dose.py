@@ -67,7 +67,7 @@ class Settings:
 
 QUICK = Settings(d=12, n=30, sparsity=3, other_doses=(0.0, 0.5, 1.0, 2.0), points=121, scale_points=61)
 SCHEDULES = ("early pulse", "constant, then off", "harmonic, then off", "geometric", "late pulse")
-ARRIVED = 1e-8
+ARRIVAL_TOLERANCE = 1e-8
 MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 
 
@@ -258,7 +258,7 @@ def claims(data: Data) -> list[Claim]:
             f"{len(final)} schedules, whose totals differ by {np.ptp(data['total']):.0e}."
         )
         return from_residual(
-            float(final.max()), ARRIVED, text,
+            float(final.max()), ARRIVAL_TOLERANCE, text,
             tolerance_reason="The flow is integrated to 1e-12 a step; its last weights converge like e^(-t/100).",
         )  # fmt: skip
 

@@ -68,7 +68,7 @@ QUICK = Settings(
     log10_scales=(*np.linspace(6, -20, 27).tolist(), *np.linspace(-30, -300, 10).tolist()),
     training=replace(TRAINING, trained_log10_scales=(2, 0, -2, -4), decayed_log10_scales=(-2,), steps=3000, records=13),
 )
-INTERPOLATES = 1e-2  # a run has arrived if ‖Zx − y‖ <= this · ‖y‖: its norms then are those of an interpolator
+LARGEST_MISFIT = 1e-2  # ‖Zx − y‖/‖y‖ of a run that has arrived: its norms are those of an interpolator
 L1_COLOUR, L2_COLOUR = plotting.COLOURS["basis pursuit"], plotting.COLOURS["minimum L2"]
 
 
@@ -105,7 +105,7 @@ def limits(d: int, n: int, sparsity: int, seed: int, log10_scales: Sequence[floa
 
 
 def _arrived(data: Data) -> np.ndarray:
-    return data["run_misfit"] <= INTERPOLATES
+    return data["run_misfit"] <= LARGEST_MISFIT
 
 
 def draw(data: Data) -> Figure:
@@ -118,8 +118,8 @@ def draw(data: Data) -> Figure:
     late = data["run_t"][-1].max()
     figure.supxlabel(
         "Circles start at the scale a, diamonds start at 1 and decay to a. Filled: the data are fitted to "
-        f"{INTERPOLATES:.0%}. Hollow: on the way, as\n{int(data['steps']):,} steps are a flow time of {late:.0f} and a "
-        "weight far below its size at the end leaves zero at a rate of about its own size: small scales are late.",
+        f"{LARGEST_MISFIT:.0%}. Hollow: on the way, as\n{int(data['steps']):,} steps are a flow time of {late:.0f} and "
+        "a weight far below its size at the end leaves zero at a rate of about its own size: small scales are late.",
         fontsize=6.5, color="0.3",
     )  # fmt: skip
     return figure
@@ -217,8 +217,8 @@ def claims(data: Data) -> list[Claim]:
         gaps = data["run_distance"][-1, good] if good.any() else np.array([np.nan])
         return from_residual(
             float(gaps.max()), 0.1,
-            f"{good.sum()} of {len(good)} runs fit the data to {INTERPOLATES:.0%}; these lie between {gaps.min():.0e} "
-            f"and {gaps.max():.0e} of the norm from their projection.",
+            f"{good.sum()} of {len(good)} runs fit the data to {LARGEST_MISFIT:.0%}; these lie between "
+            f"{gaps.min():.0e} and {gaps.max():.0e} of the norm from their projection.",
             tolerance_reason="The effective step η/(1 − β) = 2e-3 times the accumulated gradients moves the scale of a "
             "discrete training by some per cent.",
         )  # fmt: skip

@@ -13,7 +13,7 @@ from implicit_bias.files import write_whole
 
 FOLDER = Path(__file__).parent
 # Solvers that stop at relative tolerances around 1e-8 may do a step more or less where rounding differs.
-TOLERANCE = 1e-6
+RELATIVE_TOLERANCE = 1e-6
 ROUNDING = 1e-9  # beside numbers of order one, anything this small, such as a residual, is rounding
 
 
@@ -53,7 +53,7 @@ def _difference(expected: np.ndarray, found: np.ndarray, tolerance: float | None
         return ""
     if tolerance is None:
         largest = float(np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0))
-        tolerance = ROUNDING + TOLERANCE * largest
+        tolerance = ROUNDING + RELATIVE_TOLERANCE * largest
     gap = float(np.max(np.abs(expected[~same] - found[~same])))
     return "" if gap <= tolerance else f"differs by {gap:.2g}, more than {tolerance:.2g}."
 

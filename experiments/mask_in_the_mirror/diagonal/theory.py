@@ -22,7 +22,7 @@ from implicit_bias import (
 from implicit_bias.claims.judge import from_residual
 from implicit_bias.potential.family import MaskFamily
 
-RECOVERED = 1e-2  # ‖x − x*‖₂/‖x*‖₂ of a recovery "exact" to the eye
+LARGEST_ERROR = 1e-2  # ‖x − x*‖₂/‖x*‖₂ of a recovery "exact" to the eye
 ROUNDING = 1e-6  # up to here a distance may be the flow solver's or the projection's own error
 
 
@@ -153,5 +153,8 @@ def first_order(fine: np.ndarray, coarse: np.ndarray, factor: float, text: str) 
 def recovered(errors: np.ndarray, text: str) -> Verdict:
     """The verdict on recovery of x*, from errors relative to its norm."""
     return from_residual(
-        float(errors.max()), RECOVERED, text, tolerance_reason="One per cent cannot be told from exact in a plot."
+        float(errors.max()),
+        LARGEST_ERROR,
+        text,
+        tolerance_reason="One per cent cannot be told from exact in a plot.",
     )

@@ -26,7 +26,7 @@ def measured(dense, mask, spread=1e-3):
         "rewind": np.array(["weights", "learning-rate"]),
         "curve": np.array(["dense", "mask"]),
         "strength": np.array([0.0, 1e-3]),
-        "sparsity": 1 - pruning.KEPT ** np.arange(26),
+        "sparsity": 1 - pruning.KEPT_SHARE ** np.arange(26),
         "accuracy": np.broadcast_to(found[None, None, ..., None], (1, 2, 2, 3, 26)).copy(),
     }
 
