@@ -33,7 +33,7 @@ QUICK = Settings(d=10, n=5000, rounds=1)
 
 def measure(settings: Settings, track: Track) -> list[Row]:
     """One row: medians over runs in fresh processes."""
-    arguments = [str(getattr(settings, name)) for name in ("d", "n", "log10_scale", "seed")]
+    arguments = [str(value) for value in (settings.d, settings.n, settings.log10_scale, settings.seed)]
     runs = []
     for _ in track(range(settings.rounds), "large"):
         process = subprocess.run([sys.executable, "-m", __name__, *arguments], capture_output=True, text=True)  # noqa: S603

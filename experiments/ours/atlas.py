@@ -83,7 +83,7 @@ SMALL_PRINT_LENGTH = 200  # of those that fit in small print only
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
     """The curves of every entry, with its derived formulas as text."""
-    shared = {name: getattr(settings, name) for name in ("sizes", "points", "reach")}
+    shared = {"sizes": settings.sizes, "points": settings.points, "reach": settings.reach}
     rows = sweep(derived, [{"name": name, **shared} for name in settings.entries], "atlas")
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 

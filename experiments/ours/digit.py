@@ -89,8 +89,12 @@ ARRIVAL_DISTANCE = 1e-3  # ‖x_t − limit‖₂/‖x*‖₂ of a flow that has
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
     """The limits over all scales, the flows and the trained networks for some, and the two classical solutions."""
-    problem = {name: getattr(settings, name) for name in ("image", "measurements", "seed")}
-    shared = {name: getattr(settings, name) for name in ("start_log10_scale", "last_log10_time", "time_constant")}
+    problem = {"image": settings.image, "measurements": settings.measurements, "seed": settings.seed}
+    shared = {
+        "start_log10_scale": settings.start_log10_scale,
+        "last_log10_time": settings.last_log10_time,
+        "time_constant": settings.time_constant,
+    }
     ends = settings.flow_log10_scales
     flows = sweep(flowed, [{"problem": problem, "log10_scale": s, **shared} for s in ends], "digit: flows")
     (networks,) = sweep(trained_at_scales, [{"problem": problem, "training": settings.training}], "digit: training")

@@ -84,8 +84,13 @@ def schedules(dose: float) -> dict[str, Schedule]:
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
     """The flows of all schedules, and the limits for all doses."""
-    problem = {name: getattr(settings, name) for name in ("d", "n", "sparsity", "seed")}
-    times = {name: getattr(settings, name) for name in ("last_log10_time", "points", "scale_end", "scale_points")}
+    problem = {"d": settings.d, "n": settings.n, "sparsity": settings.sparsity, "seed": settings.seed}
+    times = {
+        "last_log10_time": settings.last_log10_time,
+        "points": settings.points,
+        "scale_end": settings.scale_end,
+        "scale_points": settings.scale_points,
+    }
     grid = [{"problem": problem, "name": name, "dose": settings.dose, **times} for name in SCHEDULES]
     flows = sweep(flowed, grid, "dose: flows")
     doses = [settings.dose, *settings.other_doses]

@@ -83,11 +83,23 @@ TOLERANCE_REASON = (
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
     """Residuals of both potentials along two flows, the minimum under decay alone, and a loss between two bounds."""
-    names = ("observations", "weights", "sparsity", "seed", "start", "end", "points")
-    shared = {name: getattr(settings, name) for name in names}
+    shared = {
+        "observations": settings.observations,
+        "weights": settings.weights,
+        "sparsity": settings.sparsity,
+        "seed": settings.seed,
+        "start": settings.start,
+        "end": settings.end,
+        "points": settings.points,
+    }
     grid = [{"strength": strength, **shared} for strength in (0.0, settings.strength)]
     plain, decayed = sweep(residuals, grid, "errata: potentials")
-    single = {name: getattr(settings, name) for name in ("single", "decay_end", "bound_end", "points")}
+    single = {
+        "single": settings.single,
+        "decay_end": settings.decay_end,
+        "bound_end": settings.bound_end,
+        "points": settings.points,
+    }
     (others,) = sweep(single_weight, [single], "errata: one weight")
     return (
         {f"plain_{name}": values for name, values in plain.items()}

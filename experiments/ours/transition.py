@@ -74,7 +74,7 @@ L1_COLOUR, L2_COLOUR = plotting.COLOURS["basis pursuit"], plotting.COLOURS["mini
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
     """The limits over all scales with the two classical solutions, and the trained networks with their own limits."""
-    problem = {name: getattr(settings, name) for name in ("d", "n", "sparsity", "seed")}
+    problem = {"d": settings.d, "n": settings.n, "sparsity": settings.sparsity, "seed": settings.seed}
     (lines,) = sweep(limits, [problem | {"log10_scales": settings.log10_scales}], "transition: limits")
     (dots,) = sweep(trained_at_scales, [{"problem": problem, "training": settings.training}], "transition: training")
     for norm in ("l1", "l2"):  # in units of the least norms of all interpolators
