@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import sympy as sp
@@ -110,8 +111,9 @@ def compute(settings: Settings, sweep: Sweep) -> Data:
 
 def single_weight(single: Single, decay_end: float, bound_end: float, points: int) -> Data:
     """The curves of one weight, and the formulas as LaTeX for the picture."""
+    # Every mask has a rate; a derivation in general may have none.
     formulas: Data = {
-        "derived_prefactor": np.array(sp.latex(1 / sp.sympify(derived().rate))),
+        "derived_prefactor": np.array(sp.latex(1 / cast("sp.Expr", derived().rate))),
         "derived_scale": np.array(sp.latex(in_uv(derived().scale))),
         "derived_minimum": np.array(sp.latex(derived().minimizer)),
         "plain_prefactor": np.array(sp.latex(potential.PREFACTOR_2_1)),
