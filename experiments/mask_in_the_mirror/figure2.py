@@ -44,7 +44,7 @@ STRENGTHS = {
     "str": [3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2],
 }
 PREPRINTS = {curve: [0.0] if curve == UNREGULARIZED else [1e-4, 3e-4, 1e-3] for curve in STRENGTHS}
-# For 7 epochs in batches of 64, in which LeNet has a smaller learning rate for masks, so needs stronger ones of those.
+# For 7 epochs in batches of 64. LeNet has a smaller learning rate for masks, which need larger strengths there.
 SHORT = {
     "dense": [8e-3, 1.6e-2, 3.2e-2],
     "l1": [1.2e-3, 2.4e-3, 4.8e-3],

@@ -101,8 +101,8 @@ LENET = Network(
     undecayed_learning_rate=0.1,
     schedule="cosine",
 )
-# More steps in the same time, in which masks stand a higher learning rate; LeNet not quite the preprint's doubled one,
-# and without decay none.
+# Smaller batches are more steps in the same time, in which masks stand a higher learning rate; in LeNet it is not quite
+# the preprint's doubled one, and without decay it stays as it is.
 BRISK_LENET = replace(LENET, batch_size=64, masked_learning_rate=0.15)
 # Without averaging it would take four times as long for the same picture.
 CONVNET = replace(

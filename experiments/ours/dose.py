@@ -177,7 +177,7 @@ def _distance(data: Data) -> np.ndarray:
 
 
 def _shown(data: Data) -> tuple[int, int]:
-    """Of the weights in the truth and of the others, the one on which the schedules differ most on the way."""
+    """The weight in the truth, and the one outside it, on which the schedules differ most on the way."""
     spread = np.max(np.ptp(data["path"], axis=0), axis=0)
     inside = data["truth"] != 0
     return int(np.argmax(np.where(inside, spread, 0))), int(np.argmax(np.where(inside, 0, spread)))

@@ -137,7 +137,7 @@ def first_order(fine: np.ndarray, coarse: np.ndarray, factor: float, text: str) 
         factor: Ratio of the steps.
         text: The name of the errors.
     """
-    # An error that grows much faster than the step is that of a step at which nothing is proportional any more.
+    # Where an error grows much faster than the step, the step is too long for errors to be proportional to it.
     is_usable = np.isfinite(fine) & np.isfinite(coarse) & (coarse <= factor**2 * fine)
     ratio = np.where(fine <= ROUNDING, 0.0, np.where(is_usable, fine / coarse, np.nan))
     return from_residual(
