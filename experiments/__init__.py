@@ -1,4 +1,7 @@
-"""Experiments, one figure a module. A module that defines ``EXPERIMENT`` is found by ``python -m experiments``."""
+"""Experiments, one figure a module, in a package for each paper.
+
+A module that defines ``EXPERIMENT`` is found by ``python -m experiments``, however deep it lies.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # workers of the engine load no experiments
     from experiments.experiment import Experiment
 
+_COMMANDS = (f"{__name__}.__main__", f"{__name__}.benchmarks", f"{__name__}.notebooks")  # hold no experiments
+
 
 def registry() -> dict[str, Experiment]:
-    """All experiments of this package by name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    """All experiments below this package by name."""
+    names = [module.name for module in pkgutil.walk_packages(__path__, f"{__name__}.")]
+    modules = [importlib.import_module(name) for name in names if not name.startswith(_COMMANDS)]
     found = [module.EXPERIMENT for module in modules if hasattr(module, "EXPERIMENT")]
-    return {experiment.name: experiment for experiment in found}
+    return {experiment.name: experiment for experiment in sorted(found, key=lambda experiment: experiment.name)}

@@ -99,8 +99,8 @@ def main(
 
 
 def _mode(quick: bool, full: bool, data: str | None) -> str:
-    """Which configuration of the experiments runs."""
-    modes = [mode for mode, chosen in (("quick", quick), ("full", full), (data, data is not None)) if chosen]
+    """The mode that the options choose."""
+    modes = ["quick"] * quick + ["full"] * full + ([] if data is None else [data])
     if len(modes) > 1:
         raise typer.BadParameter("--quick, --full and --data exclude each other.")
     return modes[0] if modes else "default"
@@ -120,7 +120,7 @@ def _chosen(experiments: Mapping[str, Experiment], names: Sequence[str], mode: s
 
 
 def _changes(chosen: Iterable[Experiment], mode: str, data_folder: str | None, device: str | None) -> dict[str, str]:
-    """Settings in place of those of the mode."""
+    """The settings that the options change."""
     if mode not in MODES and data_folder is None:
         raise typer.BadParameter(
             f"--data {mode} needs --data-folder: the folder that holds the binary version of CIFAR."
@@ -128,14 +128,14 @@ def _changes(chosen: Iterable[Experiment], mode: str, data_folder: str | None, d
     if mode in MODES and data_folder is not None:
         raise typer.BadParameter("--data-folder needs --data, cifar10 or cifar100: other images come with a package.")
     changes = {name: value for name, value in (("data_folder", data_folder), ("device", device)) if value is not None}
-    unused = [name for name in changes if not any(name in each.settings(mode) for each in chosen)]
+    unused = [name for name in changes if not any(hasattr(each.settings(mode), name) for each in chosen)]
     if unused:
         raise typer.BadParameter(f"--{unused[0].replace('_', '-')}: none of these experiments trains networks so.")
     return changes
 
 
 def _check_place(workers: Workers, data: str | None, data_folder: str | None, device: str | None) -> None:
-    """Refuse a folder or a device that no task could use; on a cluster one of its workers is asked."""
+    """Refuse a folder or a device that no task could use; on a cluster ask one of its workers."""
     try:
         list(workers(_try_place, [(data, data_folder, device)]))
     except InputError as error:
@@ -161,9 +161,9 @@ def _write_report(folder: Path, names: Iterable[str]) -> None:
 def _run(
     experiment: Experiment, folder: Path, mode: str, sweep: Sweep, changes: Mapping[str, object], record: bool
 ) -> bool:
-    """Run an experiment and print what it found; whether that is as it should be."""
+    """Run an experiment and print its verdicts; True if they and the numbers are as they should be."""
     console, settings = Console(), experiment.settings(mode)
-    changes = {name: value for name, value in changes.items() if name in settings}
+    changes = {name: value for name, value in changes.items() if hasattr(settings, name)}
     manifest = experiment.run(folder, mode, sweep, **changes)
     good = True
     for claim, verdict in manifest["verdicts"].items():
@@ -184,7 +184,7 @@ def _run(
 
 @contextmanager
 def _progress_bars() -> Iterator[Callable[[str, int], Callable[[], None]]]:
-    """Bars with the time left, on standard error, which go when they are full."""
+    """Bars with the time left, on standard error; a full one disappears."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
 

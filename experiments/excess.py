@@ -1,4 +1,4 @@
-"""How far numbers break an inequality."""
+"""The distance by which numbers break an inequality."""
 
 from __future__ import annotations
 

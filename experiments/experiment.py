@@ -1,4 +1,4 @@
-"""What an experiment is: numbers are computed and saved first, then drawn and judged from what was saved."""
+"""An experiment computes and saves numbers first, and then draws and judges what it saved."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -19,11 +20,14 @@ from experiments.engine.store import Result, archive
 from implicit_bias import Claim, plotting
 from implicit_bias.files import held, write_whole
 
-Settings = Mapping[str, object]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Generic[Settings]):
     """A figure and the numbers behind it.
 
     Attributes:
@@ -31,13 +35,13 @@ class Experiment:
         title: One sentence for people.
         caption: What the picture shows.
         expectation: What the theory or the literature says that one should see, and who says it.
-        configuration: The settings by mode, which the manifest records: ``default``, ``quick``, and where they differ
-            from it ``full`` and names of data.
-        compute: Settings and a sweep, which runs what takes long, to named arrays.
-        draw: Named arrays to a figure; it sees nothing but the saved data.
-        claims: Named arrays to claims that theory makes about them; anything but support is a failure.
-        observations: Named arrays to statements of the literature, reported whatever comes out.
-        table: Named arrays to a table in Markdown, written as ``README.md``; without it there is none.
+        configuration: The settings by mode, each a frozen dataclass of numbers, texts, tuples and the like, which the
+            manifest records: ``default``, ``quick``, and where they differ from it ``full`` and names of data.
+        compute: Turns settings into named arrays; the sweep runs what takes long.
+        draw: Turns named arrays into a figure; it sees nothing but the saved data.
+        claims: What theory says about the arrays; anything but support is a failure.
+        observations: What the literature says about them, reported whatever comes out.
+        table: Turns named arrays into a table in Markdown, the folder's ``README.md``; without it there is none.
         tolerances: How far arrays may be from the recorded ones of the quick mode, absolutely, by name; see
             :func:`experiments.recorded.differences`.
     """
@@ -54,20 +58,21 @@ class Experiment:
     table: Callable[[Data], str] | None = None
     tolerances: Mapping[str, float] = field(default_factory=dict)
 
-    def settings(self, mode: str) -> dict[str, object]:
+    def settings(self, mode: str) -> Settings:
         """The configuration of a mode; the default one where the experiment knows no other."""
-        return dict(self.configuration.get(mode, self.configuration["default"]))
+        return self.configuration.get(mode, self.configuration["default"])
 
     def run(self, folder: Path, mode: str = "default", sweep: Sweep | None = None, **changes: object) -> dict:
         """Compute, save, draw and judge; the files land in ``folder / name``.
 
-        What this store has already given rise to, and what still lies in the folder as it was written, is left alone.
+        If this store holds a run of the same settings by the same code, and its files are still as it wrote them, they
+        stay as they are.
 
         Args:
             folder: Where the experiment's own folder is made.
             mode: ``default``, ``quick``, ``full`` or a name of data.
             sweep: The store and the workers; by default a store in the folder, and this process.
-            changes: Settings in place of those of the mode.
+            changes: Settings in place of those of the mode, by field.
 
         Returns:
             The manifest: what was computed from what, and the verdicts by claim id.
@@ -77,11 +82,13 @@ class Experiment:
             OSError: If one cannot be written; what was there before stays.
         """
         sweep = Sweep(Store(folder / ".store")) if sweep is None else sweep
-        settings = self.settings(mode) | changes
+        settings = replace(self.settings(mode), **changes)
         target = folder / self.name
         code = self._code()
         texts = (self.name, self.title, self.caption, self.expectation)
-        key = hashlib.sha256(json.dumps([texts, mode, settings, code], sort_keys=True).encode()).hexdigest()[:32]
+        key = hashlib.sha256(json.dumps([texts, mode, asdict(settings), code], sort_keys=True).encode()).hexdigest()[
+            :32
+        ]
         with held(target / ".lock"):
             written = sweep.store.load(key)
             if written is None or not _is_untouched(target, written.data):
@@ -91,7 +98,7 @@ class Experiment:
         return json.loads((target / "manifest.json").read_text(encoding="utf-8"))
 
     def _code(self) -> str:
-        """The version of all that computes, draws and judges."""
+        """A digest of all code that computes, draws and judges."""
         steps = (self.compute, self.draw, self.claims, self.observations, *([self.table] if self.table else []))
         versions = [code_version(module) for module in sorted({step.__module__ for step in steps})]
         return hashlib.sha256("".join(versions).encode()).hexdigest()
@@ -112,7 +119,7 @@ class Experiment:
             "caption": self.caption,
             "expectation": self.expectation,
             "mode": about["mode"],
-            "configuration": settings,
+            "configuration": asdict(settings),
             "verdicts": {
                 claim.id: {**claim.describe(), **claim.verdict().describe()}
                 for claim in (
@@ -130,7 +137,7 @@ class Experiment:
 
 
 def load(folder: Path) -> Data:
-    """The saved arrays of an experiment; nothing that would need unpickling is accepted."""
+    """The saved arrays of an experiment; it refuses a file that would need unpickling."""
     with np.load(folder / "data.npz", allow_pickle=False) as archive:
         return dict(archive)
 

@@ -30,8 +30,8 @@ from implicit_bias.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "index.html"
-FILES = ("data.npz", "README.md", "figure.svg", "figure.pdf", "manifest.json")  # to link to, where they are
-# What the page takes from a manifest; one without it was written by another version of this project.
+FILES = ("data.npz", "README.md", "figure.svg", "figure.pdf", "manifest.json")  # the page links to those there are
+# The page takes these from a manifest; another version of this project wrote one that lacks any of them.
 MANIFEST = {
     "title": str,
     "caption": str,
@@ -45,8 +45,8 @@ MANIFEST = {
     "tasks": int,
     "seconds": float | int,
 }
-COLOURS = 40  # of a picture's palette: close enough for the eye, and all pictures fit into the page
-WIDE = '<div class="wide numbers" tabindex="0">'  # what scrolls on its own, by the keyboard as well
+PALETTE_SIZE = 40  # of a picture's palette: close enough for the eye, and all pictures fit into the page
+WIDE = '<div class="wide numbers" tabindex="0">'  # scrolls on its own, by the keyboard as well
 T = TypeVar("T")
 
 
@@ -61,14 +61,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page shows of an experiment, or of the benchmarks.
+    """An experiment as the page shows it, or the benchmarks.
 
     Attributes:
         name: Its folder.
         picture: The figure.
         table: What its README says beside the figure, as HTML.
         files: The files to link to, as paths from the page.
-        manifest: What it was computed from, with the fields of ``MANIFEST``; empty for benchmarks.
+        manifest: Its manifest, with the fields of ``MANIFEST``; empty for benchmarks.
         entries: The claims with their verdicts.
         elsewhere: The files of other modes, by mode.
     """
@@ -85,12 +85,12 @@ class Section:
 def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) -> Path:
     """Write the page of a folder.
 
-    What cannot be shown is left out, and the page says why.
+    The page leaves out a figure that it cannot show, and says why.
 
     Args:
         folder: Where the experiments' folders are.
         names: The experiments.
-        ledger: What ``python -m derivations --html`` saved.
+        ledger: The file that ``python -m derivations --html`` saved.
 
     Returns:
         The file that was written.
@@ -123,7 +123,7 @@ def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) 
 
 
 def _unless_missing(missing: dict[str, str], name: str, read: Callable[[], T]) -> T | None:
-    """What can be read, or else None and a note of the reason."""
+    """The result of reading, or None and a note of the reason."""
     try:
         return read()
     except FileNotFoundError as error:
@@ -172,7 +172,7 @@ def _links(folder: Path, target: Path, names: Iterable[str]) -> list[str]:
 def _picture(path: Path) -> Picture:
     """A PNG as lossless WebP with a palette."""
     with Image.open(path) as image:
-        colours = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        colours = image.convert("RGB").quantize(PALETTE_SIZE, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     # As small as with the slowest settings, to a few per cent, and thirty times faster.
     colours.convert("RGB").save(buffer, "WEBP", lossless=True, quality=90, method=4)
@@ -180,7 +180,7 @@ def _picture(path: Path) -> Picture:
     return Picture(f"data:image/webp;base64,{text}", colours.width // 2, colours.height // 2)
 
 
-def _without_picture(path: Path) -> str:
+def _without_picture(path: Path) -> Markup:
     """A README as HTML, without its title and its picture, which the page shows already; wide tables scroll."""
     text = re.sub(r"^(# |!\[).*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -53,7 +53,7 @@ SCHEDULE_COLOURS = {
     "late pulse": "#44AA99",
 }
 _LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
-FLOW_LOOK = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn over a curve from training
+FLOW_LOOK: dict[str, Any] = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn over a curve from training
 SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
 
 STYLE: dict[RcKeyType, str | float | bool] = {

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.optimize import linprog
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Track
 from experiments.benchmarks.timing import in_turn
 from implicit_bias import Regression, transition
 
-SETTINGS = {"d": 100, "n": 20_000, "sparsity": 20, "seed": 0, "scales": 61, "log10_scales": [6, -300], "rounds": 5}
-QUICK = SETTINGS | {"d": 10, "n": 50, "sparsity": 3, "rounds": 2}
+
+@dataclass(frozen=True)
+class Settings:
+    """A regression, and the scales of the path: how many, and log₁₀ of the first and of the last."""
+
+    d: int = 100
+    n: int = 20_000
+    sparsity: int = 20
+    seed: int = 0
+    scales: int = 61
+    log10_scales: tuple[float, float] = (6, -300)
+    rounds: int = 5
+
+
+QUICK = Settings(d=10, n=50, sparsity=3, rounds=2)
 HIGHS = "SciPy linprog (HiGHS), one program"
 
 
 def measure(settings: Settings, track: Track) -> list[Row]:
     """A row for the whole path of scales and a row for the linear program."""
-    problem = Regression.sample(settings["d"], settings["n"], settings["sparsity"], settings["seed"])
-    log_scales = np.linspace(*settings["log10_scales"], settings["scales"]) * np.log(10)
-    found = {}
+    problem = Regression.sample(settings.d, settings.n, settings.sparsity, settings.seed)
+    log_scales = np.linspace(*settings.log10_scales, settings.scales) * np.log(10)
+    found: dict[str, tuple[np.ndarray, float | None]] = {}
 
     def follow() -> None:
         path = transition(problem, log_scales=log_scales)
@@ -30,9 +45,9 @@ def measure(settings: Settings, track: Track) -> list[Row]:
         x = linprog(np.ones(2 * n), A_eq=A, b_eq=problem.y, method="highs").x
         found[HIGHS] = x[:n] - x[n:], None
 
-    ours = f"implicit_bias, {settings['scales']} scales"
+    ours = f"implicit_bias, {settings.scales} scales"
     tasks = {ours: follow, HIGHS: program}
-    timings = in_turn(tasks, dict.fromkeys(tasks, settings["rounds"]))
+    timings = in_turn(tasks, dict.fromkeys(tasks, settings.rounds))
     return [
         {
             "d": problem.d,
@@ -69,7 +84,7 @@ BENCHMARK = Benchmark(
         "The whole path of limits takes part against one linear program for its end. Weights, misfit and L1 norm are "
         "those at the smallest scale; KKT residual: the largest of all scales."
     ),
-    configuration={"default": SETTINGS, "quick": QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     threads=1,
     measure=measure,
     aims=aims,

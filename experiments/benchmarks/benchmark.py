@@ -1,4 +1,4 @@
-"""What a benchmark is: rows of a table and the aims that they are held against, saved before anything is drawn."""
+"""A benchmark measures the rows of a table and compares them with aims; it saves both before anything is drawn."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from experiments.benchmarks.environment import environment, limited_threads
 from implicit_bias.files import write_whole
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Row = dict[str, Any]  # str, int, float or None
-Settings = Mapping[str, object]
+Settings = TypeVar("Settings", bound="DataclassInstance")
 T = TypeVar("T")
 
 
@@ -29,10 +32,10 @@ class Track(Protocol):
 
 @dataclass(frozen=True)
 class Aim:
-    """A number that was hoped for, and what was measured.
+    """A number hoped for, beside the number measured.
 
     Attributes:
-        text: What is measured, and where.
+        text: The quantity, and where it is measured.
         target: The number hoped for.
         measured: The number found.
         larger_is_better: Whether the target is a lower bound.
@@ -50,17 +53,17 @@ class Aim:
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class Benchmark(Generic[Settings]):
     """One table of measurements.
 
     Attributes:
         name: Its name on the command line and the stem of its files.
         title: One sentence for people.
         explanation: How to read the table.
-        configuration: The settings by mode (``default`` and ``quick``).
+        configuration: The settings by mode (``default`` and ``quick``), each a frozen dataclass.
         threads: Threads that every method gets.
-        measure: Settings and a progress wrapper to rows with the same keys.
-        aims: The aims that rows tell about; quick rows are not held against them.
+        measure: Turns settings into rows that all have the same keys.
+        aims: Compares rows with aims; those of the quick mode are not compared.
     """
 
     name: str
@@ -83,7 +86,7 @@ class Benchmark:
             "title": self.title,
             "explanation": self.explanation,
             "mode": mode,
-            "configuration": self.configuration[mode],
+            "configuration": asdict(self.configuration[mode]),
             "threads": self.threads,
             "environment": machine,
             "seconds": round(time.perf_counter() - began, 1),

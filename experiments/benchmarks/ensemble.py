@@ -7,38 +7,60 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Track
 from experiments.benchmarks.large import peak_bytes
 from experiments.benchmarks.timing import in_turn
 from implicit_bias import Regression
 
 THREADS = 2
-SETTINGS = {
-    "d": 40,
-    "n": 100,
-    "runs": 1000,
-    "steps": 20_000,
-    "step": 0.01,
-    "log10_scales": [-4.0, 0.0],
-    "seed": 0,
-    "rounds": 3,
-    # Of the methods that train one network after another: networks that are trained, and steps of each.
-    "sample": {"ensemble": [5, 20_000], "autograd": [2, 2000]},
-    "memory_steps": [1000, 20_000],
-}
-QUICK = SETTINGS | {
-    "d": 5,
-    "n": 10,
-    "runs": 20,
-    "steps": 100,
-    "rounds": 2,
-    "sample": {"ensemble": [2, 100], "autograd": [1, 20]},
-    "memory_steps": [10, 100],
-}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The networks and how they are trained.
+
+    Attributes:
+        d: Number of observations.
+        n: Number of weights.
+        runs: How many networks there are.
+        steps: Of each.
+        step: η.
+        log10_scales: log₁₀ of the first and of the last network's scale.
+        seed: Of the problem.
+        rounds: How often each method is timed.
+        sample: Networks and steps of each, for the methods that train one network after another.
+        memory_steps: Numbers of steps for which memory is measured.
+    """
+
+    d: int = 40
+    n: int = 100
+    runs: int = 1000
+    steps: int = 20_000
+    step: float = 0.01
+    log10_scales: tuple[float, float] = (-4.0, 0.0)
+    seed: int = 0
+    rounds: int = 3
+    sample: Mapping[str, tuple[int, int]] = field(
+        default_factory=lambda: {"ensemble": (5, 20_000), "autograd": (2, 2000)}
+    )
+    memory_steps: Sequence[int] = (1000, 20_000)
+
+
+QUICK = Settings(
+    d=5,
+    n=10,
+    runs=20,
+    steps=100,
+    rounds=2,
+    sample={"ensemble": (2, 100), "autograd": (1, 20)},
+    memory_steps=(10, 100),
+)
+
 
 TOGETHER = "ensemble, all runs at once"
 ONE_BY_ONE = "ensemble, one run after another"
@@ -49,8 +71,8 @@ def _setting(settings: Settings) -> tuple[Regression, dict[str, np.ndarray]]:
     """The problem that all runs share, and their starts: x = 0 at scales from small to large."""
     from implicit_bias.masking.ensembles import initialization
 
-    problem = Regression.sample(settings["d"], settings["n"], sparsity=min(5, settings["d"]), seed=settings["seed"])
-    return problem, initialization(np.zeros(problem.n), np.logspace(*settings["log10_scales"], settings["runs"]))
+    problem = Regression.sample(settings.d, settings.n, sparsity=min(5, settings.d), seed=settings.seed)
+    return problem, initialization(np.zeros(problem.n), np.logspace(*settings.log10_scales, settings.runs))
 
 
 def by_autograd(problem: Regression, m: np.ndarray, w: np.ndarray, step: float, steps: int) -> np.ndarray:
@@ -72,7 +94,7 @@ def measure(settings: Settings, track: Track) -> list[Row]:
     from implicit_bias.masking.ensembles import ensemble
 
     problem, init = _setting(settings)
-    runs, steps, step = settings["runs"], settings["steps"], settings["step"]
+    runs, steps, step = settings.runs, settings.steps, settings.step
     found: dict[str, np.ndarray] = {}
 
     def one(run: int, steps: int) -> np.ndarray:
@@ -84,8 +106,7 @@ def measure(settings: Settings, track: Track) -> list[Row]:
     def after_another(name: str, train: Callable[[int, int], np.ndarray], count: int, short: int) -> Callable[[], None]:
         return lambda: found.update({name: np.stack([train(run, short) for run in _chosen(runs, count)])})
 
-    sample = settings["sample"]
-    sizes = {TOGETHER: (runs, steps), ONE_BY_ONE: tuple(sample["ensemble"]), AUTOGRAD: tuple(sample["autograd"])}
+    sizes = {TOGETHER: (runs, steps), ONE_BY_ONE: settings.sample["ensemble"], AUTOGRAD: settings.sample["autograd"]}
     tasks = {
         TOGETHER: together,
         ONE_BY_ONE: after_another(ONE_BY_ONE, one, *sizes[ONE_BY_ONE]),
@@ -97,7 +118,7 @@ def measure(settings: Settings, track: Track) -> list[Row]:
     }
     one(0, 10)  # loads what is loaded on first use
     by_autograd(problem, init["m"][0], init["w"][0], step, 10)
-    timings = in_turn(tasks, dict.fromkeys(tasks, settings["rounds"]))
+    timings = in_turn(tasks, dict.fromkeys(tasks, settings.rounds))
     rows = []
     for name, timing in timings.items():
         trained, taken = sizes[name]
@@ -118,7 +139,7 @@ def measure(settings: Settings, track: Track) -> list[Row]:
                 "cores": round(timing.cores, 2),
             }
         )
-    return rows + [_memory(settings, taken) for taken in track(settings["memory_steps"], "memory of an ensemble")]
+    return rows + [_memory(settings, taken) for taken in track(settings.memory_steps, "memory of an ensemble")]
 
 
 def _chosen(runs: int, count: int) -> list[int]:
@@ -127,14 +148,14 @@ def _chosen(runs: int, count: int) -> list[int]:
 
 
 def _memory(settings: Settings, steps: int) -> Row:
-    """What all runs at once need for a number of steps and the same two records, in a fresh process."""
-    argument = json.dumps({**settings, "steps": steps})
+    """The memory of all runs at once for a number of steps and the same two records, in a fresh process."""
+    argument = json.dumps(asdict(replace(settings, steps=steps)))
     process = subprocess.run([sys.executable, "-m", __name__, argument], capture_output=True, text=True)  # noqa: S603
     if process.returncode:
         raise RuntimeError(f"The process for the memory of an ensemble failed:\n{process.stderr}")
     return {
         "method": f"{TOGETHER}, start and end recorded",
-        "runs_timed": settings["runs"],
+        "runs_timed": settings.runs,
         "steps_timed": steps,
         **dict.fromkeys(("seconds", "seconds_for_all", "microseconds_per_run_and_step", "ratio", "distance")),
         "peak_bytes": int(process.stdout),
@@ -144,15 +165,15 @@ def _memory(settings: Settings, steps: int) -> Row:
 
 
 def peak_of(settings: Settings) -> int:
-    """How far memory peaks above what the process held before the runs."""
+    """The peak of memory above what the process held before the runs, in bytes."""
     from experiments.benchmarks.environment import limited_threads
     from implicit_bias.masking.ensembles import ensemble
 
     with limited_threads(THREADS):
         problem, init = _setting(settings)
-        ensemble(problem, {"m": 1.0, "w": 0.0}, settings["step"], 10)
+        ensemble(problem, {"m": 1.0, "w": 0.0}, settings.step, 10)
         before = peak_bytes()
-        ensemble(problem, init, settings["step"], settings["steps"], record=2)
+        ensemble(problem, init, settings.step, settings.steps, record=2)
         return peak_bytes() - before
 
 
@@ -179,11 +200,11 @@ BENCHMARK = Benchmark(
         "the trained weights to the batch's. The ensembles keep 100 records in the timed runs, autograd none. Peak "
         "memory is what a fresh process held at most, less what it held before."
     ),
-    configuration={"default": SETTINGS, "quick": QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     threads=THREADS,
     measure=measure,
     aims=aims,
 )
 
 if __name__ == "__main__":
-    json.dump(peak_of(json.loads(sys.argv[1])), sys.stdout)
+    json.dump(peak_of(Settings(**json.loads(sys.argv[1]))), sys.stdout)

@@ -2,41 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Track
 from experiments.benchmarks.environment import installed
 from experiments.benchmarks.flow_methods import DIFFRAX, DOP853, METHODS, OURS, FlowMethod, FlowTask, Solve
 from experiments.benchmarks.flow_reference import FlowReference, flow_reference
 from experiments.benchmarks.timing import Timing, in_turn, once
 from implicit_bias import Regression
 
-# (d, n): end times; the flow converges within the first or second of each.
-SETTINGS = {
-    "scale": 0.5,  # the paper's 2 u_0 v_0 = 1
-    "error": 1e-9,
-    "problems": [
-        {"d": 40, "n": 100, "ends": [10, 100, 1000, 10_000], "first": 1e-2, "last_check": 1000},
-        {"d": 40, "n": 10_000, "ends": [0.3, 1, 10, 100], "first": 1e-3, "last_check": 10},
-    ],
-    "times": 50,
-    "seed": 0,
-    "rounds": 5,
-    "limit": 60.0,  # seconds; what takes longer is stopped
-    "patience": 0.5,  # seconds; what takes longer is calibrated with less care at the next end time
-    "slow": 10.0,  # seconds; what takes longer runs in fewer rounds
-    "slow_rounds": 3,
-}
-QUICK = SETTINGS | {
-    "problems": [{"d": 5, "n": 20, "ends": [10], "first": 1e-1, "last_check": 10}],
-    "error": 1e-7,
-    "times": 5,
-    "rounds": 2,
-    "limit": 1.0,
-}
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem of d observations and n weights, and its flows.
+
+    Attributes:
+        d: Number of observations.
+        n: Number of weights.
+        ends: End times; the flow converges within the first or the second.
+        first: The first time at which x is wanted.
+        last_check: Until when a second reference confirms the first.
+    """
+
+    d: int
+    n: int
+    ends: Sequence[float]
+    first: float
+    last_check: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The flows and the patience with those who integrate them.
+
+    Attributes:
+        scale: a_0; the paper's 2 u_0 v_0 is 1.
+        error: The largest error of a weight.
+        problems: The problems.
+        times: At how many times x is wanted.
+        seed: Of the problems.
+        rounds: How often each method is timed.
+        limit: Seconds after which a method is stopped.
+        patience: Seconds after which a method is calibrated with less care at the next end time.
+        slow: Seconds after which a method is timed less often.
+        slow_rounds: How often then.
+    """
+
+    scale: float = 0.5
+    error: float = 1e-9
+    problems: Sequence[Problem] = (
+        Problem(d=40, n=100, ends=(10, 100, 1000, 10_000), first=1e-2, last_check=1000),
+        Problem(d=40, n=10_000, ends=(0.3, 1, 10, 100), first=1e-3, last_check=10),
+    )
+    times: int = 50
+    seed: int = 0
+    rounds: int = 5
+    limit: float = 60.0
+    patience: float = 0.5
+    slow: float = 10.0
+    slow_rounds: int = 3
+
+
+QUICK = Settings(
+    problems=(Problem(d=5, n=20, ends=(10,), first=1e-1, last_check=10),), error=1e-7, times=5, rounds=2, limit=1.0
+)
+
 TOLERANCES = [base * 10.0**-k for k in range(6, 14) for base in (1, 10**-0.5)]  # 1e-6, 3.2e-7, 1e-7, …
 
 
@@ -55,7 +88,7 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Missed:
-    """Why no variant of a method has an entry."""
+    """The reason why no variant of a method has an entry."""
 
     reason: str
 
@@ -64,12 +97,12 @@ def measure(settings: Settings, track: Track) -> list[Row]:
     """One row for every problem, end time and method."""
     rows = []
     methods = [method for method in METHODS if installed(method.package)]
-    for spec in settings["problems"]:
-        problem = Regression.sample(spec["d"], spec["n"], sparsity=5, seed=settings["seed"])
+    for spec in settings.problems:
+        problem = Regression.sample(spec.d, spec.n, sparsity=5, seed=settings.seed)
         known: dict[str, dict[str, Calibrated]] = {method.name: {} for method in methods}
-        for end in track(spec["ends"], f"flow: {spec['d']} × {spec['n']}"):
-            task = FlowTask(problem, settings["scale"], np.geomspace(spec["first"], end, settings["times"]))
-            reference = flow_reference(task, spec["last_check"])
+        for end in track(spec.ends, f"flow: {spec.d} × {spec.n}"):
+            task = FlowTask(problem, settings.scale, np.geomspace(spec.first, end, settings.times))
+            reference = flow_reference(task, spec.last_check)
             found: dict[str, Calibrated | Missed] = {}
             for method in methods:
                 if problem.n <= method.largest_n:
@@ -96,7 +129,7 @@ def calibrate(
         settings: The error and the limits.
     """
     quickest = _quickest(known)
-    if quickest is not None and quickest.second_call > settings["patience"]:
+    if quickest is not None and quickest.second_call > settings.patience:
         variants, back = [quickest.variant], 0
     else:
         variants, back = list(method.variants), 1
@@ -114,7 +147,7 @@ def _climb(
     variant: str, solve: Solve, reference: FlowReference, first_rung: int, settings: Settings
 ) -> Calibrated | Missed:
     """Tighten the tolerance until the error is reached, unless that takes too long or does not happen."""
-    limit, first_call = settings["limit"], None
+    limit, first_call = settings.limit, None
     for rung in range(first_rung, len(TOLERANCES)):
         runs = []
         try:
@@ -123,18 +156,17 @@ def _climb(
             return Missed(f"stopped after {limit:g} s")
         first_call = timing.median if first_call is None else first_call
         error = float(np.max(np.abs(runs[0].x - reference.x)))
-        if error <= settings["error"]:
-            if rung == first_rung and timing.median < settings["slow"]:  # the first call may have compiled
+        if error <= settings.error:
+            if rung == first_rung and timing.median < settings.slow:  # the first call may have compiled
                 timing = once(lambda rung=rung: solve(TOLERANCES[rung], limit))
             return Calibrated(variant, solve, rung, error, runs[0].evaluations, first_call, timing.median)
     return Missed("error not reached at any tolerance")
 
 
 def _timed(ready: Mapping[str, Calibrated], settings: Settings) -> dict[str, Timing]:
-    tasks = {name: (lambda c=c: c.solve(TOLERANCES[c.rung], 10 * settings["limit"])) for name, c in ready.items()}
+    tasks = {name: (lambda c=c: c.solve(TOLERANCES[c.rung], 10 * settings.limit)) for name, c in ready.items()}
     rounds = {
-        name: settings["rounds"] if c.second_call < settings["slow"] else settings["slow_rounds"]
-        for name, c in ready.items()
+        name: settings.rounds if c.second_call < settings.slow else settings.slow_rounds for name, c in ready.items()
     }
     return in_turn(tasks, rounds)
 
@@ -205,7 +237,7 @@ BENCHMARK = Benchmark(
         "converged_at is the first time with a relative misfit of 1e-6. Compile time of diffrax is apart. "
         "reference_doubt is the distance of two references in other variables by other methods."
     ),
-    configuration={"default": SETTINGS, "quick": QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     threads=1,
     measure=measure,
     aims=aims,

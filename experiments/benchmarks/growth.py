@@ -1,45 +1,63 @@
-"""How the time of limit and flow grows with the numbers of weights and of observations."""
+"""The growth of the time of limit and flow with the numbers of weights and of observations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Track
 from experiments.benchmarks.timing import in_turn
 from implicit_bias import HyperbolicEntropy, Regression, bregman_projection, mirror_flow
 
-SETTINGS = {
-    "log10_scale": -4.0,
-    "flow_scale": 0.5,
-    "seed": 0,
-    "rounds": 5,
-    # The variable that grows, the one that is fixed, and from where on the exponent is fitted.
-    "series": [
-        {"name": "n", "fixed": 40, "values": [100, 1000, 10_000, 30_000, 100_000, 300_000], "fit_from": 10_000},
-        {"name": "d", "fixed": 10_000, "values": [10, 25, 50, 100, 200, 400], "fit_from": 100},
-    ],
-    "limit_only": [1_000_000],
-}
-QUICK = SETTINGS | {
-    "series": [
-        {"name": "n", "fixed": 5, "values": [20, 100, 1000], "fit_from": 20},
-        {"name": "d", "fixed": 200, "values": [5, 10, 20], "fit_from": 5},
-    ],
-    "limit_only": [],
-    "rounds": 2,
-}
+
+@dataclass(frozen=True)
+class Series:
+    """The variable that grows, the fixed value of the other one, the sizes, and where the exponent's fit begins."""
+
+    name: Literal["n", "d"]
+    fixed: int
+    values: Sequence[int]
+    fit_from: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The scales of limit and flow, and the sizes; the flow is left out at those in ``limit_only``."""
+
+    log10_scale: float = -4.0
+    flow_scale: float = 0.5
+    seed: int = 0
+    rounds: int = 5
+    series: Sequence[Series] = (
+        Series("n", fixed=40, values=(100, 1000, 10_000, 30_000, 100_000, 300_000), fit_from=10_000),
+        Series("d", fixed=10_000, values=(10, 25, 50, 100, 200, 400), fit_from=100),
+    )
+    limit_only: Sequence[int] = (1_000_000,)
+
+
+QUICK = Settings(
+    series=(
+        Series("n", fixed=5, values=(20, 100, 1000), fit_from=20),
+        Series("d", fixed=200, values=(5, 10, 20), fit_from=5),
+    ),
+    limit_only=(),
+    rounds=2,
+)
 
 
 def measure(settings: Settings, track: Track) -> list[Row]:
     """One row for every size and solver."""
     rows = []
-    limit_potential = HyperbolicEntropy(log_scale=settings["log10_scale"] * np.log(10))
-    flow_potential = HyperbolicEntropy(scale=settings["flow_scale"])
-    for series in settings["series"]:
-        extra = settings["limit_only"] if series["name"] == "n" else []
-        for value in track([*series["values"], *extra], f"growth with {series['name']}"):
-            d, n = (series["fixed"], value) if series["name"] == "n" else (value, series["fixed"])
-            problem = Regression.sample(d, n, sparsity=min(5, d), seed=settings["seed"])
+    limit_potential = HyperbolicEntropy(log_scale=settings.log10_scale * np.log(10))
+    flow_potential = HyperbolicEntropy(scale=settings.flow_scale)
+    for series in settings.series:
+        extra = settings.limit_only if series.name == "n" else ()
+        for value in track([*series.values, *extra], f"growth with {series.name}"):
+            d, n = (series.fixed, value) if series.name == "n" else (value, series.fixed)
+            problem = Regression.sample(d, n, sparsity=min(5, d), seed=settings.seed)
             # Rates are those of ZZᵀ/d, about n/d: times in units of d/n see the same part of every flow.
             times = np.geomspace(1e-2, 1e2, 5) * d / n
             tasks = {
@@ -48,15 +66,15 @@ def measure(settings: Settings, track: Track) -> list[Row]:
             }
             if value in extra:
                 del tasks["flow"]
-            timings = in_turn(tasks, dict.fromkeys(tasks, settings["rounds"]))
+            timings = in_turn(tasks, dict.fromkeys(tasks, settings.rounds))
             rows += [
                 {
-                    "variable": series["name"],
+                    "variable": series.name,
                     "d": d,
                     "n": n,
                     "method": name,
                     "seconds": timing.median,
-                    "in_fit": int(value >= series["fit_from"]),
+                    "in_fit": int(value >= series.fit_from),
                     "rounds": len(timing.seconds),
                     "cores": round(timing.cores, 2),
                 }
@@ -86,7 +104,7 @@ BENCHMARK = Benchmark(
         "Limits at scale 1e-4; flows to t = 100 d/n, long after they have converged, at a relative tolerance of "
         "1e-10. Rows with in_fit = 1 take part in the fit of the exponent."
     ),
-    configuration={"default": SETTINGS, "quick": QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     threads=1,
     measure=measure,
     aims=aims,

@@ -6,32 +6,45 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Track
 from implicit_bias.problem import Regression
 
 THREADS = 2
-SETTINGS = {"d": 100, "n": 1_000_000, "log10_scale": -4.0, "seed": 0, "rounds": 5}
-QUICK = SETTINGS | {"d": 10, "n": 5000, "rounds": 1}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A regression of d observations of n weights, and log₁₀ of the limit's scale."""
+
+    d: int = 100
+    n: int = 1_000_000
+    log10_scale: float = -4.0
+    seed: int = 0
+    rounds: int = 5
+
+
+QUICK = Settings(d=10, n=5000, rounds=1)
 
 
 def measure(settings: Settings, track: Track) -> list[Row]:
     """One row: medians over runs in fresh processes."""
-    arguments = [str(settings[name]) for name in ("d", "n", "log10_scale", "seed")]
+    arguments = [str(value) for value in (settings.d, settings.n, settings.log10_scale, settings.seed)]
     runs = []
-    for _ in track(range(settings["rounds"]), "large"):
+    for _ in track(range(settings.rounds), "large"):
         process = subprocess.run([sys.executable, "-m", __name__, *arguments], capture_output=True, text=True)  # noqa: S603
         if process.returncode:
             raise RuntimeError(f"The process for the large limit failed:\n{process.stderr}")
         runs.append(json.loads(process.stdout))
-    size = 8 * settings["d"] * settings["n"]
+    size = 8 * settings.d * settings.n
     return [
         {
-            "d": settings["d"],
-            "n": settings["n"],
+            "d": settings.d,
+            "n": settings.n,
             "seconds": float(np.median([run["seconds"] for run in runs])),
             "slowest": max(run["seconds"] for run in runs),
             "peak_over_Z": max(run["peak_bytes"] for run in runs) / size,
@@ -96,7 +109,7 @@ BENCHMARK = Benchmark(
         "Each run in a fresh process. Peak memory is what the process held at most, less what it held before Z was "
         "made, so that Z itself counts as 1."
     ),
-    configuration={"default": SETTINGS, "quick": QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     threads=THREADS,
     measure=measure,
     aims=aims,

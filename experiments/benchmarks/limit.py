@@ -8,13 +8,13 @@ from __future__ import annotations
 
 # The competitors are installed by the bench extra alone, and imported where they are used.
 # pyright: reportMissingImports=false
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import LinearConstraint, minimize
 
-from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Settings, Track
+from experiments.benchmarks.benchmark import Aim, Benchmark, Row, Track
 from experiments.benchmarks.environment import installed
 from experiments.benchmarks.timing import in_turn
 from implicit_bias import HyperbolicEntropy, Regression, bregman_projection
@@ -22,18 +22,32 @@ from implicit_bias import HyperbolicEntropy, Regression, bregman_projection
 OURS = "implicit_bias"
 CLARABEL = "CVXPY + Clarabel, dual"
 TRUST_CONSTR = "SciPy trust-constr, primal"
-SETTINGS = {
-    "log10_scale": -4.0,
-    "seed": 0,
-    "rounds": 5,
-    # Rounds of the others: fewer where one takes half a minute.
-    "problems": [
-        {"d": 20, "n": 100, "rounds": {CLARABEL: 5, TRUST_CONSTR: 5}},
-        {"d": 40, "n": 1000, "rounds": {CLARABEL: 5}},
-        {"d": 100, "n": 10_000, "rounds": {CLARABEL: 3}},
-    ],
-}
-QUICK = SETTINGS | {"problems": [{"d": 5, "n": 20, "rounds": {CLARABEL: 2, TRUST_CONSTR: 2}}], "rounds": 2}
+
+
+@dataclass(frozen=True)
+class Size:
+    """A problem, and the rounds of each other solver: fewer where one takes half a minute."""
+
+    d: int
+    n: int
+    rounds: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """log₁₀ of the limit's scale, the seed of the problems, the library's rounds, and the problems."""
+
+    log10_scale: float = -4.0
+    seed: int = 0
+    rounds: int = 5
+    problems: Sequence[Size] = (
+        Size(20, 100, {CLARABEL: 5, TRUST_CONSTR: 5}),
+        Size(40, 1000, {CLARABEL: 5}),
+        Size(100, 10_000, {CLARABEL: 3}),
+    )
+
+
+QUICK = Settings(problems=(Size(5, 20, {CLARABEL: 2, TRUST_CONSTR: 2}),), rounds=2)
 
 Solve = Callable[[], np.ndarray]
 
@@ -68,7 +82,8 @@ def trust_constr(problem: Regression, potential: HyperbolicEntropy) -> Solve:
             jac=True,
             hess=lambda x: np.diag(potential.hessian_diagonal(x)),
             method="trust-constr",
-            constraints=LinearConstraint(problem.Z, problem.y, problem.y),
+            # pyright takes the type of SciPy's bounds from their defaults, which are numbers.
+            constraints=LinearConstraint(problem.Z, problem.y, problem.y),  # pyright: ignore[reportArgumentType]
             options={"gtol": 1e-10, "xtol": 1e-14, "maxiter": 5000},
         )
         return found.x
@@ -93,11 +108,11 @@ SOLVERS = {
 
 def measure(settings: Settings, track: Track) -> list[Row]:
     """One row for every problem and method."""
-    potential = HyperbolicEntropy(log_scale=settings["log10_scale"] * np.log(10))
+    potential = HyperbolicEntropy(log_scale=settings.log10_scale * np.log(10))
     rows = []
-    for spec in track(settings["problems"], "limit"):
-        problem = Regression.sample(spec["d"], spec["n"], sparsity=5, seed=settings["seed"])
-        rows += _compare(problem, potential, {OURS: settings["rounds"], **spec["rounds"]})
+    for size in track(settings.problems, "limit"):
+        problem = Regression.sample(size.d, size.n, sparsity=5, seed=settings.seed)
+        rows += _compare(problem, potential, {OURS: settings.rounds, **size.rounds})
     return rows
 
 
@@ -150,7 +165,7 @@ BENCHMARK = Benchmark(
         "norm) is in its row. Clarabel's time contains CVXPY's modelling and its tolerances are the default ones, so "
         "that it stops at a larger error."
     ),
-    configuration={"default": SETTINGS, "quick": QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     threads=1,
     measure=measure,
     aims=aims,

@@ -32,7 +32,7 @@ def draw(rows: Mapping[str, list[Row]]) -> Figure:
         rows: The rows of every benchmark by its name.
     """
     figure = plt.figure(figsize=(7.2, 5.0), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.15, 1])[:, 0]
     sizes = list(dict.fromkeys((row["d"], row["n"]) for row in rows["flow"]))
     panels = _panels(upper, len(sizes))
     for axes, size in zip(panels, sizes, strict=True):
@@ -77,7 +77,7 @@ def _draw_flow(axes: Axes, rows: list[Row]) -> None:
 
 
 def _draw_ratios(axes: Axes, rows: Mapping[str, list[Row]]) -> None:
-    """How much longer the solvers took that compute the same limits."""
+    """Bars for the solvers of the same limits: how much longer they took."""
     bars = [
         (f"{_SHORT.get(row['method'], row['method'])}\n{row['d']} × {row['n']:,}", row["ratio"])
         for name in ("limit", "basis_pursuit")

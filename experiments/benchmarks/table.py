@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from experiments.markdown_table import markdown_table
 
-Record = Mapping[str, object]
+Record = Mapping[str, Any]  # as JSON keeps it
 
 _INTRODUCTION = """# Benchmarks
 

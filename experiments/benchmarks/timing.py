@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Timing:
-    """What one method took in each round.
+    """The time that one method took in each round.
 
     Attributes:
         seconds: Wall time, shape (rounds,).

@@ -2,7 +2,7 @@ r"""A digest of the code behind a module: it changes when a module of ours chang
 
 Whole modules count, and the packages they are in; so do imports within functions, installed versions of packages of
 others, and Python's. Comments, layout and docstrings do not. Imports are read from the source, which is never run.
-Unseen is what code is given from outside (files, the environment, hardware), and what packages of others import.
+It does not see what comes from outside (files, the environment, hardware), nor what packages of others import.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 from implicit_bias.errors import InputError
 
 OURS = ("implicit_bias", "experiments", "derivations")
-# How results show themselves, and who computes them, changes nothing in them.
+# The display of results, and the workers that compute them, change nothing in them.
 NO_PART_IN_RESULTS = ("implicit_bias.display.", "experiments.engine.")
-_BY_NAME = {"import_module", "__import__", "iter_modules"}  # lead to modules whose names only running tells
-# What these load is named in the source of their callers, or they list a package for the command line.
+_BY_NAME = {"import_module", "__import__", "iter_modules"}  # only a run tells which modules these lead to
+# Callers of these name in their source what is loaded, or the command line needs a list of a package.
 _MAY_LOAD_BY_NAME = ("experiments", "derivations", "implicit_bias.symbolic.codec", "implicit_bias.symbolic.worker")
 
 
@@ -80,7 +80,7 @@ def _reached(module: str) -> frozenset[str]:
 
 @cache
 def _imports(module: str) -> frozenset[str]:
-    """What a module imports, anywhere in it, with the packages in which that is."""
+    """The modules that a module imports, anywhere in it, and the packages that they are in."""
     if (file := _file(module)) is None:
         return frozenset()
     found: set[str] = set()
@@ -124,13 +124,14 @@ def _origin(node: ast.ImportFrom, module: str, file: Path) -> str:
 
 @cache
 def _exports(package: str) -> dict[str, set[str]]:
-    """Where the names of a package that loads lazily lead, from its stub; nothing of another package."""
+    """The modules that each name of a lazily loading package leads to, from its stub; none for another package."""
     file = _file(package)
     if file is None or not (stub := file.with_suffix(".pyi")).exists():
         return {}
     exports = {}
-    for node in ast.parse(_content(stub)).body:
-        for alias in getattr(node, "names", ()):
+    imports = [node for node in ast.parse(_content(stub)).body if isinstance(node, ast.ImportFrom)]
+    for node in imports:
+        for alias in node.names:
             origin, inner = _origin(node, package, file), f"{package}.{alias.name}"
             exports[alias.asname or alias.name] = {inner} if origin == package else _targets(origin, alias.name)
     return exports

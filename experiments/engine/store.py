@@ -1,4 +1,4 @@
-r"""Results of tasks in a folder: each stored once, under a key that says what it is the result of."""
+r"""Results of tasks in a folder, each stored once, under the key of its task."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,13 +32,14 @@ def archive(data: Mapping[str, np.ndarray]) -> bytes:
     if objects:  # NumPy's own check, allow_pickle, came after the oldest release that this project takes
         raise InputError(f"{objects[0]}: object arrays cannot be stored.")
     content = BytesIO()
-    np.savez_compressed(content, **data)
+    arrays: dict[str, Any] = dict(data)  # arrays alone would be no value for savez's own keywords
+    np.savez_compressed(content, **arrays)
     return content.getvalue()
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a task computed.
+    """The result of a task.
 
     Attributes:
         data: Named arrays.
@@ -48,10 +50,10 @@ class Result:
     seconds: float
 
     def packed(self) -> bytes:
-        """It as an npz archive, in which arrays are numbered, so that they may have any names.
+        """The result as an npz archive, which numbers the arrays so that they may have any names.
 
         Raises:
-            InputError: If it is not made of named arrays that can be stored without pickling.
+            InputError: If it is anything but named arrays that need no pickling.
         """
         if not isinstance(self.data, dict) or not all(isinstance(name, str) for name in self.data):
             raise InputError(f"result of a task: expected arrays by name, got {self.data!r:.100}.")
@@ -60,7 +62,7 @@ class Result:
 
     @classmethod
     def unpacked(cls, content: bytes) -> Result:
-        """What was packed; nothing is ever unpickled."""
+        """The result from its archive; this never unpickles anything."""
         with np.load(BytesIO(content), allow_pickle=False) as archive:
             about = json.loads(archive["about"].item())
             data = {name: archive[f"arr_{k}"] for k, name in enumerate(about["names"])}
@@ -91,7 +93,7 @@ class Store:
             return None
         try:
             return Result.unpacked(packed)
-        except Exception:  # whatever it is, this engine did not write it
+        except Exception:  # this engine did not write it
             return None
 
     def save(self, key: str, packed: bytes) -> Result:

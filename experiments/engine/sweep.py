@@ -1,8 +1,8 @@
 r"""Sweeps: one function over a grid of arguments, in parallel, with every result stored.
 
-A task is a function at the top of a module and its arguments, which are JSON values. Its key is a digest of both and of
-the code behind the function (:mod:`experiments.engine.code_version`), so a changed argument computes its task again,
-and a changed module every task that imports it.
+A task is a function at the top of a module and its arguments, JSON values or dataclasses of them. Its key is a digest
+of both and of the code behind the function (:mod:`experiments.engine.code_version`), so a changed argument computes its
+task again, and a changed module every task that imports it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import get_type_hints
 
 from threadpoolctl import threadpool_limits
 
@@ -39,8 +40,8 @@ class Sweep:
 
     Attributes:
         store: Where results are, and go.
-        workers: Who computes.
-        progress: Called with a description and the number of tasks; gives what to call after each of them.
+        workers: They compute.
+        progress: Takes a description and the number of tasks; returns a function to call after each of them.
         computed: How many tasks were computed, not found.
         used: Seconds that each task took when it was computed, now or before, by its key.
     """
@@ -56,7 +57,7 @@ class Sweep:
 
         Args:
             function: Gives named arrays; at the top of a module.
-            grid: Keyword arguments of each task, JSON values.
+            grid: Keyword arguments of each task: JSON values, or dataclasses of them where the function says so.
             text: What the progress bar says.
 
         Raises:
@@ -89,15 +90,30 @@ class Sweep:
 
 
 def _described(arguments: Mapping[str, object]) -> str:
-    """Arguments as JSON, which is the same in every program."""
+    """Arguments as JSON, which is the same in every program; a dataclass is an object of its fields."""
     try:
-        return json.dumps(dict(arguments), sort_keys=True, allow_nan=False)
+        return json.dumps(dict(arguments), sort_keys=True, allow_nan=False, default=_fields)
     except (TypeError, ValueError) as error:
         raise InputError(f"arguments of a task: expected JSON values, got {dict(arguments)!r} ({error}).") from None
 
 
+def _fields(value: object) -> dict[str, object]:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} is neither a JSON value nor a dataclass")
+
+
+def _arguments(function: Function, described: str) -> dict[str, object]:
+    """Arguments from JSON; those that the function annotates with a dataclass are made from its fields."""
+    kinds = get_type_hints(function)
+    return {
+        name: kinds[name](**value) if is_dataclass(kinds.get(name)) else value
+        for name, value in json.loads(described).items()
+    }
+
+
 def task_key(function: Function, arguments: str) -> str:
-    """What a task's result is stored under, 32 hexadecimal digits.
+    """The key of a task's result, 32 hexadecimal digits.
 
     Args:
         function: At the top of a module.
@@ -115,12 +131,12 @@ def task_key(function: Function, arguments: str) -> str:
 
 
 def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes | Exception]:
-    """Compute a task where it is: called by a worker.
+    """Compute a task; a worker calls this.
 
-    On one thread, since tasks share the cores, and so that results do not depend on how many there are.
+    It uses one thread, since tasks share the cores and results must not depend on how many there are.
 
     Returns:
-        The key, and the packed result or what the task raised; that is returned, so that other tasks go on.
+        The key, and the packed result or the exception of the task: it is no reason to stop the others.
     """
     if task_key(function, arguments) != key:
         raise OtherCodeError(
@@ -133,7 +149,7 @@ def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes |
     began = time.perf_counter()
     try:
         with threadpool_limits(1):
-            data = function(**json.loads(arguments))
+            data = function(**_arguments(function, arguments))
         return key, Result(data, time.perf_counter() - began).packed()
     except Exception as error:
         where = "".join(traceback.format_tb(error.__traceback__)[1:])
@@ -142,7 +158,7 @@ def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes |
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or one that says the same, as one that cannot be sent would take the pool of processes down."""
+    """The error, or one with the same text if it cannot be pickled, which would take down the pool of processes."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - made a moment ago
     except Exception:

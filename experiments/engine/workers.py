@@ -1,10 +1,10 @@
-r"""Who computes tasks: this process, some processes of this machine (joblib), or a cluster (Dask)."""
+r"""Tasks are computed by this process, some processes of this machine (joblib), or a cluster (Dask)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from warnings import catch_warnings, simplefilter
 
 from joblib import Parallel, delayed, parallel_config
@@ -43,8 +43,9 @@ def processes(jobs: int) -> Workers:
     def run(function: Callable[..., T], tasks: Iterable[tuple]) -> Generator[T]:
         # Single tasks, as a result is safe when it has come back; in batches they would come back late.
         with parallel_config("loky", inner_max_num_threads=1):
-            pool = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch="2 * n_jobs", return_as="generator_unordered")
-        outcomes = pool(delayed(function)(*task) for task in tasks)
+            batches: dict[str, Any] = {"batch_size": 1}  # pyright takes its type from the default, "auto"
+            pool = Parallel(n_jobs=jobs, pre_dispatch="2 * n_jobs", return_as="generator_unordered", **batches)
+        outcomes = cast("Generator[T]", pool(delayed(function)(*task) for task in tasks))  # by return_as
         try:
             for outcome in outcomes:  # noqa: UP028 - would close it before the warning is silenced
                 yield outcome

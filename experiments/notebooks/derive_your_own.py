@@ -107,7 +107,7 @@ def _(np, plotting, plt, solve_ivp):
         for _axes, _h in zip(_both, ("m²", "m² + w²"), strict=True):
             _ends = []
             for _order, _colour in ((("g", _h), plotting.COLOURS["flow"]), ((_h, "g"), plotting.COLOURS["projection"])):
-                _end, _path = endpoint(*(fields[name] for name in _order), (1.0, 0.5))
+                _end, _path = endpoint(fields[_order[0]], fields[_order[1]], (1.0, 0.5))
                 _axes.plot(*_path, color=_colour, label=f"first {_order[0]}, then {_order[1]}")
                 _axes.plot(*_end, "o", ms=4, color=_colour)
                 _ends.append(_end)

@@ -13,8 +13,8 @@ from implicit_bias.files import write_whole
 
 FOLDER = Path(__file__).parent
 # Solvers that stop at relative tolerances around 1e-8 may do a step more or less where rounding differs.
-TOLERANCE = 1e-6
-ROUNDING = 1e-9  # what is as small as this beside numbers of order one, such as a residual, is what rounding left
+RELATIVE_TOLERANCE = 1e-6
+ROUNDING = 1e-9  # beside numbers of order one, anything this small, such as a residual, is rounding
 
 
 def record(name: str, data: Data) -> None:
@@ -23,11 +23,11 @@ def record(name: str, data: Data) -> None:
 
 
 def differences(name: str, data: Data, tolerances: Mapping[str, float]) -> list[str]:
-    """Sentences about numbers that are not the recorded ones, none if all are.
+    """A sentence for each array that differs from the recorded one.
 
     Args:
         name: The experiment.
-        data: What it found.
+        data: Its numbers.
         tolerances: How far an array may be off, absolutely, by its name; else 1e-9 and 1e-6 of its largest entry.
     """
     path = FOLDER / f"{name}.npz"
@@ -53,7 +53,7 @@ def _difference(expected: np.ndarray, found: np.ndarray, tolerance: float | None
         return ""
     if tolerance is None:
         largest = float(np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0))
-        tolerance = ROUNDING + TOLERANCE * largest
+        tolerance = ROUNDING + RELATIVE_TOLERANCE * largest
     gap = float(np.max(np.abs(expected[~same] - found[~same])))
     return "" if gap <= tolerance else f"differs by {gap:.2g}, more than {tolerance:.2g}."
 

@@ -3,6 +3,8 @@
 import os
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,16 @@ def describe(value):
     if isinstance(value, list):
         value.append("mine alone")
     return {"type": np.array(type(value).__name__), "size": np.array(len(value) if hasattr(value, "__len__") else -1)}
+
+
+@dataclass(frozen=True)
+class Walk:
+    seed: int
+    steps: Sequence[int]
+
+
+def walk_as_told(walk: Walk, name: str):
+    return {name: random_walk(walk.seed, *walk.steps)["walk"]}
 
 
 def refuse(seed):
@@ -74,6 +86,6 @@ def not_here(seed):
 
 def spoiled_curves(settings, sweep):
     """What figure 1c computes, with every array turned round."""
-    from experiments.figure1c import compute
+    from experiments.mask_in_the_mirror.figure1c import compute
 
     return {name: values[::-1].copy() for name, values in compute(settings, sweep).items()}

@@ -232,6 +232,11 @@ def test_versions_are_the_same_in_every_program(source, tmp_path):
 
 
 def test_who_computes_and_how_results_show_themselves_changes_no_result():
-    reached = code._reached("experiments.figure1a")
+    reached = code._reached("experiments.mask_in_the_mirror.figure1a")
     assert not [name for name in reached if f"{name}.".startswith(code.NO_PART_IN_RESULTS)]
-    assert {"experiments", "experiments.diagonal.theory", "implicit_bias.plotting", "implicit_bias.limit"} <= reached
+    assert {
+        "experiments",
+        "experiments.mask_in_the_mirror.diagonal.theory",
+        "implicit_bias.plotting",
+        "implicit_bias.limit",
+    } <= reached

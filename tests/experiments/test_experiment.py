@@ -1,7 +1,7 @@
 """Runs of an experiment: what is up to date is left alone, and what is not is made again from what is stored."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ calls = []
 
 def compute(settings, sweep):
     calls.append("compute")
-    walks = sweep(random_walk, [{"seed": seed, "steps": settings["steps"]} for seed in settings["seeds"]], "walks")
+    walks = sweep(random_walk, [{"seed": seed, "steps": settings.steps} for seed in settings.seeds], "walks")
     return {"sum": np.array([float(walk["sum"]) for walk in walks])}
 
 
@@ -36,13 +36,19 @@ def table(data):
     return f"{data['sum'].sum()}\n"
 
 
-SETTINGS = {"seeds": [1, 2, 3], "steps": 5}
+@dataclass(frozen=True)
+class Settings:
+    seeds: list[int]
+    steps: int = 5
+
+
+SETTINGS = Settings([1, 2, 3])
 TOY = Experiment(
     name="toy",
     title="A toy",
     caption="Sums.",
     expectation="None.",
-    configuration={"default": SETTINGS, "quick": SETTINGS | {"seeds": [1]}},
+    configuration={"default": SETTINGS, "quick": Settings([1])},
     compute=compute,
     draw=draw,
     claims=claims,
@@ -76,7 +82,7 @@ def test_a_first_run_computes_saves_draws_and_judges(run, tmp_path):
     assert names == files(tmp_path / "toy").keys()
     assert manifest == json.loads((tmp_path / "toy" / "manifest.json").read_text("utf-8"))
     assert manifest["tasks"] == 3
-    assert manifest["configuration"] == SETTINGS
+    assert manifest["configuration"] == asdict(SETTINGS)
     assert manifest["verdicts"]["toy/sum"]["outcome"] == "SUPPORTED"
     assert "numpy" in manifest["versions"]
 

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from sweep_tasks import describe, fail, not_here, random_walk, refuse, slow
+from sweep_tasks import Walk, describe, fail, not_here, random_walk, refuse, slow, walk_as_told
 
 from experiments.engine import OtherCodeError, Store, StoreError, Sweep, processes
 from experiments.engine.sweep import run_task, task_key
@@ -113,6 +113,16 @@ class TestArguments:
     def test_a_task_gets_json_values_whoever_computes_it(self, tmp_path, value, name, jobs):
         (found,) = Sweep(Store(tmp_path), processes(jobs))(describe, [{"value": value}], "")
         assert found["type"] == name
+
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_a_task_gets_the_dataclass_that_it_asks_for_and_its_key_sees_values_alone(self, tmp_path, jobs):
+        sweep = Sweep(Store(tmp_path), processes(jobs))
+        (found,) = sweep(walk_as_told, [{"walk": Walk(3, (5,)), "name": "a"}], "")
+        assert found["a"].tolist() == random_walk(3, 5)["walk"].tolist()
+        sweep(walk_as_told, [{"walk": {"steps": [5], "seed": 3}, "name": "a"}], "")
+        assert sweep.computed == 1
+        sweep(walk_as_told, [{"walk": Walk(3, (6,)), "name": "a"}], "")
+        assert sweep.computed == 2
 
     def test_a_task_cannot_change_those_of_another(self, sweep):
         shared = [1, 2]

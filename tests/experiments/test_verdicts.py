@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from derivations import recorded
-from experiments import digit, figure1a, registry, transition
+from experiments import registry
 from experiments.__main__ import FIGURES
-from experiments.diagonal import theory
 from experiments.experiment import load
+from experiments.mask_in_the_mirror import figure1a
+from experiments.mask_in_the_mirror.diagonal import theory
+from experiments.ours import digit, transition
 from implicit_bias import Outcome
 from implicit_bias.claims import corrected
 

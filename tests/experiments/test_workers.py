@@ -18,10 +18,11 @@ from sweep_tasks import process, random_walk, refuse, slow
 from typer.testing import CliRunner
 
 from experiments import __main__ as command_line
-from experiments import figure1c, recorded
+from experiments import recorded
 from experiments.engine import OtherCodeError, Store, Sweep, connect, on_cluster, processes
 from experiments.engine.sweep import task_key
 from experiments.experiment import load
+from experiments.mask_in_the_mirror import figure1c
 from implicit_bias import DomainError
 from implicit_bias.errors import InputError
 

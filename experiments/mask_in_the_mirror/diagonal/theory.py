@@ -1,4 +1,4 @@
-"""What theory says of the trained networks: flows, limits, and how far a trained weight is from being a minimizer."""
+"""The flows and the limits of trained networks, and the distance of a trained weight from being a minimizer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from experiments.diagonal import setting
 from experiments.engine import Data, Sweep
+from experiments.mask_in_the_mirror.diagonal import setting
 from implicit_bias import (
     HyperbolicEntropy,
     Regression,
@@ -17,10 +17,12 @@ from implicit_bias import (
     derive,
     gradient_flow,
     mirror_flow,
+    schedule,
 )
 from implicit_bias.claims.judge import from_residual
 from implicit_bias.potential.family import MaskFamily
 
+LARGEST_ERROR = 1e-2  # ‖x − x*‖₂/‖x*‖₂ of a recovery "exact" to the eye
 ROUNDING = 1e-6  # up to here a distance may be the flow solver's or the projection's own error
 
 
@@ -53,13 +55,13 @@ def _derivation():
 
 
 def flows(
-    kinds: Sequence[str], plans: Mapping[str, setting.Plan], settings: Mapping[str, object], sweep: Sweep, text: str
+    kinds: Sequence[str], plans: Mapping[str, setting.Plan], settings: setting.Settings, sweep: Sweep, text: str
 ) -> dict[str, np.ndarray]:
     """Weights of flows by kind, (schedules, starts, times, n); they go on beyond the last recorded step."""
     grid = [
         {
             "kind": kind,
-            "plan": list(plan),
+            "plan": plan,
             "problem": setting.problem_of(settings),
             "starts": setting.starts_of(settings),
             "times": setting.flow_times(settings).tolist(),
@@ -79,6 +81,24 @@ def potential(weights: np.ndarray, decay: float) -> HyperbolicEntropy:
 def limits(problem: Regression, weights: np.ndarray, decay: float) -> np.ndarray:
     """Argmin {R_a : Zx = y} at the scale that a decay leaves, for each of the initial weights, shape (starts, n)."""
     return np.stack([bregman_projection(problem, potential(one, decay)).x for one in weights])
+
+
+def limits_of_plans(
+    problem: Regression, weights: np.ndarray, plans: Mapping[str, setting.Plan], end: float
+) -> np.ndarray:
+    """Limits of the mask under every plan, shape (schedules, starts, n).
+
+    A constant strength α leads to the LASSO solution of strength 2α, a decaying one to the Bregman projection; its
+    decay counts up to the flow time ``end``.
+    """
+    found = []
+    for plan in plans.values():
+        strength = setting.schedule_of(plan)
+        if isinstance(strength, schedule.Constant):
+            found.append(np.tile(lasso(problem, 2 * strength.c), (len(weights), 1)))
+        else:
+            found.append(limits(problem, weights, float(strength.integral(end))))
+    return np.stack(found)
 
 
 def potential_gap(problem: Regression, weights: np.ndarray, decay: float, ends: np.ndarray) -> np.ndarray:
@@ -115,9 +135,9 @@ def first_order(fine: np.ndarray, coarse: np.ndarray, factor: float, text: str) 
         fine: Errors of all runs.
         coarse: Errors of the same runs at the longer step.
         factor: Ratio of the steps.
-        text: What the errors are.
+        text: The name of the errors.
     """
-    # An error that grows much faster than the step is that of a step at which nothing is proportional any more.
+    # Where an error grows much faster than the step, the step is too long for errors to be proportional to it.
     is_usable = np.isfinite(fine) & np.isfinite(coarse) & (coarse <= factor**2 * fine)
     ratio = np.where(fine <= ROUNDING, 0.0, np.where(is_usable, fine / coarse, np.nan))
     return from_residual(
@@ -127,4 +147,14 @@ def first_order(fine: np.ndarray, coarse: np.ndarray, factor: float, text: str) 
         f"the largest ratio is {np.max(ratio):.2f}.",
         tolerance_reason=f"An error proportional to the step falls to 1/{factor:g}, one proportional to its square "
         f"root to {factor**-0.5:.2g}; the middle of their orders divides them.",
+    )
+
+
+def recovered(errors: np.ndarray, text: str) -> Verdict:
+    """The verdict on recovery of x*, from errors relative to its norm."""
+    return from_residual(
+        float(errors.max()),
+        LARGEST_ERROR,
+        text,
+        tolerance_reason="One per cent cannot be told from exact in a plot.",
     )

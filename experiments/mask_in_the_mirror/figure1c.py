@@ -2,7 +2,9 @@ r"""Figure 1c of the preprint: the potential of one weight as the decay A grows,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import matplotlib as mpl
 import numpy as np
@@ -12,23 +14,32 @@ from matplotlib.figure import Figure
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from implicit_bias import Claim, Outcome, Parameterization, Verdict, derive, plotting
+from implicit_bias import Claim, HyperbolicEntropy, Outcome, Parameterization, Verdict, derive, plotting
 from implicit_bias.claims.judge import from_residual
 
-SETTINGS = {"m0": 1.0, "w0": 0.0, "decays": [0.0, 0.25, 0.5, 1.0, 2.0, 4.0], "reach": 2.0, "points": 401}
+
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of :func:`curves`."""
+
+    m0: float = 1.0
+    w0: float = 0.0
+    decays: Sequence[float] = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+    reach: float = 2.0
+    points: int = 401
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """R_A, its normalized shape and its exponent for every decay."""
-    return sweep(curves, [settings], "figure1c")[0]
+    return sweep(curves, [vars(settings)], "figure1c")[0]
 
 
-def curves(m0: float, w0: float, decays: list[float], reach: float, points: int) -> Data:
+def curves(m0: float, w0: float, decays: Sequence[float], reach: float, points: int) -> Data:
     """The potential from initial m and w, after some decays, on [−reach, reach]."""
     family = derive(Parameterization("m*w", ["m", "w"]), "m**2 + w**2").family({"m": m0, "w": w0})
     x = np.linspace(-reach, reach, points)
     s = np.geomspace(1e-8, 1e2, points)
-    potentials = [family(decay) for decay in decays]
+    potentials = [cast("HyperbolicEntropy", family(decay)) for decay in decays]  # as of every mask
     return {
         "decay": np.array(decays),
         "scale": np.array([float(R.scale) for R in potentials]),
@@ -61,7 +72,7 @@ def draw(data: Data) -> Figure:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about these curves."""
+    """The claims of theory about these curves."""
 
     def grows() -> Verdict:
         steps = np.diff(data["value"], axis=0)
@@ -113,7 +124,7 @@ EXPERIMENT = Experiment(
         "The preprint's figure 1c: decay turns the potential from L2 to L1. Theory: R grows with A, and the exponent "
         "falls from 2 where |x| is far below the scale a = ½e^(−4A) to 1 where it is far above."
     ),
-    configuration={"default": SETTINGS, "quick": {**SETTINGS, "points": 101}},
+    configuration={"default": Settings(), "quick": Settings(points=101)},
     compute=compute,
     draw=draw,
     claims=claims,

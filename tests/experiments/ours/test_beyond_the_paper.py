@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from experiments import registry
-from experiments.atlas import ENTRIES
 from experiments.experiment import load
+from experiments.ours.atlas import ENTRIES
 from implicit_bias import Outcome
 from implicit_bias.explore.catalogue import CATALOGUE
 

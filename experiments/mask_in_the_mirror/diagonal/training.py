@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from experiments.diagonal import setting
 from experiments.engine import Data, Sweep
+from experiments.mask_in_the_mirror.diagonal import setting
 from implicit_bias import Regression, schedule
 from implicit_bias.simulate.mini_batches import mini_batches
 
@@ -26,8 +26,8 @@ def trained(
 
     Args:
         kind: ``mask``, ``l1-mask``, ``l1`` or ``spred``.
-        problem: See :func:`experiments.diagonal.setting.problem_of`.
-        starts: See :func:`experiments.diagonal.setting.starts_of`.
+        problem: See :func:`experiments.mask_in_the_mirror.diagonal.setting.problem_of`.
+        starts: See :func:`experiments.mask_in_the_mirror.diagonal.setting.starts_of`.
         plans: Schedules of the strength.
         step: η.
         marks: Numbers of the recorded steps.
@@ -45,8 +45,10 @@ def trained(
         from implicit_bias.masking.ensembles import ensemble
 
         torch.set_num_threads(1)  # tasks share the cores
-        random = {} if batch_size is None else {"batch_size": batch_size, "seed": seeds}
-        x = ensemble(regression, init, step, int(recorded[-1]), schedule=runs, record=recorded, **random).x
+        x = ensemble(
+            regression, init, step, int(recorded[-1]), schedule=runs, batch_size=batch_size,
+            seed=0 if batch_size is None else seeds, record=recorded,
+        ).x  # fmt: skip
     else:
         batches = None if batch_size is None else mini_batches(regression.d, batch_size, seeds, len(runs))
         x = np.stack(list(_subgradient_descent(kind, regression, init, runs, step, recorded, batches)))
@@ -94,16 +96,16 @@ def _subgradient_descent(
 def train_at_two_steps(
     kinds: Sequence[str],
     plans: Mapping[str, setting.Plan],
-    settings: Mapping[str, object],
+    settings: setting.Settings,
     sweep: Sweep,
     text: str,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Weights of training at the step and at the coarse one by kind, each (schedules, starts, records, n)."""
-    step, factor, marks = settings["step"], settings["coarse"], setting.recorded(settings)
+    step, factor, marks = settings.step, settings.coarse, setting.recorded(settings)
     shared = {
         "problem": setting.problem_of(settings),
         "starts": setting.starts_of(settings),
-        "plans": [list(plan) for plan in plans.values()],
+        "plans": list(plans.values()),
     }
     grid = [{"kind": kind, "step": step, "marks": marks.tolist(), **shared} for kind in kinds]
     grid += [{"kind": kind, "step": factor * step, "marks": (marks // factor).tolist(), **shared} for kind in kinds]

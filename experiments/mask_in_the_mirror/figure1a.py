@@ -1,65 +1,64 @@
 r"""Figure 1a of the preprint: where a mask starts decides whether its weights can change sign.
 
 The same weights x_init split in two ways: m_0² − w_0² = 1, and m_0² = w_0² as in spred (one of u_0 and v_0 is 0), each
-trained with several constant strengths. See :mod:`experiments.diagonal` for the problem and the step.
+trained with several constant strengths. :mod:`experiments.mask_in_the_mirror.diagonal` has the problem and the step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.diagonal import setting, theory
-from experiments.diagonal.training import train_at_two_steps
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
+from experiments.mask_in_the_mirror.diagonal import setting, theory
+from experiments.mask_in_the_mirror.diagonal.training import train_at_two_steps
 from implicit_bias import Claim, Outcome, Verdict, plotting
 from implicit_bias.claims.judge import from_residual
 
 KINDS = ("mask", "spred")
-# Where m² = w², weights underflow beyond this time, and an explicit solver with them.
-BRIEF = {"flow_beyond": 1}
-SETTINGS = setting.SETTINGS | BRIEF
 TITLES = {"mask": "Ours: $m_0^2 - w_0^2 = 1$", "spred": "spred: $m_0^2 = w_0^2$"}
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: setting.Settings, sweep: Sweep) -> Data:
     """Errors of all runs, their flows and limits, and the paths of the weights that x* uses."""
     problem, weights = setting.sparse_problem(settings), setting.initial_weights(**setting.starts_of(settings))
-    plans, strengths = setting.constant_plans(settings), settings["constants"]
+    truth = np.asarray(problem.truth)
+    plans, strengths = setting.constant_plans(settings), settings.constants
     fine, coarse = train_at_two_steps(KINDS, plans, settings, sweep, "figure1a")
     flows = theory.flows(KINDS, plans, settings, sweep, "figure1a")
-    records, support = len(setting.recorded(settings)), np.flatnonzero(np.asarray(problem.truth))
+    records, support = len(setting.recorded(settings)), np.flatnonzero(truth)
     limits = {
         "mask": np.stack([np.tile(theory.lasso(problem, 2 * c), (len(weights), 1)) for c in strengths]),
         "spred": np.stack([[theory.lasso(problem, 2 * c, np.sign(one)) for one in weights] for c in strengths]),
     }
 
-    def stacked(function) -> np.ndarray:
+    def stacked(function: Callable[[str], np.ndarray]) -> np.ndarray:
         return np.stack([function(kind) for kind in KINDS])
 
     signs = np.sign(weights)[:, None]
     return {
         "setting": np.array(KINDS),
         "schedule": np.array(list(plans)),
-        "t": settings["step"] * setting.recorded(settings),
+        "t": settings.step * setting.recorded(settings),
         "flow_t": setting.flow_times(settings),
-        "step_ratio": np.array(settings["coarse"]),
+        "step_ratio": np.array(settings.coarse),
         # (settings, schedules, starts, records)
-        "error": stacked(lambda kind: theory.distance(fine[kind], problem.truth)),
-        "flow_error": stacked(lambda kind: theory.distance(flows[kind], problem.truth)),
+        "error": stacked(lambda kind: theory.distance(fine[kind], truth)),
+        "flow_error": stacked(lambda kind: theory.distance(flows[kind], truth)),
         "flow_distance": stacked(lambda kind: theory.distance(fine[kind], flows[kind][:, :, :records])),
         "coarse_flow_distance": stacked(lambda kind: theory.distance(coarse[kind], flows[kind][:, :, :records])),
-        "limit_error": stacked(lambda kind: theory.distance(limits[kind], problem.truth)),
+        "limit_error": stacked(lambda kind: theory.distance(limits[kind], truth)),
         # The least sign(x_0) x_t of all weights and records: negative where a weight changed its sign.
         "least_signed": stacked(lambda kind: (fine[kind] * signs).min(axis=(2, 3))),
-        "truth": np.asarray(problem.truth)[support],
+        "truth": truth[support],
         "start": weights[:, support],
         # (settings, schedules, records, weights in the support), from the first start
         "support_path": stacked(lambda kind: fine[kind][:, 0][:, :, support]),
@@ -145,7 +144,7 @@ def table(data: Data) -> str:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about both initializations."""
+    """The claims of theory about both initializations."""
 
     def follows(row: int) -> Verdict:
         return theory.first_order(
@@ -182,7 +181,7 @@ def claims(data: Data) -> list[Claim]:
 
 
 def observations(data: Data) -> list[Claim]:
-    """What the preprint reports for its figure, asked of these runs."""
+    """The preprint's statements about its figure, checked in these runs."""
 
     def closer() -> Verdict:
         last = data["error"][..., -1].mean(axis=2)
@@ -218,7 +217,11 @@ EXPERIMENT = Experiment(
         "its sign, so training ends at the LASSO solution among weights of the first signs; otherwise at the LASSO "
         "solution."
     ),
-    configuration={"default": SETTINGS, "quick": setting.QUICK | BRIEF},
+    # Where m² = w², weights underflow beyond the time of training, and an explicit solver with them.
+    configuration={
+        "default": setting.Settings(flow_beyond=1),
+        "quick": replace(setting.quick(setting.Settings()), flow_beyond=1),
+    },
     compute=compute,
     draw=draw,
     claims=claims,

@@ -8,6 +8,8 @@ projection that knows of no schedule. All times are flow times.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -20,8 +22,8 @@ from experiments.excess import excess
 from experiments.experiment import Experiment
 from implicit_bias import (
     Claim,
+    HyperbolicEntropy,
     Parameterization,
-    Potential,
     Regression,
     Verdict,
     bregman_projection,
@@ -33,28 +35,39 @@ from implicit_bias import (
 from implicit_bias.claims.judge import from_residual
 from implicit_bias.schedule import Constant, Geometric, Harmonic, Pulse, Schedule, SwitchOff
 
-SETTINGS = {
-    "d": 40,
-    "n": 100,
-    "sparsity": 5,
-    "seed": 0,
-    "dose": 1.0,
-    "other_doses": np.linspace(0, 2, 41).tolist(),
-    "last_log10_time": 4,
-    "points": 301,
-    "scale_end": 120.0,
-    "scale_points": 241,
-}
-QUICK = {
-    "d": 12,
-    "n": 30,
-    "sparsity": 3,
-    "other_doses": [0.0, 0.5, 1.0, 2.0],
-    "points": 121,
-    "scale_points": 61,
-}
+
+@dataclass(frozen=True)
+class Settings:
+    """A regression, the doses of decay, and the times.
+
+    Attributes:
+        d: Number of observations.
+        n: Number of weights.
+        sparsity: Number of non-zero weights of the truth.
+        seed: Of the regression and of the start.
+        dose: The decay that every schedule spends.
+        other_doses: Decays of which only the limit is found.
+        last_log10_time: log₁₀ of the last time of the paths.
+        points: How many times of the paths are kept.
+        scale_end: Last time at which the scale is measured.
+        scale_points: How often it is.
+    """
+
+    d: int = 40
+    n: int = 100
+    sparsity: int = 5
+    seed: int = 0
+    dose: float = 1.0
+    other_doses: Sequence[float] = tuple(np.linspace(0, 2, 41).tolist())
+    last_log10_time: int = 4
+    points: int = 301
+    scale_end: float = 120.0
+    scale_points: int = 241
+
+
+QUICK = Settings(d=12, n=30, sparsity=3, other_doses=(0.0, 0.5, 1.0, 2.0), points=121, scale_points=61)
 SCHEDULES = ("early pulse", "constant, then off", "harmonic, then off", "geometric", "late pulse")
-ARRIVED = 1e-8
+ARRIVAL_TOLERANCE = 1e-8
 MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 
 
@@ -69,22 +82,27 @@ def schedules(dose: float) -> dict[str, Schedule]:
     }
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """The flows of all schedules, and the limits for all doses."""
-    problem = {key: settings[key] for key in ("d", "n", "sparsity", "seed")}
-    times = {key: settings[key] for key in ("last_log10_time", "points", "scale_end", "scale_points")}
-    grid = [{"problem": problem, "name": name, "dose": settings["dose"], **times} for name in SCHEDULES]
+    problem = {"d": settings.d, "n": settings.n, "sparsity": settings.sparsity, "seed": settings.seed}
+    times = {
+        "last_log10_time": settings.last_log10_time,
+        "points": settings.points,
+        "scale_end": settings.scale_end,
+        "scale_points": settings.scale_points,
+    }
+    grid = [{"problem": problem, "name": name, "dose": settings.dose, **times} for name in SCHEDULES]
     flows = sweep(flowed, grid, "dose: flows")
-    doses = [settings["dose"], *settings["other_doses"]]
+    doses = [settings.dose, *settings.other_doses]
     (limits,) = sweep(limits_of_doses, [{"problem": problem, "doses": doses}], "dose: limits")
-    plans = schedules(settings["dose"])
+    plans = schedules(settings.dose)
     t, linear = flows[0]["t"], flows[0]["scale_t"]
     paths = np.stack([flow["path"] for flow in flows])
-    family = _family(Regression.sample(**problem), settings["seed"])
+    family = _family(Regression.sample(**problem), settings.seed)
     decays = np.stack([flow["scale_decay"] for flow in flows])
     return {
         "schedule": np.array(list(plans)),
-        "dose": np.array(settings["dose"]),
+        "dose": np.array(settings.dose),
         "total": np.array([plan.total for plan in plans.values()]),
         "t": t,
         "strength": np.stack([plan(linear) for plan in plans.values()]),
@@ -131,16 +149,17 @@ def flowed(
 
 
 def limits_of_doses(problem: Mapping[str, int], doses: Sequence[float]) -> Data:
-    """Where theory sees the end for each total decay, ``x`` of shape (doses, n)."""
+    """The limits of theory for each total decay, ``x`` of shape (doses, n)."""
     regression = Regression.sample(**problem)
     family = _family(regression, problem["seed"])
     limits = [bregman_projection(regression, family(A)).x for A in doses]
-    return {"x": np.stack(limits), "truth": regression.truth}
+    return {"x": np.stack(limits), "truth": np.asarray(regression.truth)}
 
 
-def _family(problem: Regression, seed: int) -> Callable[[float], Potential]:
+def _family(problem: Regression, seed: int) -> Callable[[float], HyperbolicEntropy]:
     """The mask's potential from this start, by decay."""
-    return derive(MASK, REGULARIZER).family(_start(problem.n, seed))
+    family = derive(MASK, REGULARIZER).family(_start(problem.n, seed))
+    return cast("Callable[[float], HyperbolicEntropy]", family)  # as of every mask
 
 
 def _start(n: int, seed: int) -> dict[str, np.ndarray]:
@@ -158,7 +177,7 @@ def _distance(data: Data) -> np.ndarray:
 
 
 def _shown(data: Data) -> tuple[int, int]:
-    """Of the weights in the truth and of the others, the one on which the schedules differ most on the way."""
+    """The weight in the truth, and the one outside it, on which the schedules differ most on the way."""
     spread = np.max(np.ptp(data["path"], axis=0), axis=0)
     inside = data["truth"] != 0
     return int(np.argmax(np.where(inside, spread, 0))), int(np.argmax(np.where(inside, 0, spread)))
@@ -235,7 +254,7 @@ def _draw_scale(axes: Axes, data: Data) -> None:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about these paths."""
+    """The claims of theory about these paths."""
 
     def same_end() -> Verdict:
         final = _distance(data)[:, -1]
@@ -244,7 +263,7 @@ def claims(data: Data) -> list[Claim]:
             f"{len(final)} schedules, whose totals differ by {np.ptp(data['total']):.0e}."
         )
         return from_residual(
-            float(final.max()), ARRIVED, text,
+            float(final.max()), ARRIVAL_TOLERANCE, text,
             tolerance_reason="The flow is integrated to 1e-12 a step; its last weights converge like e^(-t/100).",
         )  # fmt: skip
 
@@ -296,7 +315,7 @@ EXPERIMENT = Experiment(
         "Theory: paths differ, but all end at the same point, because the potential depends on the schedule through "
         "its integral A alone, and the scale is e^(−4A) times the first one."
     ),
-    configuration={"default": SETTINGS, "quick": SETTINGS | QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     compute=compute,
     draw=draw,
     claims=claims,

@@ -9,12 +9,15 @@ derivation has ½ and :math:`u_0v_0e^{-4A}`. The flow of m and w, integrated fro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import sympy as sp
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from derivations.mask_in_the_mirror import potential
 from derivations.mask_in_the_mirror.convergence import EQUATION_5
@@ -28,19 +31,48 @@ from implicit_bias.claims import corrected
 from implicit_bias.claims.judge import from_residual
 from implicit_bias.schedule import Constant, Schedule, SwitchOff
 
-SETTINGS = {
-    "observations": 6,
-    "weights": 12,
-    "sparsity": 2,
-    "seed": 0,
-    "start": 0.3,  # standard deviation of w_0, with m_0 = 1
-    "strength": 0.3,
-    "end": 4.0,
-    "single": {"m0": 2.0, "w0": 1.0, "strength": 1.0, "off": 1.0},
-    "decay_end": 1.0,
-    "bound_end": 31.0,
-    "points": 161,
-}
+
+@dataclass(frozen=True)
+class Single:
+    """One weight: where m and w start, and a strength that is switched off at the time ``off``."""
+
+    m0: float = 2.0
+    w0: float = 1.0
+    strength: float = 1.0
+    off: float = 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A regression for the two potentials, and one weight for the rest.
+
+    Attributes:
+        observations: Of the regression.
+        weights: Of the regression.
+        sparsity: Number of non-zero weights of its truth.
+        seed: Of the regression and of w_0.
+        start: Standard deviation of w_0, with m_0 = 1.
+        strength: α under decay.
+        end: Last time of the regression's flows.
+        single: The one weight.
+        decay_end: Last time under decay alone.
+        bound_end: Last time of the bounds on the loss.
+        points: Times that are kept of each flow.
+    """
+
+    observations: int = 6
+    weights: int = 12
+    sparsity: int = 2
+    seed: int = 0
+    start: float = 0.3
+    strength: float = 0.3
+    end: float = 4.0
+    single: Single = Single()
+    decay_end: float = 1.0
+    bound_end: float = 31.0
+    points: int = 161
+
+
 MASK, REGULARIZER = Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 STATED_COLOUR, DERIVED_COLOUR = plotting.COLOURS["preprint"], plotting.COLOURS["projection"]
 TOLERANCE = 1e-9
@@ -50,12 +82,25 @@ TOLERANCE_REASON = (
 )
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """Residuals of both potentials along two flows, the minimum under decay alone, and a loss between two bounds."""
-    shared = {key: settings[key] for key in ("observations", "weights", "sparsity", "seed", "start", "end", "points")}
-    grid = [{"strength": strength, **shared} for strength in (0.0, settings["strength"])]
+    shared = {
+        "observations": settings.observations,
+        "weights": settings.weights,
+        "sparsity": settings.sparsity,
+        "seed": settings.seed,
+        "start": settings.start,
+        "end": settings.end,
+        "points": settings.points,
+    }
+    grid = [{"strength": strength, **shared} for strength in (0.0, settings.strength)]
     plain, decayed = sweep(residuals, grid, "errata: potentials")
-    single = {key: settings[key] for key in ("single", "decay_end", "bound_end", "points")}
+    single = {
+        "single": settings.single,
+        "decay_end": settings.decay_end,
+        "bound_end": settings.bound_end,
+        "points": settings.points,
+    }
     (others,) = sweep(single_weight, [single], "errata: one weight")
     return (
         {f"plain_{name}": values for name, values in plain.items()}
@@ -64,10 +109,11 @@ def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
     )
 
 
-def single_weight(single: Mapping[str, float], decay_end: float, bound_end: float, points: int) -> Data:
-    """What one weight decides, and the formulas in words that the picture can show."""
+def single_weight(single: Single, decay_end: float, bound_end: float, points: int) -> Data:
+    """The curves of one weight, and the formulas as LaTeX for the picture."""
+    # Every mask has a rate; a derivation in general may have none.
     formulas: Data = {
-        "derived_prefactor": np.array(sp.latex(1 / derived().rate)),
+        "derived_prefactor": np.array(sp.latex(1 / cast("sp.Expr", derived().rate))),
         "derived_scale": np.array(sp.latex(in_uv(derived().scale))),
         "derived_minimum": np.array(sp.latex(derived().minimizer)),
         "plain_prefactor": np.array(sp.latex(potential.PREFACTOR_2_1)),
@@ -101,9 +147,9 @@ def residuals(
     }
 
 
-def _minimum(single: Mapping[str, float], decay_end: float, points: int) -> Data:
+def _minimum(single: Single, decay_end: float, points: int) -> Data:
     """The weight that decay alone leads to, with L_t = 0, which makes it the minimizer: training on no data."""
-    m0, w0 = single["m0"], single["w0"]
+    m0, w0 = single.m0, single.w0
     init, idle = {"m": [m0], "w": [w0]}, Regression([[0.0]], [0.0])
     family = derived().family(init)
     times = np.linspace(0, decay_end, points)
@@ -117,17 +163,17 @@ def _minimum(single: Mapping[str, float], decay_end: float, points: int) -> Data
     }
 
 
-def _rate(single: Mapping[str, float], bound_end: float, points: int) -> Data:
+def _rate(single: Single, bound_end: float, points: int) -> Data:
     """The loss f = x²/2, for which ‖∇f‖² ≥ λf with λ = 2 is sharp, and its two bounds.
 
     Equation 5 bounds it from the start on, by B = f(x_0) as x* = 0; the derived bound from the end T of the decay on.
     """
-    init, off = {"m": [single["m0"]], "w": [single["w0"]]}, single["off"]
-    problem, schedule = Regression([[1.0]], [0.0]), SwitchOff(Constant(single["strength"]), off)
+    init, off = {"m": [single.m0], "w": [single.w0]}, single.off
+    problem, schedule = Regression([[1.0]], [0.0]), SwitchOff(Constant(single.strength), off)
     after = np.linspace(off, bound_end, points)
     times = np.concatenate([np.linspace(0, off, 21)[:-1], after])
     loss = _flow(problem, init, times, schedule).loss
-    stated = float(_function(EQUATION_5)(0.0, schedule.total, {"m": single["m0"], "w": single["w0"]}))
+    stated = float(_function(EQUATION_5)(0.0, schedule.total, {"m": single.m0, "w": single.w0}))
     # The least of 1/R'', which is at x = 0 (claim lipschitz).
     least = float(np.squeeze(derived().at(init, schedule.total).metric([0.0])))
     return {
@@ -139,7 +185,7 @@ def _rate(single: Mapping[str, float], bound_end: float, points: int) -> Data:
     }
 
 
-def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedule: Schedule | None) -> Trajectory:
+def _flow(problem: Regression, init: Mapping[str, ArrayLike], t: np.ndarray, schedule: Schedule | None) -> Trajectory:
     return gradient_flow(
         problem, MASK.with_regularizer(None if schedule is None else REGULARIZER), init, t, schedule=schedule
     )
@@ -147,7 +193,7 @@ def _flow(problem: Regression, init: Mapping[str, object], t: np.ndarray, schedu
 
 def _function(formula: sp.Expr) -> Callable[[object, object, Mapping[str, object]], np.ndarray]:
     """A stated formula in x, A, u0 and v0 as a function of x, A and the initial m and w."""
-    symbols = {s.name: s for s in formula.free_symbols}
+    symbols = {str(s): s for s in formula.free_symbols}
     names = ("x", "A", "u0", "v0")
     function = sp.lambdify([symbols.get(name, sp.Symbol(name)) for name in names], formula, modules="numpy")
 
@@ -158,11 +204,11 @@ def _function(formula: sp.Expr) -> Callable[[object, object, Mapping[str, object
     return evaluate
 
 
-def _in_mw(formula: sp.Expr) -> sp.Expr:
+def _in_mw(formula: sp.Expr) -> sp.Basic:
     """A stated formula in u0 and v0, rewritten in the initial m and w."""
     m0, w0 = sp.symbols("m0 w0")
     values = {"u0": (m0 + w0) / sp.sqrt(2), "v0": (m0 - w0) / sp.sqrt(2)}
-    return sp.factor(formula.subs({s: values[s.name] for s in formula.free_symbols if s.name in values}))
+    return sp.factor(formula.subs({s: values[str(s)] for s in formula.free_symbols if str(s) in values}))
 
 
 def draw(data: Data) -> Figure:
@@ -303,7 +349,7 @@ EXPERIMENT = Experiment(
         "minimum e^(−2A)m₀w₀ and the bound of its equation 5; its own flow implies ½ and u₀v₀e^(−4A) in both, "
         "e^(−4A)m₀w₀, and a rate with that scale from the end of the decay on."
     ),
-    configuration={"default": SETTINGS, "quick": SETTINGS | {"points": 41}},
+    configuration={"default": Settings(), "quick": Settings(points=41)},
     compute=compute,
     draw=draw,
     claims=claims,

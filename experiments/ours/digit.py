@@ -8,6 +8,7 @@ solution. Entries of Z have variance 1/d, the loss is ‖Zx − y‖²/(2d), and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -17,8 +18,8 @@ from matplotlib.figure import Figure
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from experiments.regressions import basis_pursuit, regression
-from experiments.trained_networks import trained_at_scales
+from experiments.ours.regressions import basis_pursuit, regression
+from experiments.ours.trained_networks import Training, trained_at_scales
 from implicit_bias import (
     Claim,
     HyperbolicEntropy,
@@ -32,56 +33,78 @@ from implicit_bias import (
 )
 from implicit_bias.claims.judge import from_residual
 
-TRAINING = {
-    "trained_log10_scales": [0, -1, -2],
-    "decayed_log10_scales": [-1, -2],
-    "seeds": [0],
-    "momentum": 0.9,
-    "step": 0.5,
-    "largest_step_times_scale": 0.5,
-    "steps": 20_000,
-    "records": 2,
-    "first_time": 1e3,
-    "decay_time": 1000.0,
-    "asymmetry": 0.0,
-    "largest_start": 0.0,
-}
-SETTINGS = {
-    "image": 2803,  # a seven of 83 lit pixels
-    "measurements": 350,
-    "seed": 0,
-    "start_log10_scale": 0.0,
-    "flow_log10_scales": [0, -1, -2, -4, -16],
-    "last_log10_time": 8.0,
-    "projection_log10_scales": np.linspace(2, -32, 35).tolist(),
-    "time_constant": 1000.0,
-    "training": TRAINING,
-}
-QUICK = SETTINGS | {
-    "flow_log10_scales": [0, -1],
-    "last_log10_time": 6.0,
-    "projection_log10_scales": np.linspace(2, -32, 9).tolist(),
-    "training": TRAINING | {"trained_log10_scales": [0], "decayed_log10_scales": [-1], "step": 4.0, "steps": 2000},
-}
-INTERPOLATES = 1e-3  # a flow or a network has come to its end if ‖Zx − y‖ <= this · ‖y‖
-DISCRETE = 0.1
-CLOSE = 1e-3  # a flow counts as arrived when ‖x_t − limit‖₂ <= CLOSE ‖x*‖₂: no eye can tell the images apart
+TRAINING = Training(
+    trained_log10_scales=(0, -1, -2),
+    decayed_log10_scales=(-1, -2),
+    seeds=(0,),
+    momentum=0.9,
+    step=0.5,
+    largest_step_times_scale=0.5,
+    steps=20_000,
+    records=2,
+    first_time=1e3,
+    decay_time=1000.0,
+    asymmetry=0.0,
+    largest_start=0.0,
+)
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+@dataclass(frozen=True)
+class Settings:
+    """The digit, its measurements, the flows, the limits and the networks.
+
+    Attributes:
+        image: Number of a training image of MNIST.
+        measurements: d.
+        seed: Of Z.
+        start_log10_scale: log₁₀ a_0 of the flows.
+        flow_log10_scales: log₁₀ of the scales to which flows decay.
+        last_log10_time: log₁₀ of the last flow time.
+        projection_log10_scales: log₁₀ of the scales of which only the limit is found.
+        time_constant: Of the decay, in flow time.
+        training: The networks.
+    """
+
+    image: int = 2803  # a seven of 83 lit pixels
+    measurements: int = 350
+    seed: int = 0
+    start_log10_scale: float = 0.0
+    flow_log10_scales: Sequence[float] = (0, -1, -2, -4, -16)
+    last_log10_time: float = 8.0
+    projection_log10_scales: Sequence[float] = tuple(np.linspace(2, -32, 35).tolist())
+    time_constant: float = 1000.0
+    training: Training = TRAINING
+
+
+QUICK = Settings(
+    flow_log10_scales=(0, -1),
+    last_log10_time=6.0,
+    projection_log10_scales=tuple(np.linspace(2, -32, 9).tolist()),
+    training=replace(TRAINING, trained_log10_scales=(0,), decayed_log10_scales=(-1,), step=4.0, steps=2000),
+)
+LARGEST_MISFIT = 1e-3  # ‖Zx − y‖/‖y‖ up to which a flow or a network has come to its end
+DISCRETE_TOLERANCE = 0.1  # relative distance of a trained network to its limit
+ARRIVAL_DISTANCE = 1e-3  # ‖x_t − limit‖₂/‖x*‖₂ of a flow that has arrived: no eye can tell the images apart
+
+
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """The limits over all scales, the flows and the trained networks for some, and the two classical solutions."""
-    problem = {key: settings[key] for key in ("image", "measurements", "seed")}
-    shared = {key: settings[key] for key in ("start_log10_scale", "last_log10_time", "time_constant")}
-    ends = settings["flow_log10_scales"]
+    problem = {"image": settings.image, "measurements": settings.measurements, "seed": settings.seed}
+    shared = {
+        "start_log10_scale": settings.start_log10_scale,
+        "last_log10_time": settings.last_log10_time,
+        "time_constant": settings.time_constant,
+    }
+    ends = settings.flow_log10_scales
     flows = sweep(flowed, [{"problem": problem, "log10_scale": s, **shared} for s in ends], "digit: flows")
-    (networks,) = sweep(trained_at_scales, [{"problem": problem, **settings["training"]}], "digit: training")
-    scales = settings["projection_log10_scales"]
+    (networks,) = sweep(trained_at_scales, [{"problem": problem, "training": settings.training}], "digit: training")
+    scales = settings.projection_log10_scales
     (lines,) = sweep(limits, [{"problem": problem, "log10_scales": [*scales, *ends]}], "digit: limits")
     truth, found, flow_limits = lines["truth"], lines["x"][: len(scales)], lines["x"][len(scales) :]
     return {
         "truth": truth,
         "lit": np.array(np.count_nonzero(truth)),
-        "measurements": np.array(settings["measurements"]),
+        "measurements": np.array(settings.measurements),
         "log10_scale": np.array(scales),
         "limit_error": _error(found, truth, truth),
         "limit_l1": np.abs(found).sum(axis=1),
@@ -104,7 +127,7 @@ def limits(problem: Mapping[str, int], log10_scales: Sequence[float]) -> Data:
     target = regression(problem)
     potentials = [HyperbolicEntropy(log_scale=scale * np.log(10)) for scale in log10_scales]
     return {
-        "truth": target.truth,
+        "truth": np.asarray(target.truth),
         "x": np.stack([bregman_projection(target, potential).x for potential in potentials]),
         "minimum_l2": np.linalg.lstsq(target.Z, target.y, rcond=None)[0],
         "basis_pursuit": basis_pursuit(target),
@@ -127,7 +150,7 @@ def flowed(
     init = {"m": np.full(target.n, np.sqrt(2 * 10**start_log10_scale)), "w": np.zeros(target.n)}  # a_0 = m_0²/2
     # The picture needs four digits; the agreement of flows to 1e-8 is shown in the tests.
     path = mirror_flow(target, mask, init, times, schedule=fading, rtol=1e-7, atol=1e-9).x
-    misfit = np.linalg.norm(target.Z @ path[-1] - target.y) / np.linalg.norm(target.y)
+    misfit = np.asarray(np.linalg.norm(target.Z @ path[-1] - target.y) / np.linalg.norm(target.y))
     return {"t": times, "x": path, "misfit": misfit}
 
 
@@ -139,7 +162,7 @@ def _arrival(data: Data) -> list[float]:
     """The first time from which on each flow stays close to its limit, inf where it never does."""
     arrivals = []
     for distance in data["flow_distance"]:
-        far = np.flatnonzero(distance > CLOSE)
+        far = np.flatnonzero(distance > ARRIVAL_DISTANCE)
         last = -1 if not len(far) else far[-1]
         arrivals.append(float(data["times"][last + 1]) if last + 1 < len(distance) else np.inf)
     return arrivals
@@ -180,7 +203,7 @@ def _draw_errors(axes: Axes, data: Data) -> None:
         color=colours["projection"],
         label="limit (Bregman projection)",
     )
-    axes.axhline(_error(data["minimum_l2"], truth, truth), color=colours["minimum L2"], lw=0.8, ls="--")
+    axes.axhline(float(_error(data["minimum_l2"], truth, truth)), color=colours["minimum L2"], lw=0.8, ls="--")
     axes.annotate("minimum L2", (1.0, 0.80), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7,
                   color=colours["minimum L2"])  # fmt: skip
     _draw_flows(axes, data, _error(data["flow_end"], truth, truth))
@@ -194,7 +217,7 @@ def _draw_errors(axes: Axes, data: Data) -> None:
         data["flow_residual"],
         strict=True,
     ):
-        if gap > CLOSE * _error(x, truth, truth):
+        if gap > ARRIVAL_DISTANCE * _error(x, truth, truth):
             text = rf"on its way: $\|Zx-y\|/\|y\|=$ {_power_of_ten(misfit)}"
             axes.annotate(text, (s, _error(x, truth, truth)), xytext=(6, 3), textcoords="offset points", fontsize=6.5)
     axes.invert_xaxis()
@@ -218,7 +241,7 @@ def _draw_norms(axes: Axes, data: Data) -> None:
             else f"not by t = {_power_of_ten(data['times'][-1])}"
         )
         axes.annotate(text, (s, height), xytext=(5, 3), textcoords="offset points", fontsize=6.5, color=colours["flow"])
-    note = f"t: flow time to within {CLOSE:.1%} of the limit"
+    note = f"t: flow time to within {ARRIVAL_DISTANCE:.1%} of the limit"
     axes.text(1, 0.95, note, fontsize=7, color=colours["flow"], ha="right", transform=axes.transAxes)
     axes.set(xlabel=r"$\log_{10}$ of the final scale $a_\infty$", ylabel=r"$\|x\|_1 / \|x_{\mathrm{BP}}\|_1$")
     axes.invert_xaxis()
@@ -241,13 +264,13 @@ def _power_of_ten(value: float) -> str:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about this image."""
+    """The claims of theory about this image."""
     truth = data["truth"]
 
     def flows_arrive() -> Verdict:
         arrivals, final = _arrival(data), data["flow_distance"][:, -1]
         # Whether a flow has come to its end is judged without the end that theory predicts.
-        settled = data["flow_residual"] <= INTERPOLATES
+        settled = data["flow_residual"] <= LARGEST_MISFIT
         report = "; ".join(
             f"1e{s:g}: t = {t:.0e}"
             if np.isfinite(t)
@@ -256,9 +279,10 @@ def claims(data: Data) -> list[Claim]:
         )
         return from_residual(
             float(final[settled].max()) if settled.any() else np.nan,
-            CLOSE,
-            f"Flow times to come within {CLOSE:g} of the projection, by final scale: {report}. {settled.sum()} of "
-            f"{len(settled)} flows fit the data at the end, with a misfit ‖Zx − y‖/‖y‖ of at most {INTERPOLATES:g}.",
+            ARRIVAL_DISTANCE,
+            f"Flow times to come within {ARRIVAL_DISTANCE:g} of the projection, by final scale: {report}. "
+            f"{settled.sum()} of {len(settled)} flows fit the data at the end, with a misfit ‖Zx − y‖/‖y‖ of at "
+            f"most {LARGEST_MISFIT:g}.",
         )
 
     def recovers() -> Verdict:
@@ -279,14 +303,14 @@ def claims(data: Data) -> list[Claim]:
         )
 
     def trained_arrive() -> Verdict:
-        arrived, distance = data["run_misfit"] <= INTERPOLATES, data["run_distance"][-1]
+        arrived, distance = data["run_misfit"] <= LARGEST_MISFIT, data["run_distance"][-1]
         names = zip(data["run_log10_scale"][arrived], data["run_decays"][arrived], distance[arrived], strict=True)
         text = ", ".join(
             f"{gap:.3f} at a = {10**scale:.2g}{' by decay' if decays else ''}" for scale, decays, gap in names
         )
         return from_residual(
             float(distance[arrived].max()) if arrived.any() else np.nan,
-            DISCRETE,
+            DISCRETE_TOLERANCE,
             f"Relative distance of {arrived.sum()} trained networks to their own limits: {text}; "
             f"{(~arrived).sum()} have not arrived.",
             tolerance_reason="Heavy ball follows the flow up to O(η/(1 − β)); steps are as long as is stable.",
@@ -339,7 +363,7 @@ EXPERIMENT = Experiment(
         "Theory: the flow and training end at argmin {R_a : Zx = y}, which goes from the least L2 to the least L1 norm "
         "as the scale a falls, and with it to the digit."
     ),
-    configuration={"default": SETTINGS, "quick": QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     compute=compute,
     draw=draw,
     claims=claims,

@@ -1,25 +1,22 @@
 """One-shot pruning: what is chosen, what is reported, and that nothing is reported that was not measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import t, ttest_1samp
 
-from experiments import _pruning as pruning
-from experiments import figure2
 from experiments.engine import Store, Sweep
+from experiments.mask_in_the_mirror import figure2, pruning
 from implicit_bias import Outcome
 from implicit_bias.training import write_stand_in
 
 SPARSITIES = np.array([0.0, 0.95, 0.98, 0.99])
-TINY = figure2.QUICK | {
-    "networks": [
-        pruning.LENET | {"epochs": 1, "share": 0.1, "strengths": {"dense": [0.0, 1e-2], "mask": [1e-2, 1e-1]}},
-    ],
-    "sparsities": [0.0, 0.9],
-    "tuning_sparsities": [0.9],
-    "decay_strengths": [0.0, 1e-2],
-}
+LENET = figure2.tuned(pruning.LENET, {"dense": [0.0, 1e-2], "mask": [1e-2, 1e-1]}, epochs=1, share=0.1)
+TINY = replace(
+    figure2.QUICK, networks=[LENET], sparsities=[0.0, 0.9], tuning_sparsities=[0.9], decay_strengths=[0.0, 1e-2]
+)
 
 
 def measured(reference=0.95, **accuracy):
@@ -151,9 +148,9 @@ def test_strengths_are_chosen_on_held_out_images():
 
 
 def test_a_method_without_a_choice_is_not_tuned():
-    network = TINY["networks"][0] | {"strengths": {pruning.UNREGULARIZED: [0.0], "mask": [1e-2, 1e-1]}}
+    network = replace(LENET, strengths={pruning.UNREGULARIZED: [0.0], "mask": [1e-2, 1e-1]})
     recorder = Recorder()
-    data = figure2.compute(TINY | {"networks": [network]}, recorder)
+    data = figure2.compute(replace(TINY, networks=[network]), recorder)
     assert data["chosen_strength"][0, 0] == 0
     assert np.isnan(data["validation_accuracy"][0, 0]).all()
     assert not [task for task in recorder.tasks if task["held_out"] and task["curve"] == pruning.UNREGULARIZED]
@@ -204,23 +201,20 @@ def test_predictions_of_the_scale_are_the_closed_form_for_small_steps():
 @pytest.mark.parametrize(("name", "network"), [("cifar10", pruning.RESNET20), ("cifar100", pruning.RESNET18)])
 def test_cifar_is_the_preprints_and_runs_from_files(name, network, tmp_path):
     settings = figure2.EXPERIMENT.settings(name)
-    assert {settings["data_folder"], settings["device"]} == {None, "cpu"}
-    (whole,) = settings["networks"]
-    assert whole["data"] == name
-    assert (whole["epochs"], whole["batch_size"], whole["learning_rate"], whole["masked_learning_rate"]) == (
-        150, 256, 0.1, 0.2,
-    )  # fmt: skip
+    assert {settings.data_folder, settings.device} == {None, "cpu"}
+    (whole,) = settings.networks
+    assert whole.data == name
+    assert (whole.epochs, whole.batch_size, whole.learning_rate, whole.masked_learning_rate) == (150, 256, 0.1, 0.2)
     folder = write_stand_in(tmp_path / "files", name, records=100)
-    tiny = network | {"epochs": 1, "model": "convnet", "strengths": {"dense": [1e-4], "mask": [1e-4]}}
-    changes = {"networks": [tiny], "sparsities": [0.0, 0.9], "decay_strengths": [0.0, 1e-4]}
-    data = figure2.compute(settings | changes | {"data_folder": str(folder)}, Sweep(Store(tmp_path / "store")))
+    tiny = figure2.tuned(network, {"dense": [1e-4], "mask": [1e-4]}, epochs=1, model="convnet")
+    small = replace(
+        settings, networks=[tiny], sparsities=[0.0, 0.9], decay_strengths=[0.0, 1e-4], data_folder=str(folder)
+    )
+    data = figure2.compute(small, Sweep(Store(tmp_path / "store")))
     assert data["accuracy"].shape == (1, 2, 3, 2)
 
 
-def test_modes_differ_in_size_alone():
-    modes = figure2.EXPERIMENT.configuration
-    assert all(settings.keys() == figure2.FULL.keys() for settings in modes.values())
-    assert all(set(n["strengths"]) == set(figure2.STRENGTHS) for n in figure2.SETTINGS["networks"])
-    for network in figure2.SETTINGS["networks"]:
-        counts = {len(row) for curve, row in network["strengths"].items() if curve != pruning.UNREGULARIZED}
-        assert len(counts) == 1  # as many for every method
+def test_every_method_has_as_many_strengths_to_choose_from():
+    for network in (*figure2.SETTINGS.networks, *figure2.FULL.networks):
+        assert set(network.strengths) == set(figure2.STRENGTHS)
+        assert len({len(row) for curve, row in network.strengths.items() if curve != pruning.UNREGULARIZED}) == 1

@@ -2,15 +2,17 @@ r"""Figure 2 of the preprint: networks trained by the mask and its rivals, then 
 
 Beside the preprint's methods there are PILoT, of the later version of the paper, and STR, its strongest rival there.
 
-Strengths: what decides is the decay A = α × flow time, by which the mask's scale falls to a_T = ½e^(−4A); the flow time
-is the sum of all learning rates over 1 − 0.9, for the momentum. The preprint's α = 10⁻⁴, 3·10⁻⁴, 10⁻³ belong to 150
+Strengths: the decay A = α × flow time decides, since the mask's scale falls to a_T = ½e^(−4A); the flow time is the sum
+of all learning rates over 1 − 0.9, for the momentum. The preprint's α = 10⁻⁴, 3·10⁻⁴, 10⁻³ belong to 150
 epochs of CIFAR, a flow time of 15,000 at the learning rate 0.1, so that A = 1.5 for the weakest. The 4,000 images here
 give a flow time of a few hundred, and A = 1.5 needs strengths thirty times as large.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,11 +21,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from experiments import _pruning as pruning
-from experiments._pruning import GRID, UNREGULARIZED, label, look
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
+from experiments.mask_in_the_mirror import pruning
+from experiments.mask_in_the_mirror.pruning import GRID, UNREGULARIZED, label, look
 from implicit_bias import Claim, Verdict, plotting
 from implicit_bias.claims.judge import from_residual
 
@@ -42,7 +44,7 @@ STRENGTHS = {
     "str": [3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2],
 }
 PREPRINTS = {curve: [0.0] if curve == UNREGULARIZED else [1e-4, 3e-4, 1e-3] for curve in STRENGTHS}
-# For 7 epochs in batches of 64, in which LeNet has a smaller learning rate for masks, so needs stronger ones of those.
+# For 7 epochs in batches of 64. LeNet has a smaller learning rate for masks, which need larger strengths there.
 SHORT = {
     "dense": [8e-3, 1.6e-2, 3.2e-2],
     "l1": [1.2e-3, 2.4e-3, 4.8e-3],
@@ -66,73 +68,113 @@ LONG = {
     curve: [0.0] if curve == UNREGULARIZED else [row[1] / 8 * 2.0**k for k in range(-3, 4)]
     for curve, row in SHORT.items()
 }
-FULL = {
-    "networks": [pruning.LENET | {"strengths": STRENGTHS}, pruning.CONVNET | {"epochs": 56, "strengths": LONG}],
-    "seeds": [0, 1, 2],
-    "held_out": 0.2,
-    "sparsities": GRID,
-    "tuning_sparsities": GRID[8::3],
-    "decay_strengths": [0.0, 3e-4, 1e-3, 2e-3, 4e-3, 7e-3],
-    "pilot_delta": 1.05,
-    "data_folder": None,
-    "device": "cpu",
-}
-SETTINGS = FULL | {
-    "networks": [
-        pruning.BRISK_LENET | {"epochs": 7, "strengths": SHORT_LENET},
-        pruning.CONVNET | {"epochs": 7, "strengths": SHORT},
-    ],
-    "decay_strengths": [0.0, 7e-4, 1.4e-3, 2.8e-3, 4e-3, 6e-3],
-}
-# A learning rate at which no run comes near the end of stability, where every rounding would show.
-QUICKLY = {"epochs": 2, "share": 0.5, "masked_learning_rate": 0.1, "undecayed_learning_rate": 0.1}
+
+
+@dataclass(frozen=True)
+class TunedNetwork(pruning.Network):
+    """A network, and the strengths to choose from, by curve."""
+
+    strengths: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The networks, and how they are trained, chosen and pruned.
+
+    Attributes:
+        networks: The networks with their strengths.
+        seeds: Of initial weights and batches; strengths are chosen with the first.
+        held_out: The part of the training images on which strengths are chosen.
+        sparsities: The fractions of weights that are pruned.
+        tuning_sparsities: Those whose mean accuracy chooses a strength.
+        decay_strengths: Strengths of the mask that show what decay does to it.
+        pilot_delta: δ of PILoT's schedule.
+        data_folder: Where CIFAR is.
+        device: Where to train.
+    """
+
+    networks: Sequence[TunedNetwork]
+    seeds: Sequence[int] = (0, 1, 2)
+    held_out: float = 0.2
+    sparsities: Sequence[float] = GRID
+    tuning_sparsities: Sequence[float] = GRID[8::3]
+    decay_strengths: Sequence[float] = (0.0, 3e-4, 1e-3, 2e-3, 4e-3, 7e-3)
+    pilot_delta: float = 1.05
+    data_folder: str | None = None
+    device: str = "cpu"
+
+
+def tuned(network: pruning.Network, strengths: Mapping[str, Sequence[float]], **changes: Any) -> TunedNetwork:
+    """The network with these strengths and changes."""
+    return TunedNetwork(**vars(replace(network, **changes)), strengths=strengths)
+
+
+FULL = Settings([tuned(pruning.LENET, STRENGTHS), tuned(pruning.CONVNET, LONG, epochs=56)])
+SETTINGS = Settings(
+    [tuned(pruning.BRISK_LENET, SHORT_LENET, epochs=7), tuned(pruning.CONVNET, SHORT, epochs=7)],
+    decay_strengths=(0.0, 7e-4, 1.4e-3, 2.8e-3, 4e-3, 6e-3),
+)
 QUICK_STRENGTHS = {"dense": [3e-2], UNREGULARIZED: [0.0], "mask": [1e-2, 3e-2], "pilot": [3e-2]}
-QUICK = SETTINGS | {
-    "networks": [network | QUICKLY | {"strengths": QUICK_STRENGTHS} for network in SETTINGS["networks"]],
-    "seeds": [0, 1],
-    "sparsities": GRID[::4],
-    "tuning_sparsities": GRID[8::8],
-    "decay_strengths": [0.0, 1e-2, 3e-2],
-}
+QUICK = Settings(
+    # At this learning rate no run comes near the end of stability, where every rounding would show.
+    [
+        replace(
+            network,
+            epochs=2,
+            share=0.5,
+            masked_learning_rate=0.1,
+            undecayed_learning_rate=0.1,
+            strengths=QUICK_STRENGTHS,
+        )
+        for network in SETTINGS.networks
+    ],
+    seeds=(0, 1),
+    sparsities=GRID[::4],
+    tuning_sparsities=GRID[8::8],
+    decay_strengths=(0.0, 1e-2, 3e-2),
+)
 
 
-def cifar(network: Mapping[str, object]) -> dict[str, object]:
+def cifar(network: pruning.Network) -> Settings:
     """The preprint's sizes, for one of its networks."""
-    changes = {"networks": [dict(network) | {"strengths": PREPRINTS}], "held_out": 0.1}
-    return FULL | changes | {"decay_strengths": [0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3]}
+    strengths = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
+    return Settings([tuned(network, PREPRINTS)], held_out=0.1, decay_strengths=strengths)
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """Choose a strength for each method and network on held-out training images, then train with it on all of them."""
-    networks, seeds = settings["networks"], settings["seeds"]
-    curves = list(networks[0]["strengths"])
+    networks, seeds = settings.networks, settings.seeds
+    curves = list(networks[0].strengths)
 
     def task(
-        network: Mapping, curve: str, strength: float, seed: int, sparsities: list, held_out: float | None
-    ) -> dict:
+        network: pruning.Network,
+        curve: str,
+        strength: float,
+        seed: int,
+        sparsities: Sequence[float],
+        held_out: float | None,
+    ) -> dict[str, object]:
         return {
-            "training": pruning.training_of(network, curve), "curve": curve, "strength": strength, "seed": seed,
-            "options": {"delta": settings["pilot_delta"]} if curve == "pilot" else {}, "sparsities": sparsities,
-            "held_out": held_out, "folder": settings["data_folder"], "device": settings["device"],
+            "training": network.training(curve), "curve": curve, "strength": strength, "seed": seed,
+            "options": {"delta": settings.pilot_delta} if curve == "pilot" else {}, "sparsities": sparsities,
+            "held_out": held_out, "folder": settings.data_folder, "device": settings.device,
         }  # fmt: skip
 
     places = [
         (n, c, s)
         for n, network in enumerate(networks)
         for c, curve in enumerate(curves)
-        for s in range(len(network["strengths"][curve]))
+        for s in range(len(network.strengths[curve]))
     ]
-    count = max(len(row) for network in networks for row in network["strengths"].values())
+    count = max(len(row) for network in networks for row in network.strengths.values())
     strengths = np.full((len(networks), len(curves), count), np.nan)
     for n, c, s in places:
-        strengths[n, c, s] = networks[n]["strengths"][curves[c]][s]
+        strengths[n, c, s] = networks[n].strengths[curves[c]][s]
     is_choice = np.isfinite(strengths).sum(axis=2) > 1
-    levels = settings["tuning_sparsities"]
+    levels = settings.tuning_sparsities
     validation = np.full((*strengths.shape, len(levels)), np.nan)
     tuned = [place for place in places if is_choice[place[:2]]]
-    grid = [
-        task(networks[n], curves[c], strengths[n, c, s], seeds[0], levels, settings["held_out"]) for n, c, s in tuned
-    ]
+    grid = [task(networks[n], curves[c], strengths[n, c, s], seeds[0], levels, settings.held_out) for n, c, s in tuned]
     for place, found in zip(tuned, sweep(pruning.pruned_once, grid, "figure2: strengths"), strict=True):
         validation[place] = found["accuracy"]
     # Of equally good strengths the weaker one; a single one is never compared.
@@ -140,33 +182,33 @@ def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
     chosen = np.take_along_axis(strengths, best[..., None], axis=2)[..., 0]
 
     grid = [
-        task(network, curve, chosen[n, c], seed, settings["sparsities"], None)
+        task(network, curve, chosen[n, c], seed, settings.sparsities, None)
         for n, network in enumerate(networks)
         for c, curve in enumerate(curves)
         for seed in seeds
     ]
     runs = sweep(pruning.pruned_once, grid, "figure2: seeds")
     grid = [
-        task(networks[0], "mask" if strength else UNREGULARIZED, strength, seeds[0], settings["sparsities"], None)
-        for strength in settings["decay_strengths"]
+        task(networks[0], "mask" if strength else UNREGULARIZED, strength, seeds[0], settings.sparsities, None)
+        for strength in settings.decay_strengths
     ]
     decays = sweep(pruning.pruned_once, grid, "figure2: decay")
-    # What pruning costs is told by a dense net that was not made ready for it.
+    # The cost of pruning is counted from a dense net that was not regularized for it.
     grid = [task(network, "dense", 0.0, seed, [0.0], None) for network in networks for seed in seeds]
     references = sweep(pruning.pruned_once, grid, "figure2: references")
     shape = (len(networks), len(curves), len(seeds))
     return {
-        "network": np.array([network["model"] for network in networks]),
-        "title": np.array([pruning.title(network) for network in networks]),
+        "network": np.array([network.model for network in networks]),
+        "title": np.array([network.title for network in networks]),
         "curve": np.array(curves),
         "strengths": strengths,
         "tuning_sparsity": np.array(levels),
         "validation_accuracy": validation,
         "chosen_strength": chosen,
-        "sparsity": np.array(settings["sparsities"]),
+        "sparsity": np.array(settings.sparsities),
         "accuracy": np.reshape([run["accuracy"] for run in runs], (*shape, -1)),
         "reference_accuracy": np.reshape([run["accuracy"] for run in references], (len(networks), len(seeds))),
-        "decay_strength": np.array(settings["decay_strengths"]),
+        "decay_strength": np.array(settings.decay_strengths),
         "decay_accuracy": np.array([run["accuracy"] for run in decays]),
         "scale": np.array([run["scale"] for run in decays]),
         "flow_scale": np.array([run["flow_scale"] for run in decays]),
@@ -195,14 +237,10 @@ def draw(data: Data) -> Figure:
 
 def _draw_network(axes: Axes, data: Data, n: int) -> None:
     mean, half = pruning.mean_and_interval(100 * (1 - data["accuracy"][n]))
-    left = 100 * (1 - data["sparsity"])
     for c, curve in enumerate(map(str, data["curve"])):
-        # A few bars, staggered, say how wide intervals are; all of them would hide the curves.
-        every = (c % 5, 5)
-        below = np.minimum(half[c], mean[c] - pruning.LEAST_ERROR)
-        axes.errorbar(
-            left, mean[c], (below, half[c]), label=label(curve), lw=1.0, elinewidth=0.6, ms=3, errorevery=every,
-            markevery=every, zorder=3 if curve in ("mask", "pilot") else 2, **look(curve),
+        pruning.draw_errors(
+            axes, data["sparsity"], mean[c], half[c], (c % 5, 5), label=label(curve), lw=1.0, ms=3,
+            zorder=3 if curve in ("mask", "pilot") else 2, **look(curve),
         )  # fmt: skip
     pruning.weights_left_axis(axes, data["sparsity"])
     pruning.error_axis(axes, 0.8 * np.nanmin(mean))
@@ -288,7 +326,7 @@ def table(data: Data) -> str:
 
 
 def observations(data: Data) -> list[Claim]:
-    """What the preprint reports for one-shot pruning, asked of these runs, and the scale that theory predicts.
+    """The preprint's statements about one-shot pruning, checked in these runs, and the scale that theory predicts.
 
     The intervals are those of other seeds on the same test images; other images are not in them.
     """
@@ -331,7 +369,7 @@ def observations(data: Data) -> list[Claim]:
 
 
 def _is_ahead(data: Data, n: int, one: str, other: str, columns: Iterable[int]) -> Verdict:
-    """All intervals together say ahead, or one of them behind."""
+    """The verdict on one method being ahead of another at all of some sparsities."""
     row = {str(name): c for c, name in enumerate(data["curve"])}
     accuracy, columns = data["accuracy"][n], list(columns)
     if lost := pruning.without_numbers({label(curve): accuracy[row[curve]] for curve in (one, other)}):

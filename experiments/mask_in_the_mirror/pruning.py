@@ -1,10 +1,11 @@
-r"""Figures 2 and 3 of the preprint share this: networks and their images, runs as tasks, and intervals over seeds."""
+r"""Networks and their images, runs as tasks, and intervals over seeds, for figures 2 and 3 of the preprint."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,48 +21,109 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 MOMENTUM = 0.9
-KEPT = 0.8  # of the weights, in each of the preprint's 25 steps
-GRID = [0.0, *(float(s) for s in 1 - KEPT ** np.arange(1, 26))]
+KEPT_SHARE = 0.8  # of the weights, in each of the preprint's 25 steps
+GRID = (0.0, *(1 - KEPT_SHARE ** np.arange(1, 26)).tolist())
 UNREGULARIZED = "unregularized"
 DATA_LABELS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
-# Images are averaged over squares of `pooling` pixels for the convolutional network, which would otherwise take four
-# times as long for the same picture.
-LENET = {
-    "label": "LeNet-300-100", "data": "mnist", "share": 1.0, "pooling": 1, "model": "lenet", "epochs": 60,
-    "batch_size": 256, "learning_rate": 0.1, "masked_learning_rate": 0.1, "undecayed_learning_rate": 0.1,
-    "schedule": "cosine",
-}  # fmt: skip
-# More steps in the same time, in which masks stand a higher learning rate; LeNet not quite the preprint's doubled one,
-# and without decay none.
-BRISK_LENET = LENET | {"batch_size": 64, "masked_learning_rate": 0.15}
-CONVNET = BRISK_LENET | {
-    "label": "Convnet", "pooling": 2, "model": "convnet", "masked_learning_rate": 0.2,
-    "undecayed_learning_rate": 0.2,
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Network:
+    """A network, its images and its training.
+
+    Attributes:
+        label: Its name for people.
+        data: The name of the images.
+        share: The part of the training images that is used.
+        pooling: Over squares of how many pixels images are averaged.
+        model: Its name in :data:`implicit_bias.training.MODELS`.
+        epochs: Of training.
+        batch_size: Images in a batch.
+        learning_rate: η of dense networks.
+        masked_learning_rate: η of m ⊙ w.
+        undecayed_learning_rate: η of m ⊙ w without regularization.
+        schedule: Of the learning rate.
+    """
+
+    label: str
+    data: str
+    share: float
+    pooling: int
+    model: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    masked_learning_rate: float
+    undecayed_learning_rate: float
+    schedule: str
+
+    @property
+    def title(self) -> str:
+        """The network, its images and how long it is trained."""
+        pixels = f" averaged {self.pooling} × {self.pooling}" if self.pooling > 1 else ""
+        epochs = f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}"
+        return f"{self.label}, {DATA_LABELS[self.data]}{pixels}, {epochs}"
+
+    def training(self, curve: str) -> Training:
+        """The network's training by a method."""
+        rate = self.learning_rate
+        if is_masked(curve):
+            rate = self.undecayed_learning_rate if curve == UNREGULARIZED else self.masked_learning_rate
+        return Training(
+            self.data, self.share, self.pooling, self.model, self.epochs, self.batch_size, rate, self.schedule
+        )
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training of a network by one method; see :class:`Network`."""
+
+    data: str
+    share: float
+    pooling: int
+    model: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str
+
+
+LENET = Network(
+    label="LeNet-300-100",
+    data="mnist",
+    share=1.0,
+    pooling=1,
+    model="lenet",
+    epochs=60,
+    batch_size=256,
+    learning_rate=0.1,
+    masked_learning_rate=0.1,
+    undecayed_learning_rate=0.1,
+    schedule="cosine",
+)
+# Smaller batches are more steps in the same time, in which masks stand a higher learning rate; in LeNet it is not quite
+# the preprint's doubled one, and without decay it stays as it is.
+BRISK_LENET = replace(LENET, batch_size=64, masked_learning_rate=0.15)
+# Without averaging it would take four times as long for the same picture.
+CONVNET = replace(
+    BRISK_LENET, label="Convnet", pooling=2, model="convnet", masked_learning_rate=0.2, undecayed_learning_rate=0.2
+)
 # The preprint's.
-RESNET20 = {
-    "label": "ResNet-20", "data": "cifar10", "share": 1.0, "pooling": 1, "model": "resnet20", "epochs": 150,
-    "batch_size": 256, "learning_rate": 0.1, "masked_learning_rate": 0.2, "undecayed_learning_rate": 0.2,
-    "schedule": "cosine",
-}  # fmt: skip
-RESNET18 = RESNET20 | {"label": "ResNet-18", "data": "cifar100", "model": "resnet18", "schedule": "step"}
-LEAST_ERROR = 1e-3  # per cent, below every axis: where bars end whose intervals hold zero
-
-
-def title(network: Mapping) -> str:
-    """A network, its images and how long it is trained, for people."""
-    pixels = f" averaged {network['pooling']} × {network['pooling']}" if network["pooling"] > 1 else ""
-    epochs = f"{network['epochs']} epoch{'s' if network['epochs'] > 1 else ''}"
-    return f"{network['label']}, {DATA_LABELS[network['data']]}{pixels}, {epochs}"
-
-
-def training_of(network: Mapping[str, object], curve: str) -> dict[str, object]:
-    """The settings that the training of a network by a method depends on, as arguments of a task."""
-    kind = "undecayed_learning_rate" if curve == UNREGULARIZED else "masked_learning_rate"
-    rate = network[kind if is_masked(curve) else "learning_rate"]
-    left_out = ("label", "strengths", "learning_rate", "masked_learning_rate", "undecayed_learning_rate")
-    return {name: value for name, value in network.items() if name not in left_out} | {"learning_rate": rate}
+RESNET20 = Network(
+    label="ResNet-20",
+    data="cifar10",
+    share=1.0,
+    pooling=1,
+    model="resnet20",
+    epochs=150,
+    batch_size=256,
+    learning_rate=0.1,
+    masked_learning_rate=0.2,
+    undecayed_learning_rate=0.2,
+    schedule="cosine",
+)
+RESNET18 = replace(RESNET20, label="ResNet-18", data="cifar100", model="resnet18", schedule="step")
+LEAST_ERROR = 1e-3  # per cent, below every axis: bars of intervals that contain zero end here
 
 
 def is_masked(curve: str) -> bool:
@@ -70,34 +132,34 @@ def is_masked(curve: str) -> bool:
 
 
 def label(curve: str) -> str:
-    """What legends and tables call a curve."""
+    """The name of a curve in legends and tables."""
     from implicit_bias.training import METHODS
 
     return "Mask, α = 0" if curve == UNREGULARIZED else METHODS[curve].label
 
 
-def look(curve: str) -> dict[str, object]:
-    """Its colour and marker; the mask without regularization is the mask's, hollow."""
+def look(curve: str) -> dict[str, Any]:
+    """The colour and marker of a curve; the mask without regularization has the mask's, hollow."""
     if curve == UNREGULARIZED:
         return plotting.METHOD_LOOKS["mask"] | {"markerfacecolor": "white", "ls": "--"}
     return dict(plotting.METHOD_LOOKS[curve])
 
 
 def pruned_once(
-    training: Mapping[str, object],
+    training: Training,
     curve: str,
     strength: float,
     options: Mapping[str, float],
     seed: int,
     held_out: float | None,
-    sparsities: list[float],
+    sparsities: Sequence[float],
     folder: str | None,
     device: str,
 ) -> Data:
     """A task of figure 2: train, then prune the smallest weights, once for each sparsity.
 
     Args:
-        training: See :func:`training_of`.
+        training: The network, its images and the learning rate.
         curve: A method's name, or :data:`UNREGULARIZED`.
         strength: Its strength.
         options: Further arguments of the method.
@@ -117,22 +179,21 @@ def pruned_once(
 
     from implicit_bias.training import METHODS, build, one_shot, train
 
-    torch.set_num_threads(1)  # tasks share the cores, and so that results do not depend on how many there are
-    data = images(training["data"], training["share"], training["pooling"], folder, held_out)
+    torch.set_num_threads(1)  # tasks share the cores, and results must not depend on how many there are
+    data = images(training.data, training.share, training.pooling, folder, held_out)
     method = METHODS["mask" if curve == UNREGULARIZED else curve](strength, **options)
     has_scale = curve in ("mask", UNREGULARIZED, "pilot")
     scale = _measure_scale(method) if has_scale else [np.nan]
     result = train(
-        build(training["model"], data, seed), _untested(data), method, **_arguments(training, device),
-        seed=seed, throw=False,
+        build(training.model, data, seed), _untested(data), method, epochs=training.epochs,
+        batch_size=training.batch_size, learning_rate=training.learning_rate, momentum=MOMENTUM,
+        schedule=training.schedule, seed=seed, device=device, throw=False,
     )  # fmt: skip
     if result.status is not Status.CONVERGED:
         accuracy, scale = np.full(len(sparsities), np.nan), [np.nan]
     else:
         accuracy = one_shot(result.model, data, sparsities).accuracy
-    flow, decay = (
-        predicted_scales(result, -(-len(data.train) // training["batch_size"])) if has_scale else (np.nan,) * 2
-    )
+    flow, decay = predicted_scales(result, -(-len(data.train) // training.batch_size)) if has_scale else (np.nan,) * 2
     return {
         "accuracy": accuracy,
         "scale": np.array(scale[0]),
@@ -142,7 +203,7 @@ def pruned_once(
 
 
 def pruned_in_turn(
-    training: Mapping[str, object],
+    training: Training,
     curve: str,
     strength: float,
     rewind: str,
@@ -155,7 +216,7 @@ def pruned_in_turn(
     """A task of figure 3: train, prune a fifth of the weights left, rewind, and again.
 
     Args:
-        training: See :func:`training_of`.
+        training: The network, its images and the learning rate.
         curve: ``dense`` or ``mask``.
         strength: The method's.
         rewind: ``weights`` or ``learning-rate``.
@@ -173,20 +234,17 @@ def pruned_in_turn(
     from implicit_bias.training import METHODS, build, iterative
 
     torch.set_num_threads(1)
-    data = images(training["data"], training["share"], training["pooling"], folder, None)
+    data = images(training.data, training.share, training.pooling, folder, None)
     try:
         found = iterative(
-            build(training["model"], data, seed), data, lambda: METHODS[curve](strength), cycles=cycles, keep=KEPT,
-            rewind=rewind, warm_up=warm_up, seed=seed, **_arguments(training, device),
+            build(training.model, data, seed), data, lambda: METHODS[curve](strength), cycles=cycles, keep=KEPT_SHARE,
+            rewind=rewind, warm_up=warm_up, epochs=training.epochs, batch_size=training.batch_size,
+            learning_rate=training.learning_rate, momentum=MOMENTUM, schedule=training.schedule, seed=seed,
+            device=device,
         )  # fmt: skip
     except SolverError:
         return {"accuracy": np.full(cycles, np.nan)}
     return {"accuracy": found.accuracy}
-
-
-def _arguments(training: Mapping[str, object], device: str) -> dict:
-    names = ("epochs", "batch_size", "learning_rate", "schedule")
-    return {name: training[name] for name in names} | {"momentum": MOMENTUM, "device": device}
 
 
 @cache
@@ -200,8 +258,6 @@ def images(name: str, share: float, pooling: int, folder: str | None, held_out: 
         folder: Where CIFAR is.
         held_out: The part of the used training images that stands in for the test images; None: test images judge.
     """
-    from dataclasses import replace
-
     from implicit_bias.training import load
 
     if held_out is not None:
@@ -214,8 +270,6 @@ def images(name: str, share: float, pooling: int, folder: str | None, held_out: 
 
 def _averaged(data: ImageData, pooling: int) -> ImageData:
     """Images of means over squares of pixels, rounded to bytes again."""
-    from dataclasses import replace
-
     import torch
 
     from implicit_bias.training import Images
@@ -228,9 +282,7 @@ def _averaged(data: ImageData, pooling: int) -> ImageData:
 
 
 def _untested(data: ImageData) -> ImageData:
-    """With one test image left, since tests after every epoch are not used here and take their time."""
-    from dataclasses import replace
-
+    """The data with one test image left, since nobody reads the tests after every epoch, and they take time."""
     import torch
 
     return replace(data, test=data.test.take(torch.arange(1)))
@@ -286,7 +338,7 @@ def paired_difference(one: np.ndarray, other: np.ndarray, comparisons: int = 1) 
 
     Args:
         one: A fraction for each seed.
-        other: What is taken away.
+        other: The fraction to subtract, for each seed.
         comparisons: How many intervals hold together with 95 % (Bonferroni).
     """
     gaps = 100 * (one - other)
@@ -312,7 +364,7 @@ def ahead(differences: Iterable[tuple[float, float]], text: str) -> Verdict:
 
 
 def nearest(levels: Iterable[float], wanted: Iterable[float]) -> list[int]:
-    """Where the levels nearest to the wanted ones are, each once."""
+    """The indices of the levels nearest to the wanted ones, each once."""
     found = np.asarray(list(levels))
     return sorted({int(np.argmin(np.abs(found - each))) for each in wanted})
 
@@ -325,10 +377,10 @@ def with_interval(mean: float, half: float) -> str:
 def without_numbers(accuracies: Mapping[str, np.ndarray]) -> Verdict | None:
     """INCONCLUSIVE if a run of what is compared left the floating-point range, else None.
 
-    That tells something of its learning rate, and nothing of the method's accuracy.
+    This says something about its learning rate, and nothing about the method's accuracy.
 
     Args:
-        accuracies: By what they are called, with seeds along the first axis.
+        accuracies: By name, with seeds along the first axis.
     """
     lost = {name: int(np.isnan(found).reshape(len(found), -1).any(axis=1).sum()) for name, found in accuracies.items()}
     if not any(lost.values()):
@@ -338,8 +390,26 @@ def without_numbers(accuracies: Mapping[str, np.ndarray]) -> Verdict | None:
 
 
 def percent(sparsity: float) -> str:
-    """Like 95.6 %."""
+    """A fraction as text, such as 95.6 %."""
     return f"{100 * sparsity:.3g} %"
+
+
+def draw_errors(
+    axes: Axes, sparsity: np.ndarray, mean: np.ndarray, half: np.ndarray, every: tuple[int, int], **look: Any
+) -> None:
+    """Draw errors in per cent against the weights left, with bars at a few of them, as all bars would hide the curves.
+
+    Args:
+        axes: Where.
+        sparsity: Of each error.
+        mean: The errors.
+        half: Half the widths of their intervals.
+        every: The first of the bars and marks, and how many errors on the next one is.
+        look: Matplotlib's arguments of a line.
+    """
+    below = np.minimum(half, mean - LEAST_ERROR)
+    kept = 100 * (1 - sparsity)
+    axes.errorbar(kept, mean, (below, half), elinewidth=0.6, errorevery=every, markevery=every, **look)
 
 
 def weights_left_axis(axes: Axes, sparsity: np.ndarray) -> None:

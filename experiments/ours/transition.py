@@ -7,7 +7,8 @@ flow time, steps × η / (1 − β).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 import numpy as np
@@ -18,50 +19,64 @@ from matplotlib.figure import Figure
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from experiments.regressions import basis_pursuit
-from experiments.trained_networks import trained_at_scales
+from experiments.ours.regressions import basis_pursuit
+from experiments.ours.trained_networks import Training, trained_at_scales
 from implicit_bias import Claim, Outcome, Regression, Verdict, plotting, transition
 from implicit_bias.claims.judge import from_residual
 
-TRAINING = {
-    "trained_log10_scales": [2, 1, 0, -1, -2, -3, -4, -6, -8, -12],
-    "decayed_log10_scales": [-1, -2, -3, -4, -6],
-    "seeds": [0, 1],
-    "momentum": 0.9,
-    "step": 2e-4,
-    "largest_step_times_scale": 2e-3,
-    "steps": 16000,
-    "records": 41,
-    "first_time": 1e-2,
-    "decay_time": 0.5,
-    "asymmetry": 0.2,  # standard deviation of x_0 over the scale at the start, as far as that is below
-    "largest_start": 1e-2,
-}
-SETTINGS = {
-    "d": 100,
-    "n": 1000,
-    "sparsity": 20,
-    "seed": 0,
-    "log10_scales": [*np.linspace(6, -20, 105).tolist(), *np.linspace(-25, -300, 56).tolist()],
-    "training": TRAINING,
-}
-QUICK = {
-    "d": 40,
-    "n": 160,
-    "sparsity": 6,
-    "log10_scales": [*np.linspace(6, -20, 27).tolist(), *np.linspace(-30, -300, 10).tolist()],
-    "training": TRAINING
-    | {"trained_log10_scales": [2, 0, -2, -4], "decayed_log10_scales": [-2], "steps": 3000, "records": 13},
-}
-INTERPOLATES = 1e-2  # a run has arrived if ‖Zx − y‖ <= this · ‖y‖: its norms then are those of an interpolator
+TRAINING = Training(
+    trained_log10_scales=(2, 1, 0, -1, -2, -3, -4, -6, -8, -12),
+    decayed_log10_scales=(-1, -2, -3, -4, -6),
+    seeds=(0, 1),
+    momentum=0.9,
+    step=2e-4,
+    largest_step_times_scale=2e-3,
+    steps=16000,
+    records=41,
+    first_time=1e-2,
+    decay_time=0.5,
+    asymmetry=0.2,  # standard deviation of x_0 over the scale at the start, as far as that is below
+    largest_start=1e-2,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A regression, the scales of its limits, and the networks.
+
+    Attributes:
+        d: Number of observations.
+        n: Number of weights.
+        sparsity: Number of non-zero weights of the truth.
+        seed: Of the regression.
+        log10_scales: log₁₀ of the scales of the limits.
+        training: The networks.
+    """
+
+    d: int = 100
+    n: int = 1000
+    sparsity: int = 20
+    seed: int = 0
+    log10_scales: Sequence[float] = (*np.linspace(6, -20, 105).tolist(), *np.linspace(-25, -300, 56).tolist())
+    training: Training = TRAINING
+
+
+QUICK = Settings(
+    d=40,
+    n=160,
+    sparsity=6,
+    log10_scales=(*np.linspace(6, -20, 27).tolist(), *np.linspace(-30, -300, 10).tolist()),
+    training=replace(TRAINING, trained_log10_scales=(2, 0, -2, -4), decayed_log10_scales=(-2,), steps=3000, records=13),
+)
+LARGEST_MISFIT = 1e-2  # ‖Zx − y‖/‖y‖ of a run that has arrived: its norms are those of an interpolator
 L1_COLOUR, L2_COLOUR = plotting.COLOURS["basis pursuit"], plotting.COLOURS["minimum L2"]
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """The limits over all scales with the two classical solutions, and the trained networks with their own limits."""
-    problem = {key: settings[key] for key in ("d", "n", "sparsity", "seed")}
-    (lines,) = sweep(limits, [problem | {"log10_scales": settings["log10_scales"]}], "transition: limits")
-    (dots,) = sweep(trained_at_scales, [{"problem": problem, **settings["training"]}], "transition: training")
+    problem = {"d": settings.d, "n": settings.n, "sparsity": settings.sparsity, "seed": settings.seed}
+    (lines,) = sweep(limits, [problem | {"log10_scales": settings.log10_scales}], "transition: limits")
+    (dots,) = sweep(trained_at_scales, [{"problem": problem, "training": settings.training}], "transition: training")
     for norm in ("l1", "l2"):  # in units of the least norms of all interpolators
         dots |= {name: dots[name] / lines[f"least_{norm}"] for name in (f"run_{norm}", f"run_limit_{norm}")}
     return lines | dots
@@ -77,20 +92,20 @@ def limits(d: int, n: int, sparsity: int, seed: int, log10_scales: Sequence[floa
     return {
         "log10_scale": np.array(log10_scales, dtype=float),
         "least_l1": least_l1,
-        "least_l2": least_l2,
+        "least_l2": np.asarray(least_l2),
         "l1": np.abs(path.x).sum(axis=1) / least_l1,
         "l2": np.linalg.norm(path.x, axis=1) / least_l2,
         "newton_steps": path.iterations,
         "kkt_residual": path.kkt_residual,
         "to_basis_pursuit": np.linalg.norm(path.x - sparsest, axis=1) / np.linalg.norm(sparsest),
         "to_minimum_l2": np.linalg.norm(path.x - minimum_l2, axis=1) / least_l2,
-        "basis_pursuit_l2": np.linalg.norm(sparsest) / least_l2,
+        "basis_pursuit_l2": np.asarray(np.linalg.norm(sparsest) / least_l2),
         "minimum_l2_l1": np.abs(minimum_l2).sum() / least_l1,
     }
 
 
 def _arrived(data: Data) -> np.ndarray:
-    return data["run_misfit"] <= INTERPOLATES
+    return data["run_misfit"] <= LARGEST_MISFIT
 
 
 def draw(data: Data) -> Figure:
@@ -103,8 +118,8 @@ def draw(data: Data) -> Figure:
     late = data["run_t"][-1].max()
     figure.supxlabel(
         "Circles start at the scale a, diamonds start at 1 and decay to a. Filled: the data are fitted to "
-        f"{INTERPOLATES:.0%}. Hollow: on the way, as\n{int(data['steps']):,} steps are a flow time of {late:.0f} and a "
-        "weight far below its size at the end leaves zero at a rate of about its own size: small scales are late.",
+        f"{LARGEST_MISFIT:.0%}. Hollow: on the way, as\n{int(data['steps']):,} steps are a flow time of {late:.0f} and "
+        "a weight far below its size at the end leaves zero at a rate of about its own size: small scales are late.",
         fontsize=6.5, color="0.3",
     )  # fmt: skip
     return figure
@@ -124,7 +139,7 @@ def _draw_norms(axes: Axes, data: Data) -> None:
         axes.plot(data["log10_scale"], data[name], color=colour)
         _marks(axes, data, data[f"run_{name}"], colour)
     axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-    axes.text(5.8, data["minimum_l2_l1"] + 0.06, r"$\|x\|_1$ / minimum", color=L1_COLOUR, ha="left")
+    axes.text(5.8, float(data["minimum_l2_l1"]) + 0.06, r"$\|x\|_1$ / minimum", color=L1_COLOUR, ha="left")
     axes.text(5.8, 1.06, r"$\|x\|_2$ / minimum", color=L2_COLOUR, ha="left")
     axes.set(
         xlim=(6, -13), xlabel=r"$\log_{10}$ of the scale a", ylabel="norm relative to the minimum", ylim=(0.8, 3.4)
@@ -170,7 +185,7 @@ def _draw_ends(axes: Axes, data: Data) -> None:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says about limits and trained ends."""
+    """The claims of theory about limits and trained ends."""
 
     def least_l2() -> Verdict:
         gap = float(data["to_minimum_l2"][np.argmax(data["log10_scale"])])
@@ -202,8 +217,8 @@ def claims(data: Data) -> list[Claim]:
         gaps = data["run_distance"][-1, good] if good.any() else np.array([np.nan])
         return from_residual(
             float(gaps.max()), 0.1,
-            f"{good.sum()} of {len(good)} runs fit the data to {INTERPOLATES:.0%}; these lie between {gaps.min():.0e} "
-            f"and {gaps.max():.0e} of the norm from their projection.",
+            f"{good.sum()} of {len(good)} runs fit the data to {LARGEST_MISFIT:.0%}; these lie between "
+            f"{gaps.min():.0e} and {gaps.max():.0e} of the norm from their projection.",
             tolerance_reason="The effective step η/(1 − β) = 2e-3 times the accumulated gradients moves the scale of a "
             "discrete training by some per cent.",
         )  # fmt: skip
@@ -250,7 +265,7 @@ EXPERIMENT = Experiment(
         "start at the scale and for networks that decay to it; the local exponent falls from 2 to 1."
     ),
     tolerances={"newton_steps": 20},  # rounding decides some of them
-    configuration={"default": SETTINGS, "quick": SETTINGS | QUICK},
+    configuration={"default": Settings(), "quick": QUICK},
     compute=compute,
     draw=draw,
     claims=claims,

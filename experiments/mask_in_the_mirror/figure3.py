@@ -6,75 +6,93 @@ leaves them where they are and only starts the learning rate again; the mask sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import _pruning as pruning
-from experiments._pruning import KEPT
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
+from experiments.mask_in_the_mirror import pruning
+from experiments.mask_in_the_mirror.pruning import KEPT_SHARE
 from implicit_bias import Claim, Verdict
 
-HIGH = 0.9  # where sparsity counts as high
+HIGH_SPARSITY = 0.9  # where sparsity counts as high
 REWINDS = {"weights": "IMP", "learning-rate": "LRR"}
 LINES = {"weights": "--", "learning-rate": "-"}
-GAIN_COLOURS = {"weights": "0.55", "learning-rate": "0.25"}  # no method's: a gain is between two
-# Without the preprint's doubled learning rate for masks, at which cycles this short may fail in the first network.
-NETWORKS = [network | {"masked_learning_rate": 0.1} for network in (pruning.BRISK_LENET, pruning.CONVNET)]
-FULL = {
-    "networks": [network | {"epochs": 10} for network in NETWORKS],
-    "strengths": {"dense": 0.0, "mask": 6e-4},
-    "cycles": 26,
-    "warm_up": 0,
-    "seeds": [0, 1, 2],
-    "data_folder": None,
-    "device": "cpu",
-}
+GAIN_COLOURS = {"weights": "0.55", "learning-rate": "0.25"}  # no method has these, as a gain is between two
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The networks, and how often they are trained and pruned.
+
+    Attributes:
+        networks: The networks.
+        strengths: Of the regularizer, by curve.
+        cycles: How often a network is trained.
+        warm_up: Epochs before the weights that are rewound to.
+        seeds: Of initial weights and batches.
+        data_folder: Where CIFAR is.
+        device: Where to train.
+    """
+
+    networks: Sequence[pruning.Network]
+    strengths: Mapping[str, float]
+    cycles: int = 26
+    warm_up: int = 0
+    seeds: Sequence[int] = (0, 1, 2)
+    data_folder: str | None = None
+    device: str = "cpu"
+
+
+def small(epochs: int, share: float = 1.0) -> list[pruning.Network]:
+    """Two small networks, trained for so many epochs on this part of the images.
+
+    Masks have no doubled learning rate as in the preprint: cycles this short may fail at it in the first network.
+    """
+    networks = (pruning.BRISK_LENET, pruning.CONVNET)
+    return [replace(network, masked_learning_rate=0.1, epochs=epochs, share=share) for network in networks]
+
+
+FULL = Settings(small(10), {"dense": 0.0, "mask": 6e-4})
 # A tenth of the steps in a cycle, so five times the strength still is half the decay.
-SETTINGS = FULL | {
-    "networks": [network | {"epochs": 2, "share": 0.5} for network in NETWORKS],
-    "strengths": {"dense": 0.0, "mask": 3e-3},
-}
-QUICK = SETTINGS | {
-    "networks": [network | {"epochs": 1, "share": 0.25} for network in SETTINGS["networks"]],
-    "cycles": 4,
-    "seeds": [0, 1],
-}
+SETTINGS = Settings(small(2, 0.5), {"dense": 0.0, "mask": 3e-3})
+QUICK = replace(SETTINGS, networks=small(1, 0.25), cycles=4, seeds=(0, 1))
 
 
-def cifar(network: Mapping[str, object]) -> dict[str, object]:
+def cifar(network: pruning.Network) -> Settings:
     """The preprint's sizes, for one of its networks."""
-    return FULL | {"networks": [dict(network)], "strengths": {"dense": 0.0, "mask": 1e-4}}
+    return Settings([network], {"dense": 0.0, "mask": 1e-4})
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """Every network, rewinding, method and seed; the cycles of one are one task, since each begins with the last."""
-    networks, seeds = settings["networks"], settings["seeds"]
+    networks, seeds = settings.networks, settings.seeds
     grid = [
         {
-            "training": pruning.training_of(network, curve), "curve": curve, "strength": strength, "rewind": rewind,
-            "cycles": settings["cycles"], "warm_up": settings["warm_up"], "seed": seed,
-            "folder": settings["data_folder"], "device": settings["device"],
+            "training": network.training(curve), "curve": curve, "strength": strength, "rewind": rewind,
+            "cycles": settings.cycles, "warm_up": settings.warm_up, "seed": seed,
+            "folder": settings.data_folder, "device": settings.device,
         }
         for network in networks
         for rewind in REWINDS
-        for curve, strength in settings["strengths"].items()
+        for curve, strength in settings.strengths.items()
         for seed in seeds
     ]  # fmt: skip
     runs = sweep(pruning.pruned_in_turn, grid, "figure3")
-    shape = (len(networks), len(REWINDS), len(settings["strengths"]), len(seeds))
+    shape = (len(networks), len(REWINDS), len(settings.strengths), len(seeds))
     return {
-        "network": np.array([network["model"] for network in networks]),
-        "title": np.array([pruning.title(network) for network in networks]),
+        "network": np.array([network.model for network in networks]),
+        "title": np.array([network.title for network in networks]),
         "rewind": np.array(list(REWINDS)),
-        "curve": np.array(list(settings["strengths"])),
-        "strength": np.array(list(settings["strengths"].values())),
-        "sparsity": 1 - KEPT ** np.arange(settings["cycles"]),
+        "curve": np.array(list(settings.strengths)),
+        "strength": np.array(list(settings.strengths.values())),
+        "sparsity": 1 - KEPT_SHARE ** np.arange(settings.cycles),
         "accuracy": np.reshape([run["accuracy"] for run in runs], (*shape, -1)),
     }
 
@@ -98,15 +116,11 @@ def draw(data: Data) -> Figure:
 
 def _draw_errors(axes: Axes, data: Data, n: int) -> None:
     mean, half = pruning.mean_and_interval(100 * (1 - data["accuracy"][n]))
-    kept = 100 * (1 - data["sparsity"])
     for r, rewind in enumerate(map(str, data["rewind"])):
         for c, curve in enumerate(map(str, data["curve"])):
-            every = (2 * r + c, 4)
-            below = np.minimum(half[r, c], mean[r, c] - pruning.LEAST_ERROR)
-            axes.errorbar(
-                kept, mean[r, c], (below, half[r, c]), lw=1.1, elinewidth=0.6, ms=3.5, errorevery=every,
-                markevery=every, label=f"{REWINDS[rewind]}, {pruning.label(curve).lower()}", ls=LINES[rewind],
-                **pruning.look(curve),
+            pruning.draw_errors(
+                axes, data["sparsity"], mean[r, c], half[r, c], (2 * r + c, 4), lw=1.1, ms=3.5, ls=LINES[rewind],
+                label=f"{REWINDS[rewind]}, {pruning.label(curve).lower()}", **pruning.look(curve),
             )  # fmt: skip
     pruning.error_axis(axes, 0.8 * np.nanmin(mean), 1.3 * np.nanmax(mean))
     axes.set(ylabel="test error (%)")
@@ -164,7 +178,7 @@ def table(data: Data) -> str:
 
 
 def observations(data: Data) -> list[Claim]:
-    """What the preprint reports for iterative pruning, asked of these runs.
+    """The preprint's statements about iterative pruning, checked in these runs.
 
     The intervals are those of other seeds on the same test images; other images are not in them.
     """
@@ -181,8 +195,8 @@ def observations(data: Data) -> list[Claim]:
 
 
 def _improves(data: Data, n: int, r: int) -> Verdict:
-    """Better or worse is what the interval of the difference says, whose mean is over the highest sparsities."""
-    high = data["sparsity"] >= min(HIGH, data["sparsity"].max())
+    """The verdict on the mask's gain, from the interval of its mean over the highest sparsities."""
+    high = data["sparsity"] >= min(HIGH_SPARSITY, data["sparsity"].max())
     row = {str(curve): c for c, curve in enumerate(data["curve"])}
     found = {curve: data["accuracy"][n, r, row[curve]][:, high] for curve in ("mask", "dense")}
     if lost := pruning.without_numbers(found):

@@ -1,19 +1,18 @@
 """Iterative pruning: gains are paired by seed, judging can fail, and runs repeat."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from experiments import _pruning as pruning
-from experiments import figure3
 from experiments.engine import Store, Sweep
+from experiments.mask_in_the_mirror import figure3, pruning
 from implicit_bias import Outcome
 from implicit_bias.training import write_stand_in
 
-TINY = figure3.QUICK | {
-    "networks": [pruning.LENET | {"epochs": 1, "share": 0.1}],
-    "cycles": 3,
-}
+LENET = replace(pruning.LENET, epochs=1, share=0.1)
+TINY = replace(figure3.QUICK, networks=[LENET], cycles=3)
 
 
 def measured(dense, mask, spread=1e-3):
@@ -27,7 +26,7 @@ def measured(dense, mask, spread=1e-3):
         "rewind": np.array(["weights", "learning-rate"]),
         "curve": np.array(["dense", "mask"]),
         "strength": np.array([0.0, 1e-3]),
-        "sparsity": 1 - pruning.KEPT ** np.arange(26),
+        "sparsity": 1 - pruning.KEPT_SHARE ** np.arange(26),
         "accuracy": np.broadcast_to(found[None, None, ..., None], (1, 2, 2, 3, 26)).copy(),
     }
 
@@ -76,7 +75,7 @@ def test_runs_repeat_to_the_byte_and_draw(tmp_path):
 
 
 def test_a_run_that_leaves_the_floating_point_range_has_no_accuracy():
-    training = pruning.training_of(TINY["networks"][0] | {"masked_learning_rate": 1e6}, "mask")
+    training = replace(LENET, masked_learning_rate=1e6).training("mask")
     run = pruning.pruned_in_turn(training, "mask", 1e-3, "weights", 2, 0, 0, None, "cpu")
     np.testing.assert_array_equal(run["accuracy"], [np.nan, np.nan])
 
@@ -95,13 +94,10 @@ def test_runs_without_an_accuracy_decide_nothing():
 @pytest.mark.parametrize(("name", "network"), [("cifar10", pruning.RESNET20), ("cifar100", pruning.RESNET18)])
 def test_cifar_runs_from_files(name, network, tmp_path):
     settings = figure3.EXPERIMENT.settings(name)
-    assert {settings["data_folder"], settings["device"]} == {None, "cpu"}
-    assert settings["networks"] == [network]
+    assert {settings.data_folder, settings.device} == {None, "cpu"}
+    assert settings.networks == [network]
     folder = write_stand_in(tmp_path / "files", name, records=100)
-    changes = {"networks": [network | {"epochs": 1, "model": "convnet"}], "cycles": 2, "seeds": [0, 1]}
-    data = figure3.compute(settings | changes | {"data_folder": str(folder)}, Sweep(Store(tmp_path / "store")))
+    tiny = replace(network, epochs=1, model="convnet")
+    small = replace(settings, networks=[tiny], cycles=2, seeds=[0, 1], data_folder=str(folder))
+    data = figure3.compute(small, Sweep(Store(tmp_path / "store")))
     assert data["accuracy"].shape == (1, 2, 2, 2, 2)
-
-
-def test_modes_differ_in_size_alone():
-    assert all(each.keys() == figure3.FULL.keys() for each in figure3.EXPERIMENT.configuration.values())

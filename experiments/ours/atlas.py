@@ -8,45 +8,83 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import matplotlib as mpl
 import numpy as np
 import sympy as sp
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
-from implicit_bias import Claim, Outcome, Parameterization, Potential, Verdict, derive, plotting
+from implicit_bias import Claim, Outcome, Parameterization, SeparablePotential, Verdict, derive, plotting
 from implicit_bias.claims.judge import from_residual
 
-# Formula, parameters, regularizer, and the three members shown: initial values in units of γ, or decays.
-ENTRIES: dict[str, dict[str, object]] = {
-    "u": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "m*w": {"init": {"m": 2**0.5, "w": 0.0}},
-    "m*w, decay": {"init": {"m": 2**0.5, "w": 0.0}, "regularizer": "m**2 + w**2", "decays": [0.0, 0.5, 1.0]},
-    "u**2 - v**2": {"init": {"u": 1.0, "v": 1.0}},
-    "u**4 - v**4": {"init": {"u": 1.0, "v": 1.0}},
-    "u**2": {"init": {"u": 1.0}},
-    "a*b*c": {"init": {"a": 1.0, "b": 1.0, "c": 1.0}},
-    "log(u) - log(v)": {"init": {"u": 1.0, "v": 1.0}},
-    "sinh(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "tanh(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "atan(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "exp(u)": {"init": {"u": 0.0}, "sizes": [1.0]},
-    "sigmoid(m)*w": {"init": {"m": 0.0, "w": 0.0}, "sizes": [1.0]},
+
+@dataclass(frozen=True)
+class Entry:
+    """A parameterization and the members of its family that are shown.
+
+    Attributes:
+        init: Initial values by parameter, in units of γ.
+        regularizer: h, if there is one.
+        sizes: The values of γ, a member each; if not given those of the settings.
+        decays: The decays, a member each, in place of sizes.
+    """
+
+    init: Mapping[str, float]
+    regularizer: str | None = None
+    sizes: Sequence[float] | None = None
+    decays: Sequence[float] | None = None
+
+
+# By the formula of g.
+ENTRIES = {
+    "u": Entry({"u": 0.0}, sizes=[1.0]),
+    "m*w": Entry({"m": 2**0.5, "w": 0.0}),
+    "m*w, decay": Entry({"m": 2**0.5, "w": 0.0}, "m**2 + w**2", decays=[0.0, 0.5, 1.0]),
+    "u**2 - v**2": Entry({"u": 1.0, "v": 1.0}),
+    "u**4 - v**4": Entry({"u": 1.0, "v": 1.0}),
+    "u**2": Entry({"u": 1.0}),
+    "a*b*c": Entry({"a": 1.0, "b": 1.0, "c": 1.0}),
+    "log(u) - log(v)": Entry({"u": 1.0, "v": 1.0}),
+    "sinh(u)": Entry({"u": 0.0}, sizes=[1.0]),
+    "tanh(u)": Entry({"u": 0.0}, sizes=[1.0]),
+    "atan(u)": Entry({"u": 0.0}, sizes=[1.0]),
+    "exp(u)": Entry({"u": 0.0}, sizes=[1.0]),
+    "sigmoid(m)*w": Entry({"m": 0.0, "w": 0.0}, sizes=[1.0]),
 }
-SETTINGS = {"entries": list(ENTRIES), "sizes": [1.0, 0.5, 0.25], "points": 101, "reach": 2.0}
-QUICK = {"entries": ["u", "u**2", "u**2 - v**2", "exp(u)"], "points": 41}
-LONGEST = 175  # characters of LaTeX that fit into the width
-WIDE = 200  # of those that fit in small print only
 
 
-def compute(settings: Mapping[str, object], sweep: Sweep) -> Data:
+@dataclass(frozen=True)
+class Settings:
+    """The entries and their curves.
+
+    Attributes:
+        entries: Names in :data:`ENTRIES`.
+        sizes: Values of γ where an entry has none of its own.
+        points: Of each curve.
+        reach: Curves go from minus this weight to this weight, if the domain does.
+    """
+
+    entries: Sequence[str] = tuple(ENTRIES)
+    sizes: Sequence[float] = (1.0, 0.5, 0.25)
+    points: int = 101
+    reach: float = 2.0
+
+
+LONGEST_FORMULA = 175  # characters of LaTeX that fit into the width
+SMALL_PRINT_LENGTH = 200  # of those that fit in small print only
+
+
+def compute(settings: Settings, sweep: Sweep) -> Data:
     """The curves of every entry, with its derived formulas as text."""
-    shared = {key: settings[key] for key in ("sizes", "points", "reach")}
-    rows = sweep(derived, [{"name": name, **shared} for name in settings["entries"]], "atlas")
+    shared = {"sizes": settings.sizes, "points": settings.points, "reach": settings.reach}
+    rows = sweep(derived, [{"name": name, **shared} for name in settings.entries], "atlas")
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -54,20 +92,21 @@ def derived(name: str, sizes: Sequence[float], points: int, reach: float) -> Dat
     """One entry: the curves of up to three members (missing ones are nan) and its formulas."""
     entry = ENTRIES[name]
     output = name.split(",")[0]
-    derivation = derive(Parameterization(output, sorted(entry["init"])), entry.get("regularizer"))
-    if "decays" in entry:
-        letter, values = "A", entry["decays"]
-        potentials = [derivation.at(entry["init"], decay) for decay in values]
+    derivation = derive(Parameterization(output, sorted(entry.init)), entry.regularizer)
+    if entry.decays is not None:
+        letter, values = "A", entry.decays
+        potentials = [derivation.at(entry.init, decay) for decay in values]
     else:
-        letter, values = r"\gamma", entry.get("sizes", sizes)
-        potentials = [derivation.at({p: v * size for p, v in entry["init"].items()}) for size in values]
+        letter, values = r"\gamma", entry.sizes or sizes
+        potentials = [derivation.at({p: v * size for p, v in entry.init.items()}) for size in values]
+    potentials = [cast("SeparablePotential", R) for R in potentials]  # as one formula acts on every weight
     drawn = [_curves(R, points, reach) for R in potentials]
     missing = [np.full(points, np.nan)] * (3 - len(drawn))
     text = f"${letter} = " + r",\ ".join(f"{v:g}" for v in values) + "$" if len(values) > 1 else ""
     return {
         **{key: np.stack([curves[key] for curves in drawn] + missing) for key in drawn[0]},
         "typed": np.array(output),
-        "name": np.array(_title(output, entry.get("regularizer"))),
+        "name": np.array(_title(output, entry.regularizer)),
         "formula": np.array(_formula(derivation.latex(), derivation.closed_form)),
         "member_text": np.array(text),
         "closed_form": np.array(derivation.closed_form),
@@ -84,11 +123,11 @@ def _title(output: str, regularizer: str | None) -> str:
 
 
 def _spaced(latex: str) -> str:
-    """With room between a factor and a function, which Matplotlib leaves out."""
+    """The formula with room between a factor and a function, which Matplotlib leaves out."""
     return re.sub(r"(?<=[\w}]) (?=\\(?:operatorname|log|sinh|cosh|tanh|sin|cos|tan))", r"\\, ", latex)
 
 
-def _window(potential: Potential, points: int, reach: float) -> np.ndarray:
+def _window(potential: SeparablePotential, points: int, reach: float) -> np.ndarray:
     """Weights around the minimizer inside the domain."""
     low, high = (float(np.squeeze(end)) for end in potential.domain)
     left, right = max(low, -reach), min(high, reach)
@@ -96,7 +135,7 @@ def _window(potential: Potential, points: int, reach: float) -> np.ndarray:
     return np.linspace(left + margin * (left == low), right - margin * (right == high), points)
 
 
-def _curves(potential: Potential, points: int, reach: float) -> Data:
+def _curves(potential: SeparablePotential, points: int, reach: float) -> Data:
     """R − min R, the metric and the local exponent upwards of the minimizer."""
     x, center = _window(potential, points, reach), float(np.squeeze(potential.minimizer))
     high = float(np.squeeze(potential.domain[1]))
@@ -110,8 +149,8 @@ def _curves(potential: Potential, points: int, reach: float) -> Data:
     }
 
 
-def _metric_error(potential: Potential, points: int, reach: float) -> float:
-    """How far the slope of R' is from one over the metric, by central differences, relative."""
+def _metric_error(potential: SeparablePotential, points: int, reach: float) -> float:
+    """The relative distance of the slope of R' from one over the metric, by central differences."""
     x = _window(potential, points, reach)[5:-5:5]
     step = 1e-5 * (np.abs(x) + 0.1)
     slope = (potential.gradient(x + step) - potential.gradient(x - step)) / (2 * step)
@@ -125,7 +164,7 @@ def _formula(latex: str, closed: bool) -> str:
     block = _spaced(latex).removeprefix("\\begin{aligned}\n").removesuffix("\n\\end{aligned}")
     lines = [line.replace("&", "") for line in block.split(" \\\\\n")]
     known = {line.split(" = ")[0].strip(): line for line in lines}
-    first = known["R_A(x)"] if len(known["R_A(x)"]) <= LONGEST else known["R_A'(x)"]
+    first = known["R_A(x)"] if len(known["R_A(x)"]) <= LONGEST_FORMULA else known["R_A'(x)"]
     return "\n".join(f"${line.strip()}$" for line in (first, known["1/R_A''(x)"]))
 
 
@@ -169,7 +208,7 @@ def draw(data: Data) -> Figure:
     return figure
 
 
-def _draw_text(figure: Figure, place: object, data: Data, row: int) -> None:
+def _draw_text(figure: Figure, place: SubplotSpec, data: Data, row: int) -> None:
     axes = figure.add_subplot(place)
     axes.set_axis_off()
     low, high = (f"{end:.3g}".replace("inf", "∞").replace("-", "−") for end in data["domain"][row])
@@ -181,14 +220,14 @@ def _draw_text(figure: Figure, place: object, data: Data, row: int) -> None:
     colour = "black" if data["closed_form"][row] else plotting.COLOURS["flow"]
     axes.text(0, 1.0, f"${data['name'][row]}${mark}", fontsize=9, color=colour, va="top", transform=axes.transAxes)
     for line, height in zip(str(data["formula"][row]).split("\n"), (0.63, 0.27), strict=False):
-        size = 7.5 if len(line) < WIDE else 5.7
+        size = 7.5 if len(line) < SMALL_PRINT_LENGTH else 5.7
         axes.text(0.03, height, line, fontsize=size, va="center", transform=axes.transAxes)
     axes.text(0.03, -0.04, "    ".join(note for note in notes if note), fontsize=6.5, color="0.35", va="center",
               transform=axes.transAxes)  # fmt: skip
 
 
 def claims(data: Data) -> list[Claim]:
-    """What must hold of every row."""
+    """Claims about every row."""
     present = np.arange(data["exponent"].shape[1]) < data["members"][:, None]
 
     def metric() -> Verdict:
@@ -236,7 +275,7 @@ EXPERIMENT = Experiment(
         "Theory: every separable parameterization has a potential, convex on its domain, whose metric is ‖∇g‖² along "
         "the flow, and which is quadratic at its minimum."
     ),
-    configuration={"default": SETTINGS, "quick": SETTINGS | QUICK},
+    configuration={"default": Settings(), "quick": Settings(("u", "u**2", "u**2 - v**2", "exp(u)"), points=41)},
     compute=compute,
     draw=draw,
     claims=claims,

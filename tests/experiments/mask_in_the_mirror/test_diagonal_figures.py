@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from experiments import registry
-from experiments.diagonal import setting
-from experiments.diagonal.training import trained
 from experiments.engine import Store, Sweep
 from experiments.experiment import load
+from experiments.mask_in_the_mirror.diagonal import setting
+from experiments.mask_in_the_mirror.diagonal.training import trained
 from implicit_bias import Outcome, Regression, schedule
 
 pytestmark = pytest.mark.slow
@@ -68,7 +68,7 @@ def test_training_is_the_loop_written_out(kind, batch_size):
     strength, eta, steps = schedule.Harmonic(0.3, 0.2), 0.01, 60
     random = {"batch_size": batch_size, "batch_seeds": [11, 12]} if batch_size else {}
     found = trained(
-        kind, {"d": 4, "n": 7, "sparsity": 2, "seed": 3}, {"n": 7, "seed": 0, "count": 2}, [["harmonic", 0.3, 0.2]],
+        kind, {"d": 4, "n": 7, "sparsity": 2, "seed": 3}, {"n": 7, "seed": 0, "count": 2}, [("harmonic", [0.3, 0.2])],
         eta, [steps], **random,
     )["x"][0, 1, 0]  # fmt: skip
     theta = {name: value[1].copy() for name, value in setting.start(kind, weights).items()}
@@ -93,7 +93,7 @@ def test_training_is_the_loop_written_out(kind, batch_size):
 
 
 def test_decaying_schedules_spend_the_same_decay():
-    plans = setting.plans(setting.SETTINGS)
+    plans = setting.plans(setting.Settings())
     spent = [
         float(setting.schedule_of(plans[name]).integral(1000.0)) for name in ("harmonic", "quadratic", "geometric")
     ]
