@@ -53,7 +53,7 @@ SCHEDULE_COLOURS = {
     "late pulse": "#44AA99",
 }
 _LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
-FLOW_LOOK: dict[str, Any] = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn over a curve from training
+FLOW_LOOK: dict[str, Any] = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn over training
 SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
 
 STYLE: dict[RcKeyType, str | float | bool] = {

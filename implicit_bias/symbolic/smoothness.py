@@ -24,6 +24,7 @@ _DIGITS = 90
 _DISTANCE, _SHORT_DISTANCE = mp.mpf("1e-12"), mp.mpf("1e-36")
 _STEEPENING_RATIO = 1.5  # of the difference quotients, above which they are unbounded
 _JUMP_RATIO = 0.9  # of the gaps, above which there is a jump
+_VANISHING_RATIO = 0.9  # of the speeds, below which they vanish on the level
 _CROSSING_TOLERANCE = mp.mpf("1e-6")  # of the part across a level, relative to the field; it may vanish slowly
 _POINTS_ON_A_LEVEL = 4
 _DRAWS_OF_CONSTANTS = 3
@@ -199,10 +200,13 @@ def _crossing(low: Point, high: Point, normal: Field, field: Field, symbols: Seq
     is_smooth = gap / _SHORT_DISTANCE <= _STEEPENING_RATIO * far_gap / _DISTANCE + noise / _SHORT_DISTANCE
     through = [mp.fdot(values, direction) for values in (below, above)]
     leaves = [abs(speed) > _CROSSING_TOLERANCE * size for speed in through]
+    # A speed that vanishes on the level, like √|u|, leads to it in finite time, and then on at any time.
+    keeps_speed = abs(through[0]) > _VANISHING_RATIO * abs(mp.fdot(far[0], direction))
+    is_continuous = gap <= _JUMP_RATIO * far_gap
     return Crossing(
         at,
         is_smooth=bool(is_smooth),
-        goes_on=bool(gap <= _JUMP_RATIO * far_gap) and all(leaves) and bool(through[0] * through[1] > 0),
+        goes_on=bool(is_continuous and keeps_speed and all(leaves) and through[0] * through[1] > 0),
         leaves=any(leaves),
     )
 
