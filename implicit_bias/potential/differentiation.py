@@ -3,7 +3,7 @@ r"""Derivatives of potentials in torch: the derivative of each formula is anothe
 The formulas of a potential switch between branches, cut off and take signs, so that they are exact from the smallest
 numbers to the largest; the derivative of such operations is not the derivative of the function. So the derivative of R
 is its gradient, that of the gradient is :math:`R''`, that of :math:`\nabla R^*` is the metric there, and so on, in
-reverse and in forward mode, to any order for which there is a formula.
+reverse and in forward mode, to any order for which there is a formula. Only one of the modes may be a forward one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch._functorch import eager_transforms
 
+from implicit_bias.errors import UnsupportedError
 from implicit_bias.potential.derivative_rules import derivatives
 
 if TYPE_CHECKING:
@@ -70,6 +72,12 @@ class _Formula(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: torch.Tensor | None) -> torch.Tensor:
+        # torch drops what a custom function owes to an outer forward pass, without a word. Nothing public tells of one.
+        if eager_transforms.JVP_NESTING > 1:
+            raise UnsupportedError(
+                "torch takes the derivative of one forward pass by another one for 0 here; take torch.func.hessian, or "
+                "torch.func.jacrev for one of the two."
+            )
         terms = [
             _times(tangent, slope())
             for slope, tangent in zip(_slopes(ctx), tangents[_FIRST:], strict=True)

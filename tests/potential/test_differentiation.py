@@ -1,0 +1,41 @@
+"""Pairs of torch.func's modes: one second derivative, or an error, and never the 0 that torch makes of two."""
+
+import itertools
+
+import pytest
+import torch
+
+import implicit_bias as ib
+from implicit_bias.errors import UnsupportedError
+
+# torch itself, when it first differentiates forward.
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+POTENTIALS = {
+    "hyperbolic": ib.HyperbolicEntropy(scale=0.1),
+    "entropy": ib.Entropy(scale=2.0),
+    "numerical": ib.NumericalPotential(ib.Parameterization("u**3 - v**3"), {"u": [0.5], "v": [0.7]}),
+}
+MODES = {"reverse": torch.func.jacrev, "forward": torch.func.jacfwd}
+
+
+def second(outer, inner, method, x):
+    return MODES[outer](MODES[inner](lambda point: method(point).sum() + (point**4).sum()))(x)
+
+
+@pytest.mark.parametrize("method", ["value", "gradient", "conjugate", "inverse_gradient"])
+@pytest.mark.parametrize("name", POTENTIALS)
+def test_two_passes_agree_unless_both_are_forward(name, method):
+    function, x = getattr(POTENTIALS[name], method), torch.tensor([0.05], dtype=torch.float64)
+    wanted = second("reverse", "reverse", function, x)
+    for pair in itertools.product(MODES, MODES):
+        if pair != ("forward", "forward"):
+            torch.testing.assert_close(second(*pair, function, x), wanted, rtol=1e-12, atol=0)
+    with pytest.raises(UnsupportedError, match="jacrev"):
+        second("forward", "forward", function, x)
+
+
+def test_one_forward_pass_and_more_backward_ones():
+    """R''' = −x / (r (x² + a²)^(3/2)), r = 2."""
+    x = torch.tensor([0.05], dtype=torch.float64)
+    third = torch.func.jacrev(torch.func.jacrev(torch.func.jacfwd(POTENTIALS["hyperbolic"].value)))
+    torch.testing.assert_close(third(x).squeeze(), (-x / (2 * (x**2 + 0.01) ** 1.5)).squeeze())
