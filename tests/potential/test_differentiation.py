@@ -9,7 +9,7 @@ import implicit_bias as ib
 from implicit_bias.errors import UnsupportedError
 
 # torch itself, when it first differentiates forward.
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 POTENTIALS = {
     "hyperbolic": ib.HyperbolicEntropy(scale=0.1),
     "entropy": ib.Entropy(scale=2.0),
