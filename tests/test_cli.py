@@ -26,6 +26,7 @@ def quick(tmp_path):
     return ("--data", "digits", "--epochs", 2, "--output", tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_run_writes_its_folder(quick, tmp_path):
     result = call(*quick, "--method", "pilot", "--strength", "1e-5", "--set", "delta=1.1")
     assert result.exit_code == 0, result.output

@@ -42,6 +42,7 @@ def test_json(mask):
     assert [identity["name"] for identity in found["identities"]] == [i.name for i in mask.identities]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "weight", "dual", "decay"),
     [("x,z", "y", "s", "A"), ("A,x", "y", "z", "D"), ("x,x0", "y", "z", "A"), ("E,lambda_", "x", "z", "A")],
@@ -95,6 +96,7 @@ def test_without_a_closed_form():
     assert json.loads(call("m**2*w", "--params", "m,w", "--json").stdout)["potential"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [("-m*w", "--params", "m,w"), ("--params", "m,w", "-m*w"), ("--params", "m,w", "--", "-m*w")],

@@ -208,6 +208,7 @@ def writers(source):
                 yield node.lineno
 
 
+@pytest.mark.slow
 def test_every_file_is_written_whole():
     """All writing goes through implicit_bias.files; the explorer's settings live in a folder of its own."""
     root, found = LIBRARY.parent, []

@@ -44,6 +44,7 @@ def test_every_module_has_tests(module):
     assert len(pytest_arguments(module)) > 1
 
 
+@pytest.mark.slow
 def test_slack_still_stands_in_the_code():
     """An entry whose line or change is gone excuses nothing, and one without a reason excuses everything."""
     changes = functools.cache(lambda module: mutants((ROOT / LIBRARY / module).read_text("utf-8")))

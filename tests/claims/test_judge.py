@@ -25,6 +25,7 @@ def test_a_failing_step_spoils_a_proof_but_refutes_nothing():
     assert refuted.counterexample["x"] ** 2 == refuted.counterexample["deviation"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("least", [0.25, -2.0])
 def test_quarters_lists_simple_numbers_first(least):
     """Shrinking ends at those that come first in the list."""

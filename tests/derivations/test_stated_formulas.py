@@ -13,6 +13,7 @@ from implicit_bias import Outcome
 SCALE = u0 * v0 * sp.exp(-4 * decay)  # as derived
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "constant", "stated", "outcome"),
     [
@@ -67,6 +68,7 @@ def test_a_wrong_factor_of_a_limit_is_not_proved(name, module, factor, monkeypat
     assert derivations.ledger()[name].verdict().outcome is Outcome.INCONCLUSIVE
 
 
+@pytest.mark.slow
 def test_the_corrected_forms_are_proved_where_they_are_stated(monkeypatch):
     monkeypatch.setattr(solution, "HYPERBOLIC", solution.HYPERBOLIC_CORRECTED)
     assert solution.lemma_a_1_hyperbolic.verdict().outcome is Outcome.PROVED

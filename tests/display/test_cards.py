@@ -100,6 +100,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_card_is_whole_and_needs_no_network(results, kind):
     card = results[kind]._repr_html_()
@@ -133,6 +134,7 @@ def test_pictures_stand_on_white(results):
         assert all("background:#ffffff" in picture for picture in pictures)
 
 
+@pytest.mark.slow
 def test_the_card_of_a_large_projection_is_small():
     n = 20_000
     limit = ib.bregman_projection(
@@ -166,6 +168,7 @@ def test_coupled_weights_have_a_card_without_a_graph():
     assert "0.5" in outline.words
 
 
+@pytest.mark.slow
 def test_many_runs_show_the_first():
     mask = ib.Parameterization("m*w")
     runs = ib.descent(ib.Regression([[1.0, 2.0]], [2.0]), mask, {"m": 1.0, "w": 0.0}, [0.1, 0.2], 5)

@@ -75,6 +75,7 @@ def contents(folder):
     return {name: content for name, (content, _) in files(folder).items()}
 
 
+@pytest.mark.slow
 def test_a_first_run_computes_saves_draws_and_judges(run, tmp_path):
     manifest, computed = run()
     assert computed == 3
@@ -118,6 +119,7 @@ def test_other_files_in_the_folder_do_not_matter(run, tmp_path):
     assert calls == []
 
 
+@pytest.mark.slow
 def test_a_damaged_store_is_made_again(run, tmp_path):
     run()
     before = contents(tmp_path / "toy")["data.npz"]
@@ -128,6 +130,7 @@ def test_a_damaged_store_is_made_again(run, tmp_path):
     assert contents(tmp_path / "toy")["data.npz"] == before
 
 
+@pytest.mark.slow
 def test_changed_settings_compute_what_they_touch(run, tmp_path):
     run()
     manifest, computed = run(seeds=[1, 2, 4])
@@ -150,12 +153,14 @@ def test_modes_in_one_folder_replace_each_other_and_compute_once(run, tmp_path):
     assert contents(tmp_path / "toy") == default
 
 
+@pytest.mark.slow
 def test_changed_texts_are_written(run, tmp_path):
     run()
     manifest, computed = run(replace(TOY, caption="Other words."))
     assert (manifest["caption"], computed) == ("Other words.", 0)
 
 
+@pytest.mark.slow
 def test_steps_of_another_module_count(run, monkeypatch):
     from experiments import experiment
 

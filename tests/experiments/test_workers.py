@@ -135,6 +135,7 @@ class TestCluster:
             assert one["walk"].tobytes() == other["walk"].tobytes()
         assert there.computed == 4
 
+    @pytest.mark.slow
     def test_a_lost_worker_loses_nothing(self, client, tmp_path):
         killed = []
 
@@ -195,6 +196,7 @@ class TestCluster:
         assert {name: array.tobytes() for name, array in there.items()} == {k: v.tobytes() for k, v in here.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "nonsense://127.0.0.1:1", "127.0.0.1:notaport"])
 def test_an_address_where_no_scheduler_is_exits_with_two(run, tmp_path, monkeypatch, address):
     monkeypatch.setattr(command_line, "registry", lambda: {"figure1c": figure1c.EXPERIMENT})
@@ -206,6 +208,7 @@ def test_an_address_where_no_scheduler_is_exits_with_two(run, tmp_path, monkeypa
     assert "Traceback" not in result.output
 
 
+@pytest.mark.slow
 def test_what_is_no_scheduler_and_never_answers_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("experiments.engine.workers._SECONDS_TO_CONNECT", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(InputError, match="no Dask scheduler answers"):

@@ -42,6 +42,7 @@ def exact_potential(setting):
     return derivation, init, derivation.at(init, setting.decay)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [MASK, LAYERS], ids=["closed form", "numerical"])
 def test_the_landing_point_minimizes_r_on_the_line(setting):
     """By a scalar search along the line, and by the library's projection with its own potential."""
@@ -122,6 +123,7 @@ def test_sliders_at_their_ends_give_numbers(scale, decay, y):
     svg(draw(scene))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", CATALOGUE[1:], ids=lambda entry: entry.title)
 @pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
 def test_extreme_scales_are_drawn_or_refused(entry, scale):
@@ -203,6 +205,7 @@ def test_a_typed_formula_has_a_start(formula):
     derivation.at(start)
 
 
+@pytest.mark.slow
 def test_a_start_is_not_sought_for_long():
     """The formula is real nowhere; trying all 85 starts took four seconds."""
     formula = "log(-1 - a**2 - b**2 - c**2 - d**2)"
@@ -212,6 +215,7 @@ def test_a_start_is_not_sought_for_long():
     assert time.process_time() - began < 2 * SECONDS_FOR_A_START
 
 
+@pytest.mark.slow
 def test_a_second_client_is_answered_while_the_formula_of_the_first_is_stuck():
     compute(MASK)  # starts the worker
     ended = threading.Event()

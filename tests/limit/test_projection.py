@@ -88,6 +88,7 @@ STALLED = (
 )
 
 
+@pytest.mark.slow
 @given(instance=instances(), log_scale=log_scales)
 @example(instance=STALLED, log_scale=-200.0)
 @example(instance=STALLED, log_scale=-690.0)
@@ -105,6 +106,7 @@ def test_error_bound_against_50_digits(instance, log_scale):
     assert distance <= found.error_bound + rounding
 
 
+@pytest.mark.slow
 @given(
     instance=instances(),
     log_scales=st.lists(st.floats(-690, 690), min_size=8, max_size=8),
@@ -209,6 +211,7 @@ def test_the_path_from_l2_to_l1():
     assert np.all(np.diff([np.linalg.norm(x) for x in path]) > -1e-9)
 
 
+@pytest.mark.slow
 @given(instance=instances(max_d=3), log_scale=st.floats(-690, 2), copies=st.lists(st.integers(-2, 2), min_size=3))
 # Steps that reused a Hessian stopped just below the tolerance, and the dependent row just above it.
 @example(

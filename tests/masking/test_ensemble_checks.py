@@ -153,6 +153,7 @@ class TestDistanceToLimit:
         assert not np.any(np.isfinite(found.error_bound))
         assert np.all(np.isfinite(found.distance))
 
+    @pytest.mark.slow
     def test_half_the_step_ends_half_as_far(self):
         distances = [
             distance_to_limit(
@@ -174,6 +175,7 @@ class TestDistanceToLimit:
 
 
 class TestRelativeNorms:
+    @pytest.mark.slow
     def test_the_two_ends(self):
         """A small scale ends with the least L1 norm, a large one with the least L2 norm."""
         init = initialization(np.zeros(14), [1e-8, 1e3])

@@ -76,6 +76,7 @@ def test_mirror_map_is_its_inverse(known):
     np.testing.assert_allclose(potential.gradient(x), s, rtol=ACCURACY, atol=ACCURACY)
 
 
+@pytest.mark.slow
 def test_dual_ends_are_found(known):
     potential, _, _, (low, high) = known
     np.testing.assert_allclose(potential.dual_domain[0], low, rtol=ACCURACY)
@@ -106,6 +107,7 @@ def test_domain_ends():
     np.testing.assert_allclose(bounded.domain[0], -1.0, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["sigmoid(m)*w", "m**2*w", "m*w*exp(m/4)", "m*w + m**3/9"])
 def test_against_taylor_integration(formula):
     """x(s) against mpmath's Taylor-series integrator at 30 digits."""
@@ -313,6 +315,7 @@ def test_a_copy_of_a_designed_potential_gives_the_same_numbers(monkeypatch):
     laws.a_copy_gives_the_same_numbers(NumericalPotential(designed, {"u": [0.0, 0.3]}), np.array([0.1, 0.5]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("was_asked", [False, True])
 def test_another_start_keeps_nothing_of_the_first(was_asked):
     """Tables, lengths and units belong to the initial values; what remains is the compiled g."""
@@ -352,6 +355,7 @@ def test_one_formula_for_any_shape():
     np.testing.assert_allclose(potential.gradient(-x), -potential.gradient(x), atol=1e-12)  # u₀ = v₀: R is even
 
 
+@pytest.mark.slow
 def test_outside_the_domain_is_refused():
     potential = NumericalPotential(Parameterization("u**2", "u"), {"u": [1.0, 2.0]})
     with pytest.raises(ib.DomainError, match=r"index \(1,\)"):
@@ -391,6 +395,7 @@ def test_bad_starts(formula, init, message):
         NumericalPotential(Parameterization(formula, "u"), init)
 
 
+@pytest.mark.slow
 def test_decay_moves_the_start():
     """With a commuting regularizer R_{A_t}'(x_t) = −L_t holds for u³ − v³ as well."""
     problem = ib.Regression.sample(3, 6, 2, seed=2)

@@ -95,6 +95,7 @@ def _last_x(start, decay, direction):
     return np.sqrt(u) - np.sqrt(v)
 
 
+@pytest.mark.slow
 def test_decay_shrinks_the_domain():
     """With roots of the parameters x is bounded, and h = √u + √v, which commutes, draws the bounds in."""
     derivation = ib.derive(ib.Parameterization("sqrt(u) - sqrt(v)", "u,v"), "sqrt(u) + sqrt(v)")
@@ -109,6 +110,7 @@ def test_decay_shrinks_the_domain():
     assert widths[-1] < 0.9 * widths[0]
 
 
+@pytest.mark.slow
 def test_leading_terms_of_the_mask_at_extreme_scales():
     derivation = ib.derive(ib.Parameterization("m*w", "m,w"), "m**2 + w**2")
     x, a = sp.symbols("x a")

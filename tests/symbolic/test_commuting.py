@@ -32,6 +32,7 @@ def _bracket(first, second):
     return lie_bracket(first, second, SYMBOLS)
 
 
+@pytest.mark.slow
 @few
 @given(fields, fields, fields, st.integers(-5, 5), st.integers(-5, 5))
 def test_the_bracket_is_antisymmetric_and_bilinear(f, g, h, a, b):
@@ -47,6 +48,7 @@ def test_the_jacobi_identity(f, g, h):
     assert cyclic.expand() == sp.zeros(2, 1)
 
 
+@pytest.mark.slow
 @few
 @given(polynomials.filter(lambda g: g.free_symbols), polynomials)
 def test_the_report_agrees_with_numerical_second_derivatives(g, h):
@@ -142,6 +144,7 @@ def test_a_bad_regularizer_is_a_formula_error(h):
         ib.Parameterization("m*w", "m,w").commutes_with(h)
 
 
+@pytest.mark.slow
 def test_refusing_a_regularizer_takes_less_than_a_second():
     code = """
 import time, implicit_bias as ib

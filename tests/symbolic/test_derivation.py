@@ -57,6 +57,7 @@ def _start(case, size, ratio):
     return (size + 1, size * ratio) if case == "displaced mask" else (size, size * ratio)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @few
 @given(st.floats(0.1, 1.5), st.floats(-0.95, 0.95), st.floats(-1, 1), st.floats(0, 0.5))
@@ -96,6 +97,7 @@ def _at(expression, values):
     return mp.mpf(expression.subs(values).evalf(60))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @few
 @given(st.fractions(-3, 3, max_denominator=20), st.fractions(0, 1, max_denominator=9))
@@ -143,6 +145,7 @@ def test_the_mask_inverts_its_exponentials_at_50_digits(time, decay, ratio):
     assert derived("mask").scale.subs(values).equals(u * v)
 
 
+@pytest.mark.slow
 def test_the_published_closed_forms():
     m0, w0, u0, v0, A = sp.symbols("m0 w0 u0 v0 A")
     assert sp.simplify(derived("mask").scale - (m0**2 - w0**2) / 2 * sp.exp(-4 * A)) == 0
@@ -165,6 +168,7 @@ def test_deriving_twice_gives_the_same_whatever_the_symbols_assume(assumptions):
     assert again.latex() == derived("mask").latex()
 
 
+@pytest.mark.slow
 def test_floats_in_an_expression_are_exact_numbers():
     m, w = sp.symbols("m w")
     assert ib.derive(ib.Parameterization(0.1 * m * w, [m, w])).rate == sp.Rational(1, 5)
@@ -260,6 +264,7 @@ def test_a_regularizer_that_does_not_commute_raises_with_its_report(h):
     assert max(values) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "params"),
     [

@@ -73,6 +73,7 @@ def parsed_or_rejected(text):
         reject()
 
 
+@pytest.mark.slow
 @given(formulas, st.integers(-300, 300), st.integers(-300, 300))
 def test_parsing_then_evaluating_is_arithmetic(formula, p, q):
     text, rule = formula
@@ -351,6 +352,7 @@ POLES = "m/{0}", "1/{0}", "{0}**(-1)", "m*{0}**(-1/2)", "log({0})", "1/log({0})"
 AROUND = "w + {}", "{}*w", "w/(1 + ({})**2)", "exp(-({}))", "abs({})", "2 - {}", "tanh({})", "w/{}", "log({})"
 
 
+@pytest.mark.slow
 @given(st.sampled_from(ZEROS), st.sampled_from(POLES), st.lists(st.sampled_from(AROUND), max_size=4))
 def test_division_by_zero_is_refused_wherever_it_stands(zero, pole, around):
     """Also where what follows would swallow the infinity, as 1/log(0) is 0 to SymPy."""

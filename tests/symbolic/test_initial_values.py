@@ -15,6 +15,7 @@ def derived(formula, params, h=None):
     return ib.derive(ib.Parameterization(formula, params), h)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "h", "init"),
     [
@@ -53,6 +54,7 @@ def test_a_reflection_must_leave_g_and_h_as_they_are(formula, params, h, count):
         assert values(*(signs * point)) == values(*point)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "init", "message"),
     [

@@ -117,6 +117,7 @@ def test_initial_numbers_are_broadcast():
     assert shape.start({"m": 1, "w": 0}).shape == (2,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("power", [1.2, 1.5, 2.5, 3.0])
 def test_designed_powers_have_the_gradient_of_their_formula(power):
     """Of |u|^k sign(u) a derivative by symbols holds a point mass of weight zero, which once reached NumPy."""

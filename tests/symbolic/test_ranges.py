@@ -107,6 +107,7 @@ def _close(found, expected):
     return found == expected or abs(found - expected) <= 1e-6 * (1e-3 + abs(expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terms", CASES, ids=_formula)
 def test_numerical_domains_are_where_the_flow_leads(terms):
     """Ends that are found are right, others lie inside the domain, and queries beyond an end are refused."""

@@ -182,6 +182,7 @@ DECAYED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DECAYED)
 @pytest.mark.parametrize("decay", [0.1, 0.4, 0.7, 2.0])
 @pytest.mark.parametrize("start", [(0.9, 0.2), (0.3, 0.8), (-0.3, 0.8)])
@@ -215,6 +216,7 @@ def _derived(g, h):
     return ib.derive(g, h, time_limit=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [(5, 3), (3, 2), (4, 3), (5, 4), (1, 2), (1, 3)])
 def test_differences_of_powers_end_where_a_parameter_reaches_zero(p):
     """The flow u' = p u^(p−1) makes u^(2−p) linear in time."""
@@ -231,6 +233,7 @@ def test_differences_of_powers_end_where_a_parameter_reaches_zero(p):
         R.gradient(1.01 * weight)
 
 
+@pytest.mark.slow
 def test_softplus_is_positive_and_unbounded():
     R = ib.NumericalPotential(ib.Parameterization("log(1 + exp(u))"), {"u": 0.3})
     assert R.domain == (0.0, np.inf)

@@ -100,6 +100,7 @@ def nested_without_end():
             continue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", [endless, endless_in_c, nested_without_end])
 def test_work_is_stopped_wherever_it_is(work, monkeypatch):
     """By its own limit, long before its owner loses patience."""
@@ -120,6 +121,7 @@ def test_waiting_does_not_count():
     assert worker.call(0.2, time.sleep, 0.6) is None
 
 
+@pytest.mark.slow
 def test_a_child_that_does_nothing_is_stopped_at_last(monkeypatch):
     monkeypatch.setattr(worker, "_PATIENCE_SECONDS", 0.5)
     began = time.monotonic()
@@ -168,6 +170,7 @@ def test_limits_within_limits():
     assert worker.call(20.0, nested) == ["work", True, "work"]
 
 
+@pytest.mark.slow
 def test_a_broken_helper_is_no_missing_closed_form(monkeypatch, tmp_path):
     """The worker has the library of its owner, in which one function is broken here."""
     script = """
@@ -183,6 +186,7 @@ def test_a_broken_helper_is_no_missing_closed_form(monkeypatch, tmp_path):
     assert "seen 'NoneType' object has no attribute 'missing'" in _run(script)
 
 
+@pytest.mark.slow
 def test_without_a_process_the_work_is_done_and_the_result_says_so():
     script = """
         import sys
@@ -196,6 +200,7 @@ def test_without_a_process_the_work_is_done_and_the_result_says_so():
     assert lines[1] == "()"
 
 
+@pytest.mark.slow
 def test_it_loads_while_its_owner_does_and_holds_up_no_end():
     """It starts before SymPy is imported, and an owner that ends meanwhile need not wait for it."""
     script = """
@@ -225,6 +230,7 @@ def test_a_repeated_derivation_is_not_derived_again():
     assert min(times) < 0.02
 
 
+@pytest.mark.slow
 def test_a_template_that_was_killed_is_replaced():
     _, killed = worker.call(5.0, state)
     template._template._process.kill()
@@ -232,6 +238,7 @@ def test_a_template_that_was_killed_is_replaced():
     assert worker.call(5.0, state)[1] != killed
 
 
+@pytest.mark.slow
 def test_threads_share_it_and_one_that_is_stuck_holds_up_nobody():
     began = threading.Event()
 
@@ -290,6 +297,7 @@ def test_a_fork_of_the_owner_starts_its_own():
     assert _run(script).split() == ["own", "same"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first",
     ["template.start()", "select.select([template.start()._control], [], [])", "ib.Parameterization('m*w')"],

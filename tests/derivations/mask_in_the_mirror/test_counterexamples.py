@@ -30,6 +30,7 @@ REFUTED_ON_TRAJECTORIES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUTED_ON_TRAJECTORIES)
 def test_no_part_of_a_counterexample_can_be_made_simpler(name, saved, monkeypatch):
     """Two runs agree; with any one number replaced by a simpler one nothing fails, or the instance is not allowed."""

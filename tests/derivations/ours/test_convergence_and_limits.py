@@ -28,6 +28,7 @@ def test_limits_would_notice_a_wrong_potential():
     assert optimality._distance(end, problem, wrong) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoiled", range(5))
 def test_no_limit_is_proved_by_a_wrong_identity(spoiled, saved, monkeypatch):
     """Each of those that the proof rests on."""

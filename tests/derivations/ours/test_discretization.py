@@ -8,6 +8,7 @@ from derivations.ours import discretization
 from implicit_bias import Outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", [discretization.discretization, discretization.heavy_ball])
 def test_order_one_is_supported(claim):
     verdict = claim.verdict()
@@ -15,11 +16,13 @@ def test_order_one_is_supported(claim):
     assert verdict.tolerance < 0.1
 
 
+@pytest.mark.slow
 def test_another_order_is_not_supported(monkeypatch):
     monkeypatch.setattr(discretization, "STATED_ORDER", 2.0)
     assert discretization.discretization.verdict().outcome is Outcome.INCONCLUSIVE
 
 
+@pytest.mark.slow
 def test_another_speed_of_momentum_is_not_supported(monkeypatch):
     """Three percent off, and the errors no longer fall with the step."""
     monkeypatch.setattr(discretization, "MOMENTA", (0.5,))

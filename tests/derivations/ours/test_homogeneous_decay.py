@@ -1,10 +1,13 @@
 """Decay on homogeneous parameterizations: another degree or clock is noticed."""
 
+import pytest
+
 from derivations.mask_in_the_mirror.setting import decay
 from derivations.ours import homogeneous_decay
 from implicit_bias import Outcome
 
 
+@pytest.mark.slow
 def test_homogeneous_decay_would_notice_another_degree_or_clock(monkeypatch):
     monkeypatch.setattr(homogeneous_decay, "EXAMPLES", {"a*b*c": ("abc", 2)})
     found = homogeneous_decay.homogeneous_decay.verdict()

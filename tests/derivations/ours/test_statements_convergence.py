@@ -75,6 +75,7 @@ def lyapunov(start, target, strength, at):
     return np.array(values), loss(x, target)
 
 
+@pytest.mark.slow
 @about("ours/lem-a.3")
 @few
 @given(starts, targets, strengths)
@@ -86,6 +87,7 @@ def test_the_lyapunov_function_falls_at_least_as_fast_as_stated(start, target, s
     assert values[0] - values[-1] >= simpson(excess, x=at) * (1 - 1e-4) - 1e-9
 
 
+@pytest.mark.slow
 @about("ours/thm-3.2")
 @few
 @given(starts, targets, st.floats(0, 0.5))
