@@ -13,8 +13,8 @@ from rich.table import Table
 from derivations import RECORD, SAVED, ledger, recorded
 from derivations.mask_in_the_mirror import PAPER
 from implicit_bias.claims import Ledger, Outcome, Verdict
-from implicit_bias.cli.failing import unwritten_files_fail
-from implicit_bias.errors import InputError
+from implicit_bias.cli.failing import BAD_INPUT, fail, unwritten_files_fail
+from implicit_bias.errors import InputError, MissingPackageError, require
 from implicit_bias.files import write_whole
 
 COMMAND = "python -m derivations"
@@ -40,17 +40,24 @@ def main(
 ) -> None:
     """Check the ledger's claims and compare the verdicts with the recorded ones.
 
-    Exits with 1 if a verdict differs from the recorded one, with 2 on an unknown id or a file that cannot be written.
+    Exits with 1 if a verdict differs from the recorded one, with 2 on an unknown id, a missing package or a file that
+    cannot be written.
     """
-    claims, console = ledger(), Console()
     if html and ids:
         raise typer.BadParameter("--html shows the whole ledger: leave the claims out.")
+    console = Console()
     try:
-        names = [claims.full_id(name) for name in ids or claims]
-    except InputError as error:
-        raise typer.BadParameter(str(error)) from None
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        checked = claims.run(names, progress=lambda names: progress.track(names, description="Checking claims"))
+        if html:
+            require("judge", "jinja2")
+        claims = ledger()
+        try:
+            names = [claims.full_id(name) for name in ids or claims]
+        except InputError as error:
+            raise typer.BadParameter(str(error)) from None
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            checked = claims.run(names, progress=lambda names: progress.track(names, description="Checking claims"))
+    except MissingPackageError as error:
+        fail(COMMAND, error, BAD_INPUT)
     console.print(_table(checked, names))
     if ids:
         for name in names:

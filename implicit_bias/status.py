@@ -63,8 +63,15 @@ class _Ended(Protocol):
 Result = TypeVar("Result", bound=_Ended)
 
 
-def settle(result: Result, throw: bool, what: str) -> Result:
-    """Return ``result``, or raise :class:`SolverError` if it has not converged and ``throw`` is set."""
+def settle(result: Result, throw: bool, what: str, advice: str | None = None) -> Result:
+    """Return ``result``, or raise :class:`SolverError` if it has not converged and ``throw`` is set.
+
+    Args:
+        result: The result of a solver.
+        throw: Whether to raise.
+        what: The solver, for the message.
+        advice: A sentence for this case, in place of the status's own.
+    """
     if throw and result.status is not Status.CONVERGED:
-        raise SolverError(f"{what} ended as {result.status.value}. {result.status.advice}", result)
+        raise SolverError(f"{what} ended as {result.status.value}. {advice or result.status.advice}", result)
     return result

@@ -188,6 +188,11 @@ def test_completion(option, start, values):
     assert result.output.split() == list(values)
 
 
+def test_the_command_line_offers_names_without_torch():
+    code = "import sys; from implicit_bias.cli import app; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_completion_knows_every_name():
     assert DATA == training.DATA
     assert tuple(training.MODELS) == MODELS

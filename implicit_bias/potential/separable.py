@@ -56,7 +56,7 @@ class SeparablePotential(Potential):
     def metric_at(self, x: Array) -> Array:
         """1 / R_i''(x_i) of each coordinate."""
 
-    def respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: D102
+    def respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x = self.inverse_gradient_at(z)
         return x, self.metric_at(x)
 
@@ -102,7 +102,7 @@ class SeparablePotential(Potential):
         return (-np.inf, np.inf)
 
     @property
-    def minimizer(self) -> np.ndarray:  # noqa: D102
+    def minimizer(self) -> np.ndarray:
         return self.inverse_gradient_at(np.zeros(() if self.size is None else self.size))
 
     @_overflow_allowed

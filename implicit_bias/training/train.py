@@ -110,6 +110,7 @@ def train(
         path=None if checkpoint is None else Path(checkpoint),
         log_dir=log_dir,
     )
+    _check_method(method)
     first_rate = positive_number(learning_rate, "learning_rate")
     make_optimizer = _sgd(positive_number(momentum, "momentum", zero_allowed=True)) if optimizer == "sgd" else optimizer
     if not callable(make_optimizer):
@@ -231,6 +232,11 @@ def _module(model: nn.Module) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise InputError(f"model: expected a torch.nn.Module, got {type(model).__name__}.")
     return model
+
+
+def _check_method(method: Method) -> None:
+    if not isinstance(method, Method):
+        raise InputError(f"method: expected a Method, such as training.METHODS['pilot'](), got {method!r}.")
 
 
 def _check_model(model: nn.Module, data: ImageData) -> None:

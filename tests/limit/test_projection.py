@@ -482,3 +482,40 @@ def test_the_bound_holds_for_a_weight_that_was_not_found():
     """It once was 0 for x = 0, where the correction had underflown. At that scale R is an L2 norm: x* = (1, 2) y/5."""
     found = bregman_projection(Regression([[1.0, 2.0]], [1e-100]), HyperbolicEntropy(log_scale=690.0), throw=False)
     assert np.linalg.norm(found.x - np.array([1.0, 2.0]) * 1e-100 / 5) <= found.error_bound
+
+
+class Steep(ib.SeparablePotential):
+    """R(x) = Σ s² cosh(x_i/s), whose duals are far from 0 for small s."""
+
+    size = None
+    scale = 1e-3
+
+    def terms_at(self, x):
+        return self.scale**2 * np.cosh(x / self.scale)
+
+    def gradient_at(self, x):
+        return self.scale * np.sinh(x / self.scale)
+
+    def inverse_gradient_at(self, z):
+        return self.scale * np.arcsinh(z / self.scale)
+
+    def metric_at(self, x):
+        return 1 / np.cosh(x / self.scale)
+
+
+class Bounded(Steep):
+    """The same on an interval, in which no x satisfies Zx = y."""
+
+    @property
+    def domain(self):
+        return (-1e-3, 1e-3)
+
+
+def test_a_potential_that_stalls_on_the_whole_line_is_asked_for_relaxations():
+    problem = Regression.sample(d=8, n=20, sparsity=3, seed=0)
+    with pytest.raises(
+        ib.SolverError, match=r"ended as stalled\..* or define relaxations\(\) if the potential is your own\.$"
+    ):
+        bregman_projection(problem, Steep())
+    with pytest.raises(ib.SolverError, match=r"ended as stalled\..* or compare with the domain\.$"):
+        bregman_projection(problem, Bounded())

@@ -233,6 +233,45 @@ def test_one_parametrization_for_two_tensors_is_refused():
     assert masking.effective_weights(model) == {}
 
 
+@pytest.mark.parametrize("given", [masking.Powerpropagation, masking.Powerpropagation(2.0)])
+def test_a_parametrization_instead_of_a_function_is_refused(given):
+    model = perceptron()
+    with pytest.raises(InputError, match=r"expected a function .* such as lambda name: Powerpropagation\(…\), got"):
+        masking.reparameterize(model, given)
+    assert masking.effective_weights(model) == {}
+
+
+class OneFactor(masking.Product):
+    """Forgets a factor."""
+
+    def right_inverse(self, x):
+        return x
+
+
+class Halved(masking.Product):
+    """Does not give the weights back."""
+
+    def right_inverse(self, x):
+        return x / 2, torch.ones_like(x)
+
+
+def test_a_right_inverse_that_is_none_is_refused():
+    model = perceptron()
+    message = r"0.weight: right_inverse of OneFactor gives 1 tensor for 2 names \(m, w\); return one for each name"
+    with pytest.raises(InputError, match=message):
+        masking.reparameterize(model, lambda name: OneFactor())
+    assert masking.effective_weights(model) == {}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "finer"), [(torch.float16, " or float32"), (torch.float32, " or float64"), (torch.float64, "")]
+)
+def test_a_start_elsewhere_asks_for_a_finer_precision_where_there_is_one(dtype, finer):
+    message = rf"more moderate numbers for it{finer}, and check that its right_inverse undoes its forward\.$"
+    with pytest.raises(InputError, match=message):
+        masking.reparameterize(perceptron().to(dtype), lambda name: Halved())
+
+
 def test_unmasking_what_is_dense_is_refused():
     with pytest.raises(InputError, match="nothing in it is masked or pruned"):
         masking.unmask(perceptron())

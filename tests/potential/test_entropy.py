@@ -70,6 +70,7 @@ def test_response_error(units, log_scale, log_x, rate, error):
             potential,
             z,
             error,
+            rate,
             exponents,
             lambda z, off, factor: mp.exp(log_a + rate * z + off) * (1 + factor),
             units,

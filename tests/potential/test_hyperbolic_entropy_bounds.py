@@ -80,7 +80,7 @@ def test_response_error(units, log_scale, log_x, shift, rate, error):
             up, down = mp.exp(log_a + q + off) * (1 + factor), mp.exp(log_a - q - off) * (1 - factor)
             return (up - down) / 2
 
-        laws.response_error_bounds_the_error(potential, z, error, exponents, exact, units)
+        laws.response_error_bounds_the_error(potential, z, error, rate, exponents, exact, units)
 
 
 def test_the_response_at_zero_is_exact():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_runs import images
 from torch import nn
 
 from implicit_bias import UnsupportedError, masking, training
@@ -178,4 +179,13 @@ def test_usual_strengths_are_the_tuned_ones():
     with np.load(Path(__file__).with_name("tuned_strengths.npz")) as data:
         column = int(np.argmin(np.abs(data["sparsity"] - 0.95)))
         chosen = dict(zip(data["method"].tolist(), data["chosen_strength"][:, column].tolist(), strict=True))
-    assert {name: method.usual_strength for name, method in METHODS.items()} == chosen
+    assert chosen.keys() <= METHODS.keys(), "the table has no method of such a name"
+    assert {name: METHODS[name].usual_strength for name in chosen} == chosen
+
+
+@pytest.mark.parametrize("method", ["softplus", METHODS["pilot"], Method])
+def test_a_method_that_is_none_is_refused(method):
+    """Its name, its entry in the table, or its class."""
+    data = images()
+    with pytest.raises(InputError, match=r"method: expected a Method, such as training\.METHODS\['pilot'\]\(\), got"):
+        training.train(network(), data, method, epochs=1)
