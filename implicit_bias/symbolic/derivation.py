@@ -26,7 +26,7 @@ from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotenti
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 from implicit_bias.shown import Shown
 from implicit_bias.symbolic.assumptions import ResultNames, real, with_constants
-from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms, exponential_rate, sign_symmetries
+from implicit_bias.symbolic.closed_form import ClosedForm, Symmetry, derived_forms, exponential_rate, symmetries
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.compiled import compiled, on_arrays
 from implicit_bias.symbolic.identities import Identity
@@ -178,8 +178,9 @@ class Derivation(Shown):
         Raises:
             InputError: If names or shapes do not match, or a decay is given without a regularizer.
             DomainError: If an initial value lies outside the region of the derivation, g is not real there or its
-                gradient vanishes; it names the coordinate and its values. Where a change of signs that leaves g and h
-                as they are leads into the region, the start with these signs is taken, which has the same x(t).
+                gradient vanishes; it names the coordinate and its values. Where an exchange of parameters or a change
+                of their signs leaves g and h as they are and leads into the region, the start is changed so: it has
+                the same x(t).
 
         >>> derive("m*w", "m**2 + w**2").at(m=[1.0], w=[0.0], decay=0.5).scale.round(4).tolist()
         [0.0677]
@@ -336,10 +337,11 @@ class Derivation(Shown):
             check_start(self._map, values, names)
         if not self.conditions:
             return tuple(values)
-        for signs in self._reflections:
-            reflected = np.array(signs, dtype=float).reshape(-1, *[1] * (values.ndim - 1)) * values
-            is_better = ~self._is_covered(values) & self._is_covered(reflected)
-            values = np.where(is_better, reflected, values)
+        if not np.all(self._is_covered(values)):
+            for order, signs in self._symmetries:
+                changed = np.array(signs, dtype=float).reshape(-1, *[1] * (values.ndim - 1)) * values[list(order)]
+                is_better = ~self._is_covered(values) & self._is_covered(changed)
+                values = np.where(is_better, changed, values)
         for condition, numbers in zip(self.conditions, self._condition_values(*values), strict=True):
             numbers = np.atleast_1d(numbers)
             bad = np.flatnonzero(~(numbers > 0))
@@ -353,7 +355,8 @@ class Derivation(Shown):
                     f"init: expected {' and '.join(f'{c} > 0' for c in self.conditions)} in every coordinate, got "
                     f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}. Where it is 0 the "
                     "scale vanishes: x never changes its sign, and there is no potential on the whole line. Where it "
-                    "is negative, exchange the parameters (m and w of m*w) so that it becomes positive."
+                    "is negative, no exchange or change of signs of the parameters is known to leave g and h as they "
+                    "are and to make it positive."
                 )
         return tuple(values)
 
@@ -367,19 +370,19 @@ class Derivation(Shown):
         return self.parameterization.separable_map()
 
     @property
-    def _reflections(self) -> list[tuple[int, ...]]:
-        """Changes of sign, p numbers each, that are known to leave g and h as they are, and so x(t)."""
+    def _symmetries(self) -> list[Symmetry]:
+        """Exchanges and changes of sign that are known to leave g and h as they are, and so x(t)."""
         try:
-            return _sign_symmetries(self.parameterization)
+            return _known_symmetries(self.parameterization)
         except (StoppedError, UnsupportedError):
             return []
 
 
 @lru_cache(maxsize=256)
-def _sign_symmetries(parameterization: Parameterization) -> list[tuple[int, ...]]:
-    """The reflections that the worker process finds; a search that was stopped is repeated next time."""
+def _known_symmetries(parameterization: Parameterization) -> list[Symmetry]:
+    """The symmetries that the worker process finds; a search that was stopped is repeated next time."""
     formulas = [f for f in (parameterization.output, parameterization.regularizer) if f is not None]
-    return call(_OPTIONAL_SECONDS, sign_symmetries, formulas, list(parameterization.symbols))
+    return call(_OPTIONAL_SECONDS, symmetries, formulas, list(parameterization.symbols))
 
 
 def _decayed(

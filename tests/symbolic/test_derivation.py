@@ -206,9 +206,9 @@ def test_initial_values_of_very_different_sizes():
     assert potential.shift == pytest.approx(400 * np.log(10))
 
 
-@pytest.mark.parametrize("w", [1.0, -1.0, 1.5, -7.0])
+@pytest.mark.parametrize("w", [1.0, -1.0])
 def test_a_mask_that_cannot_change_sign_is_named(w):
-    with pytest.raises(ib.DomainError, match=r"coordinate 2 \(1 such\).*exchange the parameters") as caught:
+    with pytest.raises(ib.DomainError, match=r"coordinate 2 \(1 such\).*the scale vanishes") as caught:
         derived("mask").at({"m": [1.0, 1.0, 1.0], "w": [0.0, 0.5, w]})
     assert f"w0 = {w:g}" in str(caught.value)
     assert "m0 = 1" in str(caught.value)
