@@ -69,9 +69,9 @@ def pytest_runtest_call(item):
             gc.enable()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """The Chromium of this machine: one for all tests of a process, which is as many as Playwright starts."""
+    """The Chromium of this machine: one for each module, as Playwright's event loop runs on in this thread."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip(f"no Chromium on PATH (looked for {', '.join(BROWSERS)})")

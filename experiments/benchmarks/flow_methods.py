@@ -199,7 +199,7 @@ def torchdiffeq_dopri8(stops: bool) -> Callable[[FlowTask], Solve]:
         import torchdiffeq
 
         d, n = task.problem.d, task.problem.n
-        Z, y = torch.from_numpy(task.problem.Z), torch.from_numpy(task.problem.y)
+        Z, y = torch.tensor(task.problem.Z), torch.tensor(task.problem.y)  # copies, as the problem's are read-only
         start = torch.from_numpy(task.start.reshape(2, n))
         times = torch.from_numpy(np.concatenate([[0.0], task.times]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from warnings import catch_warnings, simplefilter
 
@@ -73,7 +74,8 @@ def connect(address: str) -> Client:
     try:
         # A client that finds nobody stays behind half made. When the garbage collector removes it while the next one
         # is being made, Dask waits for ever for a lock that it holds itself; so first without a client.
-        asyncio.run(_knock(address))
+        with ThreadPoolExecutor(1) as thread:  # in a notebook an event loop runs in this one
+            thread.submit(lambda: asyncio.run(_knock(address))).result()
         return Client(address, timeout=_SECONDS_TO_CONNECT)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {address} ({type(error).__name__}).") from None

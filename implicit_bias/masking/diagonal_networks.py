@@ -75,7 +75,7 @@ class DiagonalNetworks:
         return self._on_device(values).reshape(*values.shape[:-2], *self._shape, values.shape[-1])
 
     def _on_device(self, values: np.ndarray) -> torch.Tensor:
-        return torch.as_tensor(values).to(device=self._device, dtype=self._dtype)
+        return torch.tensor(values, device=self._device, dtype=self._dtype)  # a copy, as Z may be read-only
 
     def _gathered(self, values: torch.Tensor) -> np.ndarray:
         return values.reshape(self.runs, *values.shape[2:]).cpu().numpy()

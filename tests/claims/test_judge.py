@@ -57,7 +57,7 @@ def test_without_a_failure_there_is_no_counterexample():
 def test_searching_needs_hypothesis(monkeypatch):
     monkeypatch.setattr(errors, "find_spec", lambda name: None)
     for needs in (lambda: quarters(0, 1), lambda: search(st.integers(), bool)):
-        with pytest.raises(errors.MissingPackageError, match=r"hypothesis.*implicit-bias\[experiments\]"):
+        with pytest.raises(errors.MissingPackageError, match=r"hypothesis.*implicit-bias\[judge\]"):
             needs()
 
 
