@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -216,8 +217,10 @@ def torchdiffeq_dopri8(stops: bool) -> Callable[[FlowTask], Solve]:
 
             options = {"step_t": times[1:]} if stops else None
             with torch.no_grad():
-                path = torchdiffeq.odeint(field, start, times, rtol=tol, atol=tol, method="dopri8", options=options)
-            return FlowRun((path[1:, 0] * path[1:, 1]).numpy(), count)
+                found: Any = torchdiffeq.odeint(
+                    field, start, times, rtol=tol, atol=tol, method="dopri8", options=options
+                )
+            return FlowRun((found[1:, 0] * found[1:, 1]).numpy(), count)
 
         return solve
 
