@@ -137,7 +137,7 @@ def refused(result, message):
         (["--init", "m"], "NAME=NUMBER"),
         (["--init", "m=1", "--init", "m=5", "--init", "w=0"], "one number for m, got 1 and 5"),
         (["--init", "m=1", "--init", "w=0", "--init", "q=0"], "exactly the parameters"),
-        (["--init", "m=1", "--init", "w=2"], "m0 - w0"),
+        (["--init", "m=1", "--init", "w=-1"], "m0 + w0"),
         (["--init", "m=1", "--init", "w=0", "--decay", "-1"], "decay"),
         (["--init", "m=1", "--init", "w=0", "--regularizer", "m**2"], "do not commute"),
         (["--init", "m=1", "--init", "w=0", "--regularizer", ""], "regularizer: cannot read ''"),
