@@ -97,7 +97,7 @@ def _is_text(source: str) -> bool:
 
 
 def _bundle(output: Any) -> dict[str, str]:
-    """What a viewer can show, by MIME type."""
+    """The forms of a result that a viewer can show, by MIME type."""
     if isinstance(output, Figure):
         file = io.BytesIO()
         output.savefig(file, format="png", dpi=output.dpi, metadata={"Software": None})

@@ -31,7 +31,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Correction:
-    """What holds instead of a refuted statement.
+    """The statement that holds instead of a refuted one.
 
     Attributes:
         statement: The corrected statement in LaTeX.

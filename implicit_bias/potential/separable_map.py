@@ -33,7 +33,7 @@ class SeparableMap:
 
 
 class SeparableParameterization(Protocol):
-    """What a numerical potential needs of a parameterization; :class:`implicit_bias.Parameterization` has it."""
+    """The part of :class:`implicit_bias.Parameterization` that a numerical potential needs."""
 
     def separable_map(self) -> SeparableMap:
         """Return g and its derivatives as functions."""

@@ -83,7 +83,7 @@ def _code(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in place of a node, or of the condition of an if."""
+    """The nodes that may replace a node, or the condition of an if."""
     match node:
         case ast.BinOp(left, op, right) if type(op) in SWAPPED:
             yield ast.BinOp(left, SWAPPED[type(op)](), right)
