@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +17,15 @@ from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 from implicit_bias.shown import Shown
 
-PACKAGES = ("implicit-bias", "mpmath", "numpy", "scipy", "sympy", "torch")  # whose versions a verdict may depend on
+PACKAGES = (
+    "implicit-bias",
+    "mpmath",
+    "numpy",
+    "python-flint",
+    "scipy",
+    "sympy",
+    "torch",
+)  # whose versions a verdict may depend on
 
 
 class Ledger(Shown, Mapping[str, Claim]):
@@ -93,6 +102,9 @@ class Ledger(Shown, Mapping[str, Claim]):
     ) -> Ledger:
         """Check claims, each once and after those that it uses; its check is given their verdicts.
 
+        A check that raises an error makes its claim INCONCLUSIVE, with the traceback in the verdict, and the others go
+        on.
+
         Args:
             ids: The claims to check, together with all that they use; by default every claim.
             progress: Iterates over the list of claims and may show how far it is, like ``tqdm``.
@@ -113,8 +125,23 @@ class Ledger(Shown, Mapping[str, Claim]):
                 waiting += self[name].uses
         found: dict[str, Verdict] = {}
         for name in progress([name for name in self if name in wanted]):
-            found[name] = self[name].verdict({used: _flowing(name, used, found[used]) for used in self[name].uses})
+            found[name] = self.judged(name, found)
         return Ledger(self.values(), found, date.today().isoformat(), _versions())
+
+    def judged(self, name: str, found: Mapping[str, Verdict]) -> Verdict:
+        """The verdict on one claim, given those on the claims that it uses.
+
+        Raises:
+            InputError: As for :meth:`run`.
+        """
+        claim = self[name]
+        used = {each: _flowing(name, each, found[each]) for each in claim.uses}
+        try:
+            return claim.verdict(used)
+        except Exception as error:
+            text = "".join(traceback.format_exception(error))
+            evidence = f"The check raised {type(error).__name__}: {error}"
+            return Verdict(Outcome.INCONCLUSIVE, evidence, traceback=text)
 
     def save(self, path: str | Path) -> None:
         """Write all claims with their verdicts as JSON.

@@ -1,0 +1,95 @@
+"""Expressions as nested lists, which need no SymPy to be read: a ledger stores its identities this way.
+
+A number is a string such as ``"-1/2"``; everything else is a list that begins with a name: ``["Symbol", "x"]``,
+``["pi"]``, or an operation and its arguments, such as ``["Add", ["Symbol", "x"], "1"]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import sympy as sp
+
+from implicit_bias.errors import InputError, UnsupportedError
+
+Tree: TypeAlias = str | list["Tree"]
+
+OPERATIONS = {
+    kind.__name__: kind
+    for kind in (
+        sp.Add, sp.Mul, sp.Pow, sp.Max, sp.Min, sp.Abs, sp.sign, sp.exp, sp.log, sp.LambertW,
+        sp.sin, sp.cos, sp.tan, sp.cot, sp.asin, sp.acos, sp.atan,
+        sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch, sp.asinh, sp.acosh, sp.atanh,
+    )
+}  # fmt: skip
+CONSTANTS = {"pi": sp.pi, "E": sp.E}
+# What a symbol may be declared to be, from the narrowest; a symbol that declares nothing is read as real.
+KINDS = ("positive", "negative", "nonnegative", "nonpositive", "real")
+
+
+def tree(expression: sp.Expr) -> Tree:
+    """The tree of an expression.
+
+    Raises:
+        UnsupportedError: If it holds anything but exact numbers, symbols and the operations of this module.
+    """
+    match expression:
+        case sp.Rational():
+            return str(expression)
+        case sp.Symbol():
+            return ["Symbol", expression.name]
+    for name, value in CONSTANTS.items():
+        if expression is value:
+            return [name]
+    name = type(expression).__name__
+    if OPERATIONS.get(name) is not type(expression):
+        raise UnsupportedError(
+            f"{str(expression)[:80]} ({name}) cannot be stored as an identity; expected exact numbers, symbols and "
+            f"{', '.join(OPERATIONS)}. Write one decimal as a fraction, and one equation for each entry of a matrix."
+        )
+    return [name, *map(tree, expression.args)]
+
+
+def expression(node: Tree, symbols: Mapping[str, sp.Symbol], evaluate: bool = False) -> sp.Expr:
+    """The expression of a tree, put together by SymPy's public classes alone; no text is evaluated.
+
+    Args:
+        node: The tree.
+        symbols: The symbols by name.
+        evaluate: Whether SymPy may bring it into its own form; otherwise it has the structure of the tree.
+
+    Raises:
+        InputError: If it is no tree of this module.
+    """
+    match node:
+        case str():
+            try:
+                return sp.Rational(node)
+            except (TypeError, ValueError):
+                raise InputError(f"Expected a fraction such as '-1/2', got {node!r}.") from None
+        case ["Symbol", str() as name] if name in symbols:
+            return symbols[name]
+        case [str() as name] if name in CONSTANTS:
+            return CONSTANTS[name]
+        case [str() as name, *arguments] if name in OPERATIONS and arguments:
+            made = [expression(argument, symbols, evaluate) for argument in arguments]
+            return OPERATIONS[name](*made) if evaluate else OPERATIONS[name](*made, evaluate=False)
+    raise InputError(f"Expected the tree of an expression, got {str(node)[:80]}.")
+
+
+def described(symbol: sp.Symbol) -> list[str]:
+    """What a symbol is declared to be, as :func:`declared` reads it."""
+    kind = next((kind for kind in KINDS if getattr(symbol, f"is_{kind}")), "real")
+    return [kind, *(["integer"] if symbol.is_integer else [])]
+
+
+def declared(name: str, kinds: object) -> sp.Symbol:
+    """The symbol that :func:`described` wrote down.
+
+    Raises:
+        InputError: If something else than the kinds of this module is declared.
+    """
+    if not isinstance(kinds, list) or not kinds or not {*map(str, kinds)} <= {*KINDS, "integer"}:
+        raise InputError(f"{name}: expected what a symbol is declared to be, such as ['positive'], got {kinds!r}.")
+    return sp.Symbol(name, **dict.fromkeys(map(str, kinds), True))

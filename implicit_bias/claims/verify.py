@@ -1,0 +1,226 @@
+"""A second opinion on a saved ledger: its identities and counterexamples in ball arithmetic, without SymPy.
+
+Nothing here imports SymPy: trees are read from the file and evaluated by python-flint, whose balls contain the true
+values. An identity is confirmed at random points of its domain, and rejected by one point at which the two balls do not
+meet. A counterexample is confirmed if the balls of its two sides do not meet, or lie in the order that it claims.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from flint import arb
+
+from implicit_bias.claims.enclosure import LEAST_BITS, MOST_BITS, RELATIVE_RADIUS, enclosure
+from implicit_bias.claims.mutation import mutants
+from implicit_bias.errors import InputError
+
+POINTS = 20
+DRAWS = 4000  # of points; those at which a condition fails, or a side is not real, do not count
+SEED = 20260815
+Numbers = Mapping[str, Fraction]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one identity or counterexample.
+
+    Attributes:
+        place: The claim's id, and which of its identities.
+        outcome: ``confirmed``, ``rejected`` or ``open``.
+        reason: Why it is not confirmed.
+        points: At how many points both balls met.
+        radius: The largest radius of a ball, relative to the larger side.
+    """
+
+    place: str
+    outcome: str
+    reason: str = ""
+    points: int = 0
+    radius: float = 0.0
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What became of all identities and counterexamples of a ledger.
+
+    Attributes:
+        identities: The findings on identities.
+        counterexamples: The findings on counterexamples.
+        unstated: The claims that are REFUTED by floating-point numbers alone, which balls cannot check.
+        mutants_rejected: How many changed identities were rejected.
+        mutants_left: The changed identities that were not rejected: true ones, or undecided.
+    """
+
+    identities: tuple[Finding, ...]
+    counterexamples: tuple[Finding, ...]
+    unstated: tuple[str, ...]
+    mutants_rejected: int = 0
+    mutants_left: tuple[Finding, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The identities and counterexamples that are not confirmed."""
+        return tuple(each for each in (*self.identities, *self.counterexamples) if each.outcome != "confirmed")
+
+
+def verify(path: str | Path, *, changed: bool = False) -> Verification:
+    """Check every identity and every counterexample of a saved ledger.
+
+    Args:
+        path: The JSON that :meth:`~implicit_bias.Ledger.save` wrote.
+        changed: Whether every identity is also changed, a constant or an exponent at a time, in its stated side.
+
+    Raises:
+        InputError: If the file is not a saved ledger.
+        OSError: If it cannot be read.
+    """
+    try:
+        claims = json.loads(Path(path).read_text(encoding="utf-8"))["claims"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: expected a ledger in JSON, got {type(error).__name__}: {error}.") from error
+    if not isinstance(claims, dict):
+        raise InputError(f"{path}: expected a ledger in JSON, got no object of claims.")
+    identities: list[Finding] = []
+    counterexamples: list[Finding] = []
+    unstated: list[str] = []
+    rejected, left = 0, []
+    for place, verdict in _verdicts(claims):
+        for number, identity in enumerate(_list(verdict, "identities", place), 1):
+            label = f"{place}, identity {number}"
+            identities.append(_read(label, check_identity, identity))
+            if not changed:
+                continue
+            for change, mutant in mutants(identity["stated"]):
+                finding = _read(f"{label}, {change}", check_identity, {**identity, "stated": mutant})
+                rejected += finding.outcome == "rejected"
+                left += [] if finding.outcome == "rejected" else [finding]
+        violation = verdict.get("violation")
+        if violation is not None:
+            counterexamples.append(_read(place, check_violation, violation))
+        elif verdict.get("outcome") == "REFUTED":
+            unstated.append(place)
+    return Verification(tuple(identities), tuple(counterexamples), tuple(unstated), rejected, tuple(left))
+
+
+def check_identity(place: str, identity: Mapping[str, Any]) -> Finding:
+    """Evaluate both sides at random points of the domain, in balls that are refined until they are small enough."""
+    largest, found = Fraction(0), 0
+    for numbers in _points(identity["symbols"]):
+        if not all(_is_positive(condition, numbers) for condition in identity["conditions"]):
+            continue
+        meeting = _meeting(identity["stated"], identity["derived"], numbers)
+        if meeting is None:  # not real here
+            continue
+        if isinstance(meeting, str):
+            return Finding(place, "rejected" if meeting else "open", f"{meeting or 'Undecided'} at {_text(numbers)}.")
+        found, largest = found + 1, max(largest, meeting)
+        if found == POINTS or not numbers:
+            return Finding(place, "confirmed", "", found, float(largest))
+    return Finding(place, "open", f"Only {found} points of the domain were found, expected {POINTS}.", found)
+
+
+def check_violation(place: str, violation: Mapping[str, Any]) -> Finding:
+    """Evaluate both sides at the numbers of the counterexample."""
+    numbers = {name: Fraction(value) for name, value in violation["numbers"].items()}
+    bits = LEAST_BITS
+    while bits <= MOST_BITS:
+        excess = enclosure(violation["left"], numbers, bits) - enclosure(violation["right"], numbers, bits)
+        if excess.is_finite():
+            if excess > 0 or (violation["relation"] == "!=" and excess < 0):
+                return Finding(place, "confirmed", "", 1)
+            if excess < 0 or (excess == 0 and excess.is_exact()):
+                return Finding(place, "rejected", f"The statement holds at {_text(numbers)}.")
+        bits *= 2
+    return Finding(place, "open", f"Undecided at {_text(numbers)}.")
+
+
+def _meeting(stated: Any, derived: Any, numbers: Numbers) -> Fraction | str | None:
+    """The relative radius if both balls meet and are small; why they do not meet; "" if undecided; None if not real."""
+    bits = LEAST_BITS
+    while bits <= MOST_BITS:
+        left, right = enclosure(stated, numbers, bits), enclosure(derived, numbers, bits)
+        if not (left.is_finite() and right.is_finite()):
+            if bits > LEAST_BITS:  # once more with finer balls, as a coarse one may reach a pole
+                return None
+            bits *= 2
+            continue
+        if not left.overlaps(right):
+            return f"The sides are {left.str(12)} and {right.str(12)}"
+        size = _upper(max(_upper(abs(left)), _upper(abs(right)), _yardstick(stated, numbers, bits)))
+        radius = max(_upper(left.rad()), _upper(right.rad()))
+        if radius <= RELATIVE_RADIUS * size:
+            return radius / size if size else Fraction(0)
+        bits *= 2
+    return ""
+
+
+def _yardstick(tree: Any, numbers: Numbers, bits: int) -> Fraction:
+    """The largest term of a sum, against which a side counts as zero that cancels to zero."""
+    terms = tree[1:] if isinstance(tree, list) and tree[0] == "Add" else []
+    return max((_upper(abs(enclosure(term, numbers, bits))) for term in terms), default=Fraction(0))
+
+
+def _upper(ball: arb | Fraction) -> Fraction:
+    if isinstance(ball, Fraction):
+        return ball
+    mantissa, exponent = ball.upper().man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+def _is_positive(condition: Any, numbers: Numbers) -> bool:
+    value = enclosure(condition, numbers, LEAST_BITS)
+    return value.is_finite() and bool(value > 0)
+
+
+def _points(symbols: Mapping[str, list[str]]) -> Iterator[dict[str, Fraction]]:
+    """Random fractions of the declared signs, of sizes from 1/16 to 8, small ones as likely as large ones."""
+    generator = random.Random(SEED)  # noqa: S311
+    for _ in range(DRAWS):
+        yield {name: _drawn(kinds, generator) for name, kinds in symbols.items()}
+
+
+def _drawn(kinds: list[str], generator: random.Random) -> Fraction:
+    if "integer" in kinds:
+        size = Fraction(generator.randint(1, 6))
+    else:
+        size = Fraction(round(2 ** generator.uniform(6, 13)), 1009)
+    if {"negative", "nonpositive"} & {*kinds}:
+        return -size
+    return size if {"positive", "nonnegative"} & {*kinds} else size * generator.choice((1, -1))
+
+
+def _verdicts(claims: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each verdict of a saved ledger, and those on corrections."""
+    for name, saved in claims.items():
+        verdict, place = saved, name
+        while isinstance(verdict, dict):
+            yield place, verdict
+            verdict, place = verdict.get("correction"), f"{place}/correction"
+
+
+def _list(verdict: Mapping[str, Any], name: str, place: str) -> list:
+    found = verdict.get(name, [])
+    if not isinstance(found, list):
+        raise InputError(f"{place}: {name!r} is of type {type(found).__name__}, expected a list.")
+    return found
+
+
+def _read(place: str, check: Any, saved: Any) -> Finding:
+    """The finding of a check, or why what was saved is no identity and no counterexample."""
+    try:
+        return check(place, saved)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{place}: expected what a ledger saves, got {type(error).__name__}: {error}.") from error
+
+
+def _text(numbers: Numbers) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in numbers.items()) or "no numbers"
