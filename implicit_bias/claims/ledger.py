@@ -126,7 +126,11 @@ class Ledger(Shown, Mapping[str, Claim]):
         found: dict[str, Verdict] = {}
         for name in progress([name for name in self if name in wanted]):
             found[name] = self.judged(name, found)
-        return Ledger(self.values(), found, date.today().isoformat(), _versions())
+        return Ledger(self.values(), found).dated()
+
+    def dated(self) -> Ledger:
+        """The same ledger with today's date and the versions of the packages that are installed."""
+        return Ledger(self.values(), self.verdicts, date.today().isoformat(), _versions())
 
     def judged(self, name: str, found: Mapping[str, Verdict]) -> Verdict:
         """The verdict on one claim, given those on the claims that it uses.
