@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+import random
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import sympy as sp
@@ -35,7 +38,8 @@ def prove(
     """PROVED if the statement is an identity that SymPy simplifies to zero, and all steps are, too.
 
     Each identity is an :class:`Equation`, a pair of a stated side and a derived one, or an expression that vanishes,
-    whose negative terms then become the derived side. The verdict carries all of them.
+    whose negative terms then become the derived side. The verdict carries all of them, but for steps whose sides SymPy
+    writes in the same way from the start: they show nothing.
 
     Args:
         evidence: What follows from the identities.
@@ -47,8 +51,8 @@ def prove(
         correction: What holds instead if the statement is refuted.
 
     Raises:
-        InputError: If there is no identity, or both sides of one are the same expression.
-        MissingPackageError: If a statement is refuted and python-flint or Hypothesis is not installed.
+        InputError: If there is no identity, or both sides of the stated one are the same expression.
+        MissingPackageError: If a statement is refuted and python-flint is not installed.
     """
     return _checked(Outcome.PROVED, evidence, steps, stated, conditions, correction)
 
@@ -70,8 +74,8 @@ def argue(
         correction: What holds instead if the statement is refuted.
 
     Raises:
-        InputError: If there is no identity, or both sides of one are the same expression.
-        MissingPackageError: If a statement is refuted and python-flint or Hypothesis is not installed.
+        InputError: If there is no identity, or both sides of the stated one are the same expression.
+        MissingPackageError: If a statement is refuted and python-flint is not installed.
     """
     return _checked(Outcome.ARGUED, argument, steps, stated, conditions, correction)
 
@@ -147,7 +151,7 @@ def _checked(
             return _not_shown(claimed, identities)
         identities = (replace(claimed, decided=SIMPLIFIED), *identities)
     if not identities:
-        raise InputError("A proof needs identities: give steps, or stated=.")
+        raise InputError("A proof needs identities whose sides differ before the check: give steps, or stated=.")
     return Verdict(outcome, evidence, identities=identities)
 
 
@@ -158,11 +162,15 @@ def _with_conditions(steps: Sequence[Step], conditions: Sequence[sp.Expr]) -> li
 def _shown(steps: Sequence[Step], conditions: Sequence[sp.Expr]) -> tuple[tuple[Equation, ...], Equation | None]:
     """The identities that hold, and the first one that was not shown."""
     shown: list[Equation] = []
-    for each in _with_conditions(steps, conditions):
+    for each in _with_conditions([step for step in steps if not _is_trivial(step)], conditions):
         if vanishes(each.residual, each.conditions).outcome is not Outcome.PROVED:
             return tuple(shown), each
         shown.append(replace(each, decided=SIMPLIFIED))
     return tuple(shown), None
+
+
+def _is_trivial(step: Step) -> bool:
+    return step[0] == step[1] if isinstance(step, tuple) else step == 0
 
 
 def _not_shown(failed: Equation, identities: tuple[Equation, ...]) -> Verdict:
@@ -197,38 +205,54 @@ def _refuted(
 
 
 def smallest_violation(claimed: Equation) -> Violation | None:
-    """The smallest quarters, whole numbers first, at which balls tell the two sides of an equation apart.
+    """Small quarters, none of which can be made simpler, at which balls tell the two sides of an equation apart.
+
+    Whole numbers are simpler than halves and these than quarters, and of each the smaller are simpler.
 
     Raises:
-        MissingPackageError: If python-flint or Hypothesis is not installed.
+        MissingPackageError: If python-flint is not installed.
     """
-    require("judge", "flint", "hypothesis")
-    from hypothesis import strategies as st
+    choices = [_allowed(symbol) for symbol in claimed.symbols.values()]
 
-    if not claimed.symbols:
-        violation = Violation(claimed.stated, claimed.derived, {})
-        return violation if _is_confirmed(violation) else None
+    def at(values: Sequence[Fraction]) -> Violation:
+        return Violation(claimed.stated, claimed.derived, dict(zip(claimed.symbols, values, strict=True)))
 
-    def at(values: Sequence[float]) -> Violation:
-        numbers = dict(zip(claimed.symbols, map(Fraction, values), strict=True))
-        return Violation(claimed.stated, claimed.derived, numbers)
-
-    def fails(values: tuple[float, ...]) -> bool:
+    @cache
+    def fails(values: tuple[Fraction, ...]) -> bool:
         violation = at(values)
         return _holds(claimed.conditions, violation.numbers) and _is_confirmed(violation)
 
-    found = search(st.tuples(*map(_allowed, claimed.symbols.values())), fails)
-    return None if found.smallest is None else at(found.smallest)
+    generator = random.Random(0)  # noqa: S311
+    simple = islice(product(*(each[:3] for each in choices)), TRIES)
+    drawn = (tuple(map(generator.choice, choices)) for _ in range(TRIES if choices else 0))
+    found = next(filter(fails, chain(simple, drawn)), None)
+    if found is None:
+        return None
+    while True:
+        simpler = next(filter(fails, _simpler(found, choices)), None)
+        if simpler is None:
+            return at(found)
+        found = simpler
 
 
-def _allowed(symbol: sp.Symbol) -> SearchStrategy[float]:
-    """The quarters that a symbol may stand for."""
-    least = 0.0 if symbol.is_nonnegative else float(-LARGEST_COORDINATE)
-    largest = 0.0 if symbol.is_nonpositive else float(LARGEST_COORDINATE)
-    values = quarters(least, largest)
-    if symbol.is_nonzero:
-        values = values.filter(lambda value: value != 0)
-    return values.filter(float.is_integer) if symbol.is_integer else values
+def _simpler(values: tuple[Fraction, ...], choices: Sequence[Sequence[Fraction]]) -> Iterator[tuple[Fraction, ...]]:
+    """The values with one of them replaced by a simpler one."""
+    for place, choice in enumerate(choices):
+        for value in choice[: choice.index(values[place])]:
+            yield (*values[:place], value, *values[place + 1 :])
+
+
+def _allowed(symbol: sp.Symbol) -> list[Fraction]:
+    """The quarters that a symbol may stand for, the simplest first."""
+    values = _ordered(-LARGEST_COORDINATE, LARGEST_COORDINATE)
+    return [
+        value
+        for value in values
+        if not (symbol.is_nonnegative and value < 0)
+        and not (symbol.is_nonpositive and value > 0)
+        and not (symbol.is_nonzero and value == 0)
+        and not (symbol.is_integer and value.denominator > 1)
+    ]
 
 
 def _holds(conditions: Sequence[sp.Expr], numbers: dict[str, Fraction]) -> bool:
@@ -311,9 +335,12 @@ def quarters(least: float, largest: float) -> SearchStrategy[float]:
     require("judge", "hypothesis")
     from hypothesis.strategies import sampled_from
 
+    return sampled_from([float(value) for value in _ordered(least, largest)])
+
+
+def _ordered(least: float, largest: float) -> list[Fraction]:
     found = [Fraction(k, 4) for k in range(round(4 * least), round(4 * largest) + 1)]
-    found.sort(key=lambda value: (value.denominator, abs(value), value < 0))
-    return sampled_from([float(value) for value in found])
+    return sorted(found, key=lambda value: (value.denominator, abs(value), value < 0))
 
 
 def from_residual(

@@ -23,6 +23,7 @@ OPERATIONS = {
         sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch, sp.asinh, sp.acosh, sp.atanh,
     )
 }  # fmt: skip
+MOST_DIGITS = 4000  # of a number; Python reads 4,300 at most
 CONSTANTS = {"pi": sp.pi, "E": sp.E}
 # What a symbol may be declared to be, from the narrowest; a symbol that declares nothing is read as real.
 KINDS = ("positive", "negative", "nonnegative", "nonpositive", "real")
@@ -36,6 +37,10 @@ def tree(expression: sp.Expr) -> Tree:
     """
     match expression:
         case sp.Rational():
+            if max(abs(expression.p), expression.q) >= 10**MOST_DIGITS:
+                raise UnsupportedError(
+                    f"A number of more than {MOST_DIGITS} digits cannot be stored as an identity; write it as a power."
+                )
             return str(expression)
         case sp.Symbol():
             return ["Symbol", expression.name]

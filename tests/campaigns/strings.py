@@ -76,7 +76,7 @@ def read(formula):
     return outcome, time.perf_counter() - began
 
 
-def run(count=COUNT, threads=4, seed=SEED):
+def run(count=COUNT, threads=os.cpu_count(), seed=SEED):
     """Read formulas on some threads: how often each outcome came, the times, and the memory of the largest process.
 
     The seconds are those by the clock, which other processes lengthen; the processor time is that of all processes.

@@ -1,0 +1,178 @@
+"""The second opinion on a saved ledger: it confirms what is true, and rejects what is not, without SymPy."""
+
+import ast
+import inspect
+import json
+from fractions import Fraction
+from itertools import islice
+
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+import implicit_bias as ib
+from implicit_bias.claims import Equation, Violation, enclosure, judge, mutation
+from implicit_bias.claims import verify as module
+from implicit_bias.claims.verify import check_identity, check_violation, verify
+
+x, y = sp.symbols("x y", real=True)
+p = sp.Symbol("p", positive=True)
+
+
+def checked(stated, derived, *conditions):
+    return check_identity("here", Equation(stated, derived, conditions=conditions).describe())
+
+
+@pytest.mark.parametrize("code", [module, enclosure, mutation])
+def test_no_module_of_it_imports_sympy(code):
+    tree = ast.parse(inspect.getsource(code))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    # Type checkers alone import Tree, whose module reads and writes expressions of SymPy.
+    assert not any(name.startswith(("sympy", "implicit_bias.symbolic", "implicit_bias.claims.judge")) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("stated", "derived", "conditions"),
+    [
+        ((x + 1) ** 2, x**2 + 2 * x + 1, ()),
+        (sp.asinh(x), sp.log(x + sp.sqrt(x**2 + 1)), ()),
+        (sp.atan(p) + sp.atan(1 / p), sp.pi / 2, ()),
+        (sp.Abs(x), x, (x,)),
+        (sp.cosh(x) ** 2 - sp.sinh(x) ** 2 - 1, sp.Integer(0), ()),
+        (sp.log(x * y), sp.log(x) + sp.log(y), (x, y)),
+        (sp.exp(-200 * p) + sp.exp(-300 * p), sp.exp(-200 * p) * (1 + sp.exp(-100 * p)), ()),
+        (sp.sqrt(3 + 2 * sp.sqrt(2)), 1 + sp.sqrt(2), ()),
+    ],
+)
+def test_true_identities_are_confirmed(stated, derived, conditions):
+    finding = checked(stated, derived, *conditions)
+    assert finding.outcome == "confirmed"
+    assert finding.points == (20 if Equation(stated, derived).symbols else 1)
+    assert finding.radius < 1e-30
+
+
+@pytest.mark.parametrize(
+    ("stated", "derived", "conditions"),
+    [
+        ((x + 1) ** 2, x**2 + 2 * x + 2, ()),
+        (sp.Abs(x), x, ()),
+        (sp.sqrt(x**2), x, ()),
+        (sp.asinh(x), sp.log(x + sp.sqrt(x**2 + 1)) + sp.Rational(1, 10**60), ()),
+        (sp.exp(x) - sp.exp(x) * (1 - sp.Rational(1, 10**70)), sp.Integer(0), ()),
+        (sp.log(x * y), sp.log(x) + sp.log(y) + x / 10**40, (x, y)),
+        (sp.Integer(2), sp.Integer(3), ()),
+    ],
+)
+def test_false_identities_are_rejected(stated, derived, conditions):
+    assert checked(stated, derived, *conditions).outcome == "rejected"
+
+
+def test_without_points_of_the_domain_an_identity_stays_open():
+    finding = checked(sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.Integer(1), -1 - x**2)
+    assert (finding.outcome, finding.points) == ("open", 0)
+    assert "Only 0 points" in finding.reason
+
+
+def test_sides_that_balls_cannot_tell_apart_stay_open():
+    """They agree to 10,000 bits: neither confirmed nor rejected would be honest of the difference."""
+    tiny = sp.Pow(2, -10000)
+    assert checked(x + tiny - x, tiny * sp.cos(x) ** 2 + tiny * sp.sin(x) ** 2).outcome == "confirmed"
+    finding = check_violation("here", Violation(1 + tiny * sp.exp(x), sp.Integer(1), {"x": 1}).describe())
+    assert finding.outcome == "open"
+
+
+@given(st.fractions(-4, 4, max_denominator=8), st.sampled_from(["!=", ">"]))
+def test_a_counterexample_is_confirmed_where_exact_arithmetic_says_so(number, relation):
+    finding = check_violation("here", Violation(x**2, x, {"x": number}, relation).describe())
+    excess = number**2 - number
+    assert finding.outcome == ("confirmed" if excess > 0 or (relation == "!=" and excess) else "rejected")
+
+
+PAPER = ib.Paper("k", "T", "A")
+
+
+@PAPER.claim("right", statement=ib.Statement(r"\sinh(2x) = ", 2 * sp.sinh(x) * sp.cosh(x)))
+def right(statement):
+    return judge.prove("Expanded.", stated=(statement.formula, sp.sinh(2 * x)))
+
+
+@PAPER.claim("wrong", statement=ib.Statement(r"\sinh(2x) = ", sp.sinh(x) * sp.cosh(x)))
+def wrong(statement):
+    correction = ib.Correction(str(right.statement), right.verdict())
+    return judge.prove("Expanded.", stated=(statement.formula, sp.sinh(2 * x)), correction=correction)
+
+
+@PAPER.claim("measured", statement="something far off")
+def measured():
+    return judge.from_residual(1.0, 0.1, "Measured.", refuted_above=0.5, x=1.0)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("ledger") / "ledger.json"
+    ib.Ledger(PAPER.claims).run().save(path)
+    return path
+
+
+def test_a_saved_ledger_is_verified_with_its_corrections_and_mutants(saved):
+    found = verify(saved, changed=True)
+    assert [(each.place, each.outcome, each.points) for each in found.identities] == [
+        ("k/right, identity 1", "confirmed", 20),
+        ("k/wrong/correction, identity 1", "confirmed", 20),
+    ]
+    assert [(each.place, each.outcome) for each in found.counterexamples] == [("k/wrong", "confirmed")]
+    assert found.unstated == ("k/measured",)
+    assert (found.mutants_rejected, found.mutants_left, found.failures) == (12, (), ())
+
+
+@pytest.mark.parametrize(
+    ("where", "change"),
+    [
+        ("identities", lambda each: each[0] | {"stated": ["Mul", "2", each[0]["stated"]]}),
+        ("violation", lambda each: each | {"numbers": {"x": "0"}}),
+    ],
+)
+def test_a_ledger_that_was_tampered_with_fails(saved, tmp_path, where, change):
+    ledger = json.loads(saved.read_text())
+    claim = ledger["claims"]["k/right" if where == "identities" else "k/wrong"]
+    claim[where] = [change(claim[where])] if where == "identities" else change(claim[where])
+    path = tmp_path / "ledger.json"
+    path.write_text(json.dumps(ledger))
+    assert [each.outcome for each in verify(path).failures] == ["rejected"]
+
+
+OTHER = '{"claims": {"a": {%s}}}'
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("{", "expected a ledger in JSON"),
+        ("[]", "expected a ledger in JSON"),
+        ('{"claims": []}', "got no object of claims"),
+        ('{"claims": {"a": {"identities": 3}}}', "a: 'identities' is of type int"),
+        ('{"claims": {"a": {"identities": [{}]}}}', "a, identity 1: expected what a ledger saves"),
+        (
+            OTHER % '"identities": [{"symbols": {}, "conditions": [], "stated": ["os"], "derived": "1"}]',
+            "Expected the tree",
+        ),
+        (OTHER % '"violation": {"numbers": {}, "left": "x", "right": "1", "relation": ">"}', "Expected a fraction"),
+    ],
+)
+def test_what_is_no_ledger_is_refused(tmp_path, content, part):
+    path = tmp_path / "ledger.json"
+    path.write_text(content)
+    with pytest.raises(ib.InputError, match=part):
+        verify(path)
+
+
+def test_a_sample_covers_both_signs_and_several_sizes():
+    drawn = [numbers["x"] for numbers in islice(module._points({"x": ["real"]}), 200)]
+    assert min(drawn) < -1 < Fraction(-1, 4) < Fraction(1, 4) < 1 < max(drawn)
+    assert all(any(low < abs(value) < 2 * low for value in drawn) for low in (0.0625, 0.25, 1, 4))
+    whole = [
+        numbers["n"] for numbers, _ in zip(module._points({"n": ["negative", "integer"]}), range(50), strict=False)
+    ]
+    assert all(value < 0 and value.denominator == 1 for value in whole)
