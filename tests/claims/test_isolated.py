@@ -36,7 +36,7 @@ def saved(tmp_path_factory):
     arguments = [
         str(FILE),
         "--seconds",
-        "4",
+        str(SECONDS),
         "--html",
         str(folder / "page.html"),
         "--json",
