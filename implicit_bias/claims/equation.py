@@ -9,7 +9,7 @@ from typing import Literal
 
 import sympy as sp
 
-from implicit_bias.claims import tree
+from implicit_bias.claims.tree import declared, described, exact, expression, tree
 from implicit_bias.errors import InputError
 
 
@@ -37,7 +37,7 @@ class Equation:
     decided: str = ""
 
     def __post_init__(self) -> None:
-        sides = [sp.sympify(side) for side in (self.stated, self.derived, *self.conditions)]
+        sides = [exact(side) for side in (self.stated, self.derived, *self.conditions)]
         stated, derived, *conditions = _without_dummies(sides)
         object.__setattr__(self, "stated", stated)
         object.__setattr__(self, "derived", derived)
@@ -49,7 +49,7 @@ class Equation:
             )
         self.symbols  # noqa: B018 - refuses two symbols of one name
         for side in (stated, derived, *conditions):
-            tree.tree(side)
+            tree(side)
 
     @property
     def residual(self) -> sp.Expr:
@@ -65,10 +65,10 @@ class Equation:
         """The equation as JSON, for :meth:`read`."""
         return {
             "says": self.says,
-            "stated": tree.tree(self.stated),
-            "derived": tree.tree(self.derived),
-            "symbols": {name: tree.described(symbol) for name, symbol in self.symbols.items()},
-            "conditions": [tree.tree(condition) for condition in self.conditions],
+            "stated": tree(self.stated),
+            "derived": tree(self.derived),
+            "symbols": {name: described(symbol) for name, symbol in self.symbols.items()},
+            "conditions": [tree(condition) for condition in self.conditions],
             "decided": self.decided,
         }
 
@@ -85,10 +85,10 @@ class Equation:
         if not isinstance(conditions, list):
             raise InputError("'conditions' is no list.")
         return cls(
-            tree.expression(fields["stated"], symbols),
-            tree.expression(fields["derived"], symbols),
+            expression(fields["stated"], symbols),
+            expression(fields["derived"], symbols),
             str(fields["says"]),
-            tuple(tree.expression(each, symbols) for each in conditions),
+            tuple(expression(each, symbols) for each in conditions),
             str(fields["decided"]),
         )
 
@@ -115,7 +115,7 @@ class Violation:
     relation: Literal["!=", ">"] = "!="
 
     def __post_init__(self) -> None:
-        left, right = _without_dummies([sp.sympify(self.left), sp.sympify(self.right)])
+        left, right = _without_dummies([exact(self.left), exact(self.right)])
         object.__setattr__(self, "left", left)
         object.__setattr__(self, "right", right)
         object.__setattr__(self, "numbers", {name: Fraction(value) for name, value in self.numbers.items()})
@@ -123,16 +123,16 @@ class Violation:
         if missing:
             raise InputError(f"Violation: expected a number for each symbol; {', '.join(missing)} has none.")
         for side in (left, right):
-            tree.tree(side)
+            tree(side)
 
     def describe(self) -> dict[str, object]:
         """The violation as JSON, for :meth:`read`."""
         symbols = _by_name((self.left, self.right))
         return {
-            "left": tree.tree(self.left),
-            "right": tree.tree(self.right),
+            "left": tree(self.left),
+            "right": tree(self.right),
             "relation": self.relation,
-            "symbols": {name: tree.described(symbol) for name, symbol in symbols.items()},
+            "symbols": {name: described(symbol) for name, symbol in symbols.items()},
             "numbers": {name: str(value) for name, value in self.numbers.items()},
         }
 
@@ -153,7 +153,7 @@ class Violation:
             read = {name: Fraction(value) for name, value in numbers.items()}
         except (TypeError, ValueError, ZeroDivisionError) as error:
             raise InputError(f"'numbers': expected fractions such as '-1/2'; {error}.") from None
-        left, right = (tree.expression(fields[side], symbols) for side in ("left", "right"))
+        left, right = (expression(fields[side], symbols) for side in ("left", "right"))
         return cls(left, right, read, relation)
 
 
@@ -167,7 +167,7 @@ def _fields(saved: object, *names: str) -> dict:
 def _symbols(saved: object) -> dict[str, sp.Symbol]:
     if not isinstance(saved, dict):
         raise InputError("'symbols' is no object.")
-    return {name: tree.declared(name, kinds) for name, kinds in saved.items()}
+    return {name: declared(name, kinds) for name, kinds in saved.items()}
 
 
 def _by_name(expressions: Sequence[sp.Expr]) -> dict[str, sp.Symbol]:

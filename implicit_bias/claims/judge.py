@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import sympy as sp
 
 from implicit_bias.claims.equation import Equation, Violation
+from implicit_bias.claims.tree import exact
 from implicit_bias.claims.verdict import Correction, Outcome, Verdict
 from implicit_bias.errors import InputError, require
 from implicit_bias.symbolic.zero_test import ZeroTest, vanishes
@@ -123,7 +124,7 @@ def equation(step: Step) -> Equation:
         return step
     if isinstance(step, tuple):
         return Equation(*step)
-    terms = sp.Add.make_args(sp.sympify(step))
+    terms = sp.Add.make_args(exact(step))
     negative = [term for term in terms if term.could_extract_minus_sign()]
     positive = [term for term in terms if term not in negative]
     if not positive:

@@ -7,6 +7,7 @@ A number is a string such as ``"-1/2"``; everything else is a list that begins w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import TypeAlias
 
 import sympy as sp
@@ -27,6 +28,19 @@ MOST_DIGITS = 4000  # of a number; Python reads 4,300 at most
 CONSTANTS = {"pi": sp.pi, "E": sp.E}
 # What a symbol may be declared to be, from the narrowest; a symbol that declares nothing is read as real.
 KINDS = ("positive", "negative", "nonnegative", "nonpositive", "real")
+
+
+def exact(value: sp.Expr | int | Fraction) -> sp.Expr:
+    """The value as an expression of SymPy.
+
+    Raises:
+        InputError: If it is neither an expression nor a whole number nor a fraction.
+    """
+    if isinstance(value, sp.Expr):
+        return value
+    if isinstance(value, (int, Fraction)):
+        return sp.Rational(value)
+    raise InputError(f"Expected an expression of SymPy, a whole number or a fraction, got {value!r}.")
 
 
 def tree(expression: sp.Expr) -> Tree:

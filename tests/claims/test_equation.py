@@ -62,6 +62,14 @@ def test_what_balls_cannot_evaluate_is_no_identity(e):
             make()
 
 
+@pytest.mark.parametrize("value", ["x", 0.5, None, [x]])
+def test_a_side_is_an_expression_or_an_exact_number(value):
+    with pytest.raises(ib.InputError, match="Expected an expression of SymPy"):
+        Equation(x, value)
+    assert Equation(x**2, Fraction(1, 2)).derived == sp.Rational(1, 2)
+    assert Violation(x, 2, {"x": 1}).right == 2
+
+
 def test_two_equal_sides_leave_nothing_to_check():
     with pytest.raises(ib.InputError, match="nothing to check"):
         Equation(x + x, 2 * x)
