@@ -8,7 +8,8 @@ import time
 
 import numpy as np
 import pytest
-from sweep_tasks import Walk, describe, fail, not_here, random_walk, refuse, slow, walk_as_told
+from small_tasks import random_walk, slow
+from sweep_tasks import Walk, describe, fail, not_here, refuse, walk_as_told
 
 from experiments.engine import OtherCodeError, Store, StoreError, Sweep, processes
 from experiments.engine.sweep import run_task, task_key
