@@ -268,7 +268,7 @@ def test_torch_derivatives_are_exact(formula):
 @pytest.mark.parametrize("formula", ["u**2", "sigmoid(m)*w"])
 def test_torch_differentiates_what_it_computes(formula):
     x, other = np.array([0.3, 0.5, 0.8]), np.array([0.31, 0.2, 0.7])
-    tolerances = {"eps": 1e-4, "atol": 1e-5, "rtol": 1e-4}
+    tolerances = {"eps": 1e-4, "atol": 1e-5, "rtol": 1e-4, "fast_mode": True}  # each evaluation takes long
     laws.torch_differentiates_what_it_computes(potential_of(formula), x, other, **tolerances)
 
 
@@ -312,7 +312,8 @@ def test_a_copy_of_a_designed_potential_gives_the_same_numbers(monkeypatch):
     module = importlib.import_module("implicit_bias.symbolic.design")  # the package exports the function by this name
     monkeypatch.setattr(module, "_candidates", lambda *_: iter(()))  # which takes seconds
     designed = ib.design(ib.HyperbolicEntropy(scale=1.0))
-    laws.a_copy_gives_the_same_numbers(NumericalPotential(designed, {"u": [0.0, 0.3]}), np.array([0.1, 0.5]))
+    # One coordinate, as every copy integrates its tables again.
+    laws.a_copy_gives_the_same_numbers(NumericalPotential(designed, {"u": [0.3]}), np.array([0.5]))
 
 
 @pytest.mark.slow
