@@ -312,8 +312,7 @@ def test_a_copy_of_a_designed_potential_gives_the_same_numbers(monkeypatch):
     module = importlib.import_module("implicit_bias.symbolic.design")  # the package exports the function by this name
     monkeypatch.setattr(module, "_candidates", lambda *_: iter(()))  # which takes seconds
     designed = ib.design(ib.HyperbolicEntropy(scale=1.0))
-    # One coordinate, as every copy integrates its tables again.
-    laws.a_copy_gives_the_same_numbers(NumericalPotential(designed, {"u": [0.3]}), np.array([0.5]))
+    laws.a_copy_gives_the_same_numbers(NumericalPotential(designed, {"u": [0.0, 0.3]}), np.array([0.1, 0.5]))
 
 
 @pytest.mark.slow
