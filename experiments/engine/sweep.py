@@ -166,7 +166,7 @@ def _one_thread_for_what_loads() -> Iterator[None]:
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)  # another thread may have done so
             else:
                 os.environ[name] = value
 
