@@ -192,6 +192,7 @@ def page(request, figures):
     return report.write(figures, (*NAMES, "missing")) if request.param == "small" else FIGURES / report.PAGE
 
 
+@pytest.mark.slow
 class TestInABrowser:
     @pytest.fixture(autouse=True)
     def opened(self, browser, page):
