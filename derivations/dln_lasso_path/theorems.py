@@ -35,7 +35,7 @@ from implicit_bias.claims import Equation, judge
 
 ESTABLISHED = (Outcome.PROVED, Outcome.ARGUED)
 LOG = 2000.0  # log 1/ε of the trajectories
-GAP_TOLERANCE = 5e-3  # of the objective; measured gaps are about 1/LOG
+GAP_TOLERANCE = 1e-4  # of the objective; measured gaps are below 1e-6
 PLACES = np.array([0.5, 1.0, 1.5, 2.5])
 
 
