@@ -145,10 +145,9 @@ def same_local_minima(statement: Statement, used: Mapping[str, Verdict]) -> Verd
         "L(ω, Γ) = L_w(w) + λ M with M ≥ 0, and M = 0 exactly for balanced gates. If ŵ is a local minimum of L_w, "
         "points near a balanced representation of it have weights near ŵ, so L ≥ L_w ≥ L_w(ŵ) = L there. Conversely, "
         "a local minimum (ω̂, Γ̂) of L is stationary and so balanced, and the weights w' near ŵ have balanced "
-        "representations near it, as the lift ω = w‖w‖^(1/D−1), γ_d = ‖w‖^(1/D) is continuous, also at w = 0 (with "
-        "the signs of the gates of Γ̂, and turned into the direction of ω̂ where w = 0, which changes no product "
-        "and no square): L_w(w') = L(ω', Γ') ≥ L(ω̂, Γ̂) = L_w(ŵ). Minima that BFGS found for D = 2 and 3 and a loss "
-        "with two valleys are minima of the second objective on a grid.",
+        "representations near it, as the lift ω = w‖w‖^(1/D−1), γ_d = ‖w‖^(1/D), with the signs of the gates of Γ̂, is "
+        "continuous, also at w = 0, where all balanced factors are 0: L_w(w') = L(ω', Γ') ≥ L(ω̂, Γ̂) = L_w(ŵ). Minima "
+        "that BFGS found for D = 2 and 3 and a loss with two valleys are minima of the second objective on a grid.",
         Equation(
             lifted[0] * size ** ((depth - 1) / depth), weight_1, says="the lift has the weight as its product, entry 1"
         ),
