@@ -104,6 +104,41 @@ def test_the_trajectory_is_the_entropic_projection_at_each_time(seed):
     assert here <= values.min() + 1e-9
 
 
+@about("dln-lasso-path/eq-4.8")
+@given(st.floats(0.1, 3), st.floats(0, 50), st.floats(30, 500))
+def test_the_divergence_lies_between_its_bounds(alpha, x, log):
+    start = mp.mpf(alpha) ** 2 * mp.exp(-log)
+    divergence = (x * mp.log(x / start) - x + start) / 4 if x else start / 4
+    assert log * x / 8 - 1 / (4 * mp.e) <= divergence <= log * x / 2 + x**2 / 4 + 1
+
+
+@about("dln-lasso-path/prop-4.1")
+@few
+@given(seeds)
+def test_trajectories_are_bounded_however_small_they_start(seed):
+    """Three weights, M of rank two, no decay; the largest length changes little from ε = 1e-3 to 1e-9."""
+    M, r, _, alpha = problem(seed, 3, 2)
+    r = M @ np.abs(np.linalg.lstsq(M, r, rcond=None)[0])  # the image of a nonnegative point
+    largest = []
+    for log in (3 * np.log(10), 9 * np.log(10)):
+        x, _ = squares(M, r, 0.0, np.exp(-log) * alpha**2, np.linspace(0, 4 * log, 60))
+        largest.append(np.linalg.norm(x, axis=1).max())
+    assert largest[1] < 2 * largest[0] + 1
+
+
+@about("dln-lasso-path/sec-3.1")
+@few
+@given(seeds)
+def test_paths_are_monotone_where_weights_pull_each_other_up(seed):
+    generator = np.random.default_rng(seed)
+    pull = generator.uniform(0, 1, size=(3, 3))
+    M = np.diag(generator.uniform(0.2, 1, size=3)) - np.tril(pull, -1) - np.tril(pull, -1).T
+    M += np.diag((np.tril(pull, -1) + np.tril(pull, -1).T).sum(axis=1))
+    r = generator.normal(size=3) * 2
+    path = np.array([mu * positive_lasso(M, r, 1 / mu)[1] for mu in np.geomspace(0.2, 10, 8)])
+    assert np.diff(path, axis=0).min() > -1e-4
+
+
 @about("dln-lasso-path/sec-5.1.2")
 @few
 @given(seeds)
