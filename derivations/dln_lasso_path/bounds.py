@@ -21,9 +21,9 @@ size = sp.Symbol("alpha", positive=True)
     statement=Statement(
         "",
         level * x1 / 8,
-        r" - C_1 \le D(x, x(0)) \le C_2 \Lambda x + ",
+        r" - C_1 \le D(x_1, x_1(0)) \le C_2 \Lambda x_1 + ",
         x1**2 / 4,
-        r" + 1,\ \text{ for one weight } x \ge 0 \text{ and } \Lambda = \log \tfrac1\varepsilon \ge "
+        r" + 1,\ \text{ for one weight } x_1 \ge 0 \text{ and } \Lambda = \log \tfrac1\varepsilon \ge "
         r"\Lambda_0(\alpha),\ C_1, C_2 \text{ universal}",
     ),
     source="equation (4.8), whose bounds are sums over the weights",

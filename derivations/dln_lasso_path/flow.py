@@ -35,7 +35,11 @@ reference, size = sp.symbols("y alpha", positive=True)
 
 @PAPER.claim(
     "eq-3.3",
-    statement=Statement(r"\tfrac{d}{dt} x_i = ", -4 * x1 * pull - 4 * decay * x1, r",\ g = \partial_i \ell(x)"),
+    statement=Statement(
+        r"\tfrac{d}{dt} x_1 = ",
+        -4 * x1 * pull - 4 * decay * x1,
+        r",\ g = \partial_1 \ell(x),\ \text{ and so for each weight}",
+    ),
     source="equation (3.3)",
     hypotheses=SQUARED,
 )
@@ -50,12 +54,13 @@ def flow_of_squares(statement: Statement) -> Verdict:
 @PAPER.claim(
     "eq-4.2",
     statement=Statement(
-        r"h(x) = \sum_i ",
+        r"h(x) = \sum_i h_i,\ h_1 = ",
         (x1 * sp.log(x1) - x1) / 4,
-        r",\ \partial_i h(x) = ",
+        r",\ \partial_1 h = ",
         sp.log(x1) / 4,
-        r",\ \tfrac{d}{dt} \nabla h(x) = -\nabla \tilde L(x),\ D(x, y) = \sum_i ",
+        r",\ \tfrac{d}{dt} \nabla h(x) = -\nabla \tilde L(x),\ D(x, y) = \sum_i D_i,\ D_1 = ",
         (x1 * sp.log(x1 / reference) - x1 + reference) / 4,
+        r",\ y = y_1,\ \text{ and so for each weight}",
     ),
     source="equations (4.1) and (4.2)",
     hypotheses=(*SQUARED, r"\tilde L(x) = \ell(x) + \lambda \langle 1, x \rangle"),
@@ -80,11 +85,11 @@ def mirror_flow(statement: Statement) -> Verdict:
     statement=Statement(
         "s = ",
         4 * time / level,
-        r",\ w_i = ",
+        r",\ w_1 = ",
         -sp.log(x1) / level,
-        r",\ \tfrac{d}{ds} w = M x - r + \lambda \mathbf{1},\ 1 - w_i(0) = ",
+        r",\ \tfrac{d}{ds} w = M x - r + \lambda \mathbf{1},\ 1 - w_1(0) = ",
         2 * sp.log(size) / level,
-        r",\ \alpha = |\alpha_i|",
+        r",\ \alpha = |\alpha_1|,\ \text{ and so for each weight}",
     ),
     source="equations (3.5) and (4.3); the start from the proof of Theorem 3.2",
     hypotheses=(*SQUARED, START),
@@ -188,9 +193,9 @@ def _squares() -> list[Equation]:
 @PAPER.claim(
     "lem-4.4",
     statement=Statement(
-        r"x(t) = \operatorname{argmin} \Big\{ \sum_i ",
+        r"x(t) = \operatorname{argmin} \Big\{ \sum_i D_i : x \ge 0,\ M x = M x(t) \Big\},\ D_1 = ",
         (x1 * sp.log(x1 / reference) - x1 + reference) / 4,
-        r" : x \ge 0,\ M x = M x(t) \Big\},\ y = x(0)",
+        r",\ y = x_1(0),\ \text{ and so for each weight}",
     ),
     source="Lemma 4.4",
     hypotheses=(*SQUARED, START, r"\lambda = 0"),

@@ -144,11 +144,11 @@ def approximate_path(statement: Statement, used: Mapping[str, Verdict]) -> Verdi
     scaled = [moved(dual / GROWTH) for dual in DUAL]
     return judge.argue(
         "d/ds ½‖z^ε − z‖²_M has six terms (identity). As ε → 0, x log x is bounded below, x^ε is bounded uniformly "
-        "(Proposition 4.1) and 1 − w^ε(0) = 2 log|α|/Λ. So ⟨x^ε, w^ε⟩, the terms with 1 − w^ε(0) and the growing part "
-        "of −⟨z', w^ε⟩ are O((1 + z↑')/Λ); −⟨x^ε, w⟩ ≤ 0; ⟨z', w⟩ = 0 by complementarity; and w^ε ≤ C(1 + s) bounds the falling part by "
-        "C times the rate of z↓. So ½‖z^ε − z‖²_M ≤ C z↓(s) + o(1). The energy E, divided by 1 + λs, changes by the "
-        "same terms without the two that have w, and by ⟨d/ds (w/(1 + λs)), z^ε − z⟩ ≤ ‖r‖ ‖z^ε − z‖_M by "
-        "Lemma 4.11. So E ≤ C(1 + λs)(s √z↓ + z↓) + o(1). Divided by s² this is the stated rate.",
+        "(Proposition 4.1) and 1 − w^ε(0) = 2 log|α|/Λ. So ⟨x^ε, w^ε⟩, the terms with 1 − w^ε(0) and the growing "
+        "part of −⟨z', w^ε⟩ are O((1 + z↑')/Λ); −⟨x^ε, w⟩ ≤ 0; ⟨z', w⟩ = 0 by complementarity; and w^ε ≤ C(1 + s) "
+        "bounds the falling part by C times the rate of z↓. So ½‖z^ε − z‖²_M ≤ C z↓(s) + o(1). The energy E, divided"
+        " by 1 + λs, changes by the same terms without the two that have w, and by ⟨d/ds (w/(1 + λs)), z^ε − z⟩ ≤ "
+        "‖r‖ ‖z^ε − z‖_M by Lemma 4.11. So E ≤ C(1 + λs)(s √z↓ + z↓) + o(1). Divided by s² this is the stated rate.",
         Equation(
             rate * place**2,
             (1 + decay * place) * (place * sp.sqrt(zeta) + zeta),

@@ -256,9 +256,9 @@ def above_grid(seed: int, layers: int) -> float:
 @PAPER.claim(
     "open-product",
     statement=Statement(
-        r"(u, v) \text{ is a local minimum of } L(u v) \text{ if and only if } ",
+        r"(x, y) \text{ is a local minimum of } (u, v) \mapsto L(u v) \text{ if and only if } ",
         x * y,
-        r" = u v \text{ is one of } L,\ \text{ for any continuous } L,\ \text{ here at } (u, v) = (x, y)",
+        r" \text{ is one of } L,\ \text{ for any continuous } L",
     ),
     source="local minima without any penalty, as summarized in the abstract",
 )
@@ -267,13 +267,13 @@ def product_is_open(statement: Statement) -> Verdict:
     target = sp.Symbol("epsilon", positive=True)
     product = statement.formula
     return judge.argue(
-        "The product is continuous and open: values uv + ε near uv are taken near (u, v), at (u + ε/v, v) if v ≠ 0, "
-        "and at ±(√ε, √ε), (√ε, −√ε) near (0, 0). So a neighbourhood of (u, v) maps onto one of uv, and both are local "
+        "The product is continuous and open: values xy + ε near xy are taken near (x, y), at (x + ε/y, y) if y ≠ 0, "
+        "and at ±(√ε, √ε), (√ε, −√ε) near (0, 0). So a neighbourhood of (x, y) maps onto one of xy, and both are local "
         "minima or not. (The square u² is not open at 0: L(β) = β has no local minimum there, but L(u²) has.)",
         Equation(
             product.xreplace({x: x + target / y}),
             x * y + target,
-            says="the value uv + ε at (u + ε/v, v)",
+            says="the value xy + ε at (x + ε/y, y)",
         ),
         Equation(
             product.xreplace({x: sp.sqrt(target), y: sp.sqrt(target)}) * (1 + x),

@@ -13,7 +13,7 @@ from implicit_bias import Outcome, Statement, Verdict
 from implicit_bias.claims import Equation, judge
 
 u, w = sp.symbols("u w", real=True)
-slope, curvature = sp.symbols("g c", real=True)  # of the loss in a weight, at a point
+slope, curvature = sp.symbols("p c", real=True)  # of the loss in a weight, at a point
 strength = sp.Symbol("lambda", positive=True)
 weight, change = sp.symbols("v delta", positive=True)
 
@@ -211,7 +211,7 @@ def no_bad_minima(used: Mapping[str, Verdict]) -> Verdict:
         strength + slope,
         r" \text{ and } ",
         strength - slope,
-        r",\ g = \partial_i L(v):\ \text{ where } 0 \text{ is no local minimum of } f \text{ in } v_i \text{ to first "
+        r",\ p = \partial_i L(v):\ \text{ where } 0 \text{ is no local minimum of } f \text{ in } v_i \text{ to first "
         r"order, it is a strict saddle}",
     ),
     source="that the trick is benign, as summarized in the abstract; the criterion is derived here",
@@ -225,7 +225,7 @@ def strict_saddle(statement: Statement) -> Verdict:
     level = sp.Symbol("h", real=True)
     characteristic = (hessian[0, 0] - level) * (hessian[1, 1] - level) - hessian[0, 1] * hessian[1, 0]
     return judge.argue(
-        "f has the one-sided slopes λ ± g at v_i = 0. If one is negative, so is an eigenvalue, and gradient descent "
+        "f has the one-sided slopes λ ± p at v_i = 0. If one is negative, so is an eigenvalue, and gradient descent "
         "leaves exponentially; if both are positive, zero is a strict minimum of both. The curvature of the loss does "
         "not enter.",
         stated=Equation(
@@ -264,7 +264,7 @@ def moves_away_from_kinks(statement: Statement) -> Verdict:
         Equation(
             strength / 2 * (root**2 + root**2) * (1 + slope),
             strength * (weight + change) + strength * (weight + change) * slope,
-            says="the squared penalty of the new factors is λ(V + δV) (times 1 + g)",
+            says="the squared penalty of the new factors is λ(V + δV) (times 1 + p)",
         ),
     )
 
