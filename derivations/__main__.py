@@ -1,4 +1,4 @@
-"""Print the ledger: ``python -m derivations [ID ...]``; with ``--html`` also save it, as JSON and as a page."""
+"""Print the ledger: ``python -m derivations [ID ...]``; ``--html`` also saves it, as JSON, a page and in the README."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from derivations import RECORD, SAVED, ledger, recorded
+from derivations import RECORD, SAVED, errata, ledger, recorded
 from implicit_bias.claims import Verdict
 from implicit_bias.cli.failing import BAD_INPUT, fail, unwritten_files_fail
 from implicit_bias.cli.judge import verdict_table
@@ -27,7 +27,7 @@ def main(
     ] = None,
     record: Annotated[bool, typer.Option(help="Store the outcomes found as the recorded ones.")] = False,
     html: Annotated[
-        bool, typer.Option("--html", help="Write all claims to figures/ledger.html and .json, too.")
+        bool, typer.Option("--html", help="Write all claims to figures/ledger.html and .json, and the README's errata.")
     ] = False,
 ) -> None:
     """Check the ledger's claims and compare the verdicts with the recorded ones.
@@ -58,7 +58,8 @@ def main(
         with unwritten_files_fail(COMMAND):
             checked.save(SAVED)
             write_whole(PAGE, checked.to_html(root=".."))
-        console.print(f"Written to {PAGE} and {SAVED.name}.")
+            errata.update()
+        console.print(f"Written to {PAGE}, {SAVED.name} and {errata.README.name}.")
     if record:
         with unwritten_files_fail(COMMAND):
             write_whole(RECORD, json.dumps({**recorded(), **checked.outcomes()}, indent=2) + "\n")
