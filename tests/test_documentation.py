@@ -82,7 +82,7 @@ def test_the_examples_of_a_page_give_what_it_says(page, tmp_path, monkeypatch):
             assert done.exit_code == 0, f"{shlex.join(command)}: {done.output}"
 
 
-@pytest.mark.parametrize(("page", "file"), [("docs/extending.md", "derivations/mask_in_the_mirror/commuting.py")])
+@pytest.mark.parametrize(("page", "file"), [("docs/extending.md", "implicit_bias/claims/example_paper.py")])
 def test_code_that_a_page_quotes_is_in_the_file(page, file):
     """Line by line in this order, where ``...`` stands for lines that are left out."""
     (quoted,) = blocks(page, "python")

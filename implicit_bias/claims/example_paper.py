@@ -64,7 +64,7 @@ def theorem_2(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     if used["lem-1"].outcome is not Outcome.PROVED:
         return Verdict(Outcome.INCONCLUSIVE, "It rests on Lemma 1.")
     return judge.argue(
-        "By Lemma 1 the rate of m² − w² does not depend on f, so that one f decides. For f' = −c the solution is known.",
+        "By Lemma 1 the rate of m² − w² does not depend on f, so one f decides. For f' = −c the solution is known.",
         *SOLVES,
         stated=(statement.formula, SOLUTION[m] ** 2 - SOLUTION[w] ** 2),
     )
