@@ -48,7 +48,7 @@ class Paper:
     arxiv: str | None = None
     version: int | None = None
     year: int | None = None
-    note: str = ""
+    note: str = field(default="", repr=False)
     _claims: dict[str, Claim] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
