@@ -149,6 +149,8 @@ def check_command(command, known_names=True):
         case ["python", "-m", "derivations", *arguments]:
             found = typer_command(derivations).make_context("derivations", arguments).params
             assert not known_names or all(ledger().full_id(name) for name in found["ids"] or ())
+        case ["python", "-m", "derivations.errata"]:
+            assert (ROOT / "derivations" / "errata.py").exists()
         case ["dask", "scheduler", *arguments]:
             from distributed.cli.dask_scheduler import main
 
