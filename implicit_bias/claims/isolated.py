@@ -69,33 +69,34 @@ def judge_source(
             tempfile.TemporaryFile("w+", encoding="utf-8") as stuck,
             _started([source, str(seconds), str(importing), str(stuck.fileno())], found, stuck) as process,
         ):
-            claims, begun = _followed(process, found, begins)
+            ledger, begun = _followed(process, found, begins)
             stuck.seek(0)
             where = stuck.read()
         if begun is not None:
             found[begun] = _ended(process.returncode, seconds, where)
-        elif claims is not None:
-            return Ledger(claims, found).dated()
+        elif ledger is not None:
+            return Ledger(ledger.values(), found, papers=ledger.papers).dated()
         else:
             raise _source_error(f"{source} cannot be imported: its process ended with {process.returncode}.", where)
 
 
 def _followed(
     process: subprocess.Popen[bytes], found: dict[str, Verdict], begins: Callable[[str, int], None]
-) -> tuple[list[Claim] | None, str | None]:
+) -> tuple[Ledger | None, str | None]:
     """Read what the process writes: its claims, if it came so far, and the one at whose check it ended."""
-    claims, begun = None, None
+    ledger, begun = None, None
     for message in _messages(process):
         match message:
             case {"error": str() as text, "traceback": str() as where}:
                 raise _source_error(text, where) if where else InputError(text)
-            case {"claims": dict() as described}:
+            case {"claims": dict() as described, "papers": list() as papers}:
                 claims = [Claim.read(name, each) for name, each in described.items()]
+                ledger = Ledger(claims, papers=map(Paper.read, papers))
             case {"begins": str() as begun}:
-                begins(begun, len(claims or ()))
+                begins(begun, len(ledger or ()))
             case {"verdict": saved, "on": str() as name}:
                 found[name], begun = Verdict.read(saved), None
-    return claims, begun
+    return ledger, begun
 
 
 def _source_error(text: str, where: str) -> SourceError:
@@ -223,8 +224,8 @@ def main(source: str, seconds: float, importing: float, stuck: int) -> None:
         found = {name: Verdict.read(each) for name, each in json.load(sys.stdin).items()}
         faulthandler.dump_traceback_later(importing, exit=True, file=stuck)
         try:
-            _, claims = papers_and_claims(source)
-            ledger = Ledger(claims)
+            papers, claims = papers_and_claims(source)
+            ledger = Ledger(claims, papers=papers)
         except InputError as error:
             say(error=str(error), traceback="")
             return
@@ -232,7 +233,10 @@ def main(source: str, seconds: float, importing: float, stuck: int) -> None:
             text = "".join(traceback.format_exception(error))
             say(error=f"{source} cannot be imported: {type(error).__name__}: {error}", traceback=text)
             return
-        say(claims={name: claim.describe() for name, claim in ledger.items()})
+        say(
+            claims={name: claim.describe() for name, claim in ledger.items()},
+            papers=[paper.describe() for paper in ledger.papers],
+        )
         for name in [name for name in ledger if name not in found]:
             say(begins=name)
             faulthandler.dump_traceback_later(seconds, exit=True, file=stuck)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from implicit_bias.claims.claim import CORRECTION, Claim, corrected
+from implicit_bias.claims.paper import Paper
 from implicit_bias.claims.verdict import Outcome, Verdict, saved_field
 from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
@@ -36,14 +37,18 @@ class Ledger(Shown, Mapping[str, Claim]):
         verdicts: The verdicts on some of them, by id.
         date: The day on which these were found.
         versions: Versions of Python and of packages they were found with.
+        papers: The papers of the claims, in the order in which a page shows them; their keys begin the ids. Claims
+            of a paper that is not among them are shown under its key.
 
     Attributes:
         verdicts: As given; :meth:`run` returns a ledger with verdicts.
         date: As given.
         versions: As given.
+        papers: As given.
 
     Raises:
-        InputError: If two claims share an id, one uses an unknown claim, or they use each other in a circle.
+        InputError: If two claims share an id or two papers a key, a claim uses an unknown one, or some use each other
+            in a circle.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Ledger(Shown, Mapping[str, Claim]):
         verdicts: Mapping[str, Verdict] = MappingProxyType({}),
         date: str = "",
         versions: Mapping[str, str] = MappingProxyType({}),
+        papers: Iterable[Paper] = (),
     ) -> None:
         given: dict[str, Claim] = {}
         for claim in claims:
@@ -62,6 +68,11 @@ class Ledger(Shown, Mapping[str, Claim]):
         for name in given:
             self._add(name, given, ())
         self.verdicts, self.date, self.versions = verdicts, date, versions
+        self.papers = tuple(papers)
+        keys = [paper.key for paper in self.papers]
+        if len(set(keys)) < len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise InputError(f"Ledger: two papers have the key {twice!r}.")
 
     def _add(self, name: str, given: Mapping[str, Claim], path: tuple[str, ...]) -> None:
         if name in path:
@@ -126,11 +137,11 @@ class Ledger(Shown, Mapping[str, Claim]):
         found: dict[str, Verdict] = {}
         for name in progress([name for name in self if name in wanted]):
             found[name] = self.judged(name, found)
-        return Ledger(self.values(), found).dated()
+        return Ledger(self.values(), found, papers=self.papers).dated()
 
     def dated(self) -> Ledger:
         """The same ledger with today's date and the versions of the packages that are installed."""
-        return Ledger(self.values(), self.verdicts, date.today().isoformat(), _versions())
+        return Ledger(self.values(), self.verdicts, date.today().isoformat(), _versions(), self.papers)
 
     def judged(self, name: str, found: Mapping[str, Verdict]) -> Verdict:
         """The verdict on one claim, given those on the claims that it uses.
@@ -148,7 +159,7 @@ class Ledger(Shown, Mapping[str, Claim]):
             return Verdict(Outcome.INCONCLUSIVE, evidence, traceback=text)
 
     def save(self, path: str | Path) -> None:
-        """Write all claims with their verdicts as JSON.
+        """Write all papers, and all claims with their verdicts, as JSON.
 
         Raises:
             InputError: If a claim has no verdict yet.
@@ -157,6 +168,7 @@ class Ledger(Shown, Mapping[str, Claim]):
         saved = {
             "date": self.date,
             "versions": dict(self.versions),
+            "papers": [paper.describe() for paper in self.papers],
             "claims": {name: {**claim.describe(), **verdict.describe()} for name, claim, verdict in self._judged()},
         }
         write_whole(path, json.dumps(saved, indent=1, ensure_ascii=False) + "\n")
@@ -179,10 +191,11 @@ class Ledger(Shown, Mapping[str, Claim]):
             {name: Verdict.read(each) for name, each in described.items()},
             saved_field(saved, "date", str),
             {name: str(number) for name, number in saved_field(saved, "versions", dict).items()},
+            map(Paper.read, saved_field(saved, "papers", list, [])),
         )
 
     def to_html(self, root: str | None = None) -> str:
-        """All claims with their verdicts as one HTML page, which loads nothing else.
+        """All claims with their verdicts as one HTML page, paper by paper, which loads nothing else.
 
         Args:
             root: The path from the page to the repository that holds modules and figures of the claims; without it

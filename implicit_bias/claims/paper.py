@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from typing import Any
 
 from implicit_bias.claims.claim import Claim, corrected, refuse_strings, takes_used
 from implicit_bias.claims.statement import Statement
-from implicit_bias.claims.verdict import Verdict
+from implicit_bias.claims.verdict import Verdict, saved_field
 from implicit_bias.errors import InputError
 
 
@@ -24,6 +24,7 @@ class Paper:
         arxiv: Its number on arXiv, such as ``2408.09966``.
         version: The version on arXiv whose statements are judged.
         year: The year in which it appeared.
+        note: What a reader of its verdicts should know, such as which parts could not be read.
 
     Raises:
         InputError: If the key is empty or contains a slash.
@@ -47,6 +48,7 @@ class Paper:
     arxiv: str | None = None
     version: int | None = None
     year: int | None = None
+    note: str = field(default="", repr=False)
     _claims: dict[str, Claim] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +88,9 @@ class Paper:
         Args:
             id: Its name inside the paper.
             statement: What is claimed, in LaTeX; a :class:`Statement` holds the formulas that it prints.
-            source: The place in the paper; the citation of the paper is put in front.
+            source: The place in the paper; the citation of the paper is put in front. The page of a ledger counts
+                a place once, up to its first comma or semicolon, and apart from the others what is printed nowhere:
+                claims without a place, and those whose place begins with ``corollary of``.
             hypotheses: What it assumes, in LaTeX or words.
             uses: Ids of the claims it rests on: short ones of this paper, full ones (``key/id``) of others.
             figure: A picture that shows it, as a path from the root of the repository.
@@ -118,6 +122,27 @@ class Paper:
             return self._claims[id]
 
         return register
+
+    def describe(self) -> dict[str, object]:
+        """Everything but the claims, as JSON, for :meth:`read`."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+
+    @classmethod
+    def read(cls, saved: object) -> Paper:
+        """The paper that :meth:`describe` wrote down; it comes without its claims, which a ledger holds.
+
+        Raises:
+            InputError: If a field is missing, or not as :meth:`describe` writes it.
+        """
+        return cls(
+            saved_field(saved, "key", str),
+            saved_field(saved, "title", str),
+            saved_field(saved, "authors", str),
+            saved_field(saved, "arxiv", str, None),
+            saved_field(saved, "version", int, None),
+            saved_field(saved, "year", int, None),
+            saved_field(saved, "note", str, ""),
+        )
 
     def _full(self, used: str) -> str:
         full = used if "/" in used else f"{self.key}/{used}"
