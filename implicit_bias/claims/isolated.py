@@ -165,6 +165,8 @@ def _ended(code: int, seconds: float, where: str) -> Verdict:
 def papers_and_claims(source: str) -> tuple[list[Paper], list[Claim]]:
     """The papers of a file or a package, and the claims: theirs, and those that stand in its modules alone.
 
+    Claims that they use from elsewhere in the package around them come along.
+
     Args:
         source: A Python file, the folder of a package, or the name of a module that can be imported.
 
@@ -172,17 +174,33 @@ def papers_and_claims(source: str) -> tuple[list[Paper], list[Claim]]:
         InputError: If there is no such file or module, or no claim in it.
     """
     modules = _modules(source)
+    papers, claims = _defined(modules)
+    if not claims:
+        raise InputError(
+            f"{source}: expected claims, found none; write them with @paper.claim below paper = ib.Paper(…)."
+        )
+    around = modules[0].__name__.partition(".")[0]
+    if around != modules[0].__name__:
+        further, known = _defined(_imported(around))
+        waiting = [name for claim in claims.values() for name in claim.uses]
+        while waiting:
+            name = waiting.pop()
+            if name in known and name not in claims:
+                claims[name] = known[name]
+                waiting += known[name].uses
+        papers += [paper for paper in further if paper not in papers and any(c.id in claims for c in paper.claims)]
+    return papers, list(claims.values())
+
+
+def _defined(modules: list[ModuleType]) -> tuple[list[Paper], dict[str, Claim]]:
+    """The papers that stand in some modules, and by id their claims and those that stand there alone."""
     values = [value for module in modules for value in vars(module).values()]
     papers = list({id(value): value for value in values if isinstance(value, Paper)}.values())
     claims = {claim.id: claim for paper in papers for claim in paper.claims}
     for value in values:
         if isinstance(value, Claim):
             claims.setdefault(value.id, value)
-    if not claims:
-        raise InputError(
-            f"{source}: expected claims, found none; write them with @paper.claim below paper = ib.Paper(…)."
-        )
-    return papers, list(claims.values())
+    return papers, claims
 
 
 def _modules(source: str) -> list[ModuleType]:
@@ -199,12 +217,21 @@ def _modules(source: str) -> list[ModuleType]:
         return [module]
     name = source
     if path.is_dir():
-        sys.path.insert(0, str(path.resolve().parent))
-        name = path.resolve().name
+        folder = path.resolve()
+        name = folder.name
+        while (folder.parent / "__init__.py").exists():  # a package inside another one is imported as a part of it
+            folder = folder.parent
+            name = f"{folder.name}.{name}"
+        sys.path.insert(0, str(folder.parent))
     elif importlib.util.find_spec(source.partition(".")[0]) is None:
         raise InputError(
             f"{source}: expected a Python file, a folder of a package or the name of a module; found none."
         )
+    return _imported(name)
+
+
+def _imported(name: str) -> list[ModuleType]:
+    """A module with all that are inside it."""
     package = importlib.import_module(name)
     inside = pkgutil.walk_packages(package.__path__, f"{name}.") if hasattr(package, "__path__") else ()
     names = sorted(each.name for each in inside if not each.name.endswith(".__main__"))
@@ -214,35 +241,36 @@ def _modules(source: str) -> list[ModuleType]:
 def main(source: str, seconds: float, importing: float, stuck: int) -> None:
     """Judge the claims on which no verdict is given, and write each step as a line of JSON."""
     # What a check prints goes to the terminal's error output; the lines of JSON have the pipe for themselves.
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as pipe:
-        os.dup2(2, 1)
+    pipe = os.dup(1)
+    os.dup2(2, 1)
 
-        def say(**message: object) -> None:
-            pipe.write(json.dumps(message) + "\n")
-            pipe.flush()
+    def say(**message: object) -> None:
+        line = (json.dumps(message) + "\n").encode()
+        while line:
+            line = line[os.write(pipe, line) :]
 
-        found = {name: Verdict.read(each) for name, each in json.load(sys.stdin).items()}
-        faulthandler.dump_traceback_later(importing, exit=True, file=stuck)
-        try:
-            papers, claims = papers_and_claims(source)
-            ledger = Ledger(claims, papers=papers)
-        except InputError as error:
-            say(error=str(error), traceback="")
-            return
-        except Exception as error:
-            text = "".join(traceback.format_exception(error))
-            say(error=f"{source} cannot be imported: {type(error).__name__}: {error}", traceback=text)
-            return
-        say(
-            claims={name: claim.describe() for name, claim in ledger.items()},
-            papers=[paper.describe() for paper in ledger.papers],
-        )
-        for name in [name for name in ledger if name not in found]:
-            say(begins=name)
-            faulthandler.dump_traceback_later(seconds, exit=True, file=stuck)
-            found[name] = _judged(ledger, name, found)
-            say(verdict=found[name].describe(), on=name)
-        faulthandler.cancel_dump_traceback_later()
+    found = {name: Verdict.read(each) for name, each in json.load(sys.stdin).items()}
+    faulthandler.dump_traceback_later(importing, exit=True, file=stuck)
+    try:
+        papers, claims = papers_and_claims(source)
+        ledger = Ledger(claims, papers=papers)
+    except InputError as error:
+        say(error=str(error), traceback="")
+        return
+    except Exception as error:
+        text = "".join(traceback.format_exception(error))
+        say(error=f"{source} cannot be imported: {type(error).__name__}: {error}", traceback=text)
+        return
+    say(
+        claims={name: claim.describe() for name, claim in ledger.items()},
+        papers=[paper.describe() for paper in ledger.papers],
+    )
+    for name in [name for name in ledger if name not in found]:
+        say(begins=name)
+        faulthandler.dump_traceback_later(seconds, exit=True, file=stuck)
+        found[name] = _judged(ledger, name, found)
+        say(verdict=found[name].describe(), on=name)
+    faulthandler.cancel_dump_traceback_later()
 
 
 def _judged(ledger: Ledger, name: str, found: Mapping[str, Verdict]) -> Verdict:

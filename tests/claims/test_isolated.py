@@ -176,6 +176,21 @@ def test_a_package_is_judged_with_all_its_modules(tmp_path, monkeypatch):
     assert judge_source("my_claims.part", 20.0).outcomes() == {"alone": "PROVED"}
 
 
+@pytest.mark.slow
+def test_a_part_of_a_package_brings_what_it_uses(tmp_path):
+    for part in ("first", "second", "third"):
+        (tmp_path / "parts" / part).mkdir(parents=True)
+        (tmp_path / "parts" / part / "__init__.py").write_text(
+            f"import implicit_bias as ib\npaper = ib.Paper('{part}', 't', 'a')\n"
+            f"@paper.claim('a', statement='s', uses={['first/a'] if part == 'second' else []})\n"
+            "def a():\n    return ib.Verdict(ib.Outcome.INCONCLUSIVE, 'open')\n"
+        )
+    (tmp_path / "parts" / "__init__.py").write_text("")
+    ledger = judge_source(str(tmp_path / "parts" / "second"), 20.0)
+    assert list(ledger) == ["first/a", "second/a"]
+    assert [paper.key for paper in ledger.papers] == ["second", "first"]
+
+
 def test_bad_input_on_the_command_line(tmp_path):
     result = CliRunner().invoke(app, ["verify", str(tmp_path / "none.json")])
     assert result.exit_code == 2
