@@ -12,16 +12,10 @@ from implicit_bias.claims import Equation, judge
 excess = sp.Symbol("k", positive=True)  # D − 2
 D = excess + 2
 inner = sp.Symbol("zeta", real=True)  # the argument of h_D, between −1 and 1
-accumulated = sp.Symbol("A", real=True)  # the entry of Xᵀ ∫ r
 POWER = -D / (D - 2)
 H = (1 - inner) ** POWER - (1 + inner) ** POWER
 NORMALIZATION = r"\dot w_\pm = \mp D\, X^\top r \circ w_\pm^{D-1}, \ w_\pm(0) = \alpha \mathbf{1}"
 DEPTH = r"D = k + 2, \ k \ge 1"
-
-
-def trained(sign: int) -> sp.Expr:
-    """The weight w₊ or w₋ of equations (51) and (53)."""
-    return (alpha**-excess + sign * D * excess * accumulated) ** (-1 / excess)
 
 
 @PAPER.claim(
@@ -36,21 +30,22 @@ def trained(sign: int) -> sp.Expr:
 )
 def potential_of_depth(statement: Statement) -> Verdict:
     """Solve the flow, and write its weight in the accumulated gradient."""
-    shift, bracket = sp.symbols("y c", positive=True)
-    at = {accumulated: -(shift / (1 + shift)) * alpha**-excess / (D * excess)}  # ζ = y/(1 + y)
-    weight = trained(1).xreplace(at) ** D - trained(-1).xreplace(at) ** D
+    bracket, start, below = sp.symbols("c a e", positive=True)  # a is α^(2−D), e is 1 − ζ
+    weight = bracket ** (-1 / excess)  # equation (51) and (53), where c is α^(2−D) ± D(D − 2)A
+    plus, minus = (start * (1 - sign * (1 - below)) for sign in (1, -1))  # c at A = −ζ α^(2−D)/(D(D − 2))
+    end = weight.xreplace({bracket: plus}) ** D - weight.xreplace({bracket: minus}) ** D
     return judge.argue(
-        "The stated weights solve the flow in its accumulated gradient, dw/dA = ∓D w^(D−1). At ζ = −α^(D−2) D(D − 2) A "
-        "their weight is α^D h_D(ζ) by the identity, here for ζ = y/(1 + y) > 0; h_D is odd. So h_D^(−1)(β/α^D) = ζ is "
-        "in the row space of X at any time. h_D increases from −∞ to ∞ on (−1, 1), so its inverse increases, q_D is "
-        "strictly convex, and a point of {Xβ = y} whose slopes lie in the row space is the only minimizer there.",
-        Equation(
-            D * excess * sp.diff(bracket ** (-1 / excess), bracket),
-            -D * (bracket ** (-1 / excess)) ** (D - 1),
-            says="w₊ solves the flow, with the bracket c = α^(2−D) + D(D − 2)A; likewise w₋",
-        ),
+        "The weights of (51) and (53) solve the flow in its accumulated gradient A, dw/dA = ∓D w^(D−1). At ζ = "
+        "−α^(D−2) D(D − 2) A the identity gives β = α^D h_D(ζ), where α^D is a^(−D/(D−2)) for a = α^(2−D). So "
+        "h_D^(−1)(β/α^D) = ζ is in the row space of X at any time. h_D increases from −∞ to ∞ on (−1, 1), so its "
+        "inverse increases, q_D is strictly convex, and a point of {Xβ = y} whose slopes lie in the row space is the "
+        "only minimizer there.",
+        (D * excess * sp.diff(weight, bracket), -D * weight ** (D - 1)),
         stated=Equation(
-            alpha**D * statement.formula.xreplace({inner: shift / (1 + shift)}), weight, says="the weight of the flow"
+            start ** (-D / excess) * statement.formula.xreplace({inner: 1 - below}),
+            end,
+            says="the weight of the flow",
+            conditions=(2 - below,),
         ),
     )
 
@@ -67,8 +62,8 @@ def potential_of_depth(statement: Statement) -> Verdict:
 def bounded_dual(statement: Statement) -> Verdict:
     """A finite positive weight keeps the brackets of (51) and (53) positive."""
     return judge.argue(
-        "w₊ and w₋ solve an equation whose solutions stay positive as long as they are finite, and w^(2−D) is α^(2−D) "
-        "± D(D − 2)A. Both are positive, so |A| is below the stated bound, at which a bracket vanishes by the identity; "
+        "w₊ and w₋ solve an equation whose solutions stay positive while they are finite, and w^(2−D) is α^(2−D) ± "
+        "D(D − 2)A. Both are positive, so |A| is below the stated bound, at which a bracket vanishes by the identity; "
         "weights of arbitrary size come arbitrarily near. With the loss of Section 2 the flow is twice as fast, and "
         "half the bound holds.",
         Equation(

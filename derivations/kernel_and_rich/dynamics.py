@@ -19,20 +19,19 @@ PRODUCT = r"f((u, v), x) = \sum_i u_i v_i x_i"
 
 @PAPER.claim(
     "eq-11",
-    statement=Statement(r"\frac{d}{dt} |u| = ", -sp.sign(u) * velocity, r", \quad \dot u = ", velocity),
+    statement=Statement(r"\frac{d}{dt} |u| = ", -sp.sign(u) * velocity, r", \ \mathit{udot} = \dot u"),
     source="equation (11), and equation (13) for v",
     hypotheses=(PRODUCT,),
 )
 def change_of_a_magnitude(statement: Statement) -> Verdict:
     """Differentiate |u| = √(u²)."""
-    stated, speed = statement.formulas
-    exact = u * speed / sp.Abs(u)
+    exact = u * velocity / sp.Abs(u)
     return judge.prove(
         "The derivative of √(u²) along the flow.",
-        stated=Equation(stated, exact, says="the derivative of |u|"),
+        stated=Equation(statement.formula, exact, says="the derivative of |u|"),
         correction=Correction(
             r"\frac{d}{dt} |u| = \operatorname{sign}(u)\, \dot u",
-            judge.prove("As u/|u| is the sign of u.", stated=Equation(sp.sign(u) * velocity, u * velocity / sp.Abs(u))),
+            judge.prove("As u/|u| is the sign of u.", stated=Equation(sp.sign(u) * velocity, exact)),
         ),
     )
 
@@ -104,7 +103,8 @@ def flow_of_squares(statement: Statement) -> Verdict:
     )
 
 
-depth = sp.Symbol("D", positive=True, integer=True)
+beyond = sp.Symbol("k", positive=True, integer=True)  # D − 2
+depth = beyond + 2
 
 
 @PAPER.claim(
@@ -113,7 +113,7 @@ depth = sp.Symbol("D", positive=True, integer=True)
         r"\dot w_+ = ", -depth * x * residual * plus ** (depth - 1), r", \ r = \langle w_+^D - w_-^D, x \rangle - y"
     ),
     source="equation (50), for one sample and one coordinate, with w₊ written p; equations (52) and (55) likewise",
-    hypotheses=(LOSS,),
+    hypotheses=(LOSS, r"D = k + 2, \ k \ge 1"),
 )
 def flow_of_powers(statement: Statement) -> Verdict:
     """Differentiate the loss: the square of the residual gives a factor of 2."""
@@ -187,13 +187,12 @@ spread, entry = sp.symbols("alpha sigma", positive=True)
 def scale_of_a_wide_model(statement: Statement) -> Verdict:
     """Compare the lifted matrix of the random start with that of the start of equation (67)."""
     stated = statement.formula.xreplace({entry: spread**2 * sp.sqrt(width)})
-    row = sp.sqrt(2) * sp.sqrt(stated)
     return judge.argue(
         "By the law of large numbers UUᵀ and VVᵀ are α²k I up to a relative error that vanishes, while the entries of "
         "UVᵀ have mean square α⁴k, so that σ tends to α²√k. The flow of δ depends on the start through the lifted "
         "matrix alone, so that the start of equation (67) with 2μ² = α²k is as good, and its δ is the weight of "
         "Theorem 1 with α = μ. By the identity this is the stated μ.",
-        Equation(2 * sp.log(row), 2 * sp.log(spread) + sp.log(width), says="the logarithm of a diagonal entry of UUᵀ"),
+        Equation(2 * stated + spread, spread * (1 + spread * width), says="2μ², the diagonal entries of UUᵀ, plus α"),
     )
 
 

@@ -50,6 +50,9 @@ SQUARE = alpha**2 * omega**2
 def implicit_regularizer(statement: Statement) -> Verdict:
     """Solve the flow in w, and see that ∇Q of its weight is the accumulated gradient, which lies in the row space."""
     stated = statement.formula
+    at_zero = stated.xreplace({beta: sp.Integer(0)})
+    if not at_zero.is_real:
+        return Verdict(Outcome.INCONCLUSIVE, f"The stated Q is {at_zero} at zero, which is not real.")
     trained = SQUARE * (sp.exp(2 * dual) - sp.exp(-2 * dual))  # w₊² − w₋² with w± = αω e^(±s)
     return judge.argue(
         "The flow multiplies w₊ and w₋ by e^s and e^(−s), where s = −c ∫ Xᵀr with c > 0 from the loss: the slopes of "
@@ -57,7 +60,7 @@ def implicit_regularizer(statement: Statement) -> Verdict:
         "lies in the row space of X at any time, hence at the limit. Q is strictly convex, as its second derivative is "
         "positive. A point of {Xβ = y} whose ∇Q lies in the row space is therefore the only minimizer of Q there.",
         Equation(2 * SQUARE * sp.sinh(2 * dual), trained, says="the weight of the flow is 2α²ω² sinh(2s)"),
-        (stated.xreplace({beta: sp.Integer(0)}), sp.Integer(0)),
+        (at_zero, sp.Integer(0)),
         Equation(sp.diff(stated, beta, 2), 1 / sp.sqrt(4 * SQUARE**2 + beta**2), says="Q'' is positive"),
         stated=Equation(2 * SQUARE * sp.sinh(sp.diff(stated, beta)), beta, says="∇Q inverts s ↦ 2α²ω² sinh(2s), as 2s"),
     )
