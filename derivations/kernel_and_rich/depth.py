@@ -30,22 +30,24 @@ DEPTH = r"D = k + 2, \ k \ge 1"
 )
 def potential_of_depth(statement: Statement) -> Verdict:
     """Solve the flow, and write its weight in the accumulated gradient."""
-    bracket, start, below = sp.symbols("c a e", positive=True)  # a is α^(2−D), e is 1 − ζ
-    weight = bracket ** (-1 / excess)  # equation (51) and (53), where c is α^(2−D) ± D(D − 2)A
-    plus, minus = (start * (1 - sign * (1 - below)) for sign in (1, -1))  # c at A = −ζ α^(2−D)/(D(D − 2))
+    bracket, start, shift = sp.symbols("c a y", positive=True)  # a is α^(2−D), and ζ = y/(1 + y)
+    weight = bracket ** (-1 / excess)  # equations (51) and (53), where c is α^(2−D) ± D(D − 2)A
+    plus, minus = start / (1 + shift), start * (1 + 2 * shift) / (1 + shift)  # c at A = −ζ α^(2−D)/(D(D − 2))
     end = weight.xreplace({bracket: plus}) ** D - weight.xreplace({bracket: minus}) ** D
+    stated = statement.formula.xreplace({inner: shift / (1 + shift)})
+    stated = stated.replace(sp.Pow, lambda base, exponent: sp.together(base) ** exponent)
     return judge.argue(
         "The weights of (51) and (53) solve the flow in its accumulated gradient A, dw/dA = ∓D w^(D−1). At ζ = "
-        "−α^(D−2) D(D − 2) A the identity gives β = α^D h_D(ζ), where α^D is a^(−D/(D−2)) for a = α^(2−D). So "
-        "h_D^(−1)(β/α^D) = ζ is in the row space of X at any time. h_D increases from −∞ to ∞ on (−1, 1), so its "
-        "inverse increases, q_D is strictly convex, and a point of {Xβ = y} whose slopes lie in the row space is the "
-        "only minimizer there.",
+        "−α^(D−2) D(D − 2) A the identity gives β = α^D h_D(ζ), where α^D is a^(−D/(D−2)) for a = α^(2−D), and ζ > 0 "
+        "suffices, as h_D is odd. So h_D^(−1)(β/α^D) = ζ is in the row space of X at any time. h_D increases from −∞ "
+        "to ∞ on (−1, 1), so its inverse increases, q_D is strictly convex, and a point of {Xβ = y} whose slopes lie "
+        "in the row space is the only minimizer there.",
         (D * excess * sp.diff(weight, bracket), -D * weight ** (D - 1)),
         stated=Equation(
-            start ** (-D / excess) * statement.formula.xreplace({inner: 1 - below}),
+            start ** (-D / excess) * stated,
             end,
             says="the weight of the flow",
-            conditions=(2 - below,),
+            conditions=(excess - sp.Rational(1, 2),),
         ),
     )
 
