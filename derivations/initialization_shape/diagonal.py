@@ -24,9 +24,9 @@ def potential(weight: sp.Expr, width: sp.Expr) -> sp.Expr:
 
 
 @PAPER.claim(
-    "thm-4.1",
+    "diagonal-regularizer",
     statement=Statement(r"x(\infty) = \arg\min_{Xx = y} \sum_i Q(x_i), \quad Q(x) = ", potential(x, k), ", k = k_i"),
-    source=f"{NOTEBOOK}, Theorem 4.1",
+    source=NOTEBOOK,
     hypotheses=(MODEL, START, r"k = 2 u_0^2 + 2 v_0^2", r"X x(\infty) = y"),
     uses=("width",),
 )
@@ -143,7 +143,7 @@ def meaning(statement: Statement) -> Verdict:
     ),
     source="as summarized in the abstract (a large start leads to the kernel regime); expansion derived here",
     hypotheses=(MODEL, START),
-    uses=("thm-4.1", "scale-and-shape"),
+    uses=("diagonal-regularizer", "scale-and-shape"),
 )
 def kernel_end(statement: Statement) -> Verdict:
     """Expand Q at zero; the next term has the stated order."""
@@ -170,7 +170,7 @@ def kernel_end(statement: Statement) -> Verdict:
     ),
     source="as summarized in the abstract (a small start leads to the rich regime); factor derived here",
     hypotheses=(MODEL, START),
-    uses=("thm-4.1", "scale-and-shape"),
+    uses=("diagonal-regularizer", "scale-and-shape"),
 )
 def rich_end(statement: Statement) -> Verdict:
     """Split off ½ b log(1/k): the rest is continuous at k = 0."""

@@ -1,4 +1,4 @@
-"""One hidden neuron, w̃ = a w: no potential, but one with a warped time, and the q of Theorem 6.1."""
+"""One hidden neuron, w̃ = a w: no potential, but one with a warped time, and the q that the notebook gives for Theorem 6.1."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def warped_mirror(statement: Statement) -> Verdict:
         sp.Rational(3, 2) * sp.sqrt(ROOT - delta / 2),
         r" \text{ at } n = \|\tilde w_0\|, \text{ is stationary at } \tilde w_0",
     ),
-    source=f"{NOTEBOOK}, Theorem 6.1",
+    source=NOTEBOOK,
     hypotheses=(r"\tilde w_0 \ne 0",),
     uses=("radial-slope",),
 )
@@ -134,13 +134,13 @@ def stationary_start(statement: Statement) -> Verdict:
 
 
 @PAPER.claim(
-    "thm-6.1",
+    "neuron-regularizer",
     statement=Statement(
         r"\tilde w(\infty) = \arg\min_{X \tilde w = y} q(\tilde w), \ q = ",
         RADIAL,
         r" - \langle z_0, \tilde w \rangle, \ n = \|\tilde w\|",
     ),
-    source=f"{NOTEBOOK}, Theorem 6.1",
+    source=NOTEBOOK,
     hypotheses=(
         MODEL,
         BALANCE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from derivations.scale_and_accuracy import PAPER
-from implicit_bias import Statement, Verdict
+from implicit_bias import Outcome, Statement, Verdict
 from implicit_bias.claims import Equation, judge
 
 alpha, z, entry, first, gap = sp.symbols("alpha z x x2 g", positive=True)
@@ -140,11 +140,14 @@ def in_between(statement: Statement) -> Verdict:
 )
 def ridiculous_accuracy(statement: Statement) -> Verdict:
     """Solve for z, and insert it into the margin."""
+    stated = statement.formula
+    if not stated.is_real:
+        return Verdict(Outcome.INCONCLUSIVE, f"The stated loss {stated} is not real.")
     clock = 2 * sp.log(5 + 2 * sp.sqrt(6))  # cosh(z/2) is 5
     margin = 2 * alpha**2 * (sp.sinh(clock) + sp.sinh(clock / 2) / 2)
     return judge.argue(
         "cosh(z/2) = 5 gives the ratio 1/10, and the margin there is 42√6 α². At α = 3/2 it is 231.4…, more than "
         "100 ln 10 = 230.2…; it grows with α, and the ratio is larger at any larger loss.",
         (sp.cosh(clock / 2).rewrite(sp.exp), sp.Integer(5)),
-        (-sp.log(statement.formula), margin.rewrite(sp.exp)),
+        (-sp.log(stated), margin.rewrite(sp.exp)),
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
-from scipy.optimize import brentq, linprog, minimize, minimize_scalar
+from scipy.optimize import brentq, fminbound, linprog, minimize, minimize_scalar
 from statements import about, few
 
 sizes = st.floats(0.1, 3.0)
@@ -18,7 +18,7 @@ accuracies = st.floats(0.1, 3.0)
 
 def q(z):
     """By quadrature of its definition."""
-    return float(mp.quad(lambda u: mp.asinh(u / 2), [0, mp.mpf(z)]))
+    return quad(lambda u: math.asinh(u / 2), 0, z)[0]
 
 
 def regularizer(beta, alpha):
@@ -207,7 +207,7 @@ def distance(beta, alpha):
     def squared(m):
         return (math.sqrt(beta + m**2) - alpha) ** 2 + (m - alpha) ** 2
 
-    return minimize_scalar(squared, bounds=(0, alpha), method="bounded", options={"xatol": 1e-12}).fun
+    return squared(fminbound(squared, 0, alpha, xtol=1e-12))
 
 
 @about("kernel-and-rich/r-root")
