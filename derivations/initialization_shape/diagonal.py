@@ -42,7 +42,7 @@ def regularizer(statement: Statement) -> Verdict:
         "and a point of {Xx = y} whose ∇Q lies in the row space is its only minimizer there.",
         Equation(sp.diff(stated, x, 2), 1 / sp.sqrt(k**2 + 4 * x**2), says="Q'' is positive"),
         (at_zero, sp.Integer(0)),
-        stated=Equation(
+        Equation(
             sp.sinh(2 * sp.diff(stated, x)) + 1,
             (2 * x + k) / k,
             says="∇Q inverts the weight (k/2) sinh(2z) of the flow",

@@ -1,4 +1,4 @@
-"""One hidden neuron, w̃ = a w: no potential, but one with a warped time, and the q that the notebook gives for Theorem 6.1."""
+"""One hidden neuron, w̃ = a w: a mirror flow in a warped time, and the q that the notebook gives for it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from implicit_bias.claims import Equation, judge
 # Two entries of w stand for any number: along w̃ and across it.
 a = sp.Symbol("a", positive=True)
 w1, w2, slope1, slope2, delta, shape = sp.symbols("w1 w2 g1 g2 delta s", real=True)
-n, below, alpha = sp.symbols("n r alpha", positive=True)  # n = ‖w̃‖, r = √(n² + δ²/4)
-start1, start2 = sp.symbols("x1 x2", real=True)  # w̃ at the start
+n, alpha = sp.symbols("n alpha", positive=True)  # n = ‖w̃‖
 MODEL = r"f = a \langle w, x \rangle, \ \tilde w = a w, \ a > 0"
 BALANCE = r"\delta = a^2 - \|w\|^2"
 NOTEBOOK = "as summarized in the notebook for Section 6"
@@ -60,8 +59,8 @@ def radial_slope(statement: Statement) -> Verdict:
     known = {sp.sqrt(total * half + (total - half) ** 2 / 4): (total + half) / 2}
     value = sp.sqrt(total) * (3 * half - total) / 2
     return judge.prove(
-        "With p = r + δ/2 and m = r − δ/2, so that n² = pm, the first term is √p (3m − p)/2, and its derivative along "
-        "δ fixed, where dp = dm = dr and n dn = r dr, is the stated slope.",
+        "With p = r + δ/2 and m = r − δ/2, so that n² = pm, the first term is √p (3m − p)/2, and its derivative "
+        "for fixed δ, where dp = dm = dr and n dn = r dr, is the stated slope.",
         Equation(in_them.xreplace(known), value, says="the first term in p and m"),
         stated=Equation(
             slope_in_them.xreplace(known) * (total + half) / 2,
@@ -161,5 +160,5 @@ def minimizer(statement: Statement) -> Verdict:
         "positive and grows. So q is strictly convex, and the limit is the only minimizer of q on {Xw̃ = y}. The "
         "identity is the first term in p = r + δ/2 and m = r − δ/2, with n² = pm, whose slope that claim uses.",
         Equation((total + half) / 2 * (total + half) / 2 - (total - half) ** 2 / 4, total * half, says="n²"),
-        stated=Equation(radial, value, says="the radial term"),
+        Equation(radial, value, says="the radial term"),
     )

@@ -43,7 +43,7 @@ def potential_of_depth(statement: Statement) -> Verdict:
         "to ∞ on (−1, 1), so its inverse increases, q_D is strictly convex, and a point of {Xβ = y} whose slopes lie "
         "in the row space is the only minimizer there.",
         (D * excess * sp.diff(weight, bracket), -D * weight ** (D - 1)),
-        stated=Equation(
+        Equation(
             start ** (-D / excess) * stated,
             end,
             says="the weight of the flow",

@@ -62,7 +62,7 @@ def implicit_regularizer(statement: Statement) -> Verdict:
         Equation(2 * SQUARE * sp.sinh(2 * dual), trained, says="the weight of the flow is 2α²ω² sinh(2s)"),
         (at_zero, sp.Integer(0)),
         Equation(sp.diff(stated, beta, 2), 1 / sp.sqrt(4 * SQUARE**2 + beta**2), says="Q'' is positive"),
-        stated=Equation(2 * SQUARE * sp.sinh(sp.diff(stated, beta)), beta, says="∇Q inverts s ↦ 2α²ω² sinh(2s), as 2s"),
+        Equation(2 * SQUARE * sp.sinh(sp.diff(stated, beta)), beta, says="∇Q inverts s ↦ 2α²ω² sinh(2s), as 2s"),
     )
 
 
