@@ -144,3 +144,21 @@ def rich_limit(statement: Statement) -> Verdict:
         "bounded sets, and its minimizers to the unique L1 minimizer.",
         Equation(sp.diff(statement.formula, size), gap, says="the slope of the bound"),
     )
+
+
+@PAPER.claim(
+    "explicit-penalty",
+    statement=Statement(
+        r"\min \{\|w\|_2^2 : w_+^D - w_-^D = \beta\} = ", size ** (2 / D), r" \text{ summed over } b = |\beta_i|"
+    ),
+    source="after Theorem 3: explicit regularization of the weights differs from the implicit one",
+    hypotheses=(DEPTH, r"w_\pm \ge 0"),
+)
+def explicit_penalty(statement: Statement) -> Verdict:
+    """Drop one of the two weights."""
+    return judge.argue(
+        "For β = b > 0 the constraint makes w₊^D at least b, with equality for w₋ = 0. The least squared norm is w₊² "
+        "with w₊^D = b, which the identity says of the stated function; for β < 0 both weights change their roles. "
+        "Unlike it, the implicit regularizer tends to the L1 norm (the claim on small scales).",
+        Equation(D * sp.log(statement.formula), 2 * sp.log(size), says="D log w₊² is 2 log b"),
+    )

@@ -160,4 +160,4 @@ def test_the_neuron_ends_where_the_stated_function_is_least(a, norm, angle, labe
         point = limit + t * np.array([-0.5, 1.0])
         return float(first_term(mp.mpf(np.linalg.norm(point)), delta)) - c * start @ point / size
 
-    assert abs(fminbound(cost, -0.5, 0.5, xtol=1e-9)) < 1e-4
+    assert np.abs(fminbound(cost, -0.5, 0.5, xtol=1e-9)) < 1e-4

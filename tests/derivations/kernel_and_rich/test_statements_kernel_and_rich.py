@@ -379,3 +379,13 @@ def test_the_multiplier_finds_the_minimizer():
     constraint = {"type": "eq", "fun": lambda beta: row @ beta - 2}
     found = minimize(lambda beta: regularizer(beta, 0.8), np.ones(3), constraints=constraint, tol=1e-12).x
     assert least(row, 2.0, 0.8) == pytest.approx(found, abs=1e-4)
+
+
+@about("kernel-and-rich/explicit-penalty")
+@few
+@given(sizes, st.integers(3, 6))
+def test_the_least_weights_of_depth_use_one_sign(size, depth):
+    def squared(minus):
+        return (size + minus**depth) ** (2 / depth) + minus**2
+
+    assert squared(fminbound(squared, 0, 2, xtol=1e-10)) == pytest.approx(size ** (2 / depth), rel=1e-6)
