@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LEAST_BITS = 256
 MOST_BITS = 8192
-RELATIVE_RADIUS = Fraction(1, 10**30)  # of a side's ball, at most, against the larger side
+RELATIVE_RADIUS = arb("1e-30")  # of a side's ball, at most, against the larger side
 
 _OF_ONE: dict[str, Callable[[arb], arb]] = {
     "Abs": abs, "exp": arb.exp, "log": arb.log, "LambertW": arb.lambertw, "sign": arb.sgn,

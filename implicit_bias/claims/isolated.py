@@ -1,6 +1,6 @@
 """Claims of a user's file, judged in a process that may hang or crash without harm to the others.
 
-``python -m implicit_bias.claims.isolated SOURCE SECONDS`` is that process. It is given the verdicts found so far on its
+``python -m implicit_bias.claims.isolated`` is that process. It is given the verdicts found so far on its
 standard input, and writes one line of JSON for each step: the claims, the id of the claim whose check begins, and its
 verdict. A timer of the interpreter ends it when one check takes too long, and says where it was.
 """
@@ -38,7 +38,13 @@ class SourceError(InputError):
     """A user's file could not be imported; the notes hold its traceback."""
 
 
-def judge_source(source: str, seconds: float, begins: Callable[[str, int], None] = lambda name, number: None) -> Ledger:
+def judge_source(
+    source: str,
+    seconds: float,
+    begins: Callable[[str, int], None] = lambda name, number: None,
+    *,
+    importing: float = 120.0,
+) -> Ledger:
     """Judge all claims of a file or a package, each after those that it uses.
 
     A claim whose check raises an error, returns no verdict, takes too long or ends its process is INCONCLUSIVE, with
@@ -48,6 +54,7 @@ def judge_source(source: str, seconds: float, begins: Callable[[str, int], None]
         source: A Python file, the folder of a package, or the name of a module that can be imported.
         seconds: How long one check may take by the clock.
         begins: Called with the id of each claim whose check begins, and the number of all claims.
+        importing: How many seconds the import of the file may take.
 
     Returns:
         A ledger with verdicts; its claims come without their checks.
@@ -60,7 +67,7 @@ def judge_source(source: str, seconds: float, begins: Callable[[str, int], None]
     while True:
         with (
             tempfile.TemporaryFile("w+", encoding="utf-8") as stuck,
-            _started(source, seconds, found, stuck) as process,
+            _started([source, str(seconds), str(importing), str(stuck.fileno())], found, stuck) as process,
         ):
             claims, begun = _followed(process, found, begins)
             stuck.seek(0)
@@ -119,8 +126,8 @@ def _messages(process: subprocess.Popen[bytes]) -> Iterator[Any]:
 class _started:  # noqa: N801 - reads as a word in a with statement
     """The process, whose group is ended in any case."""
 
-    def __init__(self, source: str, seconds: float, found: Mapping[str, Verdict], stuck: IO[str]) -> None:
-        command = [sys.executable, "-m", __name__, source, str(seconds), str(stuck.fileno())]
+    def __init__(self, arguments: list[str], found: Mapping[str, Verdict], stuck: IO[str]) -> None:
+        command = [sys.executable, "-m", __name__, *arguments]
         self.process = subprocess.Popen(  # noqa: S603 - our own module, and a file that the user names
             command,
             stdin=subprocess.PIPE,
@@ -203,7 +210,7 @@ def _modules(source: str) -> list[ModuleType]:
     return [package, *map(importlib.import_module, names)]
 
 
-def main(source: str, seconds: float, stuck: int) -> None:
+def main(source: str, seconds: float, importing: float, stuck: int) -> None:
     """Judge the claims on which no verdict is given, and write each step as a line of JSON."""
     # What a check prints goes to the terminal's error output; the lines of JSON have the pipe for themselves.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as pipe:
@@ -214,7 +221,7 @@ def main(source: str, seconds: float, stuck: int) -> None:
             pipe.flush()
 
         found = {name: Verdict.read(each) for name, each in json.load(sys.stdin).items()}
-        faulthandler.dump_traceback_later(seconds, exit=True, file=stuck)  # importing may take as long as one check
+        faulthandler.dump_traceback_later(importing, exit=True, file=stuck)
         try:
             _, claims = papers_and_claims(source)
             ledger = Ledger(claims)
@@ -246,4 +253,4 @@ def _judged(ledger: Ledger, name: str, found: Mapping[str, Verdict]) -> Verdict:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))

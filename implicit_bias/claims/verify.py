@@ -83,7 +83,7 @@ def verify(path: str | Path, *, changed: bool = False) -> Verification:
     """
     try:
         claims = json.loads(Path(path).read_text(encoding="utf-8"))["claims"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: expected a ledger in JSON, got {type(error).__name__}: {error}.") from error
     if not isinstance(claims, dict):
         raise InputError(f"{path}: expected a ledger in JSON, got no object of claims.")
@@ -111,7 +111,7 @@ def verify(path: str | Path, *, changed: bool = False) -> Verification:
 
 def check_identity(place: str, identity: Mapping[str, Any]) -> Finding:
     """Evaluate both sides at random points of the domain, in balls that are refined until they are small enough."""
-    largest, found = Fraction(0), 0
+    largest, found = 0.0, 0
     for numbers in _points(identity["symbols"]):
         if not all(_is_positive(condition, numbers) for condition in identity["conditions"]):
             continue
@@ -122,7 +122,7 @@ def check_identity(place: str, identity: Mapping[str, Any]) -> Finding:
             return Finding(place, "rejected" if meeting else "open", f"{meeting or 'Undecided'} at {_text(numbers)}.")
         found, largest = found + 1, max(largest, meeting)
         if found == POINTS or not numbers:
-            return Finding(place, "confirmed", "", found, float(largest))
+            return Finding(place, "confirmed", "", found, largest)
     return Finding(place, "open", f"Only {found} points of the domain were found, expected {POINTS}.", found)
 
 
@@ -141,7 +141,7 @@ def check_violation(place: str, violation: Mapping[str, Any]) -> Finding:
     return Finding(place, "open", f"Undecided at {_text(numbers)}.")
 
 
-def _meeting(stated: Any, derived: Any, numbers: Numbers) -> Fraction | str | None:
+def _meeting(stated: Any, derived: Any, numbers: Numbers) -> float | str | None:
     """The relative radius if both balls meet and are small; why they do not meet; "" if undecided; None if not real."""
     bits = LEAST_BITS
     while bits <= MOST_BITS:
@@ -153,25 +153,20 @@ def _meeting(stated: Any, derived: Any, numbers: Numbers) -> Fraction | str | No
             continue
         if not left.overlaps(right):
             return f"The sides are {left.str(12)} and {right.str(12)}"
-        size = _upper(max(_upper(abs(left)), _upper(abs(right)), _yardstick(stated, numbers, bits)))
-        radius = max(_upper(left.rad()), _upper(right.rad()))
+        size = abs(left).upper().max(abs(right).upper()).max(_yardstick(stated, numbers, bits))
+        radius = left.rad().max(right.rad())
         if radius <= RELATIVE_RADIUS * size:
-            return radius / size if size else Fraction(0)
+            return float(radius / size) if size > 0 else 0.0
         bits *= 2
     return ""
 
 
-def _yardstick(tree: Any, numbers: Numbers, bits: int) -> Fraction:
+def _yardstick(tree: Any, numbers: Numbers, bits: int) -> arb:
     """The largest term of a sum, against which a side counts as zero that cancels to zero."""
-    terms = tree[1:] if isinstance(tree, list) and tree[0] == "Add" else []
-    return max((_upper(abs(enclosure(term, numbers, bits))) for term in terms), default=Fraction(0))
-
-
-def _upper(ball: arb | Fraction) -> Fraction:
-    if isinstance(ball, Fraction):
-        return ball
-    mantissa, exponent = ball.upper().man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+    largest = arb(0)
+    for term in tree[1:] if isinstance(tree, list) and tree[0] == "Add" else []:
+        largest = largest.max(abs(enclosure(term, numbers, bits)).upper())
+    return largest
 
 
 def _is_positive(condition: Any, numbers: Numbers) -> bool:
@@ -218,7 +213,7 @@ def _read(place: str, check: Any, saved: Any) -> Finding:
         return check(place, saved)
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ZeroDivisionError, RecursionError) as error:
         raise InputError(f"{place}: expected what a ledger saves, got {type(error).__name__}: {error}.") from error
 
 

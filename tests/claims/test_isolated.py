@@ -14,7 +14,7 @@ from implicit_bias.claims.verify import verify
 from implicit_bias.cli import app
 
 FILE = Path(__file__).parent / "outsider" / "gradient_methods.py"
-SECONDS = 6.0  # for one check; the first ones load SymPy on a busy machine
+SECONDS = 10.0  # for one check; the first ones load SymPy on a busy machine
 EXPECTED = {
     "flow": "PROVED",
     "loss": "REFUTED",
@@ -36,7 +36,7 @@ def saved(tmp_path_factory):
     arguments = [
         str(FILE),
         "--seconds",
-        "4",
+        str(SECONDS),
         "--html",
         str(folder / "page.html"),
         "--json",
@@ -57,7 +57,7 @@ def test_an_outsiders_claims_get_the_right_verdicts(saved):
         "loss/correction": "PROVED",
     }
     verdicts = {name.removeprefix("parabola/"): verdict for name, verdict in ledger.verdicts.items()}
-    assert "took longer than 6 seconds" in verdicts["for-ever"].evidence
+    assert "took longer than 10 seconds" in verdicts["for-ever"].evidence
     assert "in for_ever" in verdicts["for-ever"].traceback
     assert "ZeroDivisionError" in verdicts["raises"].evidence
     assert "return 1 / 0" in verdicts["raises"].traceback
@@ -124,7 +124,7 @@ def test_a_file_without_a_ledger_is_an_error(tmp_path, content, kind, part):
     if content is not None:
         path.write_text(content)
     with pytest.raises(kind, match=part) as caught:
-        judge_source(str(path), 3.0)
+        judge_source(str(path), 3.0, importing=3.0 if "while" in str(content) else 60.0)
     assert isinstance(caught.value, SourceError) == (kind is SourceError)
     if part.startswith("cannot be imported"):
         assert "mine.py" in caught.value.__notes__[0]

@@ -69,6 +69,13 @@ def test_false_identities_are_rejected(stated, derived, conditions):
     assert checked(stated, derived, *conditions).outcome == "rejected"
 
 
+def test_numbers_beyond_all_measure_are_compared_in_balls():
+    """e^(e^22) has more digits than fit into a fraction in time."""
+    tower = sp.exp(sp.exp(22 + p))
+    assert checked(tower * (1 + p), tower + p * tower).outcome == "confirmed"
+    assert checked(tower * (1 + p), tower + 2 * p * tower).outcome == "rejected"
+
+
 def test_without_points_of_the_domain_an_identity_stays_open():
     finding = checked(sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.Integer(1), -1 - x**2)
     assert (finding.outcome, finding.points) == ("open", 0)
@@ -143,6 +150,7 @@ def test_a_ledger_that_was_tampered_with_fails(saved, tmp_path, where, change):
     assert [each.outcome for each in verify(path).failures] == ["rejected"]
 
 
+DEEP = 5000 * '["sin", ' + '"1"' + 5000 * "]"
 OTHER = '{"claims": {"a": {%s}}}'
 
 
@@ -157,6 +165,14 @@ OTHER = '{"claims": {"a": {%s}}}'
         (
             OTHER % '"identities": [{"symbols": {}, "conditions": [], "stated": ["os"], "derived": "1"}]',
             "Expected the tree",
+        ),
+        (
+            OTHER % f'"identities": [{{"symbols": {{}}, "conditions": [], "stated": {DEEP}, "derived": "1"}}]',
+            "expected",
+        ),
+        (
+            OTHER % '"violation": {"numbers": {"x": "1/0"}, "left": "1", "right": "1", "relation": ">"}',
+            "ZeroDivisionError",
         ),
         (OTHER % '"violation": {"numbers": {}, "left": "x", "right": "1", "relation": ">"}', "Expected a fraction"),
     ],
