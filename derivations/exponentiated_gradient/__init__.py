@@ -6,4 +6,6 @@ preprint arXiv:1902.01903 was not compared with it.
 
 from implicit_bias import Paper
 
-PAPER = Paper("exponentiated-gradient", "Exponentiated Gradient Meets Gradient Descent", "Ghai, Hazan & Singer", year=2020)
+PAPER = Paper(
+    "exponentiated-gradient", "Exponentiated Gradient Meets Gradient Descent", "Ghai, Hazan & Singer", year=2020
+)

@@ -7,7 +7,7 @@ from fractions import Fraction
 import sympy as sp
 
 from derivations.exponentiated_gradient import PAPER
-from derivations.exponentiated_gradient.hypentropy import SCALE, beta, conjugate, x, z
+from derivations.exponentiated_gradient.hypentropy import SCALE, beta, conjugate, z
 from implicit_bias import Correction, Verdict
 from implicit_bias.claims import Statement
 from implicit_bias.claims.equation import Violation
@@ -95,5 +95,7 @@ def symmetrized_ball(statement: Statement) -> Verdict:
         "the trace norm 4τ.",
         Violation(sp.Abs(radius) + sp.Abs(-radius), bound, {"tau": Fraction(1)}, ">"),
         eigenvalues,
-        correction=Correction(r"\|S(X)\|_1 = 2\|X\|_1 \le 2\tau \text{ for all } X \text{ with } \|X\|_1 \le \tau", correction),
+        correction=Correction(
+            r"\|S(X)\|_1 = 2\|X\|_1 \le 2\tau \text{ for all } X \text{ with } \|X\|_1 \le \tau", correction
+        ),
     )

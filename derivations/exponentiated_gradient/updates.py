@@ -83,9 +83,7 @@ def normalized_exponentiated_gradient(statement: Statement) -> Verdict:
 
 @PAPER.claim(
     "effective-rate",
-    statement=Statement(
-        r"\text{near } w = 0 \text{ the hypentropy update is } w^{t+1} = w^t - ", beta * eta, r"\,g^t"
-    ),
+    statement=Statement(r"\text{near } w = 0 \text{ the hypentropy update is } w^{t+1} = w^t - ", beta * eta, r"\,g^t"),
     source="appendix A, on the effective learning rate",
     hypotheses=(SCALE, r"\eta g \text{ and } w \text{ small}", COORDINATE),
 )
