@@ -162,7 +162,7 @@ def mirror_flow_is_gradient_flow(statement: Statement) -> Verdict:
         "of one weight is embedded in the plane as the hyperbola uv = c: G inverts F, and |F'|² is R'' as the potential "
         "of u² − v² has it with u₀v₀ = c.",
         (u**2 - v**2, w),
-        Equation(u * v, c, says="the image lies on uv = c"),
+        Equation(u**2 * v**2, c**2, says="the image lies on uv = c"),
         stated=Equation(sp.diff(u, w) ** 2 + sp.diff(v, w) ** 2, curvature, says="|F'|² = R''"),
     )
 
@@ -217,13 +217,12 @@ INNER = sp.sqrt(size**2 + k**2 / 4)
 def divergence_of_the_hidden_neuron(statement: Statement) -> Verdict:
     """The divergence that one hidden neuron minimizes, as a function of the norm of w."""
     length, reach = sp.Symbol("r", positive=True), sp.Symbol("q", positive=True)  # ‖y₀ + μ‖ and a
-    norms = {size: length * reach, k: reach**2 - length**2}
+    norms, middle = {size: length * reach, k: reach**2 - length**2}, (reach**2 + length**2) / 2
     derived = length * (length * reach) - reach**3 / 3  # ⟨w, y₀ + μ⟩ − Q(μ)
     return argue(
         "D_R(w, w₀) = ⟨w, ∇R(w)⟩ − Q(∇R(w)) + Q(0), as ∇R(w₀) = 0, and Q(0) = a₀³/3. With r = ‖y₀ + ∇R(w)‖ and the "
         "factor q = a at w: w = q(y₀ + ∇R(w)) has the norm qr, and q² − r² = k. In these two lengths √(n² + k²/4) is "
-        "(q² + r²)/2, so the stated roots are q and r, and the stated terms are r·qr − q³/3. Q is minimal in no other "
-        "point, so r is the length in (5.5.5).",
-        Equation(INNER.xreplace(norms) ** 2, ((reach**2 + length**2) / 2) ** 2, says="n² + k²/4 is a square"),
-        stated=Equation(statement.formula.xreplace(norms), derived, says="⟨w, y₀ + ∇R(w)⟩ − Q(∇R(w))"),
+        "(q² + r²)/2, so the stated roots are q and r, as in (5.5.5), and the stated terms are r·qr − q³/3.",
+        Equation(INNER.xreplace(norms) ** 2, middle**2, says="n² + k²/4 = ((q² + r²)/2)²"),
+        (statement.formula.xreplace({INNER: middle}).xreplace(norms), derived),
     )
