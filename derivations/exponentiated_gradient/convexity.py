@@ -32,10 +32,10 @@ def strongly_convex_in_the_2_norm(statement: Statement) -> Verdict:
     """The best modulus over the ball is 1/√(1 + β²); the printed one is smaller."""
     curvature = sp.diff(hypentropy(x), x, 2)
     return argue(
-        "The Hessian is diagonal, and 1 + β² − 1/φ''(x)² = (1 − x)(1 + x) ≥ 0 for |x| ≤ 1. So 1/√(1 + β²) is a modulus, "
-        "and the best one: φ'' has this value at the first unit vector. The inverse of the stated modulus exceeds "
-        "√(1 + β²) by 2β/(1 + β + √(1 + β²)) > 0; so the statement holds, with a ratio of both that tends to 1 for "
-        "β → 0 and β → ∞ and is least, 1/√2, at β = 1.",
+        "The Hessian is diagonal, and 1 + β² − 1/φ''(x)² = (1 − x)(1 + x) ≥ 0 for |x| ≤ 1. So 1/√(1 + β²) is a "
+        "modulus, and the best one: φ'' has this value at the first unit vector. The inverse of the stated modulus "
+        "exceeds √(1 + β²) by 2β/(1 + β + √(1 + β²)) > 0; so the statement holds, with a ratio of both that tends to "
+        "1 for β → 0 and β → ∞ and is least, 1/√2, at β = 1.",
         (1 + beta**2 - 1 / curvature**2, (1 - x) * (1 + x)),
         (1 / AT_A_VERTEX, curvature.xreplace({x: sp.Integer(1)})),
         (1 / statement.formula - AT_A_VERTEX, EXCESS),

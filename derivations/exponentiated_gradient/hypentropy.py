@@ -100,14 +100,14 @@ amount = sp.Symbol("x", positive=True)
     uses=("def-1",),
 )  # fmt: skip
 def interpolation(statement: Statement) -> Verdict:
-    """Between entropy, whose mirror descent is exponentiated gradient, and half the square, whose is gradient descent."""
+    """From entropy, which belongs to exponentiated gradient, to half the square, which belongs to gradient descent."""
     factor, entropy, square = statement.formulas
     root = sp.sqrt(amount**2 + beta**2)
     scaled = factor * sp.diff(hypentropy(amount), amount, 2)
     return argue(
         "The distances to the two limits are, as identities, (2βx² + β²x² − β²)/[x r ((1 + β)x + r)] and "
-        "(1 + 2β − x²)/[r(1 + β + r)] with r = √(x² + β²). For β → 0 the first numerator tends to 0 and its denominator "
-        "to 2x³. For β → ∞ the second numerator grows like 2β and its denominator like 2β².",
+        "(1 + 2β − x²)/[r(1 + β + r)] with r = √(x² + β²). For β → 0 the first numerator tends to 0 and its "
+        "denominator to 2x³. For β → ∞ the second numerator grows like 2β and its denominator like 2β².",
         (
             scaled - entropy,
             (2 * beta * amount**2 + beta**2 * amount**2 - beta**2) / (amount * root * ((1 + beta) * amount + root)),

@@ -72,9 +72,10 @@ def regret_of_mirror_descent(statement: Statement, used: Mapping[str, Verdict]) 
     """The regret of online mirror descent."""
     size, moved = sp.symbols("g s", nonnegative=True)
     return unsettled(used) or argue(
-        "By convexity ℓ_t(w^t) − ℓ_t(w*) ≤ ⟨g^t, w^t − w*⟩, which the three-point lemma and the projection onto K bound "
-        "by [D(w* ‖ w^t) − D(w* ‖ w^{t+1})]/η plus a rest of at most [η‖g‖s − μs²/2]/η, s = ‖w^t − w^{t+1}‖. The first "
-        "terms telescope, and the rest is η‖g‖²/(2μ) − μ(s − η‖g‖/μ)²/(2η), an identity, so at most the stated term.",
+        "By convexity ℓ_t(w^t) − ℓ_t(w*) ≤ ⟨g^t, w^t − w*⟩, which the three-point lemma and the projection onto K "
+        "bound by [D(w* ‖ w^t) − D(w* ‖ w^{t+1})]/η plus a rest of at most [η‖g‖s − μs²/2]/η, s = ‖w^t − w^{t+1}‖. "
+        "The first terms telescope, and the rest is η‖g‖²/(2μ) − μ(s − η‖g‖/μ)²/(2η), an identity, so at "
+        "most the stated term.",
         (
             statement.formula * size**2 - mu * (moved - eta * size / mu) ** 2 / (2 * eta),
             (eta * size * moved - mu * moved**2 / 2) / eta,
@@ -95,9 +96,9 @@ def regret_at_the_best_rate(statement: Statement, used: Mapping[str, Verdict]) -
     """The printed rate is the best one; the printed bound is twice what it gives."""
     rate, bound = statement.formulas
     return unsettled(used) or argue(
-        "D/η + ηTG²/(2μ) − √(2DTG²/μ) = (√(D/η) − √(ηTG²/(2μ)))², so the sum of Theorem 21 is least where both terms are "
-        "equal, which is at the stated η, with the value √(2DTG²/μ). The stated bound is exactly twice that: it holds, "
-        "and half of it holds as well.",
+        "D/η + ηTG²/(2μ) − √(2DTG²/μ) = (√(D/η) − √(ηTG²/(2μ)))², so the sum of Theorem 21 is least where both terms "
+        "are equal, which is at the stated η, with the value √(2DTG²/μ). The stated bound is exactly twice that: it "
+        "holds, and half of it holds as well.",
         (
             regret_bound(eta, D, mu) - sp.sqrt(2 * D * T * G**2 / mu),
             (sp.sqrt(D / eta) - sp.sqrt(eta * T * G**2 / (2 * mu))) ** 2,
@@ -155,8 +156,8 @@ def regret_in_the_1_ball(statement: Statement, used: Mapping[str, Verdict]) -> V
     size = G * sp.sqrt(T * (1 + beta * d) * diameter)
     return unsettled(used) or argue(
         "With the modulus of Lemma 7 and the diameter of (2), D/η + ηTG²/(2μ) is (5/4)√2 times "
-        "S = G√(T(1 + βd) log(3/β)), and the stated bound is 3S; 3 − (5/4)√2 > 1.23. At the rate of Theorem 24, which is "
-        "twice the stated one, the bound would be √2 S.",
+        "S = G√(T(1 + βd) log(3/β)), and the stated bound is 3S; 3 − (5/4)√2 > 1.23. At the rate of Theorem 24, which "
+        "is twice the stated one, the bound would be √2 S.",
         (regret_bound(rate, diameter, modulus), 5 * sp.sqrt(2) / 4 * size),
         (regret_bound(2 * rate, diameter, modulus), sp.sqrt(2) * size),
         (bound - 5 * sp.sqrt(2) / 4 * size, (3 - 5 * sp.sqrt(2) / 4) * size),

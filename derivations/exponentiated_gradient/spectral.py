@@ -60,10 +60,10 @@ def spectral_modulus(statement: Statement) -> Verdict:
     return argue(
         "Lemma 17 (Juditsky and Nemirovski) with the inequality of Lemma 18 bounds the second derivative of Φ* along a "
         "symmetric H of spectral norm 1 and rank at most r by 2Σ√(β² + σ_i²) ≤ 2(τ + βr), as β + σ − √(β² + σ²) = "
-        "2βσ/(β + σ + √(β² + σ²)) > 0. By duality Φ is 1/(2(τ + βr))-strongly convex on symmetric matrices of trace norm "
-        "at most τ. The symmetrization S(X) has the eigenvalues ±σ_i, so it doubles the trace norm and the rank: 2τ and "
-        "2m in the places of τ and r. Φ(S(X)) = 2Φ(X) and ‖S(X)‖₁² = 4‖X‖₁² double the modulus, which gives the stated "
-        "one. It is not the best: with the factor of Lemma 18 halved, it doubles.",
+        "2βσ/(β + σ + √(β² + σ²)) > 0. By duality Φ is 1/(2(τ + βr))-strongly convex on symmetric matrices of trace "
+        "norm at most τ. The symmetrization S(X) has the eigenvalues ±σ_i, so it doubles the trace norm and the rank: "
+        "2τ and 2m in the places of τ and r. Φ(S(X)) = 2Φ(X) and ‖S(X)‖₁² = 4‖X‖₁² double the modulus, which gives "
+        "the stated one. It is not the best: with the factor of Lemma 18 halved, it doubles.",
         (beta + sigma - root, 2 * beta * sigma / (beta + sigma + root)),
         ((eigenvalue - sigma) * (eigenvalue + sigma), (eigenvalue * sp.eye(2) - block).det()),
         (statement.formula, symmetric * 4 / 2),
@@ -87,7 +87,8 @@ def symmetrized_ball(statement: Statement) -> Verdict:
     eigenvalues = ((eigenvalue - sigma) * (eigenvalue + sigma), (eigenvalue * sp.eye(2) - block).det())
     correction = argue(
         "S(X) has the eigenvalues ±σ_i(X): for one singular value the characteristic polynomial is (λ − σ)(λ + σ), and "
-        "singular vectors split S(X) into such blocks. So ‖S(X)‖₁ = 2‖X‖₁, and the radii τ and 2τ belong to X and S(X).",
+        "singular vectors split S(X) into such blocks. So ‖S(X)‖₁ = 2‖X‖₁, and the radii τ and 2τ belong to "
+        "X and S(X).",
         eigenvalues,
     )
     return refute(

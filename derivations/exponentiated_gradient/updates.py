@@ -39,8 +39,9 @@ def update_is_exponentiated_gradient(statement: Statement) -> Verdict:
     grown, shrunk = u * sp.exp(-eta * g), v * sp.exp(eta * g)
     closed = w * sp.cosh(eta * g) - ROOT * sp.sinh(eta * g)
     return prove(
-        "By the addition theorem both updates are w cosh(ηg) − √(w² + β²) sinh(ηg). The parts u, v have the difference w and the product β²/4, "
-        "which a step of EG± keeps; so the next step starts from the same pair of parts again.",
+        "By the addition theorem both updates are w cosh(ηg) − √(w² + β²) sinh(ηg). The parts u, v have the "
+        "difference w and the product β²/4, which a step of EG± keeps; so the next step starts from the same "
+        "pair of parts again.",
         (u - v, w),
         (product, u * v),
         (product, grown * shrunk),

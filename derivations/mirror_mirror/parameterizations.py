@@ -45,8 +45,8 @@ def separable_terms() -> Verdict:
     return argue(
         "The bracket's components are (g_i')² d/dθ (h_i'/g_i') for arbitrary g_i and h_i, whose derivatives at a point "
         "are independent numbers. So the bracket vanishes where g_i' ≠ 0 if and only if h_i'/g_i' is a constant c_i, "
-        "which integrates to h_i = c_i g_i + const. The mask is the case g = (u² − v²)/2, h = u² + v², c = (2, −2), with "
-        "u and v for the rotated m and w.",
+        "which integrates to h_i = c_i g_i + const. The mask is the case g = (u² − v²)/2, h = u² + v², c = (2, −2), "
+        "with u and v for the rotated m and w.",
         *(Equation(left, right, says=f"component {k}") for k, (left, right) in enumerate(sides, 1) if left != right),
         Equation(m * w, ((m**2 - w**2) / 2).xreplace(turned), says="m w = (u² − v²)/2"),
         Equation(m**2 + w**2, (m**2 + w**2).xreplace(turned), says="m² + w² = u² + v²"),
@@ -80,9 +80,7 @@ FORMS = [TURN * sp.diag(*values) * TURN.T for values in (_first, _second, _regul
 
 def moved(along: tuple[sp.Expr, sp.Expr], regularized: sp.Expr) -> sp.Matrix:
     """exp(aB + Σ μ_i A_i) θ₀ for two forms and two parameters."""
-    powers = [
-        sp.exp(regularized * _regular[k] + along[0] * _first[k] + along[1] * _second[k]) for k in range(2)
-    ]
+    powers = [sp.exp(regularized * _regular[k] + along[0] * _first[k] + along[1] * _second[k]) for k in range(2)]
     return TURN * sp.diag(*powers) * TURN.T * START
 
 
@@ -111,7 +109,7 @@ def quadratic_potential(statement: Statement) -> Verdict:
         "∂Q/∂A = −½θᵀBθ = −h and ∂Q/∂μ₁ = ½θᵀA₁θ = g₁: further forms and eigenvectors add terms of the same kind. On "
         "random flows of three parameters with decay the end and the closed form agree to 1e-8.",
         Equation(sp.diff(theta[0], mu1), (FORMS[0] * theta)[0], says="∂θ/∂μ₁ = A₁θ"),
-        Equation(sp.diff(conjugate, decay), -squared(theta, FORMS[2]) / 2, says="∂Q/∂A = −h(θ)"),
+        Equation(sp.diff(squared(theta) / 4, decay), -squared(theta, FORMS[2]) / 2, says="∂Q/∂A = −h(θ)"),
         stated=Equation(sp.diff(conjugate, mu1), squared(theta, FORMS[0]) / 2, says="∂Q/∂μ₁ = g₁(θ)"),
     )
     worst = max(map(deviation, range(2)))
@@ -157,11 +155,11 @@ def time_dependent_flow(statement: Statement) -> Verdict:
     accumulated = statement.formula.xreplace({decay: strength * time})
     theta = moved((-gradient * time, sp.Integer(0)), accumulated)
     return argue(
-        "If all fields commute, θ_t is reached from θ₀ along ∇g_i for the time −L_i and along ∇h for the time −A, in any "
-        "order, as its velocity −Σ ∂_if ∇g_i − α∇h is the one of that point. For fixed a the points along the ∇g_i have "
-        "x = ∇Q_a(−L), so ∇R_a(x_t) = −L_t with a = −A_t; its differential is −∇f dt. For commuting quadratic forms "
-        "under a constant gradient c and strength α, exp(aB + μA₁)θ₀ with μ = −ct and a = −αt has this velocity, as an "
-        "identity.",
+        "If all fields commute, θ_t is reached from θ₀ along ∇g_i for the time −L_i and along ∇h for the time −A, in "
+        "any order, as its velocity −Σ ∂_if ∇g_i − α∇h is the one of that point. For fixed a the points along the "
+        "∇g_i have x = ∇Q_a(−L), so ∇R_a(x_t) = −L_t with a = −A_t; its differential is −∇f dt. For commuting "
+        "quadratic forms under a constant gradient c and strength α, exp(aB + μA₁)θ₀ with μ = −ct and a = −αt has "
+        "this velocity, as an identity.",
         Equation(
             sp.diff(theta[0], time),
             -((gradient * FORMS[0] + strength * FORMS[2]) * theta)[0],
@@ -186,7 +184,7 @@ def contracting(statement: Statement) -> Verdict:
     theta = moved((mu1, mu2), regularized)
     conjugate = quadratic_potential.statement.formula * squared(theta)
     return argue(
-        "R_a(x) = sup_μ μᵀx − Q_a(μ), so its derivative in a at fixed x is −∂Q_a/∂a at the maximizer μ = ∇R_a(x), where "
-        "x = g(θ). ∂Q_a/∂a = ½θᵀBθ = h(θ), an identity, and it is not negative if B is positive semidefinite.",
+        "R_a(x) = sup_μ μᵀx − Q_a(μ), so its derivative in a at fixed x is −∂Q_a/∂a at the maximizer μ = ∇R_a(x), "
+        "where x = g(θ). ∂Q_a/∂a = ½θᵀBθ = h(θ), an identity, and it is not negative if B is positive semidefinite.",
         Equation(statement.formula * squared(theta, FORMS[2]) / 2, -sp.diff(conjugate, regularized), says="∂R_a/∂a"),
     )

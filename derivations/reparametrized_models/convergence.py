@@ -77,8 +77,8 @@ def choice_of_the_flow(used: Mapping[str, Verdict]) -> Verdict:
     proof = argue(
         "∇R(w(t)) − ∇R(w(0)) = −Zᵀ∫∇L̃ lies in the row space of Z, in the limit as well. The difference "
         "D(w, w₀) − D(w_∞, w₀) is D(w, w_∞) + ⟨∇R(w_∞) − ∇R(w₀), w − w_∞⟩, an identity (shown for ¼ of the hyperbolic "
-        "entropy, where only its three values and slopes matter); if Zw = Zw_∞ the product is zero, and the rest is not "
-        "negative. So w_∞ minimizes D(·, w₀), which is R up to a constant: ∇R(w₀) = ∇R(∇Q(0)) = 0, here at w₀ = 0.",
+        "entropy, where only its three values and slopes matter); if Zw = Zw_∞ the product is zero, and the rest is "
+        "not negative. So w_∞ minimizes D(·, w₀), which is R up to a constant: ∇R(w₀) = ∇R(∇Q(0)) = 0, here at w₀ = 0.",
         Equation(
             _divergence(w, w1) - _divergence(w2, w1), _divergence(w, w2) + turn, says="three points w₀, w_∞ and w"
         ),

@@ -34,7 +34,7 @@ def _bracket(first: sp.Matrix, second: sp.Matrix, at: sp.Matrix) -> sp.Matrix:
 def matrix_factorization(statement: Statement) -> Verdict:
     """Matrix factorization makes no mirror flow; the constants of the printed proof are not those of its brackets.
 
-    The corollary says "for any d, r". For d = 1 the single field ∇G₁₁ = 2U commutes with itself, so it is left out here.
+    The corollary says "for any d, r". For d = 1 the single field ∇G₁₁ = 2U commutes with itself, so it is left out.
     """
     at = sp.Matrix([U1, U2])
     field11, field12 = sp.Matrix([2 * U1, 0]), sp.Matrix([U2, U1])  # of G₁₁ = U₁², G₁₂ = U₁U₂
@@ -103,9 +103,9 @@ def hessian_on_the_simplex(statement: Statement) -> Verdict:
     "simplex-parametrization",
     statement=Statement(
         r"G_i(x) = x_i^2/\|x\|^2 \text{ on } \mathbb{R}^{3}, \text{ trained from } \|x_0\|^2 = ", sp.Integer(4),
-        r", \text{ makes the mirror flow of } R(w) = \sum_i w_i(\log w_i - 1) + (1 - \sum_i w_i)(\log(1 - \sum_i w_i) - 1)",
+        r", \text{ makes the mirror flow of } R(w) = \sum_i w_i(\log w_i - 1) + r(\log r - 1),\ r = 1 - \sum_i w_i",
     ),
-    source="on the open problem that section 5.4.1 of Wang's thesis answers by Nash's theorem; parametrization found here",
+    source="on the open problem that section 5.4.1 of Wang's thesis answers by Nash's theorem; found here",
     hypotheses=(r"w_i = G_i(x) > 0,\ i = 1, 2",),
     uses=("thm-5.3.9",),
 )  # fmt: skip
@@ -119,7 +119,7 @@ def explicit_parametrization(statement: Statement) -> Verdict:
     maps = sp.Matrix([x[0] ** 2 / norm, x[1] ** 2 / norm])
     metric = maps.jacobian(x) * maps.jacobian(x).T
     rest = 1 - maps[0] - maps[1]
-    hessian = [[int(i == j) / maps[i] + 1 / rest for j in range(2)] for i in range(2)]
+    hessian = sp.diag(1 / maps[0], 1 / maps[1]) + sp.ones(2, 2) / rest
     radius = statement.formula
     # ∂G∂Gᵀ is homogeneous of degree −2: its value at ‖x‖² = N is the one at x divided by N/‖x‖².
     product = [
@@ -128,11 +128,11 @@ def explicit_parametrization(statement: Statement) -> Verdict:
     return argue(
         "The functions G_i are homogeneous of degree 0, so their gradients are tangent to spheres and every flow of "
         "L(G(x)) keeps ‖x‖. On ‖x‖² = 4 the matrix ∂G ∂Gᵀ is the inverse of ∇²R, entry by entry, with the Hessian as "
-        "corrected above. So w' = −∂G ∂Gᵀ∇L = −(∇²R)⁻¹∇L, which is the mirror flow of R. It fixes the norm: on ‖x‖² = N "
-        "the flow is 4/N times as fast.",
+        "corrected above. So w' = −∂G ∂Gᵀ∇L = −(∇²R)⁻¹∇L, which is the mirror flow of R. It fixes the norm: on ‖x‖² = "
+        "N the flow is 4/N times as fast.",
         Equation((maps.jacobian(x)[0, :] * x)[0] + norm, norm, says="x · ∇G₁ = 0: the norm is kept"),
-        Equation(product[0][1] + 1, sp.Integer(1), says="entry (1, 2) of ∂G ∂Gᵀ ∇²R is 0"),
-        stated=Equation(product[0][0], sp.Integer(1), says="entry (1, 1) of ∂G ∂Gᵀ ∇²R is 1"),
+        Equation(product[0, 1] + 1, sp.Integer(1), says="entry (1, 2) of ∂G ∂Gᵀ ∇²R is 0"),
+        stated=Equation(product[0, 0], sp.Integer(1), says="entry (1, 1) of ∂G ∂Gᵀ ∇²R is 1"),
     )
 
 
@@ -143,7 +143,8 @@ _S = sp.sqrt(w**2 + 4 * c**2)
 @PAPER.claim(
     "thm-5.4.1",
     statement=Statement(
-        r"\partial F^T \partial F = \nabla^2 R \Rightarrow \text{ gradient flow with } G = F^{-1} \text{ is the mirror flow "
+        r"\partial F^T \partial F = \nabla^2 R \Rightarrow \text{ gradient flow with } G = F^{-1} \text{ is "
+        r"the mirror flow "
         r"of } R;\ \text{for } R'' = \tfrac14 (w^2 + 4c^2)^{-1/2}:\ F(w) = \Big(", sp.sqrt((_S + w) / 2), ",",
         sp.sqrt((_S - w) / 2), r"\Big),\ G(u, v) = u^2 - v^2",
     ),
@@ -156,11 +157,11 @@ def mirror_flow_is_gradient_flow(statement: Statement) -> Verdict:
     u, v = statement.formulas
     curvature = sp.diff(potential_of_squares.statement.formula, w, 2).xreplace({u0: c, v0: sp.Integer(1)})
     return argue(
-        "Nash's theorem, quoted and not checked, embeds the domain of R with the metric ∇²R into some R^D by a map F with "
-        "∂Fᵀ∂F = ∇²R. Extended constantly along the normal directions, G = F⁻¹ has ∂G ∂Gᵀ = (∇²R)⁻¹ on the image and "
-        "gradients tangent to it; so w = G(x) obeys w' = −∂G ∂Gᵀ∇L = −(∇²R)⁻¹∇L. In the example the hyperbolic entropy "
-        "of one weight is embedded in the plane as the hyperbola uv = c: G inverts F, and |F'|² is R'' as the potential "
-        "of u² − v² has it with u₀v₀ = c.",
+        "Nash's theorem, quoted and not checked, embeds the domain of R with the metric ∇²R into some R^D by a map F "
+        "with ∂Fᵀ∂F = ∇²R. Extended constantly along the normal directions, G = F⁻¹ has ∂G ∂Gᵀ = (∇²R)⁻¹ on the image "
+        "and gradients tangent to it; so w = G(x) obeys w' = −∂G ∂Gᵀ∇L = −(∇²R)⁻¹∇L. In the example the hyperbolic "
+        "entropy of one weight is embedded in the plane as the hyperbola uv = c: G inverts F, and |F'|² is R'' as the "
+        "potential of u² − v² has it with u₀v₀ = c.",
         (u**2 - v**2, w),
         Equation(u**2 * v**2, c**2, says="the image lies on uv = c"),
         stated=Equation(sp.diff(u, w) ** 2 + sp.diff(v, w) ** 2, curvature, says="|F'|² = R''"),
@@ -187,8 +188,8 @@ def potential_of_the_hidden_neuron(statement: Statement) -> Verdict:
     root = sp.sqrt(SQUARE)
     z1, z2 = (y0 + mu)[0], (y0 + mu)[1]
     return prove(
-        "Along g₁ = (z₁/a, 1, 0) the weights z move with μ and a moves as √(‖y₀ + μ‖² + a₀² − ‖y₀‖²), as ∂a/∂μ₁ = z₁/a. "
-        "The gradient of Q is a z there, and its Hessian is ∂G ∂Gᵀ/a = (a² I + zzᵀ)/a.",
+        "Along g₁ = (z₁/a, 1, 0) the weights z move with μ and a moves as √(‖y₀ + μ‖² + a₀² − ‖y₀‖²), as ∂a/∂μ₁ = "
+        "z₁/a. The gradient of Q is a z there, and its Hessian is ∂G ∂Gᵀ/a = (a² I + zzᵀ)/a.",
         (sp.diff(root, mu[0]), z1 / root),
         (sp.diff(statement.formula, mu[0]), z1 * root),
         (sp.diff(statement.formula, mu[0], mu[1]), z1 * z2 / root),

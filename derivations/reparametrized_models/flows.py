@@ -82,8 +82,8 @@ def direction_of_the_flows(statement: Statement) -> Verdict:
     )
     return refute(
         "For L(w) = (w − 1)²/2 and G = x²/2 the flow is w(t) = w₀/(w₀ + (1 − w₀)e^(−2t)), w₀ = x₀²/2, and "
-        "e^(−2μ(t)) is that denominator. Following −∇G = −x for the time μ leads to x₀e^(−μ), as defined; at x₀ = 2, t = 1 this has "
-        "G = 2(2 − e^(−2)), where the flow is at 2/(2 − e^(−2)).",
+        "e^(−2μ(t)) is that denominator. Following −∇G = −x for the time μ leads to x₀e^(−μ), as defined; at x₀ = 2, "
+        "t = 1 this has G = 2(2 − e^(−2)), where the flow is at 2/(2 − e^(−2)).",
         Violation(
             statement.formula.xreplace({mu: accumulated}) ** 2 / 2, weight, {"x0": Fraction(2), "t": Fraction(1)}
         ),
