@@ -122,14 +122,12 @@ def explicit_parametrization(statement: Statement) -> Verdict:
     hessian = sp.diag(1 / maps[0], 1 / maps[1]) + sp.ones(2, 2) / rest
     radius = statement.formula
     # ∂G∂Gᵀ is homogeneous of degree −2: its value at ‖x‖² = N is the one at x divided by N/‖x‖².
-    product = [
-        [sum(metric[i, k] * norm / radius * hessian[k][j] for k in range(2)) for j in range(2)] for i in range(2)
-    ]
+    product = metric * hessian * norm / radius
     return argue(
         "The functions G_i are homogeneous of degree 0, so their gradients are tangent to spheres and every flow of "
         "L(G(x)) keeps ‖x‖. On ‖x‖² = 4 the matrix ∂G ∂Gᵀ is the inverse of ∇²R, entry by entry, with the Hessian as "
-        "corrected above. So w' = −∂G ∂Gᵀ∇L = −(∇²R)⁻¹∇L, which is the mirror flow of R. It fixes the norm: on ‖x‖² = "
-        "N the flow is 4/N times as fast.",
+        "corrected above. So w' = −∂G ∂Gᵀ∇L = −(∇²R)⁻¹∇L, which is the mirror flow of R. On ‖x‖² = N it would be 4/N "
+        "times as fast.",
         Equation((maps.jacobian(x)[0, :] * x)[0] + norm, norm, says="x · ∇G₁ = 0: the norm is kept"),
         Equation(product[0, 1] + 1, sp.Integer(1), says="entry (1, 2) of ∂G ∂Gᵀ ∇²R is 0"),
         stated=Equation(product[0, 0], sp.Integer(1), says="entry (1, 1) of ∂G ∂Gᵀ ∇²R is 1"),

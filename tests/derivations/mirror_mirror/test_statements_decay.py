@@ -53,9 +53,8 @@ def test_the_potential_turns_from_a_square_to_a_modulus(x):
         for power in (50, 200):
             small, large = mp.mpf(10) ** -power, mp.mpf(10) ** 10
             assert abs(potential(x, small) / (x * mp.log(1 / small) / 2) - 1) < 6 / mp.mpf(power)
-        assert (potential(x, large) - potential(0, large)) / (mp.mpf(x) ** 2 / (4 * large)) == pytest.approx(
-            1, rel=1e-6
-        )
+        smooth = (potential(x, large) - potential(0, large)) / (mp.mpf(x) ** 2 / (4 * large))
+        assert smooth == pytest.approx(1, rel=1e-6)
 
 
 @about("mirror-mirror/time-dependent-flow")
@@ -124,7 +123,7 @@ def test_weight_decay_commutes_with_squares_alone(u, v, degree):
 @few
 @given(starts, st.floats(-1.0, 1.0), strengths)
 def test_decay_that_is_switched_off_leaves_a_flow_to_the_least_final_potential(start, target, strength):
-    """Two equal equations for two weights, y = x₁ + x₂, with decay up to T = 1; the weights start alike but for sign."""
+    """Two weights with x₁ + x₂ = y and decay up to T = 1: in the end both have the same slope of R."""
     begin = np.array([[start[0], start[1]], [start[0] + 0.2, -start[1]]])
 
     def velocity(t, state):
