@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import sympy as sp
 
 from derivations.exponentiated_gradient import PAPER
 from derivations.exponentiated_gradient.hypentropy import SCALE, beta
-from implicit_bias import Verdict
+from implicit_bias import Correction, Verdict
 from implicit_bias.claims import Statement
-from implicit_bias.claims.equation import Equation
-from implicit_bias.claims.judge import argue, prove
+from implicit_bias.claims.equation import Equation, Violation
+from implicit_bias.claims.judge import argue, prove, refute
 
 w, g, before = sp.symbols("w g G", real=True)  # G is the sum of the gradients before g
+first, second = sp.symbols("x1 x2", real=True)
 eta, d, total = sp.symbols("eta d C", positive=True)
 STEP = beta * sp.sinh(sp.asinh(w / beta) - eta * g)
 ROOT = sp.sqrt(w**2 + beta**2)
@@ -98,4 +101,33 @@ def effective_rate(statement: Statement) -> Verdict:
         "The terms are of the orders w(ηg)², w²ηg and (ηg)³.",
         ADDITION,
         (sp.expand_trig(STEP) - additive, second_order - beta * (sp.sinh(move) - move)),
+    )
+
+
+@PAPER.claim(
+    "log-cosh",
+    statement=Statement(
+        r"w^t = \nabla \phi^*(-\eta G^t) \text{ with } \phi^*(x) = ",
+        sp.log(sp.cosh(first) + sp.cosh(second)),
+        r" \text{ for normalized } \text{EG}^\pm,\ \beta d = 1,\ d = 2",
+    ),
+    source="section 6, discussion after Theorem 20",
+    hypotheses=(r"G^t = g^1 + \dots + g^t", r"w^1 = 0"),
+    uses=("thm-19",),
+)
+def log_cosh_potential(statement: Statement) -> Verdict:
+    """EG± as dual averaging with log cosh; the printed index is one too small, against equation (8)."""
+    slope = sp.diff(statement.formula, first)
+    total_now = sp.cosh(first) + sp.cosh(second)
+    plus, minus = (sp.exp(sign * first) / (2 * total_now) for sign in (1, -1))
+    right = prove(
+        "At x = −ηG^t the parts u and v of the next weight are e^(±x) over 2Σcosh(x_j), by normalization, and their "
+        "difference is ∂φ*/∂x_i.",
+        stated=Equation(slope, plus - minus, says="∂φ*/∂x₁ = u₁ − v₁"),
+    )
+    return refute(
+        "At t = 1 the weights are still w¹ = 0, while ∇φ*(−ηg¹) is not zero: for −ηg¹ = (1, 0) its first entry is "
+        "sinh(1)/(cosh(1) + 1).",
+        Violation(sp.Integer(0), slope, {"x1": Fraction(1), "x2": Fraction(0)}),
+        correction=Correction(r"w^{t+1} = \nabla \phi^*(-\eta G^t)", right),
     )

@@ -114,6 +114,7 @@ def test_unnormalized_exponentiated_gradient_is_the_update(gradients, eta, beta)
     assert abs(beta * math.sinh(-eta * small) + beta * eta * small) <= 1e-12 * beta * (1 + abs(gradients[0])) ** 3
 
 
+@about("exponentiated-gradient/log-cosh")
 @about("exponentiated-gradient/thm-19")
 @few
 @given(st.integers(0, 10**6), st.floats(0.01, 1), st.floats(0.05, 1))
@@ -129,3 +130,6 @@ def test_normalized_exponentiated_gradient_is_the_adaptive_update(seed, eta, bet
         w = scale * np.sinh(np.arcsinh(w / former) - eta * g)
         assert u - v == pytest.approx(w, rel=1e-8, abs=1e-10)
         assert np.abs(w).sum() < beta * d
+        steps = 1e-5 * np.eye(d) - eta * total[None], -1e-5 * np.eye(d) - eta * total[None]
+        slope = (np.log(np.cosh(steps[0]).sum(1)) - np.log(np.cosh(steps[1]).sum(1))) / 2e-5
+        assert w / (beta * d) == pytest.approx(slope, abs=1e-6)  # the weights after this gradient
