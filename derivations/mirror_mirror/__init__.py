@@ -12,4 +12,4 @@ A is the decay ∫α, so the paper's a is −A.
 from implicit_bias import Paper
 
 PAPER = Paper("mirror-mirror", "Mirror, Mirror of the Flow", "Jacobs, Zhou & Burkholz", year=2025)
-REVIEWS = "as summarized in stored reviews of its version of 2024"
+REVIEWS = "as summarized in reviews of its version of 2024"

@@ -76,8 +76,8 @@ def range_shrinking(statement: Statement) -> Verdict:
 def range_of_powers(statement: Statement) -> Verdict:
     """Decay widens the range of the mirror map of u^D − v^D: u and v explode later.
 
-    Two stored reviews give the interval (−c_u − a, c_v + a) with a = −A for this range, which would shrink. That is the
-    form of the interval of log u − log v. Whether the paper prints it for powers, is not known here.
+    Reviews of the version of 2024 give (−c_u − a, c_v + a) with a = −A for this range, which would shrink and is the
+    form of the interval of log u − log v. It is not known here whether the paper prints it for powers.
     """
     lower, upper = statement.formulas
     weight, regularizer = u**D - v**D, u**D + v**D
