@@ -10,7 +10,7 @@ import sympy as sp
 from hypothesis import strategies as st
 
 from derivations.mask_in_the_mirror import PAPER
-from derivations.mask_in_the_mirror.judging import Violation, judge, refute
+from derivations.mask_in_the_mirror.judging_before import Violation, judge, refute
 from derivations.mask_in_the_mirror.scale import LEMMA_A_2
 from derivations.mask_in_the_mirror.setting import (
     DECAY,

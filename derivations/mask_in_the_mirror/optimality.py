@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from derivations.mask_in_the_mirror import PAPER
-from derivations.mask_in_the_mirror.judging import CONFIRMED_BELOW, Violation, judge_constant
+from derivations.mask_in_the_mirror.judging_before import CONFIRMED_BELOW, Violation, judge_constant
 from derivations.mask_in_the_mirror.setting import (
     SIZES,
     accumulated,
