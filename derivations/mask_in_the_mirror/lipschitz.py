@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from derivations.mask_in_the_mirror import PAPER
-from derivations.mask_in_the_mirror.judging import Violation, judge_constant
+from derivations.mask_in_the_mirror.judging_before import Violation, judge_constant
 from derivations.mask_in_the_mirror.potential import THEOREM_2_1
 from derivations.mask_in_the_mirror.setting import POTENTIAL, SIZES, decay, derived, in_uv, prove, u0, v0, x
 from derivations.mask_in_the_mirror.trajectory import Instance, instances

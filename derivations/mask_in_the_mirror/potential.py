@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from derivations.mask_in_the_mirror import PAPER
-from derivations.mask_in_the_mirror.judging import MIRROR_MEASURE, judge, mirror_residual
+from derivations.mask_in_the_mirror.judging_before import MIRROR_MEASURE, judge, mirror_residual
 from derivations.mask_in_the_mirror.setting import (
     POTENTIAL,
     SIZES,

@@ -9,7 +9,7 @@ import sympy as sp
 from hypothesis import strategies as st
 
 from derivations.mask_in_the_mirror import PAPER
-from derivations.mask_in_the_mirror.judging import Violation, judge, judge_constant
+from derivations.mask_in_the_mirror.judging_before import Violation, judge, judge_constant
 from derivations.mask_in_the_mirror.potential import THEOREM_2_1
 from derivations.mask_in_the_mirror.setting import SIZES, SIZES_OR_EQUAL, accumulated, decay, derived, in_uv, u0, v0, x
 from derivations.mask_in_the_mirror.trajectory import REGULARIZED, Instance, instances

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from derivations.mask_in_the_mirror import PAPER
-from derivations.mask_in_the_mirror.judging import judge
+from derivations.mask_in_the_mirror.judging_before import judge
 from derivations.mask_in_the_mirror.setting import SIZES, accumulated, decay, trained_weight, u0, v0
 from derivations.mask_in_the_mirror.trajectory import instances
 from implicit_bias import Verdict
