@@ -7,11 +7,6 @@ from collections.abc import Mapping
 import sympy as sp
 
 from derivations.mask_in_the_mirror import PAPER
-<<<<<<< HEAD
-=======
-from derivations.mask_in_the_mirror.judging_before import Violation, judge, refute
-from derivations.mask_in_the_mirror.scale import LEMMA_A_2
->>>>>>> i15-m1
 from derivations.mask_in_the_mirror.setting import (
     DECAY,
     SIZES,

@@ -5,10 +5,6 @@ from __future__ import annotations
 import sympy as sp
 
 from derivations.mask_in_the_mirror import PAPER
-<<<<<<< HEAD
-=======
-from derivations.mask_in_the_mirror.judging_before import CONFIRMED_BELOW, Violation, judge_constant
->>>>>>> i15-m1
 from derivations.mask_in_the_mirror.setting import (
     DECAY,
     POTENTIAL,
