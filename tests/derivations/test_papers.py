@@ -12,7 +12,7 @@ import sympy as sp
 
 import derivations
 from implicit_bias import Claim, Correction, Ledger, Outcome, Paper, Statement, Verdict
-from implicit_bias.claims import corrected
+from implicit_bias.claims import corrected, judge
 
 FOLDER = Path(derivations.__file__).parent
 
