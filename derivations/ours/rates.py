@@ -9,8 +9,7 @@ import sympy as sp
 from hypothesis import strategies as st
 
 from derivations.mask_in_the_mirror import PAPER as PREPRINT
-from derivations.mask_in_the_mirror.judging_before import CONFIRMED_BELOW, Violation, judge_constant
-from derivations.mask_in_the_mirror.lipschitz import least_metric
+from derivations.mask_in_the_mirror.judging_before import CONFIRMED_BELOW, Violation, judge_constant, least_metric
 from derivations.mask_in_the_mirror.setting import SIZES, decay, derived, prove, u0, v0, weight_velocity
 from derivations.mask_in_the_mirror.trajectory import REGULARIZED, Instance, instances
 from derivations.ours import PAPER
