@@ -98,8 +98,8 @@ def lemma_c_1(statement: Statement) -> Verdict:
     """Compute ∂g of the bracket for two weights of the neuron; more weights contain it as a part."""
     return argue(
         "‖∂g [∇g₁, ∇g₂]‖² is m²(w₁² + w₂²), which vanishes only for m = 0 or w₁ = w₂ = 0. With more weights ∇g₁ "
-        "and ∇g₂ have no further components: the bracket is the same, and so are these two components of ∂g of it. A neuron "
-        "of one weight has one output and no such bracket.",
+        "and ∇g₂ have no further components: the bracket is the same, and so are these two components of ∂g of it. "
+        "A neuron of one weight has one output and no such bracket.",
         (moved_by_bracket(*statement.formulas), m**2 * (first**2 + second**2)),
     )
 
@@ -107,7 +107,7 @@ def lemma_c_1(statement: Statement) -> Verdict:
 @PAPER.claim(
     "thm-c.1",
     statement=(
-        r"\text{If the gradient flow of } g(\theta) \text{ is a mirror flow of } x \text{ for every loss, then the span "
+        r"\text{If the gradient flow of } g(\theta) \text{ is a mirror flow of } x \text{ for each loss, then the span "
         r"of the Lie brackets of } \nabla g_1, \dots, \nabla g_n \text{ lies in } \ker \partial g"
     ),
     source="Theorem C.1, from Li et al. 2022",

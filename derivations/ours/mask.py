@@ -1,4 +1,4 @@
-"""The mask x = m ⊙ w: its potential, what follows from it, and the weight in hyperbolic form, with the right constants."""
+"""The mask x = m ⊙ w with the right constants: its potential, what follows from it, and its weight."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def lipschitz(statement: Statement) -> Verdict:
     """Find the largest R'', which is at x = 0."""
     constant = statement.formula
     return argue(
-        "1/R'' is √(4u₀²v₀² + 4x²), so R'' is largest at x = 0. The Hessian is diagonal, so its largest entry is the least "
-        "Lipschitz constant, and it is approached by weights near zero.",
+        "1/R'' is √(4u₀²v₀² + 4x²), so R'' is largest at x = 0. The Hessian is diagonal, so its largest entry is the "
+        "least Lipschitz constant, and it is approached by weights near zero.",
         *weight_velocity()[1],
         stated=Equation(
             sp.sqrt(1 + 4 * x**2 * constant**2) / constant, derived_metric(), "√(1/constant² + 4x²) against 1/R''(x)"
