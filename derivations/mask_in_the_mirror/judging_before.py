@@ -14,7 +14,7 @@ from functools import cache
 import sympy as sp
 from hypothesis.strategies import SearchStrategy
 
-from derivations.mask_in_the_mirror.setting import derived, x
+from derivations.mask_in_the_mirror.setting import derived, in_uv, x
 from derivations.mask_in_the_mirror.trajectory import Instance
 from implicit_bias import Correction, Outcome, Verdict
 from implicit_bias.claims.judge import T, search
@@ -177,3 +177,10 @@ MIRROR_MEASURE = "|R'(x_t) + L_t|"
 def mirror_residual(evaluate: Callable[[sp.Expr], float], end: dict[str, float], potential: sp.Expr) -> float:
     """|R'(x_t) + L_t|: how far a potential is from governing the trajectory."""
     return abs(evaluate(sp.diff(potential, x)) + end["L"])
+
+
+def least_metric() -> tuple[sp.Expr, sp.Expr]:
+    """The metric at x = 0 and by how much the square of the metric exceeds the square of that."""
+    metric = in_uv(derived().metric)
+    least = sp.powdenest(metric.xreplace({x: sp.Integer(0)}))
+    return least, sp.expand(metric**2 - least**2)

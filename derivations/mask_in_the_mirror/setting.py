@@ -96,6 +96,7 @@ def weight_velocity() -> tuple[sp.Expr, tuple[Equation, ...]]:
     return velocity, identities
 
 
+@cache
 def closed_form() -> tuple[Equation, ...]:
     """The trajectory of one weight for a constant slope c of the loss and a constant strength α: that it solves (7).
 
