@@ -76,10 +76,10 @@ def lemma_a_3(used: Mapping[str, Verdict]) -> Verdict:
     if not all(used[name].outcome in ESTABLISHED for name in ("ours/lyapunov", "ours/convergence")):
         return Verdict(Outcome.INCONCLUSIVE, "Convergence, or the Lyapunov function, is not established.")
     return argue(
-        "Take W_t = D_{R_{a_t}}(x*, x_t) + R_{a_∞}(x*) − R_{a_t}(x*): the last two terms add up to at least 0, as R grows "
-        "with the decay, and dW/dt = −α tr (∇²R)⁻¹ − ⟨∇f, x_t − x*⟩ ≤ 0, as a quasi-convex f has "
-        "⟨∇f(x), x − x*⟩ ≥ 0. So x_t is bounded. W_t alone does not give convergence to one point; see ours/convergence "
-        f"for the rest: {used['ours/convergence'].evidence}",
+        "Take W_t = D_{R_{a_t}}(x*, x_t) + R_{a_∞}(x*) − R_{a_t}(x*): the last two terms add up to at least 0, as R "
+        "grows with the decay, and dW/dt = −α tr (∇²R)⁻¹ − ⟨∇f, x_t − x*⟩ ≤ 0, as a quasi-convex f has "
+        "⟨∇f(x), x − x*⟩ ≥ 0. So x_t is bounded. W_t alone does not give convergence to one "
+        "critical point; ours/convergence argues it.",
         *lyapunov_identities(),
         *weight_velocity()[1],
     )
@@ -104,8 +104,8 @@ def theorem_3_2(used: Mapping[str, Verdict]) -> Verdict:
     pull = x + 1
     return refute(
         "The setting admits |w_0| = m_0, and there a weight keeps its sign. For m_0 = w_0 = 1, α = 0 and the convex "
-        "f = (x + 1)²/2 with minimizer −1, m = w and x_t = 1/(2e^(2t) − 1) tends to 0, where f' = 1: no critical point. "
-        "For |w_0| < m_0 the theorem holds.",
+        "f = (x + 1)²/2 with minimizer −1, m = w and x_t = 1/(2e^(2t) − 1) tends to 0, where f' = 1: no critical "
+        "point. For |w_0| < m_0 the theorem holds.",
         Violation(pull, sp.Integer(0), {"x": 0}),
         Equation(sp.diff(STUCK, time), -2 * STUCK * pull.subs(x, STUCK), "x_t solves x' = −2x f'(x)"),
         (along_flow(m * w).subs({w: m, strength: 0}), -2 * m**2 * slope),

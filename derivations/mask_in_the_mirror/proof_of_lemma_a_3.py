@@ -54,8 +54,8 @@ def change_of_the_loss(statement: Statement) -> Verdict:
             return prove("f' x' for the derived velocity of x.", *identities, stated=(reading, true))
     corrected_form = Equation(CORRECTED_CHANGE.subs(scale, derived_scale), true, "f'(x) x'")
     return refute(
-        "f'(x) x' differs from the stated rate for the derived a_t and for the printed one, here at u_0 = v_0 = 1 without "
-        "decay. The violation is the smaller one of the two differences.",
+        "f'(x) x' differs from the stated rate for the derived a_t and for the printed one, here at u_0 = v_0 = 1 "
+        "without decay. The violation is the smaller one of the two differences.",
         Violation(
             sp.Min(*(sp.Abs(reading - true) for reading in readings)),
             sp.Integer(0),
@@ -102,7 +102,8 @@ def strength_tends_to_zero(used: Mapping[str, Verdict]) -> Verdict:
         (2 * rising.subs(width, side), side),
         Equation(areas(count) - areas(count - 1), 4**-count, "the areas add up to (1 − 4^(−k))/3"),
         correction=Correction(
-            r"\int_0^\infty \alpha_t\,dt < \infty \text{ suffices for Lemma A.3}, \ \alpha_t \to 0 \text{ is not needed}",
+            r"\int_0^\infty \alpha_t\,dt < \infty \text{ suffices for Lemma A.3}, \ \alpha_t \to 0 \text{ is not "
+            r"needed}",
             used["lem-a.3"],
         ),
     )
@@ -139,7 +140,8 @@ def distance_at_the_end(statement: Statement) -> Verdict:
     )
     return refute(
         "One weight with a = 1, x_∞ = 0 and x_t = 1, such as at the start from m_0 w_0 = 1 on f = x²/2: between them "
-        "R'' = 1/(2√(1 + x²)) is at least μ = 1/(2√2), and D = (√2 − 1)/2. The bound allows 0.037, but the distance is 1.",
+        "R'' = 1/(2√(1 + x²)) is at least μ = 1/(2√2), and D = (√2 − 1)/2. The bound allows 0.037, but the distance "
+        "is 1.",
         Violation(sp.Abs(end - now), allowed, {"a": 1, "x_oo": 0, "x_t": 1}, ">"),
         stated,
         correction=Correction(r"\|x_\infty - x_t\|^2 \le \tfrac{2}{\mu}\, D_{R_{a_t}}(x_\infty, x_t)", correction),
@@ -170,9 +172,9 @@ def remark_3_1(statement: Statement) -> Verdict:
     attained = (-sp.diff(loss, x) * x).subs(x, target - step)
     return argue(
         "−⟨∇f, x⟩ = −⟨∇f, x − x*⟩ − ⟨∇f, x*⟩; with ∇f(x*) = 0 the first term is at most −‖x − x*‖², and the second one "
-        "at most C‖x*‖ by Cauchy and Schwarz. For one weight and f = (x − q)²/2 at x = q − c, 0 < c = C, both sides are "
-        "equal, so neither constant can be smaller. If the hypothesis has another constant before ‖x − y‖², so must the "
-        "bound.",
+        "at most C‖x*‖ by Cauchy and Schwarz. For one weight and f = (x − q)²/2 at x = q − c, 0 < c = C, both sides "
+        "are equal, so neither constant can be smaller. If the hypothesis has another constant before ‖x − y‖², so "
+        "must the bound.",
         Equation(-pull * x, -pull * (x - target) - pull * target, "split at x*"),
         (
             statement.formula.subs({bound: step, size: target, apart: step}, simultaneous=True),

@@ -60,9 +60,9 @@ def theorem_2_3(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
         return Verdict(Outcome.INCONCLUSIVE, "Theorem 2.2 is not established.")
     return argue(
         "By Theorem 2.2 x_t converges to a critical point, and the inequality between ‖∇f‖² and f − f* makes it a "
-        "minimizer. df/dt = −⟨∇f, (∇²R)⁻¹∇f⟩ ≤ −σ‖∇f‖² ≤ −σλ(f − f*), and Grönwall's lemma gives the rate. It is sharp: "
-        "f = x²/2 has λ = 2, σ = 2a for one weight, and its fall over the bound tends to 1 as the first weight tends to "
-        "zero (c → ∞).",
+        "minimizer. df/dt = −⟨∇f, (∇²R)⁻¹∇f⟩ ≤ −σ‖∇f‖² ≤ −σλ(f − f*), and Grönwall's lemma gives the rate. It is "
+        "sharp: f = x²/2 has λ = 2, σ = 2a for one weight, and its fall over the bound tends to 1 as the first weight "
+        "tends to zero (c → ∞).",
         *linear_rate(statement.formula, 2 * scale),
         *weight_velocity()[1],
     )
@@ -140,9 +140,9 @@ def exceeded(bound: sp.Expr, last: sp.Expr, instead: Verdict) -> Verdict:
     start = {u0: (m0 + w0) / sp.sqrt(2), v0: (m0 - w0) / sp.sqrt(2), total: strength * off}
     allowed = bound.subs({first_excess: (m0 * w0) ** 2 / 2, distance: 0, rate: 2, since: late, least: last.subs(start)})
     return refute(
-        "For f = x²/2, x* = 0 and B = f(x_0), with α = 1 until t = ½ and none afterwards, from m_0 = 1 and w_0 = ½, the "
-        "weight is a/sinh(log(m_0/w_0) + 2∫a) with a' = −4αa: at t = 20 the loss is 1.4e-4 of the first one, where the "
-        "bound allows 1.6e-5.",
+        "For f = x²/2, x* = 0 and B = f(x_0), with α = 1 until t = ½ and none afterwards, from m_0 = 1 and w_0 = ½, "
+        "the weight is a/sinh(log(m_0/w_0) + 2∫a) with a' = −4αa: at t = 20 the loss is 1.4e-4 of the first one, "
+        "where the bound allows 1.6e-5.",
         Violation(weight**2 / 2, allowed, NUMBERS, ">"),
         *falling_weight(),
         (sp.diff(covered, off), end),

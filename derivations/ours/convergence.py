@@ -111,8 +111,8 @@ def convergence(used: Mapping[str, Verdict]) -> Verdict:
         "Let M = (∇²R_{a_t})⁻¹ = diag 2√(x² + a²) and W^q = D_{R_{a_t}}(q, x_t) + R_{a_∞}(q) − R_{a_t}(q) ≥ 0, since R "
         "grows with the decay. Then dW^q/dt = −α tr M − ⟨∇f, x_t − q⟩ for every q. Quasi-convexity says that "
         "f(y) ≤ f(x) implies ⟨∇f(x), x − y⟩ ≥ 0. "
-        "(1) For a minimizer q this makes W^q fall. So D_{R_{a_t}}(q, x_t) ≤ W^q at time 0; it grows like |x|/2 in each "
-        "weight, uniformly in a between a_∞ > 0 and a_0. So x_t stays in a compact set, the flow exists for all "
+        "(1) For a minimizer q this makes W^q fall. So D_{R_{a_t}}(q, x_t) ≤ W^q at time 0; it grows like |x|/2 in "
+        "each weight, uniformly in a between a_∞ > 0 and a_0. So x_t stays in a compact set, the flow exists for all "
         "times, and M, ∇f and its Lipschitz constant are bounded on the way. "
         "(2) df/dt = −⟨∇f, M∇f⟩ − 4α⟨x, ∇f⟩ ≤ −2 min a_∞ ‖∇f‖² + Cα. So f(x_t) − C∫_0^t α falls, f(x_t) converges, "
         "and ∫‖∇f‖² dt < ∞. As |x'| ≤ C(1 + α), t ↦ ∇f(x_t) is uniformly continuous, hence ∇f(x_t) → 0: every "
@@ -196,8 +196,8 @@ def loss_integral(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     potential = in_uv(derived().potential)
     growth = potential.xreplace({x: POINT, decay: total}) - potential.xreplace({x: POINT, decay: sp.Integer(0)})
     return argue(
-        "W_t = D_{R_{a_t}}(x*, x_t) + R_{a_∞}(x*) − R_{a_t}(x*) is at least 0, as D ≥ 0 and R grows with the decay, and "
-        "dW/dt ≤ −⟨∇f, x_t − x*⟩ ≤ −(f(x_t) − f(x*)) for convex f. Integrate from 0 to ∞.",
+        "W_t = D_{R_{a_t}}(x*, x_t) + R_{a_∞}(x*) − R_{a_t}(x*) is at least 0, as D ≥ 0 and R grows with the decay, "
+        "and dW/dt ≤ −⟨∇f, x_t − x*⟩ ≤ −(f(x_t) − f(x*)) for convex f. Integrate from 0 to ∞.",
         *lyapunov_identities()[:2],
         *weight_velocity()[1],
         *least_identities(),

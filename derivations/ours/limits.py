@@ -28,8 +28,8 @@ def l1_limit(statement: Statement) -> Verdict:
     root = sp.sqrt(s**2 + a**2)
     rest = (s * sp.log(s + root) - root) / 2
     return argue(
-        "Weights add up, and R_a is even. The last term, ½[s log(s + √(s² + a²)) − √(s² + a²)], is continuous at a = 0, "
-        "where it is ½s(log 2s − 1): it stays bounded.",
+        "Weights add up, and R_a is even. The last term, ½[s log(s + √(s² + a²)) − √(s² + a²)], is continuous at a = "
+        "0, where it is ½s(log 2s − 1): it stays bounded.",
         Equation(statement.formula.subs(norm, s) + rest, at_scale(a, s), "R_a(s), split"),
         Equation(rest.subs(a, 0), s * (sp.log(2 * s) - 1) / 2, "the rest at a = 0"),
     )

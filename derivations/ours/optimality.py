@@ -62,9 +62,9 @@ def mirror_identities() -> tuple[Step, ...]:
 ENDS_OPTIMAL = (
     "∇R_{a_t}(x_t) = −∫_0^t ∇f: both sides vanish at the start, and their derivatives agree. With f(x) = f̃(Zx − y), "
     "∇f = Zᵀ∇f̃, so ∇R_{a_t}(x_t) lies in the range of Zᵀ, which is closed. The limit of x_t has Zx = y, and there "
-    "∇R_{a_∞}(x) lies in that range, as ∇R_a(x) is continuous in x and in a > 0: these are the conditions of optimality "
-    "of min {R_{a_∞}(x) : Zx = y}, and R_{a_∞} is strictly convex (1/R'' = 2√(x² + a²) is finite), so it has one "
-    "solution. "
+    "∇R_{a_∞}(x) lies in that range, as ∇R_a(x) is continuous in x and in a > 0: these are the conditions of "
+    "optimality of min {R_{a_∞}(x) : Zx = y}, and R_{a_∞} is strictly convex (1/R'' = 2√(x² + a²) is finite), so it "
+    "has one solution. "
 )
 
 
@@ -113,8 +113,9 @@ def distance_to_projection(schedule: Schedule | None) -> tuple[float, str]:
     stated = HyperbolicEntropy(log_scale=potential.log_scale + np.log(2) + 2 * total, shift=potential.shift)
     distance, other = (gap(end.x[-1], problem, each) for each in (potential, stated))
     return distance, (
-        f"On a random problem with d = {problem.d}, n = {problem.n} and the squared loss the flow ends, at time {END:g}, "
-        f"{distance:.1e} from the argmin for the potential of the flow, and {other:.2g} from that for the scale printed "
+        f"On a random problem with d = {problem.d}, n = {problem.n} and the squared loss the flow ends, at time "
+        f"{END:g}, {distance:.1e} from the argmin for the potential of the flow, and {other:.2g} from that for the "
+        f"scale printed "
         "in the preprint."
     )
 

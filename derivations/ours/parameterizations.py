@@ -46,7 +46,8 @@ def origin_of_constants(statement: Statement) -> Verdict:
     start = inverse.xreplace({symbol: dressed[symbol.name] for symbol in inverse.free_symbols}).subs(decay, 0)
     return prove(
         "Potential and scale are those that the derivation for u² − v² finds, which rests on "
-        f"{len(other.identities)} identities of its own. The potential has the metric of u² − v² and the start u_0² − v_0².",
+        f"{len(other.identities)} identities of its own. The potential has the metric of u² − v² and the start u_0² − "
+        f"v_0².",
         (stated_scale, found),
         (stated.subs(scale, stated_scale), potential),
         Equation(start.rewrite(sp.exp), u0**2 - v0**2, "∇R*(0) = x_0"),
@@ -69,8 +70,8 @@ a, b, c = sp.symbols("a b c", real=True)
     statement=Statement(
         r"\|[\nabla (abc), \nabla (a^2 + b^2 + c^2)]\|_2^2 = ",
         4 * (a * b * c) ** 2 * (1 / a**2 + 1 / b**2 + 1 / c**2),
-        r" \text{ for } a, b, c \ne 0, \text{ and of the polynomials up to degree 4 only the multiples of } abc \text{ commute with it, up to "
-        r"constants}",
+        r" \text{ for } a, b, c \ne 0, \text{ and of the polynomials up to degree 4 only the multiples of } abc "
+        r"\text{ commute with it, up to constants}",
     ),
     source="by the condition of Li, Wang, Lee & Arora, NeurIPS 2022",
 )

@@ -154,6 +154,7 @@ def least_on_a_line(start, Z, y, decay):
 
 
 @about("mask-in-the-mirror/thm-2.4")
+@about("mask-in-the-mirror/thm-2.4-of-eq-2")
 @few
 @given(pairs, rows, targets)
 def test_the_flow_ends_at_the_interpolator_of_least_potential(start, Z, y):
@@ -170,6 +171,7 @@ def test_the_flow_ends_at_the_interpolator_of_least_potential(start, Z, y):
 
 
 @about("mask-in-the-mirror/thm-3.3")
+@about("mask-in-the-mirror/thm-3.3-of-thm-3.1")
 @few
 @given(pairs, rows, targets, st.floats(0, 0.4))
 def test_under_finite_decay_it_ends_at_that_of_least_final_potential(start, Z, y, strength):
@@ -178,6 +180,16 @@ def test_under_finite_decay_it_ends_at_that_of_least_final_potential(start, Z, y
     end = 20 + 40 * math.exp(4 * strength) / np.min(start[:, 0] ** 2 - start[:, 1] ** 2) / (Z @ Z)
     m, w, _ = train(start[:, 0], start[:, 1], interpolating(Z, y), [end], lambda t: 2 * strength * math.exp(-2 * t))
     assert (m * w)[-1] == pytest.approx(least_on_a_line(start, Z, y, strength), abs=1e-7)
+
+
+def test_the_printed_potentials_are_least_elsewhere():
+    """Two weights from w_0 = 0 and m_0 = √2, on x_1 + 2x_2 = sinh 2 + 2 sinh 4; the printed scale is 2."""
+    Z, start = np.array([1.0, 2.0]), np.array([[math.sqrt(2), 0.0]] * 2)
+    y = math.sinh(2) + 2 * math.sinh(4)
+    m, w, _ = train(start[:, 0], start[:, 1], interpolating(Z, y), [5.0])
+    assert (m * w)[-1] == pytest.approx([math.sinh(2), math.sinh(4)], rel=1e-7)
+    wrong = least_on_a_line(2**0.5 * start, Z, y, 0)
+    assert abs(wrong - (m * w)[-1]).max() > 0.1
 
 
 @about("mask-in-the-mirror/thm-a.2")
