@@ -86,6 +86,7 @@ def test_the_loss_falls_at_the_linear_rate(start, Z, y):
     assert np.all(values <= first * np.exp(-sigma * 2 * Z @ Z * at) * (1 + 1e-6) + 1e-15)
 
 
+@about("mask-in-the-mirror/thm-2.3-of-eq-2")
 @few
 @given(st.floats(0.5, 1.5))
 def test_no_larger_linear_rate_will_do(m0):
