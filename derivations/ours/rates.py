@@ -84,7 +84,7 @@ def linear_rate(bound: sp.Expr, value: sp.Expr) -> tuple[Step, ...]:
         r"\|\nabla f\|_2^2 \ge \lambda (f - f^*)",
         r"\alpha_t = 0 \text{ for } t \ge T",
     ),
-    uses=("mask-in-the-mirror/lipschitz",),
+    uses=("lipschitz",),
 )
 def rate_after_decay(statement: Statement) -> Verdict:
     """The linear rate of the loss once regularization has ended.
