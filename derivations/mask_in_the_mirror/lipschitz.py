@@ -15,7 +15,7 @@ from derivations.mask_in_the_mirror.potential import (
 )
 from derivations.mask_in_the_mirror.setting import SIZES, argue, u0, v0, weight_velocity, x
 from implicit_bias import Correction, Outcome, Statement, Verdict
-from implicit_bias.claims import Equation
+from implicit_bias.claims import Equation, corrected
 from implicit_bias.claims.equation import Violation
 from implicit_bias.claims.judge import refute, smallest_violation
 from implicit_bias.symbolic.zero_test import simplified_to_zero
@@ -119,7 +119,7 @@ START = {u0: sp.sqrt(a / 2), v0: sp.sqrt(a / 2)}  # w_0 = 0 and m_0 = √a
     statement=Statement(r"\|\nabla R(x) - \nabla R(y)\|_2 \le L_R \|x - y\|_2 \text{ with } L_R = ", a),
     source="Remark 2.1, last line",
     hypotheses=(r"w_0 = 0", r"m_0 = \sqrt{a}", r"\alpha = 0"),
-    uses=("lipschitz-of-eq-2", "rem-2.1"),
+    uses=(corrected("lipschitz-of-eq-2"), "rem-2.1"),
 )
 def remark_2_1_lipschitz(statement: Statement) -> Verdict:
     """Compare the stated constant with the largest R'' in each of three readings of R.

@@ -89,9 +89,7 @@ m0, w0, off, late = sp.symbols("m0 w0 T t", positive=True)
     uses=("thm-2.3",),
 )
 def theorem_2_3_of_equation_2(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
-    """Hold the bound against the loss f = x²/2 in closed form: the printed R allows a σ that is four times too "
-    "large.
-    """
+    """Hold the bound against f = x²/2 in closed form: the printed R allows a σ that is four times too large."""
     if used["thm-2.3"].outcome not in ESTABLISHED:
         return Verdict(Outcome.INCONCLUSIVE, "Theorem 2.3 is not established for the potential of the flow.")
     bound, potential = statement.formulas

@@ -22,9 +22,11 @@ from derivations.mask_in_the_mirror.setting import (
     decay,
     derived,
     in_uv,
+    m,
     prove,
     u0,
     v0,
+    w,
     x,
 )
 from derivations.mask_in_the_mirror.solution import LEMMA_A_1
@@ -77,7 +79,7 @@ def lemma_a_2(statement: Statement) -> Verdict:
     ),
     source="proof of Lemma A.2, by Lemma A.1 as printed, against the lemma's own a_t",
     hypotheses=(SIZES, REGULARIZER),
-    uses=("lem-a.1", "lem-a.2"),
+    uses=(corrected("lem-a.1"), corrected("lem-a.2")),
 )
 def lemma_a_2_proof(statement: Statement) -> Verdict:
     """Divide the weight that the proof starts from by the hyperbolic sine: the scale is not the one that it ends with.
@@ -263,10 +265,10 @@ def scaling(statement: Statement) -> Verdict:
     start = sp.Symbol("x0", real=True, nonzero=True)
     first = sp.sqrt(sp.Abs(start))
     second = start / first
-    plus, minus = (first + second) / sp.sqrt(2), (first - second) / sp.sqrt(2)
     return prove_alone(
-        "2u₀v₀ of m₀ = √|x₀|, w₀ = x₀/√|x₀| simplifies to zero.",
-        stated=Equation(2 * plus * minus, statement.formula, "2u₀v₀ of the start of spred"),
+        "2u₀v₀ is m₀² − w₀², and m₀² = w₀² for m₀ = √|x₀|, w₀ = x₀/√|x₀|.",
+        (2 * (m + w) / sp.sqrt(2) * (m - w) / sp.sqrt(2), m**2 - w**2),
+        stated=Equation(second**2 + statement.formula, first**2, "w₀² and the stated scaling against m₀²"),
     )
 
 

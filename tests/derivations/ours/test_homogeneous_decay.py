@@ -15,8 +15,6 @@ def test_homogeneous_decay_would_notice_another_degree(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("formula", "names", "degree"), [("a*b", "ab", 2), ("a**2*b", "ab", 3), ("a**4 - b**4", "ab", 4)]
-)
+@pytest.mark.parametrize(("formula", "names", "degree"), [("a*b", "ab", 2), ("a**4 - b**4", "ab", 4)])
 def test_flows_of_other_degrees_end_at_the_projection(formula, names, degree):
     assert max(homogeneous_decay.distances(formula, names, degree)) < homogeneous_decay.TOLERANCE
