@@ -81,7 +81,7 @@ def optimal_end(schedule: Schedule | None) -> Verdict:
         return Verdict(Outcome.INCONCLUSIVE, f"The argument does not fit the numbers. {numbers}", distance, TOLERANCE)
     return argue(
         f"{ENDS_OPTIMAL}Nothing else about f̃ enters. That the limit has Zx = Y does: f̃(r) = ‖r − 1‖² ends elsewhere. "
-        f"See ours/limit for a hypothesis on f̃ that suffices. {numbers}",
+        f"See ours/thm-3.3 for a hypothesis on f̃ that suffices. {numbers}",
         *mirror_identities(),
     )
 
@@ -97,11 +97,11 @@ NUMBERS = {"Z_1": 1, "Z_2": 2, "nu": -1, "u0": 1, "v0": 1, "A": 0}
     ),
     source="Theorem 2.4, with the R of equation 2",
     hypotheses=(SIZES, r"\alpha = 0", r"f(x) = \tilde f(Zx - Y), \ n > d", INTERPOLATES),
-    uses=("ours/limit",),
+    uses=("ours/thm-3.3",),
 )
 def theorem_2_4_of_equation_2(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     """Hold the conditions of optimality for the printed R against the end of the flow, for two weights."""
-    return misses(statement.formula, used["ours/limit"])
+    return misses(statement.formula, used["ours/thm-3.3"])
 
 
 @PAPER.claim(
@@ -114,11 +114,11 @@ def theorem_2_4_of_equation_2(statement: Statement, used: Mapping[str, Verdict])
     ),
     source="Theorem 3.3, with the R_{a_t} printed in Theorem 3.1",
     hypotheses=(SIZES, r"h = \sum m^2 + w^2", DECAY, r"f(x) = \tilde f(Zx - Y), \ n > d", INTERPOLATES),
-    uses=("ours/limit",),
+    uses=("ours/thm-3.3",),
 )
 def theorem_3_3_of_theorem_3_1(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     """The same instance, with no decay, where Theorem 3.1 prints twice the scale of the flow."""
-    return misses(statement.formula, used["ours/limit"])
+    return misses(statement.formula, used["ours/thm-3.3"])
 
 
 def misses(potential: sp.Expr, instead: Verdict) -> Verdict:

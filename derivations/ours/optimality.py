@@ -69,9 +69,9 @@ ENDS_OPTIMAL = (
 
 
 @PAPER.claim(
-    "limit",
+    "thm-3.3",
     statement=r"\lim_{t\to\infty} x_t = \operatorname{argmin}\{R_{a_\infty}(x) : Zx = y\}",
-    source=f"{PREPRINT.citation}, Theorems 2.4 and 3.3, with hypotheses under which x_t converges",
+    source=f"{PREPRINT.citation}, Theorems 2.4 and 3.3, with hypotheses on f̃ under which x_t converges",
     hypotheses=(
         SIZES,
         r"h = \sum m^2 + w^2",

@@ -59,7 +59,7 @@ RESTING = [
     "ours/convergence",
     "ours/loss-bound",
     "ours/loss-integral",
-    "ours/limit",
+    "ours/thm-3.3",
     "mask-in-the-mirror/lem-a.3",
     "mask-in-the-mirror/lem-a.3-strength",
     "mask-in-the-mirror/thm-2.3",

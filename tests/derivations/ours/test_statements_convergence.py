@@ -141,7 +141,7 @@ def least_potential_on_a_line(start, Z, y, decay):
     return base + brentq(slope, -50, 50, xtol=1e-14) * direction
 
 
-@about("ours/limit")
+@about("ours/thm-3.3")
 @few
 @given(pairs, rows, targets, st.floats(0, 0.4))
 def test_a_convex_loss_of_the_residual_ends_at_the_least_final_potential(start, Z, y, strength):
