@@ -96,7 +96,7 @@ def contradicted(instance: Equation, *steps: Step, correction: Callable[[], Corr
     left, right = (float(side.xreplace(numbers)) for side in (instance.stated, instance.derived))
     at = ", ".join(f"{name} = {number}" for name, number in violation.numbers.items())
     told = f"{instance.says}: {left:.6g} as stated, {right:.6g} in truth, at {at}. {evidence}"
-    return by_identities.refute(told.strip(), violation, *steps, correction=correction())
+    return by_identities.refute(told.strip(), violation, *steps, correction=correction(), deviation=left - right)
 
 
 def _agreed(verdict: Verdict, deviation: Deviation, trajectory: Instance) -> Verdict:

@@ -157,17 +157,16 @@ def _(mo, verdict):
     mo.md(rf"""
     ## How verdicts come about
 
-    `Claim.verdict()` runs below. It does three things that one picture does not. It *searches* instances, from small
-    numbers to large ones, and reports the smallest on which the statement fails: here
-    $m_0 = {verdict.counterexample["m0"]:g}$, $w_0 = {verdict.counterexample["w0"]:g}$,
-    $\alpha = {verdict.counterexample["alpha"]:g}$, $t = {verdict.counterexample["time"]:g}$. It holds
-    the *derived* formula against the same instance, so that a fault of the integrator would show. And it *proves* the
-    correction, exactly, or says that it cannot.
+    `Claim.verdict()` runs below. It does three things that one picture does not. It *searches* small exact numbers at
+    which the statement fails on a trajectory in closed form, that of a constant gradient, and reports the simplest:
+    here $u_0 = {verdict.counterexample["u0"]:g}$, $v_0 = {verdict.counterexample["v0"]:g}$,
+    $L = {verdict.counterexample["L"]:g}$, $A = {verdict.counterexample["A"]:g}$. It lets SciPy integrate *another*
+    trajectory, which has to say the same. And it *proves* the correction, exactly, or says that it cannot.
 
-    There are five outcomes and no others. **PROVED** is an exact symbolic identity. **SUPPORTED** is a number inside
-    a stated tolerance. **REFUTED** comes with a counterexample. **INCONCLUSIVE** means that a solver failed or a
-    residual is in doubt, and **NOT_APPLICABLE** that hypotheses do not hold. A refuted theory is data, not an
-    exception.
+    There are six outcomes and no others. **PROVED** is an exact symbolic identity, and **ARGUED** an argument in words
+    that rests on such identities. **SUPPORTED** is a number inside a stated tolerance. **REFUTED** comes with a
+    counterexample. **INCONCLUSIVE** means that a solver failed or a residual is in doubt, and **NOT_APPLICABLE** that
+    hypotheses do not hold. A refuted theory is data, not an exception.
     """)
     return
 
