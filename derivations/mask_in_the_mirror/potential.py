@@ -39,7 +39,7 @@ from derivations.mask_in_the_mirror.trajectory import Instance
 from implicit_bias import Correction, Statement, Verdict
 from implicit_bias.claims import Equation, corrected
 
-NOTHING = {decay: sp.Integer(0)}
+NO_DECAY = {decay: sp.Integer(0)}
 
 
 def potential_with(prefactor: sp.Expr, scale: sp.Expr) -> sp.Expr:
@@ -154,7 +154,7 @@ def theorem_3_1(statement: Statement) -> Verdict:
         r"\text{For } \alpha = 0 \text{ the potentials of equation 2 and Theorem 3.1 agree up to an affine function: }",
         THEOREM_2_1,
         r" \text{ and } ",
-        THEOREM_3_1.xreplace(NOTHING),
+        THEOREM_3_1.xreplace(NO_DECAY),
     ),
     source="Theorem 2.1 beside Theorem 3.1, two statements on one flow",
     hypotheses=(SIZES, r"\alpha = 0"),
@@ -171,7 +171,7 @@ def theorems_2_1_and_3_1(statement: Statement) -> Verdict:
 
 def derived_metric() -> sp.Expr:
     """(∇²R)⁻¹ of the flow without decay."""
-    return in_uv(derived().metric).xreplace(NOTHING)
+    return in_uv(derived().metric).xreplace(NO_DECAY)
 
 
 @PAPER.claim(
@@ -188,7 +188,7 @@ def derived_metric() -> sp.Expr:
 def inverse_hessian(statement: Statement) -> Verdict:
     """Hold the stated inverse Hessian against the velocity x' = −(∇²R)⁻¹f'; it is right at x = 0 and only there."""
     stated = statement.formula
-    weight = WEIGHT.xreplace(NOTHING)
+    weight = WEIGHT.xreplace(NO_DECAY)
     return judge(
         Equation(stated, derived_metric(), "the stated inverse Hessian against the derived one"),
         *weight_velocity()[1],

@@ -48,7 +48,7 @@ def lemma_a_1(statement: Statement) -> Verdict:
 
 
 _squares, _cosh, _sinh = u0**2 + v0**2, sp.cosh(accumulated), sp.sinh(accumulated)  # m_0² + w_0², cosh L, sinh L
-LEAVING = WEIGHT.xreplace({decay: sp.Integer(0)})
+WITHOUT_DECAY = WEIGHT.xreplace({decay: sp.Integer(0)})
 
 
 @PAPER.claim(
@@ -66,12 +66,12 @@ def lemma_a_1_hyperbolic(statement: Statement) -> Verdict:
     stated = statement.formula
     right = START * (_cosh**2 + _sinh**2) - _squares * _sinh * _cosh
     return judge(
-        Equation(stated, LEAVING, "the hyperbolic form against m_t w_t"),
+        Equation(stated, WITHOUT_DECAY, "the hyperbolic form against m_t w_t"),
         *closed_form(),
         evidence="The stated form is m_t w_t.",
         correction=lambda: Correction(
             r"m_t w_t = m_0 w_0 (\cosh^2 L + \sinh^2 L) - (m_0^2 + w_0^2) \sinh L \cosh L",
-            prove("Both forms of the weight agree.", (right, LEAVING), *closed_form()),
+            prove("Both forms of the weight agree.", (right, WITHOUT_DECAY), *closed_form()),
         ),
         deviation=lambda value, end: abs(value(stated) - end["x"]),
     )
