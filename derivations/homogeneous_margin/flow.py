@@ -43,10 +43,11 @@ def euler(statement: Statement) -> Verdict:
     second_slope = u ** (order - 1) * slope
     power = u**share * v ** (order - share)
     return judge.argue(
-        "Where θ₁ > 0, a homogeneous function of two parameters is θ₁^L f(θ₂/θ₁), whose gradient the chain rule gives by "
-        "f and f'; of more parameters, f depends on more ratios, each of which cancels in the same way. At other points "
-        "of differentiability turn the axes, and the subdifferential consists of limits and averages of gradients. "
-        "Products of powers, of which polynomial networks are sums, satisfy the identity directly.",
+        "Where θ₁ > 0, a homogeneous function of two parameters is θ₁^L f(θ₂/θ₁), whose gradient the chain rule "
+        "gives by f and f'; of more parameters, f depends on more ratios, each of which cancels in the same way. "
+        "At other points of differentiability turn the axes, and the subdifferential consists of limits and "
+        "averages of gradients. Products of powers, of which polynomial networks are sums, satisfy the identity "
+        "directly.",
         Equation(
             statement.formula.xreplace({q: power}),
             u * sp.diff(power, u) + v * sp.diff(power, v),
@@ -178,8 +179,8 @@ def least_growth(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     bound = statement.formula.xreplace({loss: _a + _b})
     return judge.argue(
         "With e^(−q_n) = a, b, …, whose sum is 𝓛, the excess of L Σ e^(−q_n) q_n over L 𝓛 log(1/𝓛) is "
-        "L Σ e^(−q_n) log(𝓛/e^(−q_n)), and no term is negative, as 𝓛 is at least each of its terms. For a single sample "
-        "the only term is log 1 = 0, so the constant L is the largest one.",
+        "L Σ e^(−q_n) log(𝓛/e^(−q_n)), and no term is negative, as 𝓛 is at least each of its terms. For a single "
+        "sample the only term is log 1 = 0, so the constant L is the largest one.",
         Equation(
             exact - bound,
             order * (_a * sp.log((_a + _b) / _a) + _b * sp.log((_a + _b) / _b)),
@@ -239,7 +240,7 @@ def key_lemma(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
 
 
 def _least_excess(bound: sp.Expr) -> float:
-    """The smallest excess of d log γ̃/dt over the bound on a flow of Φ = θ₃(θ₁x₁ + θ₂x₂), with L = 2 and three samples."""
+    """The smallest excess of d log γ̃/dt over the bound on a flow of Φ = θ₃(θ₁x₁ + θ₂x₂), where L = 2."""
     samples = np.array([[1.0, 0.5], [0.3, 1.2], [1.5, -0.4]])
 
     def derivatives(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

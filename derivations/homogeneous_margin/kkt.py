@@ -86,8 +86,8 @@ def greatest_product(statement: Statement) -> Verdict:
         correction=Correction(
             r"x e^{-x} \text{ attains on } (0, \infty) \text{ the maximum value } e^{-1} \text{ at } x = 1",
             judge.argue(
-                "The slope (1 − x) e^(−x) is positive before x = 1 and negative after it, and the value there is 1/e. A "
-                "bound with e in the place of 1/e holds, but is e² times too large.",
+                "The slope (1 − x) e^(−x) is positive before x = 1 and negative after it, and the value there is "
+                "1/e. A bound with e in the place of 1/e holds, but is e² times too large.",
                 Equation(sp.diff(x * sp.exp(-x), x), (1 - x) * sp.exp(-x), says="the slope"),
                 Equation(sp.exp(1 - x) * x / sp.E, x * sp.exp(-x), says="x e^(1−x), which is 1 at x = 1, over e"),
             ),
@@ -119,9 +119,9 @@ def stationarity(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     angle = sp.Symbol("phi", real=True)
     distance = (1 - sp.cos(angle)) ** 2 + sp.sin(angle) ** 2  # squared, of (1, 0) and (cos φ, sin φ)
     return judge.argue(
-        "∂q_n is homogeneous of degree L − 1, so Σ λ_n ∂q_n(θ̃) = q_min^(−1/L) ρ θ'/‖θ'‖, and θ̃ = q_min^(−1/L) ρ θ/‖θ‖: "
-        "the same multiple of two unit vectors at the angle φ = arccos β, whose squared distance the identity gives. The multiple "
-        "is γ̄^(−1/L), which is at most γ̃^(−1/L), with equality for a single sample.",
+        "∂q_n is homogeneous of degree L − 1, so Σ λ_n ∂q_n(θ̃) = q_min^(−1/L) ρ θ'/‖θ'‖, and θ̃ = q_min^(−1/L) "
+        "ρ θ/‖θ‖: the same multiple of two unit vectors at the angle φ = arccos β, whose squared distance the "
+        "identity gives. The multiple is γ̄^(−1/L), which is at most γ̃^(−1/L), with equality for a single sample.",
         Equation(
             margin ** (-1 / order),
             (q ** (-1 / order) * length).xreplace({length: (q / margin) ** (1 / order)}),
@@ -142,7 +142,7 @@ def stationarity(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
         (count - 1) / (sp.E * order * margin ** (2 / order) * doubled),
         r"\text{ with } \gamma = \tilde\gamma(\theta),\ D = \log\tfrac{1}{\mathcal{L}}",
     ),
-    source="on Lemma C.8, where it tends to zero with the loss; its constant was not read, and this one is derived here",
+    source="on Lemma C.8, where it tends to zero with the loss; its constant was not read, this one is derived here",
     hypotheses=(HOMOGENEOUS, EXPONENTIAL, FLOW, SEPARATED, _approximate),
     uses=("eq-7", "sec-4.2-additive"),
 )

@@ -119,10 +119,10 @@ def rates(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
         "Let z = 1/𝓛. As γ̃ does not fall, ρ^L ≤ log(z)/γ̃(t₀), so z' = ‖θ'‖² z² is at least "
         "L²γ̃(t₀)^(2/L) log(z)^(2 − 2/L) (Theorem 4.1). Gradients of the margins are homogeneous of degree L − 1, so "
         "‖θ'‖ ≤ B ρ^(L−1) 𝓛 and z' is at most B² (log(z)/γ̃(t₀))^(2 − 2/L). So z' = Θ(log(z)^(2 − 2/L)), and z = "
-        "T log(T)^(2 − 2/L), one over the stated loss, has z' = log(T)^(2 − 2/L) (1 + O(1/log T)), while log z ~ log T: "
-        "comparison gives the stated rate. Then ρ^L, which lies between log(z)/γ̄_max and log(z)/γ̃(t₀) up to bounded "
-        "terms, grows like log T. On a ray, where q = γρ^L, q' = L²γ^(2/L) q^(2 − 2/L) e^(−q) shows that the rate is "
-        "attained.",
+        "T log(T)^(2 − 2/L), one over the stated loss, has z' = log(T)^(2 − 2/L) (1 + O(1/log T)), while log z ~ "
+        "log T: comparison gives the stated rate. Then ρ^L, which lies between log(z)/γ̄_max and log(z)/γ̃(t₀) "
+        "up to bounded terms, grows like log T. On a ray, where q = γρ^L, q' = L²γ^(2/L) q^(2 − 2/L) e^(−q) "
+        "shows that the rate is attained.",
         Equation(
             growth,
             exponent**power * (1 + power / exponent),
@@ -155,8 +155,9 @@ def objective_on_a_ray(statement: Statement) -> Verdict:
     """Find the least α that is feasible on the ray through θ, and compute the objective there."""
     shrink = q ** (-1 / order)
     return judge.argue(
-        "αθ is feasible if and only if α^L q_min ≥ 1, so the least α is q_min^(−1/L); the objective ½α²ρ² grows with α, "
-        "and there it is the stated power of γ̄ = q_min/ρ^L. So maximizing the normalized margin is minimizing ‖θ‖.",
+        "αθ is feasible if and only if α^L q_min ≥ 1, so the least α is q_min^(−1/L); the objective ½α²ρ² grows "
+        "with α, and there it is the stated power of γ̄ = q_min/ρ^L. So maximizing the normalized margin is "
+        "minimizing ‖θ‖.",
         stated=Equation(
             statement.formula.xreplace({margin: q / length**order}),
             (shrink * length) ** 2 / 2,

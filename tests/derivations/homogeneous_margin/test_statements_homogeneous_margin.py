@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize, minimize_scalar
-from statements import about, few, slope
+from statements import about, slope
 
 seeds = st.integers(0, 10**6)
 margins = st.lists(st.floats(0.1, 5), min_size=1, max_size=5).map(np.array)
@@ -31,25 +31,33 @@ def drawn(seed, depth):
     return generator.normal(size=9 + depth - 2), generator.normal(size=(4, 2))
 
 
-def flow_of(seed, depth, time, start=1.5):
-    """A flow with the exponential loss whose first loss is below one: θ, velocities and margins on its way."""
+def margins_of(seed):
+    """The margins of Φ = θ_4 ⟨θ_1…3, x⟩ on three points that one θ separates, the gradients, and such a θ."""
     generator = np.random.default_rng(seed)
-    theta, samples = generator.normal(size=9 + depth - 2) * start, generator.normal(size=(3, 2))
-    signs = np.sign(network(theta, samples, depth))
+    points = generator.uniform(0.3, 1.5, size=(3, 3))
 
-    def all_margins(theta):
-        return signs * network(theta, samples, depth)
+    def values(theta):
+        return theta[3] * (points @ theta[:3])
+
+    def slopes(theta):
+        return np.column_stack([theta[3] * points, points @ theta[:3]])
+
+    start = generator.uniform(0.5, 1.5, size=4)
+    while np.exp(-values(start)).sum() > 0.9:
+        start = 1.2 * start
+    return values, slopes, start
+
+
+def flow_of(seed, time):
+    """A flow with the exponential loss whose first loss is below one: times, θ, velocities and margins on its way."""
+    values, slopes, start = margins_of(seed)
 
     def velocity(t, theta):
-        values = all_margins(theta)
-        slopes = np.array([slope(lambda p, n=n: all_margins(p)[n], theta) for n in range(3)])
-        return np.exp(-values) @ slopes
+        return np.exp(-values(theta)) @ slopes(theta)
 
-    grow = 1.0
-    while np.exp(-all_margins(grow * theta)).sum() > 0.9:
-        grow *= 1.2
-    path = solve_ivp(velocity, (0, time), grow * theta, "LSODA", rtol=1e-9, atol=1e-10)
-    return path.t, path.y.T, [velocity(0, theta) for theta in path.y.T], [all_margins(theta) for theta in path.y.T]
+    path = solve_ivp(velocity, (0, time), start, "LSODA", np.linspace(0, time, 200), rtol=1e-9, atol=1e-10)
+    thetas = path.y.T
+    return path.t, thetas, [velocity(0, theta) for theta in thetas], [values(theta) for theta in thetas]
 
 
 @about("homogeneous-margin/euler")
@@ -62,32 +70,29 @@ def test_the_gradient_of_a_relu_network_times_its_parameters_is_the_order_times_
 
 
 @about("homogeneous-margin/eq-6")
-@few
-@given(seeds, st.integers(2, 3))
-def test_the_length_grows_by_the_weighted_margins(seed, depth):
-    _, thetas, velocities, values = flow_of(seed, depth, 0.1)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_length_grows_by_the_weighted_margins(seed):
+    _, thetas, velocities, values = flow_of(seed, 0.1)
     for theta, velocity, q in zip(thetas, velocities, values, strict=True):
-        assert theta @ velocity == pytest.approx(depth * np.exp(-q) @ q, rel=1e-8)
+        assert theta @ velocity == pytest.approx(2 * np.exp(-q) @ q, rel=1e-8)
 
 
 @about("homogeneous-margin/sec-5-loss")
-@few
-@given(seeds)
+@pytest.mark.parametrize("seed", range(5))
 def test_the_loss_falls_by_the_squared_speed(seed):
     """Along the flow: the loss at both ends of a short time, against the integral of ‖θ'‖²."""
-    times, _, velocities, values = flow_of(seed, 2, 0.3)
+    times, _, velocities, values = flow_of(seed, 0.3)
     losses = np.array([np.exp(-q).sum() for q in values])
     squares = np.array([velocity @ velocity for velocity in velocities])
     spent = np.sum(np.diff(times) * (squares[1:] + squares[:-1]) / 2)
-    assert losses[0] - losses[-1] == pytest.approx(spent, rel=2e-2)
+    assert losses[0] - losses[-1] == pytest.approx(spent, rel=1e-3)
     assert losses[-1] < losses[0]
 
 
 @about("homogeneous-margin/sec-5-decomposition")
-@few
-@given(seeds)
+@pytest.mark.parametrize("seed", range(5))
 def test_the_speed_splits_into_growth_and_turning(seed):
-    _, thetas, velocities, _ = flow_of(seed, 2, 0.1)
+    _, thetas, velocities, _ = flow_of(seed, 0.1)
     for theta, velocity in zip(thetas[::5], velocities[::5], strict=True):
         step = 1e-5
         ahead, behind = theta + step * velocity, theta - step * velocity
@@ -107,10 +112,9 @@ def test_the_weighted_margins_exceed_the_entropy_bound(q, order):
 
 
 @about("homogeneous-margin/lem-5.1")
-@few
-@given(seeds)
+@pytest.mark.parametrize("seed", range(5))
 def test_the_smoothed_margin_gains_at_least_what_turning_demands(seed):
-    times, thetas, velocities, values = flow_of(seed, 2, 3.0)
+    times, thetas, velocities, values = flow_of(seed, 3.0)
     smoothed = np.array(
         [-math.log(np.exp(-q).sum()) / (theta @ theta) for theta, q in zip(thetas, values, strict=True)]
     )
@@ -134,10 +138,9 @@ def test_the_smoothed_margin_is_below_by_at_most_log_n(q, length, order):
 
 
 @about("homogeneous-margin/thm-4.1")
-@few
-@given(seeds)
+@pytest.mark.parametrize("seed", range(5))
 def test_the_smoothed_margin_never_falls_and_the_loss_does(seed):
-    _, thetas, _, values = flow_of(seed, 2, 200.0)
+    _, thetas, _, values = flow_of(seed, 200.0)
     losses = np.array([np.exp(-q).sum() for q in values])
     lengths = np.linalg.norm(thetas, axis=1)
     smoothed = -np.log(losses) / lengths**2
@@ -190,14 +193,8 @@ def test_a_multiple_of_a_kkt_point_solves_the_linearized_problem(seed):
         return samples @ np.array([theta[0] * theta[1], theta[2] * theta[3]])
 
     def slopes(theta):
-        return np.column_stack(
-            [
-                samples[:, [0]] * theta[[1]],
-                samples[:, [0]] * theta[[0]],
-                samples[:, [1]] * theta[[3]],
-                samples[:, [1]] * theta[[2]],
-            ]
-        )
+        left, right = samples[:, :1], samples[:, 1:]
+        return np.hstack([left * theta[1], left * theta[0], right * theta[3], right * theta[2]])
 
     start = generator.uniform(0.8, 1.5, size=4)
     options = {"maxiter": 500, "ftol": 1e-14}
@@ -230,15 +227,12 @@ def test_the_largest_product_is_one_over_e():
 
 def near_kkt(seed):
     """An end of a flow as an approximate KKT point: distance, slack, and what the bounds need."""
-    _, thetas, velocities, values = flow_of(seed, 2, 50.0)
+    _, thetas, velocities, values = flow_of(seed, 50.0)
     theta, velocity, q = thetas[-1], velocities[-1], values[-1]
     least, length = q.min(), np.linalg.norm(theta)
-    multipliers = least**0 * length * np.exp(-q) / np.linalg.norm(velocity)  # 1 − 2/L = 0
-    generator = np.random.default_rng(seed)
-    _, samples = generator.normal(size=9), generator.normal(size=(3, 2))
-    signs = np.sign(network(theta, samples, 2))
+    multipliers = length * np.exp(-q) / np.linalg.norm(velocity)  # 1 − 2/L = 0
     scaled = theta / least**0.5
-    slopes = np.array([slope(lambda p, n=n: signs[n] * network(p, samples, 2)[n], scaled) for n in range(3)])
+    slopes = margins_of(seed)[1](scaled)
     distance = np.linalg.norm(scaled - multipliers @ slopes)
     slack = multipliers @ (q / least - 1)
     loss = np.exp(-q).sum()
