@@ -25,9 +25,9 @@ first, second, target = sp.symbols("x1 x2 y", positive=True)
 DESIGN = np.array([[3.0, -2.0, 0.0, 1.0], [-2.0, 1.0, 1.0, 2.0], [3.0, 0.0, 0.0, 0.0]])
 LABELS = np.array([3.0, -2.0, 0.0])
 LARGE = 20_000.0  # log(1/μ)
-AWAY = 2e-3  # of a jump, in accelerated time
+AWAY = 1e-2  # of a jump, in accelerated time
 FAR = 6.0  # of a logarithm of 2β; no weight comes near it, but the solver may try
-TOLERANCE = 1e-4  # of a weight; they are of order one
+TOLERANCE = 1e-3  # of a weight; they are of order one
 
 
 @PAPER.claim(
@@ -95,7 +95,7 @@ def algorithm() -> tuple[list[float], list[np.ndarray]]:
 
 
 @cache
-def flow(logarithm: float, until: float, samples: int = 4001) -> tuple[np.ndarray, np.ndarray]:
+def flow(logarithm: float, until: float, samples: int = 1001) -> tuple[np.ndarray, np.ndarray]:
     """Accelerated times and β, from the dual variables q' = Xᵀ(y − Xβ(q)) at log(1/μ) = Λ."""
 
     def weights(q: np.ndarray) -> np.ndarray:
@@ -131,21 +131,26 @@ def flow(logarithm: float, until: float, samples: int = 4001) -> tuple[np.ndarra
 def follows_the_algorithm() -> Verdict:
     """Run the algorithm on an instance in which a weight leaves again, and the flow at log μ = −20000."""
     jumps, plateaus = algorithm()
-    until = 1.3 * jumps[-1]
-    times, weights = flow(LARGE, until)
-    index = np.searchsorted(jumps, times)
-    away = np.min(np.abs(times[:, None] - np.array(jumps)), axis=1) > AWAY
-    deviation = float(np.max(np.abs(weights - np.array(plateaus)[index])[away]))
+    coarse, fine = (_deviation(logarithm, jumps, plateaus) for logarithm in (LARGE / 4, LARGE))
+    if not 3 < coarse / fine < 5:
+        return Verdict(Outcome.INCONCLUSIVE, f"The deviation does not fall like 1/Λ: {coarse:.1e}, then {fine:.1e}.")
     return judge.from_residual(
-        deviation,
+        fine,
         TOLERANCE,
-        "At log μ = −20000 the flow of the dual variables (BDF) is compared with the algorithm, at "
-        f"{int(away.sum())} times that are further than {AWAY} from each of the {len(jumps)} jumps, on an instance "
-        "in which a weight becomes active and leaves again.",
-        tolerance_reason="A weight settles at its plateau up to the error of BDF; the jumps are late by a few times 1/Λ.",
+        "At log μ = −20000 the flow of the dual variables (BDF) is compared with the algorithm at all times further "
+        f"than {AWAY} from each of the {len(jumps)} jumps, on an instance in which a weight becomes active and leaves "
+        "again. At log μ = −5000 the deviation is about four times as large, so it falls like 1/Λ.",
+        tolerance_reason="At a distance d from a jump weights are off by about 0.2/(Λd), 1e-3 for the nearest d.",
         refuted_above=0.1,
-        deviation=deviation,
+        deviation=fine,
     )
+
+
+def _deviation(logarithm: float, jumps: list[float], plateaus: list[np.ndarray]) -> float:
+    """The largest difference of a weight of the flow to that of the algorithm, away from the jumps."""
+    times, weights = flow(logarithm, 1.3 * jumps[-1])
+    away = np.min(np.abs(times[:, None] - np.array(jumps)), axis=1) > AWAY
+    return float(np.abs(weights - np.array(plateaus)[np.searchsorted(jumps, times)])[away].max())
 
 
 @PAPER.claim(
