@@ -102,7 +102,7 @@ _gradient = sp.symbols("s1 s2", real=True)
         -(_velocity[0] ** 2 + _velocity[1] ** 2),
         r"\text{ with } \partial^\circ \mathcal{L} = (s_1, s_2),\ \frac{d\theta}{dt} = (v_1, v_2)",
     ),
-    source=f"first equation of the proof sketch of Lemma 5.1, {SUBMISSION}",
+    source=f"first equation of the proof sketch of Lemma 5.1, {SUBMISSION}, in a conversion of the PDF to text",
     hypotheses=(FLOW, "a chain rule"),
 )
 def loss_along_the_flow(statement: Statement) -> Verdict:

@@ -31,9 +31,7 @@ eigenvalue, start = sp.symbols("x alpha", positive=True)
 def same_divergence(statement: Statement) -> Verdict:
     """Expand the divergences for two measurements of two entries, with arbitrary values and slopes of the potential."""
     values = sp.symbols("phi0 phi1 phi2", real=True)  # Φ at X', X_t and X_{t+1}
-    goal, now, after, slopes, before = (
-        sp.Matrix(sp.symbols(f"{c}1 {c}2", real=True)) for c in ("x'", "x", "z", "d", "p")
-    )
+    goal, now, after, before = (sp.Matrix(sp.symbols(f"{c}1 {c}2", real=True)) for c in ("x'", "x", "z", "p"))
     rows = sp.Matrix(2, 2, sp.symbols("a11 a12 a21 a22", real=True))
     residual = rows * (now - goal)  # as rows · X' = y
     gradient = rows.T * residual / 2  # m = 2

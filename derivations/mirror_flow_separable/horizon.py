@@ -69,14 +69,10 @@ def of_the_hyperbolic_entropy(statement: Statement) -> Verdict:
         "φ(rx) is the stated function times r log r, plus r times Σ |x_i| log((|x_i| + √(x_i² + a²/r²))/a) − "
         "√(x_i² + a²/r²), which stays bounded as r → ∞. So R_c(x) ~ c/(φ_∞(x) log c), and its quotient to that of the "
         "first unit vector, whose stated value is one, tends to the stated function.",
-        *(
-            Equation(
-                statement.formula.xreplace({first: one, second: other}) * length * sp.log(length)
-                + length * (rest(first) + rest(second)),
-                (term(length * first) + term(length * second)).rewrite(sp.log),
-                says="φ(rx)",
-            )
-            for one, other in ((first, second),)
+        Equation(
+            statement.formula * length * sp.log(length) + length * (rest(first) + rest(second)),
+            (term(length * first) + term(length * second)).rewrite(sp.log),
+            says="φ(rx)",
         ),
     )
 
