@@ -159,7 +159,7 @@ def direction() -> Verdict:
         1e-3,
         "On two points with three weights the dual flow (Radau) was followed until Σν = 12, with Σν as its "
         "clock, and its direction is compared with the linear program (HiGHS).",
-        tolerance_reason="An inactive weight is exponentially smaller in Σν, and the margins agree up to bounded terms.",
+        tolerance_reason="An inactive weight is exponentially small in Σν, and the margins agree up to bounded terms.",
         refuted_above=0.1,
         deviation=deviation,
     )
