@@ -19,7 +19,7 @@ from derivations.homogeneous_margin.setting import (
     margin,
     order,
 )
-from implicit_bias import Correction, Outcome, Statement, Verdict
+from implicit_bias import Outcome, Statement, Verdict
 from implicit_bias.claims import judge
 from implicit_bias.claims.equation import Equation
 
@@ -61,36 +61,6 @@ def kernel_machine(statement: Statement, used: Mapping[str, Verdict]) -> Verdict
         ),
         stated=Equation(
             statement.formula * product, u**order * value, says="y_n⟨θ, h_n⟩ at the stated multiple is q_n(θ*)"
-        ),
-    )
-
-
-@PAPER.claim(
-    "lem-c.8-maximum",
-    statement=Statement(
-        r"x e^{-x} \text{ attains on } (0, \infty) \text{ the maximum value } ",
-        sp.E,
-        r"\text{ at } x = ",
-        sp.Integer(1),
-    ),
-    source=f"proof of equation 13 in Lemma C.8, {SUBMISSION}, in a text that kept powers but no displayed formulas",
-)
-def greatest_product(statement: Statement) -> Verdict:
-    """Evaluate x e^(−x) where its slope vanishes: the value is 1/e, not e."""
-    greatest, place = statement.formulas
-    x = sp.Symbol("x", positive=True)
-    return judge.argue(
-        "The slope of x e^(−x) is (1 − x) e^(−x), so its maximum is at x = 1.",
-        Equation(sp.diff(x * sp.exp(-x), x), (1 - x) * sp.exp(-x), says="the slope"),
-        stated=Equation(greatest, place * sp.exp(-place), says="the value at the stated place"),
-        correction=Correction(
-            r"x e^{-x} \text{ attains on } (0, \infty) \text{ the maximum value } e^{-1} \text{ at } x = 1",
-            judge.argue(
-                "The slope (1 − x) e^(−x) is positive before x = 1 and negative after it, and the value there is "
-                "1/e. A bound with e in the place of 1/e holds, but is e² times too large.",
-                Equation(sp.diff(x * sp.exp(-x), x), (1 - x) * sp.exp(-x), says="the slope"),
-                Equation(sp.exp(1 - x) * x / sp.E, x * sp.exp(-x), says="x e^(1−x), which is 1 at x = 1, over e"),
-            ),
         ),
     )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from statements import about, slope
 
 seeds = st.integers(0, 10**6)
@@ -216,13 +216,6 @@ def test_a_multiple_of_a_kkt_point_solves_the_linearized_problem(seed):
         constraints={"type": "ineq", "fun": lambda p: fixed @ p - 1, "jac": lambda p: fixed},
     )
     assert np.allclose(second.x, first.x / 2, atol=1e-5)
-
-
-@about("homogeneous-margin/lem-c.8-maximum")
-def test_the_largest_product_is_one_over_e():
-    found = minimize_scalar(lambda x: -x * math.exp(-x), bounds=(0, 20), method="bounded", options={"xatol": 1e-10})
-    assert found.x == pytest.approx(1, abs=1e-6)
-    assert -found.fun == pytest.approx(math.exp(-1))
 
 
 def near_kkt(seed):

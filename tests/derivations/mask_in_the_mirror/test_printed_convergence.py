@@ -65,6 +65,7 @@ PLACES = {
     "thm-2.4": "Theorem 2.4",
     "thm-2.4-of-eq-2": "Theorem 2.4, with the R of equation 2",
     "thm-3.2": "Theorem 3.2",
+    "thm-3.2-balanced": "Theorem 3.2, if Theorem 3.1's hypothesis",
     "eq-5": "Theorem 3.2, equation 5",
     "rem-3.1": "Remark 3.1",
     "thm-3.3": "Theorem 3.3",
@@ -89,7 +90,7 @@ def test_hypotheses_are_the_printed_ones():
     hypotheses = {claim.id.partition("/")[2]: " ".join(claim.hypotheses) for claim in judged()}
     for name in ("thm-2.2", "thm-2.3", "thm-3.2", "eq-5", "lem-a.3", "thm-a.1"):
         assert r"f \text{ quasi-convex, } \nabla f \text{ locally Lipschitz" in hypotheses[name], name
-    for name in ("thm-3.2", "eq-5", "thm-a.1"):
+    for name in ("thm-3.2-balanced", "eq-5", "thm-a.1"):
         assert r"|w_0| \le m_0" in hypotheses[name], name
     for name in ("thm-3.2", "eq-5", "lem-a.3", "thm-3.3"):
         assert r"\alpha_t \ge 0, \; A_\infty < \infty" in hypotheses[name], name
@@ -113,7 +114,7 @@ def test_what_is_refuted_as_printed():
         "lem-a.3-strength",
         "lem-a.3-distance",
         "thm-a.2",
-        "thm-3.2",
+        "thm-3.2-balanced",
         "thm-2.3-of-eq-2",
         "thm-2.4-of-eq-2",
         "thm-3.3-of-thm-3.1",

@@ -52,6 +52,7 @@ def test_with_finite_decay_it_ends_there_as_well(start, strength):
     assert (m * w)[:, 0] == pytest.approx([1, 1], abs=1e-6)
 
 
+@about("mask-in-the-mirror/thm-3.2-balanced")
 @pytest.mark.parametrize("size", [0.5, 1.0, 2.0])
 def test_from_a_balanced_start_it_need_not_end_at_a_critical_point(size):
     """For f = (x + 1)²/2, and m_0 = w_0, the weight ends at zero, where f' = 1."""
