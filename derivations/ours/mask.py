@@ -68,7 +68,7 @@ def minimum(statement: Statement) -> Verdict:
     """Evaluate the weight at L = 0; without decay it is the start."""
     without_pull = WEIGHT.xreplace({accumulated: sp.Integer(0)})
     return argue(
-        "∇R_{a_t}(x_t) = −L_t − L_0 with L_0 = ∇R(x_0) = 0 vanishes where L = 0, and R_{a_t} is strictly convex: it is "
+        "∇R_{a_t}(x_t) = −L_t (claim ours/potential) vanishes where L = 0, and R_{a_t} is strictly convex: it is "
         "least at the weight that decay alone leads to, for A = 0 at the start x_0 = m_0w_0.",
         (in_uv(derived().inverse_mirror_map).xreplace({sp.Symbol("z"): sp.Integer(0)}), without_pull),
         *closed_form(),
