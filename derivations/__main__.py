@@ -27,7 +27,11 @@ def main(
     ] = None,
     record: Annotated[bool, typer.Option(help="Store the outcomes found as the recorded ones.")] = False,
     html: Annotated[
-        bool, typer.Option("--html", help="Write all claims to figures/ledger.html and .json, and the README's errata.")
+        bool,
+        typer.Option(
+            "--html",
+            help="Write all claims to figures/ledger.html, a page for each paper, .json, and the README's errata.",
+        ),
     ] = False,
 ) -> None:
     """Check the ledger's claims and compare the verdicts with the recorded ones.
@@ -57,7 +61,7 @@ def main(
     if html:
         with unwritten_files_fail(COMMAND):
             checked.save(SAVED)
-            write_whole(PAGE, checked.to_html(root=".."))
+            checked.save_pages(PAGE, root="..")
             errata.update()
         console.print(f"Written to {PAGE}, {SAVED.name} and {errata.README.name}.")
     if record:

@@ -171,7 +171,7 @@ class Ledger(Shown, Mapping[str, Claim]):
             "papers": [paper.describe() for paper in self.papers],
             "claims": {name: {**claim.describe(), **verdict.describe()} for name, claim, verdict in self._judged()},
         }
-        write_whole(path, json.dumps(saved, indent=1, ensure_ascii=False) + "\n")
+        write_whole(path, _a_line_for_each_claim(saved))
 
     @classmethod
     def load(cls, path: str | Path) -> Ledger:
@@ -209,6 +209,35 @@ class Ledger(Shown, Mapping[str, Claim]):
 
         self._judged()
         return page(self, root)
+
+    def save_pages(self, path: str | Path, root: str | None = None) -> list[Path]:
+        """Write a page with all claims in a line each, and beside it a folder with a page of evidence for each paper.
+
+        Args:
+            path: The page; the folder has its name without the ending.
+            root: The path from the page to the repository, as for :meth:`to_html`.
+
+        Returns:
+            The files.
+
+        Raises:
+            InputError: If a claim has no verdict yet.
+            MissingPackageError: If Jinja is not installed.
+            OSError: If a file cannot be written.
+        """
+        from implicit_bias.display.ledger_page import contents, page_of, sections
+
+        self._judged()
+        main = Path(path)
+        folder = main.with_suffix("")
+        folder.mkdir(exist_ok=True)
+        written = [main]
+        write_whole(main, contents(self, folder.name))
+        for section in sections(self):
+            written.append(folder / f"{section.key}.html")
+            below = None if root is None else f"../{root}"
+            write_whole(written[-1], page_of(self, section.key, below, f"../{main.name}"))
+        return written
 
     def _judged(self) -> list[tuple[str, Claim, Verdict]]:
         open_claims = [name for name in self if name not in self.verdicts]
@@ -250,6 +279,22 @@ class Ledger(Shown, Mapping[str, Claim]):
     def __repr__(self) -> str:
         names = list(self)
         return f"Ledger({len(names)} claims: {', '.join([*names[:5], *(['…'] if len(names) > 5 else [])])})"
+
+
+def _a_line_for_each_claim(saved: dict[str, object]) -> str:
+    """JSON that is short, and in which a changed claim is a changed line."""
+
+    def text(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    parts = []
+    for name, value in saved.items():
+        if isinstance(value, dict) and name == "claims":
+            lines = ",\n".join(f"{text(each)}:{text(claim)}" for each, claim in value.items())
+            parts.append(f"{text(name)}:{{\n{lines}\n}}")
+        else:
+            parts.append(f"{text(name)}:{text(value)}")
+    return "{" + ",\n".join(parts) + "}\n"
 
 
 def _flowing(name: str, used: str, verdict: Verdict) -> Verdict:

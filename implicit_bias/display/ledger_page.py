@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,10 +102,33 @@ class Graph:
 
 
 def page(ledger: Ledger, root: str | None) -> str:
-    """The whole page; ``root`` is the path from it to the repository of modules and figures, if there is one."""
-    template = environment().get_template("ledger.html.jinja")
+    """All claims on one page; ``root`` is the path from it to the repository of modules and figures, if any."""
+    return _rendered(ledger, sections(ledger), layout(ledger), root=root)
+
+
+def page_of(ledger: Ledger, key: str, root: str | None, whole: str) -> str:
+    """The page of one paper, beside those of the others; ``whole`` is the path from it to their list."""
+    chosen = [section for section in sections(ledger) if section.key == key]
+    own = {entry.claim.id for section in chosen for entry in section.entries}
+    return _rendered(ledger, chosen, layout(ledger, own), root=root, whole=whole)
+
+
+def contents(ledger: Ledger, pages: str) -> str:
+    """All claims in a line each, with links to the pages of their papers; ``pages`` is the path to these."""
+    return _rendered(ledger, sections(ledger), Graph((), (), 0.0, 0.0), pages=pages)
+
+
+def _rendered(
+    ledger: Ledger, chosen: list[Section], graph: Graph, *, root: str | None = None, whole: str = "", pages: str = ""
+) -> str:
+    own = [entry for section in chosen for entry in section.entries]
+    known = {entry.claim.id for entry in own}
+    variables = {**shown(entries(ledger)), "entries": own, "known": known}
+    template = environment().get_template(
+        "ledger.html.jinja", globals={"elsewhere": set(ledger) - known if whole else set()}
+    )
     return template.render(
-        ledger=ledger, root=root, graph=layout(ledger), sections=sections(ledger), **shown(entries(ledger))
+        ledger=ledger, root=root, graph=graph, sections=chosen, whole=whole, pages=pages, **variables
     )
 
 
@@ -127,10 +150,12 @@ def environment(*folders: Path) -> Environment:
         "violation": equation.violation_latex,
         "numbers": equation.numbers_latex,
         "once": equation.once,
+        "page": lambda name: f"{name.rpartition('/')[0]}.html#{name}",
         "file": lambda module: module.replace(".", "/") + ".py",
         "number": lambda value: f"{value:.6g}",
         "versions": lambda versions: ", ".join(f"{name} {number}" for name, number in versions.items()),
     }
+    environment.globals["elsewhere"] = ()
     environment.tests["corrected"] = lambda name: isinstance(name, corrected)
     return environment
 
@@ -180,15 +205,21 @@ def hypothesis(text: str) -> Markup:
     return Markup(words_or_mathml(text))  # noqa: S704
 
 
-def layout(ledger: Ledger) -> Graph:
-    """Place every claim that uses another one or is used, to the right of everything that it uses."""
-    uses = {name: claim.uses for name, claim in ledger.items()}
+def layout(ledger: Ledger, names: Collection[str] | None = None) -> Graph:
+    """Place every claim that uses another one or is used, to the right of everything that it uses.
+
+    Args:
+        ledger: The claims.
+        names: Those to place, by default all; of these only the uses among each other count.
+    """
+    chosen = [name for name in ledger if names is None or name in names]
+    uses = {name: [other for other in ledger[name].uses if other in chosen] for name in chosen}
     used = {other for others in uses.values() for other in others}
     depth: dict[str, int] = {}
-    for name in ledger:  # each after what it uses
+    for name in chosen:  # each after what it uses
         depth[name] = 1 + max((depth[other] for other in uses[name]), default=-1)
     columns: list[list[str]] = []
-    for name in (name for name in ledger if uses[name] or name in used):
+    for name in (name for name in chosen if uses[name] or name in used):
         columns += [[] for _ in range(depth[name] + 1 - len(columns))]
         columns[depth[name]].append(name)
     height = max((len(column) for column in columns), default=0) * (NODE[1] + GAP[1])

@@ -1,6 +1,6 @@
 (() => {
   const form = document.querySelector("form.filter");
-  const claims = [...document.querySelectorAll("section > details.claim")].map((element) => ({
+  const claims = [...document.querySelectorAll("section > :is(details.claim, .listed)")].map((element) => ({
     element,
     verdict: element.dataset.verdict,
     paper: element.parentElement.id,
@@ -17,13 +17,14 @@
         || !words.every((word) => text.includes(word));
     }
     for (const section of document.querySelectorAll("section")) {
-      section.hidden = !section.querySelector("details.claim:not([hidden])");
+      section.hidden = !section.querySelector(":is(details.claim, .listed):not([hidden])");
     }
     form.querySelector("output").textContent = `${seen().length} of ${claims.length} claims.`;
     label();
   }
 
   function label() {
+    if (!form.elements.open) return;
     form.elements.open.textContent = seen().some(({ element }) => element.open) ? "Close them" : "Open them";
   }
 
@@ -45,7 +46,7 @@
   form.addEventListener("input", choose);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(choose));
-  form.elements.open.addEventListener("click", () => {
+  form.elements.open?.addEventListener("click", () => {
     const open = !seen().some(({ element }) => element.open);
     for (const { element } of seen()) element.open = open;
   });
