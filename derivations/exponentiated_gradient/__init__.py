@@ -7,5 +7,9 @@ preprint arXiv:1902.01903 was not compared with it.
 from implicit_bias import Paper
 
 PAPER = Paper(
-    "exponentiated-gradient", "Exponentiated Gradient Meets Gradient Descent", "Ghai, Hazan & Singer", year=2020
+    "exponentiated-gradient",
+    "Exponentiated Gradient Meets Gradient Descent",
+    "Ghai, Hazan & Singer",
+    year=2020,
+    note=" ".join(__doc__.partition("\n\n")[2].split()),
 )

@@ -11,5 +11,11 @@ A is the decay ∫α, so the paper's a is −A.
 
 from implicit_bias import Paper
 
-PAPER = Paper("mirror-mirror", "Mirror, Mirror of the Flow", "Jacobs, Zhou & Burkholz", year=2025)
+PAPER = Paper(
+    "mirror-mirror",
+    "Mirror, Mirror of the Flow",
+    "Jacobs, Zhou & Burkholz",
+    year=2025,
+    note=" ".join(__doc__.partition("\n\n")[2].split()),
+)
 REVIEWS = "as summarized in reviews of its version of 2024"

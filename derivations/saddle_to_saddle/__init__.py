@@ -14,4 +14,5 @@ PAPER = Paper(
     "Pesme & Flammarion",
     arxiv="2304.00488",
     year=2023,
+    note=" ".join(__doc__.partition("\n\n")[2].split()),
 )

@@ -8,4 +8,11 @@ learning dynamics and on other powers.
 
 from implicit_bias import Paper
 
-PAPER = Paper("spred", "spred: Solving L1 Penalty with SGD", "Ziyin & Wang", arxiv="2210.01212", year=2023)
+PAPER = Paper(
+    "spred",
+    "spred: Solving L1 Penalty with SGD",
+    "Ziyin & Wang",
+    arxiv="2210.01212",
+    year=2023,
+    note=" ".join(__doc__.partition("\n\n")[2].split()),
+)
