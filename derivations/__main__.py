@@ -66,7 +66,7 @@ def main(
         console.print(f"Written to {PAGE}, {SAVED.name} and {errata.README.name}.")
     if record:
         with unwritten_files_fail(COMMAND):
-            write_whole(RECORD, json.dumps({**recorded(), **checked.outcomes()}, indent=2) + "\n")
+            write_whole(RECORD, json.dumps({**(recorded() if ids else {}), **checked.outcomes()}, indent=2) + "\n")
         return
     differences = checked.differences(recorded())
     for sentence in differences:

@@ -71,7 +71,7 @@ def imports_to_show(file):
     """Lines that import the display: results show themselves, though the display comes after them in the pipeline."""
     for function in ast.walk(SOURCES[file]):
         if isinstance(function, ast.FunctionDef) and re.fullmatch(
-            r"plot(_\w+)?|to_html|_repr_(html|latex)_", function.name
+            r"plot(_\w+)?|to_html|save_pages|_repr_(html|latex)_", function.name
         ):
             for node in ast.walk(function):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("implicit_bias.display"):

@@ -193,7 +193,7 @@ def _squares() -> list[Equation]:
 @PAPER.claim(
     "lem-4.4",
     statement=Statement(
-        r"x(t) = \operatorname{argmin} \Big\{ \sum_i D_i : x \ge 0,\ M x = M x(t) \Big\},\ D_1 = ",
+        r"x(t) = \operatorname{argmin} \{ \sum_i D_i : x \ge 0,\ M x = M x(t) \},\ D_1 = ",
         (x1 * sp.log(x1 / reference) - x1 + reference) / 4,
         r",\ y = x_1(0),\ \text{ and so for each weight}",
     ),

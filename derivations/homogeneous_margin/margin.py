@@ -144,7 +144,7 @@ def rates(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
 @PAPER.claim(
     "sec-4.3-objective",
     statement=Statement(
-        r"\min_{\alpha > 0} \big\{ \tfrac12 \|\alpha\theta\|^2 : q_n(\alpha\theta) \ge 1 \big\} = ",
+        r"\min_{\alpha > 0} \{ \tfrac12 \|\alpha\theta\|^2 : q_n(\alpha\theta) \ge 1 \} = ",
         margin ** (-2 / order) / 2,
         r"\text{ with } \gamma = \bar\gamma(\theta)",
     ),

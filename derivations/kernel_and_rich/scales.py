@@ -119,13 +119,13 @@ def expansion_far_out(statement: Statement) -> Verdict:
 @PAPER.claim(
     "lem-5",
     statement=Statement(
-        r"\alpha \le \min\Big\{1, ",
+        r"\alpha \le \min\{1, ",
         sp.sqrt(norm),
         ", ",
         (2 * norm) ** (-1 / (2 * epsilon)),
         ", ",
         sp.exp(-dimension / (2 * epsilon * norm)),
-        r"\Big\} \implies \Big|\frac{Q_\alpha(\beta)}{\ln(1/\alpha^2)} - B\Big| \le \epsilon B, \ B = \|\beta\|_1",
+        r"\} \implies \Big|\frac{Q_\alpha(\beta)}{\ln(1/\alpha^2)} - B\Big| \le \epsilon B, \ B = \|\beta\|_1",
     ),
     source="Lemma 5",
     hypotheses=(SETTING, r"\beta \in \mathbb{R}^d, \ \epsilon > 0"),
@@ -278,11 +278,11 @@ def near_l2(statement: Statement) -> Verdict:
 @PAPER.claim(
     "thm-2-l1",
     statement=Statement(
-        r"\alpha \le \min\Big\{",
+        r"\alpha \le \min\{",
         (2 * (1 + epsilon) * norm) ** (-(2 + epsilon) / (2 * epsilon)),
         ", ",
         sp.exp(-dimension / (epsilon * norm)),
-        r"\Big\} \implies \|\beta^\infty\|_1 \le (1 + \epsilon) B, \ B = \min_{X\beta = y} \|\beta\|_1",
+        r"\} \implies \|\beta^\infty\|_1 \le (1 + \epsilon) B, \ B = \min_{X\beta = y} \|\beta\|_1",
     ),
     source="Theorem 2, first line",
     hypotheses=(MINIMIZER, r"0 < \epsilon < d"),

@@ -55,9 +55,9 @@ def same_divergence(statement: Statement) -> Verdict:
 @PAPER.claim(
     "von-neumann",
     statement=Statement(
-        r"\lim X_t = \operatorname{argmin} \Big\{ \sum_i ",
+        r"\lim X_t = \operatorname{argmin} \{ \sum_i ",
         eigenvalue * sp.log(eigenvalue) - eigenvalue + eigenvalue * sp.log(1 / start),
-        r": X \succeq 0,\ f(X) = 0 \Big\} \text{ over the eigenvalues } x \text{ of } X, \text{ from } X_0 = \alpha I",
+        r": X \succeq 0,\ f(X) = 0 \} \text{ over the eigenvalues } x \text{ of } X, \text{ from } X_0 = \alpha I",
     ),
     source="abstract and md in algorithms.py, for the spectral entropy; the formula is derived here",
     hypotheses=(RISK, "X positive semidefinite", "mirror descent converges to an interpolator"),

@@ -50,7 +50,7 @@ def two_factors(statement: Statement) -> Verdict:
 @PAPER.claim(
     "depth-d",
     statement=Statement(
-        r"\min \Big\{ \sum_{l=1}^D u_l^2 : \prod_l u_l = \beta \Big\} = ",
+        r"\min \{ \sum_{l=1}^D u_l^2 : \prod_l u_l = \beta \} = ",
         depth * size ** (2 / depth),
         r",\ b = |\beta|,\ \text{ attained where all } |u_l| \text{ agree}",
     ),
@@ -111,7 +111,7 @@ def one_scale_a_group(statement: Statement) -> Verdict:
 @PAPER.claim(
     "deep-group",
     statement=Statement(
-        r"\min \Big\{ \|u_j\|_2^2 + \sum_{l=1}^{D-1} \nu_{j,l}^2 : u_j \prod_l \nu_{j,l} = \beta_j \Big\} = ",
+        r"\min \{ \|u_j\|_2^2 + \sum_{l=1}^{D-1} \nu_{j,l}^2 : u_j \prod_l \nu_{j,l} = \beta_j \} = ",
         depth * size ** (2 / depth),
         r",\ b = \|\beta_j\|_2",
     ),

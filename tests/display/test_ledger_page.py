@@ -107,11 +107,34 @@ def test_nothing_is_loaded_from_elsewhere(text):
     assert all(link.startswith(("#", "../derivations/", "../figures/")) for link in Outline(text).links)
 
 
-def test_the_committed_page_is_that_of_the_saved_ledger_and_both_are_as_recorded(claims):
+def test_the_committed_pages_are_those_of_the_saved_ledger_and_all_are_as_recorded(claims, tmp_path):
     saved = Ledger.load(derivations.SAVED)
     assert list(saved.values()) == list(claims.values())
     assert saved.outcomes() == derivations.recorded()
-    assert derivations.SAVED.with_suffix(".html").read_text(encoding="utf-8") == saved.to_html(root="..")
+    written = {path.relative_to(tmp_path) for path in saved.save_pages(tmp_path / "ledger.html", root="..")}
+    committed = derivations.SAVED.parent
+    assert written == {Path("ledger.html"), *(p.relative_to(committed) for p in (committed / "ledger").iterdir())}
+    for path in written:
+        assert (committed / path).read_text("utf-8") == (tmp_path / path).read_text("utf-8"), path
+
+
+def test_pages_of_papers_link_to_each_other(tmp_path):
+    """What a claim uses from another paper leads to that paper's page, and the list leads to all of them."""
+    claims = [Claim("one/a", "1 = 1", "here", check=open_question)]
+    claims.append(Claim("two/b", "1 = 1", "here", uses=("one/a",), check=open_question))
+    papers = [Paper("one", "First", "A"), Paper("two", "Second", "B", note="Read in part.")]
+    ledger = Ledger(claims, dict.fromkeys(("one/a", "two/b"), open_question()), papers=papers)
+    main, first, second = ledger.save_pages(tmp_path / "all.html")
+    assert [path.relative_to(tmp_path).as_posix() for path in (main, first, second)] == [
+        "all.html", "all/one.html", "all/two.html",
+    ]  # fmt: skip
+    links = Outline(main.read_text("utf-8")).links
+    assert {"all/one.html", "all/two.html", "all/one.html#one/a", "all/two.html#two/b"} <= {*links}
+    assert "one.html#one/a" in Outline(second.read_text("utf-8")).links
+    assert "two.html#two/b" in Outline(first.read_text("utf-8")).links
+    assert "../all.html" in Outline(first.read_text("utf-8")).links
+    assert "Read in part." in second.read_text("utf-8")
+    assert "two/b" not in Outline(first.read_text("utf-8")).ids
 
 
 def test_figures_of_claims_exist_and_are_shown(claims, text):
