@@ -160,7 +160,7 @@ def near_l1(statement: Statement) -> Verdict:
         - sp.sqrt(4 * ratio**2 + 1)
         + sp.log(1 / ratio)
         + sp.log(sp.Rational(1, 2) + sp.sqrt(ratio**2 + sp.Rational(1, 2))),
-        r", \quad s = c lpha^2",
+        r", \quad s = c\,\alpha^2",
     ),
     source="equation (31), last line",
     hypotheses=(SETTING,),

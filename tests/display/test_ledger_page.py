@@ -4,6 +4,7 @@ import itertools
 import re
 from html import escape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import sympy as sp
@@ -201,6 +202,14 @@ def test_text_is_escaped():
     assert "<script>alert" not in text
     assert "<u>" not in text
     assert Outline(text).claims == ["k/b", "a<b"]
+
+
+@pytest.mark.parametrize("latex", [r"\Big\{ x \Big\}", r"\bigl\| x \bigr\|_2", r"\arg\min_x f(x)", r"\arg\max f"])
+def test_sized_delimiters_and_arguments_are_typeset(latex):
+    found = formula(latex)
+    assert "\\" not in found
+    assert "<code>" not in found
+    assert "mi>x" in found or "argmax" in found
 
 
 @pytest.mark.parametrize(
