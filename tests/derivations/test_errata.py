@@ -40,6 +40,14 @@ def test_the_readme_is_as_the_saved_ledger_has_it():
     assert errata.replaced(text, errata.errata(Ledger.load(derivations.SAVED))) == text, "python -m derivations.errata"
 
 
+def test_the_guide_is_as_the_saved_ledger_has_it():
+    text = errata.GUIDE.read_text(encoding="utf-8")
+    assert errata.replaced(text, errata.contents(Ledger.load(derivations.SAVED))) == text, (
+        "python -m derivations.errata"
+    )
+    assert "[Mask in the Mirror: Implicit Sparsification](../figures/ledger/mask-in-the-mirror.html), Jacobs" in text
+
+
 def test_every_printed_statement_that_is_refuted_has_a_row(part):
     assert "| Lemma 2 | $`\\vert a\\vert  = 2 m_{0}`$ | $`\\Vert a\\Vert  = m_0`$ | m0 = 1 |" in part
     assert "| Lemma 3 | in [the ledger](figures/ledger.html) | not known | m0 = 1 |" in part

@@ -65,7 +65,7 @@ PLACES = {
     "thm-2.4": "Theorem 2.4",
     "thm-2.4-of-eq-2": "Theorem 2.4, with the R of equation 2",
     "thm-3.2": "Theorem 3.2",
-    "thm-3.2-balanced": "Theorem 3.2, if Theorem 3.1's hypothesis",
+    "thm-3.2-balanced": "Theorem 3.2 where",
     "eq-5": "Theorem 3.2, equation 5",
     "rem-3.1": "Remark 3.1",
     "thm-3.3": "Theorem 3.3",
