@@ -112,6 +112,7 @@ def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) 
         missing=missing,
         root=Path(os.path.relpath(ROOT, folder)).as_posix(),
         ledger_page=Path(os.path.relpath(LEDGER_PAGE, folder)).as_posix(),
+        ledger_pages=Path(os.path.relpath(LEDGER_PAGE.with_suffix(""), folder)).as_posix(),
         shown={f"figures/{section.name}/figure.png": section.name for section in sections},
         duration=duration,
         graph=ledger_page.layout(checked),
