@@ -115,7 +115,6 @@ def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) 
         ledger_pages=Path(os.path.relpath(LEDGER_PAGE.with_suffix(""), folder)).as_posix(),
         shown={f"figures/{section.name}/figure.png": section.name for section in sections},
         duration=duration,
-        graph=ledger_page.layout(checked),
         derived=derived,
         drawn=drawn,
         **ledger_page.shown([*derived, *drawn]),
