@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from derivations import RECORD, SAVED, errata, ledger, recorded
+from derivations import RECORD, SAVED, ledger, recorded
 from implicit_bias.claims import Verdict
 from implicit_bias.cli.failing import BAD_INPUT, fail, unwritten_files_fail
 from implicit_bias.cli.judge import verdict_table
@@ -59,6 +59,8 @@ def main(
         for name in names:
             _details(console, claims[name].statement, checked.verdicts[name])
     if html:
+        from derivations import errata  # needs Jinja
+
         with unwritten_files_fail(COMMAND):
             checked.save(SAVED)
             checked.save_pages(PAGE, root="..")

@@ -128,7 +128,7 @@ POINTS = np.array([[1.0, 2.0, 0.5], [2.0, 0.5, 1.0]])
     "direction",
     statement=(
         r"x_t/\|x_t\| \to \text{ the direction of } \operatorname{argmin} \{\phi_\infty(x) : \langle z_i, x "
-        r"\rangle \ge 1\}"
+        r"\rangle \ge \gamma\} \text{ for whichever } \gamma > 0"
     ),
     source="abstract, for the exponential loss",
     hypotheses=(

@@ -29,7 +29,7 @@ from implicit_bias.claims.claim import Claim
 from implicit_bias.claims.ledger import Ledger
 from implicit_bias.claims.paper import Paper
 from implicit_bias.claims.verdict import Outcome, Verdict
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, MissingPackageError
 
 SECONDS_BETWEEN_LOOKS = 0.2  # at whether the process has ended, although its pipe is open
 
@@ -278,7 +278,7 @@ def _judged(ledger: Ledger, name: str, found: Mapping[str, Verdict]) -> Verdict:
     try:
         verdict = ledger.judged(name, found)
         json.dumps(verdict.describe())
-    except (InputError, TypeError, ValueError) as error:
+    except (InputError, MissingPackageError, TypeError, ValueError) as error:
         text = "".join(traceback.format_exception(error))
         return Verdict(Outcome.INCONCLUSIVE, str(error), traceback=text)
     return verdict

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from implicit_bias.claims.claim import CORRECTION, Claim, corrected
 from implicit_bias.claims.paper import Paper
 from implicit_bias.claims.verdict import Outcome, Verdict, saved_field
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, MissingPackageError
 from implicit_bias.files import write_whole
 from implicit_bias.shown import Shown
 
@@ -124,6 +124,7 @@ class Ledger(Shown, Mapping[str, Claim]):
             A ledger of the same claims with the verdicts found.
 
         Raises:
+            MissingPackageError: If a check needs a package that is not installed.
             InputError: If a claim uses a refuted one without ``corrected``, or uses ``corrected`` for one that is not
                 refuted or has no correction.
         """
@@ -153,6 +154,8 @@ class Ledger(Shown, Mapping[str, Claim]):
         used = {each: _flowing(name, each, found[each]) for each in claim.uses}
         try:
             return claim.verdict(used)
+        except MissingPackageError:  # says nothing about the claim
+            raise
         except Exception as error:
             text = "".join(traceback.format_exception(error))
             evidence = f"The check raised {type(error).__name__}: {error}"
