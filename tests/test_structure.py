@@ -16,7 +16,8 @@ SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8
 # Data flow from the first layer to the last; a module imports from its own layer and earlier ones. A module may stand
 # in an earlier layer than its package: formulas are tested with outcomes before there are claims about them.
 LAYERS = [
-    {"errors", "files", "method_table", "norm", "shown", "status", "validation", "claims.tree"},
+    {"errors", "files", "method_table", "norm", "shown", "status", "validation", "claims.domain"},
+    {"claims.tree"},
     {"claims.equation"},
     {"claims.verdict"},
     {"linear_map"},

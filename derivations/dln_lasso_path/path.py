@@ -109,7 +109,7 @@ def display_with_a_square(statement: Statement) -> Verdict:
     """Insert one weight with M = 1, r = −1 and no decay, whose z stays 0; the square is one too many."""
     change = 1 + curvature * inverse - (1 + curvature * later)  # of w, for r = −m, M = 1
     (name,) = statement.formula.free_symbols - {inverse, later}
-    fractions = {"mu": Fraction(2), "nu": Fraction(0), "m": Fraction(1)}
+    fractions = {"mu": Fraction(3), "nu": Fraction(1), "m": Fraction(1)}
     return judge.refute(
         "For M = 1, r = −1, λ = 0 the path is z = 0, w = 1 + μ: between μ = 2 and ν = 0 the left side is 4, the right "
         "one 2. The inequality before it, with the norm on its right side, gives the bound without the square.",

@@ -26,7 +26,7 @@ FLOW_TOLERANCE = 1e-8  # of the distance between a flow integrated to 1e-12 a st
 
 @PAPER.claim(
     "quadratic-bracket",
-    statement=r"[\nabla G_i, \nabla G_j](x) = (A_j A_i - A_i A_j)\,x \text{ for } G_i(x) = \tfrac12 x^T A_i x",
+    statement=r"[\nabla G_i, \nabla G_j](x) = (A_j A_i - A_i A_j)\,x \text{ for } \nabla G_i(x) = A_i x",
     source="section 5.3.1 of Wang's thesis, before Example 5.3.4",
     hypotheses=(r"A_i \text{ symmetric}", r"[X, Y] = \partial Y X - \partial X Y"),
 )

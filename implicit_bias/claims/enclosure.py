@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from implicit_bias.claims.domain import fraction
 from implicit_bias.errors import InputError, require
 
 require("judge", "flint")
@@ -20,8 +21,13 @@ LEAST_BITS = 256
 MOST_BITS = 8192
 RELATIVE_RADIUS = arb("1e-30")  # of a side's ball, at most, against the larger side
 
+
+def _sign(ball: arb) -> arb:
+    return ball.sgn() if ball.is_finite() else ball - ball  # arb gives [-1, 1] for what is no number
+
+
 _OF_ONE: dict[str, Callable[[arb], arb]] = {
-    "Abs": abs, "exp": arb.exp, "log": arb.log, "LambertW": arb.lambertw, "sign": arb.sgn,
+    "Abs": abs, "exp": arb.exp, "log": arb.log, "LambertW": arb.lambertw, "sign": _sign,
     "sin": arb.sin, "cos": arb.cos, "tan": arb.tan, "cot": arb.cot, "asin": arb.asin, "acos": arb.acos,
     "atan": arb.atan, "sinh": arb.sinh, "cosh": arb.cosh, "tanh": arb.tanh, "coth": arb.coth, "sech": arb.sech,
     "csch": arb.csch, "asinh": arb.asinh, "acosh": arb.acosh, "atanh": arb.atanh,
@@ -49,10 +55,7 @@ def _ball(number: Fraction) -> arb:
 def _value(tree: Tree, numbers: Mapping[str, arb]) -> arb:
     match tree:
         case str():
-            try:
-                return _ball(Fraction(tree))
-            except (ValueError, ZeroDivisionError):
-                raise InputError(f"Expected a fraction such as '-1/2', got {tree!r}.") from None
+            return _ball(fraction(tree))
         case ["Symbol", str() as name] if name in numbers:
             return numbers[name]
         case ["pi"]:
@@ -82,14 +85,14 @@ def _value(tree: Tree, numbers: Mapping[str, arb]) -> arb:
 
 def _power(base: arb, exponent: Tree, numbers: Mapping[str, arb]) -> arb:
     """Powers of exact zero, and integer powers and roots without a logarithm, which zero and negative numbers lack."""
-    fraction = Fraction(exponent) if isinstance(exponent, str) else None
-    if fraction is None:
+    power = fraction(exponent) if isinstance(exponent, str) else None
+    if power is None:
         return base ** _value(exponent, numbers)
-    if fraction.denominator == 1:
-        power = base ** abs(fraction.numerator)
-        return power if fraction >= 0 else 1 / power
-    if fraction.denominator == 2:
-        return base.sqrt() ** fraction.numerator if fraction > 0 else 1 / base.sqrt() ** -fraction.numerator
-    if base == 0 and fraction > 0:
+    if power.denominator == 1:
+        raised = base ** abs(power.numerator)
+        return raised if power >= 0 else 1 / raised
+    if power.denominator == 2:
+        return base.sqrt() ** power.numerator if power > 0 else 1 / base.sqrt() ** -power.numerator
+    if base == 0 and power > 0:
         return arb(0)
-    return base ** _ball(fraction)
+    return base ** _ball(power)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,8 +10,11 @@ from typing import Literal
 
 import sympy as sp
 
+from implicit_bias.claims.domain import fits, fraction
 from implicit_bias.claims.tree import declared, described, exact, expression, tree
 from implicit_bias.errors import InputError
+
+RELATIONS = ("!=", ">")
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ class Equation:
         object.__setattr__(self, "conditions", tuple(conditions))
         if stated == derived:
             raise InputError(
-                f"Equation: both sides are {str(stated)[:80]}, so there is nothing to check; take the two sides from "
-                "different sources."
+                f"Equation: both sides are {str(stated)[:80]}, so there is nothing to check. If they come from "
+                "different sources, and SymPy wrote them in one form by itself, check a consequence of the formula."
             )
         self.symbols  # noqa: B018 - refuses two symbols of one name
         for side in (stated, derived, *conditions):
@@ -122,8 +126,19 @@ class Violation:
         missing = [name for name in _by_name((left, right)) if name not in self.numbers]
         if missing:
             raise InputError(f"Violation: expected a number for each symbol; {', '.join(missing)} has none.")
+        if self.relation not in RELATIONS:
+            raise InputError(f"Violation: expected the relation '!=' or '>', got {self.relation!r}.")
         for side in (left, right):
             tree(side)
+        for name, symbol in _by_name((left, right)).items():
+            if not fits(described(symbol), self.numbers[name]):
+                raise InputError(
+                    f"Violation: {name} is declared to be {' and '.join(described(symbol))}, got {self.numbers[name]}."
+                )
+
+    def floats(self) -> dict[str, float]:
+        """The numbers to double precision; inf beyond its range."""
+        return {name: _float(value) for name, value in self.numbers.items()}
 
     def describe(self) -> dict[str, object]:
         """The violation as JSON, for :meth:`read`."""
@@ -145,16 +160,20 @@ class Violation:
         """
         fields = _fields(saved, "left", "right", "relation", "symbols", "numbers")
         symbols, numbers, relation = _symbols(fields["symbols"]), fields["numbers"], fields["relation"]
-        if relation not in ("!=", ">"):
+        if relation not in RELATIONS:
             raise InputError(f"'relation' is {relation!r}, expected '!=' or '>'.")
         if not isinstance(numbers, dict):
             raise InputError("'numbers' is no object.")
-        try:
-            read = {name: Fraction(value) for name, value in numbers.items()}
-        except (TypeError, ValueError, ZeroDivisionError) as error:
-            raise InputError(f"'numbers': expected fractions such as '-1/2'; {error}.") from None
+        read = {name: fraction(value) for name, value in numbers.items()}
         left, right = (expression(fields[side], symbols) for side in ("left", "right"))
         return cls(left, right, read, relation)
+
+
+def _float(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _fields(saved: object, *names: str) -> dict:

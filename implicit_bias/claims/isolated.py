@@ -115,7 +115,9 @@ def _messages(process: subprocess.Popen[bytes]) -> Iterator[Any]:
         if select.select([pipe], [], [], 0 if has_ended else SECONDS_BETWEEN_LOOKS)[0]:
             read = os.read(pipe, 65536)
             *lines, waiting = (waiting + read).split(b"\n")
-            yield from map(json.loads, lines)
+            for line in lines:
+                with suppress(ValueError):  # a check may write into the pipe; what it spoils is judged as not finished
+                    yield json.loads(line)
             if read:
                 continue
             process.wait()
@@ -241,10 +243,12 @@ def _imported(name: str) -> list[ModuleType]:
 def main(source: str, seconds: float, importing: float, stuck: int) -> None:
     """Judge the claims on which no verdict is given, and write each step as a line of JSON."""
     # What a check prints goes to the terminal's error output; the lines of JSON have the pipe for themselves.
-    pipe = os.dup(1)
+    pipe, owner = os.dup(1), os.getpid()
     os.dup2(2, 1)
 
     def say(**message: object) -> None:
+        if os.getpid() != owner:  # a process that a check forked and that has come out of it
+            os._exit(0)
         line = (json.dumps(message) + "\n").encode()
         while line:
             line = line[os.write(pipe, line) :]
@@ -277,7 +281,7 @@ def _judged(ledger: Ledger, name: str, found: Mapping[str, Verdict]) -> Verdict:
     """The verdict on a claim; one that misuses a refuted claim is INCONCLUSIVE, too."""
     try:
         verdict = ledger.judged(name, found)
-        json.dumps(verdict.describe())
+        json.dumps(verdict.describe(), ensure_ascii=False).encode()
     except (InputError, MissingPackageError, TypeError, ValueError) as error:
         text = "".join(traceback.format_exception(error))
         return Verdict(Outcome.INCONCLUSIVE, str(error), traceback=text)

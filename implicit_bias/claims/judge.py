@@ -8,16 +8,18 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from importlib.util import find_spec
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import sympy as sp
 
+from implicit_bias.claims.domain import fits
 from implicit_bias.claims.equation import Equation, Violation
-from implicit_bias.claims.tree import exact
+from implicit_bias.claims.tree import described, exact
 from implicit_bias.claims.verdict import Correction, Outcome, Verdict
 from implicit_bias.errors import InputError, require
-from implicit_bias.symbolic.zero_test import ZeroTest, vanishes
+from implicit_bias.symbolic.zero_test import ZeroTest, by_numbers, vanishes
 
 if TYPE_CHECKING:  # an extra
     from hypothesis.strategies import SearchStrategy
@@ -107,7 +109,7 @@ def refute(
         evidence,
         _excess(violation),
         0.0,
-        {name: float(value) for name, value in violation.numbers.items()} | numbers,
+        violation.floats() | numbers,
         correction,
         identities=identities,
         violation=violation,
@@ -150,6 +152,8 @@ def _checked(
             return _refuted(claimed, test, identities, correction)
         if test.outcome is not Outcome.PROVED:
             return _not_shown(claimed, identities)
+        if not _is_somewhere(claimed):
+            return _nowhere(claimed, identities)
         identities = (replace(claimed, decided=SIMPLIFIED), *identities)
     if not identities:
         raise InputError("A proof needs identities whose sides differ before the check: give steps, or stated=.")
@@ -166,8 +170,25 @@ def _shown(steps: Sequence[Step], conditions: Sequence[sp.Expr]) -> tuple[tuple[
     for each in _with_conditions([step for step in steps if not _is_trivial(step)], conditions):
         if vanishes(each.residual, each.conditions).outcome is not Outcome.PROVED:
             return tuple(shown), each
+        if not _is_somewhere(each):
+            return tuple(shown), each
         shown.append(replace(each, decided=SIMPLIFIED))
     return tuple(shown), None
+
+
+def _is_somewhere(each: Equation) -> bool:
+    """Whether both sides have a value at some point where the conditions hold."""
+    if find_spec("flint") is None:
+        return all(by_numbers(side, each.conditions).points for side in (each.stated, each.derived))
+    from implicit_bias.claims.verify import has_a_point
+
+    return has_a_point(each.describe())
+
+
+def _nowhere(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
+    name = f"{each.says}: " if each.says else ""
+    evidence = f"{name}no point was found at which both sides of {each.stated} = {each.derived} have values."
+    return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
 
 
 def _is_trivial(step: Step) -> bool:
@@ -175,6 +196,8 @@ def _is_trivial(step: Step) -> bool:
 
 
 def _not_shown(failed: Equation, identities: tuple[Equation, ...]) -> Verdict:
+    if not _is_somewhere(failed):
+        return _nowhere(failed, identities)
     name = f"{failed.says}: " if failed.says else ""
     evidence = f"{name}{failed.residual} was not simplified to zero."
     return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
@@ -187,11 +210,13 @@ def _refuted(
     violation = smallest_violation(claimed)
     if violation is None and test.witness is not None:
         witness = {symbol.name: Fraction(int(value.p), int(value.q)) for symbol, value in test.witness.items()}
-        violation = Violation(claimed.stated, claimed.derived, witness)
-        violation = violation if _is_confirmed(violation) else None
+        witness = {name: witness.get(name, _allowed(symbol)[0]) for name, symbol in claimed.symbols.items()}
+        if all(fits(described(symbol), witness[name]) for name, symbol in claimed.symbols.items()):
+            violation = Violation(claimed.stated, claimed.derived, witness)
+            violation = violation if _is_confirmed(violation) else None
     if violation is None:
         return Verdict(Outcome.INCONCLUSIVE, f"{claimed.residual} does not vanish, but balls do not show where.")
-    numbers = {name: float(value) for name, value in violation.numbers.items()}
+    numbers = violation.floats()
     deviation = _excess(violation)
     return Verdict(
         Outcome.REFUTED,
@@ -356,7 +381,7 @@ def from_residual(
     """The verdict that a numerical residual allows.
 
     Args:
-        residual: The largest deviation found.
+        residual: The largest deviation found; or the largest excess over a bound, negative if there is none.
         tolerance: Up to here the statement is SUPPORTED.
         evidence: What was computed.
         refuted_above: Above it the statement is REFUTED. In between it is INCONCLUSIVE, and so are nan and inf, which

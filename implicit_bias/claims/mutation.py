@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from implicit_bias.claims.domain import fraction
+
 if TYPE_CHECKING:
     from implicit_bias.claims.tree import Tree
 
@@ -31,13 +33,13 @@ def _inside(tree: Tree) -> Iterator[tuple[str, Tree]]:
     match tree:
         case str():
             for factor in FACTORS:
-                changed = str(Fraction(tree) * factor)
+                changed = str(fraction(tree) * factor)
                 yield f"{tree} → {changed}", changed
         case ["Pow", base, str() as exponent]:
             for change, changed in _inside(base):
                 yield change, ["Pow", changed, exponent]
             for step in (1, -1):
-                moved = str(Fraction(exponent) + step)
+                moved = str(fraction(exponent) + step)
                 yield f"power {exponent} → {moved}", ["Pow", base, moved]
         case ["Symbol", _]:
             return

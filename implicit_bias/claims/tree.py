@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import sympy as sp
 
+from implicit_bias.claims.domain import BESIDE, KINDS, fraction
 from implicit_bias.errors import InputError, UnsupportedError
 
 Tree: TypeAlias = str | list["Tree"]
@@ -26,8 +27,8 @@ OPERATIONS = {
 }  # fmt: skip
 MOST_DIGITS = 4000  # of a number; Python reads 4,300 at most
 CONSTANTS = {"pi": sp.pi, "E": sp.E}
-# What a symbol may be declared to be, from the narrowest; a symbol that declares nothing is read as real.
-KINDS = ("positive", "negative", "nonnegative", "nonpositive", "real")
+SEVERAL = ("Add", "Mul", "Max", "Min")  # operations with any number of arguments
+_NAMED = {*KINDS, *BESIDE, "commutative", "finite", "extended_real", "hermitian", "complex", "rational"}
 
 
 def exact(value: sp.Expr | int | Fraction) -> sp.Expr:
@@ -57,6 +58,7 @@ def tree(expression: sp.Expr) -> Tree:
                 )
             return str(expression)
         case sp.Symbol():
+            described(expression)
             return ["Symbol", expression.name]
     for name, value in CONSTANTS.items():
         if expression is value:
@@ -67,6 +69,12 @@ def tree(expression: sp.Expr) -> Tree:
             f"{str(expression)[:80]} ({name}) cannot be stored as an identity; expected exact numbers, symbols and "
             f"{', '.join(OPERATIONS)}. Write one decimal as a fraction, and one equation for each entry of a matrix."
         )
+    if (
+        len(expression.args) != {"Pow": 2}.get(name, 1)
+        and name not in SEVERAL
+        and (name, len(expression.args)) != ("log", 2)
+    ):
+        raise UnsupportedError(f"{str(expression)[:80]}: {name} is known with one argument alone.")
     return [name, *map(tree, expression.args)]
 
 
@@ -83,10 +91,7 @@ def expression(node: Tree, symbols: Mapping[str, sp.Symbol], evaluate: bool = Fa
     """
     match node:
         case str():
-            try:
-                return sp.Rational(node)
-            except (TypeError, ValueError):
-                raise InputError(f"Expected a fraction such as '-1/2', got {node!r}.") from None
+            return sp.Rational(fraction(node))
         case ["Symbol", str() as name] if name in symbols:
             return symbols[name]
         case [str() as name] if name in CONSTANTS:
@@ -98,9 +103,20 @@ def expression(node: Tree, symbols: Mapping[str, sp.Symbol], evaluate: bool = Fa
 
 
 def described(symbol: sp.Symbol) -> list[str]:
-    """What a symbol is declared to be, as :func:`declared` reads it."""
+    """What a symbol is declared to be, as :func:`declared` reads it.
+
+    Raises:
+        UnsupportedError: If it is declared to be something else, such as even or imaginary.
+    """
+    strange = [name for name, holds in symbol._assumptions_orig.items() if name not in _NAMED or not holds]
+    if strange or symbol.is_extended_real is False:
+        raise UnsupportedError(
+            f"{symbol.name} is declared to be {', '.join(strange) or 'not real'}; the symbols of an identity may be "
+            f"{', '.join((*KINDS, *BESIDE))}. Say the rest by conditions=, or by the formula."
+        )
     kind = next((kind for kind in KINDS if getattr(symbol, f"is_{kind}")), "real")
-    return [kind, *(["integer"] if symbol.is_integer else [])]
+    beside = [name for name in BESIDE if getattr(symbol, f"is_{name}")]
+    return [kind, *(name for name in beside if name == "integer" or kind not in ("positive", "negative"))]
 
 
 def declared(name: str, kinds: object) -> sp.Symbol:
@@ -109,6 +125,6 @@ def declared(name: str, kinds: object) -> sp.Symbol:
     Raises:
         InputError: If something else than the kinds of this module is declared.
     """
-    if not isinstance(kinds, list) or not kinds or not {*map(str, kinds)} <= {*KINDS, "integer"}:
+    if not isinstance(kinds, list) or not kinds or not {*map(str, kinds)} <= {*KINDS, *BESIDE}:
         raise InputError(f"{name}: expected what a symbol is declared to be, such as ['positive'], got {kinds!r}.")
     return sp.Symbol(name, **dict.fromkeys(map(str, kinds), True))

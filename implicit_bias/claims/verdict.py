@@ -89,8 +89,7 @@ class Verdict(Shown):
             if not all(identity.decided for identity in self.identities):
                 raise InputError(f"A verdict of {name} needs identities= that say how they were decided.")
         if self.violation is not None and not self.counterexample:
-            numbers = {symbol: float(number) for symbol, number in self.violation.numbers.items()}
-            object.__setattr__(self, "counterexample", numbers)
+            object.__setattr__(self, "counterexample", self.violation.floats())
         if self.outcome is Outcome.REFUTED and not self.counterexample:
             raise InputError("A REFUTED verdict needs a counterexample= with the numbers at which the statement fails.")
         if any(number != number for number in self.counterexample.values()):

@@ -8,7 +8,6 @@ meet. A counterexample is confirmed if the balls of its two sides do not meet, o
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,14 +17,14 @@ from typing import Any
 
 from flint import arb
 
+from implicit_bias.claims.domain import fits, fraction, points
 from implicit_bias.claims.enclosure import LEAST_BITS, MOST_BITS, RELATIVE_RADIUS, enclosure
 from implicit_bias.claims.mutation import mutants
 from implicit_bias.errors import InputError
 
-POINTS = 20
+POINTS = 40
 DRAWS = 4000  # of points; those at which a condition fails, or a side is not real, do not count
 DRAWS_FOR_A_MUTANT = 60
-SEED = 20260815
 Numbers = Mapping[str, Fraction]
 
 
@@ -94,12 +93,15 @@ def verify(path: str | Path, *, changed: bool = False) -> Verification:
     unstated: list[str] = []
     rejected, left = 0, []
     for place, verdict in _verdicts(claims):
-        for number, identity in enumerate(_list(verdict, "identities", place), 1):
+        found = _list(verdict, "identities", place)
+        if verdict.get("outcome") in ("PROVED", "ARGUED") and not found:
+            identities.append(Finding(place, "rejected", f"{verdict['outcome']} without identities."))
+        for number, identity in enumerate(found, 1):
             label = f"{place}, identity {number}"
             identities.append(_read(label, check_identity, identity))
             if not changed:
                 continue
-            for change, mutant in mutants(identity["stated"]):
+            for change, mutant in _read(label, _mutants, identity):
                 finding = _read(f"{label}, {change}", _check_mutant, {**identity, "stated": mutant})
                 rejected += finding.outcome == "rejected"
                 left += [] if finding.outcome == "rejected" else [finding]
@@ -114,7 +116,7 @@ def verify(path: str | Path, *, changed: bool = False) -> Verification:
 def check_identity(place: str, identity: Mapping[str, Any], draws: int = DRAWS) -> Finding:
     """Evaluate both sides at random points of the domain, in balls that are refined until they are small enough."""
     largest, found = 0.0, 0
-    for numbers in islice(_points(identity["symbols"]), draws):
+    for numbers in islice(points(identity["symbols"]), draws):
         if not all(_is_positive(condition, numbers) for condition in identity["conditions"]):
             continue
         meeting = _meeting(identity["stated"], identity["derived"], numbers)
@@ -128,6 +130,20 @@ def check_identity(place: str, identity: Mapping[str, Any], draws: int = DRAWS) 
     return Finding(place, "open", f"Only {found} points of the domain were found, expected {POINTS}.", found)
 
 
+def _mutants(_: str, identity: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return list(mutants(identity["stated"]))
+
+
+def has_a_point(identity: Mapping[str, Any]) -> bool:
+    """Whether both sides are real numbers at some point where the conditions hold, among a few hundred."""
+    sides = (identity["stated"], identity["derived"])
+    for numbers in islice(points(identity["symbols"]), DRAWS // 10):
+        holds = all(_is_positive(condition, numbers) for condition in identity["conditions"])
+        if holds and all(enclosure(side, numbers, 2 * LEAST_BITS).is_finite() for side in sides):
+            return True
+    return False
+
+
 def _check_mutant(place: str, identity: Mapping[str, Any]) -> Finding:
     """The same with fewer draws: a false identity fails at nearly every point, and many are real at none."""
     return check_identity(place, identity, DRAWS_FOR_A_MUTANT)
@@ -135,7 +151,10 @@ def _check_mutant(place: str, identity: Mapping[str, Any]) -> Finding:
 
 def check_violation(place: str, violation: Mapping[str, Any]) -> Finding:
     """Evaluate both sides at the numbers of the counterexample."""
-    numbers = {name: Fraction(value) for name, value in violation["numbers"].items()}
+    numbers = {name: fraction(value) for name, value in violation["numbers"].items()}
+    for name, kinds in violation["symbols"].items():
+        if not fits(kinds, numbers[name]):
+            return Finding(place, "rejected", f"{name} = {numbers[name]} is not {' and '.join(kinds)}.")
     bits = LEAST_BITS
     while bits <= MOST_BITS:
         excess = enclosure(violation["left"], numbers, bits) - enclosure(violation["right"], numbers, bits)
@@ -160,8 +179,9 @@ def _meeting(stated: Any, derived: Any, numbers: Numbers) -> float | str | None:
             continue
         if not left.overlaps(right):
             return f"The sides are {left.str(12)} and {right.str(12)}"
-        size = abs(left).upper().max(abs(right).upper()).max(_yardstick(stated, numbers, bits))
-        radius = left.rad().max(right.rad())
+        radius, size = left.rad().max(right.rad()), abs(left).upper().max(abs(right).upper())
+        if not radius <= RELATIVE_RADIUS * size:
+            size = size.max(_yardstick(stated, numbers, bits)).max(_yardstick(derived, numbers, bits))
         if radius <= RELATIVE_RADIUS * size:
             return float(radius / size) if size > 0 else 0.0
         bits *= 2
@@ -169,10 +189,16 @@ def _meeting(stated: Any, derived: Any, numbers: Numbers) -> float | str | None:
 
 
 def _yardstick(tree: Any, numbers: Numbers, bits: int) -> arb:
-    """The largest term of a sum, against which a side counts as zero that cancels to zero."""
-    largest = arb(0)
-    for term in tree[1:] if isinstance(tree, list) and tree[0] == "Add" else []:
-        largest = largest.max(abs(enclosure(term, numbers, bits)).upper())
+    """The largest term of any sum in a tree, against which a side counts as zero that cancels to zero."""
+    largest, waiting = arb(0), [tree]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, list) or node[0] == "Symbol":
+            continue
+        waiting += node[1:]
+        for term in node[1:] if node[0] == "Add" else []:
+            size = abs(enclosure(term, numbers, bits)).upper()
+            largest = largest.max(size) if size.is_finite() else largest
     return largest
 
 
@@ -181,30 +207,17 @@ def _is_positive(condition: Any, numbers: Numbers) -> bool:
     return value.is_finite() and bool(value > 0)
 
 
-def _points(symbols: Mapping[str, list[str]]) -> Iterator[dict[str, Fraction]]:
-    """Random fractions of the declared signs, of sizes from 1/16 to 8, small ones as likely as large ones."""
-    generator = random.Random(SEED)  # noqa: S311
-    while True:
-        yield {name: _drawn(kinds, generator) for name, kinds in symbols.items()}
-
-
-def _drawn(kinds: list[str], generator: random.Random) -> Fraction:
-    if "integer" in kinds:
-        size = Fraction(generator.randint(1, 6))
-    else:
-        size = Fraction(round(2 ** generator.uniform(6, 13)), 1009)
-    if {"negative", "nonpositive"} & {*kinds}:
-        return -size
-    return size if {"positive", "nonnegative"} & {*kinds} else size * generator.choice((1, -1))
-
-
 def _verdicts(claims: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each verdict of a saved ledger, and those on corrections."""
     for name, saved in claims.items():
         verdict, place = saved, name
-        while isinstance(verdict, dict):
+        while verdict is not None:
+            if not isinstance(verdict, dict):
+                raise InputError(f"{place}: expected an object with a verdict, got {type(verdict).__name__}.")
             yield place, verdict
             verdict, place = verdict.get("correction"), f"{place}/correction"
+        if saved is None:
+            raise InputError(f"{name}: expected an object with a verdict, got null.")
 
 
 def _list(verdict: Mapping[str, Any], name: str, place: str) -> list:
@@ -214,13 +227,13 @@ def _list(verdict: Mapping[str, Any], name: str, place: str) -> list:
     return found
 
 
-def _read(place: str, check: Any, saved: Any) -> Finding:
+def _read(place: str, check: Any, saved: Any) -> Any:
     """The finding of a check, or why what was saved is no identity and no counterexample."""
     try:
         return check(place, saved)
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
-    except (LookupError, TypeError, ValueError, AttributeError, ZeroDivisionError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError(f"{place}: expected what a ledger saves, got {type(error).__name__}: {error}.") from error
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from implicit_bias.cli.failing import BAD_INPUT, bad_input_fails, fail
@@ -36,7 +38,8 @@ def judge(
 ) -> None:
     """Judge the claims of a paper: your own, or somebody else's.
 
-    The file is Python and is run. Each check runs in a process of its own kind:
+    The file is Python and is run. The page shows the figures of claims by
+    their paths from the file's folder. Each check runs in a process of its own kind:
     one that hangs, crashes or returns no verdict is INCONCLUSIVE, and the rest
     goes on.
 
@@ -62,7 +65,7 @@ def judge(
             if json is not None:
                 ledger.save(json)
             if html is not None:
-                write_whole(html, ledger.to_html())
+                write_whole(html, ledger.to_html(_root(source, html)))
         except SourceError as error:
             for note in getattr(error, "__notes__", ()):
                 shown.print(note, highlight=False, markup=False, soft_wrap=True)
@@ -72,13 +75,25 @@ def judge(
     console.print(verdict_table(ledger, list(ledger), f"Claims of {source}"))
 
 
+def _root(source: str, page: Path) -> str | None:
+    """The path from the page to the folder that holds the file or the package, with its figures."""
+    path = Path(source).resolve()
+    if not path.exists():  # the name of a module
+        return None
+    folder = path.parent
+    while path.is_dir() and (folder / "__init__.py").exists():
+        folder = folder.parent
+    return Path(os.path.relpath(folder, page.resolve().parent)).as_posix()
+
+
 def verdict_table(ledger: Ledger, names: list[str], title: str) -> Table:
     """One row for each claim: id, place, verdict and evidence."""
     table = Table(title=title, show_lines=True)
     for heading in ("claim", "source", "verdict", "evidence"):
         table.add_column(heading, no_wrap=heading in ("claim", "verdict"))
     for name in names:
-        table.add_row(name, *_row(ledger[name], ledger.verdicts[name]))
+        source, label, evidence = _row(ledger[name], ledger.verdicts[name])
+        table.add_row(escape(name), escape(source), label, escape(evidence))
     return table
 
 

@@ -21,7 +21,7 @@ def verify(
 ) -> None:
     """Check a saved ledger again, in ball arithmetic and without SymPy.
 
-    Every identity is evaluated at 20 random points of its domain or more, in
+    Every identity is evaluated at 40 random points of its domain, in
     balls of 256 bits or more that contain the true values, and every exact
     counterexample at its numbers.
 
@@ -53,7 +53,8 @@ def verify(
     if found.unstated:
         say(f"Refuted by floating-point numbers alone, so not checked here: {', '.join(found.unstated)}.")
     if mutants:
-        say(f"{found.mutants_rejected} changed identities rejected, {len(found.mutants_left)} not:")
+        left = f", {len(found.mutants_left)} not:" if found.mutants_left else "."
+        say(f"{found.mutants_rejected} changed identities rejected{left}")
         for each in found.mutants_left:
             say(f"  {each.place}: {each.outcome}{f' ({each.reason})' if each.reason else ', so true as well'}")
     for each in found.failures:

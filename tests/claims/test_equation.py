@@ -44,7 +44,7 @@ def test_an_equation_is_read_as_it_was_described(e):
     read = Equation.read(json.loads(json.dumps(equation.describe())))
     assert read.describe() == equation.describe()
     assert read.symbols == equation.symbols
-    violation = Violation(e, e + p, dict.fromkeys("xypn", Fraction(2, 3)), ">")
+    violation = Violation(e, e + p, dict.fromkeys("xypn", Fraction(2)), ">")
     again = Violation.read(json.loads(json.dumps(violation.describe())))
     assert (again.describe(), again.numbers) == (violation.describe(), violation.numbers)
 
@@ -82,6 +82,26 @@ def test_symbols_of_one_name_are_refused_and_dummies_renamed():
     assert list(Equation(x + first, second).symbols) == ["x", "x'", "x''"]
 
 
+@pytest.mark.parametrize("declared", [{"even": True}, {"imaginary": True}, {"prime": True}, {"real": False}])
+def test_symbols_are_declared_in_ways_that_can_be_sampled(declared):
+    with pytest.raises(ib.UnsupportedError, match="declared to be"):
+        Equation(sp.Symbol("k", **declared) + 1, x)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "number"), [(n, Fraction(1, 2)), (n, -1), (p, 0), (sp.Symbol("z", nonzero=True), 0)]
+)
+def test_a_violation_keeps_to_what_its_symbols_are_declared_to_be(symbol, number):
+    with pytest.raises(ib.InputError, match="is declared to be"):
+        Violation(symbol, 0, {symbol.name: number})
+
+
+def test_a_violation_has_a_relation_and_numbers_of_any_size():
+    with pytest.raises(ib.InputError, match="expected the relation"):
+        Violation(x, 0, {"x": 1}, "<")
+    assert Violation(x, 0, {"x": -(10**400)}).floats() == {"x": -float("inf")}
+
+
 def test_a_violation_has_a_number_for_each_symbol():
     with pytest.raises(ib.InputError, match="y has none"):
         Violation(x, y, {"x": 1})
@@ -103,8 +123,8 @@ VIOLATION = Violation(x**2, x, {"x": Fraction(1, 2)}).describe()
         (Equation, DESCRIBED | {"stated": ["Add"]}, "Expected the tree"),
         (Equation, DESCRIBED | {"conditions": "p"}, "'conditions' is no list"),
         (Violation, VIOLATION | {"relation": "<"}, "'relation' is '<'"),
-        (Violation, VIOLATION | {"numbers": {"x": "1/0"}}, "expected fractions"),
-        (Violation, VIOLATION | {"numbers": {"x": "half"}}, "expected fractions"),
+        (Violation, VIOLATION | {"numbers": {"x": "1/0"}}, "Expected a fraction"),
+        (Violation, VIOLATION | {"numbers": {"x": "half"}}, "Expected a fraction"),
         (Violation, VIOLATION | {"numbers": []}, "'numbers' is no object"),
     ],
 )

@@ -1,5 +1,8 @@
 """The file to begin with is judged by the command, verified, and notices every change of its statements but one."""
 
+import os
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -50,7 +53,9 @@ def test_the_commands_of_the_guide_run_it(tmp_path):
     assert result.exit_code == 0, result.output
     ledger = ib.Ledger.load(saved)
     assert ledger.papers == (example_paper.PAPER,)
-    assert page.read_text(encoding="utf-8") == ledger.to_html()
+    assert page.read_text(encoding="utf-8") == ledger.to_html(
+        os.path.relpath(Path(example_paper.__file__).parent, page.parent)
+    )
     result = CliRunner().invoke(app, ["verify", str(saved)])
     assert result.exit_code == 0, result.output
 

@@ -82,7 +82,7 @@ def test_its_identities_and_counterexamples_are_verified(saved):
     assert (len(found.identities), len(found.counterexamples), found.unstated) == (5, 3, ())
     result = CliRunner().invoke(app, ["verify", str(saved / "ledger.json"), "--mutants"])
     assert result.exit_code == 0
-    assert "5 of 5 identities confirmed at 100 points" in result.output
+    assert "5 of 5 identities confirmed at 200 points" in result.output
     assert "3 of 3 exact counterexamples confirmed" in result.output
 
 
@@ -189,6 +189,21 @@ def test_a_part_of_a_package_brings_what_it_uses(tmp_path):
     ledger = judge_source(str(tmp_path / "parts" / "second"), 20.0)
     assert list(ledger) == ["first/a", "second/a"]
     assert [paper.key for paper in ledger.papers] == ["second", "first"]
+
+
+@pytest.mark.slow
+def test_the_page_shows_the_figures_beside_the_file(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "claims.py").write_text(
+        "import implicit_bias as ib\npaper = ib.Paper('k', 't', 'a')\n"
+        "@paper.claim('a', statement='s', figure='pictures/a.png')\n"
+        "def a():\n    return ib.Verdict(ib.Outcome.INCONCLUSIVE, 'open')\n"
+    )
+    (tmp_path / "out").mkdir()
+    page = tmp_path / "out" / "page.html"
+    result = CliRunner().invoke(app, ["judge", str(tmp_path / "mine" / "claims.py"), "--html", str(page)])
+    assert result.exit_code == 0, result.output
+    assert 'src="../mine/pictures/a.png"' in page.read_text("utf-8")
 
 
 def test_bad_input_on_the_command_line(tmp_path):

@@ -61,6 +61,26 @@ def test_what_differs_at_no_quarter_is_refuted_by_other_numbers():
     assert abs(prove("", stated=(nowhere, sp.Integer(0))).violation.numbers["x"]) > 3
 
 
+n = sp.Symbol("n", integer=True)
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [(sp.Abs(n * (n - 1)), n * (n - 1)), (sp.Max(n, n**2), n**2), (positive + sp.Max(n, n**2), positive + n**2)],
+)
+def test_what_holds_for_whole_numbers_is_not_refuted_by_fractions(sides):
+    assert prove("", stated=sides).outcome is not ib.Outcome.REFUTED
+
+
+@makers
+def test_what_has_a_value_nowhere_is_not_proved(make, outcome):
+    nothing = (sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1) / (sp.cosh(x) ** 2 - sp.sinh(x) ** 2 - 1)
+    assert make("", stated=(1 + nothing, sp.Integer(2))).outcome is ib.Outcome.INCONCLUSIVE
+    found = make("", stated=SQUARE, conditions=(-(x**2) - 1,))
+    assert found.outcome is ib.Outcome.INCONCLUSIVE
+    assert "no point was found" in found.evidence
+
+
 @makers
 def test_nothing_is_proved_by_nothing(make, outcome):
     with pytest.raises(ib.InputError, match="needs identities"):

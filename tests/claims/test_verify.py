@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import implicit_bias as ib
-from implicit_bias.claims import Equation, Violation, enclosure, judge, mutation
+from implicit_bias.claims import Equation, Violation, domain, enclosure, judge, mutation
 from implicit_bias.claims import verify as module
 from implicit_bias.claims.verify import check_identity, check_violation, verify
 
@@ -24,7 +24,7 @@ def checked(stated, derived, *conditions):
     return check_identity("here", Equation(stated, derived, conditions=conditions).describe())
 
 
-@pytest.mark.parametrize("code", [module, enclosure, mutation])
+@pytest.mark.parametrize("code", [module, domain, enclosure, mutation])
 def test_no_module_of_it_imports_sympy(code):
     tree = ast.parse(inspect.getsource(code))
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
@@ -49,7 +49,7 @@ def test_no_module_of_it_imports_sympy(code):
 def test_true_identities_are_confirmed(stated, derived, conditions):
     finding = checked(stated, derived, *conditions)
     assert finding.outcome == "confirmed"
-    assert finding.points == (20 if Equation(stated, derived).symbols else 1)
+    assert finding.points == (40 if Equation(stated, derived).symbols else 1)
     assert finding.radius < 1e-30
 
 
@@ -126,8 +126,8 @@ def saved(tmp_path_factory):
 def test_a_saved_ledger_is_verified_with_its_corrections_and_mutants(saved):
     found = verify(saved, changed=True)
     assert [(each.place, each.outcome, each.points) for each in found.identities] == [
-        ("k/right, identity 1", "confirmed", 20),
-        ("k/wrong/correction, identity 1", "confirmed", 20),
+        ("k/right, identity 1", "confirmed", 40),
+        ("k/wrong/correction, identity 1", "confirmed", 40),
     ]
     assert [(each.place, each.outcome) for each in found.counterexamples] == [("k/wrong", "confirmed")]
     assert found.unstated == ("k/measured",)
@@ -160,6 +160,9 @@ OTHER = '{"claims": {"a": {%s}}}'
         ("{", "expected a ledger in JSON"),
         ("[]", "expected a ledger in JSON"),
         ('{"claims": []}', "got no object of claims"),
+        ('{"claims": {"a": null}}', "a: expected an object with a verdict, got null"),
+        ('{"claims": {"a": []}}', "a: expected an object with a verdict, got list"),
+        ('{"claims": {"a": {"correction": []}}}', "a/correction: expected an object with a verdict, got list"),
         ('{"claims": {"a": {"identities": 3}}}', "a: 'identities' is of type int"),
         ('{"claims": {"a": {"identities": [{}]}}}', "a, identity 1: expected what a ledger saves"),
         (
@@ -172,9 +175,12 @@ OTHER = '{"claims": {"a": {%s}}}'
         ),
         (
             OTHER % '"violation": {"numbers": {"x": "1/0"}, "left": "1", "right": "1", "relation": ">"}',
-            "ZeroDivisionError",
+            "Expected a fraction",
         ),
-        (OTHER % '"violation": {"numbers": {}, "left": "x", "right": "1", "relation": ">"}', "Expected a fraction"),
+        (
+            OTHER % '"violation": {"numbers": {}, "symbols": {}, "left": "x", "right": "1", "relation": ">"}',
+            "Expected a fraction",
+        ),
     ],
 )
 def test_what_is_no_ledger_is_refused(tmp_path, content, part):
@@ -184,11 +190,47 @@ def test_what_is_no_ledger_is_refused(tmp_path, content, part):
         verify(path)
 
 
+def test_a_proof_without_identities_is_rejected(tmp_path):
+    (tmp_path / "l.json").write_text('{"claims": {"a": {"outcome": "PROVED", "identities": []}}}')
+    (found,) = verify(tmp_path / "l.json").failures
+    assert (found.outcome, found.reason) == ("rejected", "PROVED without identities.")
+
+
+@pytest.mark.parametrize("number", ["1e9999999", "0x10", " 1", "1/-2", "٣", "1" * 5000, "1.5"])
+def test_numbers_are_plain_fractions(number):
+    with pytest.raises(ib.InputError, match="Expected a fraction"):
+        domain.fraction(number)
+
+
+def test_counterexamples_outside_of_what_is_declared_are_rejected():
+    inside = Violation(p**2, p, {"p": 2}).describe()
+    finding = check_violation("here", {**inside, "numbers": {"p": "-1"}})
+    assert (finding.outcome, finding.reason) == ("rejected", "p = -1 is not positive.")
+
+
+@pytest.mark.parametrize(
+    ("stated", "derived"),
+    [
+        (sp.sign(sp.Symbol("u", nonnegative=True)), sp.Integer(1)),
+        (sp.Max(p, 10), sp.Integer(10)),
+        (sp.Max(sp.Abs(x), sp.Rational(1, 20)), sp.Abs(x)),
+        (sp.Abs(sp.sign(x)), sp.Integer(1)),
+        (sp.prod(sp.Symbol("k", integer=True, positive=True) - j for j in range(1, 7)), sp.Integer(0)),
+    ],
+)
+def test_zero_and_extreme_sizes_are_tried(stated, derived):
+    assert checked(stated, derived).outcome == "rejected"
+
+
+def test_a_sign_of_what_is_not_real_is_no_number():
+    sign = sp.sign(sp.sqrt(x) + 1)
+    assert checked(sign, 1 + sp.Abs(x) - x).outcome == "confirmed"
+    assert check_violation("here", Violation(sign, 3 + 0 * x, {"x": -1}).describe()).outcome == "open"
+
+
 def test_a_sample_covers_both_signs_and_several_sizes():
-    drawn = [numbers["x"] for numbers in islice(module._points({"x": ["real"]}), 200)]
+    drawn = [numbers["x"] for numbers in islice(domain.points({"x": ["real"]}), 200)]
     assert min(drawn) < -1 < Fraction(-1, 4) < Fraction(1, 4) < 1 < max(drawn)
     assert all(any(low < abs(value) < 2 * low for value in drawn) for low in (0.0625, 0.25, 1, 4))
-    whole = [
-        numbers["n"] for numbers, _ in zip(module._points({"n": ["negative", "integer"]}), range(50), strict=False)
-    ]
+    whole = [numbers["n"] for numbers, _ in zip(domain.points({"n": ["negative", "integer"]}), range(50), strict=False)]
     assert all(value < 0 and value.denominator == 1 for value in whole)
