@@ -13,5 +13,5 @@ PAPER = Paper(
     "Kolb, Frost, Bischl & Rügamer",
     arxiv="2509.23898",
     year=2025,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

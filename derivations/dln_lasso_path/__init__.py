@@ -12,5 +12,5 @@ PAPER = Paper(
     arxiv="2509.18766",
     version=3,
     year=2025,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

@@ -11,5 +11,5 @@ PAPER = Paper(
     "Exponentiated Gradient Meets Gradient Descent",
     "Ghai, Hazan & Singer",
     year=2020,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

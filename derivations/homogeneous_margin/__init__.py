@@ -13,5 +13,5 @@ PAPER = Paper(
     "Lyu & Li",
     arxiv="1906.05890",
     year=2020,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

@@ -14,5 +14,5 @@ PAPER = Paper(
     "Azulay, Moroshko, Nacson, Woodworth, Srebro, Globerson & Soudry",
     arxiv="2102.09769",
     year=2021,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

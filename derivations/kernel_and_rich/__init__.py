@@ -12,5 +12,5 @@ PAPER = Paper(
     "Kernel and Rich Regimes in Overparametrized Models",
     "Woodworth, Gunasekar, Lee, Moroshko, Savarese, Golan, Soudry & Srebro, PMLR 125",
     year=2020,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

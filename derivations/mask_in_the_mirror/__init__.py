@@ -13,5 +13,5 @@ PAPER = Paper(
     arxiv="2408.09966",
     version=1,
     year=2024,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

@@ -13,5 +13,5 @@ PAPER = Paper(
     "Wu & Rebeschini",
     arxiv="2105.13831",
     year=2021,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

@@ -14,5 +14,5 @@ PAPER = Paper(
     "Pesme, Dragomir & Flammarion",
     arxiv="2406.12763",
     year=2024,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

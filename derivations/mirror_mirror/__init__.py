@@ -16,6 +16,6 @@ PAPER = Paper(
     "Mirror, Mirror of the Flow",
     "Jacobs, Zhou & Burkholz",
     year=2025,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )
 REVIEWS = "as summarized in reviews of its version of 2024"

@@ -14,5 +14,5 @@ PAPER = Paper(
     "Matt & Stöger",
     arxiv="2506.01143",
     year=2025,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

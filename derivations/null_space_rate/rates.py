@@ -167,7 +167,7 @@ def rate_of_depth_two(statement: Statement) -> Verdict:
 
 @PAPER.claim(
     "constant",
-    statement=r"\varrho \in [0, 1) \text{ is the null-space constant of } x_*,\ \text{ and the least } "
+    statement=r"\varrho \text{ is the null-space constant of } x_*, \text{ below one, and the least } "
     r"\max_{i \notin S} |(Z^T \nu)_i| \text{ over all } \nu \text{ with } (Z^T \nu)_S = \mathrm{sgn}(x_{*S})",
     source=f"{ABSTRACT}; the second form is derived here",
     hypotheses=(*SETTING[2:], CONSTANT),

@@ -42,7 +42,7 @@ def origin_of_constants(statement: Statement) -> Verdict:
     )
     stated, stated_scale = statement.formulas
     u, v = sp.symbols("u v", positive=True)
-    inverse = other.inverse_mirror_map.xreplace({sp.Symbol("z"): sp.Integer(0)})
+    inverse = sp.Add(other.inverse_mirror_map).xreplace({sp.Symbol("z"): sp.Integer(0)})
     start = inverse.xreplace({symbol: dressed[symbol.name] for symbol in inverse.free_symbols}).subs(decay, 0)
     return prove(
         "Potential and scale are those that the derivation for u² − v² finds, which rests on "

@@ -15,5 +15,5 @@ PAPER = Paper(
     "Implicit Bias of Gradient Descent on Reparametrized Models",
     "Li, Wang, Lee & Arora",
     year=2022,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

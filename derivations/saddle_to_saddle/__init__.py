@@ -14,5 +14,5 @@ PAPER = Paper(
     "Pesme & Flammarion",
     arxiv="2304.00488",
     year=2023,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

@@ -119,10 +119,10 @@ def flow(logarithm: float, until: float, samples: int = 1001) -> tuple[np.ndarra
 @PAPER.claim(
     "algorithm",
     statement=(
-        r"\beta^\mu(\tfrac12 \Lambda\tau) \to \beta^\circ(\tau), \text{ uniformly away from jumps, where } \beta^\circ "
-        r"\text{ minimizes } L \text{ over } \{\beta : q \in \partial\|\beta\|_1\} \text{ and } "
+        r"\beta^\mu \text{ at half of } \Lambda\tau \to \beta^\circ(\tau), \text{ uniformly away from jumps, where } "
+        r"\beta^\circ \text{ minimizes } L \text{ over } \{\beta : q \in \partial\|\beta\|_1\} \text{ and } "
         r"q' = -\nabla L(\beta^\circ) "
-        r"\text{ until a moving entry of } q \text{ reaches } \pm 1"
+        r"\text{ until a moving entry of } q \text{ reaches one in size}"
     ),
     source=f"{RESTATED}, Algorithm 1 and Theorem 4 with the start at zero, after Theorem 2 of the paper",
     hypotheses=(NETWORK, BALANCE, SQUARED, ACCELERATED, "data in general position"),

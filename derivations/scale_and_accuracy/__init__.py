@@ -17,5 +17,5 @@ PAPER = Paper(
     "Moroshko, Woodworth, Gunasekar, Lee, Srebro & Soudry",
     arxiv="2007.06738",
     year=2020,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

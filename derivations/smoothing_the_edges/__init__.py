@@ -13,5 +13,5 @@ PAPER = Paper(
     "Kolb, Müller, Bischl & Rügamer",
     arxiv="2307.03571",
     year=2023,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

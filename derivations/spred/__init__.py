@@ -14,5 +14,5 @@ PAPER = Paper(
     "Ziyin & Wang",
     arxiv="2210.01212",
     year=2023,
-    note=" ".join(__doc__.partition("\n\n")[2].split()),
+    note=" ".join((__doc__ or "").partition("\n\n")[2].split()),
 )

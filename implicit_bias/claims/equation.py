@@ -191,7 +191,7 @@ def _symbols(saved: object) -> dict[str, sp.Symbol]:
 
 def _by_name(expressions: Sequence[sp.Expr]) -> dict[str, sp.Symbol]:
     found: dict[str, sp.Symbol] = {}
-    for symbol in sorted(set().union(*(each.free_symbols for each in expressions)), key=str):
+    for symbol in sorted(_free(expressions), key=str):
         if symbol.name in found:
             raise InputError(f"Two symbols are called {symbol.name}, with different assumptions; rename one of them.")
         found[symbol.name] = symbol
@@ -200,7 +200,7 @@ def _by_name(expressions: Sequence[sp.Expr]) -> dict[str, sp.Symbol]:
 
 def _without_dummies(expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
     """The expressions with symbols in the place of dummies, under names that no other symbol has."""
-    free = set().union(*(each.free_symbols for each in expressions))
+    free = _free(expressions)
     dummies = sorted((each for each in free if isinstance(each, sp.Dummy)), key=lambda each: each.dummy_index)
     taken = {each.name for each in free if not isinstance(each, sp.Dummy)}
     renamed: dict[sp.Symbol, sp.Symbol] = {}
@@ -210,4 +210,8 @@ def _without_dummies(expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
             name += "'"
         taken.add(name)
         renamed[dummy] = sp.Symbol(name, **dummy._assumptions_orig)
-    return [each.xreplace(renamed) for each in expressions]
+    return [each.xreplace(dict(renamed)) for each in expressions]  # pyright: ignore[reportReturnType] - SymPy's types
+
+
+def _free(expressions: Sequence[sp.Expr]) -> set[sp.Symbol]:
+    return {symbol for each in expressions for symbol in each.free_symbols if isinstance(symbol, sp.Symbol)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -281,7 +281,7 @@ def _allowed(symbol: sp.Symbol) -> list[Fraction]:
     ]
 
 
-def _holds(conditions: Sequence[sp.Expr], numbers: dict[str, Fraction]) -> bool:
+def _holds(conditions: Sequence[sp.Expr], numbers: Mapping[str, Fraction]) -> bool:
     return all(_is_confirmed(Violation(condition, sp.Integer(0), numbers, ">")) for condition in conditions)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from implicit_bias.claims.mutation import mutants
-from implicit_bias.claims.tree import expression, tree
+from implicit_bias.claims.tree import expression, symbols_of, tree
 from implicit_bias.errors import InputError
 
 
@@ -65,7 +65,7 @@ class Statement(str):
         for place, part in enumerate(self.parts):
             if isinstance(part, str):
                 continue
-            symbols = {symbol.name: symbol for symbol in part.free_symbols}
+            symbols = symbols_of(part)
             for change, changed in mutants(tree(part)):
                 made = expression(changed, symbols, evaluate=True)
                 if made != part:

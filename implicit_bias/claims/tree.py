@@ -44,7 +44,7 @@ def exact(value: sp.Expr | int | Fraction) -> sp.Expr:
     raise InputError(f"Expected an expression of SymPy, a whole number or a fraction, got {value!r}.")
 
 
-def tree(expression: sp.Expr) -> Tree:
+def tree(expression: sp.Basic) -> Tree:
     """The tree of an expression.
 
     Raises:
@@ -100,6 +100,11 @@ def expression(node: Tree, symbols: Mapping[str, sp.Symbol], evaluate: bool = Fa
             made = [expression(argument, symbols, evaluate) for argument in arguments]
             return OPERATIONS[name](*made) if evaluate else OPERATIONS[name](*made, evaluate=False)
     raise InputError(f"Expected the tree of an expression, got {str(node)[:80]}.")
+
+
+def symbols_of(expression: sp.Basic) -> dict[str, sp.Symbol]:
+    """The symbols of an expression by name, one of each name."""
+    return {symbol.name: symbol for symbol in expression.free_symbols if isinstance(symbol, sp.Symbol)}
 
 
 def described(symbol: sp.Symbol) -> list[str]:
