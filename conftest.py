@@ -47,7 +47,7 @@ def _complete(config, report):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """What collection loads stays to the end: the cyclic garbage collector need not look at it, again and again."""
+    """Collect without the cyclic garbage collector, and keep it away from the modules that stay to the end."""
     gc.disable()
     try:
         return (yield)

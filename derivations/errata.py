@@ -1,4 +1,4 @@
-"""What README and docs/ledger.md say on the ledger, between two marks: ``python -m derivations.errata``.
+"""Writes the parts of README and docs/ledger.md that come from the ledger: ``python -m derivations.errata``.
 
 ``python -m derivations --html`` writes it, too, after it has saved the ledger.
 """

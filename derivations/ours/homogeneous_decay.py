@@ -94,7 +94,7 @@ def homogeneous_decay(statement: Statement) -> Verdict:
 
 
 def identities(growth: sp.Expr, clock: sp.Expr, last: sp.Expr) -> tuple[Step, ...]:
-    """What φ = cθ with c = e^(2A) obeys, where g(φ) is ``growth`` times x and φ moves by ``clock``."""
+    """The flow of φ = cθ with c = e^(2A), where g(φ) is ``growth`` times x and φ moves by ``clock``."""
     factor = sp.Symbol("c", positive=True)
     phi, others = sp.symbols(r"\varphi others", real=True)
     g = sp.Function("g")

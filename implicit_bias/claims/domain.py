@@ -1,4 +1,4 @@
-"""What the symbols of an identity are declared to be, and exact numbers that fit; no SymPy is needed to read it."""
+"""Declarations of the symbols of an identity, and exact numbers that fit them, without SymPy."""
 
 from __future__ import annotations
 
