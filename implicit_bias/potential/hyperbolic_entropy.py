@@ -195,9 +195,10 @@ class HyperbolicEntropy(SeparablePotential):
         small = xp.clip(delta, -1.0, 1.0)
         unit = self._unit(x, reference)
         radius = self._radius(x, unit)
-        close = radius * small * excess * small  # in this order, as δ² alone may underflow
+        # In this order, as δ² alone may underflow, and so may the product while a unit below 1 is in it.
+        close = radius * small * excess / xp.minimum(unit, 1.0) * small / xp.maximum(unit, 1.0)
         far = x * unit * delta - (radius - self._radius(reference, unit))
-        return xp.where(xp.abs(delta) < 1, close, far) / self.rate / unit
+        return xp.where(xp.abs(delta) < 1, close, far / unit) / self.rate
 
     def gradient_rise_at(self, x: Array, reference: Array) -> Array:
         return self._angle_difference(x, reference, x - reference) / self.rate
