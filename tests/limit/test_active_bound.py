@@ -240,7 +240,7 @@ def test_quadratic_weights_share_the_gap(m, gap, data):
 
 @given(st.floats(1e-9, 1e-6), st.floats(1e-5, 1e-2), st.floats(1e-6, 0.02))
 def test_weights_that_wobble_have_less_slope_and_miss_more(m, gap, share):
-    """Both ends of t may be off by the wobble b: κ loses 4b/m, the slope begins up to b later, and D loses 4b/t of it."""
+    """Both ends of t may be off by the wobble b: κ loses 4b/m and may begin b later, and D loses the share 4b/t."""
     t = math.sqrt(2 * gap * m)
     b = share * t
     slope = t / m - 4 * b / m

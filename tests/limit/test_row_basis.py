@@ -87,7 +87,7 @@ def test_a_solution_of_the_rows_solves_the_conditions(system, kind):
 
 
 def test_doubt_covers_every_rounding_of_the_small_parts():
-    """For each row a pass adds a product, its rounding error and a small part, and rounds these at 2⁻¹⁰⁶ of the terms."""
+    """For each row a pass adds a product, its rounding error and a small part; the sums round at 2⁻¹⁰⁶ of the terms."""
     row = np.array([1.0, 0.7, 0.3])
     basis = row_basis(DenseMap(np.vstack([row, row + 2.0**-30 * np.eye(3)[2]])), np.zeros(2))
     doubted = np.any(basis.linear.doubt > 0, axis=1)

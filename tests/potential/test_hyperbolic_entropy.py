@@ -135,7 +135,7 @@ def test_a_copy_gives_the_same_numbers():
 
 
 def test_the_derived_difference_of_squares_is_differentiated_at_its_start():
-    """At x = 0, where masks start, R'' = 1/(r a); with torch's derivatives of abs and sign it would be −1/(r a) or 0."""
+    """At x = 0, where masks start, R'' = 1/(r a); torch's derivatives of abs and sign would make it −1/(r a) or 0."""
     potential = ib.derive(ib.Parameterization("u**2 - v**2", "u,v")).at({"u": 0.5, "v": 0.5})
     x = laws.torch.zeros(1)
     want = 1 / (4 * 2 * 0.25)

@@ -211,7 +211,7 @@ LARGE = st.floats(1e306, 1.79e308)
     rate=st.sampled_from([0.5, 2.0, 1e4]),
 )
 def test_large_weights_are_right_or_inf(x, log_scale, shift, rate):
-    """Near the end of the floating-point range R is right or inf, and R and divergences of several weights are no nan."""
+    """Near the end of the floating-point range R is right or inf, and neither R nor a divergence is nan."""
     potential = HyperbolicEntropy(log_scale=log_scale, shift=shift, rate=rate)
     x = np.array([size * sign for size, sign in x])
     for array in (x, laws.torch.as_tensor(x)):
