@@ -364,7 +364,7 @@ def test_division_by_zero_is_refused_wherever_it_stands(zero, pole, around):
 
 
 def test_deep_nesting_is_refused_before_anything_follows_it():
-    """Sines nested 60 deep or deeper are refused, as a derivation of them takes minutes or exceeds the recursion limit."""
+    """Sines nested 60 deep or deeper are refused; a derivation of them takes minutes or exceeds the recursion limit."""
     for depth in (60, 150):
         with pytest.raises(ib.FormulaError, match="inside one another"):
             ib.Parameterization("sin(" * depth + "m" + ")" * depth, "m")

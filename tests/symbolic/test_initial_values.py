@@ -29,7 +29,7 @@ def derived(formula, params, h=None):
     ],
 )
 def test_training_from_other_starts(formula, h, init):
-    """The dual flow agrees with that of the parameters, also if a start has other signs or sizes than the derivation."""
+    """The dual flow is that of the parameters, also from starts with other signs or sizes than the derivation has."""
     derivation = derived(formula, list(init), h)
     schedule = ib.schedule.Geometric(0.1, 1.0)
     times = [0.2, 2.0]
