@@ -71,6 +71,7 @@ def test_the_strength_jumps_at_breakpoints_and_nowhere_else(schedule):
     """A strength differs from its left limit only at breakpoints; we try the times that define the schedule."""
     assert list(schedule.breakpoints) == sorted(set(schedule.breakpoints))
     assert all(time > 0 for time in schedule.breakpoints)
+    assert set(schedule.breakpoints) <= set(_written_times(schedule))
     for time in _written_times(schedule):
         strength = float(schedule(time))
         if time > 0 and abs(float(schedule(np.nextafter(time, 0))) - strength) > 1e-9 * strength:

@@ -14,7 +14,7 @@ import implicit_bias as ib
 LIBRARY = Path(ib.__file__).parent
 SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8")) for path in LIBRARY.rglob("*.py")}
 # Data flow from the first layer to the last; a module imports from its own layer and earlier ones. A module may be in
-# an earlier layer than its package, as outcomes are, which the tests of formulas use before there are claims.
+# an earlier layer than its package: symbolic work needs the outcomes of ``claims.verdict``.
 LAYERS = [
     {"errors", "files", "method_table", "norm", "shown", "status", "validation", "claims.domain"},
     {"claims.tree"},
@@ -91,7 +91,7 @@ def called_names(file):
 
 
 def test_import_is_quick_and_light():
-    """Importing takes less than 0.3 processor seconds at best and loads no heavy package."""
+    """Importing loads no heavy package and takes less than 0.3 processor seconds, at best of five on a busy machine."""
     script = (
         "import sys, time; began = time.process_time(); import implicit_bias; "
         f"print(time.process_time() - began, *[name for name in {HEAVY} if name in sys.modules])"

@@ -280,7 +280,7 @@ def test_small_parts_of_rows_lower_the_smallest_eigenvalue():
 
 
 def test_small_parts_of_rows_count_by_their_weight():
-    """With fourfold weights and longer rows, which are other units, the small parts of rows count in the same way."""
+    """If weights are fourfold and rows are longer, which only changes units, small parts of rows count the same."""
     at = evaluation(2, 3, doubt=[0.6, 1.6])
     off = np.array([[1.0], [2.0]]) * np.full((2, 3), 0.01 / math.sqrt(6))
     rows = conditions(ANGLED * [[1.0], [2.0]], tail=off)
@@ -355,7 +355,7 @@ def test_a_divergence_that_underflows_is_not_zero():
 
 @pytest.mark.parametrize("rate", [1e-3, 1.0, 1e6])
 def test_no_divergence_where_the_metric_is_unknown(rate):
-    """The metric r x of an entropy has the relative error of the weight, which may be a thousandth at any rate."""
+    """The metric r x of an entropy has the relative error of the weight, of which a thousandth is accepted."""
 
     def divergence(wobble, width):
         x = np.array([2.0, 5.0])

@@ -287,7 +287,7 @@ def test_converged_means_that_every_row_holds(potential, weights, gap, size, see
 
 
 def test_dependent_large_rows_do_not_make_small_ones_contradict():
-    """The third row is met, although it is as good as zero beside the first two, which depend on each other."""
+    """A small row counts beside two large ones that depend on each other."""
     Z = np.array([[1e20, 0.0, 0.0, 0.0], [1e20, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 2.0]])
     found = bregman_projection(Regression(Z, [0.0, 0.0, 1.0]), HyperbolicEntropy(scale=1.0))
     np.testing.assert_allclose(Z[2] @ found.x, 1.0, rtol=1e-12)
@@ -346,7 +346,7 @@ def test_zero_columns_stay_at_the_minimizer():
 
 
 def test_a_zero_column_with_a_huge_scale_does_not_drown_the_rest():
-    """The weight of a zero column may have a metric of 1e300: the others are found as if it were not there."""
+    """Other weights are found as usual if that of a zero column has a metric of 1e300."""
     found = bregman_projection(Regression([[0.0, 1.0, 1.0]], [1.0]), HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))
     np.testing.assert_allclose(found.x, [0.0, 0.5, 0.5], rtol=1e-12)
     zero = bregman_projection(Regression([[0.0, 1.0, 1.0]], [0.0]), HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))

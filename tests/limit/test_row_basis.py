@@ -92,7 +92,7 @@ def test_doubt_covers_every_rounding_of_the_small_parts():
     basis = row_basis(DenseMap(np.vstack([row, row + 2.0**-30 * np.eye(3)[2]])), np.zeros(2))
     doubted = np.any(basis.linear.doubt > 0, axis=1)
     assert np.sum(doubted) == 1
-    grown = 2.0**30 * 0.5  # by how much the difference was enlarged, at least
+    grown = 2.0**30 * 0.5  # the least factor by which the difference is scaled up
     assert np.all(basis.linear.doubt[doubted] >= 3 * 2 * U**2 * 2 * row * grown * 0.99)
     assert np.all(basis.linear.doubt[doubted] <= 100 * U**2 * row * grown)
 
@@ -110,7 +110,7 @@ def test_doubt_grows_with_every_pass():
 @pytest.mark.parametrize("tiny", [1e-318, 1e-200, 1e-130])
 def test_products_that_underflow_are_not_exact(tiny):
     c = 4 / 3
-    with np.errstate(over="ignore", invalid="ignore"):  # as projections do
+    with np.errstate(over="ignore", invalid="ignore"):  # as bregman_projection does
         basis = row_basis(DenseMap(np.array([[1.0, 1.0, tiny], [c, c, 2 * tiny]])), np.array([0.0, 1.0]))
     assert basis.is_exact == (tiny > 1e-140)
     plain = row_basis(DenseMap(np.array([[1.0, 0.5, tiny], [0.5, 1.0, 2 * tiny]])), np.array([0.0, 1.0]))

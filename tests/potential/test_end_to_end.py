@@ -85,7 +85,7 @@ def test_decay_of_deep_networks():
     flow = ib.gradient_flow(problem, shape.with_regularizer(h), init, times, schedule=schedule)
     began = time.thread_time()
     mirror = ib.mirror_flow(problem, ib.derive(shape, h), init, times, schedule=schedule, rtol=1e-9, atol=1e-11)
-    assert time.thread_time() - began < 20  # a table for every decay took minutes
+    assert time.thread_time() - began < 20  # with a table for every decay it would take minutes
     np.testing.assert_allclose(mirror.x, flow.x, rtol=0, atol=1e-8)
 
 
@@ -97,7 +97,7 @@ def test_queries_with_and_without_a_table_agree():
     assert not derivation.closed_form
     potential = derivation.at({"u": [0.5, 1.0], "v": [0.3, 1.5]}, decay=0.3)
     z = np.array([0.2, -0.1])
-    direct = potential.inverse_gradient(z)  # which makes a table to check the domain
+    direct = potential.inverse_gradient(z)  # makes a table to check the domain
     fresh = derivation.at({"u": [0.5, 1.0], "v": [0.3, 1.5]}, decay=0.3)
     np.testing.assert_allclose(fresh.inverse_gradient_at(z), direct, rtol=1e-11)
     np.testing.assert_allclose(fresh.metric_at(fresh.inverse_gradient_at(z)), potential.metric(direct), rtol=1e-10)

@@ -48,7 +48,7 @@ def test_a_monotone_function_of_the_state_ends_at_its_own_end():
 
 
 def test_a_way_that_shrinks_by_less_than_its_rounding_has_no_end():
-    """If x' = x, log x grows by the same amount in every segment, for ever."""
+    """Along x' = x, log x grows by the same amount in every segment, so its end is infinite."""
     flow = FlowTable(lambda state: state, np.ones((1, 1)), np.ones((1, 1)))
     assert flow.end(lambda state: np.log(state[0]))[0].tolist() == [np.inf]
 

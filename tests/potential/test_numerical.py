@@ -308,7 +308,7 @@ def test_a_copy_gives_the_same_numbers(formula):
 
 @pytest.mark.slow
 def test_a_copy_of_a_designed_potential_gives_the_same_numbers(monkeypatch):
-    """A copy works where g is a table and not a formula."""
+    """A copy gives the same numbers also if g is a table and not a formula."""
     module = importlib.import_module("implicit_bias.symbolic.design")  # the package exports the function by this name
     monkeypatch.setattr(module, "_candidates", lambda *_: iter(()))  # the search for a formula takes seconds
     designed = ib.design(ib.HyperbolicEntropy(scale=1.0))

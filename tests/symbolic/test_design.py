@@ -11,16 +11,14 @@ from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
 from implicit_bias.errors import InputError
-from implicit_bias.symbolic import worker
 
 module = importlib.import_module("implicit_bias.symbolic.design")  # the package exports the function by this name
 u = sp.Symbol("u")
 
 
 @pytest.fixture
-def replaced(monkeypatch):
-    """Replaces a function of the module, and lets work run in this process, since a worker would not see the change."""
-    monkeypatch.setattr(worker, "_asked", lambda *_: None)
+def replaced(in_this_process, monkeypatch):
+    """Replaces a function of the module, also for the work that a worker process would do."""
     return lambda name, function: monkeypatch.setattr(module, name, function)
 
 
@@ -215,7 +213,7 @@ def test_an_infinite_curvature_is_refused_where_no_formula_is_found(replaced):
 
 
 def test_time_is_limited(monkeypatch):
-    # On no machine is this enough for SymPy.
+    # This is not enough for SymPy on any machine.
     monkeypatch.setattr(module, "TIME_LIMIT", 0.01)
     with pytest.raises(ib.UnsupportedError, match=r"took too long for 0\.01 seconds"):
         ib.design("-log(1 - x**2)")

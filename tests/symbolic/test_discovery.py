@@ -170,7 +170,7 @@ def test_a_bad_degree_is_named(degree):
         ib.Parameterization("m*w", "m,w").commuting_regularizers(degree)
 
 
-def test_too_many_candidates_are_refused_at_once():
+def test_too_many_candidates_are_refused_at_once(in_this_process):
     began = time.thread_time()
     with pytest.raises(InputError, match=r"degree: .* candidates .* ansatz"):
         ib.Parameterization("m*w*q", "m,w,q").commuting_regularizers(10**12)
@@ -196,7 +196,7 @@ def test_a_result_that_fails_its_own_check_is_not_returned():
 
 
 @pytest.mark.slow
-def test_thousands_of_candidates_take_seconds():
+def test_thousands_of_candidates_take_seconds(in_this_process):
     began = time.thread_time()
     assert ib.Parameterization("m*w*q", "m,w,q").commuting_regularizers(28) == [m * w * q]
     assert time.thread_time() - began < 30

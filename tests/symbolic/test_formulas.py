@@ -225,6 +225,7 @@ ATTACKS = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(("formula", "part"), ATTACKS.items(), ids=[repr(a[:30]) for a in ATTACKS])
 def test_what_is_not_a_formula_is_one_quick_error(formula, part, monkeypatch):
     def executed(*_args, **_keywords):
@@ -283,6 +284,7 @@ EXPRESSIONS = {
 }
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_sympy_expressions_pass_the_same_whitelist(name):
     expression, part = EXPRESSIONS[name]
@@ -371,6 +373,7 @@ def test_deep_nesting_is_refused_before_anything_follows_it():
     assert ib.Parameterization("+".join(["m"] * 400), "m").commutes().holds  # a long sum is not deep
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_nested_powers_are_refused_before_anything_expands_them():
     """A power of 99 nested squares, which SymPy would take seconds to expand, is refused at once."""
     start = time.thread_time()

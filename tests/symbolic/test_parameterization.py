@@ -58,6 +58,7 @@ BAD = [
 ]
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(("outputs", "params", "part"), BAD)
 def test_what_is_no_parameterization(outputs, params, part):
     start = time.thread_time()
