@@ -1,4 +1,4 @@
-"""A bug of the library keeps its traceback: nothing turns it into a sentence for the user, or into a result."""
+"""A bug of the library keeps its traceback: nothing turns it into a message for the user or into a result."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def bug(request):
 
 @pytest.fixture
 def broken(bug, monkeypatch):
-    """Breaks a helper of a module."""
+    """A function that replaces a helper of a module by one that raises the bug."""
 
     def helper(*_, **__):
         raise bug
@@ -29,7 +29,7 @@ def broken(bug, monkeypatch):
 
 @pytest.fixture
 def broken_algebra(broken, monkeypatch):
-    """Work that is done where it is asked for, as a worker process has helpers of its own."""
+    """Breaks the algebra, and lets it run in this process, as a worker process would have the unbroken helper."""
     monkeypatch.setattr(worker, "_asked", lambda *_: None)
     derivation._proved.cache_clear()
     broken(inversion, "_is_zero")
@@ -72,7 +72,7 @@ def test_in_a_projection_on_the_command_line(bug, broken, system):
 @pytest.mark.parametrize("method", ["LSODA", "BDF", "DOP853"])
 @pytest.mark.parametrize("dense", [False, True])
 def test_in_a_flow(bug, method, dense):
-    """SciPy's linear algebra raises ValueError for inf and nan, which is a status; NumPy's broadcasting does, too."""
+    """A flow reports a ValueError of SciPy's linear algebra, which inf and nan cause, as a status, but no other one."""
 
     class Broken(ib.schedule.Constant):
         def __call__(self, t):

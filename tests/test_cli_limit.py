@@ -1,4 +1,4 @@
-"""``implicit-bias limit`` finds what ``ib.bregman_projection`` does, from any file, and refuses what is no system."""
+"""``implicit-bias limit`` finds the limit of ``ib.bregman_projection`` from any file, and refuses files without one."""
 
 import errno
 import json
@@ -149,16 +149,6 @@ def refused(result, message):
 )
 def test_bad_options_are_one_line(npz, arguments, message):
     refused(call(npz, *arguments), message)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"), [(["--scale", "one"], "--scale"), (["--bogus"], "No such option: --bogus")]
-)
-def test_a_wrong_call_says_how_it_is_called(npz, arguments, message):
-    result = call(npz, *arguments)
-    assert result.exit_code == 2
-    assert message in result.stderr
-    assert "--help" in result.stderr
 
 
 def test_the_data_are_not_overwritten(npz):

@@ -1,4 +1,4 @@
-"""Every example, command, link and number of the pages that people read, and the reference built from docstrings."""
+"""The examples, commands, links and numbers of all pages hold, and so does the reference built from docstrings."""
 
 import contextlib
 import csv
@@ -31,7 +31,7 @@ from implicit_bias.cli import app
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent
-# What pages say was measured there; make figures and make bench write elsewhere, and find other numbers elsewhere.
+# The measured numbers that pages state. Neither make figures nor make bench writes here.
 RECORDED = ROOT / "experiments" / "recorded" / "pages"
 TEXTS = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
@@ -52,7 +52,7 @@ def numbers(line):
 
 
 def test_the_readme_runs(tmp_path):
-    """Its Python blocks, in order, as a reader would run them."""
+    """The Python blocks of the README run in their order, as a reader would run them, and print what they should."""
     code = "\n".join(["import matplotlib", "matplotlib.use('Agg')", *blocks("README.md", "python")])
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -76,7 +76,7 @@ def test_the_examples_of_a_page_give_what_it_says(page, tmp_path, monkeypatch):
         runner.run(doctest.DocTestParser().get_doctest(text, {}, page, page, 0), clear_globs=True)
         plt.close("all")
     assert runner.summarize(verbose=False).failed == 0
-    # Commands on the files that the examples wrote.
+    # These commands read files that the examples wrote.
     for command in commands(page):
         if command[:2] == ["implicit-bias", "limit"]:
             done = CliRunner().invoke(app, command[1:])
@@ -85,14 +85,14 @@ def test_the_examples_of_a_page_give_what_it_says(page, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("page", "file"), [("docs/extending.md", "implicit_bias/claims/example_paper.py")])
 def test_code_that_a_page_quotes_is_in_the_file(page, file):
-    """Line by line in this order, where ``...`` stands for lines that are left out."""
+    """The file has the quoted lines in their order; ``...`` stands for lines that are left out."""
     (quoted,) = blocks(page, "python")
     lines = iter((ROOT / file).read_text("utf-8").splitlines())
     assert [line for line in quoted.splitlines() if line.strip() != "..." and line not in lines] == []
 
 
 def test_every_block_of_code_is_checked_somehow():
-    """In a language that a test here reads."""
+    """Each block of code is in a language that a test in this file reads."""
     languages = {"docs/extending.md": {"python", "pycon"}, "README.md": {"python", "sh", "bibtex"}}
     for page, text in TEXTS.items():
         begun = set(re.findall(r"^```(\w*)\n.*?^```$", text, re.MULTILINE | re.DOTALL))
@@ -129,7 +129,7 @@ def typer_command(function):
 
 
 def check_command(command, known_names=True):
-    """Whether a program, its options and the names it is given exist; nothing is run."""
+    """Fail unless the program, its options and the names given to it exist; nothing is run."""
     match [word for word in command if word != "--help"]:
         case ["make", *targets]:
             rules = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
@@ -180,14 +180,22 @@ def test_commands_in_the_text_exist(page):
         check_command(command, known_names=False)
 
 
-@pytest.mark.parametrize("command", ["make nothing", "implicit-bias derive m*w --parameters m", "pip install -e .[x]"])
-def test_the_check_itself_sees_mistakes(command):
-    with pytest.raises((AssertionError, Exception)):
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("make nothing", "nothing"),
+        ("implicit-bias derive m*w --parameters m", "--parameters"),
+        ("pip install -e .[x]", "'x'"),
+        ("rm -r docs", "no check knows the command rm -r docs"),
+    ],
+)
+def test_the_check_itself_sees_mistakes(command, message):
+    with pytest.raises((Exception, pytest.fail.Exception), match=re.escape(message)):
         check_command(shlex.split(command))
 
 
 def anchors(page):
-    """What GitHub calls the headings of a page."""
+    """The anchors that GitHub gives the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -210,7 +218,7 @@ def test_every_guide_is_in_the_index():
 
 
 def table_rows(text):
-    """The names that begin a table's rows, each with the cells behind the second."""
+    """The names that begin the rows of tables, each with the cells after the second."""
     for line in text.splitlines():
         if line.startswith("| `"):
             ids, _, *others = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])
@@ -310,7 +318,7 @@ def built(tmp_path_factory):
 
 
 def test_the_reference_holds_every_public_name(built):
-    """Though names load lazily, and are listed in a stub."""
+    """The reference lists all public names, although they load lazily and are listed in a stub."""
     page = built["implicit_bias.html"]
     public = dir(ib)
     assert {"Parameterization", "derive", "masking"} <= set(public)

@@ -1,4 +1,4 @@
-"""What is missing is named with the command that installs it."""
+"""If a package is missing, the error is one sentence with the command that installs it."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ CASES = [
 
 
 def without(package, code, *arguments):
-    """Run a program on a machine that does not have a package."""
+    """Run a program that cannot import a package."""
     hidden = f"import sys; sys.modules[{package!r}] = None\n{code}"
     return subprocess.run([sys.executable, "-c", hidden, *arguments], capture_output=True, text=True)
 

@@ -1,4 +1,4 @@
-"""A file is all there at every moment: on a full disk, with several writers, and when writers are killed."""
+"""A file is whole at every moment: on a full disk, with several writers, and when writers are killed."""
 
 import errno
 import os
@@ -131,7 +131,7 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(old, monkeypatch):
 
 @contextmanager
 def program(code, *arguments):
-    """A Python program that has printed its first line; killed at the end."""
+    """A running Python program that has printed "ready"; it is killed at the end."""
     command = [
         sys.executable,
         "-c",
@@ -179,7 +179,7 @@ def test_files_of_others_are_no_leftovers(tmp_path):
 
 
 def test_a_file_that_was_taken_for_a_leftover_is_begun_again(old, monkeypatch):
-    """Another process may look at it between its making and its locking."""
+    """If another process removes a new file before it is locked, writing begins again."""
     lock, taken = files._lock, []
 
     def late(descriptor, wait=False):
@@ -204,7 +204,7 @@ for k in itertools.count():
 
 @pytest.mark.slow
 def test_two_writers_and_a_reader_and_kills_at_any_moment(old):
-    """Every read sees one whole content; one writer or the other is killed all the time."""
+    """Every read sees one whole content although one writer or the other is killed again and again."""
     write_whole(old, b"0")
     moments, reads, seen = random.Random(0), 0, set()  # noqa: S311
     for kill in range(12):
@@ -235,7 +235,7 @@ def test_a_folder_is_held_by_one_run(tmp_path):
 
 
 def test_a_lock_says_nothing_of_who_held_it_before(tmp_path):
-    """What a killed process wrote into it may be longer."""
+    """A lock file names its holder alone, although a killed process left a longer text in it."""
     lock = tmp_path / ".lock"
     lock.write_text("process 1 on " + "another-machine" * 20)
     with held(lock):

@@ -1,4 +1,4 @@
-"""Every kind of linear map against plain matrix products, and careful products against rational numbers."""
+"""Linear maps of every kind against plain matrix products, and careful products against rational arithmetic."""
 
 from fractions import Fraction
 
@@ -86,7 +86,7 @@ def test_entries_are_viewed_and_never_written(kind):
     assert np.shares_memory(entries, viewed)
     with pytest.raises(ValueError, match="read-only"):
         viewed[0] = 5.0
-    entries[0] = 5.0  # the owner may
+    entries[0] = 5.0  # the owner may still write
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def product(Z, x):
 
 
 def errors(found, exact):
-    """How far a careful sum is from rational numbers, and how far it says that it may be."""
+    """The errors of a careful sum against rational numbers, and the bounds on them that it states."""
     known = zip(found.high.tolist(), found.low.tolist(), exact, strict=True)
     return [abs(Fraction(high) + Fraction(low) - value) for high, low, value in known], found.error.tolist()
 
@@ -130,7 +130,7 @@ def assert_covers(found, exact):
 
 @st.composite
 def hard_products(draw):
-    """Entries of all bits and of many sizes, and vectors that cancel."""
+    """Matrices with entries of all bits and many sizes, and vectors for which the first row's sum cancels."""
     d, n, seed = draw(st.integers(1, 3)), draw(st.integers(1, 25)), draw(st.integers(0, 2**32))
     rng = np.random.default_rng(seed)
     spread = draw(st.sampled_from([0.0, 3.0, 30.0]))
@@ -145,7 +145,7 @@ def hard_products(draw):
     Z *= 2.0 ** rng.integers(-60, 60, (d, 1))
     x = rng.choice([-1, 1], n) * (2 - rng.random(n) ** 8) * 2.0 ** np.rint(spread * rng.standard_normal(n))
     if n > 1 and Z[0, -1]:
-        x[-1] = -(Z[0, :-1] @ x[:-1]) / Z[0, -1]  # the first row's sum is all rounding
+        x[-1] = -(Z[0, :-1] @ x[:-1]) / Z[0, -1]  # so that only rounding is left of the first row's sum
     return Z, x, rng.standard_normal(d) * 2.0 ** rng.integers(-60, 60, d)
 
 
@@ -160,7 +160,7 @@ def test_careful_products_know_their_error(instance, block, kind):
             there, back = found.careful_apply(x), found.careful_adjoint(nu)
             assert_covers(there, product(entries, exactly(x)[0]))
             assert_covers(back, product(entries.T, exactly(nu)[0]))
-            # Twice as many digits as a sum in double precision has, less those that a sum of many terms costs
+            # These are twice the digits of a sum in double precision, less those that a sum of many terms costs.
             size = np.abs(entries).max(axis=1) * len(x) * np.abs(x).max()
             assert np.all(there.error <= 1e-20 * len(x) * size)
             size = (np.abs(nu) * np.abs(entries).max(axis=1)).max() * len(nu)
@@ -169,7 +169,7 @@ def test_careful_products_know_their_error(instance, block, kind):
 
 @pytest.mark.parametrize("size", [1e-305, 1e-200, 1e-150, 1e150, 1e200])
 def test_careful_products_of_any_size(size):
-    """Splitting leaves the floating-point range there, or nearly; a plain product does not."""
+    """Careful products bound their error at sizes for which splitting leaves the floating-point range, or nearly."""
     rng = np.random.default_rng(0)
     Z, x, nu = rng.standard_normal((3, 7)), rng.standard_normal(7), rng.standard_normal(3)
     Z[1] *= size
@@ -209,7 +209,7 @@ def test_products_of_operators_know_their_error_up_to_its_estimate():
 @pytest.mark.parametrize("terms", [1, 2, 3, 8, 9, 100])
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_the_worst_rests_are_counted(terms, kind):
-    """What the leading bits leave out is as large as can be, in Z and x, and rounds as badly as sums may."""
+    """The error covers rests of Z and x that are as large as can be and whose sums round as badly as they can."""
     bits = module._exact_bits(terms)
     worst = 1 - 2.0**-bits - 2.0 ** -(bits + 1) + 2.0**-50  # rounds up by nearly half of its last leading bit
     top = 1 - 2.0**-bits
@@ -248,7 +248,7 @@ def test_rows_with_a_small_part_know_their_error(instance, seed):
 
 
 def test_products_with_a_small_part_that_round_are_counted():
-    """The small part's own sum, and the sum with what the leading products left."""
+    """The error covers the rounding of the small part's sum, and of adding it to what the leading products left."""
     linear = CombinedRowsMap(np.zeros((1, 2)), np.array([[3.0, -3.0]]), np.zeros((1, 2)))
     assert linear.careful_apply(np.ones(2)).error[0] >= sum_error(2) * 6
     assert linear.careful_apply(np.array([1.0, 0.0])).error[0] >= sum_error(2) * 3 + 2.0**-53 * 3
@@ -273,7 +273,7 @@ def test_sums_and_products_without_error(a, b):
 @pytest.mark.parametrize("size", [1e-300, 1e-200, 1e-160, 1.0])
 @pytest.mark.parametrize("scale", [1e-200, 1e-150, 1.0, 1e150])
 def test_norms_of_tiny_columns_are_no_smaller_than_they_are(size, scale):
-    """Squares underflow, of entries and of scales; what bounds an error must not."""
+    """Column norms bound errors, so they are never too small, although squares of entries and of scales underflow."""
     Z = np.array([[1.0, size, 0.0], [0.5, size / 2, size]])
     found = linear_map(Z).column_norms(np.array([scale, scale / 1024]))
     exact = [float(np.hypot(scale * a, scale / 1024 * b)) for a, b in Z.T]
@@ -303,7 +303,7 @@ def test_columns_and_their_norms(kind, monkeypatch):
 
 @pytest.mark.parametrize("terms", [1, 2, 3, 10, 1000, 10**6, 10**9])
 def test_the_rounding_of_a_sum(terms):
-    """Higham's bound γ_k = ku/(1 − ku), by which a sum of k products in any order is off."""
+    """``sum_error`` is at least Higham's bound γ_k = ku/(1 − ku) for a sum of k products, and not much more."""
     unit = Fraction(1, 2**53)
     assert terms * unit / (1 - terms * unit) <= Fraction(sum_error(terms)) <= Fraction(3.1) * terms * unit
     assert Fraction(sum_error(terms)) <= Fraction(1.02) * (terms + 2) * unit

@@ -1,4 +1,4 @@
-"""The norm where squares leave the floating-point range, beside Python's own of exact fractions."""
+"""The norm of vectors whose squares leave the floating-point range, against ``math.hypot``."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Every notebook runs, what its text says is what its cells compute, and its export is of the notebook as it is."""
+"""Every notebook runs, its cells compute what its text says, and its committed export is up to date."""
 
 import base64
 import itertools
@@ -34,7 +34,7 @@ def close(value, wanted, tolerance):
 
 
 def ten_minutes(defs):
-    assert defs["distance"] < 1e-6  # the flow is still on its last way
+    assert defs["distance"] < 1e-6  # the flow has not quite ended
     assert defs["limit"].error_bound < 1e-10
     assert defs["error"] < 0.5 * defs["least_squares_error"]
     assert defs["verdict"].outcome is Outcome.REFUTED
@@ -114,7 +114,7 @@ def without_numbers(text):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", export.NAMES)
 def test_notebook_runs_and_keeps_its_word(name):
-    """One run serves all: no error, the numbers that the text names, and the committed export of the same cells."""
+    """A notebook runs, its numbers are those that the text states, and the committed export has the same cells."""
     document, defs = export.execute(name)
     assert plt.get_fignums() == []
     CHECKS[name](defs)
@@ -132,7 +132,7 @@ def test_export_is_clean(name):
     path = export.FOLDER / f"{name}.ipynb"
     text = path.read_text(encoding="utf-8")
     assert len(text.encode()) < LARGEST
-    readable = re.sub(r'base64,[\w+/=]+|"image/png": "[^"]*"', "", text)  # any letters may stand in a picture
+    readable = re.sub(r'base64,[\w+/=]+|"image/png": "[^"]*"', "", text)  # an encoded picture may spell anything
     for what, pattern in FORBIDDEN.items():
         assert not pattern.search(readable), f"{path.name} holds {what}"
     document = committed(name)
@@ -154,7 +154,7 @@ def test_all_notebooks_are_listed():
 
 @pytest.mark.slow
 def test_a_notebook_is_a_script(tmp_path):
-    """``python notebook.py`` runs it from anywhere; the quickest stands for all."""
+    """``python notebook.py`` runs a notebook from any folder; we try the quickest."""
     done = subprocess.run(
         [sys.executable, export.FOLDER / "check_a_paper.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300,
         env=os.environ | {"MPLBACKEND": "Agg"},
@@ -163,7 +163,7 @@ def test_a_notebook_is_a_script(tmp_path):
 
 
 def test_slider_and_unknown_output():
-    """A slider becomes a sentence, as a page has none to move."""
+    """The export turns a slider into a sentence, as a page has no slider to move."""
     mo = pytest.importorskip("marimo")
     cell, slider = nbformat.v4.new_code_cell("decay"), mo.ui.slider(0, 2, step=0.5, value=1.5)
     export._fill(cell, slider, {id(slider): "decay"})

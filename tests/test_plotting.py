@@ -1,4 +1,4 @@
-"""Pictures: the same bytes every time, fonts inside the PDF, and colours that stay apart for most eyes."""
+"""Pictures have the same bytes every time, PDFs hold their fonts, and colours differ also for colour-blind readers."""
 
 import itertools
 import re
@@ -11,8 +11,8 @@ from matplotlib.colors import to_rgb
 
 from implicit_bias import plotting
 
-# Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009), for
-# a missing kind of cone; they act on linear RGB.
+# How an eye without one kind of cone sees linear RGB, by Machado, Oliveira and Fernandes, "A physiologically-based
+# model for simulation of color vision deficiency" (2009).
 EYES = {
     "usual": np.eye(3),
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
@@ -36,7 +36,7 @@ DRAWN_TOGETHER = {
 
 
 def lab(colour, eye):
-    """CIE L*a*b* of what an eye sees."""
+    """The colour in CIE L*a*b* as an eye sees it."""
     rgb = np.array(to_rgb(colour))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     xyz = XYZ @ np.clip(np.asarray(eye) @ linear, 0, 1) / XYZ.sum(axis=1)
@@ -47,7 +47,7 @@ def lab(colour, eye):
 @pytest.mark.parametrize("eye", EYES)
 @pytest.mark.parametrize("group", DRAWN_TOGETHER)
 def test_colours_stay_apart(group, eye):
-    """A distance of 2 is just seen where colours touch; 15 is plain for thin lines apart from each other."""
+    """Colours in one picture are 15 apart, which is plain for thin lines; where colours touch, the eye just sees 2."""
     seen = [lab(colour, EYES[eye]) for colour in DRAWN_TOGETHER[group]]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 15
 
@@ -75,7 +75,7 @@ def drawn():
 @pytest.mark.slow
 def test_the_same_picture_gives_the_same_bytes(tmp_path, monkeypatch):
     for name, epoch in (("first", "0"), ("second", "1000000000")):
-        monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)  # what a clock would say, where one were asked
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)  # would be the date of the file, if it had one
         (tmp_path / name).mkdir()
         paths = plotting.save(drawn(), tmp_path / name)
         assert [path.name for path in paths] == ["figure.png", "figure.svg", "figure.pdf"]
@@ -89,7 +89,7 @@ def test_a_pdf_holds_its_fonts_and_no_date(tmp_path):
     content = path.read_bytes()
     streams = [_inflated(found) for found in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL)]
     everything = content + b"".join(streams)
-    assert b"/FontFile2" in everything  # a TrueType font as a file inside
+    assert b"/FontFile2" in everything  # an embedded TrueType font
     assert b"/Type3" not in everything
     assert not re.search(rb"/(CreationDate|ModDate|Producer|Creator)\b", everything)
     fonts = [stream for stream in streams if stream.startswith(b"\x00\x01\x00\x00")]

@@ -1,4 +1,4 @@
-"""The regression loss against its definition, and its data checks."""
+"""The regression loss against its definition, and the checks of its data."""
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def test_samples_are_sparse_solvable_and_repeatable(seed, d, more, data):
 
 
 def test_the_design_is_viewed_and_the_rest_copied():
-    """A design matrix may be as large as memory allows; nothing is written through the view."""
+    """Z is not copied, as it may be as large as memory allows, but nothing can be written through the view."""
     Z, y, truth = np.ones((1, 2)), np.ones(1), np.ones(2)
     problem = ib.Regression(Z, y, truth=truth)
     assert np.shares_memory(problem.Z, Z)

@@ -1,4 +1,4 @@
-"""Schedules: the exact integral against quadrature, the total as its limit, and switching off."""
+"""The integral of a schedule against quadrature, the total as its limit, and switching off."""
 
 from itertools import pairwise
 
@@ -25,7 +25,7 @@ schedules = (
 
 
 def _quadrature(schedule, end):
-    """In pieces, as the strength may fall a thousandfold at the start and jump later."""
+    """The integral in pieces, as the strength may fall a thousandfold at the start and jump later."""
     fine = [p for p in (*np.geomspace(1e-3, 50, 12), *schedule.breakpoints) if p < end]
     edges = [0.0, *sorted(fine), end]
     return sum(quad(schedule, a, b, epsabs=0, epsrel=1e-11)[0] for a, b in pairwise(edges) if b > a)
@@ -68,9 +68,10 @@ def test_arrays_are_elementwise_and_the_decay_never_falls(schedule, points):
 @example(Pulse(1.0, length=2.0, dose=3.0))
 @example(SwitchOff(Pulse(1.0, length=2.0, dose=3.0), 1.5))
 def test_the_strength_jumps_at_breakpoints_and_nowhere_else(schedule):
-    """Where its limit from the left differs: at the times in which it is written, if anywhere."""
+    """A strength differs from its left limit only at breakpoints; we try the times that define the schedule."""
     assert list(schedule.breakpoints) == sorted(set(schedule.breakpoints))
     assert all(time > 0 for time in schedule.breakpoints)
+    assert set(schedule.breakpoints) <= set(_written_times(schedule))
     for time in _written_times(schedule):
         strength = float(schedule(time))
         if time > 0 and abs(float(schedule(np.nextafter(time, 0))) - strength) > 1e-9 * strength:
@@ -78,7 +79,7 @@ def test_the_strength_jumps_at_breakpoints_and_nowhere_else(schedule):
 
 
 def _written_times(schedule):
-    """The times of a schedule and those of the schedules in it."""
+    """The times that define a schedule and the schedules in it."""
     if isinstance(schedule, SwitchOff):
         return [schedule.time, *_written_times(schedule.schedule)]
     return [schedule.start, schedule.start + schedule.length] if isinstance(schedule, Pulse) else []

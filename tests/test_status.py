@@ -1,4 +1,4 @@
-"""Statuses: each says what to do, and a failure raises exactly where that was asked for, with everything computed."""
+"""Each status has advice, and a failure raises, with the result, exactly if that was asked for."""
 
 import pickle
 from types import SimpleNamespace
@@ -29,7 +29,7 @@ def test_a_failure_raises_where_that_was_asked_for(status, throw):
 
 
 def test_an_error_survives_the_way_between_processes():
-    """The message, the result and notes, as a pool of workers pickles them."""
+    """An error that is pickled, as by a pool of workers, keeps its message, result and notes."""
     error = ib.SolverError("it failed", ib.Status.STALLED)
     error.add_note("of run 3")
     got = pickle.loads(pickle.dumps(error))  # noqa: S301

@@ -1,4 +1,4 @@
-"""What holds for the library as a whole: quick import, documented names, imports along the pipeline, no eval."""
+"""Rules for the whole library: quick import, documented names, imports along the pipeline, no eval."""
 
 import ast
 import inspect
@@ -13,8 +13,8 @@ import implicit_bias as ib
 
 LIBRARY = Path(ib.__file__).parent
 SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8")) for path in LIBRARY.rglob("*.py")}
-# Data flow from the first layer to the last; a module imports from its own layer and earlier ones. A module may stand
-# in an earlier layer than its package: formulas are tested with outcomes before there are claims about them.
+# Data flow from the first layer to the last; a module imports from its own layer and earlier ones. A module may be in
+# an earlier layer than its package: symbolic work needs the outcomes of ``claims.verdict``.
 LAYERS = [
     {"errors", "files", "method_table", "norm", "shown", "status", "validation", "claims.domain"},
     {"claims.tree"},
@@ -37,22 +37,22 @@ HEAVY = ["torch", "sympy", "matplotlib", "scipy"]
 
 
 def layer(module):
-    """The layer of a module, named from the library on: its own, or that of its package."""
+    """The number of the layer of a module, such as ``claims.verdict``, or of its package."""
     parts = module.split(".")
     for name in (".".join(parts[:2]), parts[0]):
         for k, names in enumerate(LAYERS):
             if name in names:
                 return k
-    pytest.fail(f"{module} is in no layer: add it to LAYERS where it stands in the pipeline")
+    pytest.fail(f"{module} is in no layer: add it to LAYERS at its place in the pipeline")
 
 
 def module_of(file):
-    """The module that a file of the library is, named from the library on."""
+    """The name of the module in a file of the library, such as ``claims.verdict``."""
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def imported_modules(file):
-    """Absolute names of all modules that a file imports, anywhere in it but in the methods by which results show."""
+    """Absolute names of all modules that a file imports anywhere, except in the methods by which results show."""
     package = ["implicit_bias", *file.split("/")[:-1]]
     shown = set(imports_to_show(file))
     for node in ast.walk(SOURCES[file]):
@@ -69,7 +69,7 @@ def imported_modules(file):
 
 
 def imports_to_show(file):
-    """Lines that import the display: results show themselves, though the display comes after them in the pipeline."""
+    """Lines of such methods that import the display, which comes after the results in the pipeline."""
     for function in ast.walk(SOURCES[file]):
         if isinstance(function, ast.FunctionDef) and re.fullmatch(
             r"plot(_\w+)?|to_html|save_pages|_repr_(html|latex)_", function.name
@@ -80,7 +80,7 @@ def imports_to_show(file):
 
 
 def called_names(file):
-    """Names of everything a file calls: ``f`` of f(…) and ``g`` of x.g(…), with the receiver."""
+    """Everything that a file calls: the name, ``f`` of f(…) and ``g`` of x.g(…), the receiver x and the line."""
     for node in ast.walk(SOURCES[file]):
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name):
@@ -91,7 +91,7 @@ def called_names(file):
 
 
 def test_import_is_quick_and_light():
-    """The best of five in processor time, as the machine may be busy; what is heavy loads when it is first used."""
+    """Importing loads no heavy package and takes less than 0.3 processor seconds, at best of five on a busy machine."""
     script = (
         "import sys, time; began = time.process_time(); import implicit_bias; "
         f"print(time.process_time() - began, *[name for name in {HEAVY} if name in sys.modules])"
@@ -147,7 +147,7 @@ def test_imports_follow_the_pipeline(file):
         if top == "implicit_bias" and rest:
             is_module = (LIBRARY / rest[0]).is_dir() or (LIBRARY / f"{rest[0]}.py").exists()
             assert is_module, f"{file} imports {module} through the package, which hides the pipeline"
-            # Results show themselves, though the display comes after them: all by the same import.
+            # Results show themselves by this one import, though the display comes after them.
             is_to_show = (file, module) == ("shown.py", "implicit_bias.display")
             assert layer(".".join(rest)) <= own or is_to_show, (
                 f"{file} imports {module}, which comes later in the pipeline"
@@ -160,7 +160,7 @@ def test_package_imports_nothing_but_its_lazy_loader():
 
 @pytest.mark.parametrize("file", list(SOURCES))
 def test_library_is_silent_and_evaluates_no_strings(file):
-    """Results are returned, not printed; a formula never reaches Python's or SymPy's evaluator; nothing unpickles."""
+    """Nothing is printed or unpickled, and no formula reaches the evaluators of Python or SymPy."""
     forbidden = {"print", "eval", "exec", "compile", "__import__", "sympify", "parse_expr"}
     if file.startswith(("cli/", "__main__")):
         forbidden -= {"print"}  # the command line is there to print
@@ -189,7 +189,7 @@ def test_the_check_itself_sees_calls(source, caught, monkeypatch):
 
 
 WRITES = {"write_text", "write_bytes", "save_file", "savetxt", "to_csv"}
-BUFFERED = {"savez", "savez_compressed", "savefig"}  # into a buffer alone
+BUFFERED = {"savez", "savez_compressed", "savefig"}  # may write into a buffer, but not into a path
 
 
 def opens_for_writing(node):
@@ -213,7 +213,7 @@ def writers(source):
 
 @pytest.mark.slow
 def test_every_file_is_written_whole():
-    """All writing goes through implicit_bias.files; the explorer's settings live in a folder of its own."""
+    """All files are written by ``implicit_bias.files``, except the explorer's settings, which have their own folder."""
     root, found = LIBRARY.parent, []
     for top in ("implicit_bias", "experiments", "derivations", "docs"):
         for path in (root / top).rglob("*.py"):

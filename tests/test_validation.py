@@ -1,4 +1,4 @@
-"""Input checks: what passes unchanged, and that everything else is a ValueError with the argument's name."""
+"""Valid input passes unchanged, and everything else raises an ``InputError`` with the argument's name."""
 
 from fractions import Fraction
 from itertools import pairwise

@@ -1,1 +1,1 @@
-"""Campaigns: large searches for a false number, with a record of what they found; ``make prove`` runs all of them."""
+"""Campaigns are large searches for a false result and record what they find; ``make prove`` runs all of them."""

@@ -4,7 +4,7 @@ from tests.campaigns import derivations, mutants, statements, strings, systems
 
 
 def main() -> int:
-    """Run all; 1 if any of them found something false, or a change that no test notices."""
+    """Run all campaigns; 1 if any of them found something false or a change that no test notices."""
     return max([campaign.main([]) for campaign in (systems, derivations, strings, statements, mutants)])
 
 

@@ -1,4 +1,4 @@
-"""The small changes of a module that the mutants are made of, from its syntax tree."""
+"""The small changes of a module that we try, found in its syntax tree."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ NEGATED = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, a
 NEGATED |= {ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
 REMOVED = {"abs", "absolute", "clip", "copy", "max", "maximum", "min", "minimum", "nan_to_num", "round", "sqrt"}
 EXCHANGED = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum", "any": "all", "all": "any"}
-LARGE_COUNT = 100  # a whole number from here on is a limit of steps or the like
-TINY = 1e-5  # a number below is a tolerance, of which a factor of two is always slack
+LARGE_COUNT = 100  # whole numbers from this one on are limits of steps or the like, and are divided by 10
+TINY = 1e-5  # smaller numbers are tolerances, which are multiplied by 1e4, as a factor of two is always slack
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of a file: what stands between two bytes of it is replaced.
+    """One change of a file, which replaces the bytes from ``begin`` to ``end``.
 
     Attributes:
-        line: Number of the first changed line, and
-        text: that line, by which ``slack.toml`` finds it when numbers have moved.
+        line: The number of the first changed line.
+        text: That line, by which ``slack.toml`` finds it when line numbers have changed.
         change: The old and the new code.
-        begin: The first byte that is replaced, and
-        end: the one after the last.
-        new: What stands there instead.
+        begin: The first byte that is replaced.
+        end: The first byte after those that are replaced.
+        new: The replacement.
     """
 
     line: int
@@ -68,7 +68,7 @@ def mutants(source: str) -> list[Mutant]:
 
 
 def _code(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that compute: no annotation, decorator, docstring, text of a message or import for a type checker."""
+    """The nodes that compute, without annotations, decorators, docstrings, messages and imports for type checkers."""
     if isinstance(node, (ast.Raise, ast.JoinedStr)) or getattr(node, "name", "") in ("__repr__", "_repr_html_"):
         return
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -120,7 +120,7 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
                 )
             if name not in EXCHANGED and len(args) >= 2 and not any(isinstance(arg, ast.Starred) for arg in args[:2]):
                 yield ast.Call(func, [args[1], args[0], *args[2:]], keywords)
-        case ast.If():  # of its condition: the branch is always taken, or never
+        case ast.If():  # the new node replaces the condition, so that the branch is always taken or never
             yield from (ast.Constant(value) for value in (True, False))
         case ast.Expr(ast.Call() | ast.Yield()) | ast.AugAssign():
             yield ast.Pass()

@@ -1,4 +1,4 @@
-"""Random derivations: none goes beyond its limit of time, and threads find what is found in turn."""
+"""Campaign: random derivations keep their limit of time, and threads find the same as one thread."""
 
 import random
 import sys
@@ -35,7 +35,7 @@ KNOWN = (
 
 
 def formulas(count, seed=SEED):
-    """Some formulas, always the same: a third has known potentials, with other names and factors."""
+    """Random formulas, always the same; a third are multiples of formulas with known potentials."""
     generator = random.Random(seed)  # noqa: S311
     found = []
     while len(found) < count:
@@ -59,7 +59,7 @@ def _expression(generator, depth):
 
 
 def derived(formula, time_limit=TIME_LIMIT):
-    """What becomes of a formula, its potential as text, and the seconds it takes."""
+    """The outcome of deriving a formula, its potential or error as text, and the seconds it took."""
     began = time.perf_counter()
     try:
         derivation = ib.derive(formula, time_limit=time_limit)
@@ -67,7 +67,7 @@ def derived(formula, time_limit=TIME_LIMIT):
         found = str(derivation.potential)
     except (ib.FormulaError, ib.UnsupportedError, ib.NotCommutingError) as error:
         outcome, found = type(error).__name__, str(error)
-    except Exception as error:  # what must not be
+    except Exception as error:  # a bug, which the campaign counts
         outcome, found = f"{type(error).__name__}: {error} in {formula!r}", ""
     return outcome, found, time.perf_counter() - began
 
@@ -85,8 +85,8 @@ def in_turn_and_in_threads(count, threads=THREADS, seed=SEED):
 
 
 def run(count=COUNT, seed=SEED):
-    """Derive formulas in turn: how often each outcome came, and how long it took beyond the limit."""
-    derived("m*w")  # starts the worker, whose time is no derivation's
+    """Derive formulas in turn; return how often each outcome came, and how many took longer than their limit."""
+    derived("m*w")  # starts the worker, whose start is not counted
     found = [derived(formula) for formula in formulas(count, seed)]
     outcomes = Counter(outcome for outcome, *_ in found)
     known = {name: outcomes.pop(name, 0) for name in ("closed form", "numerical", "FormulaError", "UnsupportedError")}
@@ -104,7 +104,7 @@ def run(count=COUNT, seed=SEED):
 
 
 def main(arguments=None):
-    """Run all of it and keep the record; 1 for a bug, a derivation that took too long, or another one on threads."""
+    """Run the campaign and write its record; 1 after a bug, a late derivation or one that differs on threads."""
     counts = [int(argument) for argument in (sys.argv[1:] if arguments is None else arguments)] or [COUNT, IN_THREADS]
     entries = run(counts[0])
     different = []

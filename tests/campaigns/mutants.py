@@ -1,14 +1,14 @@
-"""Small changes of the library's code, and whether the tests that should see them do.
+"""Campaign: small changes of the library's code, which its tests should notice.
 
     python -m tests.campaigns.mutants potential/entropy.py simulate --sample 20 --seed 0
 
-Every change is made in a copy of the working tree, where the module's doctests and tests run until the first failure. A
-change that no test notices survives: it is a statement that nobody asserts, or slack. Slack stands in ``slack.toml``
-with its reason; any other survivor makes the command fail.
+We make each change in a copy of the working tree and run the module's doctests and tests there until the first failure.
+A change that no test notices survives: either nobody asserts a statement, or the change is slack. ``slack.toml`` lists
+the slack with reasons; any other survivor makes the command fail.
 
-No package does this here. mutmut skips decorated functions, which are most methods of a potential, and keeps all
-variants of a function in one module; mutatest mutates bytecode of Python 3.8; cosmic-ray has neither samples nor the
-dropped terms, removed bounds and skipped checks that matter in numerical code, and works in the tree itself.
+No package does this for us. mutmut skips decorated functions, which are most methods of a potential, and keeps all
+variants of a function in one module; mutatest mutates bytecode of Python 3.8; cosmic-ray takes no samples, does not
+drop the terms, bounds and checks that matter in numerical code, and works in the tree itself.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from tests.campaigns.changes import Mutant, mutants
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = "implicit_bias"
 RECORD = Path(__file__).parent / "record" / "mutants.json"
-PRELOADED = ["numpy", "scipy.integrate", "scipy.linalg", "scipy.optimize", "sympy", "torch"]  # by one process for all
-# What the campaign takes a sample of, where no module is named.
+PRELOADED = ["numpy", "scipy.integrate", "scipy.linalg", "scipy.optimize", "sympy", "torch"]  # once, before all forks
+# The modules that the campaign samples if none is named.
 CAMPAIGN = ("limit", "potential", "simulate", "symbolic", "masking", "training/checkpoint.py", "linear_map.py")
 SAMPLE = 40
-SECONDS_TO_SPARE = 20.0  # beyond three times what the tests take without a change
+SECONDS_TO_SPARE = 20.0  # added to three times the seconds that the tests take without a change
 
-# Besides a module's doctests and the test module of its name, which TESTS names where it has another name.
+# The tests of a module besides its doctests and the test module of the same name.
 _DERIVATIONS = [f"tests/symbolic/test_{name}.py" for name in ("identities", "smoothness", "closed_form", "derivation")]
 TESTS = {
     "simulate/discrete.py": ["tests/simulate/test_descent.py", "tests/masking/test_ensembles.py"],
@@ -82,7 +82,7 @@ TESTS = {
 
 
 def pytest_arguments(module: str) -> list[str]:
-    """What pytest runs for a module of the library: its doctests, then the tests that mirror it."""
+    """The paths that pytest gets for a module of the library: its doctests, then its tests."""
     folder, _, name = module.rpartition("/")
     mirror = f"tests/{folder}/test_{name}".replace("//", "/")
     mirrored = [mirror] if (ROOT / mirror).exists() else [] if module in TESTS else [f"tests/{folder}"]
@@ -90,7 +90,7 @@ def pytest_arguments(module: str) -> list[str]:
 
 
 def modules_of(name: str) -> list[str]:
-    """The modules that a path names, a file or a folder of the library; none is an error."""
+    """The modules in a file or folder of the library; exit with a message if there are none."""
     path = ROOT / LIBRARY / name.removeprefix(f"{LIBRARY}/")
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path] if path.suffix == ".py" and path.exists() else []
     if not files:
@@ -101,7 +101,7 @@ def modules_of(name: str) -> list[str]:
 
 
 def slack() -> list[dict[str, str]]:
-    """Survivors that are known, each with its module, line and reason, and its change unless all of the line are."""
+    """The known survivors with module, line, reason, and the change unless all changes of the line survive."""
     return tomllib.loads((Path(__file__).parent / "slack.toml").read_text("utf-8"))["slack"]
 
 
@@ -115,7 +115,7 @@ def is_slack(module: str, mutant: Mutant, known: list[dict[str, str]]) -> bool:
 
 
 class Runner:
-    """Runs tests in a copy of the tree, in processes that one server forks after it has loaded what is heavy."""
+    """Runs tests in a copy of the tree, in processes forked by a server that has loaded the heavy packages."""
 
     def __init__(self, copy: Path) -> None:
         self._copy = copy
@@ -124,7 +124,7 @@ class Runner:
         self._longest: dict[tuple[str, ...], float] = {}
 
     def notices(self, module: str, mutant: Mutant, tests: list[str]) -> bool:
-        """Whether a test fails, or takes much longer than it did, once the module has changed."""
+        """Whether a test fails, or all of them take much longer than before, after the module has changed."""
         if tuple(tests) not in self._longest:
             began = time.monotonic()
             if self._code(tests, limit=None) != 0:
@@ -147,7 +147,7 @@ class Runner:
     @staticmethod
     def _write(path: Path, source: str) -> None:
         path.write_text(source, "utf-8")
-        # Python compares times in seconds, and may take what it compiled before the change.
+        # Python compares times in whole seconds, and so may take the code it compiled before the change.
         Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
 
     def _code(self, tests: list[str], limit: float | None) -> int | None:
@@ -163,7 +163,7 @@ class Runner:
 
 
 def _run_tests(copy: str, log: str, tests: list[str]) -> None:
-    """In a process of its own, with its own group so that what it starts ends with it."""
+    """Run pytest in this process, which gets its own group so that its children can be ended with it."""
     os.setsid()
     os.chdir(copy)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -196,8 +196,8 @@ def examine(names: Sequence[str], sample: int | None, seed: int) -> dict[str, di
     """Try a sample of all changes of each file or folder.
 
     Returns:
-        For each module the numbers of changes that were possible, tried, noticed and known as slack, the survivors, and
-        what pytest ran.
+        For each module the numbers of changes that were possible, tried, noticed and known as slack, the survivors and
+        the tests.
     """
     known, results = slack(), {}
     with tempfile.TemporaryDirectory() as folder:
@@ -254,7 +254,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--sample", type=int, help="changes to try of each MODULE; all by default")
     parser.add_argument("--seed", type=int, default=0, help="which sample")
-    parser.add_argument("--record", action="store_true", help="write what was found of these modules to the record")
+    parser.add_argument("--record", action="store_true", help="write the results of these modules to the record")
     options = parser.parse_args(arguments)
     sample = options.sample if options.modules else options.sample or SAMPLE
     results = examine(options.modules or CAMPAIGN, sample, options.seed)

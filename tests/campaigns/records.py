@@ -1,4 +1,4 @@
-"""A record of a campaign: one JSON file, and the same as a table."""
+"""Writes the record of a campaign as a JSON file and as a table."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ FOLDER = Path(__file__).parent / "record"
 
 
 def write(name, title, entries):
-    """Write ``name``.json and ``name``.md: entries by what they say."""
+    """Write ``name``.json and ``name``.md with the entries, each a value by its description."""
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(entries, indent=2) + "\n", "utf-8")
     rows = "".join(f"| {key} | {value} |\n" for key, value in entries.items())

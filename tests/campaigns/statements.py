@@ -1,10 +1,9 @@
-"""Small changes of the statements in the ledger: none that is false may come out PROVED, ARGUED or SUPPORTED.
+"""Campaign: no statement of the ledger may hold, PROVED, ARGUED or SUPPORTED, after a small change makes it false.
 
     python -m tests.campaigns.statements [--sample N] [--seed S] [PAPER ...]
 
-Every constant of every formula that a claim states is doubled, halved and changed in sign, every exponent is moved by
-one, and the check is given the changed statement. A change that is as true as the statement stands in
-``true_mutants.toml`` with its reason.
+We double, halve and negate every constant of every formula that a claim states, change every exponent by one, and give
+the changed statement to the check. ``true_mutants.toml`` lists changes that leave a statement true, with the reasons.
 """
 
 import argparse
@@ -45,13 +44,13 @@ def limit(seconds):
 
 
 def changed(ledger, name):
-    """All changes of one statement; none if it is words alone."""
+    """All changes of the statement of a claim; none if it has no formula."""
     statement = ledger[name].statement
     return list(statement.mutants()) if isinstance(statement, Statement) else []
 
 
 def outcome(ledger, name, mutant):
-    """What becomes of a claim with a changed statement."""
+    """The outcome of a claim whose statement was changed."""
     used = {
         each: ledger.verdicts[each].correction.verdict if isinstance(each, corrected) else ledger.verdicts[each]
         for each in ledger[name].uses
@@ -61,17 +60,17 @@ def outcome(ledger, name, mutant):
             return ledger[name].verdict(used, statement=mutant).outcome.value
     except TakesTooLongError:
         return "not decided in time"
-    except Exception as error:  # a check may refuse what makes no sense
+    except Exception as error:  # a check may refuse a statement that makes no sense
         return f"refused ({type(error).__name__})"
 
 
 def known():
-    """The changes that are true, by claim: each with its reason."""
+    """The changes that leave a statement true, with their reasons, by claim."""
     return tomllib.loads(TRUE_MUTANTS.read_text("utf-8"))
 
 
 def run(ledger, sample=None, seed=0):
-    """Try the changes of all claims that hold: outcomes by how often they came, and the changes that went unnoticed."""
+    """Try changes of all claims that hold; return how often each outcome came, and the changes that went unnoticed."""
     held = [name for name, verdict in ledger.verdicts.items() if verdict.outcome in HELD]
     tasks = [(name, change, mutant) for name in held for change, mutant in changed(ledger, name)]
     possible, in_words = len(tasks), [name for name in held if not changed(ledger, name)]
@@ -95,7 +94,7 @@ def run(ledger, sample=None, seed=0):
 
 
 def main(arguments=None):
-    """Run all of it and keep the record; 1 if a changed statement still holds."""
+    """Run the campaign and write its record; 1 if a changed statement still holds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("papers", nargs="*")
     parser.add_argument("--sample", type=int)

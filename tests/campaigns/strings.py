@@ -1,4 +1,4 @@
-"""Formulas as nobody would write them: each is read or refused with a FormulaError, soon and in little memory."""
+"""Campaign: odd formulas are all read or refused with a ``FormulaError``, quickly and with little memory."""
 
 import os
 import random
@@ -18,13 +18,13 @@ COUNT = 50_000
 SEED = 20261128
 NAMES = ("m", "w", "u", "x", "e", "z")
 HUGE = ("2**64", "10**9", "10**6", "1e300", "10**30", "9**9**9", "1e-300", "2**4000", "64**64", "1e309", "0", "1/3")
-THREADS = os.cpu_count()  # with more of them, one formula's time would be the others'
-SECONDS_TO_END = 0.5  # in which the template waits for the last of its children, whose memory then counts
+THREADS = os.cpu_count()  # with more threads, formulas would wait for each other
+SECONDS_TO_END = 0.5  # enough for the template to wait for its last children, so that their memory is counted
 GARBAGE = "()*+-/^.,;:'\"\\[]{}=<>!?@#$%&|~ \t\nmwexz0123456789_λm"
 
 
 def formulas(count, seed=SEED):
-    """Some formulas, always the same: most are built from the grammar, some of towers or huge numbers, some damaged."""
+    """Random formulas, always the same: most follow the grammar, some have towers or huge numbers, some are damaged."""
     generator = random.Random(seed)  # noqa: S311
     return [_formula(generator) for _ in range(count)]
 
@@ -65,26 +65,26 @@ def _expression(generator, depth, huge):
 
 
 def read(formula):
-    """What becomes of a formula, and the seconds it takes."""
+    """The outcome of reading a formula, and the seconds it took."""
     began = time.perf_counter()
     try:
         ib.Parameterization(formula)
         outcome = "read"
     except ib.FormulaError as error:
         outcome = "stopped" if "reading it took" in str(error) else "refused"
-    except Exception as error:  # what must not be
+    except Exception as error:  # a bug, which the campaign counts
         outcome = f"{type(error).__name__}: {error} in {formula[:200]!r}"
     return outcome, time.perf_counter() - began
 
 
 def run(count=COUNT, threads=THREADS, seed=SEED):
-    """Read formulas on some threads: how often each outcome came, the times, and the memory of the largest process.
+    """Read formulas on some threads; return how often each outcome came, the times, and the largest process's memory.
 
-    The seconds are those by the clock, which other processes lengthen; the processor time is that of all processes.
+    Seconds are by the clock, which runs on while other processes work. The processor time is that of all our processes.
     """
     template.stop()
     began = _used()
-    template.running()  # is started, which is no formula's time
+    template.running()  # starts it now, so that no formula waits for it
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(read, formulas(count, seed), chunksize=1))
     time.sleep(SECONDS_TO_END)
@@ -102,7 +102,7 @@ def run(count=COUNT, threads=THREADS, seed=SEED):
         "longest seconds": round(max(times), 3),
         "beyond 2 seconds": sum(seconds > 2 for seconds in times),
         "processor seconds for each": round((_used() - began) / count, 4),
-        # Of this process's children and of theirs that they have waited for.
+        # This counts the children of this process, and their children that they have waited for.
         "largest process, MiB": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
         "threads": threads,
         "load of the machine": round(os.getloadavg()[0], 1),
@@ -111,12 +111,12 @@ def run(count=COUNT, threads=THREADS, seed=SEED):
 
 
 def _used():
-    """The processor seconds of this process and of its children that have ended, and of theirs."""
+    """The processor seconds of this process, of its children that have ended, and of their children."""
     return sum(os.times()[:4])
 
 
 def main(arguments=None):
-    """Run all of it and keep the record; 1 if anything else than a FormulaError came out, or not in time."""
+    """Run the campaign and write its record; 1 if a formula raised anything but a ``FormulaError`` or took too long."""
     given = sys.argv[1:] if arguments is None else arguments
     entries = run(int(given[0]) if given else COUNT)
     print(entries)

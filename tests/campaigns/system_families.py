@@ -1,6 +1,6 @@
-r"""Families of linear systems Zx = y that are hard to project onto, each system from a seed of its own.
+r"""Families of linear systems Zx = y that are hard to project onto; each system has a seed of its own.
 
-A system is its float64 data, taken as exact rationals, and the potential
+A system consists of doubles, taken as exact rationals, and of the potential with
 
 .. math:: R^{*\prime}_i(z) = a_i \sinh(r z + b_i) \quad\text{or}\quad a_i\,e^{r z}.
 
@@ -49,9 +49,9 @@ class System:
         Z: Rows, shape (d, n).
         y: Right-hand side, shape (d,).
         response: The inverse mirror map of the potential.
-        kind: How Z is handed to the library: "dense", "sparse" or "operator".
-        barrier: For a potential of positive weights and a y that none of them gives: ν with Zᵀν >= 0, ≠ 0 and
-            yᵀν <= 0.
+        kind: The form in which the library gets Z: "dense", "sparse" or "operator".
+        barrier: If the potential is of positive weights and none of them solves the system: a ν with Zᵀν >= 0, ≠ 0
+            and yᵀν <= 0, which proves that.
     """
 
     family: str
@@ -64,7 +64,7 @@ class System:
 
     @property
     def digest(self) -> int:
-        """63 bits of a hash of everything the solution depends on."""
+        """63 bits of a hash of all data that the solution depends on."""
         response = self.response
         shift = np.broadcast_to(response.shift, response.scale.shape)
         text = b"".join(np.asarray(part, "<f8").tobytes() for part in (self.Z, self.y, response.scale, shift))
@@ -73,12 +73,12 @@ class System:
 
 
 def product(Z: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Zx, rounded once but for the rounding of each product."""
+    """Zx, with rounded products whose sums are rounded once."""
     return np.array([math.fsum(row * x) for row in Z])
 
 
 def decade(rng: Generator, low: float, high: float) -> float:
-    """A number of four digits, uniform in its logarithm."""
+    """A random number of four digits whose decade is uniform."""
     return float(f"{rng.uniform(1, 10):.3f}e{int(rng.integers(math.floor(low), math.ceil(high)))}")
 
 
@@ -93,7 +93,7 @@ def shape(rng: Generator, most: int = 12) -> tuple[int, int]:
 
 
 def weights(rng: Generator, n: int) -> np.ndarray:
-    """Weights of order one, all of them or a few."""
+    """Weights of order one; in half of all cases some of them are zero."""
     x = rng.standard_normal(n)
     if rng.random() < 0.5:
         x[rng.permutation(n)[: int(rng.integers(0, n))]] = 0.0
@@ -117,7 +117,7 @@ def gaussian(rng: Generator) -> System:
 
 
 def nearly_dependent(rng: Generator, Z: np.ndarray, most: int) -> np.ndarray:
-    """Replace one or more rows by combinations of up to ``most`` others, up to 1e-2 … 1e-16."""
+    """Replace one or more rows by combinations of up to ``most`` others plus noise of 1e-16 to 1e-1."""
     d, n = Z.shape
     Z = Z.copy()
     order = rng.permutation(d)
@@ -130,7 +130,7 @@ def nearly_dependent(rng: Generator, Z: np.ndarray, most: int) -> np.ndarray:
             row = row + factor * Z[source]
         noise = rng.standard_normal(n)
         if rng.random() < 0.3:
-            noise *= np.arange(n) == rng.integers(n)  # one column alone tells the rows apart
+            noise *= np.arange(n) == rng.integers(n)  # the rows differ in one column only
         Z[target] = row + decade(rng, -16, -1) * noise
     return Z
 
@@ -150,7 +150,7 @@ def dependent_sums(rng: Generator) -> System:
 
 
 def dependent_off(rng: Generator) -> System:
-    """Nearly dependent rows whose y are off, so that the solution is large."""
+    """Nearly dependent rows whose y are perturbed, so that the solution is large."""
     plain = dependent_pairs(rng) if rng.random() < 0.5 else dependent_sums(rng)
     y = plain.y + decade(rng, -16, 0) * rng.standard_normal(len(plain.y))
     return replace(plain, y=y)
@@ -188,7 +188,7 @@ def exactly_dependent(rng: Generator) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def few_columns(rng: Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows that depend on others because most features are dead; no double precision multiplier shows it exactly."""
+    """Rows that depend on others because most columns are zero; no multipliers in double precision show it exactly."""
     d, n = shape(rng)
     Z = rng.standard_normal((d, n))
     Z[:, rng.permutation(n)[: n - int(rng.integers(1, d))]] = 0.0
@@ -214,7 +214,7 @@ def contradictory(rng: Generator) -> System:
 
 
 def edge_of_range(rng: Generator) -> System:
-    """Exactly dependent rows whose y are off by 1e-2 … 1e-16, relative to what the row can weigh."""
+    """Exactly dependent rows, one of which has a y that is off by 1e-16 to 1e-2 of the size of the row."""
     Z, y, dependent = few_columns(rng) if rng.random() < 0.2 else exactly_dependent(rng)
     target = rng.choice(dependent)
     size = max(abs(float(y[target])), float(np.max(np.abs(Z[target]))))
@@ -228,12 +228,12 @@ def column_decades(rng: Generator) -> System:
     Z = rng.standard_normal((d, n)) * columns
     x = weights(rng, n)
     if rng.random() < 0.5:
-        x = x / columns  # every column carries weight
+        x = x / columns  # so that every column contributes
     return _system(Z, product(Z, x), sinh(rng, n, -20, 4))
 
 
 def heavy_columns(rng: Generator) -> System:
-    """One or two columns of 1e±13 (or 1e±9, 1e±6), which carry weight or not."""
+    """One or two columns of size 1e±13, 1e±9 or 1e6, whose weights may be zero, plain, or small in return."""
     d, n = shape(rng)
     Z, x = rng.standard_normal((d, n)), weights(rng, n)
     for column in rng.permutation(n)[: int(rng.integers(1, 3))]:
@@ -256,7 +256,7 @@ def row_units(rng: Generator) -> System:
 
 
 def scales_and_shifts(rng: Generator) -> System:
-    """A scale over 1e-300 … 1e6 and a shift for every weight."""
+    """Every weight has its own scale, over up to hundreds of decades, and its own shift."""
     d, n = shape(rng)
     Z = small_integers(rng, d, n) if rng.random() < 0.3 else rng.standard_normal((d, n))
     Z[np.all(Z == 0, axis=1)] = 1.0
@@ -271,7 +271,7 @@ def scales_and_shifts(rng: Generator) -> System:
 
 
 def entropy(rng: Generator) -> System:
-    """Positive weights, with a potential of their own."""
+    """Positive weights, with the entropy as potential."""
     d, n = shape(rng)
     Z = rng.standard_normal((d, n)) if rng.random() < 0.5 else np.abs(rng.standard_normal((d, n)))
     x = decades(rng, -3, 2, n) if rng.random() < 0.5 else 0.1 + rng.random(n)
@@ -282,7 +282,7 @@ def entropy(rng: Generator) -> System:
 
 
 def sizes(rng: Generator) -> System:
-    """Data, weights or scales of 1e±150."""
+    """Data, weights or scales of size 1e±150."""
     d, n = shape(rng)
     Z, x = rng.standard_normal((d, n)), weights(rng, n)
     matrix, weight, scale = rng.choice([1.0, 1e-150, 1e150], 3)
@@ -296,7 +296,7 @@ def sizes(rng: Generator) -> System:
 
 
 def spare_column(rng: Generator) -> System:
-    """One column more than rows: hardly any freedom, and often badly conditioned."""
+    """One column more than rows, which leaves hardly any freedom and is often badly conditioned."""
     d = int(rng.integers(1, 13))
     Z = rng.standard_normal((d, d + 1))
     if rng.random() < 0.3:
@@ -324,7 +324,7 @@ def sparse(rng: Generator) -> System:
 
 
 def operators(rng: Generator) -> System:
-    """Feasible systems of several families, known by their products alone."""
+    """Feasible systems of several families, as operators that give products alone."""
     made = rng.choice([gaussian, scales_and_shifts, integers, row_units_mild, spare_column, tiny_scales])(rng)
     return replace(made, kind="operator")
 
@@ -344,14 +344,14 @@ def tiny_scales(rng: Generator) -> System:
 
 
 def operators_degenerate(rng: Generator) -> System:
-    """Dependent, contradictory or badly scaled rows, known by their products alone."""
+    """Dependent, contradictory or badly scaled rows, as operators that give products alone."""
     choices = [dependent_exactly, contradictory, edge_of_range, dependent_pairs, dependent_off, heavy_columns]
     made = rng.choice(choices)(rng)
     return replace(made, kind="operator")
 
 
 def integers(rng: Generator) -> System:
-    """Small integers: vertices of the L1 ball that meet exactly, and rows that happen to depend on others."""
+    """Small integers, with exact ties between L1 solutions and rows that happen to depend on others."""
     d, n = shape(rng, 8)
     Z = small_integers(rng, d, n)
     x = rng.integers(-2, 3, n) * (rng.random(n) < 0.5)
@@ -359,7 +359,7 @@ def integers(rng: Generator) -> System:
 
 
 def correlated(rng: Generator) -> System:
-    """Hilbert and Vandermonde matrices, and rows that share nearly everything."""
+    """Hilbert and Vandermonde matrices, rows that are nearly equal, and rows that are random walks."""
     d, n = shape(rng, 10)
     kind = int(rng.integers(4))
     if kind == 0:
@@ -375,7 +375,7 @@ def correlated(rng: Generator) -> System:
 
 
 def l1_faces(rng: Generator) -> System:
-    """Columns that can replace each other: the L1 solutions are a face, among which a tiny scale decides."""
+    """Columns that can replace each other, so that L1 solutions are a face and tiny scales choose among them."""
     d = int(rng.integers(1, 7))
     basis = rng.integers(-1, 2, (d, int(rng.integers(d + 1, 2 * d + 4)))).astype(float)
     copies = rng.integers(0, basis.shape[1], int(rng.integers(1, 12)))
@@ -387,7 +387,7 @@ def l1_faces(rng: Generator) -> System:
 
 
 def faults(rng: Generator) -> System:
-    """What was once answered wrongly, and near relatives of it."""
+    """Small systems on which solvers have failed, and variations of them."""
     number = int(rng.integers(9))
     scale, is_logarithm = float(rng.choice([1.0, 0.1, 1e-6])), False
     e = 2.0 ** -int(rng.integers(10, 54))
@@ -424,7 +424,7 @@ def faults(rng: Generator) -> System:
 
 
 def out_of_domain(rng: Generator) -> System:
-    """No positive weights give this y, which other weights do."""
+    """Weights solve this system, but no positive ones do."""
     d, n = shape(rng, 6)
     Z = rng.integers(-3, 4, (d, n)).astype(float)
     barrier = np.zeros(d)
@@ -438,7 +438,7 @@ def out_of_domain(rng: Generator) -> System:
 
 
 def mixed(rng: Generator) -> System:
-    """Nearly dependent rows in wild units, columns over decades, scales and shifts, all at once."""
+    """Nearly dependent rows of very different sizes, columns over decades, scales and shifts, all at once."""
     d, n = shape(rng)
     Z = nearly_dependent(rng, rng.standard_normal((d, n)), 2) if rng.random() < 0.5 else rng.standard_normal((d, n))
     columns = decades(rng, -4, 5, n)
@@ -450,7 +450,7 @@ def mixed(rng: Generator) -> System:
 
 
 def at_the_minimizer(rng: Generator) -> System:
-    """A y of zero, or one that the minimizer of the potential gives but for rounding or a little more."""
+    """A y of zero, or the Zx of an x that is the minimizer of the potential up to rounding or a little more."""
     d, n = shape(rng)
     Z = small_integers(rng, d, n) if rng.random() < 0.5 else rng.standard_normal((d, n))
     Z[:, 0] += np.all(Z == 0, axis=1)
@@ -495,7 +495,7 @@ FAMILIES: dict[str, Callable[[Generator], System]] = {
 
 
 def generate(family: str, number: int, seed: int = SEED) -> System:
-    """The system of a family with a number: the same for the same seed, whichever others are generated."""
+    """The system with a number in a family; it depends on the seed alone, not on which others are generated."""
     stream = [seed, list(FAMILIES).index(family), number]
     return replace(FAMILIES[family](np.random.default_rng(stream)), family=family, number=number)
 

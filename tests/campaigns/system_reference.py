@@ -1,10 +1,10 @@
-r"""What is true of a system: exact rank and feasibility, and the projection in ball arithmetic.
+r"""The truth of a system: exact rank and feasibility, and the projection in ball arithmetic.
 
-Nothing here is shared with the library. Data are taken as exact rationals; rank and feasibility are decided in
-integers. The projection is the zero of :math:`F(\nu) = Qx(\nu) - t`, where :math:`Q = L^{-1}Z` has orthonormal rows
+This shares nothing with the library. Data are exact rationals, and integers decide rank and feasibility. The projection
+is given by the zero of :math:`F(\nu) = Qx(\nu) - t`, where :math:`Q = L^{-1}Z` has orthonormal rows
 (:math:`LL^T = ZZ^T`, :math:`t = L^{-1}y`) and :math:`x(\nu) = \nabla R^*(-Q^T\nu)`. Newton's method follows it from
 scale 1 to the scale of the potential. Krawczyk's operator then proves that a box around the last iterate holds a zero
-of F: the x of that box holds the minimizer, which is unique, as R is strictly convex.
+of F. The weights of that box contain the minimizer, which is unique, as R is strictly convex.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.campaigns.system_truth import DIGITS, Truth
 _LARGEST_PRECISION = 1 << 14  # bits
 _STEPS_PER_SCALE = 60
 _SMALLEST_ADVANCE = 2.0**-8
-# No weight changes by more than this factor (its logarithm) in a step: then Newton's method converges by itself.
+# If no step changes the logarithm of a weight by more than this, Newton's method converges without damping.
 _NEWTON_REGION = 0.25
 _INFLATIONS = 10
 
@@ -31,7 +31,7 @@ class UnresolvedError(RuntimeError):
 
 
 def solve(system: System) -> Truth:
-    """What is true of a system."""
+    """The truth of a system."""
     exact = _ScaledRows(system)
     condition = exact.condition()
     if not exact.is_feasible:
@@ -52,7 +52,7 @@ def solve(system: System) -> Truth:
 
 
 def _lost_bits(system: System) -> int:
-    """About how many bits the two exponentials of a hyperbolic sine lose to each other, where y is small beside a."""
+    """About how many bits the difference of exponentials in a hyperbolic sine loses if y is small beside a."""
     largest = np.max(np.abs(system.y) / np.maximum(np.max(np.abs(system.Z), axis=1), 5e-324))
     scale = float(np.max(system.response.scale))
     log_scale = scale / math.log(2) if system.response.is_logarithm else math.log2(scale)
@@ -64,7 +64,7 @@ class _PrecisionError(ArithmeticError):
 
 
 class _ScaledRows:
-    """The rows as exact rationals, each times a power of two, and what their rank says."""
+    """The rows as exact rationals, each times a power of two, with their rank and feasibility."""
 
     def __init__(self, system: System) -> None:
         exponents = np.frexp(np.max(np.abs(system.Z), axis=1))[1]
@@ -79,7 +79,7 @@ class _ScaledRows:
         self.is_feasible = _integer_rows([[*row, v] for row, v in zip(self.Z, self.y, strict=True)]).rank() == self.rank
 
     def condition(self) -> float:
-        """Of the scaled rows, on their own span."""
+        """The condition number of the scaled rows on their span."""
         if self.rank == 0:
             return 1.0
         ctx.prec = 512
@@ -106,7 +106,7 @@ def _first_nonzero(matrix: fmpz_mat, row: int) -> int:
 
 
 def _integer_rows(rows: list[list[Fraction]]) -> fmpz_mat:
-    """Rows times a common denominator each, which changes neither their rank nor their pivots."""
+    """The rows, each times a common denominator, which changes neither their rank nor their pivots."""
     entries = []
     for row in rows:
         common = math.lcm(*(v.denominator for v in row))
@@ -155,14 +155,14 @@ class _Projection:
         shift = np.broadcast_to(response.shift, self.n)
         self.shift = [_ball(v) for v in shift.tolist()]
         self.log_scale = [_ball(v) if response.is_logarithm else _ball(v).log() for v in response.scale.tolist()]
-        # Weights in units of the smallest solution or the largest scale, so that a path from scale 1 is short.
+        # The unit of weights is the smallest solution or the largest scale, so that the path from scale 1 is short.
         length = math.log(2) * _binary_size(_norm(target))
         start = max(float((s + abs(b)).mid()) for s, b in zip(self.log_scale, self.shift, strict=True))
         self.unit = arb(round(max(length, start)))
         self.target = target * (-self.unit).exp()
 
     def solve(self) -> list[arb]:
-        """X* as balls, narrow enough to be a reference."""
+        """The minimizer x* as balls that are narrow enough for a reference."""
         if self.rank == 0:
             return [v * self.unit.exp() for v in self.respond(arb_mat(1, 1), 1.0)[0]]
         return self.prove(self.follow())
@@ -190,7 +190,7 @@ class _Projection:
         return dual
 
     def newton(self, dual: arb_mat, position: float, rough: bool) -> tuple[arb_mat, int]:
-        """Damped Newton steps at one point of the path; the dual solution and how many there were."""
+        """Take damped Newton steps at one point of the path; return the dual solution and the number of steps."""
         Q = self.Q.mid()
         goal = arb(2) ** (-10 if rough else -(self.precision // 3))
         for step in range(_STEPS_PER_SCALE):
@@ -213,8 +213,8 @@ class _Projection:
         Args:
             dual: Where the step begins.
             direction: The step.
-            motion: By how much the step changes the logarithm of a weight at the most.
-            position: On the path of scales.
+            motion: The largest change of the logarithm of a weight by the step.
+            position: The place on the path of scales, from 0 to 1.
         """
 
         def slope(size: arb) -> arb:
@@ -237,7 +237,7 @@ class _Projection:
         raise _PrecisionError
 
     def respond(self, dual: arb_mat, position: float) -> tuple[list[arb], list[arb]]:
-        """X(ν) in its unit and the metric, at log scales and shifts of ``position`` times those of the potential."""
+        """The weights x(ν) in their unit and the metric, with log scales and shifts times ``position``."""
         z = (self.Q.transpose() * dual).entries()
         share = arb(position)
         x, metric = [], []
@@ -255,7 +255,7 @@ class _Projection:
         return x, metric
 
     def prove(self, dual: arb_mat) -> list[arb]:
-        """X* from a box of duals that Krawczyk's operator maps into itself."""
+        """The minimizer x* from a box of duals that Krawczyk's operator maps into itself."""
         dual = dual.mid()
         x, metric = self.respond(dual, 1.0)
         inverse = _weighted_gram(self.Q, metric).mid().inv().mid()
@@ -337,7 +337,7 @@ def _check_barrier(system: System) -> None:
 
 
 def _doubles(x: list[arb]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Two doubles for each weight, in a common power of two."""
+    """Two doubles for each weight, and the exponent of their common power of two."""
     x = [arb(0) if v.contains(0) else v for v in x]  # zero to the accuracy of the proof
     exponent = math.ceil(max((_binary_size(v) for v in x if v != 0), default=0))
     high, low = [], []

@@ -1,4 +1,4 @@
-"""What is true of a system, and the file that keeps it."""
+"""The proved answer of a system, and the file that keeps such answers."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-DIGITS = 31  # of ‖x*‖ that are proved
+DIGITS = 31  # proved digits of x*, relative to ‖x*‖
 _KINDS = ("feasible", "infeasible", "outside")
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is true of a system.
+    """The proved answer of a system.
 
     Attributes:
         kind: "feasible", "infeasible" (y outside the range of Z) or "outside" (no x in the potential's domain).
         condition: Largest over smallest non-zero singular value of the scaled rows: each row of Z times the power of
             two that brings its largest entry to [½, 1).
-        distance: The smallest ‖Δy‖₂/‖y‖₂ (both scaled as the rows) with y + Δy in the range of Z; inf where a zero
-            row has y ≠ 0, as no unit makes that small.
+        distance: The smallest ‖Δy‖₂/‖y‖₂ (both scaled as the rows) with y + Δy in the range of Z; inf if a zero row
+            has y ≠ 0, as such a row has no scale.
         high, low, exponent: x* = (high + low)·2^exponent, shape (n,) each; empty unless feasible.
     """
 

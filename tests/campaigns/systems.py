@@ -2,8 +2,8 @@
 
     python -m tests.campaigns.systems [--count 1000] [--seed S] [--family NAME] [--cache FILE] [--record FOLDER]
 
-References are slow and kept in a file, by a hash of their system; python-flint is needed for those that it lacks. The
-library's answers are judged in seconds.
+References are slow, so a file keeps them by a hash of their system; to prove new ones takes python-flint. The library's
+answers are judged in seconds.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from tests.campaigns.system_truth import DIGITS, Truth, load, save
 RECORD = Path(__file__).parent / "record"
 COUNT = 1000
 EPS = 2.0**-52
-# Farther than this from a feasible y, relative to ‖y‖ and with scaled rows, a contradiction must be found.
+# A contradiction must be found if y is farther than this from every feasible one, relative to ‖y‖, with scaled rows.
 MISSED_DISTANCE = 1e-8
-# Up to this condition number of the scaled rows a feasible system has to converge, with a bound.
+# Up to this condition number of the scaled rows the solver has to converge on feasible systems, with a bound.
 SOLVABLE_CONDITION = 1e12
-# Each entry of a certificate is rounded, and sums of d products of it are: so many units of the last place.
+# The rounding of the entries of a certificate and of sums of their products, relative to the terms.
 CERTIFICATE_ROUNDING = 8 * EPS
-# Rows that depend on others but for the last bit of their entries have such a condition number. Taken at their word
-# they have solutions, of some 1e15 times the data; within that last bit they have none, which a certificate says.
+# Rows that depend on others up to the last bit of their entries have such a condition number. Taken exactly they have
+# solutions of some 1e15 times the data; up to the last bit they have none, so a certificate is a right answer as well.
 ROUNDED_CONDITION = 1e15
-# Converged means that Zx is y to so much of y or Z argmin R, or to so many roundings of the terms of Zx.
+# Converged means that Zx is y up to this share of y or Z argmin R, or up to this share of the terms of Zx.
 MISFIT, MISFIT_ROUNDING = 1e-8, 1e3 * EPS
 OFFENCES = ("violated", "wrong infeasible", "missed", "no certificate", "misfit", "raised")
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """How the library did on one system.
+    """The library's answer to one system, compared with the truth.
 
     Attributes:
-        family, number: Which system.
+        family, number: The system.
         truth: "feasible", "infeasible" or "outside".
-        condition, distance: Of the scaled rows.
-        status: How the library's solver ended, or the exception it raised.
-        bound: Its error bound over ‖x*‖₂; inf where it gave none, and as it stands where there is no x*.
-        error: ‖x − x*‖₂ over ‖x*‖₂; nan where there is no x*.
-        offences: Which of :data:`OFFENCES` it committed.
+        condition, distance: Those of the scaled rows.
+        status: The status of the library's solver, or the exception it raised.
+        bound: Its error bound over ‖x*‖₂; inf if it gave none, and not divided if there is no x*.
+        error: ‖x − x*‖₂ over ‖x*‖₂; nan if there is no x*.
+        offences: The :data:`OFFENCES` that it committed.
         seconds: Wall time.
     """
 
@@ -71,7 +71,7 @@ class Judgement:
 
     @property
     def is_solvable(self) -> bool:
-        """Whether it has to converge with a finite bound."""
+        """Whether the solver has to converge on it with a finite bound."""
         return self.truth == "feasible" and self.condition <= SOLVABLE_CONDITION
 
     @property
@@ -80,12 +80,12 @@ class Judgement:
 
     @property
     def slack(self) -> float:
-        """Bound over error, the error floored at the rounding of x."""
+        """Bound over error, where the error counts as at least the rounding of x."""
         return self.bound / max(self.error, EPS)
 
 
 def judge(system: System, truth: Truth) -> Judgement:
-    """Let the library project, and compare what it says with what is true."""
+    """Let the library project, and compare its answer with the truth."""
     status, bound, error, offences = "", math.inf, math.nan, []
     began = time.perf_counter()
     try:
@@ -100,7 +100,7 @@ def judge(system: System, truth: Truth) -> Judgement:
             error, bound, is_false = _compare(found.x, bound, truth)
             offences += ["violated"] * is_false
         elif bound != math.inf:
-            offences.append("violated")  # the distance to a solution that does not exist
+            offences.append("violated")  # a bound on the distance to a solution that does not exist
         if found.status is ib.Status.CONVERGED:
             offences += ["misfit"] * (not fits(system, found.x))
         if found.status is ib.Status.INFEASIBLE:
@@ -128,7 +128,7 @@ def judge(system: System, truth: Truth) -> Judgement:
 
 
 def is_certificate(system: System, nu: np.ndarray | None) -> bool:
-    """Whether Zᵀν = 0 but for rounding, column by column, and yᵀν is no rounding; decided in rational numbers."""
+    """Whether Zᵀν = 0 up to rounding in every column, and yᵀν ≠ 0 beyond rounding; decided in rational numbers."""
     if nu is None or not np.all(np.isfinite(nu)):
         return False
     exact = [Fraction(v) for v in nu.tolist()]
@@ -142,7 +142,7 @@ def is_certificate(system: System, nu: np.ndarray | None) -> bool:
 
 
 def fits(system: System, x: np.ndarray) -> bool:
-    """Whether Zx is about y, or as near to it as rounding allows, when the largest entry of each row is about 1."""
+    """Whether Zx is about y, or as near as rounding allows, after rows are scaled to a largest entry of about 1."""
     if not np.all(np.isfinite(x)):
         return False
     minimizer = np.broadcast_to(_potential(system).minimizer, x.shape)
@@ -172,7 +172,7 @@ def _compare(x: np.ndarray, bound: float, truth: Truth) -> tuple[float, float, b
         bound = float(np.ldexp(bound, -truth.exponent))
     difference = [math.fsum(parts) for parts in zip(scaled, -truth.high, -truth.low, strict=True)]
     error, size = math.hypot(*difference), math.hypot(*truth.high)
-    # The reference is proved to so many digits, and below them it says nothing.
+    # Smaller errors are beyond the proved digits of the reference.
     is_false = bound < error * (1 - 1e-12) and error > 10.0 ** (1 - DIGITS) * size
     return error / (size or 1.0), bound / (size or 1.0), is_false or math.isnan(bound) or bound < 0
 
@@ -197,7 +197,7 @@ def systems(count: int = COUNT, seed: int = SEED, families: Iterable[str] = FAMI
 
 
 def truths(wanted: list[System], cache: Path | None) -> list[Truth]:
-    """What is true of the systems: from the cache, or proved now and added to it."""
+    """The truths of the systems, from the cache, or proved now and added to it."""
     known = load(cache) if cache is not None and cache.exists() else {}
     missing = [system for system in wanted if system.digest not in known]
     if missing:
@@ -247,7 +247,7 @@ def table(judgements: list[Judgement]) -> str:
     lines += [
         "",
         f"Solvable: feasible, and the condition number of the scaled rows is at most {SOLVABLE_CONDITION:g}; "
-        "solved: converged, with a bound. Errors are floored at the rounding of x.",
+        "solved: converged, with a bound. Errors below the rounding of x count as that.",
         "",
     ]
     lines += [
@@ -260,7 +260,7 @@ def table(judgements: list[Judgement]) -> str:
 
 
 def record(judgements: list[Judgement], folder: Path) -> None:
-    """Write the table, and its numbers."""
+    """Write the table as ``systems.md`` and its numbers as ``systems.json``."""
     families = dict.fromkeys(j.family for j in judgements)
     numbers = {family: summary([j for j in judgements if j.family == family]) for family in families}
     text = json.dumps({"all": summary(judgements), "families": numbers}, indent=1, ensure_ascii=False)
@@ -275,8 +275,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=COUNT, help="how many systems, evenly over the families")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--family", choices=list(FAMILIES), help="this family alone")
-    parser.add_argument("--cache", type=Path, help="file of references; the record's for its own seed")
-    parser.add_argument("--record", type=Path, help="folder for the table; the whole campaign has one")
+    parser.add_argument("--cache", type=Path, help="file of references; that of the record by default for its seed")
+    parser.add_argument(
+        "--record", type=Path, help="folder for the table; by default only the whole campaign writes one"
+    )
     options = parser.parse_args(arguments)
     is_whole = (options.count, options.seed, options.family) == (COUNT, SEED, None)
     cache = options.cache or (RECORD / "systems.npz" if options.seed == SEED else None)

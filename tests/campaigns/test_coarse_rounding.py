@@ -1,7 +1,7 @@
-"""Error bounds where rounding is a million times coarser, in one operation at a time.
+"""Error bounds hold where one operation at a time rounds a million times more coarsely.
 
 In double precision most terms of a bound hide behind each other: whichever is dropped, the rest exceeds the error.
-Here one operation errs by far more than the others and says so, so that the bound rests on the term that carries it on.
+Here one operation errs by far more than the others, and says so, so the bound needs the term for that operation.
 """
 
 import math
@@ -33,17 +33,17 @@ FAMILIES = (
     "at_the_minimizer",
 )
 NUMBERS = range(4)
-SIZE = 1e-8
-SAID = 1.001  # an error is announced a little larger than it is
+SIZE = 1e-8  # the share by which the coarse operation errs
+STATED_OVER_TRUE_ERROR = 1.001
 
 
 def coarse_sums(monkeypatch, name, size, rng):
-    """Careful products Zx or Zᵀν are off by a share of the sum of their terms' magnitudes."""
+    """Makes careful products Zx or Zᵀν err by the share ``size`` of the sum of their terms' magnitudes."""
     careful, absolute = getattr(DenseMap, name), getattr(DenseMap, name.replace("careful", "absolute"))
 
     def product(self, v):
         found, noise = careful(self, v), size * absolute(self, np.abs(v))
-        return replace(found, high=found.high + signs(rng, noise), error=found.error + SAID * noise)
+        return replace(found, high=found.high + signs(rng, noise), error=found.error + STATED_OVER_TRUE_ERROR * noise)
 
     monkeypatch.setattr(DenseMap, name, product)
 
@@ -57,7 +57,7 @@ def coarse_adjoints(monkeypatch, size, rng):
 
 
 def coarse_responses(monkeypatch, size, rng):
-    """The inverse mirror map is off by so much of the metric."""
+    """Makes the inverse mirror map err by the share ``size`` of the metric."""
     for potential in (ib.HyperbolicEntropy, ib.Entropy):
         response, error = potential.inverse_gradient_at, potential.response_error
 
@@ -66,14 +66,14 @@ def coarse_responses(monkeypatch, size, rng):
             return x + signs(rng, size * self.metric_at(x)) if np.ndim(x) else x
 
         def announced(self, z, z_error, x, error=error):
-            return error(self, z, z_error, x) + SAID * size * self.metric_at(x)
+            return error(self, z, z_error, x) + STATED_OVER_TRUE_ERROR * size * self.metric_at(x)
 
         monkeypatch.setattr(potential, "inverse_gradient_at", off)
         monkeypatch.setattr(potential, "response_error", announced)
 
 
 def coarse_entries(monkeypatch, size, rng):
-    """The entries of the conditions are known less well, and so are their right-hand sides."""
+    """Makes the entries of the conditions and their right-hand sides err by the share ``size``."""
     basis = row_basis._basis
 
     def off(linear, y, kept, dropped, **more):
@@ -81,18 +81,18 @@ def coarse_entries(monkeypatch, size, rng):
             entries = linear.columns(np.arange(linear.shape[1]))
             tail, doubt = getattr(linear, "tail", 0.0), getattr(linear, "doubt", 0.0)
             noise = size * np.abs(entries)
-            linear = CombinedRowsMap(entries, tail + signs(rng, noise), doubt + SAID * noise)
+            linear = CombinedRowsMap(entries, tail + signs(rng, noise), doubt + STATED_OVER_TRUE_ERROR * noise)
             tail, doubt = more.pop("y_tail", None), more.pop("y_doubt", None)
             noise = size * np.abs(y)
             more["y_tail"] = signs(rng, noise) + (0.0 if tail is None else tail)
-            more["y_doubt"] = SAID * noise + (0.0 if doubt is None else doubt)
+            more["y_doubt"] = STATED_OVER_TRUE_ERROR * noise + (0.0 if doubt is None else doubt)
         return basis(linear, y, kept, dropped, **more)
 
     monkeypatch.setattr(row_basis, "_basis", off)
 
 
 def coarse_corrections(monkeypatch, size, rng):
-    """A correction leaves some of its residual, and so does the shortest change that follows it."""
+    """Makes corrections leave some of the residual, and the shortest change that follows them as well."""
     for owner, name in ((DualNewton, "correction"), (row_basis.RowBasis, "least_change")):
         plain = getattr(owner, name)
 

@@ -1,4 +1,4 @@
-"""The tool that changes the code: which changes it makes, and that it tells a noticed one from a survivor."""
+"""The tool that changes the code makes the expected changes and tells noticed ones from survivors."""
 
 import ast
 import functools
@@ -46,7 +46,7 @@ def test_every_module_has_tests(module):
 
 @pytest.mark.slow
 def test_slack_still_stands_in_the_code():
-    """An entry whose line or change is gone excuses nothing, and one without a reason excuses everything."""
+    """Each entry of ``slack.toml`` has a reason and matches a change of the present code."""
     changes = functools.cache(lambda module: mutants((ROOT / LIBRARY / module).read_text("utf-8")))
     for entry in slack():
         assert any(is_slack(entry["module"], mutant, [entry]) for mutant in changes(entry["module"])), entry
@@ -55,7 +55,7 @@ def test_slack_still_stands_in_the_code():
 
 @pytest.mark.slow
 def test_a_noticed_change_and_a_survivor(tmp_path):
-    """In a tree of two files, whose test asserts the sign and not the bound."""
+    """In a tree whose only test asserts a sign, a change of the sign is noticed and the loss of a bound survives."""
     (tmp_path / LIBRARY).mkdir()
     module, test = tmp_path / LIBRARY / "toy.py", tmp_path / "test_toy.py"
     source = "def f(x):\n    return min(-x, 100)\n"

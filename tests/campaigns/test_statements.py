@@ -1,4 +1,4 @@
-"""A sample of the changed statements of the ledger, and the campaign itself on statements that are known."""
+"""The campaign of changed statements, on claims whose checks are known to be good or bad."""
 
 import sympy as sp
 
@@ -18,7 +18,7 @@ def proved(statement):
 
 
 def gutted(statement):
-    """Proves something, but not what is stated."""
+    """Proves something, but not the statement."""
     return judge.prove("so", (sp.cosh(x) ** 2 - sp.sinh(x) ** 2, sp.Integer(1)))
 
 

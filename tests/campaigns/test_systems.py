@@ -1,4 +1,4 @@
-"""A sample of the campaign of hard systems, its record, and whether the judge sees what it is there to see."""
+"""A sample of the campaign of hard systems, its record, and tests of its judge."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from tests.campaigns.system_truth import Truth, load
 TRUTHS = load(systems.RECORD / "systems.npz")
 RECORD = json.loads((systems.RECORD / "systems.json").read_text("utf-8"))
 SAMPLE = range(3)  # of each family
-# Systems in which one term carries the bound: without it, the bound is false.
+# Systems whose bound needs one term: without it the bound is false.
 CARRIERS = [
     ("sizes", 5, "the rounding of the inverse mirror map"),
     ("single_row", 4, "the rounding of the inverse mirror map"),
@@ -41,7 +41,7 @@ def judged(family, number):
 
 
 def test_every_reference_is_kept():
-    """Whoever changes a family removes the file and runs the campaign, which proves what is new."""
+    """The file has the reference of each system; after a change of a family, remove it and run the campaign."""
     assert {system.digest for system in systems.systems()} == set(TRUTHS)
     assert len(FAMILIES) >= 12
 
@@ -63,7 +63,7 @@ def test_hardly_anything_is_given_up():
 
 
 def test_record():
-    """The whole campaign: nothing false, and hardly ever given up."""
+    """In the recorded campaign nothing false was said and nearly every solvable system was solved."""
     total, families = RECORD["all"], RECORD["families"]
     assert total["systems"] == systems.COUNT
     assert set(families) == set(FAMILIES)
@@ -75,7 +75,7 @@ def test_record():
 
 
 def test_references_solve_their_systems():
-    """Zx = y for the stored x, in rational numbers, to all of the digits that two doubles hold."""
+    """In rational numbers the stored x solves Zx = y to all of the digits that two doubles hold."""
     for system in systems.systems(count=200):
         truth = TRUTHS[system.digest]
         if truth.kind != "feasible":
@@ -91,13 +91,13 @@ def test_references_solve_their_systems():
 
 @pytest.mark.parametrize("number", range(0, 40, 3))
 def test_references_of_one_row(number):
-    """With one row, x_i = a sinh(r z_i t) for the only t that gives y: by Newton's method in one variable."""
+    """With one row the stored x is a sinh(r z t) for the only t that gives y, by Newton's method in one variable."""
     system = generate("single_row", number)
     truth, rate = TRUTHS[system.digest], system.response.rate
     with mp.workdps(60):
         row, scale = [list(map(mp.mpf, v.tolist())) for v in (system.Z[0], system.response.scale)]
         target = mp.mpf(float(abs(system.y[0])))
-        # From where one weight alone explains y; a convex increasing function lets Newton's method fall to its zero.
+        # The t at which one weight alone gives y is too large; zᵀx is convex and increases, so t falls to the zero.
         t = min(mp.asinh(target / (a * abs(z))) / (rate * abs(z)) for a, z in zip(scale, row, strict=True) if z)
         for _ in range(40):
             x = [a * mp.sinh(rate * z * t) for a, z in zip(scale, row, strict=True)]

@@ -1,4 +1,4 @@
-"""Systems small enough for the error bound to be a line of algebra, and what is known of a point of them."""
+"""Systems so small that algebra gives their error bound, and helpers to evaluate it at a point."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -11,8 +11,8 @@ from implicit_bias.limit.error_bound import Evaluation
 from implicit_bias.limit.row_basis import _basis
 from implicit_bias.linear_map import CombinedRowsMap, DenseMap
 
-U = 2.0**-10  # the unit roundoff, where rounding is to be seen
-PRODUCT = 2.0**-6  # the error of a product Zx in units of ‖z‖‖x‖, where that is to be seen
+U = 2.0**-10  # the unit roundoff that ``coarse`` pretends
+PRODUCT = 2.0**-6  # the error of a product Zx in units of ‖z‖‖x‖ that ``coarse_products`` pretends
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Quadratic:
 
 
 def conditions(Z, y=None, tail=None, doubt=None, **more):
-    """Rows of Z as they are, with entries that are known less well if so said."""
+    """The conditions Zx = y with rows as they are; ``tail`` and ``doubt`` make combined rows of them."""
     Z = np.asarray(Z, dtype=float)
     y = np.zeros(len(Z)) if y is None else np.asarray(y, dtype=float)
     zero = np.zeros_like(Z)
@@ -47,7 +47,7 @@ def conditions(Z, y=None, tail=None, doubt=None, **more):
 
 
 def solver_at(rows, metric):
-    """Newton's method linearized where the metric is this."""
+    """A Newton solver that is linearized where the metric is ``metric``."""
     solver = DualNewton(rows.linear, rows.y, 10)
     solver.linearize(SimpleNamespace(metric=np.asarray(metric, dtype=float)))
     return solver
@@ -65,17 +65,17 @@ def evaluation(r, n, metric=None, x=None, z=None, wobble=None, residual=None, do
 
 
 def between(got, required, slack):
-    """An upper bound that is one, and not much more."""
+    """Assert that ``got`` is an upper bound on ``required`` and exceeds it by at most the share ``slack``."""
     assert np.all(np.asarray(required) <= np.asarray(got))
     assert np.all(np.asarray(got) <= np.asarray(required) * (1 + slack) + 1e-150)
 
 
 def coarse(monkeypatch):
-    """Bounds are put together as if numbers had ten bits, though they have 53."""
+    """Let bounds be computed as if doubles had ten bits; the numbers keep their 53."""
     monkeypatch.setattr(module, "UNIT_ROUNDOFF", U)
     monkeypatch.setattr(module, "sum_error", lambda terms: 0.0)
 
 
 def coarse_products(monkeypatch):
-    """Products are taken to round as if numbers had few bits."""
+    """Let bounds be computed as if each product Zx had an error of ``PRODUCT``."""
     monkeypatch.setattr(module, "sum_error", lambda terms: terms * PRODUCT)

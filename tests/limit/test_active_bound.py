@@ -1,4 +1,4 @@
-"""The bound for few active weights: its terms, each by itself, as in :mod:`test_error_bound`."""
+"""Each term of the bound for few active weights, by itself, as in :mod:`test_error_bound`."""
 
 import math
 
@@ -17,17 +17,16 @@ SLOPES = np.array([0.25, 0.5])
 
 
 class Kinked(Quadratic):
-    """The first weight is quadratic, the others cost their slope times their distance from zero, like an L1 norm."""
+    """R is quadratic in the first weight; the others cost a slope times their distance from zero, like an L1 norm."""
 
-    def __init__(self, rises=1.0):
+    def __init__(self):
         super().__init__(np.array([1.0, 1e-300, 1e-300]))
-        self.rises = rises  # the share of its slope that the gradient has where it is asked for
 
     def divergence_terms_at(self, x, y):
         return np.array([(x[0] - y[0]) ** 2 / 2, *(SLOPES * np.abs(x[1:] - y[1:]))])
 
     def gradient_at(self, x):
-        return np.array([x[0], *(self.rises * SLOPES * np.sign(x[1:]))])
+        return np.array([x[0], *(SLOPES * np.sign(x[1:]))])
 
     def separation(self, x, gap):
         return np.array([math.sqrt(2 * gap), *(gap / SLOPES)])
@@ -45,7 +44,8 @@ TOTAL = math.sqrt(16 + 0.64 + 0.36)
 
 
 def test_inactive_weights_share_the_gap_and_the_active_one_follows():
-    # The gap buys 1e-4 / 0.25 of the first, or 1e-4 / 0.5 of the second; each moves the active one by its entry over 4.
+    # The gap lets the first inactive weight move by 1e-4 / 0.25, or the second by 1e-4 / 0.5. Either moves the active
+    # one by its entry over 4.
     alone = 1e-4 / 0.25
     pull = max(0.8 / 0.25, 0.6 / 0.5) * 1e-4 / 4
     between(active(LEVER), alone + pull, 0.02)
@@ -71,7 +71,7 @@ def test_rounding_of_the_residual_moves_the_active_weight(residual, monkeypatch)
 
 
 def test_rounding_of_the_smallest_singular_value(monkeypatch):
-    """It grows with the number of rows, and with that of active weights."""
+    """The rounding is proportional to the number of rows and to that of active weights."""
     coarse(monkeypatch)
     rows = conditions([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 0.0625]])
     potential = Quadratic(np.array([1.0, 1.0, 1e-9]))
@@ -93,7 +93,7 @@ def test_rounding_of_products_moves_the_active_weight(monkeypatch):
     between(active(LEVER, moved=moved, residual=2.0) - base - pulled - 7e-3, 0.5 + rounding, 0.002)
 
 
-def test_inactive_weights_that_were_moved_or_wobble_count():
+def test_inactive_weights_that_were_moved_count():
     base, pulled = active(LEVER), (0.8 * 3e-3 + 0.6 * 4e-3) / 4
     between(active(LEVER, moved=(0.0, 3e-3, 4e-3)) - base, 7e-3 + pulled, 0.01)
 
@@ -122,7 +122,7 @@ def test_small_parts_of_entries_weaken_the_active_weight():
 
 
 def test_two_active_weights_at_an_angle():
-    """The smallest singular value of the active columns, each scaled to unit length."""
+    """The residual is divided by the smallest singular value of the active columns, each scaled to unit length."""
     rows = conditions([[1.0, 0.8 * 2, 0.0], [0.0, 0.6 * 2, 0.5]])
     potential = Quadratic(np.array([1.0, 1.0, 1e-9]))
     at = evaluation(2, 3, metric=potential.m)
@@ -154,7 +154,7 @@ def test_no_bound_without_active_weights_or_with_too_many():
 
 
 def test_of_too_many_active_weights_those_before_the_widest_gap(monkeypatch):
-    """Two rows, and three metrics beyond the gap: the second and third share it like any that are inactive."""
+    """Three metrics exceed the gap and there are two rows: weights after the widest gap of the metrics are inactive."""
     chosen, plain = [], DenseMap.columns
     monkeypatch.setattr(DenseMap, "columns", lambda self, active: chosen.append(active.tolist()) or plain(self, active))
     rows = conditions([[1.0, 0.5, 0.5, 0.0], [0.5, -0.25, 1.0, 0.5]])
@@ -170,7 +170,7 @@ def test_of_too_many_active_weights_those_before_the_widest_gap(monkeypatch):
 
 
 def test_all_weights_active():
-    """As many conditions as weights: the equations alone bound them."""
+    """With as many conditions as weights, the equations alone bound the weights."""
     rows = conditions([[2.0, 0.0], [0.0, 4.0]])
     potential = Quadratic(np.ones(2))
     at = evaluation(2, 2)
@@ -207,7 +207,7 @@ def test_active_weights_are_those_whose_metric_is_beyond_the_gap():
 
 
 def sums(m, gap, columns, *, wobble=0.0, x=0.0, z=None, domain=(-np.inf, np.inf)):
-    """The bounds on Σ|s| and Σ w|s| of quadratic weights behind an active one."""
+    """The bounds on Σ|s| and Σ w|s| over quadratic weights beside an active one."""
     metric = np.array([1.0, *m])
     n = len(metric)
     center = np.array([0.0, *np.broadcast_to(x, n - 1)])
@@ -227,7 +227,7 @@ METRICS = st.lists(st.floats(1e-9, 1e-6), min_size=1, max_size=4)
 
 @given(METRICS, st.floats(1e-5, 1e-2), st.data())
 def test_quadratic_weights_share_the_gap(m, gap, data):
-    """Each has at t an equal share of the gap; from there D ≥ κ|s| − G/k for each of k, with κ = √(2G/km)."""
+    """At t each of k weights has an equal share of the gap, so D ≥ κ|s| − G/k with κ = √(2G/km)."""
     m, k = np.array(m), len(m)
     columns = np.array(data.draw(st.lists(st.floats(1e-3, 1e3), min_size=k, max_size=k)))
     slope = np.sqrt(2 * gap / (k * m))
@@ -240,7 +240,7 @@ def test_quadratic_weights_share_the_gap(m, gap, data):
 
 @given(st.floats(1e-9, 1e-6), st.floats(1e-5, 1e-2), st.floats(1e-6, 0.02))
 def test_weights_that_wobble_have_less_slope_and_miss_more(m, gap, share):
-    """Both ends of t may be off by the wobble b: κ loses 4b/m, the slope at t may begin b later, D loses 4b/t of it."""
+    """Both ends of t may be off by the wobble b: κ loses 4b/m and may begin b later, and D loses the share 4b/t."""
     t = math.sqrt(2 * gap * m)
     b = share * t
     slope = t / m - 4 * b / m
@@ -259,7 +259,7 @@ def test_t_is_well_beyond_the_wobble():
 
 @pytest.mark.parametrize("x", [0.0, 0.1, -0.1, 0.3])
 def test_the_gradient_is_known_up_to_its_rounding(x, monkeypatch):
-    """Both gradients have terms of their size, and logarithms of about 1; 64 roundings are more than they need."""
+    """The slope loses 64 roundings of both gradients and of 1, which is more than the formulas of gradients need."""
     coarse(monkeypatch)
     m, gap = 1e-2, 2.0
     t = math.sqrt(2 * gap * m)
@@ -269,7 +269,7 @@ def test_the_gradient_is_known_up_to_its_rounding(x, monkeypatch):
 
 
 def test_slopes_are_measured_from_z():
-    """The gradient of a weight is z; that its own gradient says less or more changes the slope to either side."""
+    """The slope at either side is the difference of the gradient there and z, not the gradient at the weight."""
     m, gap = 1e-6, 5e-7
     t = math.sqrt(2 * gap * m)
     for z in (0.1, -0.1):
@@ -279,7 +279,7 @@ def test_slopes_are_measured_from_z():
 
 
 def test_the_divergence_at_t_is_that_from_the_weight():
-    """It is not symmetric for the entropy: t log t − t + 1 from 1."""
+    """The divergence at t is taken from the weight, not to it: for the entropy, t log t − t + 1 from the weight 1."""
     x, gap = 1e-6, 1e-8
     potential = Entropy(scale=1.0, rate=1.0)
     at = evaluation(1, 2, metric=[1.0, x], x=[1.0, x], z=[0.0, math.log(x)])
@@ -323,7 +323,7 @@ def test_a_weight_that_no_condition_sees_pulls_nothing():
 
 
 def test_weights_without_a_metric_have_no_blur():
-    """Where the metric underflows, R' is vertical: the slope at t says all that there is to say."""
+    """Where the metric underflows, R' is so steep that a wobble takes nothing from the slope at t."""
     potential = Kinked()
     at = evaluation(1, 3, metric=[1.0, 0.0, 1e-310], wobble=[0.0, 1e-320, 1e-320])
     found = module._inactive_sums(potential, at, 1e-4, np.array([1, 2]), np.array([1.0, 1.0]))

@@ -32,7 +32,7 @@ def test_sparse(sparse_problem, scale):
 
 @pytest.mark.parametrize("scale", [1e6, 1.0, 1e-4])
 def test_matrix_free(sparse_problem, scale):
-    """Conjugate gradients; at tiny scales the Hessian is too ill-conditioned for them."""
+    """Conjugate gradients find the same limit; at smaller scales the Hessian is too ill-conditioned for them."""
     Z, y = sparse_problem
     potential = ib.HyperbolicEntropy(scale=scale)
     want = ib.bregman_projection(ib.Regression(Z.toarray(), y), potential)
@@ -41,7 +41,7 @@ def test_matrix_free(sparse_problem, scale):
 
 
 def test_a_partial_cosine_transform_needs_no_matrix():
-    """Compressed sensing: a sparse x from some coefficients of its cosine transform, found by fast transforms alone."""
+    """Fast transforms alone recover a sparse x from some coefficients of its cosine transform."""
     n, d = 1024, 150
     rng = np.random.default_rng(1)
     rows = np.sort(rng.choice(n, d, replace=False))
@@ -63,7 +63,7 @@ def test_a_partial_cosine_transform_needs_no_matrix():
 
 @pytest.mark.parametrize("size", [1e-20, 1e-12, 1e12])
 def test_rows_of_an_operator_count_alike(size):
-    """Without a scale of its own, a small row once counted for nothing."""
+    """A small row of an operator counts as much as a large one, because each row is scaled."""
     Z = np.random.default_rng(0).normal(size=(2, 4))
     Z[1] *= size
     y, potential = Z @ [1.0, 0.0, -2.0, 0.5], ib.HyperbolicEntropy(scale=0.1)

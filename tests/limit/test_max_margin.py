@@ -1,4 +1,4 @@
-"""Largest margins, and the flow of the logistic loss that leads there."""
+"""The largest margin against its dual bound, and the flow of the logistic loss that leads to it."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def labelled():
 
 
 def test_optimality(labelled):
-    """A convex combination of the support's rows bounds the margin of every x with ‖x‖₁ = 1: weak duality."""
+    """No x with ‖x‖₁ = 1 has a larger margin: by weak duality, a convex combination of the support's rows proves it."""
     Z, y = labelled
     found = ib.max_margin(ib.Regression(Z, y, loss="logistic"))
     assert np.sum(np.abs(found.direction)) == pytest.approx(1.0)
@@ -46,7 +46,7 @@ def test_the_margin_of_the_flow_grows_towards_its_bound(labelled):
 
 
 def test_at_a_large_scale_the_flow_finds_the_support_vector_machine(labelled):
-    """Far below the scale the potential is a squared L2 norm, whose margin closes as 1/log t."""
+    """Far below its scale R is a squared L2 norm, and the direction approaches that of largest L2 margin as 1/log t."""
     Z, y = labelled
     problem = ib.Regression(Z, y, loss="logistic")
     hard = minimize(
@@ -55,7 +55,7 @@ def test_at_a_large_scale_the_flow_finds_the_support_vector_machine(labelled):
     flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=1e6), t=[1e10, 1e40, 1e160], rtol=1e-9, atol=1e-11)
     angles = [x @ hard / np.linalg.norm(x) / np.linalg.norm(hard) for x in flow.x]
     gaps = np.sqrt(1 - np.square(angles))
-    # log t grows 4 times each, and the distance shrinks as much.
+    # log t grows fourfold from each time to the next, and the distance shrinks by the same factor.
     np.testing.assert_allclose(gaps[:-1] / gaps[1:], 4.0, rtol=0.3)
 
 
@@ -81,7 +81,7 @@ def test_bad_labels_and_contradictions():
 
 @pytest.mark.parametrize("size", [1e-150, 1e-10, 3e-9, 1e16, 1e150])
 def test_a_common_scale_of_the_data_is_a_scale_of_the_margin(size):
-    """Small entries were once dropped by the linear program: infeasible at 1e-9, a margin 4 % off at 3e-9."""
+    """Scaling all data scales the margin, although a linear program drops entries below about 1e-9."""
     Z = np.array([[1.0, 0.5], [0.2, 1.0]])
     found, plain = (
         ib.max_margin(ib.Regression(Z * size, [1.0, 1.0], loss="logistic")),
@@ -100,7 +100,7 @@ def test_rows_of_very_different_size_are_no_false_verdict():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_inseparable_labels_are_certified(seed):
-    """Farkas: exactly one of a separating x and a positive combination of the rows that vanishes exists."""
+    """By Farkas' lemma no x separates the labels if a positive combination of the labelled rows vanishes."""
     rng = np.random.default_rng(seed)
     Z, y = rng.integers(-4, 5, (6, 4)).astype(float), np.sign(rng.standard_normal(6))
     shares = rng.integers(1, 5, 5).astype(float)
@@ -115,7 +115,7 @@ def test_inseparable_labels_are_certified(seed):
 @pytest.mark.parametrize("gap", [1e-4, 1e-8, 1e-10, 1e-14, 1e-100])
 @pytest.mark.parametrize("size", [1.0, 2.0**40])
 def test_labels_that_are_barely_separable_are_never_called_inseparable(gap, size):
-    """Rows that differ in one entry, however small, are separated by it; x = (1, 0, −2/gap) does it by hand."""
+    """Rows that differ in one entry are separable, however small the difference: x = (1, 0, −2/gap) separates them."""
     Z = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, gap]]) * np.array([[1.0], [size]])
     found = ib.max_margin(ib.Regression(Z, [1.0, -1.0], loss="logistic"), throw=False)
     assert found.status is not ib.Status.INFEASIBLE

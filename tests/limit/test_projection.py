@@ -18,10 +18,10 @@ EPS = 2.0**-52
 
 
 def exact_projection(Z, y, potential, start):
-    """The projection to 50 digits, by damped Newton steps on the dual in 700-digit arithmetic.
+    """The projection to 50 digits, by damped Newton steps on the dual in 700-digit arithmetic; None if they fail.
 
-    The start only saves steps: what is returned satisfies the optimality conditions to 50 digits, and the minimizer of
-    a strictly convex function has no rival. At a scale of 1e-300 the Hessian has a condition number of 1e300 or more.
+    The start only saves steps: the result satisfies the optimality conditions to 50 digits, and a strictly convex
+    function has one minimizer. At a scale of 1e-300 the Hessian has a condition number of 1e300 or more.
     """
     d, n = Z.shape
     M, target = mp.matrix(Z.tolist()), mp.matrix(y.tolist())
@@ -50,7 +50,7 @@ def exact_projection(Z, y, potential, start):
                     H[k, j] += r * radius[i] * M[k, i] * M[j, i]
         try:
             step = mp.lu_solve(H, -residual)
-        except ZeroDivisionError:  # singular even in 700 digits, on the way from a start with an x of 1e700
+        except ZeroDivisionError:  # singular even in 700 digits, after a start with an x of 1e700
             return None
         slope = mp.fsum(step[k] * residual[k] for k in range(d))
         length = mp.mpf(1)
@@ -72,7 +72,7 @@ def instances(draw, max_d=4):
     entry = st.integers(-3, 3) if draw(st.booleans()) else st.floats(-3, 3).map(lambda v: round(v, 3))
     Z = np.array([[float(draw(entry)) for _ in range(n)] for _ in range(d)])
     values = np.linalg.svd(Z, compute_uv=False)
-    # Singular systems have a test of their own, and near-singular ones no error that a double could promise.
+    # Singular systems have a test of their own, and for nearly singular ones doubles can promise no error.
     assume(values[-1] > 0.05)
     weights = np.zeros(n)
     for k in range(draw(st.integers(1, n))):
@@ -82,7 +82,7 @@ def instances(draw, max_d=4):
 
 log_scales = st.one_of(st.floats(-690, 0), st.floats(-12, 2))
 STALLED = (
-    # The step was noise in directions that no active weight sees, and the line search lost the rest of it.
+    # A plain Newton step is noise in directions that no active weight sees, and the line search loses the rest of it.
     np.array([[-2.0, 2.0, 2.0, -1.0], [3.0, -2.0, 3.0, -1.0], [0.0, 1.0, 2.0, -1.0]]),
     np.array([-4.0, 6.0, 0.0]),
 )
@@ -93,7 +93,7 @@ STALLED = (
 @example(instance=STALLED, log_scale=-200.0)
 @example(instance=STALLED, log_scale=-690.0)
 def test_error_bound_against_50_digits(instance, log_scale):
-    """The true distance to the minimizer is below ``error_bound``, up to the rounding of Zx − y that no bound sees."""
+    """The distance to the exact minimizer is at most ``error_bound`` plus the rounding of y − Zx."""
     Z, y = instance
     potential = HyperbolicEntropy(scale=math.exp(log_scale))
     found = bregman_projection(Regression(Z, y), potential)
@@ -114,10 +114,10 @@ def test_error_bound_against_50_digits(instance, log_scale):
     common=st.booleans(),
 )
 @example(instance=STALLED, log_scales=[-200.0] * 8, shifts=[1.0, -2.5, -2.0, -2.1, 0, 0, 0, 0], common=True)
-# Squares of 1e260 in norms overflowed.
+# A norm that squares numbers of 1e260 overflows.
 @example(instance=STALLED, log_scales=[600.0] * 8, shifts=[1.0, -2.5, -2.0, -2.1, 0, 0, 0, 0], common=True)
 def test_kkt_conditions_at_every_scale(instance, log_scales, shifts, common):
-    """Zx = y and ∇R(x) = −Zᵀν, without a nan, an inf or a warning, for scales from 1e-300 to 1e300."""
+    """Zx = y and ∇R(x) = −Zᵀν hold for scales from 1e-300 to 1e300, without a nan, an inf or a warning."""
     Z, y = instance
     n = Z.shape[1]
     log_scale = np.full(n, log_scales[0]) if common else np.array(log_scales[:n])
@@ -141,15 +141,15 @@ def test_kkt_conditions_at_every_scale(instance, log_scales, shifts, common):
 
 @given(instance=instances(), log_scale=st.floats(-300, 300), direction=st.integers(0, 2**32 - 1))
 def test_no_solution_is_better(instance, log_scale, direction):
-    """R(x + k) − R(x) = D(x + k, x) + ⟨∇R(x), k⟩ with ⟨∇R(x), k⟩ = 0 for Zk = 0: the theorem behind the name."""
+    """If Zk = 0, then ⟨∇R(x), k⟩ = 0, so R(x + k) − R(x) = D(x + k, x) > 0: every other solution has a larger R."""
     Z, y = instance
     potential = HyperbolicEntropy(log_scale=log_scale)
     found = bregman_projection(Regression(Z, y), potential)
     kernel = np.linalg.svd(Z)[2][len(Z) :].T
     k = kernel @ np.random.default_rng(direction).standard_normal(kernel.shape[1])
     gradient = potential.gradient(found.x)
-    # Rounding leaves k orthogonal to the rows, and the gradient in their span, to so much. A weight that underflows has
-    # the gradient 0 instead, and one that was corrected is stationary to the tolerance: they do not count here.
+    # With rounding of this size, k is orthogonal to the rows and the gradient is in their span. We leave out weights
+    # that underflow, whose gradient is 0, and weights that were corrected, which are stationary only to the tolerance.
     size = np.sum(np.abs(found.dual) @ np.abs(Z)) + len(k) * (1 + abs(log_scale))
     if np.all(np.abs(found.x) > 1e-300) and np.all(found.x == potential.inverse_gradient(-(found.dual @ Z))):
         assert abs(gradient @ k) <= 64 * EPS * size * np.linalg.norm(k) * np.linalg.cond(Z)
@@ -157,7 +157,7 @@ def test_no_solution_is_better(instance, log_scale, direction):
 
 
 def test_against_trust_constr():
-    """A general solver for constrained problems, which sees R and its gradient only."""
+    """A general solver for constrained problems, which knows R and its derivatives only, finds the same minimizer."""
     rng = np.random.default_rng(0)
     for scale in (0.1, 1.0, 10.0):
         Z, y = rng.standard_normal((4, 9)), rng.standard_normal(4)
@@ -172,7 +172,7 @@ def test_against_trust_constr():
             constraints=LinearConstraint(Z, y, y),
             options={"gtol": 1e-10, "xtol": 1e-14, "maxiter": 3000},
         )
-        # It stops on a short step, or when R no longer changes in double precision, which is √eps · 10 away.
+        # It stops when its step is short or R no longer changes in double precision, about 10 √eps from the minimizer.
         np.testing.assert_allclose(found.x, general.x, rtol=0, atol=2e-6)
         assert potential.value(found.x) <= general.fun + 1e-12 * abs(general.fun)
 
@@ -184,8 +184,8 @@ def test_small_scales_give_basis_pursuit(seed):
     found = bregman_projection(problem, HyperbolicEntropy(scale=1e-300))
     program = linprog(np.ones(100), A_eq=np.hstack([problem.Z, -problem.Z]), b_eq=problem.y, method="highs")
     vertex = program.x[:50] - program.x[50:]
-    # R = ‖x‖₁ log(1/a)/2 + O(1) with log(1/a) = 691: a weight that is off the vertex weighs exp(−691 · slack), nothing
-    # unless its dual slack is below 1/50 or so; HiGHS is accurate to 1e-7 by default.
+    # R = ‖x‖₁ log(1/a)/2 + O(1) with log(1/a) = 691: a weight that is zero at the vertex is about exp(−691 · slack)
+    # here, which is nothing unless its dual slack is below 1/50 or so. HiGHS is accurate to 1e-7 by default.
     np.testing.assert_allclose(found.x, vertex, rtol=0, atol=1e-6)
     assert np.sum(np.abs(found.x)) == pytest.approx(program.fun, rel=1e-7)
     if seed < 3:
@@ -213,14 +213,14 @@ def test_the_path_from_l2_to_l1():
 
 @pytest.mark.slow
 @given(instance=instances(max_d=3), log_scale=st.floats(-690, 2), copies=st.lists(st.integers(-2, 2), min_size=3))
-# Steps that reused a Hessian stopped just below the tolerance, and the dependent row just above it.
+# Steps that reuse a Hessian may end with one residual just below the tolerance and that of the dependent row above it.
 @example(
     instance=(np.array([[1.0, -2.0, 1.0, -1.0], [1.0, 0.0, 2.0, -3.0]]), np.array([8.0, 5.0])),
     log_scale=0.0,
     copies=[-1, 1, 0],
 )
 def test_dependent_rows_change_nothing(instance, log_scale, copies):
-    """A row that is a combination of others, of the others' y as well, is no new condition."""
+    """A row that combines others changes nothing if its y combines theirs, and contradicts them if it does not."""
     Z, y = instance
     combination = np.array(copies[: len(Z)] + [0] * (len(Z) - len(copies)), dtype=float)
     assume(np.any(combination) and len(Z) + 1 < Z.shape[1])
@@ -270,7 +270,7 @@ COUPLED = ib.QuadraticForms([np.diag(row) for row in 2 * np.eye(4)], theta0=np.o
     seed=st.integers(0, 1000),
 )
 def test_converged_means_that_every_row_holds(potential, weights, gap, size, seed):
-    """A row that depends on the others was once taken for met where y missed the dependency by less than 1e-9."""
+    """A converged projection meets every row, also if y misses a dependency of the rows by a relative 1e-15 to 1e-6."""
     rng = np.random.default_rng(seed)
     rows = rng.integers(1, 4, (2, 4)).astype(float)
     Z = np.vstack([rows, np.array(weights) @ rows])
@@ -287,7 +287,7 @@ def test_converged_means_that_every_row_holds(potential, weights, gap, size, see
 
 
 def test_dependent_large_rows_do_not_make_small_ones_contradict():
-    """The rank was once decided on rows as they came, so that the third row counted as zero beside the first two."""
+    """A small row counts beside two large ones that depend on each other."""
     Z = np.array([[1e20, 0.0, 0.0, 0.0], [1e20, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 2.0]])
     found = bregman_projection(Regression(Z, [0.0, 0.0, 1.0]), HyperbolicEntropy(scale=1.0))
     np.testing.assert_allclose(Z[2] @ found.x, 1.0, rtol=1e-12)
@@ -299,7 +299,7 @@ def test_dependent_large_rows_do_not_make_small_ones_contradict():
     log_scale=st.floats(-690, 500),  # ν is about y/a, and must not underflow when its rows are scaled
     exponents=st.lists(st.integers(-200, 200), min_size=4, max_size=4),
 )
-@example(instance=STALLED, log_scale=-7.0, exponents=[0, 33, 0, 0])  # the ridge once drowned all rows but the largest
+@example(instance=STALLED, log_scale=-7.0, exponents=[0, 33, 0, 0])  # a ridge could drown all rows but the largest
 def test_the_scale_of_a_row_does_not_matter(instance, log_scale, exponents):
     """Rows scaled by powers of two up to 2^±200 pose the same problem exactly, and ν scales back exactly."""
     Z, y = instance
@@ -313,7 +313,7 @@ def test_the_scale_of_a_row_does_not_matter(instance, log_scale, exponents):
 
 @pytest.mark.parametrize("size", [1e-200, 1e-160, 1e160, 1e200])
 def test_data_of_any_size(size):
-    """The entropy is homogeneous: scaling y and a scales x. Squares of these numbers leave the floating-point range."""
+    """Scaling y and a scales x, also by numbers whose squares leave the floating-point range."""
     Z = np.array([[1.0, 2.0, 3.0], [1.0, -1.0, 0.5]])
     y = np.array([1.0, 0.5])
     for scale in (1e-20, 1.0):
@@ -328,7 +328,7 @@ def test_data_of_any_size(size):
 
 
 def test_data_far_above_the_scale():
-    """A Newton step from ν = 0 of length 1e200: the line search multiplied two lengths of 1e-200, which is 0."""
+    """The line search copes with a first Newton step of length 1e200, though a product of two steps of 1e-200 is 0."""
     Z = np.array([[1.0, 2.0, 3.0], [1.0, -1.0, 0.5]])
     y = np.array([1e200, 5e199])
     large = bregman_projection(Regression(Z, y), HyperbolicEntropy(scale=1.0))
@@ -346,7 +346,7 @@ def test_zero_columns_stay_at_the_minimizer():
 
 
 def test_a_zero_column_with_a_huge_scale_does_not_drown_the_rest():
-    """The Hessian was once taken relative to the largest metric, even where Z has a zero column: 0/0 followed."""
+    """Other weights are found as usual if that of a zero column has a metric of 1e300."""
     found = bregman_projection(Regression([[0.0, 1.0, 1.0]], [1.0]), HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))
     np.testing.assert_allclose(found.x, [0.0, 0.5, 0.5], rtol=1e-12)
     zero = bregman_projection(Regression([[0.0, 1.0, 1.0]], [0.0]), HyperbolicEntropy(scale=[1e300, 1e-300, 1e-300]))
@@ -355,7 +355,7 @@ def test_a_zero_column_with_a_huge_scale_does_not_drown_the_rest():
 
 @pytest.mark.parametrize("log_scale", [-4000.0, -690.0, 0.0, 690.0])
 def test_zero_data(log_scale):
-    """For y = 0 and no shift the projection is the minimizer, 0. At −4000 the metric is 0, and 0/0 never ended."""
+    """For y = 0 and no shift the projection is the minimizer, 0, also at log a = −4000, where the metric is 0."""
     for Z in ([[1.0, 2.0, 3.0], [1.0, 0.0, 1.0]], [[0.0, 0.0, 0.0]], [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]):
         found = bregman_projection(Regression(Z, np.zeros(len(Z))), HyperbolicEntropy(log_scale=log_scale))
         np.testing.assert_array_equal(found.x, np.zeros(3))
@@ -383,7 +383,7 @@ def test_start_saves_steps_and_does_not_change_the_answer():
 
 @pytest.mark.parametrize("start", [[0.0, 0.0], [1e3, 1e3], [-1e6, 1e6]])
 def test_far_starts(start):
-    """From 1e6, x(ν) overflows; from 0 at a scale of 1e-300 the first Newton step does."""
+    """Any start gives the same answer. From 1e6, x(ν) overflows; from 0 the first step does at a scale of 1e-300."""
     Z, y = np.array([[1.0, 2.0, 3.0], [1.0, -1.0, 0.0]]), np.array([1.0, 0.5])
     for scale in (1.0, 1e-300):
         want = bregman_projection(Regression(Z, y), HyperbolicEntropy(scale=scale))
@@ -464,7 +464,7 @@ def test_wrong_kinds_of_arguments(change, message):
 
 @pytest.mark.parametrize("seed", range(24))
 def test_the_error_bound_sees_what_nearly_dependent_rows_make_of_rounding(seed):
-    """The bound was a sixtieth of the error that rounding of Zx − y had caused, then a seventh of that of Zᵀν."""
+    """The bound covers the rounding of Zx − y and of Zᵀν, which nearly dependent rows magnify."""
     rng = np.random.default_rng(seed)
     Z = rng.standard_normal((3, 7))
     Z[1] = Z[0] + 10.0 ** rng.uniform(-6, -2) * rng.standard_normal(7)
@@ -479,7 +479,7 @@ def test_the_error_bound_sees_what_nearly_dependent_rows_make_of_rounding(seed):
 
 
 def test_the_bound_holds_for_a_weight_that_was_not_found():
-    """It once was 0 for x = 0, where the correction had underflown. At that scale R is an L2 norm: x* = (1, 2) y/5."""
+    """The bound holds where the correction underflows and x stays 0. At that scale R is an L2 norm: x* = (1, 2) y/5."""
     found = bregman_projection(Regression([[1.0, 2.0]], [1e-100]), HyperbolicEntropy(log_scale=690.0), throw=False)
     assert np.linalg.norm(found.x - np.array([1.0, 2.0]) * 1e-100 / 5) <= found.error_bound
 
@@ -504,7 +504,7 @@ class Steep(ib.SeparablePotential):
 
 
 class Bounded(Steep):
-    """The same on an interval, in which no x satisfies Zx = y."""
+    """The same potential on an interval in which no x satisfies Zx = y."""
 
     @property
     def domain(self):

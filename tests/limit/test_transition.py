@@ -1,4 +1,4 @@
-"""The limit over scales against projections one by one, and against the programs at its two ends."""
+"""The limits at many scales against single projections, and at the ends against least squares and basis pursuit."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from implicit_bias.errors import InputError
 
 
 def basis_pursuit(Z, y):
-    """The least ‖x‖₁ with Zx = y, by HiGHS; None where another x comes close."""
+    """The x of least ‖x‖₁ with Zx = y, by HiGHS; None if another x comes close."""
     n = Z.shape[1]
     found = linprog(np.ones(2 * n), A_eq=np.hstack([Z, -Z]), b_eq=y)
     x = found.x[:n] - found.x[n:]
@@ -38,7 +38,7 @@ def test_every_scale_is_the_projection_there():
 
 @pytest.mark.slow
 def test_ends_are_least_squares_and_basis_pursuit():
-    """At a → ∞ the least L2 norm, by the pseudoinverse; at a → 0 the least L1 norm, by a linear program."""
+    """For a → ∞ the limit has the least L2 norm (pseudoinverse), for a → 0 the least L1 norm (linear program)."""
     compared = 0
     for seed in range(6):
         problem = ib.Regression.sample(12, 40, 12, seed=seed)
@@ -62,7 +62,7 @@ def test_scales_are_their_logarithms():
 
 
 def test_continuation_saves_steps():
-    """The tangent takes the solution from one scale to the next: less work than for the smallest scale alone, each."""
+    """The path is followed along its tangent, so each scale takes at most half the steps of the smallest one alone."""
     problem = ib.Regression.sample(20, 200, 5, seed=0)
     path = ib.transition(problem, log_scales=np.linspace(np.log(1e6), np.log(1e-300), 61))
     alone = ib.bregman_projection(problem, ib.HyperbolicEntropy(scale=1e-300))
@@ -110,7 +110,7 @@ def test_bad_arguments_are_named():
         ib.transition(ib.Regression(Z, y))
     with pytest.raises(InputError, match="either scales= or log_scales=, got both"):
         ib.transition(ib.Regression(Z, y), scales=[1.0], log_scales=[0.0])
-    with pytest.raises(TypeError):  # what could be either is neither
+    with pytest.raises(TypeError):  # a positional array could mean scales or their logarithms
         ib.transition(ib.Regression(Z, y), np.logspace(2, -12, 15))
     with pytest.raises(InputError, match="scales: expected positive numbers, got -1"):
         ib.transition(ib.Regression(Z, y), scales=[1.0, -1.0])

@@ -1,4 +1,4 @@
-"""Cases of the hyperbolic entropy over its whole range, and its formulas in mpmath, straight from the definition."""
+"""Cases of the hyperbolic entropy over its whole range, and its formulas in mpmath by definition."""
 
 import math
 
@@ -41,13 +41,13 @@ def case(potential, x, other):
 
 
 def dual_rounding(potential, x):
-    """Units in the last place of arcsinh(x/a), b and, where it enters, log a."""
+    """The rounding of R'(x): a few units in the last place of arcsinh(x/a), b and log a."""
     angle = potential.rate * np.abs(potential.gradient(x)) + np.abs(potential.shift)
     return 8 * EPS * (1 + angle + np.abs(potential.shift) + np.abs(potential.log_scale)) / potential.rate
 
 
 def parameters(potential, k):
-    """a, b, r of a coordinate, and how a is rounded: below the normal numbers it is known by its logarithm alone."""
+    """a, b and r of a coordinate, and the relative rounding of a, which is not 0 if only log a is known."""
     number = {name: np.ravel(getattr(potential, name)) for name in ("scale", "log_scale", "shift")}
     a, log_a, b = (mp.mpf(float(values[k % len(values)])) for values in number.values())
     r = mp.mpf(potential.rate)
@@ -55,7 +55,7 @@ def parameters(potential, k):
 
 
 def exact_chain(potential, k, x):
-    """R and its derivatives at a weight, straight from the definition."""
+    """R and its first three derivatives at a weight by definition, each with the size of what is rounded."""
     a, b, r, blur = parameters(potential, k)
     x = mp.mpf(x)
     angle, radius = mp.asinh(x / a), mp.sqrt(x * x + a * a)
@@ -71,11 +71,11 @@ def exact_chain(potential, k, x):
 
 
 def exact_dual_chain(potential, k, z):
-    """R* and its derivatives; q = r z + b rounds by |q| units, which the exponential hands on."""
+    """R* and its first three derivatives; q = r z + b rounds by |q| units, which the exponential hands on."""
     a, b, r, blur = parameters(potential, k)
     q = r * mp.mpf(z) + b
     cosine, sine = a * mp.cosh(q), a * mp.sinh(q)
-    # Where the scale or exp(q) leaves the normal numbers, the exponent is q + log a, and rounds as that.
+    # If the scale or exp(q) leaves the normal numbers, the exponent is q + log a and has the rounding of that sum.
     unit = 1 + abs(r * z) + abs(b) + (abs(mp.log(a)) if abs(q) > 700 else blur)
     numbers = cosine / r, sine, r * cosine, r * r * sine
     factors = 1 / r, 1, r, r * r

@@ -1,4 +1,4 @@
-"""Laws that every potential obeys, as functions of a case; each potential's test runs all of them.
+"""Laws that every potential obeys, as functions of a case; the tests of each potential run all of them.
 
 A test module builds cases (a potential, points of its domain, the rounding of its mirror map), runs ``LAWS`` on them,
 and calls the other laws (array types, bad input, copies, derivatives) that ``test_completeness.py`` names.
@@ -21,13 +21,13 @@ import torch
 import implicit_bias as ib
 from implicit_bias.errors import InputError
 
-with warnings.catch_warnings():  # torch's first derivative in forward mode compiles, with a warning about that itself
+with warnings.catch_warnings():  # torch warns about itself when it first differentiates in forward mode
     warnings.simplefilter("ignore", DeprecationWarning)
     warnings.simplefilter("ignore", FutureWarning)
     torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
 EPS = 2.0**-52
-# Every formula is a dozen operations or so, each rounding by half a unit in the last place.
+# Every formula takes about a dozen operations, each of which rounds by half a unit in the last place.
 ULPS = 32 * EPS
 # A finite difference over this share of the length on which R'' varies has a truncation error of about its square.
 STEP = 1e-4
@@ -38,13 +38,13 @@ class Case:
     """A potential with two points of its domain.
 
     Attributes:
-        potential: What is tested.
+        potential: The potential.
         x: A point, shape (n,).
         other: Another point, shape (n,).
-        dual_rounding: How exactly the mirror map resolves dual variables at x, shape (n,): a few units in the last
-            place of its largest term, such as log a, which z itself need not show.
-        value_rounding: How exactly R and R* are known at x where they are integrals, in all.
-        length: How far R'' varies little, shape (n,): where not given, the metric, as for entropies.
+        dual_rounding: The error of the mirror map at x, shape (n,): a few units in the last place of its largest term,
+            such as log a, which may be larger than z itself.
+        value_rounding: The error of R(x) and R*(z) if these are computed as integrals.
+        length: The length on which R'' varies little, shape (n,); by default the metric, as for entropies.
     """
 
     potential: ib.Potential
@@ -81,7 +81,7 @@ def gradient_is_monotone(case: Case):
 
 
 def inverse_gradient_undoes_gradient(case: Case):
-    """∇R*(∇R(x)) = x, up to what rounding of the dual variable does to x."""
+    """∇R*(∇R(x)) = x, up to the change of x by rounding of the dual variable."""
     back = case.potential.inverse_gradient(case.potential.gradient(case.x))
     allowed = case.dual_rounding * case.potential.metric(case.x) + ULPS * np.abs(case.x)
     assert np.all(np.abs(back - case.x) <= allowed)
@@ -104,7 +104,7 @@ def fenchel_equality_holds(case: Case):
 
 
 def fenchel_inequality_holds(case: Case):
-    """R(x) + R*(z) >= ⟨x, z⟩ for the z of another point; what is missing is the divergence."""
+    """R(x) + R*(z) − ⟨x, z⟩ is the divergence of x from the point whose mirror image is z, and so at least 0."""
     z = case.potential.gradient(case.other)
     terms = [case.potential.value(case.x), case.potential.conjugate(z), -np.sum(case.x * z)]
     size = np.sum(np.abs(case.potential.terms(case.x))) + abs(terms[1]) + np.sum(np.abs(case.x * z))
@@ -115,7 +115,7 @@ def fenchel_inequality_holds(case: Case):
 
 
 def hessian_is_derivative_of_gradient(case: Case):
-    """Central differences of ∇R against ∇²R."""
+    """Central differences of ∇R are ∇²R."""
     h, metric = case.step, case.potential.metric(case.x)
     ahead, behind = case.x + h, case.x - h
     slope = (case.potential.gradient(ahead) - case.potential.gradient(behind)) / (ahead - behind)
@@ -125,7 +125,7 @@ def hessian_is_derivative_of_gradient(case: Case):
 
 
 def gradient_is_derivative_of_value(case: Case):
-    """Central differences of R against ∇R, coordinate by coordinate."""
+    """Central differences of R are ∇R in every coordinate."""
     h = case.step
     ahead, behind = case.x + h, case.x - h
     values = case.potential.terms(ahead), case.potential.terms(behind)
@@ -174,7 +174,7 @@ def effective_exponent_is_the_logarithmic_slope(case: Case):
         step[k] = case.x[k]
         if not low[k] < center[k] + 1.001 * step[k] < high[k]:
             continue
-        # The step must be seen beside the minimizer, and the excess must not underflow.
+        # We leave out steps that vanish beside the minimizer, and an excess that underflows.
         if abs(step[k]) <= 1e-6 * abs(center[k]) or case.potential.divergence(center + step, center) < 1e-280:
             continue
         ratio = 1 + 1e-4
@@ -213,7 +213,7 @@ def exponent_runs_from_two_to_one(potential: ib.Potential, s: np.ndarray):
 
 
 def separation_bounds_the_distance(potential: ib.Potential, x: np.ndarray, other: np.ndarray):
-    """D(x, x') <= gap bounds every coordinate, and the norm by the largest bound, also when gap = D(x, x')."""
+    """If D(x, x') = gap, each bound of ``separation`` holds for its coordinate, and the largest for ‖x − x'‖."""
     distance = float(np.hypot.reduce(x - other))
     # A divergence that underflows is known to a few of the smallest numbers only.
     gap = float(potential.divergence(x, other)) + 16 * 2.0**-1074
@@ -225,18 +225,18 @@ def separation_bounds_the_distance(potential: ib.Potential, x: np.ndarray, other
 def response_error_bounds_the_error(
     potential: ib.Potential, z: float, z_error: float, rate: float, exponents: float, exact: Callable, units: float
 ):
-    """The bound is one if duals, exponents and functions err by what they may, all together, and not much more.
+    """The bound holds if duals, exponents and functions all have their largest error, and it is not much larger.
 
-    This is for potentials whose ∇R* is made of exponentials; others compare their bound with exact numbers themselves.
+    This law is for potentials whose ∇R* is made of exponentials; others compare their bound with exact numbers.
 
     Args:
         potential: R, in one coordinate.
-        z: A dual variable, and
-        z_error: how far the exact one may be off.
+        z: A dual variable.
+        z_error: A bound on its distance to the exact one.
         rate: The factor of z in the exponent of x = ∇R*(z).
         exponents: The magnitudes that are added up in the exponent of x = ∇R*(z).
         exact: (z, δ, ε) ↦ x, with an exponent off by δ and exponentials by a factor 1 + ε, in many digits.
-        units: The relative error of sums and functions that ``UNITS_OF_ROUNDING`` stands for.
+        units: The value of ``UNITS_OF_ROUNDING``, the relative error of sums and functions.
     """
     exact_ends = [exact(z + sign * mp.mpf(z_error), 0, 0) for sign in (-1, 1)]
     farthest = mp.mpf(0)
@@ -247,7 +247,7 @@ def response_error_bounds_the_error(
         assert error <= mp.mpf(bound) * (1 + mp.mpf(EPS))
         farthest = max(farthest, error)
     total = rate * z_error + units * exponents
-    if total < 0.08:  # where an exponential is nearly a line
+    if total < 0.08:  # the exponential is nearly a line
         assert bound <= 1.45 * farthest + 3e-308
 
 
@@ -258,7 +258,7 @@ class Chain:
     Attributes:
         value: The sum, which torch differentiates.
         gradient: Its derivative as a method of its own, which torch differentiates as well.
-        exact: The function of coordinate k and its derivatives at a number, each with the size of what is rounded.
+        exact: The function of coordinate k and its derivatives at a number, each with the size of its largest term.
     """
 
     value: Callable
@@ -267,7 +267,7 @@ class Chain:
 
 
 def torch_derivatives_are_exact(chain: Chain, points: np.ndarray, ulps: float):
-    """Values, gradients, Hessians and third derivatives by every road of torch, at points of shape (rows, n)."""
+    """Values and first to third derivatives by every method of torch are exact at points of shape (rows, n)."""
     rows, func = torch.as_tensor(points), torch.func
     want = [[chain.exact(k, float(number)) for k, number in enumerate(row)] for row in points]
     for got, terms in zip(chain.value(rows), want, strict=True):
@@ -280,7 +280,7 @@ def torch_derivatives_are_exact(chain: Chain, points: np.ndarray, ulps: float):
 
     check(1, chain.gradient(rows))
     check(1, func.vmap(func.grad(chain.value))(rows))
-    # Where the sum overflows, forward mode loses digits of slopes below 1e-288 with it.
+    # If the sum overflows, forward mode loses digits of slopes below 1e-288.
     check(1, func.vmap(func.jacfwd(chain.value))(rows), torch.isfinite(chain.value(rows)))
     hessian = func.vmap(func.hessian(chain.value))(rows)
     jacobians = [func.vmap(jacobian(chain.gradient))(rows) for jacobian in (func.jacrev, func.jacfwd)]
@@ -288,7 +288,7 @@ def torch_derivatives_are_exact(chain: Chain, points: np.ndarray, ulps: float):
     for matrix in (*jacobians, torch.stack([func.hessian(chain.value)(row) for row in rows])):
         torch.testing.assert_close(matrix, hessian, rtol=ulps * EPS, atol=0)
     assert not torch.any(hessian[:, ~torch.eye(points.shape[1], dtype=torch.bool)]), (
-        "weights are independent of each other"
+        "the Hessian of a sum over weights is diagonal"
     )
     x = rows.clone().requires_grad_()
     for order, total in enumerate([chain.value(x).sum()] * 3, 1):
@@ -299,7 +299,7 @@ def torch_derivatives_are_exact(chain: Chain, points: np.ndarray, ulps: float):
 
 
 def assert_rounded(got: torch.Tensor, want: tuple[mp.mpf, mp.mpf], ulps: float):
-    """A number is the wanted one to a few units in the last place of a size, or inf where that overflows."""
+    """Assert that a number errs by at most ``ulps`` units in the last place of the size, or is inf if it overflows."""
     number, size = want
     error = ulps * EPS * size + ulps * mp.mpf(2) ** -1074
     if abs(number) + error > np.finfo(float).max and np.isinf(got := float(got)):
@@ -309,13 +309,13 @@ def assert_rounded(got: torch.Tensor, want: tuple[mp.mpf, mp.mpf], ulps: float):
 
 
 def _gradcheck(*arguments, **options):
-    with warnings.catch_warnings():  # of torch 2.5, whose batches go through a function that it calls deprecated itself
+    with warnings.catch_warnings():  # torch 2.5 warns of a function that its own batches use
         warnings.filterwarnings("ignore", "Please use `torch.vmap`", FutureWarning)
         return torch.autograd.gradcheck(*arguments, **options)
 
 
 def torch_differentiates_what_it_computes(potential: ib.Potential, x: np.ndarray, other: np.ndarray, **tolerances):
-    """Differences of each method against both modes, first and second derivatives, alone and in batches."""
+    """First and second derivatives in both modes, alone and in batches, agree with differences of each method."""
     check = _gradcheck
     batches = {"check_batched_grad": True, "check_batched_forward_grad": True}
     points = {name: torch.as_tensor(v).requires_grad_() for name, v in (("x", x), ("other", other))}
@@ -335,7 +335,7 @@ def torch_differentiates_what_it_computes(potential: ib.Potential, x: np.ndarray
 
 
 def divergences_of_close_points_have_exact_derivatives(potential: ib.Potential, x: np.ndarray, exact: Callable, rtol):
-    """∂D/∂x = R'(x) − R'(x'), which cancels, and ∂D/∂x' = −(x − x') R''(x'); ``exact`` is that of a Chain."""
+    """∂D/∂x = R'(x) − R'(x'), which cancels, and ∂D/∂x' = −(x − x') R''(x') are exact; ``exact`` is as in a Chain."""
     for closeness in (0.1, 1e-5, 1e-12, EPS, 0.0):
         points = torch.as_tensor(x), torch.as_tensor(x * (1 + closeness))
         slopes = torch.func.grad(potential.divergence, argnums=(0, 1))(*points)
@@ -372,7 +372,7 @@ def _same_bits(got: torch.Tensor, exact: torch.Tensor, dtype: torch.dtype):
 
 
 def a_copy_gives_the_same_numbers(potential: ib.Potential, x: np.ndarray):
-    """Pickled and deep-copied potentials answer bit by bit as the first one does, before and after it was asked."""
+    """Pickled and deep copies of a potential give its numbers bit by bit, if made before its first use or after."""
     for _ in range(2):
         copies = [pickle.loads(pickle.dumps(potential)), copy.deepcopy(potential)]  # noqa: S301
         for name in METHODS + SUMS:
@@ -416,7 +416,7 @@ def _same_kind(got, given, shape):
 
 
 def bad_input_is_refused(potential: ib.Potential, x: np.ndarray):
-    """Nan and inf are outside every domain; a wrong number of coordinates or complex numbers are a ``ValueError``."""
+    """Nan and inf raise a ``DomainError``, complex numbers and a wrong number of coordinates an ``InputError``."""
     for name in [*METHODS, *SUMS]:
         method = getattr(potential, name)
         for bad in (np.nan, np.inf, -np.inf):

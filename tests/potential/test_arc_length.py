@@ -1,4 +1,4 @@
-"""Tabulated arc lengths against closed forms, on every kind of interval, and their refusals."""
+"""Tabulated arc lengths against closed forms on every kind of interval, and metrics that are refused."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 import implicit_bias as ib
 from implicit_bias.potential.arc_length import ArcLength
 
-# (M, domain, g with g(0) where the table has it, places u): solutions of g'² = M(g).
+# (M, domain, g, points u): g solves g'² = M(g), and g(0) is the weight at which the table starts.
 CLOSED_FORMS = {
     "line": (lambda x: 1 + x**2, (-np.inf, np.inf), np.sinh, np.linspace(-20, 20, 41)),
     "flat": (lambda x: np.ones_like(x), (-np.inf, np.inf), lambda u: u, np.linspace(-1e6, 1e6, 41)),

@@ -43,14 +43,14 @@ def test_a_potential_is_documented(potential):
     text = vars(potential).get("__doc__") or ""
     for part in (":math:", "Args:", "Raises:", ">>>"):
         assert part in text or (part == ":math:" and ".. math::" in text), (
-            f"{potential.__name__}: no {part} in its text"
+            f"{potential.__name__}: its docstring has no {part}"
         )
 
 
-# The laws are those of single coordinates; QuadraticForms has its own in test_quadratic_forms.py.
+# The laws are about potentials that are sums over coordinates; QuadraticForms has its own tests.
 @pytest.mark.parametrize("potential", [each for each in POTENTIALS if issubclass(each, ib.SeparablePotential)])
 def test_a_potential_runs_the_laws(potential):
-    """The test module of the same stem runs LAWS and the laws of input, array types, copies and derivatives."""
+    """The test module of the same stem runs LAWS and the laws about input, array types, copies and derivatives."""
     stem = potential.__module__.rpartition(".")[2]
     source = HERE / f"test_{stem}.py"
     assert source.exists(), f"{stem}.py has no test_{stem}.py"

@@ -1,4 +1,4 @@
-"""Pairs of torch.func's modes: one second derivative, or an error, and never the 0 that torch makes of two."""
+"""Second derivatives by pairs of torch.func's modes: each pair is right or raises, and none returns a wrong 0."""
 
 import itertools
 
@@ -8,7 +8,7 @@ import torch
 import implicit_bias as ib
 from implicit_bias.errors import UnsupportedError
 
-# torch itself, when it first differentiates forward.
+# torch itself warns when it first differentiates in forward mode.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 POTENTIALS = {
     "hyperbolic": ib.HyperbolicEntropy(scale=0.1),
@@ -35,7 +35,7 @@ def test_two_passes_agree_unless_both_are_forward(name, method):
 
 
 def test_one_forward_pass_and_more_backward_ones():
-    """R''' = −x / (r (x² + a²)^(3/2)), r = 2."""
+    """One forward pass under two backward ones gives R''' = −x / (r (x² + a²)^(3/2)) with r = 2."""
     x = torch.tensor([0.05], dtype=torch.float64)
     third = torch.func.jacrev(torch.func.jacrev(torch.func.jacfwd(POTENTIALS["hyperbolic"].value)))
     torch.testing.assert_close(third(x).squeeze(), (-x / (2 * (x**2 + 0.01) ** 1.5)).squeeze())

@@ -1,4 +1,4 @@
-"""From a formula without a potential in closed form to the end of training: derive, at, project, and compare."""
+"""From a formula whose potential has no closed form to the end of training, which is the projection."""
 
 import functools
 import time
@@ -11,7 +11,7 @@ import implicit_bias as ib
 RNG = np.random.default_rng(7)
 N = 6
 PROBLEM = ib.Regression.sample(3, N, 2, seed=1)
-# Unbalanced initial values, another one for every coordinate.
+# Initial values that are not balanced and differ for each coordinate.
 STARTS = {
     "sigmoid(m)*w": {"m": RNG.uniform(0, 1, N), "w": RNG.uniform(-0.3, 0.3, N)},
     "m*w*z1": {"m": RNG.uniform(0.8, 1, N), "w": RNG.uniform(0.6, 0.8, N), "z1": RNG.uniform(-0.3, 0.3, N)},
@@ -32,7 +32,7 @@ def trained(formula):
 @pytest.mark.slow
 @pytest.mark.parametrize("formula", STARTS)
 def test_training_ends_at_the_projection(formula):
-    """The θ-flow knows nothing of the potential, the projection nothing of the flow."""
+    """The flow of θ, which knows nothing of the potential, ends at the projection, which knows nothing of the flow."""
     derivation, flow = trained(formula)
     assert not derivation.closed_form
     limit = ib.bregman_projection(PROBLEM, derivation.at(STARTS[formula]), tol=1e-11)
@@ -55,7 +55,7 @@ def test_training_is_the_mirror_flow(formula):
 @pytest.mark.slow
 @pytest.mark.parametrize("power", [2, 3])
 def test_powerpropagation(power):
-    """Weights w|w|^(p−1) keep the signs of their start, so the data has a solution with these signs."""
+    """Weights w|w|^(p−1) keep the signs of their start and end at the projection; the data has a solution with them."""
     signs = np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
     target = signs * np.array([1.5, 0.1, 0.2, 0.1, 0.8, 0.1])
     problem = ib.Regression(PROBLEM.Z, PROBLEM.Z @ target)
@@ -72,7 +72,7 @@ def test_powerpropagation(power):
 
 @pytest.mark.slow
 def test_decay_of_deep_networks():
-    """u⁴ − v⁴ and the one regularizer that commutes with it, against training with the same schedule."""
+    """The mirror flow of u⁴ − v⁴ with its commuting regularizer is training with the same schedule of decay."""
     shape = ib.Parameterization("u**4 - v**4", "u,v")
     first, second = shape.commuting_regularizers(4)
     h = first + second
@@ -85,26 +85,26 @@ def test_decay_of_deep_networks():
     flow = ib.gradient_flow(problem, shape.with_regularizer(h), init, times, schedule=schedule)
     began = time.thread_time()
     mirror = ib.mirror_flow(problem, ib.derive(shape, h), init, times, schedule=schedule, rtol=1e-9, atol=1e-11)
-    assert time.thread_time() - began < 20  # a table for every decay took minutes
+    assert time.thread_time() - began < 20  # with a table for every decay it would take minutes
     np.testing.assert_allclose(mirror.x, flow.x, rtol=0, atol=1e-8)
 
 
 @pytest.mark.slow
 def test_queries_with_and_without_a_table_agree():
-    """The first queries of a potential integrate from the start, the later ones from a table."""
-    # No time for a search: there is no closed form to be found.
+    """The first queries of a potential integrate from the start, later ones from a table, and both give the same."""
+    # There is no closed form to be found, so the search gets little time.
     derivation = ib.derive(ib.Parameterization("sinh(u) - sinh(v)", "u,v"), "sinh(u) + sinh(v)", time_limit=2)
     assert not derivation.closed_form
     potential = derivation.at({"u": [0.5, 1.0], "v": [0.3, 1.5]}, decay=0.3)
     z = np.array([0.2, -0.1])
-    direct = potential.inverse_gradient(z)  # which makes a table to check the domain
+    direct = potential.inverse_gradient(z)  # makes a table to check the domain
     fresh = derivation.at({"u": [0.5, 1.0], "v": [0.3, 1.5]}, decay=0.3)
     np.testing.assert_allclose(fresh.inverse_gradient_at(z), direct, rtol=1e-11)
     np.testing.assert_allclose(fresh.metric_at(fresh.inverse_gradient_at(z)), potential.metric(direct), rtol=1e-10)
 
 
 def test_beyond_a_blow_up_no_query_is_answered_with_a_number():
-    """The solution of u' = 3u² from u = 1 is infinite at s = 1/3."""
+    """The solution of u' = 3u² from u = 1 is infinite at s = 1/3, and beyond it the potential answers inf."""
     potential = ib.NumericalPotential(ib.Parameterization("u**3", "u"), {"u": [1.0, 0.5]})
     with np.errstate(all="ignore"):
         assert potential.inverse_gradient_at(np.array([0.4, 0.1]))[0] == np.inf
@@ -114,7 +114,7 @@ def test_beyond_a_blow_up_no_query_is_answered_with_a_number():
 @pytest.mark.slow
 @pytest.mark.parametrize("formula", ["sigmoid(m)*w", "u**3 - v**3"])
 def test_ten_thousand_coordinates(formula):
-    """A projection of 10 000 weights with as many different starts, in seconds, and its optimality conditions."""
+    """A projection of 10 000 weights, each with its own start, meets its optimality conditions."""
     n, d = 10_000, 20
     rng = np.random.default_rng(3)
     init = {

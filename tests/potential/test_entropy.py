@@ -41,7 +41,7 @@ def test_law(law, case):
 
 
 @given(case=cases())
-# The distance of a tiny weight to one of 1e60: Hellinger's bound is attained up to a factor near 1.
+# For a tiny weight and one of 1e60, Hellinger's bound on the distance is attained up to a factor near 1.
 @example(case=laws.Case(Entropy(scale=1.0), np.array([1e-300]), np.array([1e60]), np.ones(1)))
 def test_separation_bounds_the_distance(case):
     laws.separation_bounds_the_distance(case.potential, case.x, case.other)
@@ -114,7 +114,7 @@ def ulps(got, want, scale):
 @given(log_scale=logs, log_x=logs, rate=rates, closeness=st.floats(-16, 0))
 @example(log_scale=0.0, log_x=1e-9, rate=4.0, closeness=-9.0)
 def test_formulas_against_1300_digits(log_scale, log_x, rate, closeness):
-    """A handful of units in the last place of the largest term; the divergence has but one, as it does not cancel."""
+    """Formulas err by a few units in the last place of their largest term, and divergences of their own last place."""
     potential = Entropy(scale=math.exp(log_scale), rate=rate)
     x = point(log_x)
     other = x * (1 + 10.0**closeness)
@@ -122,7 +122,7 @@ def test_formulas_against_1300_digits(log_scale, log_x, rate, closeness):
         a, exact, r = mp.mpf(float(potential.scale)), mp.mpf(x), mp.mpf(rate)
         angle = mp.log(exact / a)
         size = abs(mp.log(exact)) + abs(mp.log(a))
-        # Neighbours of a have a small logarithm, known to its own last places.
+        # If x is close to a, the logarithm of x/a is small and exact to its own last place.
         assert ulps(potential.gradient([x])[0], angle / r, (size if abs(angle) > 0.5 else angle) / r) < 6
         assert ulps(potential.value([x]), exact * (angle - 1) / r, exact * (size + 1) / r) < 6
         assert ulps(potential.metric([x])[0], exact * r, exact * r) < 2
@@ -142,7 +142,7 @@ def test_exponent_against_1300_digits(log_scale, ratio, sign):
     with mp.workdps(1300):
         t = mp.mpf(step) / mp.mpf(float(potential.scale))
         want = t * mp.log1p(t) / ((1 + t) * mp.log1p(t) - t)
-        # Beside −a the step is known to a unit of a, and its logarithm to that over what is left of it.
+        # Close to −a the step is known to a unit of a, which its logarithm divides by 1 + t.
         unit = EPS * (1 + abs(mp.log1p(t)) + 1 / abs(1 + t))
         assert abs(mp.mpf(float(potential.effective_exponent([step])[0])) - want) <= 16 * unit * want
 
@@ -151,7 +151,7 @@ LOG_SCALES = [-4000.0, -1400.0, -720.0, -690.0, -300.0, 0.0, 300.0, 690.0]
 
 
 def exact_chain(potential, k, x):
-    """R and its derivatives at a weight; log a and log x round beside each other."""
+    """R and its first three derivatives at a weight, each with the size of what is rounded: log a and log x."""
     log_a, x, r = np.ravel(potential.log_scale), mp.mpf(x), mp.mpf(potential.rate)
     log_a = log_a[k % len(log_a)]
     angle = mp.log(x) - (mp.mpf(float(log_a)) if log_a < -708 else mp.log(mp.mpf(math.exp(log_a))))
@@ -162,7 +162,7 @@ def exact_chain(potential, k, x):
 
 
 def exact_dual_chain(potential, k, z):
-    """R* and its derivatives, all of them multiples of x = a exp(r z)."""
+    """R* and its first three derivatives, which are multiples of x = a exp(r z), each with the size of its rounding."""
     log_a, r = np.ravel(potential.log_scale), mp.mpf(potential.rate)
     log_a = log_a[k % len(log_a)]
     a = mp.exp(mp.mpf(float(log_a))) if log_a < -708 else mp.mpf(math.exp(log_a))
@@ -172,7 +172,7 @@ def exact_dual_chain(potential, k, z):
 
 @pytest.mark.parametrize("rate", [0.5, 4.0])
 def test_derivatives_over_all_decades(rate):
-    """R at every size of weight beside every scale, and R* wherever x is representable, to their third derivatives."""
+    """Derivatives of R and R* up to the third are exact for every size of weight and every scale."""
     potential = Entropy(log_scale=LOG_SCALES, rate=rate)
     sizes = np.array([5e-324, 3e-316, *(10.0**k for k in range(-308, 309, 44)), 1.0, 1.7e308])
     points = np.repeat(sizes[:, None], len(LOG_SCALES), axis=1)
@@ -233,7 +233,7 @@ def test_relaxations_lead_to_the_potential(log_scale):
 @settings(max_examples=8)  # each builds the tables of a numerical potential
 @given(u=st.floats(0.1, 3.0), sign=st.sampled_from([-1, 1]), decay=st.floats(0, 1), log_x=st.floats(-3, 3))
 def test_the_square_has_this_entropy(u, sign, decay, log_x):
-    """ib.derive finds scale u₀² e^(−4A) and rate 4; the metric is J Jᵀ = (2u)² = 4x."""
+    """The derived potential of u² has scale u₀² e^(−4A) and rate 4, and its metric is J Jᵀ = (2u)² = 4x."""
     potential = SQUARE.at({"u": [sign * u]}, decay)
     assert isinstance(potential, Entropy)
     x = np.array([math.exp(log_x)])
@@ -272,7 +272,7 @@ def test_other_half_lines_stay_numerical(formula):
 
 
 def test_positive_limits():
-    """Training of u, the dual flow and the Bregman projection, for a sparse positive solution."""
+    """Training of u, the dual flow and the Bregman projection end at the same sparse positive solution."""
     problem = ib.Regression(*_positive_data())
     init = {"u": np.full(problem.n, 0.3)}
     flow = ib.gradient_flow(problem, SQUARE.parameterization, init, [0.5, 400.0])
@@ -284,10 +284,10 @@ def test_positive_limits():
 
 
 def test_tiny_scales_give_basis_pursuit():
-    """For a → 0 the projection is the x >= 0 of least sum: it passes the conditions of that linear program."""
+    """For a → 0 the projection is the x >= 0 of least sum, as it meets the optimality conditions of that program."""
     Z, y = _positive_data()
     limit = ib.bregman_projection(ib.Regression(Z, y), Entropy(scale=1e-300))
-    # ∇R = (log x − log a)/r = −Zᵀν: over log(1/a)/r it is 1 on the support and at most 1 off it, up to O(1/log(1/a)).
+    # ∇R = (log x − log a)/r = −Zᵀν. Divided by log(1/a)/r it is 1 on the support up to O(1/log(1/a)), and less off it.
     certificate = -(Z.T @ limit.dual) * 4 / (300 * math.log(10))
     support = limit.x > 1e-6
     assert 0 < np.sum(support) <= len(y)

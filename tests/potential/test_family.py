@@ -1,4 +1,4 @@
-"""Families: the mask's, written down by hand, is the one that is derived from its formula."""
+"""The family of the mask, which is written by hand, is the one that is derived from its formula."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_the_family_of_the_mask_is_the_derived_one(m, ratio, decay):
 
 
 def test_weights_may_have_decayed_unevenly():
-    """As those of several runs side by side."""
+    """Each weight may have its own decay, as the weights of several runs side by side have."""
     family = MaskFamily(np.array([1.0, 2.0]), np.array([0.1, 0.2]))
     together = family(np.array([0.3, 0.7]))
     for k, decay in enumerate((0.3, 0.7)):

@@ -1,4 +1,4 @@
-"""Tables of flows with closed forms: where a quantity ends, and what comes just before a target."""
+"""Tables of flows with closed forms: the end of a quantity, and the state just before a target."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import implicit_bias as ib
 from implicit_bias.potential.flow_table import FlowTable
 
-# Rows of the state: x' = ±k(c − x) towards or away from c; time itself, which tells where on the flow a state lies.
+# The first row of the state moves towards a center c or away from it, x' = ±k(c − x); the second is the time.
 CENTERS = np.array([0.0, 2.0, -3.0, 0.0, 1.0, 0.0])
 RATES = np.array([1.0, 0.5, 2.0, -0.25, -1.0, 0.05])
 START = np.array([1.0, 1.0, 1.0, -1.0, 1.5, 7.0])
@@ -33,32 +33,32 @@ def position(state):
 
 
 def test_ends():
-    """C where the way to it converges, an exact zero among them, and the infinity on its side where it does not."""
+    """A flow ends at its center, also at an exact 0, if it moves towards it, and at an infinity if it moves away."""
     end, told = table().end(position)
     assert np.all(told)
-    # A rate of 1/20 is at e^(−2) of its way after 16 segments: the rest is a geometric series, which is exact here.
+    # At the rate 1/20 a share e^(−2) of the way is left after 16 segments: a geometric series, which is exact here.
     np.testing.assert_allclose(end, [0.0, 2.0, -3.0, -np.inf, np.inf, 0.0], rtol=1e-11, atol=1e-9)
     assert end[0] == 0.0
 
 
 def test_a_monotone_function_of_the_state_ends_at_its_own_end():
     end, _ = table().end(lambda state: np.tanh(state[0]))
-    # The slowest is still on the flat part of tanh when it is judged.
+    # We leave out the slowest, which is still on the flat part of tanh when its end is decided.
     np.testing.assert_allclose(end[:5], np.tanh([0.0, 2.0, -3.0, -np.inf, np.inf]), rtol=1e-9, atol=1e-9)
 
 
 def test_a_way_that_shrinks_by_less_than_its_rounding_has_no_end():
-    """Log x grows for ever at x' = x, at the same pace in every segment."""
+    """Along x' = x, log x grows by the same amount in every segment, so its end is infinite."""
     flow = FlowTable(lambda state: state, np.ones((1, 1)), np.ones((1, 1)))
     assert flow.end(lambda state: np.log(state[0]))[0].tolist() == [np.inf]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0.01, 30.0)), min_size=1, max_size=6))
 def test_the_state_before_a_target(queries):
-    """A state of the flow, at a time before the target's by less than the longest step, 1."""
+    """The state lies on the flow, and its time is before that of the target by less than the longest step, 1."""
     columns, times = np.array([c for c, _ in queries]), np.array([t for _, t in queries])
     targets = np.array([exact(time)[column] for column, time in queries])
-    # A target that is its end to rounding may count as either.
+    # A target within rounding of the end may count as reached or not.
     resolved = np.abs(targets - CENTERS[columns]) > 1e-6 * np.abs(START - CENTERS)[columns]
     columns, times, targets = columns[resolved], times[resolved], targets[resolved]
     states, outside = SHARED.before(targets, columns, position)
@@ -72,7 +72,7 @@ def test_the_state_before_a_target(queries):
 
 
 def test_targets_beyond_the_ends_or_behind_the_start():
-    """Each coordinate has the side it moves to; what lies behind is not passed, and the start is all there is of it."""
+    """A target behind the start of a coordinate is outside, and its state is the start."""
     columns = np.arange(6)
     states, outside = table().before(CENTERS - 0.1 * np.sign(START - CENTERS), columns, position)
     assert outside.tolist() == [True, True, True, True, True, True]
@@ -80,7 +80,7 @@ def test_targets_beyond_the_ends_or_behind_the_start():
 
 
 def test_targets_that_are_never_reached_end_the_search():
-    """At the end itself, and where the pace is so slow that no table would do: x' = 1e-6 and a target at 1."""
+    """The end itself is outside, and so is a target at 1 if x' = 1e-6, for which no table is long enough."""
     _, outside = table().before(np.array([2.0]), np.array([1]), position)
     assert outside.tolist() == [True]
     slow = FlowTable(lambda state: np.full_like(state, 1e-6), np.zeros((1, 1)), np.ones((1, 1)))
@@ -89,7 +89,7 @@ def test_targets_that_are_never_reached_end_the_search():
 
 
 def test_a_rough_velocity_is_refused_and_reaches_nothing():
-    """Steps as small as the rounding errors of g: here a velocity that is noise."""
+    """A velocity that is noise needs ever smaller steps, as that of a g does at the size of its rounding errors."""
     noise = np.random.default_rng(0)
     flow = FlowTable(lambda state: 1 + noise.normal(size=state.shape), np.zeros((1, 2)), np.ones((1, 2)))
     with pytest.raises(ib.DomainError, match="single e-folding"):
@@ -99,7 +99,7 @@ def test_a_rough_velocity_is_refused_and_reaches_nothing():
 
 
 def test_small_states_keep_their_digits():
-    """A unit of 1e-30 makes the tolerance absolute for a state of that size, whose growth is then right."""
+    """With a unit of 1e-30 the absolute tolerance is small enough for a state of that size to grow correctly."""
     flow = FlowTable(lambda state: state, np.full((1, 1), 1e-30), np.full((1, 1), 1e-30))
     state, outside = flow.before(np.array([1e-20]), np.array([0]), position)
     assert outside.tolist() == [False]

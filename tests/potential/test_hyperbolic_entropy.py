@@ -20,9 +20,9 @@ EPS = laws.EPS
 @pytest.mark.slow
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 @given(case=cases())
-# A step of 1e-305 beside a minimizer of 1e19: half of the difference of angles underflowed to 0, and 0/0 followed.
+# A step of 1e-305 beside a minimizer of 1e19: half the difference of angles underflows to 0, which may end in 0/0.
 @example(case=case(HyperbolicEntropy(scale=1e-281, shift=-692.0), np.array([-1e-305]), np.array([-1e-305])))
-# A step that almost cancels a minimizer near the end of the floating-point range: inf − inf in a term not used there.
+# A step that almost cancels a minimizer near the end of the floating-point range: an unused term may be inf − inf.
 @example(case=case(HyperbolicEntropy(scale=5e175, shift=-270.0, rate=0.5), np.array([2.80125562e293]), np.array([1.0])))
 def test_law(law, case):
     law(case)
@@ -62,7 +62,7 @@ def test_bad_input_is_refused(scale):
 
 @given(log_scale=st.floats(-1e5, 690))
 def test_relaxations_lead_to_the_potential(log_scale):
-    """The easiest scale is near 1, and every gap in log a is twice the one before, the last one up to the potential."""
+    """The path starts at a scale near 1, and each gap in log a is twice the one before, up to the potential itself."""
     potential = HyperbolicEntropy(log_scale=log_scale, shift=0.5, rate=4.0)
     path = [*potential.relaxations(), potential]
     gaps = np.diff([float(p.log_scale) for p in path])
@@ -82,7 +82,7 @@ WEIGHTS = np.array([0.0, *SIZES, *(-size for size in SIZES)])
 @pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES)
 def test_derivatives_over_all_decades(rate):
-    """At 0, at every size and sign, beside every scale: value to third derivative against 1300 digits."""
+    """Values and first to third derivatives are exact at 0 and for every size and sign of weight, at every scale."""
     potential = HyperbolicEntropy(log_scale=LOG_SCALES, shift=SHIFTS, rate=rate)
     points = np.repeat(WEIGHTS[:, None], len(LOG_SCALES), axis=1)
     points = np.concatenate([points, np.minimum(np.exp(LOG_SCALES), 1e308) * np.array([[0.3], [-1.0], [7.0]])])
@@ -135,7 +135,7 @@ def test_a_copy_gives_the_same_numbers():
 
 
 def test_the_derived_difference_of_squares_is_differentiated_at_its_start():
-    """Where masks start: R''(0) = 1/(r a), which abs and sign at 0 would make −1/(r a), or 0."""
+    """At x = 0, where masks start, R'' = 1/(r a); torch's derivatives of abs and sign would make it −1/(r a) or 0."""
     potential = ib.derive(ib.Parameterization("u**2 - v**2", "u,v")).at({"u": 0.5, "v": 0.5})
     x = laws.torch.zeros(1)
     want = 1 / (4 * 2 * 0.25)
@@ -147,12 +147,12 @@ def test_the_derived_difference_of_squares_is_differentiated_at_its_start():
 @given(log_scale=st.floats(-600, 600), log_ratio=st.floats(-20, 20), sign=signs, rate=rates)
 @example(log_scale=0.0, log_ratio=-20.0, sign=1.0, rate=2.0)
 def test_the_bend_of_the_metric_against_differences_of_many_digits(log_scale, log_ratio, sign, rate):
-    """The second derivative of M = r √(x² + a²), which torch asks for in fourth derivatives of R."""
+    """The second derivative of the metric r √(x² + a²), which fourth derivatives of R need, is exact."""
     potential = HyperbolicEntropy(log_scale=log_scale, rate=rate)
     a = float(potential.scale)
     x = sign * a * np.exp(log_ratio)
     with mp.workdps(80):
-        # In units of a, as differences have a step of their own.
+        # We differentiate in units of a, as mp.diff chooses its step without knowing a.
         want = mp.diff(lambda u: mp.mpf(rate) * mp.sqrt(u * u + 1), mp.mpf(x) / mp.mpf(a), 2) / mp.mpf(a)
         got = laws.torch.func.hessian(lambda v: potential.metric(v).sum())(laws.torch.tensor([x]).double())
         laws.assert_rounded(got[0, 0], (want, want), 16)

@@ -1,4 +1,4 @@
-"""The bounds of the hyperbolic entropy, by which solvers know their errors, against many digits."""
+"""The bounds of the hyperbolic entropy, from which solvers bound their errors, against arithmetic of many digits."""
 
 import math
 
@@ -16,9 +16,9 @@ EPS = laws.EPS
 
 
 @given(case=cases())
-# gap · a = 1e-330 underflowed in the bound, which then was 1e135 times too small.
+# If gap · a = 1e-330 underflows in the bound, it is 1e135 times too small.
 @example(case=case(HyperbolicEntropy(scale=1e-30), np.array([1e-165]), np.array([0.0])))
-# So did r · gap, which made the bound 0.
+# If r · gap underflows, the bound is 0.
 @example(case=case(HyperbolicEntropy(log_scale=699.0, rate=1e-200), np.array([-1.06e-310]), np.array([0.0])))
 @example(case=case(HyperbolicEntropy(scale=1.0, rate=0.5), np.array([1e300]), np.array([1e300 * (1 + 2.0**-52)])))
 def test_separation_bounds_the_distance(case):
@@ -34,7 +34,7 @@ def test_separation_bounds_the_distance(case):
 )
 @settings(max_examples=40)
 def test_separation_is_a_bound_for_any_gap(log_scale, log_x, sign, rate, log_gap):
-    """The point from which the divergence is the gap, by bisection, is inside the bound."""
+    """At the bound, on either side and in either order of arguments, the divergence is at least the gap."""
     potential, x, gap = HyperbolicEntropy(log_scale=log_scale, rate=rate), point(log_x, 0.0, sign), math.exp(log_gap)
     with mp.workdps(1000):  # D is down to 1e-820 of its terms
         a, center = mp.mpf(float(potential.scale)), mp.mpf(x)
@@ -58,7 +58,7 @@ def test_separation_is_a_bound_for_any_gap(log_scale, log_x, sign, rate, log_gap
     rate=rates,
     error=st.one_of(st.just(0.0), st.floats(1e-18, 1.0)),
 )
-# Only rounding of the product rz + b, only of the hyperbolic sine, and an error of z that the exponential bends
+# Only rz + b is rounded; only the hyperbolic sine; and the error of z is so large that the exponential bends.
 @example(log_scale=0.0, log_x=-30.0, shift=1.0, rate=2.0, error=0.0)
 @example(log_scale=0.0, log_x=-300.0, shift=0.0, rate=2.0, error=0.0)
 @example(log_scale=0.0, log_x=5.0, shift=2.0, rate=2.0, error=1.0)
@@ -84,7 +84,7 @@ def test_response_error(units, log_scale, log_x, shift, rate, error):
 
 
 def test_the_response_at_zero_is_exact():
-    """Weights of columns of zeros: z = 0 is no rounding, and with b = 0 nothing else is either."""
+    """A weight of a zero column has z = 0, which is exact, and with b = 0 so is everything computed from it."""
     for scale in ({"scale": 3.0}, {"log_scale": -800.0}):
         zero = np.zeros(1)
         assert HyperbolicEntropy(**scale).response_error(zero, zero, zero)[0] == 0

@@ -1,4 +1,4 @@
-"""The values of the hyperbolic entropy: every formula against 1300-digit arithmetic, and its limits."""
+"""The formulas of the hyperbolic entropy against 1300-digit arithmetic, and its limits at small and large scales."""
 
 import math
 
@@ -16,7 +16,7 @@ EPS = laws.EPS
 
 
 def exact(x, potential):
-    """R, R', R'' and 1/R'' of one coordinate, straight from the definition."""
+    """R, R' and 1/R'' of one coordinate by definition, and the sizes of the largest terms of R and R'."""
     a, b, r = mp.mpf(float(potential.scale)), mp.mpf(float(potential.shift)), mp.mpf(potential.rate)
     x = mp.mpf(float(x))
     angle, radius = mp.asinh(x / a), mp.sqrt(x * x + a * a)
@@ -31,7 +31,7 @@ def exact(x, potential):
 
 
 def ulps(got, want, scale=None):
-    """The distance in units in the last place of ``scale``, or of the wanted number."""
+    """The distance of two numbers in units in the last place of ``scale``, or of ``want`` if no scale is given."""
     unit = EPS * abs(want if scale is None else scale) + mp.mpf(2) ** -1074
     return float(abs(mp.mpf(float(got)) - want) / unit)
 
@@ -49,10 +49,10 @@ extreme = {
 @example(log_scale=-690.0, log_ratio=-16.0, sign=1.0, shift=0.0, rate=2.0)
 @example(log_scale=690.0, log_ratio=-690.0, sign=-1.0, shift=0.0, rate=2.0)
 def test_formulas_against_1300_digits(log_scale, log_ratio, sign, shift, rate):
-    """Six units in the last place of the largest term: each formula is a handful of roundings."""
+    """Each formula is a handful of roundings, so it errs by at most six units in the last place of its largest term."""
     potential = HyperbolicEntropy(scale=math.exp(log_scale), shift=shift, rate=rate)
     x = point(log_scale, log_ratio, sign)
-    with mp.workdps(1300):  # (x/a)² = 1e-600 must be seen beside 1, and once more in differences
+    with mp.workdps(1300):  # enough for (x/a)² = 1e-600 beside 1, twice over, as R is a difference of such terms
         want = exact(x, potential)
         assert ulps(potential.gradient([x])[0], want["gradient"], want["angle"]) < 6
         assert ulps(potential.value([x]), want["value"], want["size"]) < 6
@@ -64,10 +64,10 @@ def test_formulas_against_1300_digits(log_scale, log_ratio, sign, shift, rate):
 
 
 @given(**extreme)
-# exp(q + log a) with |log a| = 600 lost two digits that a·sinh(q) keeps.
+# Here exp(q + log a) with |log a| = 600 loses two digits that a·sinh(q) keeps.
 @example(log_scale=600.0, log_ratio=1.0, sign=1.0, shift=1.5, rate=2.0)
 def test_inverse_and_conjugate_against_1300_digits(log_scale, log_ratio, sign, shift, rate):
-    """The argument q = rz + b rounds to |q| units, and sinh turns that into |q| units of x."""
+    """The error is a few roundings of q = rz + b, by |q| units in the last place, which sinh hands on to x."""
     potential = HyperbolicEntropy(scale=math.exp(log_scale), shift=shift, rate=rate)
     z = float(potential.gradient([point(log_scale, log_ratio, sign)])[0])
     with mp.workdps(1300):
@@ -89,8 +89,9 @@ def test_inverse_and_conjugate_against_1300_digits(log_scale, log_ratio, sign, s
     shift=shifts,
     closeness=st.one_of(st.floats(-16, 0), st.just(-np.inf), st.just(300.0)),
 )
+@example(log_scale=346.0, log_ratio=-507.0, sign=-1.0, shift=0.0, closeness=0.0)
 def test_divergence_against_1300_digits(log_scale, log_ratio, sign, shift, closeness):
-    """Ten units in the last place of the divergence itself, although its three terms cancel almost entirely."""
+    """A divergence errs by ten units in its own last place, although its three terms cancel almost entirely."""
     potential = HyperbolicEntropy(scale=math.exp(log_scale), shift=shift)
     x = point(log_scale, log_ratio, sign)
     other = x * (1 + 10.0**closeness) if closeness < 1 else -x
@@ -102,7 +103,7 @@ def test_divergence_against_1300_digits(log_scale, log_ratio, sign, shift, close
 
 @given(log_scale=st.floats(-300, 300), log_ratio=logs, sign=signs, shift=st.floats(-300, 300))
 def test_shifted_exponent_against_1300_digits(log_scale, log_ratio, sign, shift):
-    """p(s) at steps far below and far above a minimizer that is not zero."""
+    """The exponent p(s) is exact for steps far below and far above a minimizer that is not zero."""
     potential = HyperbolicEntropy(scale=math.exp(log_scale), shift=shift)
     s = point(log_scale, log_ratio, sign)
     with mp.workdps(1300):
@@ -133,7 +134,7 @@ def test_log_scale_far_below_the_floating_point_range():
 
 
 def test_small_scales_approach_the_l1_norm():
-    """R_a(x)/log(1/a) → ‖x‖₁/2; the next term is O(1/log(1/a))."""
+    """R_a(x)/log(1/a) tends to ‖x‖₁/2 as a → 0; the next term is O(1/log(1/a))."""
     x = np.array([0.3, -2.0, 0.0, 5.0])
     gaps = []
     for log_scale in (-1e3, -1e4, -1e5):
@@ -145,7 +146,7 @@ def test_small_scales_approach_the_l1_norm():
 
 
 def test_large_scales_approach_the_squared_l2_norm():
-    """R_a(x) + n a/2 → ‖x‖²/(4a); measured as a divergence from 0, which does not cancel. The next term is O(x²/a²)."""
+    """R_a(x) + n a/2, the divergence from 0, tends to ‖x‖²/(4a) as a → ∞; the next term is O(x²/a²) of it."""
     x = np.array([0.3, -2.0, 0.0, 5.0])
     for scale in (1e3, 1e8, 1e200):
         excess = HyperbolicEntropy(scale=scale).divergence(x, np.zeros(4))
@@ -173,7 +174,7 @@ def test_float32_takes_scales_below_its_range():
 
 @pytest.mark.parametrize("make", [np.asarray, laws.torch.as_tensor])
 def test_float32_takes_scales_above_its_range(make):
-    """Computed in double precision and rounded: what float32 cannot hold is inf, or underflows."""
+    """Results are computed in double precision and rounded; those that float32 cannot hold are inf or underflow."""
     x, potential = make(np.array([1.0, -3e38], np.float32)), HyperbolicEntropy(scale=1e60)
     assert float(potential.value(x)) == -np.inf
     np.testing.assert_array_equal(potential.metric(x), np.inf)
@@ -183,7 +184,7 @@ def test_float32_takes_scales_above_its_range(make):
 
 @given(log_scale=st.floats(-1400, -708), log_ratio=st.floats(-30, 1400), sign=signs, shift=st.floats(-3, 3), rate=rates)
 def test_scales_that_underflow(log_scale, log_ratio, sign, shift, rate):
-    """Between the smallest normal number and where exp(log a + q) is all there is, alone and beside usual scales."""
+    """Formulas are exact for scales that are subnormal or zero, alone and beside usual scales."""
     q = sign * max(log_ratio, 0.0)
     for log_scales in ([log_scale], [log_scale, -3.0]):
         potential = HyperbolicEntropy(log_scale=log_scales, shift=shift, rate=rate)
@@ -194,7 +195,7 @@ def test_scales_that_underflow(log_scale, log_ratio, sign, shift, rate):
             x, metric = potential.respond(z.copy())
             laws.assert_rounded(potential.inverse_gradient(z)[0], exact[1], 16)
             laws.assert_rounded(metric[0], exact[2], 16)
-            # Beside usual weights a weight is known to the rounding of the largest one.
+            # Beside usual weights, a tiny one is known only to the rounding of the largest.
             beside = 16 * np.max(np.abs(x[1:]), initial=0.0)
             laws.assert_rounded(x[0], (exact[1][0], exact[1][1] + beside), 16)
             if len(z) == 1:
@@ -211,7 +212,7 @@ LARGE = st.floats(1e306, 1.79e308)
     rate=st.sampled_from([0.5, 2.0, 1e4]),
 )
 def test_large_weights_are_right_or_inf(x, log_scale, shift, rate):
-    """R, the exponent and the divergence near the end of the floating-point range, one weight at a time and summed."""
+    """Near the end of the floating-point range R is right or inf, and neither R nor a divergence is nan."""
     potential = HyperbolicEntropy(log_scale=log_scale, shift=shift, rate=rate)
     x = np.array([size * sign for size, sign in x])
     for array in (x, laws.torch.as_tensor(x)):

@@ -1,4 +1,4 @@
-"""Potentials in JAX against NumPy, mpmath and each other: values, derivatives to third order, jit and vmap."""
+"""Potentials in JAX against NumPy and mpmath: values, derivatives up to the third, jit and vmap."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,9 @@ import implicit_bias as ib
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
+enable_x64 = (
+    jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+)  # where older releases have it
 
 POTENTIALS = {
     "hyperbolic": ib.HyperbolicEntropy(scale=[1e-3, 1.0, 1e3], shift=[0.0, 0.5, -0.5]),
@@ -19,7 +22,7 @@ X = np.array([0.2, 0.5, 0.3])
 
 @pytest.fixture(autouse=True)
 def double_precision():
-    with jax.enable_x64(True):
+    with enable_x64(True):
         yield
 
 
@@ -55,7 +58,7 @@ def test_derivatives_are_the_formulas(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("x", [0.0, 1e-300, 1e-3, -1.0, 1e300])
 def test_the_third_derivative_against_mpmath(x):
-    """R''' = −x/(r (x² + a²)^(3/2)) of the hyperbolic entropy."""
+    """The hyperbolic entropy has R''' = −x/(r (x² + a²)^(3/2))."""
     potential = ib.HyperbolicEntropy(scale=1e-3)
     third = jax.grad(jax.grad(jax.grad(lambda v: potential.value(v[None]))))(jnp.asarray(x))
     with mp.workdps(50):
@@ -76,7 +79,7 @@ def test_vmap_over_any_axis(name):
 
 
 def test_single_precision_is_rounded_once():
-    with jax.enable_x64(False):
+    with enable_x64(False):
         x = jnp.asarray(X, dtype=jnp.float32)
         found = POTENTIALS["hyperbolic"].gradient(x)
         assert found.dtype == jnp.float32
@@ -85,7 +88,7 @@ def test_single_precision_is_rounded_once():
 
 
 def test_outside_of_the_domain():
-    """It raises where the point is known; compiled code returns inf and nan."""
+    """A point outside the domain raises an error, but in compiled code, where it is unknown, it gives inf or nan."""
     potential = ib.Entropy(scale=1.0)
     with pytest.raises(ib.DomainError, match="open interval"):
         potential.value(jnp.asarray([-1.0]))
@@ -101,7 +104,7 @@ def test_what_has_no_derivative_says_so():
 
 
 def test_training_by_jax_ends_at_the_projection():
-    """Mirror descent, compiled by JAX with nothing of ours but the potential, on one equation."""
+    """Mirror descent in JAX, of which only the potential is ours, ends at the projection."""
     problem, potential = ib.Regression([[1.0, 2.0, -1.0]], [1.5]), POTENTIALS["hyperbolic"]
     Z, y = jnp.asarray(problem.Z), jnp.asarray(problem.y)
 

@@ -38,7 +38,7 @@ def test_repeated_eigenvalues(values, seed):
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-8, 1e-12, 1e-15])
 def test_no_gap_is_needed(gap):
-    """Two matrices, each nearly degenerate where the other is not."""
+    """Eigenvalues of one matrix may be arbitrarily close if those of the other tell them apart."""
     check(commuting(np.array([[1, 1 + gap, 2, 2 + gap], [3, 5, 3 + gap, 3]], float), 3))
 
 
@@ -48,10 +48,10 @@ def test_sizes_may_differ_by_orders_of_magnitude():
 
 
 def test_a_misleading_combination_is_repaired():
-    """The generic combination of these two has a repeated eigenvalue, so that its eigenvectors are arbitrary."""
+    """If the random combination of both matrices has a repeated eigenvalue, its arbitrary eigenvectors are repaired."""
     weights = np.random.default_rng(0).normal(size=2)
     first, second = np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 1.0, -1.0, 0.5])
-    # Normalized to norm 1 each, as the method does, weights @ values is the same for the first two eigenvectors.
+    # With both matrices normalized to norm 1, as the method does, their combination has equal first two eigenvalues.
     first /= np.linalg.norm(first)
     second[0] = 0.0
     for _ in range(200):
@@ -64,7 +64,7 @@ def test_a_misleading_combination_is_repaired():
 
 
 def test_rotations_alone_find_the_basis():
-    """The generic combination of these two is a multiple of the identity, so that many sweeps have all to do."""
+    """If the random combination is a multiple of the identity and gives no basis, the sweeps find all of it."""
     w0, w1 = np.random.default_rng(0).normal(size=2)
     first = np.array([-3.0, -1.0, 0.5, 1.5, 2.0, 4.0])
     first /= np.linalg.norm(first)

@@ -1,4 +1,4 @@
-"""The laws hold for potentials that are no entropies: steep ones, whose gradients grow and whose exponents exceed 2."""
+"""The laws hold for steep potentials as well, whose gradients grow fast and whose exponents exceed 2."""
 
 import numpy as np
 import potential_laws as laws
@@ -33,7 +33,10 @@ class Cosh(ib.SeparablePotential):
 
 
 def case(scale, ratio, slope=1.0):
-    """The case at s · ratio, where x/s rounds and cosh magnifies its rounding; the slope makes a wrong gradient."""
+    """The case at x = s · ratio; a slope other than 1 makes the gradient wrong.
+
+    The rounding of x/s is magnified by cosh.
+    """
     x = np.array([scale * ratio])
     wrong = type("Wrong", (Cosh,), {"gradient_at": lambda self, x: slope * Cosh.gradient_at(self, x)})
     rounding = 8 * laws.EPS * np.cosh(x / scale) * (np.abs(x) + scale)

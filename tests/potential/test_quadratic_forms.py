@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
@@ -24,7 +24,7 @@ def in_basis(values, seed):
 
 
 def example(seed, k=3, p=7):
-    """Random forms and regularizer; small integers as eigenvalues, so that many repeat."""
+    """Random forms and a regularizer, whose eigenvalues are small integers, so that many repeat."""
     generator = np.random.default_rng(seed)
     values = generator.integers(-2, 3, size=(k + 1, p)).astype(float)
     values[:k, :k] += 3 * np.eye(k)  # independent forms
@@ -48,7 +48,7 @@ def test_conjugate_and_its_derivatives_against_matrix_exponentials(seed):
         return expm(-decay * regularizer + np.tensordot(mu, forms, axes=1)) @ theta0
 
     reference = theta(mu)
-    # expm has a relative error of about 1e-14 of exp(‖M‖), and ‖M‖ is at most 8 here; what cancels is of that size.
+    # expm errs by about 1e-14 of exp(‖M‖), and ‖M‖ is at most 8 here; terms of that size cancel.
     tiny = 1e-11 * (1 + reference @ reference)
     np.testing.assert_allclose(potential.decayed(decay).parameters(mu), reference, atol=tiny)
     np.testing.assert_allclose(potential.decayed(decay).conjugate(mu), reference @ reference / 4, rtol=1e-11)
@@ -89,8 +89,7 @@ def test_the_gradient_is_the_slope_of_the_value(seed):
     potential = potential.decayed(0.2)
     x = potential.inverse_gradient(generator.uniform(-0.5, 0.5, 3))
     step = 1e-6 * np.linalg.eigvalsh(potential.metric(x))[0]
-    if step < 1e-9:  # R is too curved for a difference quotient
-        return
+    assume(step >= 1e-9)  # otherwise R is too curved for a difference quotient
     slope = approx_fprime(x, lambda v: float(potential.value(v)), step)
     # A forward difference errs by R'' · step, about 1e-6 by the choice of the step, and by rounding of R over the step.
     rounding = 1e-14 * (1 + abs(potential.value(x))) / step
@@ -128,7 +127,7 @@ def test_the_mask_is_the_hyperbolic_entropy():
 
 
 def test_the_parameter_flow_is_its_mirror_flow():
-    """θ is integrated without any knowledge of the eigenbasis, with weight decay that rises and falls."""
+    """The parameters, which we integrate without the eigenbasis and with varying decay, follow the mirror flow of R."""
     potential, matrices, theta0, generator = example(11, k=2, p=5)
     regularizer = in_basis(np.array([[1.0, 2.0, 0.5, 1.0, 0.0]]), 11)[0]  # the same basis as the forms
     forms = matrices[:2]
@@ -155,9 +154,9 @@ def test_the_parameter_flow_is_its_mirror_flow():
 
 
 def test_matrix_sensing_ends_at_the_minimizer_of_the_potential():
-    """X = U Uᵀ observed by ⟨M_i, X⟩ with commuting M_i: of all X that fit, the flow picks the one of least R.
+    """If X = U Uᵀ is observed by ⟨M_i, X⟩ with commuting M_i, the flow of U ends at the X of least R that fits.
 
-    x holds the diagonal of X in the common eigenbasis of the M_i, which the observations see through Z.
+    The weight x is the diagonal of X in the common eigenbasis of the M_i; the observations are Zx.
     """
     size, rank, count = 5, 4, 2
     generator = np.random.default_rng(3)
@@ -191,7 +190,7 @@ def test_matrix_sensing_ends_at_the_minimizer_of_the_potential():
     )
     # The optimizer stops at relative changes of 1e-15 in R, which is quadratic around its minimizer: 1e-7 in x.
     np.testing.assert_allclose(found.x, reached, atol=1e-6)
-    # An entropy relative to the start, up to a linear and a constant term.
+    # R is an entropy relative to the start, up to a linear and a constant term.
     begin = np.diag(vectors.T @ start @ start.T @ vectors)
 
     def entropy(x):
@@ -202,7 +201,7 @@ def test_matrix_sensing_ends_at_the_minimizer_of_the_potential():
 
 
 def test_far_away_points_and_scales():
-    """One form per coordinate: R' = ½ log(2x/θ0²), also where x and the decayed scale are tiny."""
+    """With one form per coordinate R' = ½ log(2x/θ0²) + A, also where x and the decayed scale are tiny."""
     forms = np.stack([np.diag([1.0, 0.0]), np.diag([0.0, 1.0])])
     potential = ib.QuadraticForms(forms, np.eye(2), theta0=[1.0, 1e-20])
     x = np.array([[3.0, 1e-200], [1e-12, 1e12], [1e100, 1e100]])
@@ -213,7 +212,7 @@ def test_far_away_points_and_scales():
 
 @pytest.mark.slow
 def test_an_ill_conditioned_point_is_solved_or_refused_but_never_wrong():
-    """Three directions in the plane whose weights run apart by up to 1e-30: the metric ends as singular."""
+    """As two of three weights shrink to 1e-30 the metric becomes singular, and R' is exact enough or refused."""
     forms = [np.diag([1.0, 1.0, 1.0]), np.diag([1.0, -1.0, 0.5])]
     outcomes = set()
     for exponent in range(31):
@@ -227,7 +226,7 @@ def test_an_ill_conditioned_point_is_solved_or_refused_but_never_wrong():
             assert exponent >= 10
             continue
         outcomes.add("solved")
-        # x is rounded to 1e-16, which the weight 10^−exponent of the smaller exponentials divides.
+        # x is rounded to 1e-16, and the weight 10^−exponent of the smaller exponentials divides that error.
         assert np.max(np.abs(found - mu)) <= 10 * max(1e-13, 1e-15 * 10.0**exponent)
     assert outcomes == {"solved", "refused"}
 
@@ -289,7 +288,7 @@ def test_decay_needs_a_regularizer_and_points_a_shape():
 
 
 def test_a_component_outside_the_span_of_the_start_does_not_enter():
-    """In a rotated basis, rounding gives the third eigenvector a component of 1e-17, which must not widen the cone."""
+    """Rounding gives the start a component of 1e-17 along the third eigenvector, which does not widen the cone."""
     basis = ortho_group.rvs(3, random_state=1)
     values = np.array([[1.0, 2.0, -1.0], [1.0, 0.5, 0.0]])
     matrices = np.einsum("pj,kj,qj->kpq", basis, values, basis)

@@ -1,4 +1,4 @@
-"""Scales that underflow, and the path from an easy scale to one of them."""
+"""Scales and their logarithms, scales that underflow, and the path from an easy scale to a small one."""
 
 import itertools
 import math
@@ -21,7 +21,7 @@ def test_both_ways_give_both_numbers(log_a):
 
 
 def test_the_ends_of_the_range():
-    """A scale of e^700 is the largest, and one that underflows is 0 beside its finite logarithm."""
+    """The largest scale is e^700, and a scale that underflows is 0 but keeps its finite logarithm."""
     scale, log_scale = scale_and_logarithm("R", None, [700.0, -4000.0])
     assert scale.tolist() == [math.exp(700.0), 0.0]
     assert log_scale.tolist() == [700.0, -4000.0]
@@ -36,7 +36,7 @@ def test_the_ends_of_the_range():
 @example([-5.0000001])
 @example([-10.0, 3.0])
 def test_a_path_halves_until_it_is_easy_and_no_further(log_scale):
-    """The scales are a^(1/2), a^(1/4), … down to the first that is at least e^(−5); none if a is that already."""
+    """The path has the scales a^(1/2), a^(1/4), … up to the first above e^(−5), and no scale if a is above that."""
     a = np.array(log_scale)
     path = [*relaxed(a), a]
     for near, far in itertools.pairwise(path):

@@ -1,4 +1,4 @@
-"""What a potential inherits when it gives no more than its four formulas, against closed forms."""
+"""A potential that gives only its four formulas inherits the rest, here against closed forms."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ points = st.floats(-5, 5).filter(lambda x: abs(x) > 0.01)
 
 
 class Exponential(ib.SeparablePotential):
-    """R(x) = Σ e^x − x, with its minimum at 0, on whose two sides it differs; the dual domain is (−1, ∞)."""
+    """R(x) = Σ e^x − x, which is not symmetric about its minimum at 0; the dual domain is (−1, ∞)."""
 
     size = None
     dual_domain = (-1.0, np.inf)
@@ -39,7 +39,7 @@ def test_what_follows_from_four_formulas(x, other):
     assert R.divergence([x], [other]) == pytest.approx(
         np.exp(x) - np.exp(other) - np.exp(other) * (x - other), rel=1e-9, abs=1e-9
     )
-    # R − R(0) = e^s − 1 − s, of which the local exponent is the logarithmic slope.
+    # The effective exponent is the logarithmic slope of R − R(0) = e^s − 1 − s.
     assert R.effective_exponent([x])[0] == pytest.approx(x * np.expm1(x) / (np.expm1(x) - x), rel=1e-9)
     weight, metric = R.respond(np.array([z]))
     assert weight[0] == pytest.approx(x, rel=1e-12)

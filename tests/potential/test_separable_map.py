@@ -1,4 +1,4 @@
-"""Where a flow can start: where its velocity is real and does not vanish."""
+"""A flow can start where its velocity is real and does not vanish."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 import implicit_bias as ib
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 
-# Where a flow can start is told by g and its gradient alone; neither of these has a level.
+# Only g and its gradient decide where a flow can start; neither map has levels.
 WITHOUT_LEVELS = (lambda t: t, lambda t: np.empty((0, *t.shape[1:])), lambda t: np.zeros(t.shape[1:]))
-# g = √a · b, which is not real for a < 0, whose gradient (b/(2√a), √a) is infinite at a = 0 and never vanishes.
+# g = √a · b is not real for a < 0; its gradient (b/(2√a), √a) is infinite at a = 0 and never vanishes.
 ROOT = SeparableMap(
     lambda t: np.sqrt(t[0]) * t[1], lambda t: np.stack([t[1] / (2 * np.sqrt(t[0])), np.sqrt(t[0])]), *WITHOUT_LEVELS
 )
@@ -44,7 +44,7 @@ def test_a_gradient_that_vanishes_in_one_parameter_alone_is_no_saddle():
 
 
 def test_a_component_of_the_gradient_that_is_not_real_is_refused():
-    """G is real, and one component of its gradient is."""
+    """A start is refused if g and one component of its gradient are real but the other component is not."""
     half = SeparableMap(lambda t: t[0], lambda t: np.stack([np.ones_like(t[0]), np.log(t[1])]), *WITHOUT_LEVELS)
     check_start(half, np.array([[1.0], [2.0]]), NAMES)
     with pytest.raises(ib.DomainError, match="no finite real number"):

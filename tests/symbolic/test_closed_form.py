@@ -1,4 +1,4 @@
-"""Formulas for one parameter and for decoupled ones, their domains and leading terms, against integrated flows."""
+"""Closed forms for one parameter and for decoupled ones, with domains and leading terms, against integrated flows."""
 
 import functools
 import time
@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 import implicit_bias as ib
 from implicit_bias.errors import InputError
 
-# g, h = c·g, g, g' and a start.
+# The formula of g, the c of h = c·g, g, g' and a start.
 ONE_PARAMETER = {
     "exponential": ("exp(u)", 1, np.exp, np.exp, -0.3),
     "hyperbolic tangent": ("tanh(u)", 2, np.tanh, lambda u: 1 / np.cosh(u) ** 2, 0.4),
@@ -61,7 +61,7 @@ def test_one_parameter_against_integration(name):
 
 @pytest.mark.parametrize("name", ["exponential", "root", "cube", "negative cube", "fourth power", "hyperbolic sine"])
 def test_the_domain_is_what_x_covers(name):
-    """x(s) just inside the ends of the dual domain is close to the ends of the domain."""
+    """Just inside the ends of the dual domain, x(s) is close to the ends of the domain."""
     formula, pull, _, _, start = ONE_PARAMETER[name]
     derivation = derived(formula, pull)
     numbers = {"u0": sp.Rational(start).limit_denominator(10), "A": sp.Rational(1, 8)}
@@ -76,7 +76,7 @@ def test_the_domain_is_what_x_covers(name):
 
 
 def _last_x(start, decay, direction):
-    """Where x = √u − √v ends, by integrating θ' = ±∇g until a parameter is nearly zero."""
+    """The end of x = √u − √v, by integrating θ' = ±∇g until a parameter is nearly zero."""
 
     def near_zero(_, state):
         return min(state) - 1e-9
@@ -97,7 +97,7 @@ def _last_x(start, decay, direction):
 
 @pytest.mark.slow
 def test_decay_shrinks_the_domain():
-    """With roots of the parameters x is bounded, and h = √u + √v, which commutes, draws the bounds in."""
+    """For x = √u − √v the domain is bounded, and decay by the commuting h = √u + √v shrinks it."""
     derivation = ib.derive(ib.Parameterization("sqrt(u) - sqrt(v)", "u,v"), "sqrt(u) + sqrt(v)")
     start = np.array([1.1, 0.8])
     widths = []
@@ -161,7 +161,7 @@ def test_a_time_limit_turns_into_the_numerical_potential(formula, params):
 
 
 def test_it_is_said_what_took_too_long():
-    """The closed form, in a note; or on a slow machine already the question whether the fields commute."""
+    """A note says what took too long: the closed form, or on a slow machine the test whether the fields commute."""
     try:
         said = " ".join(ib.derive("m*w", time_limit=0.01).notes)
     except ib.UnsupportedError as error:
@@ -182,7 +182,7 @@ def test_no_time_limit():
 @pytest.mark.slow
 @pytest.mark.parametrize("formula", ["cosh(u)", "sinh(u)**2"])
 def test_a_map_that_turns_has_no_domain_that_is_wrong(formula):
-    """Its range depends on the side of the start. The result was once an empty set."""
+    """If g turns, its range depends on the side of the start, so no formula is given for the domain."""
     derivation = ib.derive(ib.Parameterization(formula, ["u"]), time_limit=15)
     assert derivation.domain is None
     low, high = derivation.at({"u": [1.0]}).domain
@@ -192,7 +192,7 @@ def test_a_map_that_turns_has_no_domain_that_is_wrong(formula):
 
 @pytest.mark.slow
 def test_what_sympy_cannot_do_leaves_the_numerical_potential():
-    """A comparison inside SymPy once ended this one with a TypeError."""
+    """Where SymPy fails with an error of its own, the potential is numerical and a note is left."""
     derivation = ib.derive(ib.Parameterization("exp(2*u) - exp(u)", ["u"]))
     assert not derivation.closed_form
     assert derivation.notes

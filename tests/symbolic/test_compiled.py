@@ -1,4 +1,4 @@
-"""Compiled formulas: those for one point against those for arrays, and both against mpmath."""
+"""Compiled formulas for one point and for arrays against each other, and both against mpmath."""
 
 import builtins
 import functools
@@ -36,7 +36,7 @@ def both_ways(formula):
 @pytest.mark.parametrize("formula", FORMULAS)
 @given(point=st.tuples(numbers, numbers))
 def test_at_a_point_as_on_arrays(formula, point):
-    """Infinite, undefined and complex values, too: those are inf and nan."""
+    """A formula compiled for one point has the values of that for arrays, also inf, and nan for complex numbers."""
     on_arrays, at_point = both_ways(formula)
     with np.errstate(all="ignore"):
         arrays = on_arrays(np.array(point))
@@ -49,7 +49,7 @@ def test_at_a_point_as_on_arrays(formula, point):
 @pytest.mark.parametrize("formula", ["sigmoid(m)*w", "abs(m)**1.5*w", "m**2*w", "sinh(m) - sinh(w)"])
 @given(point=st.tuples(st.floats(0.1, 2), st.floats(-2, 2)))
 def test_the_field_is_the_gradient_and_its_change_along_itself(formula, point):
-    """By mpmath's numerical derivatives of the formula."""
+    """The field is ∇g and its change along itself is ∇²g ∇g, by mpmath's numerical derivatives of the formula."""
     g = sp.lambdify(sp.symbols("m w"), parse(formula, ["m", "w"]), "mpmath")
     with mp.workdps(40):
         m, w = (mp.mpf(value) for value in point)
@@ -62,11 +62,11 @@ def test_the_field_is_the_gradient_and_its_change_along_itself(formula, point):
 
 
 def test_where_python_overflows_numpy_is_asked():
-    """∂g/∂w = 1/(1 + e^1000) is 0 to NumPy, and an OverflowError to Python."""
+    """∂g/∂w = 1/(1 + e^1000) raises an OverflowError in Python; NumPy gives 0, which is returned."""
     assert Parameterization("sigmoid(m)*w", "m,w").field_at_point()((-1000.0, 2.0))[1] == 0.0
 
 
-# Everything that stands for something else in SymPy, in Python or in the modules that formulas are compiled with.
+# All names that mean something else in SymPy, in Python or in the modules that formulas are compiled with.
 TAKEN = sorted(
     name
     for name in {
@@ -91,7 +91,7 @@ LETTERS = [name for name in TAKEN if len(name) <= 2]
 @settings(max_examples=40)  # each reads a formula in the worker process
 @given(st.one_of(st.sampled_from(LETTERS), st.sampled_from(TAKEN)), st.sampled_from(LETTERS), st.floats(0.3, 2))
 def test_no_name_means_anything_but_the_parameter(name, other, value):
-    """Values, gradients and bends against those of the formula written by hand, without names, in mpmath."""
+    """Whatever the names, values, gradients and bends are those of the formula written by hand in mpmath."""
     assume(name != other)
     shape = Parameterization(f"exp(1)*{name}*{other} + sin({name}) - 2*pi*{other}**3", [name, other])
     e, pi, a, b = mp.e, mp.pi, mp.mpf(value), mp.mpf("0.7")
@@ -131,7 +131,7 @@ EXPONENTS = st.fractions(Fraction(-5), Fraction(5), max_denominator=63).filter(l
 @settings(max_examples=25)  # each reads a formula in the worker process
 @given(SIZES, st.integers(1, 10**25), EXPONENTS, st.floats(0.5, 2))
 def test_huge_and_tiny_numbers_and_fractional_powers(size, digits, exponent, value):
-    """Constants that double precision cannot hold, such as huge integers, are rounded once."""
+    """Numbers that double precision cannot hold, such as huge integers, are rounded once."""
     number = f"{digits}" + "0" * size if 0 <= size <= 60 else repr(float(f"{digits}e{size - 25}"))
     shape = Parameterization(f"{number}*u**({exponent}) + u", "u")
     with mp.workdps(60):

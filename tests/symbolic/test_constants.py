@@ -1,4 +1,4 @@
-"""Constants: symbols of a formula that training does not move, and the numbers that are put in for them."""
+"""Constants are symbols of a formula that training does not move; numbers can be put in for them."""
 
 import pickle
 
@@ -30,7 +30,7 @@ SCALED = ib.Parameterization("c*m*w", constants="c")
     ],
 )
 def test_the_potential_is_that_of_the_formula_with_numbers(formula, h, constants, init):
-    """The latter is derived anew, without constants."""
+    """Numbers put in after the derivation give the potential of a derivation of the formula with these numbers."""
     derivation = ib.derive(ib.Parameterization(formula, regularizer=h, constants=list(constants)))
     assert derivation.proved
     assert set(constants) <= {s.name for s in derivation.potential.free_symbols}
@@ -85,7 +85,7 @@ def test_a_rate_of_unknown_sign_is_no_error():
 
 @pytest.mark.parametrize(("constant", "passes"), [(0.5, False), (2.0, True)])
 def test_levels_are_judged_by_numbers_for_the_constants(constant, passes):
-    """The gradient of |u|^(1 + c) is Lipschitz at u = 0 if c is at least 1, which is not known of a symbol."""
+    """The gradient of |u|^(1 + c) is Lipschitz at u = 0 if c is at least 1, which a symbol does not tell."""
     u, c = sp.Symbol("u"), Constant("c", positive=True)
     formula = sp.Abs(u) ** (1 + c)
     assert ends_of_flow(formula, gradient(formula, [u]), [u]) == [u]
@@ -142,7 +142,7 @@ def test_a_parameterization_with_constants_is_a_value():
 
 
 def test_flows_with_numbers_agree():
-    """In the dual, by the potential with its constant, and in the parameters."""
+    """The dual flow of the potential with its constant is the flow of the parameters with the same number."""
     dual = ib.mirror_flow(PROBLEM, ib.derive(SCALED), START | {"c": 2.0}, [0.3, 1.0])
     theta = ib.gradient_flow(PROBLEM, SCALED.with_constants({"c": 2.0}), START, [0.3, 1.0])
     np.testing.assert_allclose(dual.x, theta.x, atol=1e-9)

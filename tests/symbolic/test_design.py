@@ -1,4 +1,4 @@
-"""Parameterizations designed for a potential: their own gradient flow, integrated, must be its mirror flow."""
+"""The gradient flow of a parameterization that was designed for a potential is the mirror flow of that potential."""
 
 import importlib
 import pickle
@@ -11,16 +11,14 @@ from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
 from implicit_bias.errors import InputError
-from implicit_bias.symbolic import worker
 
 module = importlib.import_module("implicit_bias.symbolic.design")  # the package exports the function by this name
 u = sp.Symbol("u")
 
 
 @pytest.fixture
-def replaced(monkeypatch):
-    """Replaces a function of the module; a worker process would not see it, so work is done where it is asked for."""
-    monkeypatch.setattr(worker, "_asked", lambda *_: None)
+def replaced(in_this_process, monkeypatch):
+    """Replaces a function of the module, also for the work that a worker process would do."""
     return lambda name, function: monkeypatch.setattr(module, name, function)
 
 
@@ -74,7 +72,7 @@ def test_the_flow_is_the_mirror_flow_of_the_potential(R, expected, start, target
 @pytest.mark.slow
 @pytest.mark.parametrize(("power", "exponent"), [(1.25, "8/5"), (1.5, "4/3"), (3, "2/3"), (4, "1/2")])
 def test_powers_give_powerpropagation(power, exponent):
-    """|x|^p is the potential of x = sign(u)|u|^(2/p), up to the scale of u; p → 1 gives u|u|."""
+    """|x|^p is the potential of x = sign(u)|u|^(2/p), up to the scale of u."""
     output = ib.design(f"abs(x)**{power}").output
     ratio = sp.simplify(output / (sp.sign(u) * sp.Abs(u) ** sp.Rational(exponent)))
     assert ratio.is_number
@@ -114,7 +112,7 @@ def test_a_kink_is_refused(R, where):
         ib.design(R)
 
 
-HYPERBOLIC = "x*asinh(x/3) - sqrt(x**2 + 9)"  # half of it is the potential of the mask with scale 3
+HYPERBOLIC = "x*asinh(x/3) - sqrt(x**2 + 9)"  # twice the potential of the mask with scale 3
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +122,7 @@ def tabulated():
 
 @pytest.mark.slow
 def test_the_hyperbolic_entropy_is_tabulated(tabulated):
-    """u(x) = ∫ dx / √(R''⁻¹) against mpmath's quadrature, and g as its inverse."""
+    """The table holds u(x) = ∫ √R'' dx, by mpmath's quadrature, and g is its inverse."""
     x = np.array([-1e5, -7.0, -1e-3, 0.0, 0.3, 20.0, 1e8])
     u = tabulated.parameter_at(x)
     with mp.workdps(30):
@@ -155,13 +153,13 @@ def test_the_hyperbolic_entropy_is_tabulated(tabulated):
     ids=["formula", "hyperbolic", "tiny", "entropy", "exponential", "cubic"],
 )
 def test_the_potential_of_a_numerical_design_is_the_one_asked_for(source, exact, replaced):
-    replaced("_candidates", lambda *_: iter(()))  # which takes seconds
+    replaced("_candidates", lambda *_: iter(()))  # the search for a formula takes seconds
     shape = ib.design(source)
     x = np.array([0.25, 1.5, 3.0])
     potential = ib.NumericalPotential(shape, {"u": shape.parameter_at([1.0, 1.0, 0.5])})
     np.testing.assert_allclose(potential.minimizer, [1.0, 1.0, 0.5], rtol=1e-12)
     np.testing.assert_allclose(potential.metric(x), exact(x), rtol=1e-10)
-    # R' by quadrature of R''.
+    # We compute R' by quadrature of R''.
     want = [
         float(mp.quad(lambda t: 1 / exact(float(t)), [start, end])) for start, end in zip([1, 1, 0.5], x, strict=True)
     ]
@@ -170,7 +168,7 @@ def test_the_potential_of_a_numerical_design_is_the_one_asked_for(source, exact,
 
 @pytest.mark.slow
 def test_one_parameter_trains_like_the_mask():
-    """The flow of u for the designed g is the flow of m·w, weight by weight; two parameters only add starts."""
+    """The flow of one parameter u under the designed g is the flow of m·w, weight by weight."""
     problem = ib.Regression.sample(3, 6, 2, seed=5)
     times = [0.1, 1.0, 30.0]
     init = {"m": np.linspace(0.8, 1.2, 6), "w": np.linspace(-0.3, 0.3, 6)}
@@ -208,14 +206,14 @@ def test_a_potential_with_coordinates_of_its_own_is_refused():
 
 @pytest.mark.slow
 def test_an_infinite_curvature_is_refused_where_no_formula_is_found(replaced):
-    """R'' ~ |x|^(−1/2): ∇g = 0 at x = 0, a saddle that no table covers."""
+    """If R'' grows like |x|^(−1/2), then ∇g = 0 at x = 0, which is a saddle that no table covers."""
     replaced("_candidates", lambda *_: iter(()))
     with pytest.raises(ib.UnsupportedError, match="infinite"):
         ib.design("abs(x)**1.5 + x**2")
 
 
 def test_time_is_limited(monkeypatch):
-    # Far less than SymPy needs for anything, so that the outcome does not depend on the machine.
+    # This is not enough for SymPy on any machine.
     monkeypatch.setattr(module, "TIME_LIMIT", 0.01)
     with pytest.raises(ib.UnsupportedError, match=r"took too long for 0\.01 seconds"):
         ib.design("-log(1 - x**2)")
@@ -228,7 +226,7 @@ def test_a_bad_formula_is_a_formula_error(R):
 
 
 def test_a_wrong_candidate_is_not_returned(replaced):
-    """The numerical check refuses what the algebra may get wrong; the table is right."""
+    """A numerical check refuses candidates that algebra got wrong, and the design is a table that is right."""
     tried = []
 
     def wrong(*_):

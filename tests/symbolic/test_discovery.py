@@ -1,4 +1,4 @@
-"""The kernel of h ↦ [∇g, ∇h]: known answers, and its dimension against singular values at random points."""
+"""The kernel of h ↦ [∇g, ∇h] against known answers, and its dimension against singular values at random points."""
 
 import itertools
 import time
@@ -18,7 +18,7 @@ m, w, q, u, v = sp.symbols("m w q u v")
 
 
 def _span(found, symbols):
-    """The row space of coefficient vectors, as a set of reduced rows."""
+    """The monomials of polynomials and the reduced rows of their coefficients, which are equal for equal spans."""
     polys = [sp.Poly(h, *symbols) for h in found]
     monomials = sorted({mono for p in polys for mono in p.monoms()})
     matrix = sp.Matrix([[p.coeff_monomial(mono) for mono in monomials] for p in polys])
@@ -43,7 +43,7 @@ def _span(found, symbols):
         ("m", "m,w", 2, [m, w, w**2]),
         ("3*m*w/7", "m,w", 2, [m * w, m**2 + w**2]),
         ("1e-60*m*w", "m,w", 2, [m * w, m**2 + w**2]),
-        # Coefficients that are not rational: over the rationals alone, g itself would be missed.
+        # With coefficients that are not rational, a search over the rationals would miss g itself.
         ("m*w + sqrt(2)*m**2", "m,w", 2, [m * w + sp.sqrt(2) * m**2, m**2 + w**2]),
         ("pi*m*w + m**2", "m,w", 2, [sp.pi * m * w + m**2, m**2 + w**2]),
     ],
@@ -61,12 +61,12 @@ def test_coupled_outputs_share_their_regularizers():
     masks = ib.Parameterization(["m1*w1", "m2*w2"], "m1,w1,m2,w2")
     m1, w1, m2, w2 = sp.symbols("m1 w1 m2 w2")
     assert set(masks.commuting_regularizers(3)) == {m1 * w1, m1**2 + w1**2, m2 * w2, m2**2 + w2**2}
-    # One m for two weights: the products do not commute with each other, and only weight decay commutes with both.
+    # If two weights share m, their products do not commute, and only weight decay commutes with both.
     assert ib.Parameterization(["m*w", "m*q"], "m,w,q").commuting_regularizers(3) == [m**2 + q**2 + w**2]
 
 
 def test_the_basis_is_tidy():
-    """Low degree first, coprime integers, a positive first coefficient, plain symbols."""
+    """The basis begins with low degrees, and has coprime integer coefficients and plain symbols."""
     found = ib.Parameterization("u + v", "u,v").commuting_regularizers(3)
     assert [sp.Poly(h, u, v).total_degree() for h in found] == [1, 1, 2, 3]
     for h in found:
@@ -100,7 +100,8 @@ def _numerical_dimension(g, symbols, degree):
         pull_h, bend_h = derivatives(h)
         columns.append((np.einsum("pij,pj->pi", bend_h, pull_g) - np.einsum("pij,pj->pi", bend_g, pull_h)).ravel())
     values = np.linalg.svd(np.transpose(columns), compute_uv=False)
-    # Sums of a few dozen products of size 1: true zeros are below 1e-13 of the largest, and integers give no others.
+    # The entries are sums of a few dozen products of size 1, so zeros are below 1e-13 of the largest singular value.
+    # The coefficients are integers, which give no other small values.
     return int(np.sum(values < 1e-11 * values[0])) if values[0] else len(monomials)
 
 
@@ -145,7 +146,7 @@ def test_dimension_in_three_parameters():
         ("u*v", 0, ["u**2 + v**2", "u**2"], {u**2 + v**2}),
         ("u*v", 2, ["u**2 + v**2", "2*u*v"], {u * v, u**2 + v**2}),  # already among the monomials
         ("u*v", 0, ["abs(u)", "abs(u)*u + v**2"], set()),
-        # Where u > 0 the first two are equal, so that both signs must be looked at.
+        # For u > 0 the first two are equal, so both signs of u must be tried.
         ("u**2 - v", 0, ["u**2", "u*abs(u)", "abs(u)"], {u**2, u * sp.Abs(u)}),
         ("u*v", 0, ["u*v + abs(u) - u"], set()),
     ],
@@ -158,7 +159,7 @@ def test_ansatz(g, degree, ansatz, expected):
 
 
 def test_a_regularizer_that_commutes_on_either_side_only_is_refused():
-    """u|v| is ±u·v away from v = 0, where the flow of u·v goes through."""
+    """u|v| equals ±u·v on either side of v = 0 and commutes there, but the flow of u·v crosses v = 0."""
     with pytest.raises(ib.UnsupportedError, match="not everywhere"):
         ib.Parameterization("u*v", "u,v").commuting_regularizers(0, ["u*abs(v)"])
 
@@ -169,7 +170,7 @@ def test_a_bad_degree_is_named(degree):
         ib.Parameterization("m*w", "m,w").commuting_regularizers(degree)
 
 
-def test_too_many_candidates_are_refused_at_once():
+def test_too_many_candidates_are_refused_at_once(in_this_process):
     began = time.thread_time()
     with pytest.raises(InputError, match=r"degree: .* candidates .* ansatz"):
         ib.Parameterization("m*w*q", "m,w,q").commuting_regularizers(10**12)
@@ -183,7 +184,7 @@ def test_a_bad_ansatz_is_a_formula_error(ansatz):
 
 
 def test_roots_of_squares_are_not_taken_for_their_positive_branch():
-    """(u**6)**(1/6) is |u|, though SymPy keeps the root, and u*|u| + v**2 commutes with u*v for u > 0 only."""
+    """(u**6)**(1/6) counts as |u|, though SymPy keeps the root: u*|u| + v**2 commutes with u*v for u > 0 only."""
     root = (u**6) ** sp.Rational(1, 6)
     assert ib.Parameterization("u*v", "u,v").commuting_regularizers(0, [root * u + v**2]) == []
 
@@ -195,7 +196,7 @@ def test_a_result_that_fails_its_own_check_is_not_returned():
 
 
 @pytest.mark.slow
-def test_thousands_of_candidates_take_seconds():
+def test_thousands_of_candidates_take_seconds(in_this_process):
     began = time.thread_time()
     assert ib.Parameterization("m*w*q", "m,w,q").commuting_regularizers(28) == [m * w * q]
     assert time.thread_time() - began < 30

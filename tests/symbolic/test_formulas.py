@@ -1,4 +1,4 @@
-"""The parser: it agrees with arithmetic on what it accepts, and refuses everything else quickly, naming the culprit."""
+"""The parser agrees with arithmetic on what it accepts, and refuses everything else quickly with the part at fault."""
 
 import builtins
 import keyword
@@ -64,7 +64,7 @@ formulas = st.recursive(_leaf(), _extend, max_leaves=8).filter(lambda f: len(f[0
 
 
 def parsed_or_rejected(text):
-    """A drawn formula, which may hold more exponentials inside one another than the parser takes."""
+    """The formula, parsed; a drawn one that nests more exponentials than the parser takes is drawn again."""
     try:
         return parse(text, ["m", "w"])
     except ib.FormulaError as error:
@@ -119,7 +119,7 @@ def test_floats_become_the_decimal_they_print():
     assert parse(0.25, ["m"]) == sp.Rational(1, 4)
 
 
-# Formula and a part that the message must name.
+# Each formula with the part that the message must name.
 ATTACKS = {
     "__import__('os').system('true')": "__import__('os').system",
     "().__class__.__bases__[0]": "__class__",
@@ -193,7 +193,7 @@ ATTACKS = {
     "m*acos(cos(64**64))": "SymPy's acos fails",
     "m*asin(sin(1e300))": "SymPy's asin fails",
     "m*acos(atan(tan(1e300)))": "SymPy's atan fails",
-    # SymPy would take more than a second to find that out if it evaluated functions of them first.
+    # SymPy would take more than a second to find a complex number here if it evaluated the outer functions first.
     "m/sign(acos(arccos(sigmoid((10**30+64**64))-1)))": "complex",
     "m-asin(sqrt(sqrt(tanh(arccos(arccosh(10**9))**2)-1)+w)*2)": "complex",
     "9**9**9": "387420489",
@@ -225,6 +225,7 @@ ATTACKS = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(("formula", "part"), ATTACKS.items(), ids=[repr(a[:30]) for a in ATTACKS])
 def test_what_is_not_a_formula_is_one_quick_error(formula, part, monkeypatch):
     def executed(*_args, **_keywords):
@@ -283,6 +284,7 @@ EXPRESSIONS = {
 }
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_sympy_expressions_pass_the_same_whitelist(name):
     expression, part = EXPRESSIONS[name]
@@ -346,7 +348,7 @@ def test_a_usable_name_parses_to_its_symbol(names):
     assert [parse(name, checked) for name in names] == [sp.Symbol(name) for name in names]
 
 
-# Numbers that are zero, also where only their digits tell, what divides by them, and what may stand around that.
+# Numbers that are zero, some of them only by their digits; divisions by them; and expressions around the division.
 ZEROS = "0", "log(1)", "sin(pi)", "(2 - 2)", "(sqrt(2)*sqrt(3) - sqrt(6))", "(m - m)", "0.0", "tan(0)"
 POLES = "m/{0}", "1/{0}", "{0}**(-1)", "m*{0}**(-1/2)", "log({0})", "1/log({0})", "m/log(1 + {0})"
 AROUND = "w + {}", "{}*w", "w/(1 + ({})**2)", "exp(-({}))", "abs({})", "2 - {}", "tanh({})", "w/{}", "log({})"
@@ -355,7 +357,7 @@ AROUND = "w + {}", "{}*w", "w/(1 + ({})**2)", "exp(-({}))", "abs({})", "2 - {}",
 @pytest.mark.slow
 @given(st.sampled_from(ZEROS), st.sampled_from(POLES), st.lists(st.sampled_from(AROUND), max_size=4))
 def test_division_by_zero_is_refused_wherever_it_stands(zero, pole, around):
-    """Also where what follows would swallow the infinity, as 1/log(0) is 0 to SymPy."""
+    """A division by zero is refused also where SymPy swallows the infinity, as in 1/log(0), which it makes 0."""
     formula = pole.format(zero)
     for outer in around:
         formula = outer.format(f"({formula})")
@@ -364,15 +366,16 @@ def test_division_by_zero_is_refused_wherever_it_stands(zero, pole, around):
 
 
 def test_deep_nesting_is_refused_before_anything_follows_it():
-    """Parsing 150 sines inside one another was fast, and then derive ended in a RecursionError, 120 in a minute."""
+    """Sines nested 60 deep or deeper are refused; a derivation of them takes minutes or exceeds the recursion limit."""
     for depth in (60, 150):
         with pytest.raises(ib.FormulaError, match="inside one another"):
             ib.Parameterization("sin(" * depth + "m" + ")" * depth, "m")
     assert ib.Parameterization("+".join(["m"] * 400), "m").commutes().holds  # a long sum is not deep
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_nested_powers_are_refused_before_anything_expands_them():
-    """Parsing 99 squares inside one another was fast, and then derive ended inside SymPy after seconds."""
+    """A power of 99 nested squares, which SymPy would take seconds to expand, is refused at once."""
     start = time.thread_time()
     with pytest.raises(ib.FormulaError, match="degree"):
         ib.Parameterization("(" * 99 + "m" + "+1)**2" * 99, "m,w")

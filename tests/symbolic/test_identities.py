@@ -1,4 +1,4 @@
-"""The checks that a derivation rests on: which there are, and that each notices what it is there for."""
+"""The identities that a derivation is checked by: each derivation has the expected ones, and each notices its error."""
 
 import math
 from dataclasses import replace
@@ -51,6 +51,7 @@ def test_a_derivation_rests_on_these_identities(way):
 
 
 def _failing(candidate_or_statements):
+    """The names of the statements that numbers refute."""
     statements = getattr(candidate_or_statements, "statements", candidate_or_statements)
     region = getattr(candidate_or_statements, "region", ())
     return {

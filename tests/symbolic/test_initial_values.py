@@ -1,4 +1,4 @@
-"""Where derivations start: exchanges and changes of sign that change nothing, and starts that are not covered."""
+"""Starts of derivations: those that a symmetry of g and h leads to a covered one, and those that are not covered."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def derived(formula, params, h=None):
     ],
 )
 def test_training_from_other_starts(formula, h, init):
-    """From other signs or sizes than the derivation has, the dual flow agrees with that of the parameters."""
+    """The dual flow is that of the parameters, also from starts with other signs or sizes than the derivation has."""
     derivation = derived(formula, list(init), h)
     schedule = ib.schedule.Geometric(0.1, 1.0)
     times = [0.2, 2.0]
@@ -65,7 +65,7 @@ def test_a_symmetry_must_leave_g_and_h_as_they_are(formula, params, h, count):
 @given(m=st.floats(-3, 3), w=st.floats(-3, 3), decay=st.floats(0, 0.5), push=st.floats(-0.5, 0.5))
 @settings(max_examples=15)
 def test_every_start_of_the_mask_but_the_balanced_ones_has_its_potential(m, w, decay, push):
-    """Against an integration of m and w from the start as it was given, decay first."""
+    """The potential is that of m and w integrated from the start itself, decay first."""
     assume(abs(m**2 - w**2) > 1e-2)
     potential = derived("m*w", "m,w", "m**2 + w**2").at(m=[1.0, m], w=[0.5, w], decay=decay)
     start = np.exp(-2 * decay) * np.array([m, w])
@@ -94,7 +94,7 @@ def test_starts_that_are_not_covered_are_named(formula, init, message):
 
 
 def test_simplifying_is_left_to_the_worker_process(monkeypatch):
-    """A potential is made without SymPy's simplifier in this process, where nothing limits it."""
+    """This process, where nothing limits its time, makes potentials without SymPy's simplifier."""
     exponential, mask = derived("u**2", "u", "u**2"), derived("m*w", "m,w", "m**2 + w**2")
 
     def simplify(*_, **__):
@@ -106,12 +106,12 @@ def test_simplifying_is_left_to_the_worker_process(monkeypatch):
 
 
 def test_what_takes_too_long_to_know_is_done_without(monkeypatch):
-    """No symmetry is known then, and the start is refused; the exponential's potential is numerical."""
+    """If symmetries take too long, none is used and the start is refused; likewise an exponential stays numerical."""
 
     def stopped(*_):
         raise StoppedError("took too long")
 
-    monkeypatch.setattr(derivation, "call", stopped)  # no time is too short for a quick machine
+    monkeypatch.setattr(derivation, "call", stopped)  # a short time limit may be enough on a quick machine
     derivation._known_symmetries.cache_clear()
     with pytest.raises(ib.DomainError, match="m0 - w0 > 0"):
         derived("m*w", "m,w", "m**2 + w**2").at({"m": -1.0, "w": 0.5})

@@ -1,4 +1,4 @@
-"""Recognizing hyperbolic sines, checked by numbers, and refusing other curves."""
+"""Curves that are hyperbolic sines are recognized, with the values of the curve, and others are refused."""
 
 import mpmath as mp
 import pytest

@@ -1,4 +1,4 @@
-"""Parameterizations: separable or coupled, equal when their formulas are, and clear about what is wrong."""
+"""Parameterizations are separable or coupled, equal if their formulas are, and say what is wrong with an argument."""
 
 import time
 
@@ -58,6 +58,7 @@ BAD = [
 ]
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(("outputs", "params", "part"), BAD)
 def test_what_is_no_parameterization(outputs, params, part):
     start = time.thread_time()
@@ -120,7 +121,7 @@ def test_initial_numbers_are_broadcast():
 @pytest.mark.slow
 @pytest.mark.parametrize("power", [1.2, 1.5, 2.5, 3.0])
 def test_designed_powers_have_the_gradient_of_their_formula(power):
-    """Of |u|^k sign(u) a derivative by symbols holds a point mass of weight zero, which once reached NumPy."""
+    """The symbolic derivative of |u|^k sign(u) has a point mass of weight zero, which does not count."""
     g = ib.design(f"abs(x)**{power}").separable_map()
     u, step = np.array([[-1.3, -0.2, 0.1, 0.9]]), 1e-6
     slope = (g.output(u + step) - g.output(u - step)) / (2 * step)

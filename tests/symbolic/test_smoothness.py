@@ -1,4 +1,4 @@
-"""Levels on which formulas are not smooth: brackets across them, and where flows end, against integrated flows."""
+"""Brackets across levels on which formulas are not smooth, and flows that end on them, against integrated flows."""
 
 import functools
 import itertools
@@ -46,7 +46,7 @@ def test_crossings_lie_where_a_level_changes_sign():
         assert list(crossings(level, fields, SYMBOLS)) == []
 
 
-# Functions of one parameter with their slopes: smooth ones, and those with a kink or a jump in the slope at 0.
+# Functions of one parameter with their slopes; the rough ones are not smooth at 0.
 SMOOTH = {
     "u": np.ones_like,
     "u**2": lambda u: 2 * u,
@@ -70,7 +70,7 @@ def _sum(one, other, weights):
 
 
 def _product(one, other, weight):
-    """The same for multiples of uv with either factor inside an absolute value."""
+    """A multiple of uv, where either factor may be inside an absolute value, and its gradient."""
     formula = f"{weight}*({one})*({other})"
     factor = {"u": (lambda t: t, np.ones_like), "abs(u)": (np.abs, np.sign)}
     (f, df), (g, dg) = factor[one], factor[other.replace("v", "u")]
@@ -78,7 +78,7 @@ def _product(one, other, weight):
 
 
 def _pairs():
-    """Pairs of formulas that commute wherever both are smooth, always the same: half sums, half products."""
+    """Random pairs of formulas, always the same, that commute wherever both are smooth: sums and products."""
     generator = random.Random(20261128)  # noqa: S311
     cases = [("u", "abs(u)"), ("u**2", "u*abs(u)"), ("sinh(u)", "sign(u)*sinh(u)"), ("abs(u)**3/3", "abs(u)**3/3")]
     cases.append(("u + u*abs(u)/2", "u + u*abs(u)/2"))
@@ -91,9 +91,9 @@ def _pairs():
 
 
 def _moved(field, start, time, steps=300):
-    """The flows from points (2, n) for times (n,) by fixed steps of Runge and Kutta's method, and which of them slide.
+    """The flows from points (2, n) for times (n,) by fixed Runge–Kutta steps, and which of them slide along a level.
 
-    A field that jumps in more than two steps pushes its flow back onto a level, along which none is unique.
+    If the field jumps in more than two steps, it pushes the flow back onto a level, where the flow is not unique.
     """
     y, step, jumps = start, time / steps, np.zeros(len(time))
     for _ in range(steps):
@@ -111,7 +111,7 @@ TIMES = [(0.25, 0.2), (-0.25, 0.2), (0.2, -0.25), (-0.2, -0.25)]
 
 
 def _difference(g, h):
-    """How far apart the ends are where one flows along ∇g and then along ∇h, or the other way round."""
+    """The largest distance between the ends of flowing along ∇g and then ∇h, and of the other order."""
     starts = np.repeat(STARTS, len(TIMES), axis=0).T
     s, a = np.tile(TIMES, (len(STARTS), 1)).T
     ends, slides = [], np.zeros(len(s), bool)
@@ -145,7 +145,7 @@ def test_fields_commute_if_and_only_if_their_flows_do_also_across_levels(g, h):
     ],
 )
 def test_a_bracket_that_jumps_is_not_zero(g, h):
-    """A formula that jumps itself has a point mass for a slope, which a bracket away from it does not see."""
+    """Fields that jump do not commute, also if the formula itself jumps and its slope has a point mass."""
     for first, second in ((g, h), (h, g)):
         report = ib.Parameterization(first).commutes_with(second)
         assert report.outcome is ib.Outcome.REFUTED
@@ -161,7 +161,7 @@ def test_no_search_returns_a_bracket_that_jumps(g, h):
         ib.Parameterization(g).commuting_regularizers(0, [h])
 
 
-# Pairs that commute, their slopes, and parameters on whose zeros they are not smooth where decay leads there.
+# Pairs that commute, their slopes, and the parameters at whose zeros decay ends because the formulas are not smooth.
 DECAYED = {
     "tangent": ("abs(m)*w", "m**2 + w**2", lambda y: [np.sign(y[0]) * y[1], abs(y[0])], lambda y: 2 * y, []),
     "itself": (
@@ -187,7 +187,7 @@ DECAYED = {
 @pytest.mark.parametrize("decay", [0.1, 0.4, 0.7, 2.0])
 @pytest.mark.parametrize("start", [(0.9, 0.2), (0.3, 0.8), (-0.3, 0.8)])
 def test_decay_ends_on_the_first_level(name, decay, start):
-    """Beyond a level that decay alone leads to, potentials once came from the other side of it."""
+    """If decay alone leads to a level, there is no potential beyond it; otherwise the potential is that of the flow."""
     g, h, slope, pull, rough = DECAYED[name]
     derivation = _derived(g, h)
     start = np.array(start[: len(derivation.parameterization.params)])
@@ -219,7 +219,7 @@ def _derived(g, h):
 @pytest.mark.slow
 @pytest.mark.parametrize("p", [(5, 3), (3, 2), (4, 3), (5, 4), (1, 2), (1, 3)])
 def test_differences_of_powers_end_where_a_parameter_reaches_zero(p):
-    """The flow u' = p u^(p−1) makes u^(2−p) linear in time."""
+    """Along u' = p u^(p−1) the power u^(2−p) is linear in time, so the ends of the domain are known."""
     top, bottom = p
     power, u, v = top / bottom, 0.7, 0.6
     rate = power * (2 - power)

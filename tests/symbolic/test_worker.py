@@ -1,4 +1,4 @@
-"""The worker process: it stops work, is replaced, serves threads and forks, and dies with its owner."""
+"""The worker process stops work at its limits, is replaced, serves threads and forks, and ends with its owner."""
 
 import math
 import os
@@ -25,7 +25,7 @@ X = sp.Symbol("x", real=True)
 
 @pytest.fixture(autouse=True, scope="module")
 def _a_template_that_sees_these_tests():
-    """The functions below are found by their module's name: on the path of a template that is started now."""
+    """Children find the functions below by the name of this module, so the template needs a path that has it."""
     template.stop()
     sys.path.insert(0, str(Path(__file__).parents[2]))
     yield
@@ -33,7 +33,7 @@ def _a_template_that_sees_these_tests():
     template.stop()
 
 
-# What the worker is asked to do; it imports this module.
+# The worker imports this module and is asked to run these functions.
 
 
 def endless():
@@ -51,7 +51,7 @@ def endless_in_c():
 
 
 def greedy():
-    return len([b"x" * 2**20 for _ in range(4000)])  # written to, so that it is taken
+    return len([b"x" * 2**20 for _ in range(4000)])  # memory counts only once it is written to
 
 
 def one_then_endless():
@@ -103,7 +103,7 @@ def nested_without_end():
 @pytest.mark.slow
 @pytest.mark.parametrize("work", [endless, endless_in_c, nested_without_end])
 def test_work_is_stopped_wherever_it_is(work, monkeypatch):
-    """By its own limit, long before its owner loses patience."""
+    """A child stops at its own limit of time whatever it runs, long before the owner loses patience."""
     monkeypatch.setattr(worker, "_PATIENCE_SECONDS", 60.0)
     began = time.monotonic()
     with pytest.raises(StoppedError, match="took too long"):
@@ -138,7 +138,7 @@ def test_who_has_no_patience_is_answered_by_the_clock():
 
 
 def test_a_formula_is_answered_by_the_clock(monkeypatch):
-    """A child that waits, which costs no processor time."""
+    """Parsing is stopped by the clock, also if the child only waits, which costs no processor time."""
     worker.call(5.0, math.sqrt, 1.0)
     monkeypatch.setattr(formulas, "PARSING_PATIENCE_SECONDS", 0.3)
     monkeypatch.setattr(formulas, "_parsed", slow_to_read)
@@ -171,8 +171,8 @@ def test_limits_within_limits():
 
 
 @pytest.mark.slow
-def test_a_broken_helper_is_no_missing_closed_form(monkeypatch, tmp_path):
-    """The worker has the library of its owner, in which one function is broken here."""
+def test_a_broken_helper_is_no_missing_closed_form():
+    """If a function of the library is broken, ``derive`` raises its error and does not report a missing closed form."""
     script = """
         import implicit_bias as ib
         from implicit_bias.symbolic import inversion, template, by_flow
@@ -202,7 +202,7 @@ def test_without_a_process_the_work_is_done_and_the_result_says_so():
 
 @pytest.mark.slow
 def test_it_loads_while_its_owner_does_and_holds_up_no_end():
-    """It starts before SymPy is imported, and an owner that ends meanwhile need not wait for it."""
+    """The template starts before its owner imports SymPy, and an owner that ends meanwhile need not wait for it."""
     script = """
         import sys, time
         import implicit_bias as ib
@@ -260,7 +260,7 @@ def test_threads_share_it_and_one_that_is_stuck_holds_up_nobody():
 
 @pytest.mark.slow
 def test_a_logarithm_on_four_threads_keeps_its_closed_form():
-    """SymPy's integral once failed in half of them."""
+    """Derivations asked for by four threads all find the closed form of log(u) − log(v)."""
     worker.forget()
 
     def potential(name):
@@ -273,7 +273,7 @@ def test_a_logarithm_on_four_threads_keeps_its_closed_form():
 
 @pytest.mark.slow
 def test_a_fork_of_the_owner_starts_its_own():
-    """Also while another thread asks, which holds the locks."""
+    """A fork of the owner starts a template of its own, also if another thread held the locks at the fork."""
     script = """
         import os
         import implicit_bias as ib
@@ -304,7 +304,7 @@ def test_a_fork_of_the_owner_starts_its_own():
     ids=["while it loads", "when it is ready", "when it was asked"],
 )
 def test_an_owner_that_ends_leaves_nothing_and_says_nothing(first):
-    """The owner has no time to end the template, and was forked into a process that lives on."""
+    """A template ends quietly if its owner ends without closing it, though a fork of the owner lives on."""
     script = f"""
         import os, select, time
         import implicit_bias as ib
@@ -335,8 +335,7 @@ def test_an_owner_that_ends_leaves_nothing_and_says_nothing(first):
 
 @pytest.mark.slow
 def test_it_works_in_a_script_without_a_guard_and_in_processes_of_joblib(tmp_path):
-    joblib = pytest.importorskip("joblib")
-    assert joblib
+    pytest.importorskip("joblib")
     path = tmp_path / "script.py"
     path.write_text(
         textwrap.dedent("""
@@ -355,7 +354,7 @@ def test_it_works_in_a_script_without_a_guard_and_in_processes_of_joblib(tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["it ends", "it is killed"])
 def test_it_dies_with_its_owner(how):
-    """The template, and a child that is busy, also where the owner has no time to say so."""
+    """A busy child and its template end with their owner, also if that is killed."""
     script = """
         import sys, threading, time
         from implicit_bias.symbolic import worker
@@ -410,13 +409,13 @@ def test_a_formula_that_cannot_be_decided_is_one_sentence(formula):
     began = time.perf_counter()
     with pytest.raises(ib.FormulaError) as caught:
         ib.derive(formula, time_limit=2)
-    assert time.perf_counter() - began < 5  # of which one is the limit, on a machine that may be busy
+    assert time.perf_counter() - began < 5  # parsing may take one second, and the machine may be busy
     assert str(caught.value).count(". ") == 0
 
 
 @pytest.mark.slow
 def test_an_absolute_value_of_what_is_not_real_everywhere_has_its_interval():
-    """SymPy's derivative of |atanh(w)| has real parts in it; the function is even and smooth on (−1, 1)."""
+    """The domain of cos |atanh w| is (−1, 1), where it is smooth, though SymPy's derivative has real parts in it."""
     assert ib.derive("cos(abs(atanh(w)))").at({"w": 0.3}).domain == (-1.0, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Deciding whether an expression vanishes: what is proved, what is only supported, and what has a witness."""
+"""Whether an expression vanishes: identities are proved or supported by numbers, and others have a witness."""
 
 import math
 
@@ -120,7 +120,7 @@ POSITIVE, NEGATIVE, DECAY = (
     sp.Symbol("n", negative=True),
     sp.Symbol("A", nonnegative=True),
 )
-# Identities in e and f, where e > 0 (f is any real number): each with a factor whose change makes it false, at 1.
+# Identities in e > 0 and a real f. Each has a factor c; it holds for c = 1 and fails for any other.
 IDENTITIES = [
     lambda e, f, c: c * sp.atan(e) + sp.atan(1 / e) - sp.pi / 2,
     lambda e, f, c: sp.log(e**2) - 2 * c * sp.log(e),
@@ -137,13 +137,13 @@ IDENTITIES = [
     lambda e, f, c: 1 / (1 + sp.exp(-f)) - c / 2 - sp.tanh(f / 2) / 2,
     lambda e, f, c: (e + f) ** 3 - e**3 - 3 * c * e * f * (e + f) - f**3,
 ]
-# An expression that is zero stays zero, and one that is not stays so: what decides it is no longer a sum of terms.
+# Each wrapper keeps zero zero and anything else nonzero, but makes the expression harder to simplify.
 WRAPPED = [lambda r, f: r, lambda r, f: r * sp.exp(f), lambda r, f: sp.sin(r), lambda r, f: sp.Rational(1, 10**30) * r]
 
 
 @st.composite
 def identities(draw):
-    """A residual by its factor, and the conditions under which it vanishes at 1."""
+    """A function from the factor to the residual, and the conditions under which it vanishes for the factor 1."""
     build, wrap = draw(st.sampled_from(IDENTITIES)), draw(st.sampled_from(WRAPPED))
     a, b = draw(st.sampled_from([1, 2, sp.Rational(1, 3)])), draw(st.sampled_from([1, -2, sp.Rational(3, 2)]))
     e, conditions = draw(
@@ -177,7 +177,7 @@ def test_identities_on_domains_hold_and_their_mutants_do_not(identity, factor):
 
 @pytest.mark.parametrize("build", IDENTITIES)
 def test_what_holds_on_one_side_only_is_not_proved(build):
-    """With e of any sign they are either false where e < 0, or not real there, or true everywhere."""
+    """Without the condition e > 0 an identity that is false for e < 0 is refuted, and one that is true there holds."""
     residual = build(x, y, sp.Integer(1))
     test = vanishes(residual)
     values = [_number(residual, {x: sp.Rational(-7, 5), y: v}) for v in (sp.Rational(5, 4), sp.Rational(-5, 4))]
@@ -189,7 +189,7 @@ def test_what_holds_on_one_side_only_is_not_proved(build):
 
 
 def _number(expression, point):
-    """The value by mpmath, None where it or an argument of a root or logarithm is not real."""
+    """The value by mpmath; None if it is not real, or if the argument of a root, log or acosh leaves its domain."""
     roots = [p.base for p in expression.atoms(sp.Pow) if p.exp.is_Rational and not p.exp.is_Integer]
     for inside in (
         *roots,
@@ -203,13 +203,13 @@ def _number(expression, point):
 
 
 def test_conditions_are_open():
-    """sign(x − y) is 0, not 1, on the boundary, which the first points meet."""
+    """A condition excludes its boundary: sign(x − y) is 1 for x > y, but 0 at x = y, which the first points try."""
     assert vanishes(sp.sign(x - y) - 1, [x - y]).holds
     assert vanishes(sp.sign(x - y) - 1, [x - y + 1]).outcome is Outcome.REFUTED
 
 
 def test_digits_that_cancelled_decide_nothing():
-    """Inside a product SymPy gives a rounding error for zero, and no other term shows how small it is."""
+    """SymPy may give a rounding error for a zero inside a product, where no other term shows how small it is."""
     zero = sp.exp(x / 2) ** 2 * sp.exp(y) - sp.exp(x + y + 1) / sp.E
     hidden = (sp.sqrt(2) * sp.sqrt(3) - sp.sqrt(6) + sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1) * y
     for expression in (zero * sp.sinh(y), hidden, sp.tan(hidden)):
