@@ -8,7 +8,8 @@ import implicit_bias as ib
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
-enable_x64 = (
+# Older releases have it elsewhere.
+enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
     jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 )  # where older releases have it
 
