@@ -10,8 +10,6 @@ jax = pytest.importorskip("jax")
 jnp = jax.numpy
 # Older releases have it elsewhere.
 enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
-    jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
-)  # where older releases have it
 
 POTENTIALS = {
     "hyperbolic": ib.HyperbolicEntropy(scale=[1e-3, 1.0, 1e3], shift=[0.0, 0.5, -0.5]),
