@@ -19,7 +19,7 @@ VOID = {"meta", "img", "input"}
 
 
 class Outline(HTMLParser):
-    """Ids and references of a page, ids of claims apart; fails where tags are not closed in order."""
+    """Ids, references and ids of claims of a page; fails where tags are not closed in order."""
 
     def __init__(self, text):
         super().__init__()
@@ -74,7 +74,7 @@ def claims():
 
 @pytest.fixture(scope="module")
 def text(claims):
-    """The page with made-up verdicts of every kind, which is quick; the statements are the real ones."""
+    """The page of the real statements with made-up verdicts of every kind, so that nothing has to be checked."""
     cases = [
         proved("simplifies to zero"),
         Verdict(Outcome.ARGUED, "by continuity", identities=(IDENTITY,)),
@@ -120,7 +120,7 @@ def test_the_committed_pages_are_those_of_the_saved_ledger_and_all_are_as_record
 
 
 def test_pages_of_papers_link_to_each_other(tmp_path):
-    """What a claim uses from another paper leads to that paper's page, and the list leads to all of them."""
+    """A claim links to claims of other papers that it uses or that use it, and the list links to every page."""
     claims = [Claim("one/a", "1 = 1", "here", check=open_question)]
     claims.append(Claim("two/b", "1 = 1", "here", uses=("one/a",), check=open_question))
     papers = [Paper("one", "First", "A"), Paper("two", "Second", "B", note="Read in part.")]
@@ -304,7 +304,7 @@ def nothing():
 
 @pytest.fixture(scope="module")
 def checked():
-    """All six outcomes, a traceback and a long formula."""
+    """A checked ledger with every outcome, a traceback and a long formula."""
     ledger = Ledger([*MIRROR.claims, *OURS.claims, Claim("alone", "1 = 1", "notes", check=open_question)])
     ledger = Ledger(ledger.values(), papers=[MIRROR, OURS]).run()
     assert {verdict.outcome for verdict in ledger.verdicts.values()} == {*Outcome}
@@ -312,7 +312,7 @@ def checked():
 
 
 def part(page, name):
-    """What the page says on a claim, as text in which formulas lose their spaces."""
+    """The entry of a claim on the page, without the tags of its formulas."""
     found = page.partition(f'<article id="{name}">')[2].partition("</article>")[0]
     return " ".join(re.sub(r"</?m[a-z]+[^>]*>", "", found).split())
 

@@ -38,14 +38,14 @@ CASES = [
 
 
 class LogCosh(ib.Regression):
-    """Another loss under the same name."""
+    """A problem that names the squared loss and has another."""
 
     def prediction_gradient(self, p):
         return np.tanh(p - self.y) / self.d
 
 
 def shared(value, run):
-    """What one run sees of a value that may be one for all or a list."""
+    """The value of one run, where the given one may be for all runs or a list."""
     return value[run] if isinstance(value, (list, np.ndarray)) else value
 
 
@@ -101,7 +101,7 @@ class TestAgainstOtherCode:
     @pytest.mark.parametrize("momentum", [0.0, 0.8])
     @pytest.mark.parametrize("schedule", [None, Geometric(0.3, tau=0.5)])
     def test_the_flow_as_the_step_vanishes(self, momentum, schedule):
-        """Halving η halves the distance to the flow; a run with momentum is ahead by 1/(1 − β)."""
+        """Halving η halves the distance to the flow; a run with momentum β is faster by 1/(1 − β)."""
         counts = np.array([250, 500, 1000])
         # The strength as a function of the run's own time, which is slower than that of the flow.
         own = None if schedule is None else Geometric(0.3, tau=0.5 * (1 - momentum))
@@ -130,7 +130,7 @@ class TestAgainstOtherCode:
         size=st.floats(0, 2),
     )
     def test_the_balance_of_every_step(self, seed, step, alpha, log_scale, size):
-        """A step multiplies m² − w² by (1 − 2ηα)² − η²∇f², whatever the scale; u and v keep its digits."""
+        """A step multiplies m² − w² by (1 − 2ηα)² − η²∇f², at every scale; u and v keep its digits."""
         rng = np.random.default_rng(seed)
         x, a = size * rng.uniform(-1, 1, 9), np.exp(log_scale)
         start = initialization(x, a)
@@ -248,7 +248,7 @@ class TestPrecisionAndDevice:
 
     @pytest.mark.slow
     def test_memory_grows_with_the_records_alone(self):
-        """Forty times as many steps of 200 runs, whose weights take 160 kB, in a process with a peak of its own."""
+        """Forty times as many steps of 200 runs, whose weights take 160 kB, have about the same peak, in their own process."""
         script = """if True:
             import numpy as np, torch
             import implicit_bias as ib
@@ -271,7 +271,7 @@ class TestPrecisionAndDevice:
 
     @pytest.mark.parametrize("options", [{}, {"optimizer": SGD(0.5), "schedule": Constant(0.1)}])
     def test_a_step_allocates_nothing_large(self, options):
-        """What torch allocates in 100 more steps is less than one set of weights."""
+        """In 100 more steps torch allocates at most one set of weights, beside the strengths."""
         init = initialization(np.zeros(9), np.geomspace(0.1, 1, 500))
 
         def allocated(steps):
@@ -298,7 +298,7 @@ class TestInitialization:
         assert np.all(np.abs(w) < m)
 
     def test_that_of_the_mask(self):
-        """The mask's own start with β = 2a."""
+        """It is the start of a mask with β = 2a."""
         start = initialization(WEIGHTS, 0.35)
         m, w = Product(beta=0.7).right_inverse(torch.tensor(WEIGHTS))
         np.testing.assert_allclose(start["m"], m.numpy(), rtol=1e-14)
@@ -397,7 +397,7 @@ def test_sparse_data_are_not_covered():
 
 
 def test_schedules_of_a_user():
-    """Any subclass serves, hashable or not."""
+    """Any subclass of Schedule works, hashable or not."""
 
     class Ramp(Schedule):
         __hash__ = None
