@@ -1,4 +1,4 @@
-"""Experiments: saved numbers are all that drawing and judging see, and judging can fail."""
+"""Experiments draw and judge saved numbers alone, and a check can fail."""
 
 import errno
 import json
@@ -145,7 +145,7 @@ class TestCommandLine:
         assert line.startswith(f"python -m experiments: {tmp_path}/figure1c: is in use by process {os.getpid()} on ")
 
     def test_what_a_killed_run_left_is_removed(self, run, tmp_path):
-        """Also under keys of the store that no run asks for again."""
+        """Leftovers are removed also in parts of the store that no run asks for again."""
         left = f".{'0' * 16}{UNFINISHED}"
         for folder in (tmp_path / "figure1c", tmp_path / ".store" / "ab"):
             folder.mkdir(parents=True)

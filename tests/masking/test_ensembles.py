@@ -248,7 +248,7 @@ class TestPrecisionAndDevice:
 
     @pytest.mark.slow
     def test_memory_grows_with_the_records_alone(self):
-        """Forty times as many steps of 200 runs, whose weights take 160 kB, have about the same peak, in their own process."""
+        """Forty times as many steps of 200 runs, whose weights take 160 kB, hardly raise the peak of their process."""
         script = """if True:
             import numpy as np, torch
             import implicit_bias as ib

@@ -1,4 +1,4 @@
-"""Experiments beyond the paper: their claims hold, notice spoiled numbers, and runs repeat to the byte."""
+"""Experiments beyond the paper: claims hold and notice spoiled numbers, and runs repeat to the byte."""
 
 import numpy as np
 import pytest

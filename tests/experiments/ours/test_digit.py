@@ -1,4 +1,4 @@
-"""The digit: limits bracket the classical solutions, and claims notice what is wrong."""
+"""The digit: limits bracket the classical solutions, and claims notice wrong numbers."""
 
 from dataclasses import replace
 
