@@ -1,4 +1,4 @@
-"""The statements on gates, by flows, steps and minima of one gated group that share no code with their checks."""
+"""Statements on gates, tested on flows, steps and minima of one gated group, without code of their checks."""
 
 import numpy as np
 import pytest

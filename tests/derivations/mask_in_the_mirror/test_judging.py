@@ -50,7 +50,7 @@ def test_a_true_formula_is_proved_and_a_false_one_refuted():
 
 @pytest.mark.parametrize("wrong", [0, 1])
 def test_a_trajectory_that_says_otherwise_leaves_it_open(wrong):
-    """A proved formula with a deviation, and a refuted one without."""
+    """This is so for a proved formula with a deviation, and for a refuted one without."""
     found = verdict(trained_weight() + wrong, deviation=lambda value, end: 1.0 - wrong)
     assert found.outcome is Outcome.INCONCLUSIVE
     agreeing = verdict(trained_weight() + wrong, deviation=lambda value, end: float(wrong))
