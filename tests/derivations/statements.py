@@ -78,7 +78,7 @@ def mirror_map(x, a, shift=0):
 
 
 def divergence(x, y, a, shift=0):
-    """D_R(x, y)."""
+    """D_R(x, y) of one weight, to mpmath's precision."""
     return potential(x, a, shift) - potential(y, a, shift) - mirror_map(y, a, shift) * (x - mp.mpf(y))
 
 

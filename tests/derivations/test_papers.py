@@ -169,7 +169,7 @@ def test_no_claim_is_left_open_by_an_error(checked):
         assert not verdict.traceback, f"{name}: {verdict.evidence}"
 
 
-# Commands, indices and powers of an operator hold no constants.
+# Commands, indices, powers of an operator and the zero that something is compared with are no constants.
 NAMES = re.compile(r"\\[a-zA-Z]+|_\{[^}]*\}|_\w|\^\w|\^\{-?1\}")
 
 

@@ -63,7 +63,7 @@ def test_everything_is_written(folder):
 
 
 def test_page_and_picture_are_made_of_saved_numbers(folder):
-    """To write them again, without measuring, changes no byte."""
+    """Writing them again without measuring changes no byte."""
     files = ["README.md", "figure.png", "figure.svg", "figure.pdf", "manifest.json"]
     before = {name: (folder / name).read_bytes() for name in files}
     report(folder)
@@ -80,7 +80,7 @@ def test_every_method_reaches_the_error_it_is_timed_at(folder):
 
 
 def test_peak_memory_is_that_of_the_process_alone():
-    """The peak of a large process's child does not include the parent, but everything that the child allocates."""
+    """The peak of a child of a large process counts all that the child allocates, and nothing of its parent."""
     ballast = np.ones(60_000_000)  # 480 MB
     script = (
         "import numpy as np; from experiments.benchmarks.large import peak_bytes; before = peak_bytes();"

@@ -1,4 +1,4 @@
-"""Verdicts of all experiments draw no conclusion from runs that failed or are selected by the outcome."""
+"""Verdicts of all experiments draw no conclusion from runs that failed or that were chosen for their results."""
 
 import numpy as np
 import pytest

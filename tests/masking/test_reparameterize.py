@@ -242,14 +242,14 @@ def test_a_parametrization_instead_of_a_function_is_refused(given):
 
 
 class OneFactor(masking.Product):
-    """Forgets a factor."""
+    """A product whose right inverse forgets a factor."""
 
     def right_inverse(self, x):
         return x
 
 
 class Halved(masking.Product):
-    """Does not give the weights back."""
+    """A product whose right inverse does not give the weights back."""
 
     def right_inverse(self, x):
         return x / 2, torch.ones_like(x)

@@ -76,7 +76,7 @@ def test_bregman_divergence_to_the_limit_decreases():
     limit = ib.bregman_projection(PROBLEM, potential).x
     divergence = potential.divergence(limit, flow.x)
     assert np.all(np.diff(divergence) <= 1e-15)
-    # Simpson's rule with step 0.05 on a loss that varies on the scale of 1: errors of order 0.05⁴.
+    # The trapezoidal rule with step 0.05, on a loss that varies on the scale of 1, has errors of order 0.05².
     spent = np.sum((2 * flow.loss)[1:] + (2 * flow.loss)[:-1]) * 0.5 * (flow.t[1] - flow.t[0])
     assert spent == pytest.approx(divergence[0] - divergence[-1], rel=2e-3)
 

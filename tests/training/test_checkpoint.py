@@ -1,3 +1,5 @@
+"""Checkpoints come back as they were written, and files that are damaged or foreign are refused."""
+
 import contextlib
 import hashlib
 import json

@@ -1,3 +1,5 @@
+"""Models have the sizes and the initial weights of their sources."""
+
 import pytest
 import torch
 from small_runs import images

@@ -1,3 +1,5 @@
+"""A run learns, repeats, and says what is wrong with its settings, its model or its data."""
+
 import dataclasses
 import math
 

@@ -1,7 +1,7 @@
 """Ten claims that an outsider might write, about gradient descent on a parabola and about convex functions.
 
-Among them are a wrong constant, a missing hypothesis, a check that loops for ever, one that raises, one that returns
-nonsense, and one whose process ends.
+Among them are a wrong constant, missing hypotheses, a check that loops for ever, one that raises, and one whose process
+ends.
 """
 
 import os

@@ -16,7 +16,7 @@ margins = st.lists(st.floats(0.1, 5), min_size=1, max_size=5).map(np.array)
 
 
 def network(theta, samples, depth):
-    """Φ = θ_1ᵀ relu(θ_2 x), times one more parameter for each layer above two; homogeneous of order ``depth``."""
+    """The values of Φ = θ_1ᵀ relu(θ_2 x), times one more parameter for each layer above two, of order ``depth``."""
     width, features = 3, samples.shape[1]
     inner = theta[: width * features].reshape(width, features)
     hidden = samples @ inner.T
