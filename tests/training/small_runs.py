@@ -9,7 +9,7 @@ from implicit_bias.training import METHODS, ImageData, Images, build, train
 
 
 def images(n=203, test=40, shape=(1, 6, 6), classes=3, seed=0, **keywords):
-    """Images whose classes differ in the row that is bright; n is odd, so that the last batch is smaller than the rest."""
+    """Images whose classes differ in the row that is bright; n is odd, so the last batch is smaller than others."""
     random = torch.Generator().manual_seed(seed)
 
     def part(count):

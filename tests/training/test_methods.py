@@ -175,7 +175,7 @@ def test_classes_are_told_apart_by_their_names():
 
 
 def test_usual_strengths_are_the_tuned_ones():
-    """Of the strengths in figure 2's full mode they are best on held-out images, for LeNet, 60 epochs and 95 % sparsity."""
+    """They are the best of figure 2's full mode on held-out images, for LeNet, 60 epochs and 95 % sparsity."""
     with np.load(Path(__file__).with_name("tuned_strengths.npz")) as data:
         column = int(np.argmin(np.abs(data["sparsity"] - 0.95)))
         chosen = dict(zip(data["method"].tolist(), data["chosen_strength"][:, column].tolist(), strict=True))

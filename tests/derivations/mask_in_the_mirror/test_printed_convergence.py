@@ -102,7 +102,7 @@ def test_hypotheses_are_the_printed_ones():
 
 @pytest.mark.slow
 def test_what_is_refuted_as_printed():
-    """They are equation 5, its twin, three steps of a proof, a sign, an edge case, and three theorems on the printed R."""
+    """They are equation 5, its twin, three steps of a proof, a sign, an edge case and three theorems on a printed R."""
     entries = [claim.id for claim in judged()]
     verdicts = derivations.ledger().run(entries).verdicts
     outcomes = {name.partition("/")[2]: verdicts[name].outcome for name in entries}
