@@ -46,11 +46,11 @@ def test_a_flow_ends_balanced_at_a_local_minimum(pair, target, penalty):
     assume(abs(abs(pair[0]) - abs(pair[1])) > 0.1)
     u, w = flow_end(pair, target, penalty)
     pull = loss_slope(u * w, target)
-    if max(abs(pull * w + penalty * u), abs(pull * u + penalty * w)) < 1e-8:
-        assert abs(u) == pytest.approx(abs(w), abs=1e-5)
-        near = u * w + np.linspace(-0.02, 0.02, 41)
-        values = loss(near, target) + penalty * np.abs(near)
-        assert values.min() > loss(u * w, target) + penalty * abs(u * w) - 1e-7
+    assume(max(abs(pull * w + penalty * u), abs(pull * u + penalty * w)) < 1e-8)
+    assert abs(u) == pytest.approx(abs(w), abs=1e-5)
+    near = u * w + np.linspace(-0.02, 0.02, 41)
+    values = loss(near, target) + penalty * np.abs(near)
+    assert values.min() > loss(u * w, target) + penalty * abs(u * w) - 1e-7
 
 
 @about("spred/one-to-one")
