@@ -181,8 +181,10 @@ class TestInABrowser:
 
     def test_a_link_shows_a_claim_that_was_filtered_out(self):
         self.tab.get_by_label("Words").fill("square")
+        assert "ours/nothing" not in self.names()
         self.tab.locator("svg a", has_text="nothing").click()
         self.tab.wait_for_function("document.querySelector('[id=\"ours/nothing\"]').checkVisibility()")
+        assert "ours/nothing" in self.names()
 
     def test_all_visible_claims_open_and_close(self):
         self.tab.get_by_role("button", name="Open them").click()

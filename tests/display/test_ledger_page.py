@@ -203,12 +203,20 @@ def test_text_is_escaped():
     assert Outline(text).claims == ["k/b", "a<b"]
 
 
-@pytest.mark.parametrize("latex", [r"\Big\{ x \Big\}", r"\bigl\| x \bigr\|_2", r"\arg\min_x f(x)", r"\arg\max f"])
-def test_sized_delimiters_and_arguments_are_typeset(latex):
+@pytest.mark.parametrize(
+    ("latex", "part"),
+    [
+        (r"\Big\{ x \Big\}", "<mi>x</mi>"),
+        (r"\bigl\| x \bigr\|_2", "<mi>x</mi>"),
+        (r"\arg\min_x f(x)", "argmin"),
+        (r"\arg\max f", "argmax"),
+    ],
+)
+def test_sized_delimiters_and_arguments_are_typeset(latex, part):
     found = formula(latex)
     assert "\\" not in found
     assert "<code>" not in found
-    assert "mi>x" in found or "argmax" in found
+    assert part in found
 
 
 @pytest.mark.parametrize(

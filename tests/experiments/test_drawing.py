@@ -37,4 +37,7 @@ def test_other_rounding_can_be_drawn(name, direction):
         figure = registry()[name].draw(data)
         figure.set_layout_engine("none")
         figure.draw_without_rendering()
+    limits = [[*axes.get_xlim(), *axes.get_ylim()] for axes in figure.axes]
     plt.close(figure)
+    assert limits
+    assert np.all(np.isfinite(limits))

@@ -201,8 +201,8 @@ def test_parameters_are_read_off_the_formula():
 @pytest.mark.parametrize("formula", ["a*b", "p**2 - q**2", "cosh(t)", "log(s)", "k*tanh(r)"])
 def test_a_typed_formula_has_a_start(formula):
     derivation = derived(formula, "")
-    start = usual_start(derivation)
-    derivation.at(start)
+    potential = derivation.at(usual_start(derivation))
+    assert np.all(np.isfinite(potential.minimizer))
 
 
 @pytest.mark.slow

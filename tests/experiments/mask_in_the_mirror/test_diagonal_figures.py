@@ -39,8 +39,8 @@ def again(tmp_path_factory):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_claims_hold(runs, name):
-    for claim in registry()[name].claims(load(runs / name)):
-        assert claim.verdict().outcome is Outcome.SUPPORTED, claim.verdict()
+    verdicts = [claim.verdict() for claim in registry()[name].claims(load(runs / name))]
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.SUPPORTED}, verdicts
 
 
 @pytest.mark.parametrize("name", NAMES)
