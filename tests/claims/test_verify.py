@@ -83,7 +83,7 @@ def test_without_points_of_the_domain_an_identity_stays_open():
 
 
 def test_sides_that_balls_cannot_tell_apart_stay_open():
-    """Sides that agree to 10,000 bits may differ or not, so nothing is claimed of them."""
+    """A counterexample whose sides agree to 10,000 bits stays open; a true identity of such a size is confirmed."""
     tiny = sp.Pow(2, -10000)
     assert checked(x + tiny - x, tiny * sp.cos(x) ** 2 + tiny * sp.sin(x) ** 2).outcome == "confirmed"
     finding = check_violation("here", Violation(1 + tiny * sp.exp(x), sp.Integer(1), {"x": 1}).describe())
