@@ -59,6 +59,8 @@ TESTS = {
     "limit/projection.py": ["tests/limit/test_units.py"],
     "limit/dual_newton.py": ["tests/limit/test_row_basis.py", "tests/limit/test_projection.py"],
     "masking/diagonal_networks.py": ["tests/masking/test_ensembles.py"],
+    "masking/ensembles.py": ["tests/masking/test_ensembles.py", "tests/masking/test_initialization.py"],
+    "masking/reparameterize.py": ["tests/masking/test_replaced.py"],
     "masking/kept.py": ["tests/masking/test_pilot.py", "tests/masking/test_factored_weights.py"],
     "masking/factored_weight.py": ["tests/masking/test_factored_weights.py"],
     "masking/powerpropagation.py": ["tests/masking/test_factored_weights.py"],

@@ -24,7 +24,7 @@ def test_a_claim_runs_its_check_when_asked():
 
 
 def test_a_check_is_given_the_verdicts_on_what_its_claim_uses():
-    """If it has a parameter for them; a parameter with a default is its own."""
+    """They are passed to its parameter, if it has one without a default."""
     claim = ib.Claim("a", "s", "here", uses=("b",), check=lambda used: used["b"])
     assert claim.verdict({"b": OPEN}) is OPEN
     with pytest.raises(InputError, match=r"Claim a: its check takes the verdicts on b; .*run\(\['a'\]\)"):

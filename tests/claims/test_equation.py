@@ -1,4 +1,4 @@
-"""Identities and counterexamples as data: trees are read back as they were, and nothing else is read."""
+"""Identities and counterexamples are read back from their trees as they were, and nothing else is read."""
 
 import json
 from fractions import Fraction
@@ -138,7 +138,7 @@ sizes = st.fractions(Fraction(1, 7), 3, max_denominator=7)
 
 @given(st.sampled_from(sorted(OPERATIONS)), sizes, sizes)
 def test_a_ball_contains_the_value_to_50_digits(name, first, second):
-    """Each operation by mpmath, at arguments where it is real."""
+    """The value of each operation is mpmath's, at arguments where it is real."""
     from implicit_bias.claims.enclosure import enclosure
 
     arguments = [str(first), str(second)] if name in ("Add", "Mul", "Pow", "Max", "Min") else [str(first)]

@@ -1,4 +1,4 @@
-"""The file to begin with is judged by the command, verified, and notices every change of its statements but one."""
+"""The example paper is judged and verified by the commands, and notices every change of a statement but one."""
 
 import os
 from pathlib import Path

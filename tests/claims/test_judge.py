@@ -95,7 +95,7 @@ def test_nothing_is_proved_by_nothing(make, outcome):
 
 
 def test_an_identity_that_holds_only_in_numbers_is_no_proof():
-    """π to 60 digits is not π: 50 digits do not tell, and no simplification shows it."""
+    """π and its first 70 digits agree to 50 digits, and no simplification shows that they are equal."""
     nearly = sp.Rational(int(sp.pi.evalf(90) * 10**70), 10**70)
     assert prove("", (sp.pi, nearly)).outcome is ib.Outcome.INCONCLUSIVE
 
@@ -125,7 +125,7 @@ def test_an_instance_whose_steps_fail_refutes_nothing():
 @pytest.mark.slow
 @pytest.mark.parametrize("least", [0.25, -2.0])
 def test_quarters_lists_simple_numbers_first(least):
-    """Shrinking ends at those that come first in the list."""
+    """The search shrinks to the failing number that comes first in the list."""
     for k, value in enumerate(allowed := [value for value in ORDER if value >= least]):
         barred = allowed[:k]
         assert search(quarters(least, 2), lambda x, barred=barred: x not in barred).smallest == value

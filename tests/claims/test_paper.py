@@ -54,7 +54,7 @@ def test_claims_are_kept_in_order_with_what_was_said_of_them():
         "k/b", "s", 'A, "T"', ("x > 0",), ("k/a", "other/c"), "f.png", __name__, check=lambda: PROVED
     )
     assert second.verdict() is PROVED
-    assert ib.Paper("k", "T", "A") == paper  # the same work, whatever is known of it
+    assert ib.Paper("k", "T", "A") == paper  # the same paper, whatever claims it holds
     assert ib.Paper("k", "T", "A").claims == ()
     assert repr(paper) == "Paper(key='k', title='T', authors='A', arxiv=None, version=None, year=None)"
 

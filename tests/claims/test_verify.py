@@ -1,4 +1,4 @@
-"""The second opinion on a saved ledger: it confirms what is true, and rejects what is not, without SymPy."""
+"""The verification of a saved ledger confirms true identities and rejects false ones, without SymPy."""
 
 import ast
 import inspect
@@ -71,7 +71,7 @@ def test_false_identities_are_rejected(stated, derived, conditions):
 
 
 def test_numbers_beyond_all_measure_are_compared_in_balls():
-    """e^(e^22) has more digits than fit into a fraction in time."""
+    """e^(e^22) has too many digits for an exact fraction."""
     tower = sp.exp(sp.exp(22 + p))
     assert checked(tower * (1 + p), tower + p * tower).outcome == "confirmed"
     assert checked(tower * (1 + p), tower + 2 * p * tower).outcome == "rejected"
@@ -84,7 +84,7 @@ def test_without_points_of_the_domain_an_identity_stays_open():
 
 
 def test_sides_that_balls_cannot_tell_apart_stay_open():
-    """They agree to 10,000 bits: neither confirmed nor rejected would be honest of the difference."""
+    """A counterexample whose sides agree to 10,000 bits stays open; a true identity of such a size is confirmed."""
     tiny = sp.Pow(2, -10000)
     assert checked(x + tiny - x, tiny * sp.cos(x) ** 2 + tiny * sp.sin(x) ** 2).outcome == "confirmed"
     finding = check_violation("here", Violation(1 + tiny * sp.exp(x), sp.Integer(1), {"x": 1}).describe())

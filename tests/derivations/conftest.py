@@ -1,4 +1,4 @@
-"""What tests of several papers share: the verdicts that the repository keeps, without running the ledger."""
+"""The verdicts that the repository keeps, for tests of several papers that need not run the ledger."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from implicit_bias import Ledger
 
 @pytest.fixture(scope="session")
 def saved():
-    """The verdicts by claim id; also what the check of a claim is given that uses others."""
+    """The saved verdicts by claim id, in the form that checks get for the claims that they use."""
     return Ledger.load(derivations.SAVED).verdicts

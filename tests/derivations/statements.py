@@ -1,6 +1,6 @@
-"""What the tests of statements share: which claim a test is about, and a trajectory and a potential of their own.
+"""Helpers of the tests of statements: the claim that a test is about, trajectories, and the potential.
 
-Nothing here comes from the package: the tests hold the statements, not the checks, against numbers.
+Nothing here comes from the package, because these tests compare the statements with numbers, and not their checks.
 """
 
 import mpmath as mp
@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
 
 TESTED = set()
 few = settings(max_examples=max(12, settings.default.max_examples // 4))
@@ -25,7 +26,7 @@ rows = st.tuples(st.floats(0.3, 1.5), st.floats(-1.5, -0.3))  # the one equation
 
 
 def about(claim):
-    """Marks the test of the statement of a claim, as it stands or as corrected."""
+    """Mark the test of the statement of a claim, as it stands or as corrected."""
 
     def note(test):
         TESTED.add(claim)
@@ -61,7 +62,7 @@ def trained(m0, w0, slope, time, alpha=lambda t: 0.0):
 
 
 def rotated(m0, w0):
-    """u_0 and v_0."""
+    """The start in other coordinates, u_0 = (m_0 + w_0)/√2 and v_0 = (m_0 − w_0)/√2."""
     return (m0 + w0) / np.sqrt(2), (m0 - w0) / np.sqrt(2)
 
 
@@ -77,7 +78,7 @@ def mirror_map(x, a, shift=0):
 
 
 def divergence(x, y, a, shift=0):
-    """D_R(x, y)."""
+    """D_R(x, y) of one weight, to mpmath's precision."""
     return potential(x, a, shift) - potential(y, a, shift) - mirror_map(y, a, shift) * (x - mp.mpf(y))
 
 
@@ -99,3 +100,15 @@ def bracket(f, g, point):
 def interpolating(Z, y):
     """∇f of f(x) = ½(Zx − y)²."""
     return lambda x: Z * (Z @ x - y)
+
+
+def least_on_a_line(start, Z, y, decay):
+    """The argmin of R_a under Zx = y for two weights, which is where the slope of R_a vanishes on that line."""
+    scale = (start[:, 0] ** 2 - start[:, 1] ** 2) / 2 * np.exp(-4 * decay)
+    shift = np.log((start[:, 0] + start[:, 1]) / (start[:, 0] - start[:, 1]))
+    base, direction = Z * y / (Z @ Z), np.array([-Z[1], Z[0]])
+
+    def along(t):
+        return direction @ (np.arcsinh((base + t * direction) / scale) - shift)
+
+    return base + brentq(along, -50, 50, xtol=1e-14) * direction

@@ -34,7 +34,7 @@ def defined(source):
 
 
 def unregistered(name, source, content, ledger, papers):
-    """What a module defines without the ledger knowing it."""
+    """Sentences on the claims and papers that a module defines and the ledger does not know."""
     known = Counter(claim.module for claim in ledger.values())[name]
     found = [f"{name} defines {defined(source)} claims, of which the ledger has {known}"]
     found = found if defined(source) != known else []
@@ -47,7 +47,7 @@ def unregistered(name, source, content, ledger, papers):
 
 
 def test_every_claim_of_every_module_is_in_the_ledger():
-    """Modules are found as files, however the ledger finds them."""
+    """Here modules are found as files, independently of how the ledger finds them."""
     ledger, papers = derivations.ledger(), derivations.papers()
     left_out = [
         sentence
@@ -81,7 +81,7 @@ def test_every_paper_is_a_package_of_its_own_with_claims():
 
 
 def test_the_order_of_the_ledger_is_that_of_the_files(monkeypatch):
-    """Whichever module was imported first."""
+    """It does not depend on which module was imported first."""
     expected, shuffled = list(derivations.ledger()), [replace(paper) for paper in derivations.papers()]
     for paper, mixed in zip(derivations.papers(), shuffled, strict=True):
         mixed._claims.update(sorted(paper._claims.items(), key=lambda item: item[1].module, reverse=True))
@@ -102,7 +102,7 @@ def test_verdicts_are_the_recorded_ones(checked):
 
 
 def test_no_check_runs_twice():
-    """Each claim with its uses and a check that counts, in place of the one that computes."""
+    """Every claim keeps its uses, and a check that counts takes the place of the one that computes."""
     calls, claims = [], derivations.ledger()
     half = sp.Rational(1, 2)
     proved = judge.prove("made up", (sp.cos(half) ** 2, 1 - sp.sin(half) ** 2))
@@ -133,7 +133,7 @@ def test_no_check_runs_that_of_another_claim():
 
 
 def test_the_saved_verdicts_are_those_of_a_run(checked, saved):
-    """Up to what rounding moves: residuals of correct formulas, and the last digits of others."""
+    """They agree but for rounding, which moves residuals of correct formulas and last digits of others."""
     assert saved.keys() == checked.verdicts.keys(), "run python -m derivations --html"
     for name, verdict in checked.verdicts.items():
         assert verdict.counterexample == pytest.approx(saved[name].counterexample, rel=1e-6, abs=1e-9), name
@@ -142,7 +142,7 @@ def test_the_saved_verdicts_are_those_of_a_run(checked, saved):
 
 def test_every_tolerance_has_a_reason(checked):
     for name, verdict in checked.verdicts.items():
-        # Exact counterexamples tolerate nothing.
+        # Exact counterexamples have no tolerance.
         assert (not verdict.tolerance) == (not verdict.tolerance_reason), name
         assert verdict.tolerance is None or verdict.residual is not None
 

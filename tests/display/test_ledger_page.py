@@ -1,4 +1,4 @@
-"""The page of the ledger: complete, self-contained and escaped, readable on a phone; its filter finds what is asked."""
+"""The page of the ledger is complete, self-contained and escaped, and its links and its drawing are right."""
 
 import itertools
 import re
@@ -10,16 +10,16 @@ import pytest
 import sympy as sp
 
 import derivations
-from implicit_bias import Claim, Correction, Ledger, Outcome, Paper, Statement, Verdict
-from implicit_bias.claims import Equation, Violation, corrected, judge
-from implicit_bias.display.ledger_page import GAP, NODE, formula, hypothesis, layout, sections
+from implicit_bias import Claim, Correction, Ledger, Outcome, Paper, Verdict
+from implicit_bias.claims import Equation, Violation, corrected
+from implicit_bias.display.ledger_page import GAP, NODE, formula, hypothesis, layout
 
 ROOT = derivations.RECORD.parents[1]
 VOID = {"meta", "img", "input"}
 
 
 class Outline(HTMLParser):
-    """Ids and references of a page, ids of claims apart; fails where tags are not closed in order."""
+    """Ids, references and ids of claims of a page; fails where tags are not closed in order."""
 
     def __init__(self, text):
         super().__init__()
@@ -46,8 +46,7 @@ class Outline(HTMLParser):
         self.links += [found[name] for name in ("href", "src", "data", "srcset", "poster") if name in found]
 
 
-x, y = sp.symbols("x y", real=True)
-size, scale = sp.symbols("m0 a", positive=True)
+x = sp.Symbol("x", real=True)
 IDENTITY = Equation((x + 1) ** 2, x**2 + 2 * x + 1, decided="Expanded")
 
 
@@ -74,7 +73,7 @@ def claims():
 
 @pytest.fixture(scope="module")
 def text(claims):
-    """The page with made-up verdicts of every kind, which is quick; the statements are the real ones."""
+    """The page of the real statements with made-up verdicts of every kind, so that nothing has to be checked."""
     cases = [
         proved("simplifies to zero"),
         Verdict(Outcome.ARGUED, "by continuity", identities=(IDENTITY,)),
@@ -120,7 +119,7 @@ def test_the_committed_pages_are_those_of_the_saved_ledger_and_all_are_as_record
 
 
 def test_pages_of_papers_link_to_each_other(tmp_path):
-    """What a claim uses from another paper leads to that paper's page, and the list leads to all of them."""
+    """A claim links to claims of other papers that it uses or that use it, and the list links to every page."""
     claims = [Claim("one/a", "1 = 1", "here", check=open_question)]
     claims.append(Claim("two/b", "1 = 1", "here", uses=("one/a",), check=open_question))
     papers = [Paper("one", "First", "A"), Paper("two", "Second", "B", note="Read in part.")]
@@ -204,12 +203,20 @@ def test_text_is_escaped():
     assert Outline(text).claims == ["k/b", "a<b"]
 
 
-@pytest.mark.parametrize("latex", [r"\Big\{ x \Big\}", r"\bigl\| x \bigr\|_2", r"\arg\min_x f(x)", r"\arg\max f"])
-def test_sized_delimiters_and_arguments_are_typeset(latex):
+@pytest.mark.parametrize(
+    ("latex", "part"),
+    [
+        (r"\Big\{ x \Big\}", "<mi>x</mi>"),
+        (r"\bigl\| x \bigr\|_2", "<mi>x</mi>"),
+        (r"\arg\min_x f(x)", "argmin"),
+        (r"\arg\max f", "argmax"),
+    ],
+)
+def test_sized_delimiters_and_arguments_are_typeset(latex, part):
     found = formula(latex)
     assert "\\" not in found
     assert "<code>" not in found
-    assert "mi>x" in found or "argmax" in found
+    assert part in found
 
 
 @pytest.mark.parametrize(
@@ -254,203 +261,3 @@ def test_a_ledger_without_dependencies_has_an_empty_drawing():
     claims = Ledger([Claim("a", "1 = 1", "here", check=open_question)])
     assert layout(judged(claims, {"a": open_question()})).nodes == ()
     assert "<svg" not in ledger_page(claims, {"a": open_question()})
-
-
-MIRROR = Paper("mirror", "Mirrors", "A. Author", "2601.00001", 2, 2026, "Section 4 could not be read.")
-OURS = Paper("ours", "this project", "")
-
-
-@MIRROR.claim("square", statement=Statement("(x + y)^2 = ", (x + y) ** 2), source="Theorem 2, first part")
-def square(statement):
-    third = Equation((x - 1) * (x + 1), x**2 - 1, says="The difference of squares.", conditions=(x - 1,))
-    return judge.prove("Expanded.", third, stated=(statement.formula, x**2 + 2 * x * y + y**2))
-
-
-@MIRROR.claim(
-    "long", uses=("square",), source="Theorem 2; second part",
-    statement=Statement(r"R(x) = ", sum(sp.asinh(k * x / scale) * x**k / (k + 1) for k in range(1, 14))),
-)  # fmt: skip
-def long(statement):
-    slope = sp.diff(statement.formula, x)
-    return judge.argue("By convexity.", (slope + (x + 1) ** 2, slope + x**2 + 2 * x + 1))
-
-
-@MIRROR.claim("scale", statement=Statement("a = ", 2 * size), source="equation 5")
-def wrong_scale(statement):
-    right = judge.prove("By hyperbolic functions.", (size * sp.cosh(x) ** 2 - size * sp.sinh(x) ** 2, size))
-    return judge.prove("So.", stated=(statement.formula, size), correction=Correction("a = m_0", right))
-
-
-@MIRROR.claim("rests", statement="a > 0", source="Corollary of Theorem 2", uses=(corrected("scale"),))
-def rests():
-    return judge.from_residual(1e-9, 1e-8, "Measured.", tolerance_reason="rounding")
-
-
-@MIRROR.claim("step", statement=Statement("1 - m_0 \\le ", sp.Rational(1, 2)), source="equation 6")
-def step(statement):
-    numbers = {"m0": sp.Rational(5, 2)}
-    return judge.refute("Too large.", Violation(sp.Abs(1 - size), statement.formula, numbers, ">"), speed=2.5)
-
-
-@MIRROR.claim("breaks", statement="1 = 2", source="equation 6")
-def breaks():
-    raise ZeroDivisionError("a <b> & c")
-
-
-@OURS.claim("nothing", statement=r"\text{nothing}", source="here", uses=("mirror/long",))
-def nothing():
-    return Verdict(Outcome.NOT_APPLICABLE, "No case.")
-
-
-@pytest.fixture(scope="module")
-def checked():
-    """All six outcomes, a traceback and a long formula."""
-    ledger = Ledger([*MIRROR.claims, *OURS.claims, Claim("alone", "1 = 1", "notes", check=open_question)])
-    ledger = Ledger(ledger.values(), papers=[MIRROR, OURS]).run()
-    assert {verdict.outcome for verdict in ledger.verdicts.values()} == {*Outcome}
-    return ledger
-
-
-def part(page, name):
-    """What the page says on a claim, as text in which formulas lose their spaces."""
-    found = page.partition(f'<article id="{name}">')[2].partition("</article>")[0]
-    return " ".join(re.sub(r"</?m[a-z]+[^>]*>", "", found).split())
-
-
-def test_an_identity_is_shown_with_its_domain_and_how_it_was_decided(checked):
-    text = part(checked.to_html(), "mirror/square")
-    assert "2 identities, checked by machine" in text
-    assert "SymPy simplified the difference of both sides to zero." in text
-    assert "The difference of squares." in text
-    assert re.search(r"x, ?y&isin;|x,y∈ℝ", text)
-    assert "x−1&gt;0" in text.replace(" ", "")
-    assert "1 identity, checked" in part(checked.to_html(), "mirror/long")
-    assert "<dt>Argument</dt><dd>By convexity.</dd>" in part(checked.to_html(), "mirror/long")
-
-
-def test_a_counterexample_is_shown_in_exact_numbers_with_both_sides(checked):
-    text = part(checked.to_html(), "mirror/step")
-    assert "m0=5/2" in text.replace(" ", "")
-    assert re.search(r"1/?2", text.partition("Sides there")[2].partition("&gt;")[2])
-    assert "<code>speed = 2.5</code>" in text
-    assert "<code>m0" not in text
-    wrong = part(checked.to_html(), "mirror/scale")
-    assert "What holds instead" in wrong
-    assert "≠" in wrong
-    assert wrong.count("checked by machine") == 1  # of the correction
-
-
-def test_a_traceback_is_folded_and_escaped(checked):
-    text = part(checked.to_html(), "mirror/breaks")
-    assert "<summary>Traceback</summary>" in text
-    assert "ZeroDivisionError: a &lt;b&gt; &amp; c" in text
-    assert "Traceback" not in part(checked.to_html(), "mirror/square")
-
-
-def test_claims_are_grouped_by_paper_and_counted_by_printed_place(checked):
-    found = sections(checked)
-    assert [section.title for section in found] == ["Mirrors", "this project", "Claims without a paper"]
-    # Theorem 2, equation 5, equation 6; the corollary and the project's own claims are printed nowhere.
-    assert [(len(section.printed), section.places) for section in found] == [(5, 3), (0, 0), (1, 1)]
-    text = " ".join(checked.to_html().split())
-    assert "A. Author, 2026. arXiv:2601.00001v2. 5 claims on 3 printed places, and 1 claim that is printed" in text
-    assert "Section 4 could not be read." in text
-    assert "Claims on printed places: 6, on 4 places." in text
-    assert "wrote the checks: 2." in text
-
-
-def test_a_page_of_one_paper_has_its_title_once(checked):
-    text = Ledger([claim for claim in checked.values() if claim.id.startswith("mirror/")], checked.verdicts,
-                  papers=checked.papers).to_html()  # fmt: skip
-    assert "<h1>Mirrors</h1>" in text
-    assert "<h2>" not in text
-
-
-def test_papers_that_a_ledger_does_not_know_are_shown_by_key(checked):
-    found = sections(Ledger(checked.values(), checked.verdicts))
-    assert {section.title for section in found} == {"mirror", "ours", "Claims without a paper"}
-
-
-def test_a_saved_ledger_looks_like_the_one_that_was_saved(checked, tmp_path):
-    checked.save(tmp_path / "ledger.json")
-    assert Ledger.load(tmp_path / "ledger.json").to_html(root="..") == checked.to_html(root="..")
-
-
-@pytest.fixture(scope="module")
-def page_file(checked, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "ledger.html"
-    path.write_text(checked.to_html(), encoding="utf-8")
-    return path
-
-
-class TestInABrowser:
-    @pytest.fixture(autouse=True)
-    def opened(self, browser, page_file):
-        errors = []
-        with browser.new_context(viewport={"width": 1100, "height": 800}) as context:
-            self.tab = context.new_page()
-            self.tab.on("pageerror", lambda error: errors.append(str(error)))
-            self.tab.goto(page_file.as_uri())
-            yield
-        assert errors == []
-
-    def names(self):
-        visible = "[...document.querySelectorAll('details.claim')].filter(e => e.checkVisibility())"
-        return self.tab.evaluate(f"{visible}.map(e => e.querySelector('article').id)")
-
-    def test_the_filter_takes_words_papers_and_verdicts_together(self):
-        everything = self.names()
-        assert len(everything) == 8
-        self.tab.get_by_label("Words").fill("equation")
-        assert self.names() == ["mirror/scale", "mirror/step", "mirror/breaks"]
-        self.tab.get_by_label("REFUTED", exact=True).check()
-        assert self.names() == ["mirror/scale", "mirror/step"]
-        assert "2 of 8 claims" in self.tab.inner_text("output")
-        self.tab.get_by_label("Words").fill("equation large")
-        assert self.names() == ["mirror/step"]
-        self.tab.get_by_label("Words").fill("")
-        self.tab.get_by_label("NOT_APPLICABLE", exact=True).check()
-        assert self.names() == ["mirror/scale", "mirror/step", "ours/nothing"]
-        self.tab.get_by_role("combobox").select_option("this project")
-        assert self.names() == ["ours/nothing"]
-        self.tab.get_by_role("button", name="Show all").click()
-        self.tab.wait_for_function("document.querySelector('output').textContent.startsWith('8 of 8')")
-        assert self.names() == everything
-
-    def test_the_keyboard_reaches_the_filter_and_opens_a_claim(self):
-        self.tab.get_by_label("Words").focus()
-        self.tab.keyboard.type("difference squares")
-        self.tab.keyboard.press("Tab")
-        self.tab.keyboard.type("Mirrors")
-        assert self.names() == ["mirror/square"]
-        self.tab.locator("details.claim:not([hidden]) > summary").focus()
-        self.tab.keyboard.press("Enter")
-        assert self.tab.get_by_text("Expanded.").is_visible()
-
-    def test_a_link_shows_a_claim_that_was_filtered_out(self):
-        self.tab.get_by_label("Words").fill("square")
-        self.tab.locator("svg a", has_text="nothing").click()
-        self.tab.wait_for_function("document.querySelector('[id=\"ours/nothing\"]').checkVisibility()")
-
-    def test_all_visible_claims_open_and_close(self):
-        self.tab.get_by_role("button", name="Open them").click()
-        assert self.tab.locator("details.claim[open]").count() == 8
-        self.tab.get_by_role("button", name="Close them").click()
-        assert self.tab.locator("details.claim[open]").count() == 0
-
-    def test_on_a_phone_only_boxes_of_wide_things_scroll_sideways(self):
-        self.tab.set_viewport_size({"width": 390, "height": 844})
-        for state in ("false", "true"):
-            self.tab.evaluate(f"document.querySelectorAll('details').forEach(e => {{ e.open = {state}; }})")
-            assert self.tab.evaluate("document.documentElement.scrollWidth") <= 390
-        wide = "[...document.querySelectorAll('.formula, .graph')].filter(e => e.scrollWidth > e.clientWidth)"
-        assert self.tab.evaluate(f"{wide}.length") >= 3
-        overflow = f"[...new Set({wide}.map(e => getComputedStyle(e).overflowX))]"
-        assert self.tab.evaluate(overflow) == ["auto"]
-
-    def test_without_scripts_everything_is_there(self, browser, page_file):
-        with browser.new_context(java_script_enabled=False) as context:
-            tab = context.new_page()
-            tab.goto(f"{page_file.as_uri()}#mirror/square")
-            assert tab.locator("details.claim").count() == tab.locator("details.claim:visible").count() == 8
-            assert not tab.locator("form").is_visible()

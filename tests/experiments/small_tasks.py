@@ -1,4 +1,4 @@
-"""Tasks for tests of sweeps that need nothing of ours, so that workers start soon."""
+"""Tasks for tests of sweeps that do not import the library, so that workers start soon."""
 
 import os
 import time
@@ -9,12 +9,12 @@ import numpy as np
 
 def random_walk(seed, steps=50):
     values = np.random.default_rng(seed).normal(size=(steps, steps))
-    # A view in Fortran's order, whose sums round differently from those of a copy.
+    # The transpose is a view in Fortran's order, whose sums round differently from those of a copy.
     return {"walk": values.cumsum(axis=0).T, "sum": values.sum()}
 
 
 def slow(seed, seconds, log):
-    """Leaves a mark in a file when it ends."""
+    """Compute a random walk, and note the seed in a file at the end."""
     time.sleep(seconds)
     result = random_walk(seed)
     with Path(log).open("a") as file:

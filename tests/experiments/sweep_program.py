@@ -1,4 +1,4 @@
-"""A program that tests kill: a sweep of slow tasks by two processes, and at its end a file with all results."""
+"""A program that tests kill: two processes compute slow tasks, and a file with all results is written at the end."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tasks for tests of sweeps that need the library, or others."""
+"""Tasks for tests of sweeps, some of which need the library."""
 
 import threading
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def not_here(seed):
 
 
 def spoiled_curves(settings, sweep):
-    """What figure 1c computes, with every array turned round."""
+    """The data of figure 1c, with every array in reverse order."""
     from experiments.mask_in_the_mirror.figure1c import compute
 
     return {name: values[::-1].copy() for name, values in compute(settings, sweep).items()}

@@ -63,7 +63,7 @@ def test_everything_is_written(folder):
 
 
 def test_page_and_picture_are_made_of_saved_numbers(folder):
-    """Writing them again, without measuring, changes no byte."""
+    """Writing them again without measuring changes no byte."""
     files = ["README.md", "figure.png", "figure.svg", "figure.pdf", "manifest.json"]
     before = {name: (folder / name).read_bytes() for name in files}
     report(folder)
@@ -75,12 +75,12 @@ def test_every_method_reaches_the_error_it_is_timed_at(folder):
     rows = record["rows"]
     assert {row["method"] for row in rows} == {m.name for m in METHODS if installed(m.package)}
     assert all(row["error"] <= record["configuration"]["error"] for row in rows if row["seconds"] is not None)
-    assert sum(row["seconds"] is not None for row in rows) >= 3  # the library's and SciPy's
+    assert sum(row["seconds"] is not None for row in rows) >= 3  # those of the library and of SciPy
     assert all(row["cores"] < 1.2 for row in rows if row["cores"] is not None)
 
 
 def test_peak_memory_is_that_of_the_process_alone():
-    """A child of a large process starts small, and sees what it allocates itself."""
+    """The peak of a child of a large process counts all that the child allocates, and nothing of its parent."""
     ballast = np.ones(60_000_000)  # 480 MB
     script = (
         "import numpy as np; from experiments.benchmarks.large import peak_bytes; before = peak_bytes();"
@@ -104,7 +104,7 @@ def test_rounds_are_taken_in_turn():
 
 
 def test_ratio_is_that_of_shared_rounds():
-    """A slow last round of one method alone is no part of the ratio."""
+    """A slow last round that only one method has does not enter the ratio."""
     fast, slow = Timing(np.array([1.0, 2.0, 100.0]), 1.0), Timing(np.array([3.0, 6.0]), 1.0)
     assert slow.over(fast) == 3.0
 
@@ -122,7 +122,7 @@ def test_exponent_is_that_of_the_large_sizes():
 
 
 def test_reference_notices_another_flow(monkeypatch):
-    """The two ways to the reference agree, and stop doing so when one of them starts at a scale 2 % off."""
+    """The two ways to the reference agree, but not if one of them starts at a scale that is 2 % off."""
     task = FlowTask(Regression.sample(5, 20, sparsity=2, seed=3), 0.5, np.geomspace(0.1, 50, 20))
     assert flow_reference(task, last_check=50).doubt < 1e-12
     wrong = HyperbolicEntropy(scale=0.51)

@@ -1,4 +1,4 @@
-"""The version of a task's code: another one whenever a result might be another one, the same where none can be."""
+"""The version of a task's code changes whenever a result may change, and stays if no result can."""
 
 import os
 import subprocess
@@ -67,7 +67,7 @@ HELPERS = {
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
-    """Writes modules, and tells the version of a task among them as a program that starts now would."""
+    """Writes modules, and gives the version of a task in them that a program would see which starts now."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def forget():
@@ -200,7 +200,7 @@ def test_source_that_hides_what_it_reaches_is_refused(source, text):
 def test_source_that_changes_while_the_program_runs_is_noticed(source):
     before = source.version()
     source.replace("toy_helpers/powers.py", "x**n", "n**x")
-    assert code.code_version("toy_tasks") == before  # so it was when it was loaded, and so it runs
+    assert code.code_version("toy_tasks") == before  # the loaded code, which runs, is the old one
     with pytest.raises(OtherCodeError, match=r"powers.py changed after this program started; start it again"):
         code.code_version("toy_helpers.powers")
 

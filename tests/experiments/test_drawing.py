@@ -1,4 +1,4 @@
-"""Drawing assumes no sign that rounding can change: what is tiny on one machine is zero or negative on another."""
+"""Drawing relies on no sign that rounding can change: a tiny number may be zero or negative on another machine."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from experiments.__main__ import FIGURES
 from experiments.experiment import load
 from implicit_bias import plotting
 
-# What was asked, not measured.
+# Arrays that were asked for, not measured.
 AXES = ("decay_strength", "dose", "doses", "flow_log10_scale", "log10_scale", "sparsity", "t", "times")
-ROUNDING = 1e-5  # beside the largest entry: above what residuals, gaps and excesses of the saved runs are
+ROUNDING = 1e-5  # relative to the largest entry, and more than residuals, gaps and excesses of the saved runs
 
 
 def rounded_otherwise(data, direction):
-    """The data as other rounding could have left them: all that was measured is moved, or what is tiny is zero."""
+    """The data as other rounding might give them: measured numbers are moved, or tiny ones are zero (direction 0)."""
     changed = dict(data)
     for name, array in data.items():
         if array.dtype.kind == "f" and name not in AXES and np.isfinite(array).any():
@@ -28,13 +28,16 @@ def rounded_otherwise(data, direction):
 @pytest.mark.parametrize("direction", [-1, 0, 1])
 @pytest.mark.parametrize("name", list(registry()))
 def test_other_rounding_can_be_drawn(name, direction):
-    """From the figures under version control; a label or a limit that needs a positive number would warn or raise.
+    """Labels and limits that need a positive number would warn or raise on the figures under version control.
 
-    It does so whatever the layout, which takes most of the time.
+    They would do so in any layout, so the layout is left out, which takes most of the time.
     """
     data = rounded_otherwise(load(FIGURES / name), direction)
     with plotting.style():
         figure = registry()[name].draw(data)
         figure.set_layout_engine("none")
         figure.draw_without_rendering()
+    limits = [[*axes.get_xlim(), *axes.get_ylim()] for axes in figure.axes]
     plt.close(figure)
+    assert limits
+    assert np.all(np.isfinite(limits))

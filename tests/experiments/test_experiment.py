@@ -1,4 +1,4 @@
-"""Runs of an experiment: what is up to date is left alone, and what is not is made again from what is stored."""
+"""A run of an experiment leaves up-to-date files alone and makes the others again from stored results."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -100,7 +100,7 @@ def test_a_second_run_calls_nothing_and_leaves_files_alone(run, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["delete", "spoil"])
 def test_a_file_that_is_gone_or_changed_is_made_again_without_computing(run, tmp_path, change):
-    """Each in turn, as the others are left from the run before."""
+    """This is done with one file after the other, while the rest are those of the run before."""
     run()
     before = contents(tmp_path / "toy")
     assert len(before) == 6

@@ -1,4 +1,4 @@
-"""Experiments: saved numbers are all that drawing and judging see, and judging can fail."""
+"""Experiments draw and judge saved numbers alone, and a check can fail."""
 
 import errno
 import json
@@ -41,7 +41,7 @@ def test_run_writes_figure_data_and_manifest(figure1c):
     assert {p.name for p in target.iterdir()} == {"figure.png", "figure.svg", "figure.pdf", "data.npz", "manifest.json"}
     manifest = json.loads((target / "manifest.json").read_text())
     assert manifest["verdicts"] == verdicts
-    assert all(v["outcome"] == "SUPPORTED" for v in verdicts.values())
+    assert {v["outcome"] for v in verdicts.values()} == {"SUPPORTED"}
 
 
 def test_two_runs_write_the_same_bytes(figure1c, tmp_path):
@@ -145,7 +145,7 @@ class TestCommandLine:
         assert line.startswith(f"python -m experiments: {tmp_path}/figure1c: is in use by process {os.getpid()} on ")
 
     def test_what_a_killed_run_left_is_removed(self, run, tmp_path):
-        """Also under keys of the store that no run asks for again."""
+        """Leftovers are removed also in parts of the store that no run asks for again."""
         left = f".{'0' * 16}{UNFINISHED}"
         for folder in (tmp_path / "figure1c", tmp_path / ".store" / "ab"):
             folder.mkdir(parents=True)

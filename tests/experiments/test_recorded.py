@@ -1,4 +1,4 @@
-"""Comparison with recorded numbers: it passes what rounding explains, and sees everything else."""
+"""The comparison with recorded numbers accepts differences that rounding explains, and reports all others."""
 
 import re
 
@@ -38,7 +38,7 @@ def test_the_same_numbers_pass():
 @pytest.mark.parametrize(
     ("data", "tolerances"),
     [
-        (changed("x", (0, 0), 1 + 0.9e-4), {}),  # 1e-6 of the largest that is finite
+        (changed("x", (0, 0), 1 + 0.9e-4), {}),  # the default is 1e-6 of the largest finite entry
         (changed("x", (0, 1), -100.5), {"x": 0.6}),
         (changed("steps", 0, 4), {"steps": 1}),
         (DATA | {"steps": DATA["steps"].astype(float)}, {}),

@@ -1,4 +1,4 @@
-"""The page of all figures: in a browser, complete and alone; whatever lies in the folder, it is written and escaped."""
+"""The page of all figures is complete, needs nothing else, and is written and escaped whatever the folder holds."""
 
 import hashlib
 import json
@@ -53,7 +53,7 @@ def manifest(name, **changes):
 
 
 def save(folder, name, **changes):
-    """An experiment's folder with small files in it."""
+    """Write an experiment's folder with small files."""
     target = folder / name
     target.mkdir(parents=True)
     np.savez(target / "data.npz", x=np.arange(3))
@@ -109,7 +109,7 @@ def test_text_is_escaped(tmp_path):
         tmp_path, "atlas", **words, verdicts={EVIL: verdict}, configuration={f"{EVIL}seed": EVIL}, versions={EVIL: EVIL}
     )
     text = written(tmp_path)
-    assert "left out: there is no manifest.json" in text  # the other one
+    assert "left out: there is no manifest.json" in text  # of figure1c, which was not saved
     assert "<script" not in text
     assert text.count(escape("<script>")) > 10
 
@@ -188,7 +188,7 @@ def test_the_committed_page_is_below_a_megabyte_and_names_everything():
 
 @pytest.fixture(params=["small", "committed"])
 def page(request, figures):
-    """A file to open: of the small folder or the one in the repository."""
+    """The page of the small folder, or the one in the repository."""
     return report.write(figures, (*NAMES, "missing")) if request.param == "small" else FIGURES / report.PAGE
 
 
@@ -228,7 +228,7 @@ class TestInABrowser:
         assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
         files = {link for link in links if not link.startswith("#")}
         assert files
-        paths = {urlsplit(link).path for link in files}  # the ledger's page has a claim of each name behind the hash
+        paths = {urlsplit(link).path for link in files}  # a name behind the hash is a claim on the ledger's page
         assert not any(urlsplit(link).scheme for link in files)
         assert [path for path in paths if not (self.folder / unquote(path)).exists()] == []
 

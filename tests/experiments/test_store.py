@@ -1,4 +1,4 @@
-"""The store gives what was put in, or nothing: never a damaged file, never a pickle, never a half-written one."""
+"""The store gives back what was put in, or nothing: never a damaged or half-written file, and never a pickle."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Sweeps: the same results whoever computes them, each once, and a failure that says where it was."""
+"""A sweep gives the same results whoever computes them, computes each once, and says which task failed."""
 
 import os
 import pickle
@@ -20,7 +20,7 @@ GRID = [{"seed": seed} for seed in (3, 1, 4, 1, 5)]
 
 
 class Bars:
-    """Remembers what progress was told."""
+    """A progress display that remembers its texts and counts."""
 
     def __init__(self):
         self.texts, self.counts = [], []

@@ -1,4 +1,4 @@
-"""Verdicts of all experiments: nothing is concluded from runs that failed, nor from those that were looked for."""
+"""Verdicts of all experiments draw no conclusion from runs that failed or that were chosen for their results."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from experiments.ours import digit, transition
 from implicit_bias import Outcome
 from implicit_bias.claims import corrected
 
-# What was asked, not measured.
+# Arrays that were asked for, not measured.
 AXES = ("decay_strength", "dose", "doses", "flow_log10_scale", "log10_scale", "sparsity", "t", "times")
 
 
@@ -56,10 +56,10 @@ def test_one_strength_that_failed_hides_no_other():
 
 
 def test_flows_that_end_elsewhere_do_not_support_their_limit():
-    """Whether a flow has ended is told by its misfit, not by its distance to the limit in question."""
+    """The misfit tells whether a flow has ended, not its distance to the limit in question."""
     data = load(FIGURES / "digit")
     assert verdicts(digit.EXPERIMENT, data)["flow"] is Outcome.SUPPORTED
-    data["flow_distance"][1:] = 0.1  # the first flow has no decay, and would end there by any law of it
+    data["flow_distance"][1:] = 0.1  # the first flow has no decay, so it ends there under any law of decay
     assert verdicts(digit.EXPERIMENT, data)["flow"] is Outcome.INCONCLUSIVE
 
 
@@ -67,7 +67,7 @@ def test_flows_that_end_elsewhere_do_not_support_their_limit():
     ("order", "outcome"), [(1.0, "SUPPORTED"), (1.3, "SUPPORTED"), (0.5, "INCONCLUSIVE"), (4.0, "INCONCLUSIVE")]
 )
 def test_errors_of_first_order_are_told_from_others(order, outcome):
-    """The square root of the step is how noise would show; errors that explode are of no order."""
+    """Noise would give an error like the square root of the step, and an exploding error has no order."""
     step = np.array([0.05, 0.1])
     assert theory.first_order(step**order, (4 * step) ** order, 4.0, "error").outcome is Outcome[outcome]
 

@@ -1,4 +1,4 @@
-"""Workers that are lost, programs that are killed, clusters that are not there: results stay, and stay right."""
+"""Results stay, and stay right, if workers are lost, programs are killed or clusters are not there."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from implicit_bias.errors import InputError
 
 @pytest.mark.slow
 class TestKilled:
-    """By kill −9, with all its processes, twice."""
+    """A program is killed twice by SIGKILL, with all of its processes."""
 
     @staticmethod
     def start(folder):
@@ -63,7 +63,7 @@ class TestKilled:
             program.wait()
             stored, done = self.stored(folder), self.done(folder)
             assert 2 <= len(stored) < 12
-            # What was done and not yet stored was on its way here from one of two processes.
+            # A result that is not stored yet was on its way here, at most one from each of two processes.
             assert len(set(done) - stored) <= 2
             before = len(done)
         assert self.start(folder).wait(300) == 0
@@ -99,7 +99,7 @@ def cluster(tmp_path_factory):
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",  # any free port, not 8787, which another cluster may have
+        dashboard_address="127.0.0.1:0",  # any free port, as another cluster may have 8787
         worker_dashboard_address=None,
         local_directory=str(tmp_path_factory.mktemp("dask")),
     ) as cluster:
@@ -152,7 +152,7 @@ class TestCluster:
         assert killed
         assert [data["sum"] for data in results] == [random_walk(seed)["sum"] for seed in range(10)]
         assert sweep.computed == 10
-        # The lost one computed one task at a time, and no result of it had to be made again once it was here.
+        # The lost worker computed one task at a time, and results that had arrived were not computed again.
         assert len((tmp_path / "log").read_text().split()) <= 12
 
     def test_errors_arrive_as_themselves_and_others_go_on(self, client, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory):
-    """Where a running explorer answers; its working folder is empty."""
+    """The address of a running explorer, whose working folder is empty."""
     folder = tmp_path_factory.mktemp("explorer")
     command = [sys.executable, "-m", "implicit_bias.cli", "explore", "--port", "0", "--no-browser"]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)

@@ -1,11 +1,11 @@
-"""The page in a browser: nothing from elsewhere, formulas, sliders, mistakes and attacks."""
+"""The page in a browser: it loads nothing from elsewhere, draws, and refuses mistakes and attacks."""
 
 from urllib.parse import urlsplit
 
 import pytest
 
 WAIT = 90_000  # milliseconds; the machine may be busy
-WRONG_FORMULAS = [  # and what is said of each; no two neighbours are told the same
+WRONG_FORMULAS = [  # with a part of the message for each; messages of neighbours differ
     ("m +* w", "cannot read"),
     ("__import__('os').system('touch {file}')", "__import__"),
     ("m*open('{file}', 'w')", "open"),
@@ -18,7 +18,7 @@ WRONG_FORMULAS = [  # and what is said of each; no two neighbours are told the s
 
 @pytest.fixture
 def page(browser, address):
-    """A page that has drawn its first picture, and every request that it makes, in page.requests."""
+    """A page that has drawn its first picture; page.addresses holds all that it requests, which must be local."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(WAIT)
     page.addresses = []

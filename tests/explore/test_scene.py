@@ -1,4 +1,4 @@
-"""The numbers of the picture, against solvers that know nothing of it."""
+"""The numbers of the picture agree with solvers that know nothing of it."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ def of_entry(entry, scale=None, decay=None, y=2.0):
     return Setting(entry.formula, init, h, (entry.decay if decay is None else decay) if h else 0.0, y=y)
 
 
-# Starts so small that the projection stalls, and so far out that exp(u₀) is zero.
+# Starts so small that the projection stalls, or so far out that exp(u₀) is 0.
 REFUSED_AT = {
     ("difference of fourth powers", SCALES[0]): "No solution was found",
     ("three layers", SCALES[0]): "No solution was found",
@@ -45,12 +45,12 @@ def exact_potential(setting):
 @pytest.mark.slow
 @pytest.mark.parametrize("setting", [MASK, LAYERS], ids=["closed form", "numerical"])
 def test_the_landing_point_minimizes_r_on_the_line(setting):
-    """By a scalar search along the line, and by the library's projection with its own potential."""
+    """A scalar search along the line and the library's projection with the exact potential find the same point."""
     scene = compute(setting)
     _, _, potential = exact_potential(setting)
     z, y = np.array(setting.z), setting.y
     foot, along = y * z / (z @ z), np.array([-z[1], z[0]]) / np.linalg.norm(z)
-    # Three layers reach positive weights only: between the points where the line leaves them.
+    # Three layers reach positive weights only, so the search stays where the line has them.
     ends = sorted((scene.minimum_l1[0] - foot) @ along * f for f in (0.999, -0.25))
     found = minimize_scalar(
         lambda s: float(potential.value(foot + s * along)), bounds=ends, method="bounded", options={"xatol": 1e-10}
@@ -75,7 +75,7 @@ def test_the_path_is_the_flow_of_the_parameters():
     )
     np.testing.assert_allclose(scene.start, flow.x[0])
     np.testing.assert_allclose(scene.path[-1], flow.x[-1], atol=1e-6)
-    # Every point of the path is on the other curve, at whatever time.
+    # Every point of the path lies on the curve of the flow, though perhaps at another time.
     curve = flow.at(np.geomspace(1e-6, 60.0, 20_000)).x
     distances = [np.min(np.linalg.norm(curve - point, axis=1)) for point in scene.path[1:]]
     assert max(distances) < 1e-3
@@ -84,7 +84,7 @@ def test_the_path_is_the_flow_of_the_parameters():
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.title)
 def test_the_atlas(entry):
-    """Each entry is drawn, with the flow ending where R is least; its derivative is the mirror map."""
+    """Each entry is drawn, its flow ends where R is least, and the derivative of R is the mirror map."""
     scene = compute(of_entry(entry))
     assert scene.gap < 1e-5
     np.testing.assert_allclose(np.dot(scene.setting.z, scene.landing), scene.setting.y, atol=1e-9)
@@ -127,7 +127,7 @@ def test_sliders_at_their_ends_give_numbers(scale, decay, y):
 @pytest.mark.parametrize("entry", CATALOGUE[1:], ids=lambda entry: entry.title)
 @pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
 def test_extreme_scales_are_drawn_or_refused(entry, scale):
-    """Where no picture is possible the sentence says why; everything else is drawn."""
+    """Where no picture is possible, the message says why; everything else is drawn."""
     reason = REFUSED_AT.get((entry.title, scale))
     with nullcontext() if reason is None else pytest.raises(RefusedError, match=f"^{reason}") as caught:
         svg(draw(compute(of_entry(entry, scale))))
@@ -201,13 +201,13 @@ def test_parameters_are_read_off_the_formula():
 @pytest.mark.parametrize("formula", ["a*b", "p**2 - q**2", "cosh(t)", "log(s)", "k*tanh(r)"])
 def test_a_typed_formula_has_a_start(formula):
     derivation = derived(formula, "")
-    start = usual_start(derivation)
-    derivation.at(start)
+    potential = derivation.at(usual_start(derivation))
+    assert np.all(np.isfinite(potential.minimizer))
 
 
 @pytest.mark.slow
 def test_a_start_is_not_sought_for_long():
-    """The formula is real nowhere; trying all 85 starts took four seconds."""
+    """The formula is real nowhere, and trying all 85 starts would take four seconds."""
     formula = "log(-1 - a**2 - b**2 - c**2 - d**2)"
     derivation = ib.derive(ib.Parameterization(formula, "a,b,c,d"))
     began = time.process_time()
@@ -235,10 +235,10 @@ def test_a_second_client_is_answered_while_the_formula_of_the_first_is_stuck():
 
 @pytest.mark.slow
 def test_a_slider_move_is_quick():
-    """Numbers and both pictures in 0.45 s of computing, which a busy machine lengthens: the best of some moves counts.
+    """The numbers and both pictures of a move take less than 0.45 s of computing.
 
-    A move takes 0.31 to 0.35 s on two processors with eight processes at work, of which 0.1 s went once into finding
-    the symmetries of the formula and compiling it anew, four times for every move.
+    A busy machine lengthens it, so the best of some moves counts. On two processors with eight processes at work, a
+    move takes 0.31 to 0.35 s.
     """
     from implicit_bias.explore.picture import draw_curves, draw_plane
 

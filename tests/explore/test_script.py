@@ -1,4 +1,4 @@
-"""The exported lines make the same picture, and a formula never gets out of its string."""
+"""The exported script draws the same picture, and a formula stays inside its string."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""The command, and who may talk to the explorer."""
+"""The command that starts the explorer, and who may talk to it."""
 
 import importlib.util
 import socket

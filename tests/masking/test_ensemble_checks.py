@@ -1,4 +1,4 @@
-"""What ensembles are held against: derived potentials, numerical derivatives, linear programs and limits."""
+"""Checks of ensembles, against derived potentials, numerical derivatives, linear programs and another solver."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ STEPS = np.array([0.04, 0.04, 0.01])
 
 @pytest.fixture(scope="module", params=["plain", "decay", "problems"])
 def trained(request):
-    """Three runs to convergence, without decay, with it, and of a problem each."""
+    """Three runs to convergence: without decay, with decay, or each on a problem of its own."""
     problem = PROBLEMS if request.param == "problems" else PROBLEM
     schedule = None if request.param == "plain" else Geometric(0.3, tau=1.0)
     return ensemble(problem, INIT, STEPS, 20_000, schedule=schedule, record=[0, 1, 10, 100, 1000])
@@ -35,7 +35,7 @@ def broken():
 
 @pytest.fixture(scope="module")
 def derived():
-    """The potential that is derived from the formula of the mask, for one run at one record."""
+    """A function that gives the potential of one run at one record, derived from the formula of the mask."""
     derivation = ib.derive(ib.Parameterization("m*w", ["m", "w"]), "m**2 + w**2")
 
     def at(runs, run, record):
@@ -60,7 +60,7 @@ class TestMirrorResidual:
     )
     @pytest.mark.parametrize("schedule", [None, Geometric(0.3, tau=0.5)])
     def test_it_is_of_the_order_of_the_step(self, options, schedule):
-        """Halving the step halves it, at every scale; for mini-batches in the mean over seeds."""
+        """Half the step leaves half the residual, at every scale; with mini-batches in the mean over seeds."""
         scales = np.repeat([1e-6, 1e-2, 1.0], 40)
         init, means = initialization(np.zeros(14), scales), []
         for count in (400, 800, 1600):
@@ -70,7 +70,7 @@ class TestMirrorResidual:
         np.testing.assert_allclose(np.divide(means[:-1], means[1:]), 2, atol=0.25)
 
     def test_tiny_scales_keep_their_digits(self):
-        """At a = 1e-60 the smaller of u and v is lost beside the larger, but for their own recursions."""
+        """At a = 1e-60 rounding makes m equal to |w|; u and v keep their digits, as each has its own recursion."""
         init = initialization(np.zeros(14), 1e-60)
         coarse, fine = (
             mirror_residual(ensemble(PROBLEM, init, 1e3 / count / 5, count, record=2))[-1, 0] for count in (4000, 8000)
@@ -78,7 +78,7 @@ class TestMirrorResidual:
         assert 1.7 < coarse / fine < 2.3
         runs = ensemble(PROBLEM, init, 0.05, 4000, record=2)
         assert np.max(np.abs(runs.x[-1])) > 0.1  # it has left the start
-        assert np.any(runs.parameters["m"] == np.abs(runs.parameters["w"]))  # what m and w alone would tell
+        assert np.any(runs.parameters["m"] == np.abs(runs.parameters["w"]))  # so m and w alone do not give the scale
 
     def test_a_wrong_decay_is_noticed(self):
         """With a tenth more decay in the scale the identity fails by more than the step explains."""
@@ -89,7 +89,7 @@ class TestMirrorResidual:
 
 class TestEffectiveExponent:
     def test_a_numerical_derivative(self, trained):
-        """The slope of log R(x_min + τs) − R(x_min) against log τ at τ = 1, by differences of the potential."""
+        """It is the slope of log(R(x_min + τs) − R(x_min)) in log τ at τ = 1, here by differences of the potential."""
         found = effective_exponent(trained)
         for record in (2, -1):
             for run in range(3):
@@ -101,7 +101,7 @@ class TestEffectiveExponent:
                 assert found[record, run] == pytest.approx((growth[1] - growth[0]) / (2 * h), abs=1e-6)
 
     def test_it_moves_from_two_to_one(self):
-        """At a small scale, and by decay from a large one; at a large scale without decay it stays."""
+        """It does so at a small scale, and by decay from a larger one; at a large scale without decay it stays."""
         init = initialization(np.zeros(14), [1e-12, 1.0, 100.0])
         still = effective_exponent(ensemble(PROBLEM, init, [0.05, 0.02, 1e-3], 10_000, record=30))
         np.testing.assert_array_equal(still[0], 2.0)
@@ -143,7 +143,7 @@ class TestDistanceToLimit:
 
     @pytest.mark.parametrize("unknown", [None, np.inf])
     def test_an_unknown_bound_is_never_finite(self, trained, monkeypatch, unknown):
-        """A limit whose error nobody bounds is no limit without error."""
+        """A limit whose error has no known bound gets no finite bound."""
 
         def without_bound(*args, **options):
             return replace(ib.bregman_projection(*args, **options), error_bound=unknown)
@@ -165,7 +165,7 @@ class TestDistanceToLimit:
         np.testing.assert_allclose(ratio, 2, atol=0.1)
 
     def test_a_limit_that_does_not_exist(self):
-        """Contradictory data: a status, and nan."""
+        """For contradictory data the status says so, and the distance is nan."""
         problem = ib.Regression([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]], [1.0, 2.0])
         runs = ensemble(problem, {"m": 1.0, "w": 0.0}, 0.01, 10)
         found = distance_to_limit(runs)
@@ -188,7 +188,7 @@ class TestRelativeNorms:
         assert norms.l2[-1, 0] > 1.1
 
     def test_the_least_norms(self, trained):
-        """Of the problem's own limits: the L1 norm at a vanishing scale, the L2 norm of the pseudoinverse."""
+        """They are the L1 norm of the limit at a vanishing scale and the L2 norm of the pseudoinverse's solution."""
         norms = relative_norms(trained)
         for k, problem in enumerate(trained.problems):
             sparse = ib.bregman_projection(problem, ib.HyperbolicEntropy(log_scale=-600.0))

@@ -1,4 +1,4 @@
-"""Laws of every parametrization of a weight tensor, and what each adds."""
+"""Laws that every parametrization of a weight tensor obeys, and properties of single ones."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_the_formula_is_what_torch_computes(name):
 
 @pytest.mark.parametrize("power", [1.0, 1.2, 1.5, 2.0, 2.5, 3.0])
 def test_the_slope_of_a_power_is_finite_at_zero(power):
-    """It is p |v|^{p−1}; 0 · ∞ on the way to it would leave nan in every pruned weight."""
+    """It is p |v|^{p−1}; computed as 0 · ∞ it would be nan in every pruned weight."""
     v = torch.tensor([-2.0, -1e-3, 0.0, 1e-3, 2.0], dtype=torch.float64, requires_grad=True)
     masking.Powerpropagation(power)(v).sum().backward()
     torch.testing.assert_close(v.grad, power * v.detach().abs() ** (power - 1), rtol=1e-13, atol=0)
@@ -91,8 +91,8 @@ def test_the_mask_starts_at_the_scale_of_its_potential():
     np.testing.assert_allclose(potential.hessian_diagonal(point), hyperbolic.hessian_diagonal(point), rtol=1e-12)
 
 
-def test_power_two_grows_as_the_theory_says():
-    r"""The flow moves x by (p v^{p−1})² (−∇f): p² |x|^{2 − 2/p}."""
+def test_a_power_grows_as_the_theory_says():
+    r"""The flow moves x by −(p v^{p−1})² ∇f, where (p v^{p−1})² = p² |x|^{2 − 2/p}."""
     v = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64, requires_grad=True)
     x = masking.Powerpropagation(3.0)(v)
     (slope,) = torch.autograd.grad(x.sum(), v)

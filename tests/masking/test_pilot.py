@@ -81,7 +81,7 @@ def test_the_norm_is_that_of_the_effective_weights():
 
 @pytest.mark.parametrize("order", ["mask first", "prune first"])
 def test_pruned_weights_count_nothing_in_the_norm(order):
-    """Their factors stay, below the zeros; in copies, too."""
+    """Their factors stay and may move, but the norm does not count them, also in copies."""
     model = perceptron()
     if order == "prune first":
         masking.mask(masking.prune_(model, 0.8))
@@ -134,7 +134,7 @@ def test_groups_added_later_decay_from_their_first_step():
     assert [group["weight_decay"] for group in optimizer.param_groups] == [1.0, 1.0, 0]
     for p, old in zip(masks, before, strict=True):
         torch.testing.assert_close(p.detach(), old * (1 - 0.1 * 2 * 0.5))
-    # Between its own steps the decay is the caller's.
+    # Between two steps of PILoT the caller may set another decay.
     masking.decay_strength(optimizer, 0.2)
     optimizer.step()
     assert optimizer.param_groups[1]["weight_decay"] == 0.4

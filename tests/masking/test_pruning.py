@@ -94,7 +94,7 @@ def test_given_weights_are_kept():
 @example(first=0.3, second=0.5, seed=0)
 @example(first=0.8, second=0.2, seed=0)
 def test_pruned_again_nothing_returns(first, second, seed):
-    """Among weights that are 0 by themselves, and whatever lies below the zeros."""
+    """A pruned weight stays pruned, also beside weights that are 0 without pruning."""
     model = perceptron(seed)
     with torch.no_grad():
         model[0].weight[:, :3] = 0

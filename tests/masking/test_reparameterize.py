@@ -64,12 +64,12 @@ def test_select_and_beta_by_name():
     assert list(masking.effective_weights(model)) == ["2.weight"]
     m, w = masking.factors(model)["2.weight"].values()
     torch.testing.assert_close(m**2 - w**2, torch.full_like(m, 0.3))
-    masking.mask(model, select=lambda name, tensor: name == "0.bias")  # one axis: by wish
+    masking.mask(model, select=lambda name, tensor: name == "0.bias")  # one axis, but select asks for it
     assert set(masking.effective_weights(model)) == {"0.bias", "2.weight"}
 
 
 def test_copies_live_apart():
-    """PyTorch lets copies share a class: what is removed from one must stay on the other."""
+    """Copies share a class in PyTorch, yet a mask that is removed from one stays on the other."""
     model, batch = masking.mask(sequence()), tokens()
     before = model(batch).detach()
     copied = copy.deepcopy(model)
@@ -149,7 +149,7 @@ def trained_by_sgd(step, time, alpha):
 
 @pytest.mark.parametrize("alpha", [0.0, 0.05])
 def test_training_approaches_the_gradient_flow(alpha):
-    """Half the step, half the distance to an ODE solver's flow of m*w: order one."""
+    """Half the step ends half as far from the flow of m*w that an ODE solver finds."""
     Z, y = data()
     m, w = masking.Product(0.7).right_inverse(torch.linspace(-0.5, 0.5, 5, dtype=torch.float64))
     mask = ib.Parameterization("m*w", ["m", "w"], "m**2 + w**2")
@@ -242,14 +242,14 @@ def test_a_parametrization_instead_of_a_function_is_refused(given):
 
 
 class OneFactor(masking.Product):
-    """Forgets a factor."""
+    """A product whose right inverse forgets a factor."""
 
     def right_inverse(self, x):
         return x
 
 
 class Halved(masking.Product):
-    """Does not give the weights back."""
+    """A product whose right inverse does not give the weights back."""
 
     def right_inverse(self, x):
         return x / 2, torch.ones_like(x)
@@ -316,9 +316,9 @@ def test_a_pruned_dense_module_becomes_plain():
     [
         ([0.0, 0.0], lambda name: masking.Product(1.0), torch.float32),
         ([0.0, 0.0], lambda name: masking.SoftThreshold(-5.0), torch.float32),
-        # w = x/m lies below the smallest number, which is nothing beside the other weight.
+        # w = x/m is below the smallest number, an error that is nothing beside the other weight.
         ([1.0, 1e-44], lambda name: masking.Product(1e4), torch.float32),
-        # The power multiplies the rounding of its root, of either sign.
+        # A power multiplies the rounding error of its root, which may have either sign.
         ([-0.1, -0.7], lambda name: masking.Powerpropagation(20.0), torch.float32),
         ([0.3, -0.9], lambda name: masking.Powerpropagation(30.0), torch.float64),
     ],

@@ -74,7 +74,7 @@ def test_optimizers_without_factors_are_refused():
 
 
 def test_the_rate_is_followed_after_the_optimizer_was_loaded():
-    """load_state_dict replaces the groups."""
+    """Loading replaces the optimizer's groups; the schedule reads the rate of the new ones."""
     model = masking.mask(perceptron())
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     decay = masking.ScheduledDecay(optimizer, SCHEDULES["harmonic"])

@@ -12,7 +12,7 @@ from implicit_bias.errors import InputError
 from implicit_bias.masking.weight_tensors import weight_tensors
 
 SHAPE = [2, 4]
-# Every class of torch.nn that makes parameters itself: one of it, and the names of its weights.
+# For every class of torch.nn that makes parameters itself, how to make one and the names of its weights.
 LAYERS = {
     "Linear": (lambda: nn.Linear(4, 4), ["weight"]),
     "Bilinear": (lambda: nn.Bilinear(4, 4, 4), ["weight"]),
@@ -57,19 +57,19 @@ class Own(nn.Module):
 
 
 class NormGain(Own):
-    """Calls itself a norm."""
+    """A module whose name says that it is a norm."""
 
 
 class NormalizedLinear(nn.Linear):
-    """Is a linear layer that says of itself that it normalizes something."""
+    """A linear layer whose name says that something is normalized."""
 
 
 class OrthoNorm(nn.Linear):
-    """Is a linear layer, whatever it is called."""
+    """A linear layer whose name ends like that of a norm."""
 
 
 class Scale(nn.LayerNorm):
-    """Is a norm, whatever it is called."""
+    """A norm whose name does not say so."""
 
 
 class Gated(nn.Linear):
@@ -114,7 +114,7 @@ def test_weights_are_those_of_the_kind(name):
 
 
 def test_every_layer_of_torch_that_makes_parameters_is_decided():
-    """A layer that a new release brings has to be looked at."""
+    """If torch gains a layer, this fails until somebody decides which of its tensors are weights."""
     makers = {
         kind
         for layer in vars(nn).values()
@@ -127,7 +127,7 @@ def test_every_layer_of_torch_that_makes_parameters_is_decided():
 
 
 def random_model(rng, path="", depth=0):
-    """A tree of modules with random names, some of them used twice; with the names of its weights, as it is built."""
+    """A tree of modules with random names, some of which are used twice, and the names of its weights."""
     model, expected = nn.Module(), []
     reused = None
     for k in range(rng.integers(2, 5)):

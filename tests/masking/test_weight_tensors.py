@@ -1,4 +1,4 @@
-"""Weights that other tools reparametrize, alone, nested, tied: counted as they are used, or refused by name."""
+"""Weights that other tools reparametrize, alone, nested or tied, are counted as they are used or refused by name."""
 
 import copy
 import re
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:FutureWarning")
 
 
 class Random(nn.Module):
-    """Draws numbers in training, and leaves zeros in evaluation."""
+    """Draws signs at random in training, and leaves zeros in evaluation."""
 
     def forward(self, x):
         return torch.where(torch.rand_like(x) < 0.5, x, -x) if self.training else x.relu()
@@ -41,7 +41,7 @@ def pruned_below_the_norm(layer):
     prune.l1_unstructured(layer, "weight_orig", 2)
 
 
-# How it is put on, its name in the message, and how many parameters it trains.
+# For every form: how it is put on a layer, its name in the message, and the number of parameters it trains.
 FORMS = {
     "pruned": (lambda layer: prune.l1_unstructured(layer, "weight", 0.3), "torch.nn.utils.prune", 1),
     "rows pruned": (lambda layer: prune.ln_structured(layer, "weight", 1, n=2, dim=0), "torch.nn.utils.prune", 1),
@@ -64,7 +64,7 @@ LAYERS = {
 
 
 def nested(layer, form, seed=0):
-    """The layer with a form in the middle of a model, beside a plain one; some of what it trains is 0 since then."""
+    """A model with a plain layer and, deeper inside, one that has the form and some parameters equal to 0."""
     torch.manual_seed(seed)
     made, batch = LAYERS[layer]
     model = nn.Sequential(nn.Linear(3, 3), nn.ModuleDict({"inner": nn.Sequential(made())}))
@@ -117,9 +117,9 @@ def test_masks_refuse_it_and_name_the_call_that_helps(form, layer):
     assert all(torch.equal(before[name], tensor) for name, tensor in state(model).items())
     assert parameters == list(map(id, model.parameters()))
     inner.eval()
-    inner(batch())  # the hook of the pruning runs after that of the norm, which sees what it left in the pass before
+    inner(batch())  # the hook of the norm runs before that of the pruning, so it sees the result of the pass before
     expected = inner(batch()).detach()
-    for _ in range(3):  # of two, one on the other, each is named in its turn
+    for _ in range(3):  # if one form is put on another, each is named in its turn
         try:
             masking.mask(model)
             break
@@ -128,7 +128,7 @@ def test_masks_refuse_it_and_name_the_call_that_helps(form, layer):
             eval(call, {"torch": torch, "model": model})  # noqa: S307, the message is the library's own
     torch.testing.assert_close(inner(batch()), expected, rtol=1e-5, atol=1e-5)
     assert "1.inner.0.weight" in masking.effective_weights(model)
-    # What is left out is no obstacle.
+    # A weight that select leaves out is no obstacle.
     model, _, _ = nested(layer, form)
     masking.mask(model, select=lambda name, tensor: name == "0.weight")
     assert list(masking.effective_weights(model)) == ["0.weight"]
@@ -136,7 +136,7 @@ def test_masks_refuse_it_and_name_the_call_that_helps(form, layer):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_pruning_holds_or_is_refused(form):
-    """A hook would overwrite the zeros before every pass; what is registered can be followed by zeros."""
+    """A hook would overwrite the zeros before every pass; a registered parametrization can be pruned after it."""
     model, inner, batch = nested("linear", form)
     if parametrize.is_parametrized(inner):
         masking.prune_(model, 0.5, select=lambda name, _: name == "1.inner.0.weight")

@@ -8,7 +8,7 @@ from implicit_bias.schedule import Constant, Geometric, SwitchOff
 
 D, N = 40, 100
 SCHEDULES = {
-    "geometric": Geometric(0.2, tau=0.5),  # e^(−80/0.5) of its total decay is left at the end: none
+    "geometric": Geometric(0.2, tau=0.5),  # at the end e^(−80/0.5) of its total is left, that is nothing
     "switched off": SwitchOff(Constant(0.05), time=2.0),
 }
 # The slowest mode decays at a rate of about 2a·σ_min(Z)²/d, which is 0.35 or more here, and e^(−0.35 · 80) = 7e-13.
@@ -18,7 +18,7 @@ TIMES = np.array([0.0, 0.1, 1.0, 2.0, 3.0, END])
 
 @pytest.fixture(scope="module", params=[(s, k) for s in range(5) for k in SCHEDULES], ids=lambda p: f"{p[1]}-{p[0]}")
 def trained(request):
-    """A problem, what it starts from, and its flows both ways."""
+    """A problem, its derivation, start and schedule, and its flows in the parameters and in the dual."""
     seed, name = request.param
     problem = ib.Regression.sample(D, N, sparsity=5, seed=seed)
     rng = np.random.default_rng(seed)
@@ -70,7 +70,7 @@ def test_invariant_of_training(trained):
 
 
 def test_mirror_identity_along_training(trained):
-    """∇R_(a_t)(x_t) + L_t = 0, the potential derived by algebra and both x and L integrated."""
+    """∇R_(a_t)(x_t) + L_t = 0, where algebra gives the potential and integration gives x and L."""
     problem, derivation, init, _, theta, _ = trained
     assert theta.accumulated_gradient.shape == (len(TIMES), N)
     np.testing.assert_allclose(theta.accumulated_gradient, theta.dual @ problem.Z, rtol=1e-15, atol=1e-13)

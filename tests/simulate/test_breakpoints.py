@@ -12,7 +12,7 @@ MASK, H = ib.Parameterization("m*w", ["m", "w"]), "m**2 + w**2"
 @pytest.mark.parametrize("method", ["DOP853", "RK45", "LSODA", "Radau"])
 @pytest.mark.parametrize("length", [1e-3, 1.0, 10.0])
 def test_a_short_pulse_in_a_long_rest_is_not_stepped_over(method, length):
-    """Without data only decay moves: m = m₀ exp(−2A). Nothing tells an integrator of the pulse but its breakpoints."""
+    """Without data only decay acts, m = m₀ exp(−2A); an integrator learns of the pulse from its breakpoints alone."""
     schedule, times = Pulse(start=50.0, length=length, dose=0.3), [50.0, 50.0 + length / 2, 50.0 + length, 100.0]
     flow = ib.gradient_flow(
         ib.Regression([[0.0]], [0.0]),
@@ -30,7 +30,7 @@ def test_a_short_pulse_in_a_long_rest_is_not_stepped_over(method, length):
 
 @pytest.mark.parametrize("schedule", [Pulse(start=50.0, length=1e-3, dose=0.3), Pulse(start=0.0, length=0.5, dose=0.3)])
 def test_both_edges_of_a_pulse_are_breakpoints(schedule):
-    """Exactly the times at which the strength jumps, but for the start of all, before which there is nothing."""
+    """The breakpoints are the times at which the strength jumps; t = 0 is none, as no time lies before it."""
     around = np.array([schedule.start, schedule.start + schedule.length])
     jumps = [t for t in around if t and schedule(np.nextafter(t, 0)) != schedule(np.nextafter(t, 2 * t))]
     assert list(schedule.breakpoints) == jumps

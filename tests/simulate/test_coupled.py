@@ -1,4 +1,4 @@
-"""Weights that share their parameters: flows, descent and limits of quadratic forms, each by separate code."""
+"""Weights that share their parameters: flows, descent and limits of quadratic forms, each against separate code."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ NAMES = ("a", "b", "c")
 
 
 def commuting(seed, count=2, size=3):
-    """Symmetric matrices with common eigenvectors, as formulas and as arrays, with a start and a problem they solve."""
+    """Symmetric matrices with common eigenvectors, one more for the decay, a start, and a problem that it can solve."""
     rng = np.random.default_rng(seed)
     basis = qr(rng.standard_normal((size, size)))[0]
     forms = [basis @ np.diag(rng.uniform(-1, 1, size)) @ basis.T for _ in range(count)]
     decaying = basis @ np.diag(rng.uniform(0.2, 1, size)) @ basis.T
     start = basis @ rng.uniform(0.5, 1.5, size)
-    # Somewhere that the flow can reach, as x = ∇Q(z).
+    # Weights of the form x = ∇Q(z), which the flow can reach.
     theta = expm(np.tensordot(rng.uniform(-0.5, 0.5, count), forms, axes=1)) @ start
     reached = np.array([theta @ form @ theta / 2 for form in forms])
     Z = rng.standard_normal((1, count))
@@ -42,7 +42,7 @@ def parameterization(forms, decaying=None):
 @given(seed=st.integers(0, 10**6))
 @settings(max_examples=5)
 def test_the_projection_minimizes_the_potential_on_the_line(seed):
-    """Against a search along the one direction that the equation leaves, by a routine that knows no dual."""
+    """A search along the one direction that the equation leaves free, without dual variables, finds the same point."""
     forms, decaying, start, problem = commuting(seed)
     potential = ib.QuadraticForms(forms, decaying, theta0=start)
     found = ib.bregman_projection(problem, potential)
@@ -83,7 +83,7 @@ def test_flows_of_parameters_and_of_duals_and_an_integrator_agree(seed):
         dual = ib.mirror_flow(problem, forms_of_start, t=times, schedule=schedule, method=method)
         np.testing.assert_allclose(dual.x, flow.x, rtol=0, atol=1e-9)
         np.testing.assert_allclose(dual.dual, flow.dual, rtol=0, atol=1e-8)
-    # The identity, with the potential that the trajectory itself finds in its formulas.
+    # The mirror identity holds for the potential that the trajectory derives from its formulas.
     gradient = flow.potential(0).gradient(flow.x[0])
     np.testing.assert_allclose(gradient, -flow.accumulated_gradient[0], rtol=0, atol=1e-8)
 
@@ -137,7 +137,7 @@ def test_rows_that_repeat_or_contradict_each_other(y, status):
 
 
 def test_a_value_outside_the_cone_is_no_limit():
-    """X = (a² , b²)/2 cannot be negative."""
+    """The weights (a², b²)/2 cannot be negative."""
     forms = ib.QuadraticForms([np.diag([1.0, 0.0]), np.diag([0.0, 1.0])], theta0=[1.0, 1.0])
     for potential in (forms, ib.Entropy(scale=0.5)):
         for y in (-1.0, -1e-10, -1e-14, 0.0):

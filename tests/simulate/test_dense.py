@@ -42,7 +42,7 @@ def test_the_path_passes_through_other_times(setting):
         found = flow.at(times)
         np.testing.assert_array_equal(found.t, times)
         for name in ("x", "loss", "dual", "decay"):
-            # DOP853 interpolates to order 7, with steps that its order 8 chose.
+            # DOP853 chooses its steps for order 8 and interpolates between them to order 7.
             np.testing.assert_allclose(getattr(found, name), getattr(want, name), rtol=0, atol=1e-8)
         np.testing.assert_array_equal(flow.t, [0.5, 8.0])
     assert set(flows(setting, dense=True)[0].at(1.0).parameters) == {"m", "w"}
@@ -66,14 +66,14 @@ def test_levels_and_signs_against_events_of_scipy(setting):
     assert np.sum(np.isfinite(want)) >= 3
     for flow in flows(setting, dense=True):
         assert flow.time_below(level) == pytest.approx(want[0], abs=1e-7)
-        # w = 0 at the start of the middle weight is no change of sign.
+        # The middle weight starts at w = 0, which is no change of sign.
         found = flow.sign_changes()
         expected = np.where(np.array(want[1:]) == 0, np.nan, want[1:])
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7)
 
 
 def polynomial_path(*weights):
-    """A solution whose weights are given as functions of time, with steps of ½ up to 4."""
+    """A trajectory to t = 4 in steps of ½, whose weights are the given functions of time."""
     problem = ib.Regression(np.ones((1, len(weights))), np.ones(1))
 
     def at(t):
@@ -85,7 +85,7 @@ def polynomial_path(*weights):
 
 
 def test_the_first_change_of_sign_counts():
-    """In the first step, before a second one, and where a step ends on the zero; touching or leaving zero is none."""
+    """It counts in the first step, before a second one, and where a step ends on it; touching or leaving 0 is none."""
     flow = polynomial_path(
         lambda t: t - 0.3,
         lambda t: (0.7 - t) * (t - 2.2),
@@ -103,11 +103,6 @@ def test_the_first_time_below_a_level_counts():
     assert flow.time_below(0.3**2) == pytest.approx(1.7, rel=1e-11)
     assert flow.time_below(4.0) == 0.0
     assert np.isnan(polynomial_path(lambda t: 2 + t).time_below(1.0))
-
-
-def test_a_path_that_was_not_kept():
-    with pytest.raises(InputError, match="dense=True"):
-        replace(polynomial_path(lambda t: t), path=None).time_below(1.0)
 
 
 def test_the_time_of_a_step():
@@ -141,7 +136,7 @@ def test_bad_times_are_named(setting):
 @pytest.mark.parametrize("method", ["LSODA", "Radau"])
 @pytest.mark.parametrize("scale", [1e-30, 1e-300])
 def test_late_times_at_small_scales(scale, method):
-    """Trial steps that are far too long once overflowed, and the flow stopped, or came back as nan."""
+    """A trial step that is far too long may overflow; the flow goes on and ends at the projection."""
     problem = ib.Regression.sample(8, 20, 2, seed=0)
     potential = ib.HyperbolicEntropy(scale=scale)
     flow = ib.mirror_flow(problem, potential, t=[1e2, 1e4, 1e8], rtol=1e-8, atol=1e-9, method=method)
@@ -153,7 +148,7 @@ def test_late_times_at_small_scales(scale, method):
 
 
 def test_compiled_and_stepwise_runs_agree():
-    """LSODA runs in compiled code at given times, and step by step where the path is kept."""
+    """LSODA runs in compiled code at given times and step by step if the path is kept; the weights are the same."""
     problem, potential = ib.Regression.sample(10, 30, 3, seed=2), ib.HyperbolicEntropy(scale=1e-3)
     times = np.geomspace(0.1, 1e4, 9)
     fast = ib.mirror_flow(problem, potential, t=times)
@@ -187,8 +182,8 @@ def test_one_weight_against_quadrature(scale):
             for x in weights
         ]
     flow = ib.mirror_flow(ib.Regression([[z]], [y]), ib.HyperbolicEntropy(scale=scale), t=times)
-    # Relative errors of x are absolute ones of the dual variable, of the size of log a, which has a tolerance of 1e-12
-    # in each of some hundred steps.
+    # A relative error of x is an absolute error of the dual variable, which has the size of log a and a relative
+    # tolerance of 1e-12 in each of some hundred steps.
     np.testing.assert_allclose(flow.x[:, 0], weights, rtol=2e-10 * (1 - np.log(scale)))
 
 

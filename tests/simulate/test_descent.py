@@ -35,6 +35,12 @@ def every_step(steps):
     return range(steps + 1)
 
 
+@pytest.mark.parametrize("beta", [0.5, np.float32(0.5), np.array(0.5)])
+def test_a_momentum_is_a_plain_number_however_it_is_given(beta):
+    assert ib.SGD(beta) == ib.SGD(0.5)
+    assert type(ib.SGD(beta).momentum) is float
+
+
 class TestAgainstOtherCode:
     @pytest.mark.parametrize("schedule", [None, Constant(0.2), Harmonic(0.4, tau=0.3)])
     def test_the_mask_by_hand(self, schedule):
@@ -59,7 +65,7 @@ class TestAgainstOtherCode:
         np.testing.assert_allclose(run.accumulated_gradient, run.dual @ PROBLEM.Z, rtol=1e-15)
 
     def test_another_parameterization_and_loss_by_hand(self):
-        """Here x = u³ − tanh v with h = u⁴ + v, which commutes with nothing, and a loss that is no square."""
+        """Here x = u³ − tanh v and h = u⁴ + v, whose flows do not commute, and the loss is not the squared one."""
         problem, step = LogCosh(PROBLEM.Z, PROBLEM.y), 0.03
         g = ib.Parameterization("u**3 - tanh(v)", "u,v")
         run = ib.descent(
@@ -118,7 +124,7 @@ class TestTheory:
         balance, size = m**2 - w**2, m**2 + w**2
         slope = (run.x @ PROBLEM.Z.T - PROBLEM.y) @ PROBLEM.Z / 6
         factor = (1 - 2 * step * alpha) ** 2 - (step * slope[:-1]) ** 2
-        # The difference of squares loses what their sum is larger by.
+        # m² − w² has the rounding error of m² + w², which may be much larger.
         error = np.abs(balance[1:] - factor * balance[:-1])
         scale = size[1:] + (1 + np.abs(factor)) * size[:-1]
         assert np.all(error <= 1e-13 * (1 + np.abs(step * slope[:-1])) ** 2 * scale)
@@ -127,7 +133,7 @@ class TestTheory:
         "options", [*({"optimizer": each} for each in OPTIMIZERS), {"optimizer": ib.SGD(0.9), "batch_size": 2}]
     )
     def test_the_mirror_identity_holds_up_to_the_step(self, options):
-        """∇R_A(x) = −Zᵀν + O(η) with what was accumulated, also with momentum and on mini-batches."""
+        """∇R_A(x) = −Zᵀν + O(η) for the accumulated A and ν, also with momentum and on mini-batches."""
         derivation, deviations = ib.derive(MASK, DECAY), []
         for steps in (250, 500, 1000):
             mask, schedule = MASK.with_regularizer(DECAY), Geometric(0.3, tau=0.5)
@@ -141,7 +147,7 @@ class TestTheory:
         np.testing.assert_allclose(np.divide(deviations[:-1], deviations[1:]), 2, atol=0.15)
 
     def test_decay_adds_up_as_the_optimizer_applies_it(self):
-        """α in every step: the memory b_k of heavy ball is α(1 − β^{k+1})/(1 − β)."""
+        """Every step adds α to the memory of heavy ball, which is α(1 − β^{k+1})/(1 − β) in step k."""
         step, alpha, beta = 0.01, 0.5, 0.8
         plain = ib.descent(PROBLEM, MASK.with_regularizer(DECAY), INIT, step, 50, schedule=Constant(alpha))
         heavy = ib.descent(
@@ -152,7 +158,7 @@ class TestTheory:
         np.testing.assert_allclose(heavy.decay, [0.0, *np.cumsum(moves)], rtol=1e-13)
 
     def test_the_mini_batches_end_where_the_flow_does(self):
-        """Interpolation leaves no noise, so a small step finds the flow's limit up to O(η)."""
+        """Where the data are interpolated, no noise is left, so small steps end within O(η) of the flow's limit."""
         steps = np.array([5e-2, 1e-2])
         run = ib.descent(PROBLEM, MASK, INIT, steps, 4_000, batch_size=2, record=2)
         limit = ib.bregman_projection(PROBLEM, ib.derive(MASK, DECAY).at(INIT))
@@ -163,7 +169,7 @@ class TestTheory:
 class TestMiniBatches:
     @pytest.mark.parametrize("size", [1, 2, 3, 6])
     def test_an_epoch_averages_to_the_full_gradient(self, size):
-        """Where the size divides d; each step's batch is read off the predictions' gradient."""
+        """This holds where the size divides d; a step of ν shows the gradient of its batch."""
         step, epoch = 1e-9, 6 // size
         options = {"batch_size": size, "seed": 1}
         run = ib.descent(PROBLEM, MASK, INIT, step, 2 * epoch, **options, record=every_step(2 * epoch))
@@ -191,7 +197,7 @@ class TestMiniBatches:
         assert np.any(end(7) != end(8))
         together = end([7, 8, 7])
         np.testing.assert_array_equal(together, [end(7), end(8), end(7)])
-        # One seed for all: streams of their own, whatever the number of runs.
+        # With one seed every run has a stream of its own, which does not depend on the number of runs.
         few, many = (end(7, {"m": np.tile(INIT["m"], (runs, 1)), "w": INIT["w"]}) for runs in (2, 5))
         np.testing.assert_array_equal(few, many[:2])
         np.testing.assert_array_equal(few[0], end(7))
@@ -293,13 +299,13 @@ class TestDivergence:
         assert np.all(np.isnan(run.x[1:]))
 
     def test_weights_out_of_range_diverge_although_parameters_are_finite(self):
-        """A loss with bounded slopes could train on: x = m w is infinite at m = w = 1e200."""
+        """At m = w = 1e200 the weight m w is infinite, even if a loss with bounded slopes could go on."""
         problem = LogCosh(PROBLEM.Z, PROBLEM.y)
         run = ib.descent(problem, MASK, {"m": [[1.0], [1e200]], "w": [[0.0], [1e200]]}, 1e-3, 5, throw=False)
         np.testing.assert_array_equal(run.diverged, [False, True])
 
     def test_leaving_the_domain_of_a_formula_is_divergence(self):
-        """Gradient descent may step over the boundary log 0, which the flow never reaches."""
+        """Gradient descent may step over the boundary u = 0 of log u, which the flow never reaches."""
         run = ib.descent(PROBLEM, ib.Parameterization("log(u) - v", "u,v"), {"u": 0.1, "v": 0.0}, 1.0, 3, throw=False)
         assert run.diverged
 
@@ -361,7 +367,7 @@ def test_bad_input(change, message):
 
 @pytest.mark.parametrize("step", [1e-3, [1e-3, 2e-3]])
 def test_strengths_go_on_after_any_number_of_steps(step):
-    """Against Σ η α(kη) over 2,500 steps by hand, of a schedule that never repeats a strength."""
+    """Without data 2,500 steps multiply m by ∏ (1 − 2ηα(kη)), for a schedule that never repeats a strength."""
     schedule, steps = Harmonic(0.4, tau=0.3), [1, 999, 1000, 1001, 1999, 2000, 2001, 2500]
     run = ib.descent(
         ib.Regression([[0.0]], [0.0]),
@@ -374,6 +380,6 @@ def test_strengths_go_on_after_any_number_of_steps(step):
     )
     for k, eta in enumerate(np.atleast_1d(step)):
         strengths = np.array([float(schedule(j * eta)) for j in range(2500)])
-        m = np.cumprod(1 - 2 * eta * strengths)  # without data only decay moves
+        m = np.cumprod(1 - 2 * eta * strengths)  # only decay acts
         found = run.parameters["m"].reshape(len(steps), -1)[:, k]
         np.testing.assert_allclose(found, m[np.array(steps) - 1], rtol=1e-12)

@@ -77,7 +77,7 @@ def test_against_an_independent_integrator(formula, h, gradient_of_x, gradient_o
 
 @pytest.mark.slow
 def test_against_taylor_series():
-    """One weight and mpmath's Taylor integrator at 30 digits."""
+    """One weight follows mpmath's Taylor integrator, which has 30 digits."""
     problem = ib.Regression([[2.0]], [3.0])
     schedule = Geometric(0.1, tau=2.0)
     flow = ib.gradient_flow(problem, MASK.with_regularizer(DECAY), {"m": 1.0, "w": 0.5}, [0.5, 1.0], schedule=schedule)
@@ -107,7 +107,7 @@ def test_without_data_the_decay_is_exact():
 @pytest.mark.parametrize("method", ["DOP853", "LSODA"])
 @pytest.mark.parametrize("pulse", [Pulse(1.0, length=1e-3, dose=0.5), Pulse(0.0, length=1e-3, dose=0.5)])
 def test_no_step_passes_over_a_pulse(pulse, method):
-    """Nothing moves before it, so that steps have grown; a restart where it begins and ends makes its decay exact."""
+    """Steps grow while nothing moves, but the integrator restarts where the pulse begins and ends."""
     problem = ib.Regression(np.zeros((1, 3)), [0.0])
     flow = ib.gradient_flow(problem, MASK.with_regularizer(DECAY), INIT, [0.5, 3.0], schedule=pulse, method=method)
     want = INIT["m"] * np.exp(-2 * pulse.integral(flow.t))[:, None]
@@ -116,7 +116,7 @@ def test_no_step_passes_over_a_pulse(pulse, method):
 
 @pytest.mark.parametrize("method", ["DOP853", "LSODA"])
 def test_one_weight_that_blows_up_ends_the_report_of_all(method):
-    """Beside it a weight at rest is finite for ever, but no state with an infinite entry is reported."""
+    """The other weight rests and stays finite, but no state with an infinite entry is reported."""
     problem = ib.Regression(np.zeros((1, 2)), [0.0])
     init = {"m": np.array([2.0, 0.0]), "w": np.zeros(2)}
     flow = ib.gradient_flow(
@@ -151,7 +151,7 @@ def test_end_time_reports_the_steps_and_times_report_themselves():
     np.testing.assert_array_equal(chosen.t, [0.5, 1.0, 3.0])
     assert chosen.x.shape == (3, 3)
     assert chosen.dual.shape == (3, 2)
-    # The same steps; dense output has order seven, one less than the method.
+    # Both take the same steps; the dense output has order seven, one less than the method.
     np.testing.assert_allclose(chosen.x[-1], steps.x[-1], rtol=1e-14)
     assert "3 records to t=3" in repr(chosen)
     assert chosen.stats.evaluations > 100
@@ -173,21 +173,21 @@ def test_numbers_stand_for_all_coordinates():
 
 
 def test_a_switch_costs_no_rejected_steps():
-    """A step ends at the jump and its last stage belongs to the piece before it; it once saw the strength after it."""
+    """A step ends at the jump, and its last stage takes the strength from before the jump."""
     time = 1.0
     constant = ib.gradient_flow(PROBLEM, MASK.with_regularizer(DECAY), INIT, 3.0, schedule=Constant(0.1))
     switched = ib.gradient_flow(
         PROBLEM, MASK.with_regularizer(DECAY), INIT, 3.0, schedule=SwitchOff(Constant(0.1), time)
     )
     assert time in switched.t
-    # One restart takes a few small steps; the rejected ones doubled the cost.
+    # One restart takes a few small steps; steps rejected at the jump would double the cost.
     assert switched.stats.evaluations < constant.stats.evaluations + 200
 
 
 @pytest.mark.parametrize("times", [0.5, [0.0, 0.01, 0.5]])
 @pytest.mark.parametrize("method", ["DOP853", "LSODA"])
 def test_blow_up_in_finite_time_is_a_status(times, method):
-    """The solution of m' = 4 m³ from m = 2 without data: m² = 1/(1/4 − 8t), which is infinite at t = 1/32."""
+    """Without data m' = 4 m³ from m = 2 has the solution m² = 1/(1/4 − 8t), which is infinite at t = 1/32."""
     problem = ib.Regression(np.zeros((1, 3)), [0.0])
     flow = ib.gradient_flow(
         problem,
@@ -215,7 +215,7 @@ def test_blow_up_in_finite_time_is_a_status(times, method):
     [("m**3*w", 1e80), ("m**3*w", 1e308), ("log(m) + w", -1.0)],  # overflow at once, and a nan at once
 )
 def test_a_start_without_a_velocity_is_a_status(formula, start, method, times):
-    """These once hung the integrators, or ended in a TypeError."""
+    """If the velocity at the start overflows or is nan, the trajectory reaches no time."""
     parameterization = ib.Parameterization(formula, ["m", "w"])
     flow = ib.gradient_flow(PROBLEM, parameterization, {"m": start, "w": start}, times, method=method, throw=False)
     assert flow.status is ib.Status.NOT_FINITE
@@ -225,7 +225,7 @@ def test_a_start_without_a_velocity_is_a_status(formula, start, method, times):
 
 @pytest.mark.parametrize("method", ["DOP853", "LSODA", "Radau"])
 def test_a_loss_beyond_the_floating_point_range_is_a_status(method):
-    """The weight 5e159 is finite, its loss is not; steps too short to move the time are no progress."""
+    """The weight 5e159 is finite and its loss is not; the integrator gives up when no step moves the time any more."""
     flow = ib.gradient_flow(PROBLEM, MASK, {"m": 1e80, "w": 5e79}, 1.0, method=method, throw=False)
     assert flow.status in (ib.Status.STEP_SIZE, ib.Status.NOT_FINITE)
     assert flow.loss[0] == np.inf
@@ -279,7 +279,7 @@ def test_bad_input(change, message):
 
 @pytest.mark.parametrize("start", [1e-8, 1e-20, 1e-50])
 def test_growth_from_a_small_start_keeps_its_relative_error(start):
-    """An absolute tolerance of 1e-14 once left nothing right of a start at 1e-20: it sets when the weight escapes."""
+    """The start sets when the weight escapes, so the tolerance is relative to it, however small it is."""
     problem, init = ib.Regression([[2.0]], [2.0]), {"m": start, "w": 0.0}
     dual = ib.mirror_flow(problem, ib.derive(MASK), init, np.log(1 / start), dense=True)
     time = dual.time_below(0.5)  # f = (2x − 2)²/2, so x = ½ there, half-way
@@ -295,7 +295,7 @@ def operator():
 
 @pytest.mark.parametrize("dense", [False, True])
 def test_a_flow_of_an_operator_that_reaches_no_time_says_so(operator, dense):
-    """With max_steps=2, as of the matrix that it stands for."""
+    """With max_steps=2 its arrays are empty, like those of the matrix that it stands for."""
     starts = {"m": np.ones(5), "w": np.zeros(5)}
     for Z in operator:
         problem = ib.Regression(Z, np.ones(3))

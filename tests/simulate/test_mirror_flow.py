@@ -19,19 +19,19 @@ METHODS = ["LSODA", "Radau", "BDF", "DOP853", "RK45"]
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("schedule", [Geometric(0.2, 1.0), SwitchOff(Constant(0.2), 0.7)])
 def test_every_method_gives_the_same_flow(method, schedule):
-    """Against the θ-flow, by an explicit method and without a potential."""
+    """Each agrees with the flow of the parameters, which takes an explicit method and no potential."""
     times = [0.0, 0.5, 0.7, 2.0]
     want = ib.gradient_flow(PROBLEM, MASK.with_regularizer("m**2 + w**2"), INIT, times, schedule=schedule)
     got = ib.mirror_flow(PROBLEM, DECAYING, INIT, times, schedule=schedule, method=method, rtol=1e-10, atol=1e-12)
-    # A hundred to thousands of steps at 1e-10 each.
+    # The methods take a hundred to some thousand steps, with an error of 1e-10 each.
     np.testing.assert_allclose(got.x, want.x, rtol=0, atol=1e-7)
     np.testing.assert_array_equal(got.decay, want.decay)
-    if method != "LSODA":  # which takes Jacobians when it finds the flow stiff
+    if method != "LSODA":  # LSODA takes Jacobians only where it finds the flow stiff
         assert (got.stats.jacobians > 0) == (method in ("Radau", "BDF"))
 
 
 def test_no_schedule_is_no_decay():
-    """A derivation with a regularizer and no schedule, one without a regularizer, and its fixed potential: one flow."""
+    """A derivation without a schedule, one without a regularizer, and the potential at the start give one flow."""
     times = [0.1, 1.0, 5.0]
     flows = [
         ib.mirror_flow(PROBLEM, DECAYING, INIT, times),
@@ -45,13 +45,13 @@ def test_no_schedule_is_no_decay():
 
 @pytest.mark.parametrize("log_scale", [300.0, 0.0, -10.0, -300.0, -4000.0])
 def test_fixed_potential_flows_to_its_projection(log_scale):
-    """From the minimizer to the projection. At −4000, LSODA once took an overflow for a converged step."""
+    """The flow starts at the minimizer and ends at the projection, also at a log scale of −4000, far out of range."""
     potential = ib.HyperbolicEntropy(log_scale=log_scale)
-    # The slowest mode that shows has the rate √(x² + a²) of a weight x > 1e-4, or of a alone where a is large.
+    # The slowest visible mode has the rate √(x² + a²) of a weight x > 1e-4, or the rate a where a is large.
     flow = ib.mirror_flow(PROBLEM, potential, t=1e6 if log_scale <= 0 else 100 * np.exp(-log_scale))
     projection = ib.bregman_projection(PROBLEM, potential)
     np.testing.assert_array_equal(flow.x[0], np.zeros(3))
-    # x = a sinh(2z) turns rounding of z, at most |log a| units, into as many of x; the tolerance is 1e-12.
+    # x = a sinh(2z) turns |log a| units of rounding in z into as many in x; a step has the tolerance 1e-12.
     np.testing.assert_allclose(flow.x[-1], projection.x, rtol=0, atol=1e-9)
     assert flow.dual.shape == (len(flow.t), 2)
     assert flow.parameters == {}
@@ -70,13 +70,13 @@ def test_end_time_times_and_zero():
 
 
 def test_bregman_divergence_to_the_limit_decreases():
-    """d/dt D(x*, x_t) = −⟨∇f(x_t), x_t − x*⟩ = −2 f(x_t) <= 0 for the squared loss: the potential orders the flow."""
+    """d/dt D(x*, x_t) = −⟨∇f(x_t), x_t − x*⟩ = −2 f(x_t) <= 0 for the squared loss."""
     potential = ib.HyperbolicEntropy(scale=0.1)
     flow = ib.mirror_flow(PROBLEM, potential, t=np.linspace(0, 10, 200))
     limit = ib.bregman_projection(PROBLEM, potential).x
     divergence = potential.divergence(limit, flow.x)
     assert np.all(np.diff(divergence) <= 1e-15)
-    # Simpson's rule with step 0.05 on a loss that varies on the scale of 1: errors of order 0.05⁴.
+    # The trapezoidal rule with step 0.05, on a loss that varies on the scale of 1, has errors of order 0.05².
     spent = np.sum((2 * flow.loss)[1:] + (2 * flow.loss)[:-1]) * 0.5 * (flow.t[1] - flow.t[0])
     assert spent == pytest.approx(divergence[0] - divergence[-1], rel=2e-3)
 
@@ -99,14 +99,14 @@ POTENTIALS = [ib.HyperbolicEntropy(scale=[1e-3, 2.0]), ib.Entropy(scale=[1e-3, 2
 @pytest.mark.parametrize("ceiling", [1e3, 1e150])
 @pytest.mark.parametrize("potential", POTENTIALS, ids=["hyperbolic", "entropy"])
 def test_a_weight_beyond_the_ceiling_is_continued_as_its_tangent(potential, ceiling):
-    """Up to the ceiling it is the potential's; from there it is the line that touches it, however far z goes."""
+    """Up to the ceiling x(z) is that of the potential; beyond it x(z) is the tangent there, however large z is."""
     end = potential.gradient(np.full(2, ceiling))
     for z in (0.5 * end, end * (1 - 1e-9)):
         x, metric = _extended(potential, z, ceiling)
         np.testing.assert_array_equal(x, potential.inverse_gradient(z))
         np.testing.assert_allclose(metric, potential.metric(x), rtol=1e-14)
     slope = potential.metric(np.full(2, ceiling))
-    for z in (end * (1 + 1e-6), 3 * end, 1e6 * end):  # at the last an exponential would overflow
+    for z in (end * (1 + 1e-6), 3 * end, 1e6 * end):  # at the last z an exponential would overflow
         with np.errstate(over="ignore"):  # as in every flow
             x, metric = _extended(potential, z, ceiling)
         np.testing.assert_allclose(x, ceiling + slope * (z - end), rtol=1e-12)
@@ -114,7 +114,7 @@ def test_a_weight_beyond_the_ceiling_is_continued_as_its_tangent(potential, ceil
 
 
 def test_each_weight_has_its_own_continuation_on_its_own_side():
-    """The hyperbolic entropy is odd: one weight beyond the ceiling, one beyond its negative, one within."""
+    """Of three weights one lies above the ceiling, one below its negative, and one in between."""
     potential, ceiling = ib.HyperbolicEntropy(scale=1.0), 10.0
     end = float(potential.gradient([ceiling])[0])
     x, metric = _extended(potential, np.array([2 * end, -2 * end, 0.3]), ceiling)
@@ -127,7 +127,7 @@ def test_each_weight_has_its_own_continuation_on_its_own_side():
 @pytest.mark.parametrize("potential", POTENTIALS, ids=["hyperbolic", "entropy"])
 @pytest.mark.parametrize("y", [[0.0, 0.0], [3.0, -40.0]])
 def test_the_ceiling_is_out_of_reach_of_every_trajectory(potential, y):
-    """Far above the minimizer, where a flow starts, and the least weights that reach y, whatever the units of rows."""
+    """It lies far above the minimizer and the weights that y needs, and does not depend on the units of the rows."""
     Z = np.array([[1.0, 1.0], [1e-3, -1e-3]])
     needed = np.max(np.abs(np.linalg.solve(Z, y)))
     ceiling = _ceiling(ib.Regression(Z, y), potential)
@@ -139,7 +139,7 @@ def test_the_ceiling_is_out_of_reach_of_every_trajectory(potential, y):
 
 
 def test_rows_of_zeros_set_no_ceiling():
-    """They ask for nothing that weights could give: 1/0 would be an infinite ceiling, or none."""
+    """A row of zeros asks nothing of the weights, so it leaves the ceiling as it is."""
     without = _ceiling(ib.Regression([[1.0, 2.0]], [3.0]), POTENTIALS[0])
     assert _ceiling(ib.Regression([[1.0, 2.0], [0.0, 0.0]], [3.0, 0.0]), POTENTIALS[0]) == without
 
@@ -186,12 +186,12 @@ def test_trial_steps_beyond_the_floating_point_range_are_continued(seed, method)
     problem, potential = ib.Regression.sample(5, 15, 2, seed=seed), ib.HyperbolicEntropy(scale=1e-200)
     flow = ib.mirror_flow(problem, potential, t=[1.0, 1e3, 1e6], method=method, rtol=1e-8)
     limit = ib.bregman_projection(problem, potential)
-    # Some hundred steps at 1e-8, times log a: relative errors of weights are absolute ones of the dual variables.
+    # A relative error of a weight is an absolute one of a dual variable: some hundred steps of 1e-8, times log a.
     np.testing.assert_allclose(flow.x[-1], limit.x, rtol=0, atol=1e-4)
 
 
 def test_the_continuation_is_a_line_that_goes_on_with_value_and_slope():
-    """Beyond the ceiling weights are tangents of the response there, on both sides; below it nothing changes."""
+    """On both sides, weights beyond the ceiling lie on the tangent of the response; below it nothing changes."""
     potential, ceiling = ib.HyperbolicEntropy(scale=[1e-3, 1e-30, 2.0], shift=[0.0, 0.5, -0.5]), 100.0
     for sign in (1.0, -1.0):
         edge = potential.gradient(np.full(3, sign * ceiling))

@@ -9,7 +9,7 @@ from implicit_bias.training import METHODS, ImageData, Images, build, train
 
 
 def images(n=203, test=40, shape=(1, 6, 6), classes=3, seed=0, **keywords):
-    """Classes that differ by the brightness of one row; n is odd, so that batches are, too."""
+    """Images whose classes differ in the row that is bright; n is odd, so the last batch is smaller than others."""
     random = torch.Generator().manual_seed(seed)
 
     def part(count):
@@ -22,7 +22,7 @@ def images(n=203, test=40, shape=(1, 6, 6), classes=3, seed=0, **keywords):
 
 
 def run(data=None, model="lenet", method="pilot", strength=1e-4, seed=0, **settings):
-    """Train for a moment; settings are those of train."""
+    """Train for a moment; settings are passed on to train."""
     data = data or images()
     settings = {"epochs": 4, "batch_size": 32} | settings
     return train(build(model, data, seed), data, METHODS[method](strength), seed=seed, **settings)

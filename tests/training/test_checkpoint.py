@@ -1,3 +1,5 @@
+"""Checkpoints come back as they were written, and files that are damaged or foreign are refused."""
+
 import contextlib
 import hashlib
 import json
@@ -106,7 +108,7 @@ TENSORS = {"a": torch.arange(4.0), "b": torch.arange(3), "c": torch.zeros(2, 3)}
 
 
 def changed_content():
-    """One thing different in each: a name, a type of the same bits, a shape, a number, an entry, a value."""
+    """Contents that differ from TENSORS in a name, a type of the same bits, a shape, a value, an entry or a number."""
     yield {"a2" if k == "a" else k: v for k, v in TENSORS.items()}, '{"x": 1}'  # in the same order
     yield TENSORS | {"a": TENSORS["b"], "b": TENSORS["a"]}, '{"x": 1}'
     yield TENSORS | {"a": TENSORS["a"].view(torch.int32)}, '{"x": 1}'
@@ -132,7 +134,7 @@ def test_the_checksum_covers_names_types_shapes_values_and_numbers(tmp_path):
 
 
 def entries():
-    """Headers that a damaged or foreign file may hold, the checksum right where there is one."""
+    """Headers that a damaged or foreign file may hold, some of them with the right checksum."""
     deep = "[" * 100_000
     yield from ("", "[]", "null", "3", '"text"', "{", deep, '{"format":' + deep, "9" * 5000, "NaN", "\x00", "{}")
     strange = (
@@ -178,7 +180,7 @@ def test_random_damage_is_one_error(path):
             damaged[where] = rng.integers(256)
         path.write_bytes(damaged)
         if bytes(damaged) != content:
-            with contextlib.suppress(ValueError):  # a space for a space elsewhere in JSON is no damage
+            with contextlib.suppress(ValueError):  # other white space in the JSON is no damage
                 found = checkpoints.read(path)
                 assert found.numbers.keys() == {"configuration", "history", "method", "optimizer"}
 

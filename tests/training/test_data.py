@@ -1,3 +1,5 @@
+"""Images are those of their source, and files that are damaged, changed or missing are named."""
+
 import hashlib
 
 import numpy as np

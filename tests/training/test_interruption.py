@@ -23,7 +23,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(impl
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """As the processes that are compared with this one."""
+    """Compute with one thread, like the processes that are compared with this one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -46,8 +46,8 @@ def test_a_killed_run_continues_bit_for_bit(tmp_path):
         process.kill()
         assert process.wait() == -signal.SIGKILL
     done = len(checkpoints.read(path).numbers["history"])
-    assert 0 <= done < LONG["epochs"]
-    (tmp_path / f".{'0' * 16}{UNFINISHED}").write_bytes(b"half")  # as a kill in the middle of writing leaves it
+    assert done < LONG["epochs"]
+    (tmp_path / f".{'0' * 16}{UNFINISHED}").write_bytes(b"half")  # a kill in the middle of writing leaves this
     resumed = run(checkpoint=path, resume=True, **LONG)
     assert [name for name in os.listdir(tmp_path) if name.startswith(".")] == []
     undisturbed = run(**LONG)
@@ -60,7 +60,7 @@ def test_a_killed_run_continues_bit_for_bit(tmp_path):
 @pytest.mark.parametrize("method", ["pilot", "dense", "continuous-sparsification"])
 @pytest.mark.parametrize("optimizer", ["sgd", torch.optim.Adam])
 def test_an_interrupted_run_continues_bit_for_bit(tmp_path, method, optimizer):
-    """Interrupted between two epochs, by the progress function; with augmentation."""
+    """The progress function interrupts it between two epochs; the images are augmented."""
     path, data = tmp_path / "run.safetensors", images(augment=True)
 
     def interrupt(progress):
@@ -77,7 +77,7 @@ def test_an_interrupted_run_continues_bit_for_bit(tmp_path, method, optimizer):
 
 
 def test_two_runs_that_meet_in_a_folder(tmp_path):
-    """The second is told who the first is, whether it resumes or not, and the first does not notice."""
+    """The second is told who uses the folder, whether it resumes or not, and the first does not notice."""
     path = tmp_path / "run.safetensors"
 
     def meet(progress):

@@ -1,4 +1,4 @@
-"""What every training method keeps to, and the penalties and ends of each."""
+"""Rules that every training method keeps to, and the penalty and the end of each."""
 
 from difflib import SequenceMatcher
 from inspect import isclass
@@ -69,7 +69,7 @@ def test_every_parameter_is_in_one_group_and_norms_do_not_decay(name):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_saved_state_continues_as_if_nothing_happened(name):
-    """Model, optimizer and method, each restored from its own state."""
+    """Model and method are restored from their own states, and the optimizer gets its decay from the method."""
     method = METHODS[name](strength=1e-3)
     model, optimizer = started(method)
     method.end_epoch(0.3)
@@ -109,7 +109,7 @@ def test_decay_is_twice_the_strength(name):
 
 @pytest.mark.parametrize("name", ["mask", "spred", "pilot"])
 def test_decay_apart_from_the_gradient_is_refused(name):
-    """It is another penalty than the one that the method is named for."""
+    """Such decay is another penalty than that of the method."""
     method, model = METHODS[name](strength=0.25), network()
     method.prepare(model)
     optimizer = torch.optim.AdamW(method.parameter_groups(model), 0.1)
@@ -167,7 +167,7 @@ def test_every_method_has_a_look():
 
 
 def test_classes_are_told_apart_by_their_names():
-    """Of masking and training together, since users import both."""
+    """This holds for masking and training together, since users import both."""
     names = [
         name.lower() for module in (masking, training) for name in module.__all__ if isclass(getattr(module, name))
     ]
@@ -175,7 +175,7 @@ def test_classes_are_told_apart_by_their_names():
 
 
 def test_usual_strengths_are_the_tuned_ones():
-    """On held-out images at 95 % sparsity, among the strengths of figure 2's full mode, for LeNet and 60 epochs."""
+    """They are the best of figure 2's full mode on held-out images, for LeNet, 60 epochs and 95 % sparsity."""
     with np.load(Path(__file__).with_name("tuned_strengths.npz")) as data:
         column = int(np.argmin(np.abs(data["sparsity"] - 0.95)))
         chosen = dict(zip(data["method"].tolist(), data["chosen_strength"][:, column].tolist(), strict=True))
@@ -185,7 +185,7 @@ def test_usual_strengths_are_the_tuned_ones():
 
 @pytest.mark.parametrize("method", ["softplus", METHODS["pilot"], Method])
 def test_a_method_that_is_none_is_refused(method):
-    """Its name, its entry in the table, or its class."""
+    """A method's name, its entry in the table and its class are refused."""
     data = images()
     with pytest.raises(InputError, match=r"method: expected a Method, such as training\.METHODS\['pilot'\]\(\), got"):
         training.train(network(), data, method, epochs=1)

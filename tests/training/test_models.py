@@ -1,3 +1,5 @@
+"""Models have the sizes and the initial weights of their sources."""
+
 import pytest
 import torch
 from small_runs import images
@@ -35,10 +37,12 @@ def test_seeds_decide_the_weights_and_nothing_else(name):
 
 
 def test_weights_have_the_variance_of_their_fan_in():
-    for module in build("resnet18", images(shape=(3, 8, 8))).modules():
-        if isinstance(module, nn.Conv2d):
-            fan_in = module.weight[0].numel()
-            assert float(module.weight.detach().var()) == pytest.approx(2 / fan_in, rel=0.1)
+    model = build("resnet18", images(shape=(3, 8, 8)))
+    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    assert convolutions
+    for module in convolutions:
+        fan_in = module.weight[0].numel()
+        assert float(module.weight.detach().var()) == pytest.approx(2 / fan_in, rel=0.1)
 
 
 def test_unknown_and_too_small():

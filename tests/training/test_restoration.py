@@ -1,4 +1,4 @@
-"""Trainings that fail in every way there is: the model is as it was, and the call can be made again."""
+"""A training that fails, in whatever way, leaves the model as it was, and the call can be made again."""
 
 import copy
 import dataclasses
@@ -18,7 +18,7 @@ from implicit_bias.training.restoration import ModelMemory
 
 
 class Network(nn.Module):
-    """Tied, pruned and frozen weights, norms with statistics, a part in evaluation, and a fault that can be set off."""
+    """A network with tied and frozen weights, norms with statistics, a part in evaluation, and a fault to be set."""
 
     def __init__(self):
         super().__init__()
@@ -78,7 +78,7 @@ def raising(error):
 
 
 def described(model):
-    """All that a user can see of a model: objects by identity, tensors by their bits."""
+    """Everything that a user can see of a model: objects by their identity, tensors by their bits."""
     parts = {}
     for path, module in model.named_modules():
         parts[path] = (
@@ -156,7 +156,7 @@ class Halfway(Mask):
         raise LookupError("prepare")
 
 
-# The error, and what of the call is different.
+# For every failure: the error that it raises, and the arguments of the call that bring it about.
 FAILURES = {
     "forward": (RuntimeError, {"fault": raising(RuntimeError("no output today"))}),
     "forward, a shape": (RuntimeError, {"fault": lambda h: h[:, :-1]}),
@@ -212,7 +212,7 @@ def test_a_training_that_fails_leaves_the_model_as_it_was(name, tmp_path, monkey
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed"])
 def test_with_every_method_and_precision(method, precision, tmp_path, monkeypatch):
-    """Methods train other tensors, and 64-bit training replaces the memory of every parameter."""
+    """Methods replace tensors, and 64-bit training replaces the memory of every parameter."""
     kind = METHODS[method]
     failing(tmp_path, monkeypatch, "interruption", precision=precision, method=lambda: kind(1e-4))
 
@@ -231,7 +231,7 @@ def test_the_same_model_resumes(name, tmp_path, monkeypatch):
 
 
 def test_attributes_that_came_meanwhile_go():
-    """What a forward pass notes in its module, and what it replaced or took away."""
+    """Attributes that a forward pass added are removed; those that it changed or deleted are as before."""
     layer = torch.nn.Linear(2, 2)
     layer.name, layer.count = "first", 1
     memory = ModelMemory(layer)
@@ -249,7 +249,7 @@ def test_hooks_can_still_be_removed(tmp_path, monkeypatch):
 
 
 def test_another_user_of_the_parameters_sees_nothing():
-    """A tie to a model outside, and an optimizer made before."""
+    """A layer outside of the model that shares a weight keeps its object, its values and its precision."""
     model = network(raising(RuntimeError("no output today")))
     outside = nn.Linear(64, 3)
     outside.weight = model.a.weight

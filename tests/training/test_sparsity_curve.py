@@ -1,4 +1,4 @@
-"""Accuracy against sparsity: pruned once, or trained and pruned in turn."""
+"""Accuracy against sparsity, where a model is pruned once, or trained and pruned in turn."""
 
 import copy
 from itertools import pairwise
@@ -68,7 +68,7 @@ def test_cycles_prune_a_fifth_of_what_is_left(method, rewind, digits):
 
 
 def test_rewinding_weights_is_training_the_surviving_ones_from_the_start(digits):
-    """The second cycle by hand."""
+    """The second cycle is written out by hand."""
     model = build("lenet", digits, seed=0)
     curve = iterative(model, digits, METHODS["dense"], cycles=2, keep=0.5, **SETTINGS)
     first = train(copy.deepcopy(model), digits, METHODS["dense"](), **SETTINGS).model
@@ -81,7 +81,7 @@ def test_rewinding_weights_is_training_the_surviving_ones_from_the_start(digits)
 
 @pytest.mark.parametrize("rewind", ["weights", "learning-rate"])
 def test_what_was_pruned_stays_pruned(rewind, digits, monkeypatch):
-    """Of a method that leaves more zeros than are pruned, as soft thresholds do."""
+    """This holds even if the method leaves more zeros than are pruned, as soft thresholds do."""
     registered, keep, random = [], masking.keep_, torch.Generator().manual_seed(0)
 
     class Zeros(Mask):

@@ -1,3 +1,5 @@
+"""A run learns, repeats, and says what is wrong with its settings, its model or its data."""
+
 import dataclasses
 import math
 
@@ -12,7 +14,7 @@ from implicit_bias.training import METHODS, MODELS, Images, build, load, train, 
 
 
 class Dropout(nn.Module):
-    """Draws from PyTorch's global generator."""
+    """A network that draws from PyTorch's global generator."""
 
     def __init__(self, *_):
         super().__init__()
@@ -33,7 +35,7 @@ def test_every_method_learns_and_leaves_a_dense_model(method):
     assert result.model.state_dict().keys() == build("lenet", data).state_dict().keys()
     assert masking.effective_weights(result.model) == {}
     norm = sum(float(p.abs().sum()) for name, p in result.model.state_dict().items() if name.endswith("weight"))
-    if method != "continuous-sparsification":  # it rounds its mask in the end
+    if method != "continuous-sparsification":  # which rounds its mask at the end
         assert last.l1_norm == pytest.approx(norm, rel=1e-5)
     with torch.no_grad():
         logits = result.model.eval()(_normalized(data))
@@ -58,7 +60,7 @@ def test_every_model_trains_on_cifar(model, tmp_path):
 
 
 def test_a_run_is_plain_gradient_descent():
-    """Against the same steps written out, with the whole data in each: no shuffling is left to tell them apart."""
+    """With all data in each step, so that shuffling does not matter, a run takes the steps written out here."""
     data = images(n=30)
     result = run(data, method="dense", strength=0.01, precision="64-true", batch_size=30, epochs=5, learning_rate=0.05)
     model = build("lenet", data).double()

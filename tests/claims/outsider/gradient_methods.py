@@ -1,7 +1,7 @@
 """Ten claims that an outsider might write, about gradient descent on a parabola and about convex functions.
 
-Among them a wrong constant, a missing hypothesis, a check that loops for ever, one that raises, one that returns
-nonsense, and one whose process ends.
+Among them are a wrong constant, missing hypotheses, a check that loops for ever, one that raises, and one whose process
+ends.
 """
 
 import os
@@ -36,7 +36,7 @@ def flow(statement):
     "loss", statement=ib.Statement("f(x(t)) = ", curvature * x**2 * sp.exp(-curvature * t) / 2), source="eq. 2"
 )
 def loss(statement):
-    """The wrong constant: the loss falls twice as fast as x."""
+    """The constant is wrong, as the loss falls twice as fast as x."""
     true = curvature * x**2 * sp.exp(-2 * curvature * t) / 2
     computed = curvature * (x * falling) ** 2 / 2
     correction = ib.Correction(sp.latex(true), judge.prove("f(x) = c x²/2.", stated=(true, computed)))
@@ -45,7 +45,7 @@ def loss(statement):
 
 @paper.claim("root", statement=ib.Statement(r"\sqrt{x^2} = ", x), source="eq. 3")
 def root(statement):
-    """The missing hypothesis: x ≥ 0."""
+    """The hypothesis x ≥ 0 is missing."""
     return judge.prove("The root undoes the square.", stated=(sp.sqrt(x**2), statement.formula))
 
 
@@ -67,7 +67,7 @@ def convex(statement):
 
 @paper.claim("small-steps", statement=ib.Statement(r"|1 - \eta c| \le ", sp.Integer(1)), uses=(corrected("loss"),))
 def small_steps(statement):
-    """The missing hypothesis once more: steps up to 2/c."""
+    """The hypothesis that steps are at most 2/c is missing."""
     factor = sp.Abs(1 - step * curvature)
     found = judge.search(judge.quarters(0.25, 4), lambda value: float(factor.subs({step: value, curvature: 1})) > 1)
     numbers = {"eta": Fraction(found.smallest), "c": Fraction(1)}

@@ -1,4 +1,4 @@
-"""The hypentropy to 30 digits, its moduli and diameters on random points, and its updates run side by side."""
+"""Statements on the hypentropy, tested to 30 digits, on random points, and by updates that run side by side."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Regrets of the updates in play, and the spectral statements on random matrices."""
+"""Regrets of the updates in games that are played, and the spectral statements on random matrices."""
 
 import math
 
@@ -22,7 +22,7 @@ def projected(w, beta):
 
 
 def regret(gradients, eta, beta, best):
-    """Of linear losses against the best fixed point; in one dimension the ball is an interval."""
+    """The regret of linear losses against the best fixed point; in one dimension the ball is an interval."""
     w, loss = np.zeros(gradients.shape[1]), 0.0
     for g in gradients:
         loss += g @ w
@@ -38,7 +38,7 @@ games = st.tuples(st.integers(0, 10**6), st.sampled_from(["random", "constant", 
 
 
 def play(game, d):
-    """Gradients of size at most 1: random signs, the same all the time, or turned around once."""
+    """Gradients with entries ±1 that are random, the same all the time, or turned around once."""
     seed, kind = game
     generator = np.random.default_rng(seed)
     if kind == "random":
@@ -91,7 +91,7 @@ def test_regret_of_diagonal_matrices_stays_below_the_bound(game, gamma, tau, m):
 @about("exponentiated-gradient/lem-22")
 @given(st.tuples(*[st.floats(-2, 2)] * 6))
 def test_three_divergences_obey_the_law_of_cosines(numbers):
-    """For R = Σ cosh."""
+    """Here R = Σ cosh."""
     x, y, z = np.array(numbers).reshape(3, 2)
 
     def divergence(to, of):

@@ -1,4 +1,4 @@
-"""The statements on homogeneous networks, on ReLU networks and by flows, integrals and searches of their own."""
+"""Statements on homogeneous networks, tested on ReLU networks and by separate flows, integrals and searches."""
 
 import math
 
@@ -16,7 +16,7 @@ margins = st.lists(st.floats(0.1, 5), min_size=1, max_size=5).map(np.array)
 
 
 def network(theta, samples, depth):
-    """The margins of Φ = θ_1ᵀ relu(θ_2 x) relu'd once more for each layer above two; homogeneous of order ``depth``."""
+    """The values of Φ = θ_1ᵀ relu(θ_2 x), times one more parameter for each layer above two, of order ``depth``."""
     width, features = 3, samples.shape[1]
     inner = theta[: width * features].reshape(width, features)
     hidden = samples @ inner.T
@@ -49,7 +49,7 @@ def margins_of(seed):
 
 
 def flow_of(seed, time):
-    """A flow with the exponential loss whose first loss is below one: times, θ, velocities and margins on its way."""
+    """Times, θ, velocities and margins on a flow of the exponential loss, which is below one at the start."""
     values, slopes, start = margins_of(seed)
 
     def velocity(t, theta):
@@ -80,7 +80,7 @@ def test_the_length_grows_by_the_weighted_margins(seed):
 @about("homogeneous-margin/sec-5-loss")
 @pytest.mark.parametrize("seed", range(5))
 def test_the_loss_falls_by_the_squared_speed(seed):
-    """Along the flow: the loss at both ends of a short time, against the integral of ‖θ'‖²."""
+    """Along the flow the loss falls by the integral of ‖θ'‖², here over a short time."""
     times, _, velocities, values = flow_of(seed, 0.3)
     losses = np.array([np.exp(-q).sum() for q in values])
     squares = np.array([velocity @ velocity for velocity in velocities])
@@ -152,7 +152,7 @@ def test_the_smoothed_margin_never_falls_and_the_loss_does(seed):
 @about("homogeneous-margin/thm-4.3")
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_loss_and_length_keep_their_rates_on_a_ray(order):
-    """Q' = L²γ^(2/L) q^(2 − 2/L) e^(−q) by mpmath's integral; both ratios tend to constants, slowly."""
+    """By mpmath's integral of q' = L²γ^(2/L) q^(2 − 2/L) e^(−q), both ratios tend to constants, slowly."""
     margin, power = mp.mpf("0.7"), mp.mpf(2) - mp.mpf(2) / order
 
     def ratios(q):
@@ -185,7 +185,7 @@ def test_the_least_objective_on_a_ray_is_a_power_of_the_margin(q, length, order)
 @about("homogeneous-margin/lem-c.13")
 @pytest.mark.parametrize("seed", range(4))
 def test_a_multiple_of_a_kkt_point_solves_the_linearized_problem(seed):
-    """Φ = θ_1θ_2 x_1 + θ_3θ_4 x_2 of order 2; SLSQP on both problems."""
+    """SLSQP solves both problems for Φ = θ_1θ_2 x_1 + θ_3θ_4 x_2, which has order 2."""
     generator = np.random.default_rng(seed)
     samples = generator.uniform(0.3, 1.5, size=(3, 2))
 
@@ -219,7 +219,7 @@ def test_a_multiple_of_a_kkt_point_solves_the_linearized_problem(seed):
 
 
 def near_kkt(seed):
-    """An end of a flow as an approximate KKT point: distance, slack, and what the bounds need."""
+    """The end of a flow as an approximate KKT point: distance, slack, smoothed margin, cosine and −log of the loss."""
     _, thetas, velocities, values = flow_of(seed, 50.0)
     theta, velocity, q = thetas[-1], velocities[-1], values[-1]
     least, length = q.min(), np.linalg.norm(theta)

@@ -1,4 +1,4 @@
-"""What a notebook programs of Azulay et al., on layers of unequal size, against flows of the layers and differences."""
+"""Statements of Azulay et al. as a notebook programs them, on layers of unequal size, against flows of the layers."""
 
 import math
 
@@ -80,7 +80,7 @@ def test_a_narrow_start_gives_half_the_size_times_a_logarithm(x, k):
 
 
 def neuron(a, w, pull, time):
-    """a, w and ∫ a slope of one neuron on f(w̃) whose gradient is pull(w̃) times a fixed row."""
+    """The flow of a, w and ∫ a ∇f(w̃) for one neuron w̃ = a w, with ∇f = pull."""
 
     def velocity(t, state):
         slope = pull(state[0] * state[1:3])
@@ -146,7 +146,7 @@ def test_the_gradient_of_the_first_term_moves_with_the_warped_time(a, norm, angl
 @few
 @given(st.floats(0.5, 2.0), st.floats(0.2, 1.0), st.floats(-0.5, 0.5), st.floats(1.0, 2.0))
 def test_the_neuron_ends_where_the_stated_function_is_least(a, norm, angle, label):
-    """One equation ⟨x, w̃⟩ = y, with x = (1, ½), on the line of whose solutions q has its minimum at the end."""
+    """The solutions of ⟨x, w̃⟩ = y with x = (1, ½) are a line, on which q has its minimum at the end of the flow."""
     row = np.array([1.0, 0.5])
     w = norm * np.array([math.cos(angle), math.sin(angle)])
     end = neuron(a, w, lambda x: (row @ x - label) * row, 60)[:, -1]

@@ -1,4 +1,4 @@
-"""The counterexamples in exact numbers: they are as simple as they can be, and trajectories say the same."""
+"""The counterexamples in exact numbers are as simple as they can be, and trajectories confirm them."""
 
 import mpmath as mp
 import numpy as np
@@ -46,7 +46,7 @@ def test_the_issue_of_constants_is_found(verdicts):
 
 @pytest.mark.parametrize("name", REFUTED)
 def test_both_sides_differ_in_mpmath(name, verdicts):
-    """The sides at the exact numbers once more, by an arithmetic that is neither SymPy's nor python-flint's."""
+    """The arithmetic of mpmath, which is neither SymPy's nor python-flint's, tells both sides apart."""
     violation = verdicts[name].violation
     with mp.workdps(40):
         numbers = {key: mp.mpf(value.numerator) / value.denominator for key, value in violation.numbers.items()}
@@ -59,7 +59,7 @@ def test_both_sides_differ_in_mpmath(name, verdicts):
 
 
 def sp_to_mp(expression):
-    """A function of mpmath for an expression."""
+    """A function that evaluates an expression by mpmath."""
     from sympy import lambdify
 
     names = sorted(expression.free_symbols, key=str)
@@ -88,7 +88,7 @@ def test_no_number_of_a_counterexample_can_be_made_simpler(name, verdicts):
 
 
 def constant_pull(u0, v0, pull, strength):
-    """M w at t = 1 under a constant slope of the loss and a constant strength, by LSODA."""
+    """The weight m w at t = 1 under a constant slope of the loss and a constant strength, by LSODA."""
     m0, w0 = (u0 + v0) / np.sqrt(2), (u0 - v0) / np.sqrt(2)
 
     def velocity(t, state):
@@ -109,7 +109,7 @@ def test_the_right_side_is_the_weight_of_a_trajectory(name, verdicts):
 
 @pytest.mark.parametrize("name", ["thm-2.1", "thm-3.1"])
 def test_the_printed_potentials_do_not_follow_a_trajectory(name, verdicts):
-    """∇R(x_1) − ∇R(x_0) from the trajectory's end, by the printed slopes, against −L."""
+    """Along the trajectory, the printed ∇R changes by the stated number, which is far from −L."""
     numbers = {key: float(value) for key, value in verdicts[name].violation.numbers.items()}
     u0, v0, pull, strength = (numbers.get(key, 0.0) for key in ("u0", "v0", "L", "A"))
     prefactor = 1 / 4 if name == "thm-2.1" else 1 / 2

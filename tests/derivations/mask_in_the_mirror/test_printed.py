@@ -10,7 +10,7 @@ from implicit_bias import Outcome
 
 PREPRINT = PAPER.citation
 
-# No two of the printed and derived constants agree here.
+# At these numbers no printed constant agrees with a derived one.
 AT = {"x": 0.7, "u0": 1.3, "v0": 0.4, "A": 0.3, "L": 0.2, "a": 0.6, "m": 0.9, "w": 0.35, "w1": 0.35, "w2": -0.8}
 
 
@@ -93,7 +93,7 @@ PLACES = {
     "Theorem C.1": ["thm-c.1"],
     "Lemma C.1": ["lem-c.1"],
 }
-MODULES = ("commuting", "lipschitz", "potential", "scale", "solution")  # in which these entries stand
+MODULES = ("commuting", "lipschitz", "potential", "scale", "solution")  # the modules of these entries
 
 
 @pytest.mark.parametrize(("place", "names"), PLACES.items())

@@ -8,7 +8,7 @@ import derivations
 from derivations.mask_in_the_mirror import PAPER
 from implicit_bias import Outcome
 
-MODULES = ("convergence", "optimality", "proof_of_lemma_a_3", "rates")  # in which these entries stand
+MODULES = ("convergence", "optimality", "proof_of_lemma_a_3", "rates")  # the modules of these entries
 
 
 def judged():
@@ -17,7 +17,7 @@ def judged():
     return [claim for claim in derivations.ledger().values() if claim.module in {prefix + name for name in MODULES}]
 
 
-# One number for each symbol, of which no two formulas that could be confused agree.
+# One number for each symbol, at which no two formulas agree that could be confused.
 AT = {
     "x": 0.7, "u0": 1.3, "v0": 0.4, "A": 0.3, "a": 0.6, "alpha": 0.45, "slope": 1.7, "lambda": 1.1, "sigma": 0.55,
     "t": 1.9, "F_0": 2.3, "C": 1.2, "X": 0.8, "Y": 0.35, "a_oo": 0.25, "A_oo": 0.65, "mu": 1.4, "D": 0.95, "Z": 0.75,
@@ -102,7 +102,7 @@ def test_hypotheses_are_the_printed_ones():
 
 @pytest.mark.slow
 def test_what_is_refuted_as_printed():
-    """Equation 5, its twin, three steps of a proof, a sign, a theorem at its edge, and theorems with the printed R."""
+    """They are equation 5, its twin, three steps of a proof, a sign, an edge case and three theorems on a printed R."""
     entries = [claim.id for claim in judged()]
     verdicts = derivations.ledger().run(entries).verdicts
     outcomes = {name.partition("/")[2]: verdicts[name].outcome for name in entries}

@@ -1,4 +1,4 @@
-"""The printed statements on fields that do not commute, by numerical brackets."""
+"""The printed statements on fields that do not commute, tested by numerical brackets."""
 
 import math
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad, simpson
-from scipy.optimize import brentq
 from statements import (
     about,
     divergence,
     few,
     interpolating,
+    least_on_a_line,
     pairs,
     potential,
     rotated,
@@ -94,7 +94,7 @@ def test_the_loss_falls_at_the_linear_rate(start, Z, y):
 @few
 @given(st.floats(0.5, 1.5))
 def test_no_larger_linear_rate_will_do(m0):
-    """A weight that starts close to the minimizer of f = x²/2."""
+    """The weight starts close to the minimizer of f = x²/2."""
     m, w, _ = train(m0, 1e-3, lambda x: x, [2.0])
     fallen = ((m * w)[0, 0] / (m0 * 1e-3)) ** 2
     assert fallen == pytest.approx(math.exp(-2 * (m0**2 - 1e-6) * 2), rel=1e-4)
@@ -105,7 +105,7 @@ def test_no_larger_linear_rate_will_do(m0):
 @few
 @given(st.floats(1.0, 1.3), st.floats(0.3, 0.5), st.floats(1.0, 1.3))
 def test_with_decay_the_loss_stays_above_the_printed_bound(m0, ratio, strength):
-    """For f = x²/2, x* = 0, hence B = f(x_0), and λ = 2; the decay ends at ½, and equation 5 shall hold at t = 20."""
+    """For f = x²/2, x* = 0, hence B = f(x_0), and λ = 2; the decay ends at ½, and equation 5 should hold at t = 20."""
     m, w, _ = train(m0, ratio * m0, lambda x: x, [20.0], lambda t: strength if t <= 0.5 else 0.0)
     fallen = float((m * w)[-1, 0] / (ratio * m0**2)) ** 2
     scale = m0**2 * (1 - ratio**2) * math.exp(-2 * strength / 2)  # 2u_0v_0 e^(−2A_∞)
@@ -144,18 +144,6 @@ def test_the_product_of_slope_and_weight_is_bounded(point, minimizer, first, sec
     slope = turn @ np.diag([first, second]) @ turn.T @ (x - least)
     bound = np.linalg.norm(slope) * np.linalg.norm(least) - (x - least) @ (x - least)
     assert -slope @ x <= bound + 1e-9
-
-
-def least_on_a_line(start, Z, y, decay):
-    """The argmin of R_a under Zx = y for two weights: on the line its one minimum is where the slope vanishes."""
-    scale = (start[:, 0] ** 2 - start[:, 1] ** 2) / 2 * math.exp(-4 * decay)
-    shift = np.log((start[:, 0] + start[:, 1]) / (start[:, 0] - start[:, 1]))
-    base, direction = Z * y / (Z @ Z), np.array([-Z[1], Z[0]])
-
-    def slope(t):
-        return direction @ (np.arcsinh((base + t * direction) / scale) - shift)
-
-    return base + brentq(slope, -50, 50, xtol=1e-14) * direction
 
 
 @about("mask-in-the-mirror/thm-2.4")
@@ -201,7 +189,7 @@ def test_the_printed_potentials_are_least_elsewhere():
 @few
 @given(pairs, rows, targets, times)
 def test_the_residuals_enter_the_mirror_map_with_a_minus_sign(start, Z, y, time):
-    """Σ over time of the residual from the trajectory itself, by Simpson's rule on a fine grid."""
+    """Simpson's rule on a fine grid sums the residuals of the trajectory itself."""
     Z, at = np.array(Z), np.linspace(1e-9, time, 401)
     m, w, _ = train(start[:, 0], start[:, 1], interpolating(Z, y), at)
     accumulated = simpson(m * w @ Z - y, x=at)

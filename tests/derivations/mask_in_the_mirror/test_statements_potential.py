@@ -249,7 +249,7 @@ def entropy(x, a):
 @pytest.mark.parametrize(("bias", "limit"), [(entropy, 1.0), (potential, 0.5)])
 @given(size=st.floats(0.01, 10), negative=st.booleans(), digits=st.integers(10, 2000))
 def test_the_ratio_to_the_l1_norm_tends_to_its_limit(bias, limit, size, negative, digits):
-    """The entropy of Remark 2.1, without prefactor, and the potential of Theorem 3.1, with its ½."""
+    """The limit is 1 for the entropy of Remark 2.1, which has no prefactor, and ½ for the potential of Theorem 3.1."""
     with mp.workdps(2 * digits + 30):
         a, x = mp.mpf(10) ** -digits, mp.mpf(-size if negative else size)
         ratio = bias(x, a) / (abs(x) * mp.log(1 / a))
@@ -275,7 +275,7 @@ def test_a_balanced_start_has_no_scale(x):
 @few
 @given(st.floats(0.1, 1.0), st.floats(0.5, 2.0))
 def test_a_start_with_scale_crosses_zero_and_a_balanced_one_does_not(first, target):
-    """One weight from x_0 > 0 to a target below zero."""
+    """One weight starts at x_0 > 0 and is drawn to a target below zero."""
     balanced = math.sqrt(first)
     m0 = math.sqrt((1 + math.sqrt(1 + 4 * first**2)) / 2)
     ends = []

@@ -1,4 +1,4 @@
-"""The statements on mirror descent for matrices, on matrices themselves."""
+"""Statements on mirror descent for matrices, tested on matrices."""
 
 import math
 
@@ -26,7 +26,7 @@ def symmetric(generator):
 @about("matrix-mirror/code-update")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_update_inverts_the_gradient_of_the_entropy(seed):
-    """Differences of the entropy of a matrix in all directions, against the exponentials of the code."""
+    """The entropy of a matrix changes in random directions as the exponentials of the code say."""
     generator = np.random.default_rng(seed)
     dual, scale = symmetric(generator) / 3, 0.7
     matrix = scale / 2 * (expm(dual) - expm(-dual))
@@ -70,7 +70,7 @@ def test_the_least_entropy_on_a_line_obeys_the_bound(scale):
 @about("matrix-mirror/same-divergence")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_divergence_to_all_interpolators_falls_alike(seed):
-    """The von Neumann entropy of matrices: one step, two interpolators."""
+    """With the von Neumann entropy, one step changes the divergences to two interpolators by the same amount."""
     generator = np.random.default_rng(seed)
     measured = symmetric(generator)
     kernel = symmetric(generator)

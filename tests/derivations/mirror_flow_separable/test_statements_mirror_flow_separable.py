@@ -1,4 +1,4 @@
-"""The statements on horizon functions and directions, by sublevel sets and flows of their own."""
+"""Statements on horizon functions and directions, tested by separate sublevel sets and flows."""
 
 import math
 
@@ -64,7 +64,7 @@ def test_sublevel_sets_of_the_cosine_tend_to_cubes(point):
 
 
 def trained(inverse, z, total, start=(0.0, 0.0)):
-    """X at ∫ e^(−z·x) = ``total``: the flow of one dual variable, integrated in log(total) steps."""
+    """The weights x at which ∫ e^(−z·x) is ``total``, on the flow of one dual variable."""
     return np.array([inverse(total * value + b) for value, b in zip(z, start, strict=True)])
 
 
@@ -112,9 +112,9 @@ def test_the_start_decides_where_both_entries_are_equal(b1, b2):
 
 @about("mirror-flow-separable/direction")
 def test_a_flow_of_steps_turns_towards_the_largest_one_norm_margin():
-    """Euler steps in the sum of the dual variables, for points of which (0, 1) + (1, 0) combinations are optimal.
+    """The flow is followed by Euler steps, with the sum of the dual variables as its clock.
 
-    For z = (2, 1) and (1, 2), of all x with x_1 + x_2 = 1 the margin min z·x is largest at x_1 = x_2.
+    For the points z = (2, 1) and (1, 2), of all x with x_1 + x_2 = 1 the margin min z·x is largest at x_1 = x_2.
     """
     points, nu = np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([0.5, 0.0])
     for _ in range(20000):

@@ -1,4 +1,4 @@
-"""Wrong factors and intervals are refuted, or not proved."""
+"""Wrong factors and intervals are refuted or left open."""
 
 import pytest
 import sympy as sp
@@ -27,6 +27,6 @@ def test_another_range_of_the_mirror_map_is_not_argued(ends):
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
-def test_decay_by_half_the_metric_is_refuted():
+def test_decay_by_half_the_metric_is_not_argued():
     half = mask.decay_monotone.statement.formula / 2
     assert mask.decay_monotone.verdict(statement=Statement("", half)).outcome is Outcome.INCONCLUSIVE

@@ -1,4 +1,4 @@
-"""The statements on decay: trajectories, conjugates by maximization, ranges that are reached, and ends of flows."""
+"""Statements on decay, tested by trajectories, conjugates, ranges that are reached, and ends of flows."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The statements on sums, quadratic forms and decay, by numerical brackets, flows and exponentials."""
+"""Statements on sums, quadratic forms and decay, tested by numerical brackets, flows and exponentials."""
 
 import itertools
 import math
@@ -33,7 +33,7 @@ def test_a_separable_regularizer_commutes_exactly_if_it_is_a_multiple_term_by_te
 
     size = 1 + np.linalg.norm(slope(g, point)) ** 2 + np.linalg.norm(slope(multiple, point)) ** 2
     assert np.abs(bracket(g, multiple, point)).max() < 1e-5 * size
-    # No other term of the list is a multiple of one, and at most at single points do the slopes' logarithms agree.
+    # No term of the list is a multiple of another, so the bracket vanishes at single points at most.
     away = [p for p in (point, point + 0.1, point + 0.2) if math.cos(p[0]) ** 2 > 0.01 and math.cos(p[1]) ** 2 > 0.01]
     if chosen[:2] != chosen[2:] and len(away) == 3:
         assert max(np.abs(bracket(g, lambda p: third(p[0]) + fourth(p[1]), p)).max() for p in away) > 1e-4
@@ -43,7 +43,7 @@ def test_a_separable_regularizer_commutes_exactly_if_it_is_a_multiple_term_by_te
 @few
 @given(st.integers(0, 10**6), st.floats(0, 1))
 def test_the_forms_at_the_flow_of_the_parameters_are_the_gradient_of_the_potential(seed, strength):
-    """Polynomials of one symmetric matrix commute; the flow is LSODA's, the gradient Richardson's on expm."""
+    """Polynomials of one matrix commute; LSODA finds the flow, and Richardson's extrapolation on expm the gradient."""
     generator = np.random.default_rng(seed)
     root = generator.normal(size=(3, 3)) / 2
     root = root + root.T
@@ -74,7 +74,7 @@ def test_the_forms_at_the_flow_of_the_parameters_are_the_gradient_of_the_potenti
 @few
 @given(st.floats(0.5, 2), st.floats(0.5, 2), st.integers(0, 90), st.integers(-95, 95))
 def test_the_mirror_map_of_logarithms_takes_exactly_the_values_of_the_interval(u0, v0, used, place):
-    """First some decay, ``used`` percent of what one parameter can take, then a constant pull for the time |z|.
+    """Decay takes ``used`` percent of what one parameter can bear; then a constant pull acts for the time |z|.
 
     The point z of the interval lies ``place`` percent of the way from its middle to an end.
     """

@@ -1,4 +1,4 @@
-"""The rates of limits, by Newton's method in 120 digits on the dual problem, and by flows of factors."""
+"""Rates of limits, tested by Newton's method in 120 digits on the dual problem, and by flows of factors."""
 
 import mpmath as mp
 import numpy as np
@@ -34,7 +34,7 @@ def recovered(seed, d, active, n):
 
 
 def limit_off_support(Z, x, log_scale):
-    """Log of the largest weight off the support of argmin of the hyperbolic entropy of scale a, by damped Newton."""
+    """Log of the largest weight off the support, where the hyperbolic entropy of scale a is least, by damped Newton."""
     with mp.workdps(120):
         rows = mp.matrix(Z.tolist())
         right = rows * mp.matrix(x.tolist())
@@ -64,7 +64,7 @@ def limit_off_support(Z, x, log_scale):
 @about("null-space-rate/depth-2")
 @pytest.mark.parametrize(("seed", "d", "active", "n"), [(1, 2, 2, 5), (2, 3, 2, 6), (5, 3, 1, 5)])
 def test_the_error_of_depth_two_has_the_stated_exponent(seed, d, active, n):
-    """Also with fewer active weights than equations, where the dual solution has a choice."""
+    """This holds also with fewer active weights than equations, where the dual solution is not unique."""
     Z, x, constant = recovered(seed, d, active, n)
     first, second = (limit_off_support(Z, x, at) for at in (-60, -90))
     assert (first - second) / 30 == pytest.approx(1 - constant, abs=5e-3)
@@ -89,7 +89,7 @@ def test_the_constant_bounds_all_directions_of_the_null_space(seed):
 @about("null-space-rate/deeper")
 @pytest.mark.parametrize("depth", [3, 4])
 def test_the_error_of_deeper_networks_is_linear(depth):
-    """Flows of u^D − v^D with one equation, from α^(1/D)."""
+    """Flows of u^D − v^D with one equation start at α^(1/D)."""
     errors = []
     for alpha in (1e-4, 1e-6):
 
@@ -109,7 +109,7 @@ def test_the_error_of_deeper_networks_is_linear(depth):
 @about("null-space-rate/tight")
 @given(st.floats(0.1, 0.9), st.floats(0.3, 3))
 def test_the_example_has_the_stated_limit(tilt, goal):
-    """x_1 + ϱ x_2 = y by bisection, with weights 2α sinh of the dual ones."""
+    """A root finder solves x_1 + ϱ x_2 = y, where weights are 2α sinh of the dual variables."""
     alpha = mp.mpf(10) ** -40
     with mp.workdps(60):
         first = mp.findroot(

@@ -1,4 +1,4 @@
-"""Where training ends and how fast: what the checks rest on would show if it were wrong."""
+"""The checks on where training ends, and how fast, notice what is wrong in the formulas and numbers they rest on."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ HOLDS = judge.argue("assumed", (sp.sinh(x) ** 2 + 1, sp.cosh(x) ** 2))
 
 
 def given(claim, verdict=HOLDS):
-    """Verdicts for all claims that one uses."""
+    """One verdict for each of the claims that a claim uses."""
     return dict.fromkeys(claim.uses, verdict)
 
 
@@ -85,7 +85,7 @@ def test_a_bound_that_the_counterexample_obeys_is_not_refuted(claim):
 
 
 def test_the_counterexample_to_equation_5_is_that_of_a_trajectory():
-    """The closed form of the weight against the integrator, and the bound against the printed formula."""
+    """The closed form of the weight agrees with the integrator, and the bound with the printed formula."""
     from derivations.mask_in_the_mirror.trajectory import Instance
 
     violation = rates.equation_5.verdict(given(rates.equation_5)).violation
@@ -131,7 +131,7 @@ CHANGED = [
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_changed_statement_does_not_hold(name):
-    """Twice the first formula, and each change of a constant in it up to the fourth; the campaign tries all."""
+    """The first four changes of each statement are tried here; the campaign tries all."""
     claim = derivations.ledger()[name]
     changes = dict(claim.statement.mutants())
     for change in list(changes)[:4]:

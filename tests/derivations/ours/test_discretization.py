@@ -24,14 +24,14 @@ def test_another_order_is_not_supported(monkeypatch):
 
 @pytest.mark.slow
 def test_another_speed_of_momentum_is_not_supported(monkeypatch):
-    """Three percent off, and the errors no longer fall with the step."""
+    """With a speed that is 3 % off, the errors no longer fall with the step."""
     monkeypatch.setattr(discretization, "MOMENTA", (0.5,))
     monkeypatch.setattr(discretization, "stated_speed", lambda momentum: 1.03 / (1 - momentum))
     assert discretization.heavy_ball.verdict().outcome is Outcome.INCONCLUSIVE
 
 
 def test_the_flow_is_what_the_steps_extrapolate_to():
-    """Twice the result of half the step minus the result itself loses the term in η: what is left has order two."""
+    """Twice the result of half the step minus the result itself loses the term in η, so the rest has order two."""
     problem, mask = ib.Regression.sample(5, 10, 2, seed=0), ib.Parameterization("m*w", ["m", "w"])
     init = {"m": 1.0, "w": np.linspace(-0.5, 0.5, 10)}
     counts = [128, 256, 512, 1024]

@@ -1,4 +1,4 @@
-"""Decay on homogeneous parameterizations: another degree or clock is noticed."""
+"""Decay on homogeneous parameterizations: a wrong degree is noticed, and flows of other degrees end as stated."""
 
 import pytest
 

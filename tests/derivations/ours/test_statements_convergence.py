@@ -1,4 +1,4 @@
-"""The statements on where the flow of the mask leads, against trajectories and closed forms of their own."""
+"""Statements on where the flow of the mask leads, tested by separate trajectories and closed forms."""
 
 import math
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import minimize_scalar
 from statements import (
     about,
     divergence,
     few,
     interpolating,
+    least_on_a_line,
     pairs,
     potential,
     pulled_to,
@@ -84,7 +85,7 @@ def test_the_loss_falls_to_its_minimum_within_the_bound(start, target):
 @few
 @given(starts, targets, st.floats(-2, 2), strengths, times)
 def test_the_distance_to_any_point_changes_as_stated(start, target, point, strength, time):
-    """The slope in time by a difference formula of fourth order, for a loss with or without that minimizer."""
+    """The slope in time comes from a difference formula of fourth order; the point need not minimize the loss."""
     (u0, v0), step = rotated(*start), 1e-3
 
     def distance(t):
@@ -119,7 +120,7 @@ def test_under_finite_decay_the_loss_is_still_minimized_within_the_bound(start, 
 @few
 @given(pairs, rows, targets, strengths)
 def test_after_the_decay_the_loss_falls_at_the_corrected_rate(start, Z, y, strength):
-    """Decay until T = 1, then none; the trajectory starts anew at T."""
+    """Decay acts until T = 1, where the trajectory starts anew without it."""
     Z, at = np.array(Z), np.linspace(0.1, 5, 20)
     m, w, _ = train(start[:, 0], start[:, 1], interpolating(Z, y), [1.0], lambda t: strength)
     first = ((m * w)[-1] @ Z - y) ** 2 / 2
@@ -127,18 +128,6 @@ def test_after_the_decay_the_loss_falls_at_the_corrected_rate(start, Z, y, stren
     values = (m * w @ Z - y) ** 2 / 2
     least = np.min(start[:, 0] ** 2 - start[:, 1] ** 2) / 2 * math.exp(-4 * strength)
     assert np.all(values <= first * np.exp(-2 * least * 2 * Z @ Z * at) * (1 + 1e-6) + 1e-15)
-
-
-def least_potential_on_a_line(start, Z, y, decay):
-    """The argmin of R_a under Zx = y for two weights: on the line its one minimum is where the slope vanishes."""
-    scale = (start[:, 0] ** 2 - start[:, 1] ** 2) / 2 * math.exp(-4 * decay)
-    shift = np.log((start[:, 0] + start[:, 1]) / (start[:, 0] - start[:, 1]))
-    base, direction = Z * y / (Z @ Z), np.array([-Z[1], Z[0]])
-
-    def slope(t):
-        return direction @ (np.arcsinh((base + t * direction) / scale) - shift)
-
-    return base + brentq(slope, -50, 50, xtol=1e-14) * direction
 
 
 @about("ours/thm-3.3")
@@ -155,7 +144,7 @@ def test_a_convex_loss_of_the_residual_ends_at_the_least_final_potential(start, 
         [end],
         lambda t: 2 * strength * math.exp(-2 * t),
     )
-    assert (m * w)[-1] == pytest.approx(least_potential_on_a_line(start, Z, y, strength), abs=1e-6)
+    assert (m * w)[-1] == pytest.approx(least_on_a_line(start, Z, y, strength), abs=1e-6)
 
 
 @about("ours/lasso")

@@ -1,4 +1,4 @@
-"""The statements on training in discrete time, by a loop of its own against a trajectory of its own."""
+"""Statements on training in discrete time, tested by a separate loop against a separate trajectory."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The statements on the potential between L2 and L1, to many digits, and on where printed constants come from."""
+"""Statements on the potential between L2 and L1, to many digits, and on the origin of printed constants."""
 
 import math
 

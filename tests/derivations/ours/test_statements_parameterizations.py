@@ -1,4 +1,4 @@
-"""The statements on other parameterizations, by numerical brackets, flows and quadrature."""
+"""Statements on other parameterizations, tested by numerical brackets, flows and quadrature."""
 
 import itertools
 import math

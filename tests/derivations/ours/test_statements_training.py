@@ -1,4 +1,4 @@
-"""The statement on trained networks, by a loop of its own and the potential in mpmath's arithmetic."""
+"""Statements on trained networks, tested by separate loops and the potential in mpmath's arithmetic."""
 
 import numpy as np
 from hypothesis import given
@@ -15,7 +15,7 @@ from statements import (
 
 
 def residual(start, pair, strength, momentum, seed, count):
-    """|R_a'(x) + L| of one weight after flow time 1, one of two targets drawn at random for every step."""
+    """|R_a'(x) + L| of one weight after flow time 1, where every step draws one of two targets."""
     theta, sums, step = np.array(start), np.zeros(2), (1 - momentum) / count
     velocity, moves = np.zeros(2), np.zeros(2)
     drawn = np.random.default_rng(seed).choice(pair, count)
@@ -34,7 +34,7 @@ def residual(start, pair, strength, momentum, seed, count):
 @few
 @given(starts, st.tuples(targets, targets), strengths, st.sampled_from([0.0, 0.5, 0.8]), st.integers(0, 1000))
 def test_trained_weights_obey_the_mirror_identity_like_their_step(start, pair, strength, momentum, seed):
-    """A sixteenth of the step has about a sixteenth of the residual; the draws may cancel in that of the large one."""
+    """A sixteenth of the step has about a sixteenth of the residual, which at the large step may be small by chance."""
     coarse = residual(start, pair, strength, momentum, seed, 64)
     fine = residual(start, pair, strength, momentum, seed, 1024)
     assert fine <= coarse / 4 + 3 / 1024
@@ -42,7 +42,7 @@ def test_trained_weights_obey_the_mirror_identity_like_their_step(start, pair, s
 
 
 def network_residual(start, teacher, strength, count):
-    """The largest |R_a'(x) + L| in a network v·tanh(x s) whose six weights x are masked, by gradients by hand."""
+    """The largest |R_a'(x) + L| in a network v·tanh(x s) whose six weights x are masked, with gradients written out."""
     rng = np.random.default_rng(0)
     inputs, readout = rng.normal(size=(5, 2)), np.array([1.0, -0.5, 0.8])
     labels = np.tanh(inputs @ np.full((2, 3), teacher)) @ readout

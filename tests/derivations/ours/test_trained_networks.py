@@ -15,7 +15,7 @@ def runs():
     return {steps: training.network_identities(steps) for steps in training.NETWORK_STEPS}
 
 
-def test_every_layer_obeys_and_the_potential_of_the_start_alone_would_not(runs, monkeypatch):
+def test_every_layer_obeys_the_identity_and_another_order_is_not_supported(runs, monkeypatch):
     monkeypatch.setattr(training, "network_identities", runs.get)
     verdict = training.network_identity.verdict()
     assert verdict.outcome is Outcome.SUPPORTED
@@ -35,7 +35,7 @@ def test_half_of_the_accumulated_gradient_is_not_supported(runs, monkeypatch):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Fewer runs and steps, of plain descent alone."""
+    """Fewer runs and steps, and only plain descent."""
     monkeypatch.setattr(training, "SEEDS", 2)
     monkeypatch.setattr(training, "COUNTS", 2 ** np.arange(6, 9))
     monkeypatch.setattr(training, "OPTIMIZERS", {"gradient descent": (0.0, None)})
@@ -53,7 +53,7 @@ def test_another_order_is_not_supported(small, monkeypatch):
 
 
 def test_another_scale_is_not_supported(small, monkeypatch):
-    """Half the decay, as in a_t = a_0 e^(−2A): the residual does not vanish with the step."""
+    """With half the decay, as in a_t = a_0 e^(−2A), the residual does not vanish with the step."""
     right = ensemble_checks.mirror_residual
     monkeypatch.setattr(ensemble_checks, "mirror_residual", lambda runs: right(replace(runs, decay=runs.decay / 2)))
     assert training.training_identity.verdict().outcome is Outcome.INCONCLUSIVE

@@ -1,4 +1,4 @@
-"""The statements on commuting parametrizations, by numerical brackets, flows and differences."""
+"""Statements on commuting parametrizations, tested by numerical brackets, flows and differences."""
 
 import math
 
@@ -40,7 +40,7 @@ def test_the_bracket_of_quadratic_forms_is_the_commutator(seed, point):
 @few
 @given(seeds)
 def test_a_gradient_flow_is_where_the_commuting_flows_lead_uphill(seed):
-    """G = (x₁² − x₂², x₃x₄) on a loss that couples both weights."""
+    """Here G = (x₁² − x₂², x₃x₄), and the loss couples both weights."""
     generator = np.random.default_rng(seed)
     start, target = generator.uniform(0.5, 1.2, size=4), generator.normal(size=2)
 
@@ -98,7 +98,7 @@ def test_the_potential_of_squares_follows_the_accumulated_gradient(u0, v0, targe
 @few
 @given(seeds)
 def test_a_flow_ends_at_an_interpolator_that_satisfies_the_optimality_conditions(seed):
-    """A quasi-convex loss that is not convex, L = log(1 + (z·w − y)²), for three weights u² − v²."""
+    """The loss L = log(1 + (z·w − y)²) of three weights u² − v² is quasi-convex and not convex."""
     generator = np.random.default_rng(seed)
     row, target = generator.uniform(0.5, 1.5, size=3), generator.uniform(-1, 1)
     start = generator.uniform(0.4, 1, size=6)
@@ -149,7 +149,7 @@ def test_the_hessian_on_the_simplex_has_the_inverse_remainder(p):
 @few
 @given(simplex, st.floats(-1, 1), st.floats(-1, 1))
 def test_the_sphere_makes_the_mirror_flow_of_the_simplex(p, first, second):
-    """Gradient flow of L(w) = c·w from 2√p against the mirror flow, whose dual point moves along −c."""
+    """The gradient flow of L(w) = c·w from 2√p is the mirror flow, whose dual point moves along −c."""
     pull = np.array([first, second])
 
     def loss(x):
@@ -178,7 +178,7 @@ def test_the_hyperbola_has_the_metric_of_the_hyperbolic_entropy(w, c):
 @few
 @given(st.floats(0.8, 1.5), st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)), seeds)
 def test_one_hidden_neuron_minimizes_the_divergence(a0, y0, seed):
-    """Follow a flow of a z to a solution: the slope of the printed divergence there is in the row space."""
+    """A flow of a z ends at a solution where the slope of the printed divergence is in the row space."""
     y0 = np.array(y0)
     row = np.random.default_rng(seed).uniform(0.5, 1, size=2)
     target = row @ (a0 * y0) + 0.3

@@ -1,4 +1,4 @@
-"""The statements on small scales, by flows of both factors and by hand-made instances."""
+"""Statements on small scales, tested by flows of both factors and on instances made by hand."""
 
 import math
 
@@ -14,7 +14,7 @@ sizes = st.floats(0.05, 3)
 
 
 def factors(design, labels, scale, time, samples=50):
-    """U and v of β = u v with u² − v² = 2μ and β = 0 at first, by LSODA; times in flow time."""
+    """Flow times, u and v for β = u v, which starts at β = 0 with u² − v² = 2μ, by LSODA."""
     count = design.shape[1]
 
     def velocity(t, state):

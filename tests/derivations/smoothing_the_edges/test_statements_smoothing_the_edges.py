@@ -1,4 +1,4 @@
-"""The induced penalties, by constrained minimization and random factors."""
+"""Statements on induced penalties, tested by minimization and on random factors."""
 
 import numpy as np
 import pytest

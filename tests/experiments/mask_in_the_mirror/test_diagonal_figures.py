@@ -1,4 +1,4 @@
-"""Figures 1a, 1b, 4 and 5: claims hold and can fail, runs repeat to the byte, and a loop written out agrees."""
+"""Figures 1a, 1b, 4 and 5: claims hold and can fail, runs repeat to the byte and agree with a loop written out."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ NAMES = ("figure1a", "figure1b", "figure4", "figure5")
 
 
 def run(folder):
-    """The folder with all figures, and how many tasks each of them computed."""
+    """The folder with all figures, and the number of tasks that each of them computed."""
     sweep = Sweep(Store(folder / ".store"))
     computed = {}
     for name in NAMES:
@@ -33,14 +33,14 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory):
-    """With a store of its own."""
+    """The same runs with a store of their own."""
     return run(tmp_path_factory.mktemp("again"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_claims_hold(runs, name):
-    for claim in registry()[name].claims(load(runs / name)):
-        assert claim.verdict().outcome is Outcome.SUPPORTED, claim.verdict()
+    verdicts = [claim.verdict() for claim in registry()[name].claims(load(runs / name))]
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.SUPPORTED}, verdicts
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,7 +84,7 @@ def test_training_is_the_loop_written_out(kind, batch_size):
         eta, [steps], **random,
     )["x"][0, 1, 0]  # fmt: skip
     theta = {name: value[1].copy() for name, value in setting.start(kind, weights).items()}
-    # Of the second run: an order of the observations for each epoch from the first child of its seed.
+    # The second run draws an order of the observations for each epoch from the first child of its seed.
     stream = np.random.default_rng(np.random.SeedSequence(12).spawn(1)[0])
     order = np.arange(4)
     for k in range(steps):

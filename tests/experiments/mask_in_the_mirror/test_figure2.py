@@ -1,4 +1,4 @@
-"""One-shot pruning: what is chosen, what is reported, and that nothing is reported that was not measured."""
+"""One-shot pruning: strengths are chosen on held-out images, and only measured numbers decide and are reported."""
 
 from dataclasses import replace
 
@@ -20,9 +20,9 @@ TINY = replace(
 
 
 def measured(reference=0.95, **accuracy):
-    """Data with the given accuracies at all sparsities, and three seeds around them; and of the net as it was."""
+    """Data with the given mean accuracies at all sparsities, over three seeds, and that of the unpruned net."""
     means = np.array([*accuracy.values(), reference], dtype=float)
-    # All methods share the luck of a seed; each has a tenth of it for itself.
+    # All methods share the luck of a seed; each has a tenth as much of its own.
     luck = np.array([-0.01, 0.0, 0.01])[None, :] + np.random.default_rng(0).normal(0, 1e-3, (len(means), 3))
     found = (means[:, None] + luck - luck.mean(axis=1, keepdims=True))[..., None] + np.zeros(len(SPARSITIES))
     means, found, reference_accuracy = means[:-1], found[:-1], found[-1:, :, 0]
@@ -64,7 +64,7 @@ def test_differences_are_paired_by_seed():
 
 
 def test_runs_without_an_accuracy_decide_nothing():
-    """A run that left the floating-point range says something of its learning rate alone."""
+    """A run that left the floating-point range says something about its learning rate alone."""
     data = measured(dense=0.5, spred=0.9, mask=0.945, pilot=0.945)
     data["accuracy"][0, 0, 1] = data["reference_accuracy"][0, 1] = np.nan  # dense
     found = outcomes(data)
@@ -98,7 +98,7 @@ def test_networks_that_all_guess_lead_nobody():
 
 
 def test_the_cost_of_pruning_is_not_told_by_a_net_made_ready_for_it():
-    """Its decay was chosen for accuracy after pruning, and costs accuracy before."""
+    """The decay of that net was chosen for accuracy after pruning, and costs accuracy before it."""
     assert outcomes(measured(reference=0.97, dense=0.92, mask=0.92, pilot=0.92))["lenet/near-dense"] is Outcome.REFUTED
 
 
@@ -119,7 +119,7 @@ def test_the_table_holds_every_number():
 
 
 class Recorder:
-    """A sweep whose networks are best with the second strength on held-out images, and with the first on others."""
+    """A sweep whose networks do best with the second strength on held-out images and with the first on test images."""
 
     def __init__(self):
         self.tasks = []
@@ -180,7 +180,7 @@ def test_runs_repeat_to_the_byte_and_draw(tmp_path):
     first = figure2.compute(TINY, Sweep(Store(tmp_path / "one")))
     again = figure2.compute(TINY, Sweep(Store(tmp_path / "two")))
     assert all(first[name].tobytes() == again[name].tobytes() for name in first)
-    # A fifteenth of a full run still learns, and decay leaves the scale that the optimizer's steps say.
+    # A fifteenth of a full run still learns, and the scale after decay is that of the optimizer's steps.
     assert first["accuracy"][0, 0, :, 0].min() > 0.2
     np.testing.assert_allclose(first["scale"], first["decay_scale"], rtol=0.05)
     np.testing.assert_allclose(first["flow_scale"][0], 0.5)
@@ -188,7 +188,7 @@ def test_runs_repeat_to_the_byte_and_draw(tmp_path):
 
 
 def test_predictions_of_the_scale_are_the_closed_form_for_small_steps():
-    """Without momentum's start and with small steps both predictions are ½ exp(−4A)."""
+    """With small steps, of which few belong to the start of momentum, both predictions are ½ exp(−4A)."""
     from types import SimpleNamespace
 
     result = SimpleNamespace(history=[SimpleNamespace(strength=0.1, learning_rate=1e-5)] * 2)
