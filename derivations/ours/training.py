@@ -143,7 +143,7 @@ def network_identity() -> Verdict:
     Halve the step twice, and fit the order of the largest residual over all weights of all layers.
     """
     runs = [network_identities(steps) for steps in NETWORK_STEPS]
-    worst = np.array([max(float(np.max(each.residual)) for each in run.values()) for run in runs])
+    worst = np.array([max(float(np.max(each.flow_residual)) for each in run.values()) for run in runs])
     order = -np.polyfit(np.log(NETWORK_STEPS), np.log(worst), 1)[0]
     weights = sum(each.x.size for each in runs[0].values())
     largest = max(float(np.max(np.abs(each.accumulated_gradient))) for each in runs[-1].values())
