@@ -1,5 +1,7 @@
 """Where training in steps ends, predicted without running it, against runs and against integrals by other code."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.integrate import quad, solve_ivp
@@ -11,7 +13,7 @@ MASK = ib.Parameterization("m*w", regularizer="m**2 + w**2")
 PROBLEM = ib.Regression.sample(6, 9, 2, seed=3)
 INIT = {"m": np.linspace(0.8, 1.2, 9), "w": np.linspace(-0.3, 0.5, 9)}
 OPTIMIZERS = [ib.SGD(), ib.SGD(0.5), ib.SGD(0.5, nesterov=True)]
-STEPS = (0.02, 0.01, 0.005)
+STEPS = (0.01, 0.005)
 
 
 def distance(first, second):
@@ -20,16 +22,16 @@ def distance(first, second):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("schedule", [None, Geometric(0.1, tau=0.5), Pulse(0.2, 0.1, 0.4)])
+@pytest.mark.parametrize("schedule", [None, Geometric(0.1, tau=0.5)])
 def test_the_error_is_of_second_order_in_the_step(optimizer, schedule):
     errors, of_flow = [], []
     for step in STEPS:
         eta = step * (1 - optimizer.momentum)
         found = ib.training_limit(PROBLEM, MASK, INIT, step=eta, optimizer=optimizer, schedule=schedule)
         assert found.status is ib.Status.CONVERGED
-        steps = int(400 / step)
+        steps = int(130 / step)
         run = ib.descent(PROBLEM, MASK, INIT, eta, steps, optimizer=optimizer, schedule=schedule, record=2)
-        assert run.loss[-1] < 1e-24
+        assert run.loss[-1] < 1e-18
         errors.append(distance(found.x, run.x[-1]))
         of_flow.append(distance(found.flow.x, run.x[-1]))
         np.testing.assert_allclose(found.gain, run.gain(), rtol=0, atol=60 * step**2)
@@ -69,7 +71,7 @@ def test_the_gain_is_that_of_integrals_along_the_flow(optimizer):
     found = ib.training_limit(PROBLEM, MASK, INIT, step=eta, optimizer=optimizer, schedule=schedule)
     for k in (0, 4):
         edges = [0, 0.5, 2, 8, 30, 400]
-        pieces = list(zip(edges[:-1], edges[1:], strict=True))
+        pieces = list(itertools.pairwise(edges))
         gain = c * sum(quad(lambda t, k=k: slope(t, k) ** 2 + 4 * alpha(t) ** 2, *each)[0] for each in pieces)
         shift = -4 * c * sum(quad(lambda t, k=k: alpha(t) * slope(t, k), *each)[0] for each in pieces)
         assert found.gain[k] == pytest.approx(gain, rel=2e-3)
@@ -77,17 +79,29 @@ def test_the_gain_is_that_of_integrals_along_the_flow(optimizer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "runs"), [(1, 400), (4, 400)])
-def test_mini_batches_move_the_end_by_their_variance(size, runs):
-    """On average over seeds, within four standard errors of the mean gain."""
-    step = 0.02
-    found = ib.training_limit(PROBLEM, MASK, INIT, step=step, batch_size=size)
-    ends = ib.descent(PROBLEM, MASK, INIT, step, 10_000, batch_size=size, seed=np.arange(runs), record=2)
-    gains = np.stack([ends.gain(run=run) for run in range(runs)])
-    error = np.std(gains, axis=0) / np.sqrt(runs)
-    full = ib.training_limit(PROBLEM, MASK, INIT, step=step)
-    assert np.all(np.abs(gains.mean(axis=0) - found.gain) < 4 * error + 0.1 * found.gain)
-    assert np.all(found.gain.sum() > 1.2 * full.gain.sum())
+def test_a_strength_that_jumps_adds_up_as_its_steps_do():
+    """The steps that fall into a pulse are a whole number, so their decay is O(step) off the integral."""
+    schedule, step = Pulse(start=0.215, length=0.5, dose=0.1), 0.01
+    found = ib.training_limit(PROBLEM, MASK, INIT, step=step, schedule=schedule)
+    run = ib.descent(PROBLEM, MASK, INIT, step, 13_000, schedule=schedule, record=2)
+    assert distance(found.x, run.x[-1]) < distance(found.flow.x, run.x[-1]) / 5
+    np.testing.assert_allclose(found.gain, run.gain(), rtol=0, atol=60 * step**2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 4])
+def test_mini_batches_move_the_end_by_their_variance(size):
+    """On average over seeds, up to a relative error of the order of the step."""
+    errors = []
+    for step, steps in ((0.02, 5_000), (0.005, 20_000)):
+        found = ib.training_limit(PROBLEM, MASK, INIT, step=step, batch_size=size)
+        ends = ib.descent(PROBLEM, MASK, INIT, step, steps, batch_size=size, seed=np.arange(40), record=2)
+        mean = np.mean([ends.gain(run=run) for run in range(40)], axis=0)
+        full = ib.training_limit(PROBLEM, MASK, INIT, step=step)
+        errors.append(abs(np.sum(mean) / np.sum(found.gain) - 1))
+        assert found.gain.sum() > 1.2 * full.gain.sum()
+    assert errors[1] < 0.07
+    assert errors[1] < 0.5 * errors[0]
 
 
 @pytest.mark.slow
@@ -101,9 +115,10 @@ def test_other_parameterizations_have_second_order_too():
         (line, forms, {"a": 1.0, "b": 0.2}, Geometric(0.05, tau=0.5)),
     ):
         errors = []
-        for step in (0.02, 0.01):
+        for step in (0.004, 0.002):
             found = ib.training_limit(problem, parameterization, start, step=step, schedule=schedule)
-            run = ib.descent(problem, parameterization, start, step, int(600 / step), schedule=schedule, record=2)
+            run = ib.descent(problem, parameterization, start, step, int(60 / step), schedule=schedule, record=2)
+            assert run.loss[-1] < 1e-14
             errors.append(distance(found.x, run.x[-1]))
             assert errors[-1] < distance(found.flow.x, run.x[-1]) / 5
         assert np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.15)
