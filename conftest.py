@@ -12,7 +12,8 @@ MISSING = re.compile(r"could not import|is not installed|no Chromium")  # in the
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # Deadlines measure the machine, not the code; deterministic examples make a red run reproducible.
-settings.register_profile("default", derandomize=True, deadline=None, max_examples=50)
+# A few for every run: a law that is wrong fails soon, and rare counterexamples are what the thorough profile looks for.
+settings.register_profile("default", derandomize=True, deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 # For the mutants, where a counterexample is enough and the smallest one takes long.
 settings.register_profile(
@@ -42,6 +43,17 @@ def _complete(config, report):
     if report.skipped and config.getoption("complete") and MISSING.search(str(report.longrepr)):
         report.outcome, report.longrepr = "failed", f"--complete skips nothing: {report.longrepr[-1]}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect without the cyclic garbage collector, and keep it away from the modules that stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items):

@@ -31,8 +31,10 @@ def papers() -> list[Paper]:
 
 def ledger() -> Ledger:
     """All claims, paper by paper."""
+    known = papers()
     # By module, as which one is imported first depends on who asks.
-    return Ledger(claim for paper in papers() for claim in sorted(paper.claims, key=lambda claim: str(claim.module)))
+    claims = (claim for paper in known for claim in sorted(paper.claims, key=lambda claim: str(claim.module)))
+    return Ledger(claims, papers=known)
 
 
 def recorded() -> dict[str, str]:

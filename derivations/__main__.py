@@ -1,4 +1,4 @@
-"""Print the ledger: ``python -m derivations [ID ...]``; with ``--html`` also save it, as JSON and as a page."""
+"""Print the ledger: ``python -m derivations [ID ...]``; ``--html`` also saves it, as JSON, a page and in the README."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from derivations import RECORD, SAVED, ledger, recorded
-from derivations.mask_in_the_mirror import PAPER
-from implicit_bias.claims import Ledger, Outcome, Verdict
+from implicit_bias.claims import Verdict
 from implicit_bias.cli.failing import BAD_INPUT, fail, unwritten_files_fail
+from implicit_bias.cli.judge import verdict_table
 from implicit_bias.errors import InputError, MissingPackageError, require
 from implicit_bias.files import write_whole
 
 COMMAND = "python -m derivations"
 PAGE = SAVED.with_suffix(".html")
-COLOURS = {
-    Outcome.PROVED: "green",
-    Outcome.SUPPORTED: "cyan",
-    Outcome.REFUTED: "red",
-    Outcome.INCONCLUSIVE: "yellow",
-    Outcome.NOT_APPLICABLE: "dim",
-}
 
 
 def main(
@@ -35,7 +27,11 @@ def main(
     ] = None,
     record: Annotated[bool, typer.Option(help="Store the outcomes found as the recorded ones.")] = False,
     html: Annotated[
-        bool, typer.Option("--html", help="Write all claims to figures/ledger.html and .json, too.")
+        bool,
+        typer.Option(
+            "--html",
+            help="Write all claims to figures/ledger.html, a page for each paper, .json, and the README's errata.",
+        ),
     ] = False,
 ) -> None:
     """Check the ledger's claims and compare the verdicts with the recorded ones.
@@ -58,37 +54,26 @@ def main(
             checked = claims.run(names, progress=lambda names: progress.track(names, description="Checking claims"))
     except MissingPackageError as error:
         fail(COMMAND, error, BAD_INPUT)
-    console.print(_table(checked, names))
+    console.print(verdict_table(checked, names, "Ledger of claims"))
     if ids:
         for name in names:
             _details(console, claims[name].statement, checked.verdicts[name])
     if html:
+        from derivations import errata  # needs Jinja
+
         with unwritten_files_fail(COMMAND):
             checked.save(SAVED)
-            write_whole(PAGE, checked.to_html(root=".."))
-        console.print(f"Written to {PAGE} and {SAVED.name}.")
+            checked.save_pages(PAGE, root="..")
+            errata.update()
+        console.print(f"Written to {PAGE}, {SAVED.name} and {errata.README.name}.")
     if record:
         with unwritten_files_fail(COMMAND):
-            write_whole(RECORD, json.dumps({**recorded(), **checked.outcomes()}, indent=2) + "\n")
+            write_whole(RECORD, json.dumps({**(recorded() if ids else {}), **checked.outcomes()}, indent=2) + "\n")
         return
     differences = checked.differences(recorded())
     for sentence in differences:
         console.print(f"[red]differs[/red] {sentence}")
     raise typer.Exit(1 if differences else 0)
-
-
-def _table(checked: Ledger, names: list[str]) -> Table:
-    table = Table(title=f"Ledger of claims (source: {PAPER.citation}, unless another is named)", show_lines=True)
-    for heading in ("claim", "source", "verdict", "evidence"):
-        table.add_column(heading, no_wrap=heading in ("claim", "verdict"))
-    for name in names:
-        verdict = checked.verdicts[name]
-        label, evidence = _label(verdict.outcome), verdict.evidence
-        if verdict.correction is not None:
-            label += f"\ncorrected: {_label(verdict.correction.verdict.outcome)}"
-            evidence += f" Corrected: {verdict.correction.verdict.evidence}"
-        table.add_row(name, checked[name].source.removeprefix(f"{PAPER.citation}, "), label, evidence)
-    return table
 
 
 def _details(console: Console, statement: str, verdict: Verdict) -> None:
@@ -98,10 +83,6 @@ def _details(console: Console, statement: str, verdict: Verdict) -> None:
         console.print(f"fails at    {numbers}", highlight=False, markup=False, soft_wrap=True)
     if verdict.correction is not None:
         console.print(f"corrected   {verdict.correction.statement}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _label(outcome: Outcome) -> str:
-    return f"[{COLOURS[outcome]}]{outcome.value}[/]"
 
 
 if __name__ == "__main__":

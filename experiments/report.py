@@ -30,6 +30,7 @@ from implicit_bias.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "index.html"
+LEDGER_PAGE = derivations.SAVED.with_suffix(".html")
 FILES = ("data.npz", "README.md", "figure.svg", "figure.pdf", "manifest.json")  # the page links to those there are
 # The page takes these from a manifest; another version of this project wrote one that lacks any of them.
 MANIFEST = {
@@ -110,9 +111,10 @@ def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) 
         is_as_recorded=checked.outcomes() == derivations.recorded(),
         missing=missing,
         root=Path(os.path.relpath(ROOT, folder)).as_posix(),
+        ledger_page=Path(os.path.relpath(LEDGER_PAGE, folder)).as_posix(),
+        ledger_pages=Path(os.path.relpath(LEDGER_PAGE.with_suffix(""), folder)).as_posix(),
         shown={f"figures/{section.name}/figure.png": section.name for section in sections},
         duration=duration,
-        graph=ledger_page.layout(checked),
         derived=derived,
         drawn=drawn,
         **ledger_page.shown([*derived, *drawn]),

@@ -6,6 +6,7 @@ from .claims import Correction as Correction
 from .claims import Ledger as Ledger
 from .claims import Outcome as Outcome
 from .claims import Paper as Paper
+from .claims import Statement as Statement
 from .claims import Verdict as Verdict
 from .errors import DomainError as DomainError
 from .errors import FormulaError as FormulaError

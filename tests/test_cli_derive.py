@@ -31,6 +31,16 @@ def test_text(mask):
     assert result.stderr == ""
 
 
+def test_constants():
+    result = call("c*m*w", "--constants", "c", "--json")
+    found = json.loads(result.stdout)
+    want = ib.derive(ib.Parameterization("c*m*w", constants="c"))
+    assert (found["params"], found["constants"], found["potential"]) == (["m", "w"], ["c"], str(want.potential))
+    refused = call("m*w", "--constants", "c")
+    assert refused.exit_code == 2
+    assert "c" in refused.stderr
+
+
 def test_json(mask):
     found = json.loads(call(*MASK, "--json").stdout)
     for name in ("potential", "mirror_map", "inverse_mirror_map", "conjugate", "metric", "scale", "minimizer"):

@@ -24,7 +24,6 @@ from typer.testing import CliRunner
 import implicit_bias as ib
 from derivations import ledger, papers, recorded
 from derivations.__main__ import main as derivations
-from derivations.mask_in_the_mirror import PAPER as PREPRINT
 from experiments import registry
 from experiments.__main__ import main as experiments
 from implicit_bias.cli import app
@@ -84,7 +83,7 @@ def test_the_examples_of_a_page_give_what_it_says(page, tmp_path, monkeypatch):
             assert done.exit_code == 0, f"{shlex.join(command)}: {done.output}"
 
 
-@pytest.mark.parametrize(("page", "file"), [("docs/extending.md", "derivations/mask_in_the_mirror/commuting.py")])
+@pytest.mark.parametrize(("page", "file"), [("docs/extending.md", "implicit_bias/claims/example_paper.py")])
 def test_code_that_a_page_quotes_is_in_the_file(page, file):
     """Line by line in this order, where ``...`` stands for lines that are left out."""
     (quoted,) = blocks(page, "python")
@@ -151,6 +150,8 @@ def check_command(command, known_names=True):
         case ["python", "-m", "derivations", *arguments]:
             found = typer_command(derivations).make_context("derivations", arguments).params
             assert not known_names or all(ledger().full_id(name) for name in found["ids"] or ())
+        case ["python", "-m", "derivations.errata"]:
+            assert (ROOT / "derivations" / "errata.py").exists()
         case ["dask", "scheduler", *arguments]:
             from distributed.cli.dask_scheduler import main
 
@@ -221,28 +222,13 @@ def claims_recorded():
     return {name: outcome for name, outcome in recorded().items() if name in ledger()}
 
 
-def test_the_ledger_page_holds_every_recorded_outcome():
-    """By paper, with the key in the heading."""
-    text, stated = TEXTS["docs/ledger.md"], {}
-    for key, section in re.findall(r"^## [^\n]+: `([\w-]+)`$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
-        stated |= {f"{key}/{name}": others[0] for name, others in table_rows(section)}
-    assert stated == claims_recorded()
-    keys = "|".join(re.escape(paper.key) for paper in papers())
-    assert set(re.findall(rf"`((?:{keys})/[\w.-]+)`", text)) <= stated.keys()
-
-
-def test_the_readme_counts_the_outcomes():
-    """Those of the preprint; other papers do not change its sentence."""
-    of_the_preprint = [name for name in claims_recorded() if name.startswith(f"{PREPRINT.key}/")]
-    outcomes = Counter(claims_recorded()[name] for name in of_the_preprint)
-    text = " ".join(TEXTS["README.md"].split())
-    assert f"{outcomes.total()} statements of the preprint" in text
-    for outcome, count in outcomes.items():
-        assert f"{count} {outcome}" in text or f"{count} are {outcome}" in text
-    assert {outcome for name, outcome in recorded().items() if name not in ledger()} == {"PROVED"}
-    refuted = [name for name, _ in table_rows(TEXTS["README.md"])]
-    assert refuted
-    assert all(recorded()[ledger().full_id(name)] == "REFUTED" for name in refuted)
+def test_the_guide_to_the_ledger_lists_every_paper_with_its_page():
+    listed = re.findall(r"^\| `([\w-]+)` \| \[.+\]\((.+\.html)\).* \| (\d+) \|$", TEXTS["docs/ledger.md"], re.MULTILINE)
+    counts = Counter(name.partition("/")[0] for name in claims_recorded())
+    assert {key: int(count) for key, _, count in listed} == counts
+    assert {key for key, _, _ in listed} == {paper.key for paper in papers()}
+    for _, page, _ in listed:
+        assert (ROOT / "docs" / page).is_file()
 
 
 def test_names_of_the_glossary_are_in_the_code():

@@ -73,6 +73,8 @@ def check_a_paper(defs):
     assert defs["own_verdict"].outcome is Outcome.REFUTED
     assert defs["own_verdict"].residual > 1e-3
     assert defs["own_verdict"].correction.verdict.outcome is Outcome.PROVED
+    assert abs(defs["measured"]["claimed"] - defs["measured"]["integrated"]) > 1e-3
+    assert [change for change, outcome in defs["outcomes"].items() if outcome != "REFUTED"] == ["all × 2"]
     assert defs["tally"]["REFUTED"] == defs["corrections"].total()
 
 

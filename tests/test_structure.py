@@ -16,7 +16,10 @@ SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8
 # Data flow from the first layer to the last; a module imports from its own layer and earlier ones. A module may stand
 # in an earlier layer than its package: formulas are tested with outcomes before there are claims about them.
 LAYERS = [
-    {"errors", "files", "method_table", "norm", "shown", "status", "validation", "claims.verdict"},
+    {"errors", "files", "method_table", "norm", "shown", "status", "validation", "claims.domain"},
+    {"claims.tree"},
+    {"claims.equation"},
+    {"claims.verdict"},
     {"linear_map"},
     {"problem", "schedule", "potential"},
     {"symbolic"},
@@ -69,7 +72,7 @@ def imports_to_show(file):
     """Lines that import the display: results show themselves, though the display comes after them in the pipeline."""
     for function in ast.walk(SOURCES[file]):
         if isinstance(function, ast.FunctionDef) and re.fullmatch(
-            r"plot(_\w+)?|to_html|_repr_(html|latex)_", function.name
+            r"plot(_\w+)?|to_html|save_pages|_repr_(html|latex)_", function.name
         ):
             for node in ast.walk(function):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("implicit_bias.display"):

@@ -1,149 +1,132 @@
-"""How fast the loss falls under regularization: equation 5 and the proof of Lemma A.3."""
+"""Convergence of the weights: Theorems 2.2 and 3.2 and Lemma A.3."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
-import numpy as np
 import sympy as sp
-from hypothesis import strategies as st
 
 from derivations.mask_in_the_mirror import PAPER
-from derivations.mask_in_the_mirror.judging import Violation, judge, refute
-from derivations.mask_in_the_mirror.scale import LEMMA_A_2
 from derivations.mask_in_the_mirror.setting import (
     DECAY,
     SIZES,
     SIZES_OR_EQUAL,
+    along_flow,
+    argue,
     decay,
-    derived,
-    in_uv,
-    prove,
+    m,
     slope,
     strength,
-    u0,
-    v0,
+    w,
     weight_velocity,
     x,
 )
-from derivations.mask_in_the_mirror.trajectory import REGULARIZED, Instance, instances
-from derivations.ours.rates import rate_after_decay
-from implicit_bias import Outcome, Verdict
+from derivations.ours.convergence import (
+    ESTABLISHED,
+    POINT,
+    QUASI_CONVEX,
+    convergence,
+    divergence_change,
+    lyapunov_identities,
+)
+from implicit_bias import Correction, Outcome, Verdict
 from implicit_bias.claims import corrected
-
-
-def stated_change(scale: sp.Expr) -> sp.Expr:
-    """The preprint's f' x', for a given a_t."""
-    return -sp.sqrt(x**2 + scale**2) * slope**2 - 2 * strength * x * slope
+from implicit_bias.claims.equation import Equation, Violation
+from implicit_bias.claims.judge import refute
 
 
 @PAPER.claim(
-    "lem-a.3-df",
-    statement=r"df = -\sum_i \big(\sqrt{x_i^2 + a_{t,i}^2}\,(\partial_i f)^2 + 2\alpha_t x_i \partial_i f\big)\,dt",
-    source="proof of Lemma A.3",
-    hypotheses=(SIZES, r"h = \sum m^2 + w^2"),
-    uses=(corrected("lem-a.2"), corrected("inverse-hessian")),
+    "thm-2.2",
+    statement=r"x_t \text{ converges to a critical point of } f; \text{ if } f \text{ is convex, to a minimizer}",
+    source="Theorem 2.2, in the setting of Theorem 2.1",
+    hypotheses=(SIZES, r"\alpha = 0", QUASI_CONVEX),
+    uses=(corrected("thm-2.1"),),
 )
-def lemma_a_3_proof() -> Verdict:
-    """Hold both rates of change against f'(x) x' on trajectories, for the preprint's a_t and for the derived one."""
-    velocity, identities = weight_velocity()
-    proof = prove("The velocity of x was derived from those of m and w.", *identities)
-    if proof.outcome is not Outcome.PROVED:
-        return Verdict(Outcome.INCONCLUSIVE, f"The velocity of x is not proved: {proof.evidence}")
-    return judge(
-        (stated_change(LEMMA_A_2), stated_change(in_uv(derived().scale))),
-        sp.expand(slope * velocity),
-        r"df = -\sum_i \big(2\sqrt{x_i^2 + a_{t,i}^2}\,(\partial_i f)^2 + 4\alpha_t x_i \partial_i f\big)\,dt",
-        lambda value, end, change: abs(value(change) - end["slope"] * end["x_velocity"]),
-        "|formula - f'(x) x'|, with whichever a_t brings the stated formula closer,",
-        instances(alpha=REGULARIZED),
+def theorem_2_2() -> Verdict:
+    """Take the divergence from a minimizer, which bounds the path, and then from a cluster point."""
+    still = {strength: sp.Integer(0), decay: sp.Integer(0)}
+    _, _, loss, metric, growth = lyapunov_identities()
+    return argue(
+        "Quasi-convexity says that f(y) ≤ f(x) implies ⟨∇f(x), x − y⟩ ≥ 0, and dD_R(q, x_t)/dt = −⟨∇f, x_t − q⟩ for "
+        "every q. For a minimizer q, D_R(q, x_t) falls; it grows like |x|/2 in each weight, so x_t stays in a compact "
+        "set and the flow exists for all times. f(x_t) falls, so a cluster point z has f(z) ≤ f(x_t) for all t, and "
+        "D_R(z, x_t) falls, too. It tends to zero along a sequence of times, hence altogether, and x_t → z. As "
+        "df/dt = −⟨∇f, M∇f⟩ with M ≥ 2 min a and f is bounded below, ∫‖∇f‖² dt < ∞, and ∇f(x_t) → ∇f(z) must be zero. "
+        "A critical point of a convex f is a minimizer.",
+        Equation(divergence_change().xreplace(still), -slope * (x - POINT), "change of D(q, x_t)"),
+        loss,
+        metric,
+        growth,
+        *weight_velocity()[1],
     )
 
 
-EQUATION_5 = 2 * u0 * v0 * sp.exp(-2 * decay)  # the factor of λ, a_∞
-LATE = 20.0  # flow time at which the bound is tried
-
-
 @PAPER.claim(
-    "eq-5",
+    "lem-a.3",
     statement=(
-        r"f(x_t) - f(x^*) \le B e^{-\lambda a_\infty t} \text{ for all } t, \quad "
-        r"B = (f(x_0) - f(x^*))\, e^{C \|x^*\| \int_0^\infty \alpha_s ds}, \quad "
-        r"a_\infty = 2 \min_i u_{0,i} v_{0,i}\, e^{-2A_\infty}"
+        r"x_t \text{ is bounded and converges to a critical point of } f, \text{ as } D_{R_{a_t}}(x^*, x_t) \le W_t, "
+        r"\text{ which falls}"
     ),
-    source="Theorem 3.2, equation 5, with the scale of Theorem 3.1",
-    hypotheses=(
-        SIZES_OR_EQUAL,
-        r"h = \sum m^2 + w^2",
-        DECAY,
-        r"f \text{ quasi-convex, } \nabla f \text{ locally Lipschitz, } \operatorname{argmin} f \ne \emptyset",
-        r"\|\nabla f\|_2^2 \ge \lambda (f - f(x^*))",
-        r"C \text{ from the smoothness of } f",
-    ),
-    uses=("ours/rate-after-decay", corrected("thm-3.1")),
+    source="Lemma A.3; with x^* a minimizer of f, which W_t needs",
+    hypotheses=(SIZES, r"h = \sum m^2 + w^2", DECAY, QUASI_CONVEX),
+    uses=(corrected("thm-3.1"), "ours/lyapunov", "ours/convergence"),
 )
-def equation_5(used: Mapping[str, Verdict]) -> Verdict:
-    """Hold the bound against a lower bound on the loss f = x²/2 of one weight, whose strength α ends at a time T.
-
-    There x* = 0, so that B = f(x_0) whatever C is, and λ = 2 is sharp. The lower bound needs no integrator.
-    """
-    steps = prove("", *_after_decay(), *weight_velocity()[1])
-    if steps.outcome is not Outcome.PROVED:
-        return Verdict(Outcome.INCONCLUSIVE, f"The lower bound on the loss is not proved: {steps.evidence}")
-    return refute(
-        used["ours/rate-after-decay"],
-        rate_after_decay.statement,
-        _violation,
-        instances(alpha=REGULARIZED, target=st.just(0.0))
-        .filter(lambda instance: instance.w0 != 0)
-        .map(lambda instance: replace(instance, off=instance.time, time=LATE)),
+def lemma_a_3(used: Mapping[str, Verdict]) -> Verdict:
+    """Rest on the convergence that is argued in full, and on the identity of the Lyapunov function."""
+    if not all(used[name].outcome in ESTABLISHED for name in ("ours/lyapunov", "ours/convergence")):
+        return Verdict(Outcome.INCONCLUSIVE, "Convergence, or the Lyapunov function, is not established.")
+    return argue(
+        "Take W_t = D_{R_{a_t}}(x*, x_t) + R_{a_∞}(x*) − R_{a_t}(x*): the last two terms add up to at least 0, as R "
+        "grows with the decay, and dW/dt = −α tr (∇²R)⁻¹ − ⟨∇f, x_t − x*⟩ ≤ 0, as a quasi-convex f has "
+        "⟨∇f(x), x − x*⟩ ≥ 0. So x_t is bounded. W_t alone does not give convergence to one "
+        "critical point; ours/convergence argues it.",
+        *lyapunov_identities(),
+        *weight_velocity()[1],
     )
 
 
-def _after_decay() -> tuple[sp.Expr, ...]:
-    """Once the decay is over a weight falls like x = a/sinh(c + 2at), which solves x' = −2x√(x² + a²).
-
-    The root is a coth(c + 2at), where all is positive.
-    """
-    a, c, t = sp.symbols("a c t", positive=True)
-    weight, root = a / sp.sinh(c + 2 * a * t), a * sp.coth(c + 2 * a * t)
-    return root**2 - weight**2 - a**2, sp.diff(weight, t) + 2 * weight * root
+time = sp.Symbol("t", nonnegative=True)
+STUCK = 1 / (2 * sp.exp(2 * time) - 1)  # from m_0 = w_0 = 1 on f = (x + 1)²/2, without decay
 
 
-@dataclass(frozen=True)
-class Fall:
-    """The loss f = x²/2 at a late time over the first one: at least, as measured, and at most by equation 5."""
-
-    proved: float
-    measured: float
-    stated: float
+_CONVERGES = (
+    r"x_t \text{ converges to a critical point of } f; \text{ if } f \text{ is convex, or quasi-convex with } "
+    r"\|\nabla f\|_2^2 \ge \lambda (f - f^*), \text{ to a minimizer}"
+)
 
 
-def fall(instance: Instance) -> Fall:
-    """The three for one weight that is pulled to zero, without decay from the time ``off`` on."""
-    m0, w0, alpha, off = instance.m0, instance.w0, instance.alpha, instance.off
-    first, scale = abs(m0 * w0), (m0**2 - w0**2) / 2  # |x_0| and u_0 v_0
-    last = scale * np.exp(-4 * alpha * off)
-    # |x|' = −|x|(2√(x² + a²) + 4α), where |x| and a fall, so the rate is largest at the start.
-    held = first * np.exp(-(2 * np.hypot(first, scale) + 4 * alpha) * off)
-    least = last / np.sinh(np.arcsinh(last / held) + 2 * last * (instance.time - off))
-    end = instance.end()
-    rate = 2 * float(EQUATION_5.subs({s: end[s.name] for s in EQUATION_5.free_symbols}))
-    return Fall(float((least / first) ** 2), (end["x"] / first) ** 2, float(np.exp(-rate * instance.time)))
+@PAPER.claim(
+    "thm-3.2",
+    statement=_CONVERGES,
+    source="Theorem 3.2",
+    hypotheses=(SIZES, r"h = \sum m^2 + w^2", DECAY, QUASI_CONVEX),
+    uses=("ours/convergence",),
+)
+def theorem_3_2(used: Mapping[str, Verdict]) -> Verdict:
+    """Where there is a potential, for |w_0| < m_0, it is what we show in detail."""
+    return used["ours/convergence"]
 
 
-def _violation(instance: Instance) -> Violation:
-    found = fall(instance)
-    excess = float(np.log(found.proved / found.stated))
-    return Violation(
-        # A trajectory below its proved lower bound would mean that one of the two is wrong.
-        excess if found.measured >= found.proved else np.nan,
-        f"For f = x²/2, x* = 0 and B = f(x_0), with α = {instance.alpha:g} until t = {instance.off:g}: at "
-        f"t = {instance.time:g} equation 5 allows f(x_t)/f(x_0) ≤ {found.stated:.3g}. It is {found.measured:.3g} on a "
-        f"trajectory of m and w, and at least {found.proved:.3g} by hand: |x| falls at most at the rate "
-        "2√(x_0² + a_0²) + 4α until the decay ends, and then like a/sinh(c + 2at).",
-        instance.numbers()
-        | {"stated": found.stated, "measured": found.measured, "proved": found.proved, "log_excess": excess},
-        "What is compared with the stated bound is a lower bound in closed form, evaluated in double precision.",
+@PAPER.claim(
+    "thm-3.2-balanced",
+    statement=_CONVERGES,
+    source="Theorem 3.2 where a balanced start is admitted as in Theorem 3.1",
+    hypotheses=(SIZES_OR_EQUAL, r"h = \sum m^2 + w^2", DECAY, QUASI_CONVEX),
+    uses=("ours/convergence",),
+)
+def theorem_3_2_balanced(used: Mapping[str, Verdict]) -> Verdict:
+    """Refute it for |w_0| = m_0, which the setting admits, by a weight that cannot become negative."""
+    pull = x + 1
+    return refute(
+        "The setting admits |w_0| = m_0, and there a weight keeps its sign. For m_0 = w_0 = 1, α = 0 and the convex "
+        "f = (x + 1)²/2 with minimizer −1, m = w and x_t = 1/(2e^(2t) − 1) tends to 0, where f' = 1: no critical "
+        "point. For |w_0| < m_0 the theorem holds.",
+        Violation(pull, sp.Integer(0), {"x": 0}),
+        Equation(sp.diff(STUCK, time), -2 * STUCK * pull.subs(x, STUCK), "x_t solves x' = −2x f'(x)"),
+        (along_flow(m * w).subs({w: m, strength: 0}), -2 * m**2 * slope),
+        Equation(along_flow(m - w), (slope - 2 * strength) * (m - w), "m = w stays"),
+        correction=Correction(
+            rf"\text{{for }} {SIZES}: \ {convergence.statement}",
+            used["ours/convergence"],
+        ),
     )

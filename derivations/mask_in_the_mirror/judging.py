@@ -1,26 +1,39 @@
 r"""How the preprint's formulas are judged.
 
-A formula is held against two things that share no code: the derivation by :func:`implicit_bias.derive`, which can prove
-it, and trajectories of m and w that SciPy integrates straight from the definition of the flow
-(:mod:`derivations.mask_in_the_mirror.trajectory`), of which one can refute it.
+An identity decides: it proves a formula, or exact numbers refute it, mostly on a trajectory in closed form
+(:func:`~derivations.mask_in_the_mirror.setting.closed_form`). A trajectory that SciPy integrates from the definition of
+the flow (:mod:`derivations.mask_in_the_mirror.trajectory`), by code that is shared with neither, has to agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable
+from dataclasses import replace
 
 import sympy as sp
-from hypothesis.strategies import SearchStrategy
 
-from derivations.mask_in_the_mirror.setting import derived, x
+from derivations.mask_in_the_mirror.setting import (
+    NOT_DERIVED,
+    START,
+    WEIGHT,
+    accumulated,
+    argue,
+    decay,
+    derived,
+    prove,
+    slope,
+    strength,
+    weight_velocity,
+    x,
+)
 from derivations.mask_in_the_mirror.trajectory import Instance
 from implicit_bias import Correction, Outcome, Verdict
-from implicit_bias.claims.judge import T, search
-from implicit_bias.symbolic.zero_test import simplified_to_zero, vanishes
+from implicit_bias.claims import Equation
+from implicit_bias.claims import judge as by_identities
+from implicit_bias.claims.judge import Step
+from implicit_bias.symbolic.zero_test import by_numbers
 
-# A trajectory counts if the derived formula holds on it to the first; a deviation above the second is then no accident.
+# On a trajectory a formula that holds deviates by less than the first, and one that fails by more than the second.
 CONFIRMED_BELOW = 1e-9
 REFUTED_ABOVE = 1e-6
 TOLERANCE_REASON = (
@@ -28,152 +41,103 @@ TOLERANCE_REASON = (
     "thousand times as large is no accident of the integrator."
 )
 
+# Trained on f = ½(x + 1)², so that L is no multiple of the time.
+FREE = Instance(m0=1.0, w0=0.5, target=-1.0)
+DECAYING = replace(FREE, alpha=0.25)
 
-Residual = Callable[[Callable[[sp.Expr], float], dict[str, float], sp.Expr], float]
+Deviation = Callable[[Callable[[sp.Expr], float], dict[str, float]], float]
 
 
 def judge(
-    stated: sp.Expr | tuple[sp.Expr, ...],
-    true: sp.Expr,
-    correction: str,
-    residual: Residual,
-    measure: str,
-    instances: SearchStrategy[Instance],
-    corrected: sp.Expr | None = None,
+    claimed: Equation,
+    *steps: Step,
+    evidence: str,
+    correction: Callable[[], Correction],
+    instance: Equation | None = None,
+    in_words: bool = False,
+    deviation: Deviation | None = None,
+    trajectory: Instance = FREE,
 ) -> Verdict:
-    """Prove a stated formula equal to the derived one, or refute it on the smallest trajectory that it misses.
+    """Prove a stated formula, or refute it by the smallest quarters at which it fails.
 
     Args:
-        stated: The preprint's formula in x, A, L, u0, v0; several where it can be read in several ways, of which one
-            has to hold.
-        true: The formula that the derivation gives, in the same symbols.
-        correction: The corrected statement in LaTeX.
-        residual: The deviation of a formula from a trajectory: a function of an evaluator of expressions at the
-            trajectory's end, of the numbers there, and of the formula.
-        measure: What the residual measures, as a formula.
-        instances: The trajectories among which a counterexample is searched.
-        corrected: The corrected formula where it is written in another form than the derived one.
+        claimed: The formula against what was derived.
+        steps: The identities that the derived side rests on.
+        evidence: What follows if the formula holds, or why it follows.
+        correction: What holds instead of the formula.
+        instance: An equation that the formula implies, by which it is refuted; by default the claimed one.
+        in_words: Whether words connect the identities to the statement, so that it is ARGUED.
+        deviation: The deviation of the formula at the end of a trajectory that SciPy integrates: a function of an
+            evaluator of expressions there and of the numbers there.
+        trajectory: This trajectory.
+    """
+    if by_numbers(claimed.residual, claimed.conditions).outcome is Outcome.REFUTED:
+        verdict = contradicted(instance or claimed, *steps, correction=correction)
+    else:
+        verdict = (argue if in_words else prove)(evidence, *steps, stated=claimed)
+    return verdict if deviation is None else _agreed(verdict, deviation, trajectory)
+
+
+def contradicted(instance: Equation, *steps: Step, correction: Callable[[], Correction], evidence: str = "") -> Verdict:
+    """Refute a statement by the smallest quarters at which an equation fails that it implies.
+
+    Args:
+        instance: The equation: its stated side is that of the statement.
+        steps: The identities that make the equation one that the statement implies.
+        correction: What holds instead.
+        evidence: What else there is to say.
     """
     if not derived().proved:
-        return Verdict(Outcome.INCONCLUSIVE, "The derivation that the check rests on is not proved.")
-    readings = stated if isinstance(stated, tuple) else (stated,)
-
-    @cache
-    def deviations(instance: Instance) -> tuple[float, float]:
-        end = instance.end()
-
-        def evaluate(expression: sp.Expr) -> float:
-            return float(expression.xreplace({s: sp.Float(end[s.name], 30) for s in expression.free_symbols}))
-
-        return min(residual(evaluate, end, reading) for reading in readings), residual(evaluate, end, true)
-
-    def fails(instance: Instance) -> bool:
-        found, reference = deviations(instance)
-        return found > REFUTED_ABOVE and reference <= CONFIRMED_BELOW
-
-    looked = search(instances, fails)
-    # A formula that misses a trajectory is another one; SymPy could try for seconds to show that it is not.
-    agrees = all(not deviations(instance)[0] > REFUTED_ABOVE for instance in looked.tried)
-    if agrees and any(simplified_to_zero(reading - true) for reading in readings):
-        return Verdict(
-            Outcome.PROVED,
-            "The stated formula equals the derived one: their difference simplifies to zero. It misses none of "
-            f"{len(looked.tried)} random trajectories of m and w, either.",
-        )
-    if corrected is not None and not simplified_to_zero(corrected - true):
-        return Verdict(Outcome.INCONCLUSIVE, "The corrected formula was not shown to equal the derived one.")
-    if looked.smallest is None:
-        return Verdict(
-            Outcome.INCONCLUSIVE,
-            f"On none of {len(looked.tried)} random trajectories does the stated formula fail by more than "
-            f"{REFUTED_ABOVE:g} while the derived one holds to {CONFIRMED_BELOW:g}.",
-        )
-    found, reference = deviations(looked.smallest)
-    proof = f"derived by solving the flows, with {len(derived().identities)} identities that simplify to zero."
-    return Verdict(
-        Outcome.REFUTED,
-        f"{measure} on a trajectory of m and w: stated {found:.3g}, derived {reference:.0e}. It is the smallest "
-        f"counterexample found; {len(looked.tried)} trajectories were computed.",
-        residual=found,
-        tolerance=REFUTED_ABOVE,
-        tolerance_reason=TOLERANCE_REASON,
-        counterexample=looked.smallest.numbers() | {"deviation": found, "deviation_of_correction": reference},
-        correction=Correction(correction, Verdict(Outcome.PROVED, proof)),
-    )
+        return NOT_DERIVED
+    violation = by_identities.smallest_violation(instance)
+    if violation is None:
+        return Verdict(Outcome.INCONCLUSIVE, f"{instance.says}: balls tell the two sides apart nowhere.")
+    numbers = {symbol: sp.Rational(str(violation.numbers[name])) for name, symbol in instance.symbols.items()}
+    left, right = (float(side.xreplace(numbers)) for side in (instance.stated, instance.derived))
+    at = ", ".join(f"{name} = {number}" for name, number in violation.numbers.items())
+    told = f"{instance.says}: {left:.6g} as stated, {right:.6g} in truth, at {at}. {evidence}"
+    return by_identities.refute(told.strip(), violation, *steps, correction=correction(), deviation=left - right)
 
 
-@dataclass(frozen=True)
-class Violation:
-    """By how much one instance contradicts a stated constant.
+def _agreed(verdict: Verdict, deviation: Deviation, trajectory: Instance) -> Verdict:
+    """The verdict, if a trajectory that SciPy integrates says the same."""
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        return verdict
+    end = trajectory.end()
 
-    Attributes:
-        excess: By how much the stated constant is violated; negative or nan if it is not.
-        evidence: What was measured.
-        numbers: The numbers of the instance and of the measurement.
-        tolerance_reason: Why a violation above REFUTED_ABOVE is no accident.
-    """
+    def evaluate(expression: sp.Expr) -> float:
+        return float(expression.xreplace({s: sp.Float(end[s.name], 30) for s in expression.free_symbols}))
 
-    excess: float
-    evidence: str
-    numbers: Mapping[str, float]
-    tolerance_reason: str = TOLERANCE_REASON
-
-
-def judge_constant(
-    stated: sp.Expr,
-    true: sp.Expr,
-    proof: Verdict,
-    correction: str,
-    violation: Callable[[T], Violation],
-    instances: SearchStrategy[T],
-) -> Verdict:
-    """Confirm a stated constant that equals the proved one, or refute it by the smallest instance that violates it.
-
-    Args:
-        stated: The preprint's constant.
-        true: The derived constant.
-        proof: The verdict on the statement with the derived constant.
-        correction: That statement in LaTeX.
-        violation: Measures the stated constant on an instance.
-        instances: The instances among which a counterexample is searched.
-    """
-    if proof.outcome is not Outcome.PROVED:
-        return Verdict(Outcome.INCONCLUSIVE, f"The derived constant is not proved itself: {proof.evidence}")
-    if vanishes(stated - true).outcome is Outcome.PROVED:
-        return proof
-    return refute(proof, correction, violation, instances)
+    found = deviation(evaluate, end)
+    agrees = found > REFUTED_ABOVE if verdict.outcome is Outcome.REFUTED else found <= CONFIRMED_BELOW
+    says = f"On a trajectory that SciPy integrates, the stated formula deviates by {found:.1e}."
+    if not agrees:
+        return Verdict(Outcome.INCONCLUSIVE, f"{says} That contradicts this: {verdict.evidence}")
+    return replace(verdict, evidence=f"{verdict.evidence} {says}")
 
 
-def refute(
-    proof: Verdict, correction: str, violation: Callable[[T], Violation], instances: SearchStrategy[T]
-) -> Verdict:
-    """Refute a statement by the smallest instance that violates it; INCONCLUSIVE if none does.
-
-    Args:
-        proof: The verdict on what holds instead.
-        correction: What holds instead, in LaTeX.
-        violation: Measures the statement on an instance.
-        instances: The instances among which a counterexample is searched.
-    """
-    looked = search(instances, lambda instance: violation(instance).excess > REFUTED_ABOVE)
-    if looked.smallest is None:
-        return Verdict(Outcome.INCONCLUSIVE, f"None of {len(looked.tried)} instances violates the statement.")
-    found, computed = violation(looked.smallest), len(looked.tried)
-    smallest = f" It is the smallest counterexample found; {computed} were computed." if computed > 1 else ""
-    return Verdict(
-        Outcome.REFUTED,
-        found.evidence + smallest,
-        found.excess,
-        REFUTED_ABOVE,
-        found.numbers,
-        Correction(correction, proof),
-        found.tolerance_reason,
-    )
+def along_the_flow(potential: sp.Expr) -> Equation:
+    """The change of ∇R(x_t) along the flow is −f'(x_t), for every slope f' and every strength α."""
+    mirror_map = sp.diff(potential, x)
+    change = sp.diff(mirror_map, x) * weight_velocity()[0] + sp.diff(mirror_map, decay) * strength
+    return Equation(change, -slope, "the change of ∇R(x_t) along the flow")
 
 
-MIRROR_MEASURE = "|R'(x_t) + L_t|"
+def on_the_trajectory(potential: sp.Expr) -> Equation:
+    """∇R(x_t) − ∇R(x_0) = −L on the trajectory in closed form."""
+    mirror_map = sp.diff(potential, x)
+    now, then = mirror_map.xreplace({x: WEIGHT}), mirror_map.xreplace({x: START, decay: sp.Integer(0)})
+    return Equation(now - then, -accumulated, "∇R(x_t) − ∇R(x_0) against −L under a constant slope of f")
 
 
-def mirror_residual(evaluate: Callable[[sp.Expr], float], end: dict[str, float], potential: sp.Expr) -> float:
-    """|R'(x_t) + L_t|: how far a potential is from governing the trajectory."""
-    return abs(evaluate(sp.diff(potential, x)) + end["L"])
+def without_decay(equation: Equation) -> Equation:
+    """The equation for α = 0."""
+    nothing = {decay: sp.Integer(0), strength: sp.Integer(0)}
+    return replace(equation, stated=equation.stated.xreplace(nothing), derived=equation.derived.xreplace(nothing))
+
+
+def mirror_deviation(potential: sp.Expr) -> Deviation:
+    """|∇R(x_t) − ∇R(x_0) + L_t|."""
+    mirror_map = sp.diff(potential, x)
+    first = mirror_map.xreplace({x: START, decay: sp.Integer(0)})
+    return lambda value, end: abs(value(mirror_map) - value(first) + end["L"])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import sympy as sp
 
-from implicit_bias import Derivation, Outcome, Parameterization, Verdict, derive
-from implicit_bias.claims import judge
+from implicit_bias import Correction, Derivation, Outcome, Parameterization, Verdict, derive
+from implicit_bias.claims import Equation, judge
+from implicit_bias.claims.judge import Step
 
 SIZES = r"|w_0| < m_0"
 SIZES_OR_EQUAL = r"|w_0| \le m_0"  # as the preprint prints it for Theorem 3.1
 POTENTIAL = "R is the potential of the flow, with the corrected constants"
+REGULARIZER = r"h = \sum m^2 + w^2"
 DECAY = r"\alpha_t \ge 0, \; A_\infty < \infty"
 
 # Weights are one-dimensional here: every formula of the setting acts coordinate by coordinate.
@@ -25,6 +28,12 @@ IN_UV = {"m0": (u0 + v0) / sp.sqrt(2), "w0": (u0 - v0) / sp.sqrt(2), "x": x, "A"
 # The trained parameters, the slope f'(x) and the strength α at one moment, for identities along the flow.
 m, w, slope = sp.symbols("m w slope", real=True)
 strength = sp.Symbol("alpha", nonnegative=True)
+
+# The weight on the trajectory of closed_form().
+WEIGHT = (u0**2 * sp.exp(-2 * accumulated - 4 * decay) - v0**2 * sp.exp(2 * accumulated - 4 * decay)) / 2
+START = (u0**2 - v0**2) / 2  # m_0 w_0
+
+NOT_DERIVED = Verdict(Outcome.INCONCLUSIVE, "The derivation that the check rests on is not proved.")
 
 
 @cache
@@ -68,7 +77,8 @@ def along_flow(
     return sum(sp.diff(quantity, p) * velocity[p] for p in parameters) + sp.diff(quantity, decay) * strength
 
 
-def weight_velocity() -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
+@cache
+def weight_velocity() -> tuple[sp.Expr, tuple[Equation, ...]]:
     """The velocity of x as a function of x and A, and the identities in m and w that it rests on.
 
     The gradient is preconditioned by m² + w², which the derived metric equals where x = mw and uv = (m² − w²)/2.
@@ -77,15 +87,54 @@ def weight_velocity() -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
     current = {x: m * w, decay: sp.Integer(0), u0: (m + w) / sp.sqrt(2), v0: (m - w) / sp.sqrt(2)}
     metric_squared = sp.expand(in_uv(derived().metric) ** 2).xreplace(current)
     identities = (
-        along_flow(m * w) + (m**2 + w**2) * slope + 4 * strength * m * w,
-        metric_squared - (m**2 + w**2) ** 2,
-        along_flow((m**2 - w**2) * sp.exp(4 * decay)),  # by which the current uv is that of the formulas
+        Equation(
+            along_flow(m * w), -(m**2 + w**2) * slope - 4 * strength * m * w, "the velocity of m w along the flow"
+        ),
+        Equation(metric_squared, (m**2 + w**2) ** 2, "the square of the derived metric"),
+        Equation(along_flow((m**2 - w**2) * sp.exp(4 * decay)), sp.Integer(0), "(m² − w²)e^(4A) stays what it was"),
     )
     return velocity, identities
 
 
-def prove(evidence: str, *steps: sp.Expr, stated: sp.Expr | None = None) -> Verdict:
+@cache
+def closed_form() -> tuple[Equation, ...]:
+    """The trajectory of one weight for a constant slope c of the loss and a constant strength α: that it solves (7).
+
+    p = (m + w)/√2 = u_0 e^(−L − 2A) and q = (m − w)/√2 = v_0 e^(L − 2A) with L = ct and A = αt.
+    """
+    time = sp.Symbol("t", nonnegative=True)
+    p = u0 * sp.exp(-(slope + 2 * strength) * time)
+    q = v0 * sp.exp((slope - 2 * strength) * time)
+    first, second = (p + q) / sp.sqrt(2), (p - q) / sp.sqrt(2)
+    now = {accumulated: slope * time, decay: strength * time}
+    return (
+        Equation(sp.diff(first, time), -slope * second - 2 * strength * first, "m follows m' = −f' w − 2α m"),
+        Equation(sp.diff(second, time), -slope * first - 2 * strength * second, "w follows w' = −f' m − 2α w"),
+        Equation(first * second, WEIGHT.xreplace(now), "their product"),
+    )
+
+
+def prove(
+    evidence: str,
+    *steps: Step,
+    stated: Step | None = None,
+    conditions: Sequence[sp.Expr] = (),
+    correction: Correction | None = None,
+) -> Verdict:
     """As :func:`implicit_bias.claims.judge.prove`, for identities that rest on the derivation for the mask."""
     if not derived().proved:
-        return Verdict(Outcome.INCONCLUSIVE, "The derivation that the check rests on is not proved.")
-    return judge.prove(evidence, *steps, stated=stated)
+        return NOT_DERIVED
+    return judge.prove(evidence, *steps, stated=stated, conditions=conditions, correction=correction)
+
+
+def argue(
+    argument: str,
+    *steps: Step,
+    stated: Step | None = None,
+    conditions: Sequence[sp.Expr] = (),
+    correction: Correction | None = None,
+) -> Verdict:
+    """As :func:`implicit_bias.claims.judge.argue`, for identities that rest on the derivation for the mask."""
+    if not derived().proved:
+        return NOT_DERIVED
+    return judge.argue(argument, *steps, stated=stated, conditions=conditions, correction=correction)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 from scipy.integrate import solve_ivp
-
-from implicit_bias.claims.judge import quarters
 
 
 @dataclass(frozen=True)
@@ -67,35 +63,3 @@ class Instance:
             "u0": (self.m0 + self.w0) / np.sqrt(2),
             "v0": (self.m0 - self.w0) / np.sqrt(2),
         }
-
-    def numbers(self) -> dict[str, float]:
-        """The numbers that define the instance; ``off`` only if the strength is switched off in time."""
-        numbers = asdict(self)
-        return numbers if self.off < self.time else {k: v for k, v in numbers.items() if k != "off"}
-
-
-TARGETS = quarters(-2, 2)
-UNREGULARIZED = st.just(0.0)
-REGULARIZED = quarters(0.25, 1)  # strengths with which a statement on decay is tried
-
-
-def instances(
-    *,
-    alpha: SearchStrategy[float] = UNREGULARIZED,
-    target: SearchStrategy[float] = TARGETS,
-) -> SearchStrategy[Instance]:
-    """Instances with |w_0| < m_0 ≤ 2 and flow times up to 2, all in quarters.
-
-    Args:
-        alpha: The strengths of the regularizer.
-        target: The targets.
-    """
-    drawn = st.builds(
-        Instance,
-        alpha=alpha,
-        w0=quarters(-1.75, 1.75),
-        m0=quarters(0.25, 2),
-        target=target,
-        time=quarters(0.25, 2),
-    )
-    return drawn.filter(lambda instance: abs(instance.w0) < instance.m0)

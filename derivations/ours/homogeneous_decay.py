@@ -9,6 +9,7 @@ by another clock. For k = 2 the clock is the old one and :math:`R_A(x) = e^{-2kA
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import sympy as sp
@@ -21,27 +22,37 @@ from implicit_bias import (
     Parameterization,
     Potential,
     Regression,
+    Statement,
     Verdict,
     bregman_projection,
     gradient_flow,
 )
-from implicit_bias.claims.judge import prove
+from implicit_bias.claims.equation import Equation
+from implicit_bias.claims.judge import Step, argue
 from implicit_bias.schedule import Constant, Pulse, Schedule, SwitchOff
 
 TOTAL = 0.2
 SCHEDULES: tuple[Schedule, ...] = (SwitchOff(Constant(TOTAL / 2), 2.0), Pulse(20.0, 5.0, TOTAL))  # early and late
 START = {"a": 1.0, "b": 0.6, "c": 0.4}  # the same at every weight
-EXAMPLES = {"a*b": ("ab", 2), "a*b*c": ("abc", 3), "a**2*b": ("ab", 3), "a**4 - b**4": ("ab", 4)}
+EXAMPLES = {"a*b*c": ("abc", 3)}
 END = 2000.0
 TOLERANCE = 1e-10
 TOLERANCE_REASON = "The flow is integrated to a relative 1e-12 a step and ends with ‖Zx − y‖ below 1e-10."
 
 
+degree, strength, dual_slope = sp.symbols("k alpha f'", real=True)
+total = sp.Symbol("A_oo", nonnegative=True)
+
+
 @PAPER.claim(
     "homogeneous-decay",
-    statement=(
-        r"e^{2kA_t} x_t = \nabla R_0^*(-M_t), \quad M_t = \int_0^t e^{-2(k-2)A_s} \nabla f(x_s)\, ds, \quad "
-        r"\lim_{t\to\infty} x_t = \operatorname{argmin}\{R_0(e^{2kA_\infty} x) : Zx = y\}"
+    statement=Statement(
+        sp.exp(2 * degree * decay),
+        r"\, x_t = \nabla R_0^*(-M_t), \quad M_t = \int_0^t ",
+        sp.exp(-2 * (degree - 2) * decay),
+        r"\,\nabla f(x_s)\, ds, \quad \lim_{t\to\infty} x_t = \operatorname{argmin}\{R_0(",
+        sp.exp(2 * degree * total),
+        r"\, x) : Zx = y\}",
     ),
     hypotheses=(
         "every weight has parameters of its own, from which the same g makes it",
@@ -54,47 +65,60 @@ TOLERANCE_REASON = "The flow is integrated to a relative 1e-12 a step and ends w
         r"e^{2kA_\infty} \lim x_t \text{ exists inside the domain of } R_0 \text{, with } Z \lim x_t = y",
     ),
 )
-def homogeneous_decay() -> Verdict:
-    """Prove the change of variables for any homogeneous g, and compare flows with the projections it implies."""
-    verdict = prove(
+def homogeneous_decay(statement: Statement) -> Verdict:
+    """Argue by a change of variables for any homogeneous g, and compare flows with the projections it implies."""
+    verdict = argue(
         "Differentiating g(cφ) = c^k g(φ) gives ∇g(cφ) = c^(k−1) ∇g(φ). With it the derivative of φ = e^(2A)θ along "
-        "the flow simplifies to −e^(−2(k−2)A) ∂f/∂x_i ∇g(φ) for the parameters of weight i. They move on the curve of "
+        "the flow is −e^(−2(k−2)A) ∂f/∂x_i ∇g(φ) for the parameters of weight i. They move on the curve of "
         "∇g through θ₀, on which −M_i is the time, so g(φ) = e^(2kA)x is ∇R₀*(−M). M lies in the range of Zᵀ, which is "
         "closed; A and x converge and ∇R₀ is continuous inside its domain, so at the limit ∇R₀(e^(2kA)x) lies in the "
         "range of Zᵀ: with Zx = y, the conditions of optimality of a convex program. ∇g does not vanish on the curve, "
         "so R₀ is strictly convex and the program has one solution.",
-        *identities(),
+        *identities(*statement.formulas),
     )
-    if verdict.outcome is not Outcome.PROVED:
+    if verdict.outcome is not Outcome.ARGUED:
         return verdict
     distance = {formula: max(distances(formula, *example)) for formula, example in EXAMPLES.items()}
     worst = max(distance, key=distance.__getitem__)
     numbers = ", ".join(f"{formula} {found:.0e}" for formula, found in distance.items())
     evidence = f"{verdict.evidence} Largest ‖x − argmin‖∞ over {len(SCHEDULES)} schedules of A = {TOTAL:g}: {numbers}."
     if not distance[worst] <= TOLERANCE:
-        return Verdict(Outcome.INCONCLUSIVE, f"{evidence} That contradicts the proof.", distance[worst], TOLERANCE)
-    return Verdict(Outcome.PROVED, evidence, distance[worst], TOLERANCE, tolerance_reason=TOLERANCE_REASON)
+        return Verdict(Outcome.INCONCLUSIVE, f"{evidence} That contradicts it.", distance[worst], TOLERANCE)
+    return replace(
+        verdict,
+        evidence=evidence,
+        residual=distance[worst],
+        tolerance=TOLERANCE,
+        tolerance_reason=TOLERANCE_REASON,
+    )
 
 
-def identities() -> tuple[sp.Expr, sp.Expr]:
-    """Left minus right side: of the slope's homogeneity, and of the velocity of one component of φ."""
-    degree, factor = sp.Symbol("k", real=True), sp.Symbol("c", positive=True)
-    phi, others, slope, strength = sp.symbols(r"\varphi others f' alpha", real=True)
+def identities(growth: sp.Expr, clock: sp.Expr, last: sp.Expr) -> tuple[Step, ...]:
+    """The flow of φ = cθ with c = e^(2A), where g(φ) is ``growth`` times x and φ moves by ``clock``."""
+    factor = sp.Symbol("c", positive=True)
+    phi, others = sp.symbols(r"\varphi others", real=True)
     g = sp.Function("g")
     at_phi = sp.diff(g(phi, others), phi)
     # The chain rule on both sides of g(cφ) = c^k g(φ); SymPy writes g'(cφ) as a substitution.
     scaled_g = g(factor * phi, factor * others)
     (scaled,) = sp.diff(scaled_g, phi).atoms(sp.Subs)
     by_euler = sp.solve(sp.diff(scaled_g - factor**degree * g(phi, others), phi), scaled)[0]
-    homogeneity = by_euler - factor ** (degree - 1) * at_phi
     theta = sp.exp(-2 * decay) * phi
-    velocity = -slope * by_euler.subs(factor, sp.exp(-2 * decay)) - 2 * strength * theta
+    velocity = -dual_slope * by_euler.subs(factor, sp.exp(-2 * decay)) - 2 * strength * theta
     component = sp.Symbol("theta", real=True)
     rescaled = sp.exp(2 * decay) * component
     along = sp.diff(rescaled, decay) * strength + sp.diff(rescaled, component) * velocity
-    expected = -sp.exp(-2 * (degree - 2) * decay) * slope * at_phi
     value = sp.Symbol("g'", real=True)  # of any sign and size
-    return tuple(residual.subs(component, theta).subs(at_phi, value) for residual in (homogeneity, along - expected))
+
+    def at_a_point(expression: sp.Expr) -> sp.Expr:
+        return expression.subs(component, theta).subs(at_phi, value)
+
+    return (
+        (at_a_point(by_euler), factor ** (degree - 1) * value),
+        (growth, (rescaled / component) ** degree),
+        (last, (rescaled / component).subs(decay, total) ** degree),
+        Equation(-clock * dual_slope * value, at_a_point(along), "the velocity of φ"),
+    )
 
 
 def distances(formula: str, names: str, degree: int) -> list[float]:

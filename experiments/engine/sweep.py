@@ -8,25 +8,26 @@ task again, and a changed module every task that imports it.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
+import os
 import pickle
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import get_type_hints
 
 from threadpoolctl import threadpool_limits
 
-from experiments.engine.code_version import OtherCodeError, code_version, packages
+from experiments.engine.code_version import OtherCodeError, code_version
 from experiments.engine.store import Data, Result, Store
 from experiments.engine.workers import Workers, in_this_process
 from implicit_bias.errors import InputError
 
 Function = Callable[..., Data]
+NUMBERS_OF_THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # in the environment
 
 
 def silent(text: str, total: int) -> Callable[[], None]:
@@ -133,7 +134,8 @@ def task_key(function: Function, arguments: str) -> str:
 def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes | Exception]:
     """Compute a task; a worker calls this.
 
-    It uses one thread, since tasks share the cores and results must not depend on how many there are.
+    It uses one thread, since tasks share the cores and results must not depend on how many there are. A library that
+    loads meanwhile keeps to one thread as long as this process runs.
 
     Returns:
         The key, and the packed result or the exception of the task: it is no reason to stop the others.
@@ -143,18 +145,30 @@ def run_task(function: Function, arguments: str, key: str) -> tuple[str, bytes |
             f"{function.__qualname__}: this worker runs other code, or other versions of packages, than the program "
             "that sent the task; install the same on both."
         )
-    for package in packages(function.__module__):
-        with suppress(ImportError):  # one that loads within the limit brings threads that it does not reach
-            importlib.import_module(package)
     began = time.perf_counter()
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(1), _one_thread_for_what_loads():
             data = function(**_arguments(function, arguments))
         return key, Result(data, time.perf_counter() - began).packed()
     except Exception as error:
         where = "".join(traceback.format_tb(error.__traceback__)[1:])
         error.add_note(f"in the task {function.__module__}.{function.__qualname__}, {arguments}\n{where}")
         return key, _portable(error)
+
+
+@contextmanager
+def _one_thread_for_what_loads() -> Iterator[None]:
+    """Libraries that load meanwhile read how many threads they may use; the limit reaches those that are there."""
+    before = {name: os.environ.get(name) for name in NUMBERS_OF_THREADS}
+    os.environ |= dict.fromkeys(NUMBERS_OF_THREADS, "1")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)  # another thread may have done so
+            else:
+                os.environ[name] = value
 
 
 def _portable(error: Exception) -> Exception:

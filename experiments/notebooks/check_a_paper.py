@@ -24,7 +24,6 @@ def _(mo):
 @app.cell
 def _():
     from collections import Counter
-    from itertools import product
 
     import marimo as mo
     import matplotlib.pyplot as plt
@@ -34,24 +33,25 @@ def _():
 
     import implicit_bias as ib
     from derivations import recorded
-    from derivations.mask_in_the_mirror.potential import THEOREM_3_1, theorem_3_1
+    from derivations.mask_in_the_mirror.potential import theorem_3_1
     from derivations.mask_in_the_mirror.setting import derived, in_uv
     from implicit_bias import plotting
+    from implicit_bias.claims import Equation, judge
 
     STATED_COLOUR, DERIVED_COLOUR = plotting.COLOURS["preprint"], plotting.COLOURS["projection"]
     return (
         Counter,
         DERIVED_COLOUR,
+        Equation,
         STATED_COLOUR,
-        THEOREM_3_1,
         derived,
         ib,
         in_uv,
+        judge,
         mo,
         np,
         plotting,
         plt,
-        product,
         recorded,
         solve_ivp,
         sp,
@@ -60,8 +60,8 @@ def _():
 
 
 @app.cell
-def _(THEOREM_3_1, derived, in_uv, mo, sp):
-    stated = THEOREM_3_1  # as the preprint prints it
+def _(derived, in_uv, mo, sp, theorem_3_1):
+    stated = theorem_3_1.statement.formula  # as the preprint prints it
     true = in_uv(derived().potential)  # as its flow implies, written in the same symbols
     mo.md(rf"""
     ## Two versions of one statement
@@ -153,21 +153,21 @@ def _(
 
 
 @app.cell(hide_code=True)
-def _(mo, verdict):
+def _(mo, sp, verdict):
     mo.md(rf"""
     ## How verdicts come about
 
-    `Claim.verdict()` runs below. It does three things that one picture does not. It *searches* instances, from small
-    numbers to large ones, and reports the smallest on which the statement fails: here
-    $m_0 = {verdict.counterexample["m0"]:g}$, $w_0 = {verdict.counterexample["w0"]:g}$,
-    $\alpha = {verdict.counterexample["alpha"]:g}$, $t = {verdict.counterexample["time"]:g}$. It holds
-    the *derived* formula against the same instance, so that a fault of the integrator would show. And it *proves* the
-    correction, exactly, or says that it cannot.
+    `Claim.verdict()` runs below. It does three things that one picture does not. It *derives* how the stated potential
+    would change along the flow, and compares. It *refutes* in exact numbers, as small as it can find them: on a
+    trajectory in closed form, at
+    {", ".join(f"${sp.latex(sp.Symbol(name))} = {number}$" for name, number in verdict.violation.numbers.items())},
+    ball arithmetic tells the two sides apart. And it *proves* the correction, with every identity on the way, or says
+    that it cannot.
 
-    There are five outcomes and no others. **PROVED** is an exact symbolic identity. **SUPPORTED** is a number inside
-    a stated tolerance. **REFUTED** comes with a counterexample. **INCONCLUSIVE** means that a solver failed or a
-    residual is in doubt, and **NOT_APPLICABLE** that hypotheses do not hold. A refuted theory is data, not an
-    exception.
+    There are six outcomes and no others. **PROVED** is an identity that was checked by machine in every step.
+    **ARGUED** is an argument in words that rests on such identities. **SUPPORTED** is a number inside a stated
+    tolerance. **REFUTED** comes with a counterexample. **INCONCLUSIVE** means that a check failed or a residual is in
+    doubt, and **NOT_APPLICABLE** that hypotheses do not hold. A refuted theory is data, not an exception.
     """)
     return
 
@@ -186,8 +186,8 @@ def _(Counter, mo, recorded):
     corrections = Counter(outcome for name, outcome in recorded().items() if name.endswith("/correction"))
     mo.md(
         "\n".join([
-            f"The repository records the outcomes of {len(_outcomes)} claims, which its tests compute anew. Of the",
-            f"{corrections.total()} corrections, {corrections['PROVED']} are PROVED.",
+            f"The repository records the outcomes of {len(_outcomes)} claims, which its tests compute anew.",
+            f"Of {corrections.total()} corrections, {corrections['PROVED']} are PROVED.",
             "",
             "| outcome | claims |",
             "|---|---|",
@@ -207,70 +207,87 @@ def _(mo):
 
     $$R_A'(x) = \tfrac14\left(\operatorname{arcsinh}\frac xa - \log\frac{u_0}{v_0}\right), \quad a = u_0 v_0 e^{-4A}.$$
 
-    A claim is a statement, a source, and a function that returns a verdict. Ours walks through small numbers,
-    integrates each flow, and stops at the first that contradicts the claim. What holds instead is left to
-    `ib.derive`.
+    A claim is a statement, a source, and a function that returns a verdict. The statement holds its formula, and the
+    check reads it from there. Ours puts the claimed scale into $x_t = a \sinh(\log(u_0/v_0) - 4L_t)$, which is the same
+    statement, on the flow under a constant slope $g$ of $f$, whose $u$ and $v$ are known in closed form. Whatever
+    comes out, `ib.derive` says what holds instead.
     """)
     return
 
 
 @app.cell
-def _(ib, np, product, solve_ivp, sp):
+def _(Equation, ib, judge, sp):
+    u0, v0, alpha, g, t = sp.symbols("u0 v0 alpha g t", positive=True)
+    decay = sp.Symbol("A", nonnegative=True)
+    u, v = u0 * sp.exp(-2 * (g + alpha) * t), v0 * sp.exp(2 * (g - alpha) * t)
+    solves = [
+        Equation(sp.diff(u, t), -2 * u * g - 2 * alpha * u, says="u follows its flow"),
+        Equation(sp.diff(v, t), 2 * v * g - 2 * alpha * v, says="v follows its flow"),
+    ]
+
+    def with_scale(scale):
+        """The statement for a scale, on the trajectory, where L = g t and A = α t."""
+        return (scale.xreplace({decay: alpha * t}) * sp.sinh(sp.log(u0 / v0) - 4 * g * t), u**2 - v**2)
+
     squares = ib.derive(ib.Parameterization("u**2 - v**2", ["u", "v"]), "u**2 + v**2")
-    guess = sp.sympify("u0*v0*exp(-4*A)")
+    _named = {"u0": u0, "v0": v0, "A": decay}
+    scale = squares.scale.xreplace({symbol: _named[symbol.name] for symbol in squares.scale.free_symbols})
 
-    def flow_of_squares(u0, v0, target, alpha, end):
-        """The weight and L at the end, from the definition of the flow."""
+    def check(statement):
+        """Compare both sides on the trajectory; where they differ, the smallest numbers are found."""
+        proof = judge.prove("On the trajectory.", *solves, stated=with_scale(scale))
+        right = ib.Correction(f"a = {sp.latex(scale)}", proof)
+        return judge.prove("On the trajectory.", *solves, stated=with_scale(statement.formula), correction=right)
 
-        def velocity(_, state):
-            u, v, _ = state
-            pull = u**2 - v**2 - target
-            return [-2 * u * pull - 2 * alpha * u, 2 * v * pull - 2 * alpha * v, pull]
-
-        u, v, L = solve_ivp(velocity, (0, end), [u0, v0, 0.0], "DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
-        return u**2 - v**2, L
-
-    def check():
-        """Look for the smallest trajectory that contradicts the scale."""
-        formulas = {"claim": guess, "derived": squares.scale}
-        scales = {name: sp.lambdify(sp.symbols("A u0 v0"), formula) for name, formula in formulas.items()}
-        instances = sorted(product((1.0, 2.0), (1.0, 2.0), (0.0, 1.0), (0.0, 0.5), (1.0, 2.0)), key=sum)
-        for u0, v0, target, alpha, end in instances:
-            x, L = flow_of_squares(u0, v0, target, alpha, end)
-            missed = {
-                name: abs((np.arcsinh(x / a(alpha * end, u0, v0)) - np.log(u0 / v0)) / 4 + L)
-                for name, a in scales.items()
-            }
-            if missed["claim"] > 1e-6 and missed["derived"] < 1e-9:
-                proof = ib.Verdict(ib.Outcome.PROVED, f"{len(squares.identities)} identities simplify to zero.")
-                return ib.Verdict(
-                    ib.Outcome.REFUTED,
-                    f"|R'(x_t) + L_t|: {missed['claim']:.3g} as claimed, {missed['derived']:.0e} as derived.",
-                    residual=missed["claim"],
-                    tolerance=1e-6,
-                    counterexample={"u0": u0, "v0": v0, "target": target, "alpha": alpha, "time": end},
-                    correction=ib.Correction(f"a = {sp.latex(squares.scale)}", proof) if squares.proved else None,
-                )
-        return ib.Verdict(ib.Outcome.INCONCLUSIVE, f"None of {len(instances)} trajectories contradicts the claim.")
-
-    own = ib.Claim("my-scale", rf"R_A \text{{ has the scale }} {sp.latex(guess)}", "this notebook", check=check)
+    guess = u0 * v0 * sp.exp(-4 * decay)
+    own = ib.Claim("my-scale", ib.Statement(r"R_A \text{ has the scale } a = ", guess), "this notebook", check=check)
     own_verdict = own.verdict()
     own_verdict
-    return own_verdict, squares
+    return own, own_verdict, squares
+
+
+@app.cell
+def _(mo, np, own, own_verdict, solve_ivp):
+    _numbers = {name: float(number) for name, number in own_verdict.violation.numbers.items()}
+
+    def _velocity(_, state):
+        _u, _v = state
+        return [
+            -2 * _u * (_numbers["g"] + _numbers["alpha"]),
+            2 * _v * (_numbers["g"] - _numbers["alpha"]),
+        ]
+
+    _start = [_numbers["u0"], _numbers["v0"]]
+    _end = solve_ivp(_velocity, (0, _numbers["t"]), _start, "DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
+    _turn = np.sinh(np.log(_start[0] / _start[1]) - 4 * _numbers["g"] * _numbers["t"])
+    _claimed = _start[0] * _start[1] * np.exp(-4 * _numbers["alpha"] * _numbers["t"]) * _turn
+    measured = {"claimed": _claimed, "integrated": _end[0] ** 2 - _end[1] ** 2}
+    outcomes = {change: own.verdict(statement=changed).outcome.value for change, changed in own.statement.mutants()}
+    mo.md(
+        "\n".join([
+            f"An integrator that knows no formula ends at x = {measured['integrated']:.6g} there; claimed is",
+            f"{measured['claimed']:.6g}. A check should also notice when the statement changes a little:",
+            "",
+            "| change of the statement | verdict |",
+            "|---|---|",
+            *(f"| {change} | {outcome} |" for change, outcome in outcomes.items()),
+        ])
+    )  # fmt: skip
+    return measured, outcomes
 
 
 @app.cell(hide_code=True)
 def _(mo, own_verdict, recorded, sp, squares):
     mo.md(rf"""
-    **{own_verdict.outcome.value}**, on a trajectory with numbers like
-    {", ".join(f"{k} = {v:g}" for k, v in own_verdict.counterexample.items())}; what holds is
+    **{own_verdict.outcome.value}**, in exact numbers:
+    {", ".join(f"{name} = {number}" for name, number in own_verdict.violation.numbers.items())}. What holds is
     $a = {sp.latex(squares.scale)}$. The factor two is that between $u^2 - v^2$ and $mw$. Constants of
     the preprint may come from this parameterization: the potential printed in Theorem 2.1, with its prefactor ¼, is
     that of $u^2 - v^2$, and for $h = (u^2 + v^2)/2$ the scale moves as printed in Theorem 3.1 (claim
     `ours/origin-of-constants`, recorded as {recorded()["ours/origin-of-constants"]}).
 
-    Set `guess` to `2*u0*v0*exp(-4*A)` and run again: nothing contradicts it. What remains then is to prove it, and
-    `squares.proved` does.
+    One change of the statement passes, since it is the correction: twice the guess. To check a paper of your own, begin
+    with the file `implicit_bias/claims/example_paper.py` and the guide `docs/judge.md`.
 
     *The implicit_bias developers*
     """)

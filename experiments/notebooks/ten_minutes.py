@@ -187,9 +187,8 @@ def _(mo, verdict):
 
     The preprint that introduced this analysis (arXiv 2408.09966v1) prints, in its Theorem 2.1, the potential with
     another prefactor and another scale. The ledger holds that statement against trajectories and answers
-    **{verdict.outcome.value}**: it hands over the smallest trajectory on which the formula fails, by
-    {verdict.counterexample["deviation"]:.2f}, and a correction that is {verdict.correction.verdict.outcome.value},
-    which misses the same trajectory by {verdict.counterexample["deviation_of_correction"]:.0e}.
+    **{verdict.outcome.value}**: it hands over the simplest trajectory on which the formula fails, by
+    {verdict.counterexample["deviation"]:.2f}, and a correction that is {verdict.correction.verdict.outcome.value}.
     """)
     return
 

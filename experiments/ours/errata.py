@@ -20,7 +20,6 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from derivations.mask_in_the_mirror import potential
-from derivations.mask_in_the_mirror.convergence import EQUATION_5
 from derivations.mask_in_the_mirror.judging import REFUTED_ABOVE
 from derivations.mask_in_the_mirror.setting import derived, in_uv
 from experiments.engine import Data, Sweep
@@ -173,7 +172,7 @@ def _rate(single: Single, bound_end: float, points: int) -> Data:
     after = np.linspace(off, bound_end, points)
     times = np.concatenate([np.linspace(0, off, 21)[:-1], after])
     loss = _flow(problem, init, times, schedule).loss
-    stated = float(_function(EQUATION_5)(0.0, schedule.total, {"m": single.m0, "w": single.w0}))
+    stated = float(_function(potential.SCALE_3_1)(0.0, schedule.total, {"m": single.m0, "w": single.w0}))
     # The least of 1/R'', which is at x = 0 (claim lipschitz).
     least = float(np.squeeze(derived().at(init, schedule.total).metric([0.0])))
     return {

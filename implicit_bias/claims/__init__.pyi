@@ -1,8 +1,11 @@
 from . import judge as judge
 from .claim import Claim as Claim
 from .claim import corrected as corrected
+from .equation import Equation as Equation
+from .equation import Violation as Violation
 from .ledger import Ledger as Ledger
 from .paper import Paper as Paper
+from .statement import Statement as Statement
 from .verdict import Correction as Correction
 from .verdict import Outcome as Outcome
 from .verdict import Verdict as Verdict

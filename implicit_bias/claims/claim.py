@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter, signature
 
+from implicit_bias.claims.statement import Statement
 from implicit_bias.claims.verdict import Verdict, saved_field
 from implicit_bias.errors import InputError
 from implicit_bias.shown import Shown
@@ -28,11 +29,12 @@ class Claim(Shown):
 
     Attributes:
         id: A name, unique in a ledger. For a claim of a paper it begins with the key: ``mask-in-the-mirror/thm-2.1``.
-        statement: What is claimed, in LaTeX.
+        statement: What is claimed, in LaTeX; a :class:`Statement` holds the formulas that it prints.
         source: Where it is claimed.
         hypotheses: What it assumes, in LaTeX or words.
         uses: Ids of the claims it rests on; ``corrected(id)`` for a refuted one.
-        check: Computes the verdict. It takes no argument, or a mapping from the ids in ``uses`` to their verdicts.
+        check: Computes the verdict. It takes the statement first if that is a :class:`Statement`, and then, or
+            instead, a mapping from the ids in ``uses`` to their verdicts if it wants it.
         figure: A picture that shows it, as a path from the root of the repository that holds the claim.
         module: The module with the check, by default that of ``check``.
         observation: Whether it reports what the literature says, rather than what theory demands.
@@ -40,8 +42,11 @@ class Claim(Shown):
     Raises:
         InputError: If the id or the statement is empty, a tuple is a string, or ``check`` cannot be called.
 
-    >>> from implicit_bias import Outcome, Verdict
-    >>> claim = Claim("two", "1 + 1 = 2", "arithmetic", check=lambda: Verdict(Outcome.PROVED, "counted"))
+    >>> import sympy as sp
+    >>> from implicit_bias.claims import judge
+    >>> x = sp.Symbol("x", real=True)
+    >>> square = lambda: judge.prove("Expanded.", stated=((x + 1) ** 2, x**2 + 2 * x + 1))
+    >>> claim = Claim("square", "(x + 1)^2 = x^2 + 2x + 1", "algebra", check=square)
     >>> claim.verdict().outcome.value
     'PROVED'
     """
@@ -69,26 +74,30 @@ class Claim(Shown):
         if self.module is None:
             object.__setattr__(self, "module", self.check.__module__)
 
-    def verdict(self, used: Mapping[str, Verdict] | None = None) -> Verdict:
+    def verdict(self, used: Mapping[str, Verdict] | None = None, *, statement: Statement | None = None) -> Verdict:
         """Run the check.
 
         Args:
             used: The verdicts on the claims in ``uses``, by id, if the check takes them; ``Ledger.run`` finds them.
+            statement: What the check is given instead of the statement, such as one of its
+                :meth:`~Statement.mutants`.
 
         Raises:
             InputError: If the check needs a verdict that is missing.
             TypeError: If the check returns anything but a Verdict.
         """
-        if takes_used(self.check):
+        arguments: list[object] = []
+        if isinstance(self.statement, Statement):
+            arguments.append(self.statement if statement is None else statement)
+        if takes_used(self.check, len(arguments)):
             missing = [name for name in self.uses if name not in (used or {})]
             if missing:
                 raise InputError(
                     f"Claim {self.id}: its check takes the verdicts on {', '.join(missing)}; let a ledger run it: "
                     f"Ledger(claims).run([{self.id!r}])."
                 )
-            result = self.check(used or {})
-        else:
-            result = self.check()
+            arguments.append(used or {})
+        result = self.check(*arguments)
         if not isinstance(result, Verdict):
             raise TypeError(f"Claim {self.id}: its check returned {type(result).__name__}, expected a Verdict.")
         return result
@@ -96,7 +105,7 @@ class Claim(Shown):
     def describe(self) -> dict[str, object]:
         """Everything but the id and the check, as JSON, for :meth:`read`."""
         return {
-            "statement": self.statement,
+            "statement": str(self.statement),
             "source": self.source,
             "hypotheses": list(self.hypotheses),
             "uses": [f"{name}{CORRECTION}" if isinstance(name, corrected) else name for name in self.uses],
@@ -137,7 +146,8 @@ def refuse_strings(claim: str, **given: object) -> None:
             raise InputError(f"Claim {claim}: expected {name}= to be a tuple of strings, got a string.")
 
 
-def takes_used(check: Callable[..., Verdict]) -> bool:
-    """Whether a check has a parameter for the verdicts on the claims in ``uses``."""
+def takes_used(check: Callable[..., Verdict], before: int) -> bool:
+    """Whether a check has a parameter for the verdicts on the claims in ``uses``, after some others."""
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return any(each.kind in kinds and each.default is Parameter.empty for each in signature(check).parameters.values())
+    wanted = [each for each in signature(check).parameters.values() if each.kind in kinds]
+    return sum(each.default is Parameter.empty for each in wanted) > before

@@ -1,44 +1,303 @@
-"""How checks come to verdicts: by identities, by a search for a counterexample, and by the size of a residual."""
+"""How checks come to verdicts: by identities, by exact counterexamples, by a search, and by the size of a residual."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Generic, TypeVar
+from functools import cache
+from importlib.util import find_spec
+from itertools import chain, islice, product
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import sympy as sp
 
-from implicit_bias.claims.verdict import Outcome, Verdict
-from implicit_bias.errors import require
-from implicit_bias.symbolic.zero_test import vanishes
+from implicit_bias.claims.domain import fits
+from implicit_bias.claims.equation import Equation, Violation
+from implicit_bias.claims.tree import described, exact
+from implicit_bias.claims.verdict import Correction, Outcome, Verdict
+from implicit_bias.errors import InputError, require
+from implicit_bias.symbolic.zero_test import ZeroTest, by_numbers, vanishes
 
 if TYPE_CHECKING:  # an extra
     from hypothesis.strategies import SearchStrategy
 
 TRIES = 60  # a search ends after as many instances without a failure
+SIMPLIFIED = "SymPy simplified the difference of both sides to zero"
+LARGEST_COORDINATE = 3  # of the numbers among which a counterexample to an identity is searched first
 T = TypeVar("T", bound=Hashable)
+Step: TypeAlias = Equation | tuple[sp.Expr, sp.Expr] | sp.Expr
 
 
-def prove(evidence: str, *steps: sp.Expr, stated: sp.Expr | None = None) -> Verdict:
-    """PROVED if all identities simplify to zero.
+def prove(
+    evidence: str,
+    *steps: Step,
+    stated: Step | None = None,
+    conditions: Sequence[sp.Expr] = (),
+    correction: Correction | None = None,
+) -> Verdict:
+    """PROVED if the statement is an identity that SymPy simplifies to zero, and all steps are, too.
+
+    Each identity is an :class:`Equation`, a pair of a stated side and a derived one, or an expression that vanishes,
+    whose negative terms then become the derived side. The verdict carries all of them, but for steps whose sides SymPy
+    writes in the same way from the start: they show nothing.
 
     Args:
-        evidence: What follows from the identities, and by which argument.
-        steps: Left side minus right side of each identity that the argument uses. If one fails, the proof
-            fails, but the statement may still hold: INCONCLUSIVE.
-        stated: The same for an identity that is the statement itself: REFUTED if it does not vanish.
+        evidence: What follows from the identities.
+        steps: The identities that the proof uses. If one is not shown, the proof fails, but the statement may still
+            hold: INCONCLUSIVE.
+        stated: The identity that is the statement itself. If its sides differ in exact numbers, it is REFUTED, by the
+            smallest ones that were found.
+        conditions: Expressions that are positive where the identities are claimed.
+        correction: What holds instead if the statement is refuted.
+
+    Raises:
+        InputError: If there is no identity, or both sides of the stated one are the same expression.
+        MissingPackageError: If a statement is refuted and python-flint is not installed.
     """
-    for residual in (*steps, *(() if stated is None else (stated,))):
-        test = vanishes(residual)
-        if residual is stated and test.witness and test.value is not None:
-            deviation = float(test.value)
-            numbers = {str(s): float(value) for s, value in test.witness.items()} | {"deviation": deviation}
-            return Verdict(Outcome.REFUTED, f"{residual} does not vanish.", abs(deviation), 0.0, numbers)
+    return _checked(Outcome.PROVED, evidence, steps, stated, conditions, correction)
+
+
+def argue(
+    argument: str,
+    *steps: Step,
+    stated: Step | None = None,
+    conditions: Sequence[sp.Expr] = (),
+    correction: Correction | None = None,
+) -> Verdict:
+    """ARGUED if all identities hold on which an argument in words rests; otherwise as :func:`prove`.
+
+    Args:
+        argument: How the statement follows from the identities: what a reader has to follow, as no machine did.
+        steps: The identities that it uses.
+        stated: A part of the statement that is an identity itself; if its sides differ, the statement is REFUTED.
+        conditions: Expressions that are positive where the identities are claimed.
+        correction: What holds instead if the statement is refuted.
+
+    Raises:
+        InputError: If there is no identity, or both sides of the stated one are the same expression.
+        MissingPackageError: If a statement is refuted and python-flint is not installed.
+    """
+    return _checked(Outcome.ARGUED, argument, steps, stated, conditions, correction)
+
+
+def refute(
+    evidence: str, violation: Violation, *steps: Step, correction: Correction | None = None, **numbers: float
+) -> Verdict:
+    """REFUTED if two sides of a statement differ at exact numbers, by ball arithmetic; INCONCLUSIVE if they do not.
+
+    Args:
+        evidence: What was computed.
+        violation: The sides and the numbers.
+        steps: Identities that make the numbers an instance of the statement, such as that a trajectory in closed form
+            solves its equation.
+        correction: What holds instead.
+        numbers: Further numbers of the counterexample.
+
+    Raises:
+        MissingPackageError: If python-flint is not installed.
+    """
+    identities, failed = _shown(steps, ())
+    if failed is not None:
+        return _not_shown(failed, identities)
+    if not _is_confirmed(violation):
+        return Verdict(Outcome.INCONCLUSIVE, f"{evidence} No violation: balls do not tell the sides apart.")
+    return Verdict(
+        Outcome.REFUTED,
+        evidence,
+        _excess(violation),
+        0.0,
+        violation.floats() | numbers,
+        correction,
+        identities=identities,
+        violation=violation,
+    )
+
+
+def equation(step: Step) -> Equation:
+    """The two sides of a step; of an expression that vanishes, its positive terms and the others.
+
+    Raises:
+        InputError: If both sides are the same expression.
+    """
+    if isinstance(step, Equation):
+        return step
+    if isinstance(step, tuple):
+        return Equation(*step)
+    terms = sp.Add.make_args(exact(step))
+    negative = [term for term in terms if term.could_extract_minus_sign()]
+    positive = [term for term in terms if term not in negative]
+    if not positive:
+        positive, negative = negative, []
+    return Equation(sp.Add(*positive), sp.Add(*(-term for term in negative)))
+
+
+def _checked(
+    outcome: Outcome,
+    evidence: str,
+    steps: Sequence[Step],
+    stated: Step | None,
+    conditions: Sequence[sp.Expr],
+    correction: Correction | None,
+) -> Verdict:
+    identities, failed = _shown(steps, conditions)
+    if failed is not None:
+        return _not_shown(failed, identities)
+    if stated is not None:
+        (claimed,) = _with_conditions([stated], conditions)
+        test = vanishes(claimed.residual, claimed.conditions)
+        if test.outcome is Outcome.REFUTED:
+            return _refuted(claimed, test, identities, correction)
         if test.outcome is not Outcome.PROVED:
-            return Verdict(Outcome.INCONCLUSIVE, f"{residual} was not simplified to zero.")
-    return Verdict(Outcome.PROVED, evidence)
+            return _not_shown(claimed, identities)
+        if not _is_somewhere(claimed):
+            return _nowhere(claimed, identities)
+        identities = (replace(claimed, decided=SIMPLIFIED), *identities)
+    if not identities:
+        raise InputError("A proof needs identities whose sides differ before the check: give steps, or stated=.")
+    return Verdict(outcome, evidence, identities=identities)
+
+
+def _with_conditions(steps: Sequence[Step], conditions: Sequence[sp.Expr]) -> list[Equation]:
+    return [replace(each, conditions=(*each.conditions, *conditions)) for each in map(equation, steps)]
+
+
+def _shown(steps: Sequence[Step], conditions: Sequence[sp.Expr]) -> tuple[tuple[Equation, ...], Equation | None]:
+    """The identities that hold, and the first one that was not shown."""
+    shown: list[Equation] = []
+    for each in _with_conditions([step for step in steps if not _is_trivial(step)], conditions):
+        if vanishes(each.residual, each.conditions).outcome is not Outcome.PROVED:
+            return tuple(shown), each
+        if not _is_somewhere(each):
+            return tuple(shown), each
+        shown.append(replace(each, decided=SIMPLIFIED))
+    return tuple(shown), None
+
+
+def _is_somewhere(each: Equation) -> bool:
+    """Whether both sides have a value at some point where the conditions hold."""
+    if find_spec("flint") is None:
+        return all(by_numbers(side, each.conditions).points for side in (each.stated, each.derived))
+    from implicit_bias.claims.verify import has_a_point
+
+    return has_a_point(each.describe())
+
+
+def _nowhere(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
+    name = f"{each.says}: " if each.says else ""
+    evidence = f"{name}no point was found at which both sides of {each.stated} = {each.derived} have values."
+    return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
+
+
+def _is_trivial(step: Step) -> bool:
+    return step[0] == step[1] if isinstance(step, tuple) else step == 0
+
+
+def _not_shown(failed: Equation, identities: tuple[Equation, ...]) -> Verdict:
+    if not _is_somewhere(failed):
+        return _nowhere(failed, identities)
+    name = f"{failed.says}: " if failed.says else ""
+    evidence = f"{name}{failed.residual} was not simplified to zero."
+    return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
+
+
+def _refuted(
+    claimed: Equation, test: ZeroTest, identities: tuple[Equation, ...], correction: Correction | None
+) -> Verdict:
+    """The verdict on two sides that differ, with the smallest numbers at which balls tell them apart."""
+    violation = smallest_violation(claimed)
+    if violation is None and test.witness is not None:
+        witness = {symbol.name: Fraction(int(value.p), int(value.q)) for symbol, value in test.witness.items()}
+        witness = {name: witness.get(name, _allowed(symbol)[0]) for name, symbol in claimed.symbols.items()}
+        if all(fits(described(symbol), witness[name]) for name, symbol in claimed.symbols.items()):
+            violation = Violation(claimed.stated, claimed.derived, witness)
+            violation = violation if _is_confirmed(violation) else None
+    if violation is None:
+        return Verdict(Outcome.INCONCLUSIVE, f"{claimed.residual} does not vanish, but balls do not show where.")
+    numbers = violation.floats()
+    deviation = _excess(violation)
+    return Verdict(
+        Outcome.REFUTED,
+        f"{claimed.stated} is not {claimed.derived}.",
+        abs(deviation),
+        0.0,
+        numbers | {"deviation": deviation},
+        correction,
+        identities=identities,
+        violation=violation,
+    )
+
+
+def smallest_violation(claimed: Equation) -> Violation | None:
+    """Small quarters, none of which can be made simpler, at which balls tell the two sides of an equation apart.
+
+    Whole numbers are simpler than halves and these than quarters, and of each the smaller are simpler.
+
+    Raises:
+        MissingPackageError: If python-flint is not installed.
+    """
+    choices = [_allowed(symbol) for symbol in claimed.symbols.values()]
+
+    def at(values: Sequence[Fraction]) -> Violation:
+        return Violation(claimed.stated, claimed.derived, dict(zip(claimed.symbols, values, strict=True)))
+
+    @cache
+    def fails(values: tuple[Fraction, ...]) -> bool:
+        violation = at(values)
+        return _holds(claimed.conditions, violation.numbers) and _is_confirmed(violation)
+
+    generator = random.Random(0)  # noqa: S311
+    simple = islice(product(*(each[:3] for each in choices)), TRIES)
+    drawn = (tuple(map(generator.choice, choices)) for _ in range(TRIES if choices else 0))
+    found = next(filter(fails, chain(simple, drawn)), None)
+    if found is None:
+        return None
+    while True:
+        simpler = next(filter(fails, _simpler(found, choices)), None)
+        if simpler is None:
+            return at(found)
+        found = simpler
+
+
+def _simpler(values: tuple[Fraction, ...], choices: Sequence[Sequence[Fraction]]) -> Iterator[tuple[Fraction, ...]]:
+    """The values with one of them replaced by a simpler one."""
+    for place, choice in enumerate(choices):
+        for value in choice[: choice.index(values[place])]:
+            yield (*values[:place], value, *values[place + 1 :])
+
+
+def _allowed(symbol: sp.Symbol) -> list[Fraction]:
+    """The quarters that a symbol may stand for, the simplest first."""
+    values = _ordered(-LARGEST_COORDINATE, LARGEST_COORDINATE)
+    return [
+        value
+        for value in values
+        if not (symbol.is_nonnegative and value < 0)
+        and not (symbol.is_nonpositive and value > 0)
+        and not (symbol.is_nonzero and value == 0)
+        and not (symbol.is_integer and value.denominator > 1)
+    ]
+
+
+def _holds(conditions: Sequence[sp.Expr], numbers: Mapping[str, Fraction]) -> bool:
+    return all(_is_confirmed(Violation(condition, sp.Integer(0), numbers, ">")) for condition in conditions)
+
+
+def _is_confirmed(violation: Violation) -> bool:
+    require("judge", "flint")
+    from implicit_bias.claims.verify import check_violation
+
+    return check_violation("", violation.describe()).outcome == "confirmed"
+
+
+def _excess(violation: Violation) -> float:
+    from implicit_bias.claims.enclosure import LEAST_BITS, enclosure
+    from implicit_bias.claims.tree import tree
+
+    left, right = (enclosure(tree(side), violation.numbers, LEAST_BITS) for side in (violation.left, violation.right))
+    return float(left - right)
 
 
 @dataclass(frozen=True)
@@ -102,9 +361,12 @@ def quarters(least: float, largest: float) -> SearchStrategy[float]:
     require("judge", "hypothesis")
     from hypothesis.strategies import sampled_from
 
+    return sampled_from([float(value) for value in _ordered(least, largest)])
+
+
+def _ordered(least: float, largest: float) -> list[Fraction]:
     found = [Fraction(k, 4) for k in range(round(4 * least), round(4 * largest) + 1)]
-    found.sort(key=lambda value: (value.denominator, abs(value), value < 0))
-    return sampled_from([float(value) for value in found])
+    return sorted(found, key=lambda value: (value.denominator, abs(value), value < 0))
 
 
 def from_residual(
@@ -119,7 +381,7 @@ def from_residual(
     """The verdict that a numerical residual allows.
 
     Args:
-        residual: The largest deviation found.
+        residual: The largest deviation found; or the largest excess over a bound, negative if there is none.
         tolerance: Up to here the statement is SUPPORTED.
         evidence: What was computed.
         refuted_above: Above it the statement is REFUTED. In between it is INCONCLUSIVE, and so are nan and inf, which

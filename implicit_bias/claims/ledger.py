@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -11,12 +12,21 @@ from pathlib import Path
 from types import MappingProxyType
 
 from implicit_bias.claims.claim import CORRECTION, Claim, corrected
+from implicit_bias.claims.paper import Paper
 from implicit_bias.claims.verdict import Outcome, Verdict, saved_field
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, MissingPackageError
 from implicit_bias.files import write_whole
 from implicit_bias.shown import Shown
 
-PACKAGES = ("implicit-bias", "mpmath", "numpy", "scipy", "sympy", "torch")  # whose versions a verdict may depend on
+PACKAGES = (
+    "implicit-bias",
+    "mpmath",
+    "numpy",
+    "python-flint",
+    "scipy",
+    "sympy",
+    "torch",
+)  # whose versions a verdict may depend on
 
 
 class Ledger(Shown, Mapping[str, Claim]):
@@ -27,14 +37,18 @@ class Ledger(Shown, Mapping[str, Claim]):
         verdicts: The verdicts on some of them, by id.
         date: The day on which these were found.
         versions: Versions of Python and of packages they were found with.
+        papers: The papers of the claims, in the order in which a page shows them; their keys begin the ids. Claims
+            of a paper that is not among them are shown under its key.
 
     Attributes:
         verdicts: As given; :meth:`run` returns a ledger with verdicts.
         date: As given.
         versions: As given.
+        papers: As given.
 
     Raises:
-        InputError: If two claims share an id, one uses an unknown claim, or they use each other in a circle.
+        InputError: If two claims share an id or two papers a key, a claim uses an unknown one, or some use each other
+            in a circle.
     """
 
     def __init__(
@@ -43,6 +57,7 @@ class Ledger(Shown, Mapping[str, Claim]):
         verdicts: Mapping[str, Verdict] = MappingProxyType({}),
         date: str = "",
         versions: Mapping[str, str] = MappingProxyType({}),
+        papers: Iterable[Paper] = (),
     ) -> None:
         given: dict[str, Claim] = {}
         for claim in claims:
@@ -53,6 +68,11 @@ class Ledger(Shown, Mapping[str, Claim]):
         for name in given:
             self._add(name, given, ())
         self.verdicts, self.date, self.versions = verdicts, date, versions
+        self.papers = tuple(papers)
+        keys = [paper.key for paper in self.papers]
+        if len(set(keys)) < len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise InputError(f"Ledger: two papers have the key {twice!r}.")
 
     def _add(self, name: str, given: Mapping[str, Claim], path: tuple[str, ...]) -> None:
         if name in path:
@@ -93,6 +113,9 @@ class Ledger(Shown, Mapping[str, Claim]):
     ) -> Ledger:
         """Check claims, each once and after those that it uses; its check is given their verdicts.
 
+        A check that raises an error makes its claim INCONCLUSIVE, with the traceback in the verdict, and the others go
+        on.
+
         Args:
             ids: The claims to check, together with all that they use; by default every claim.
             progress: Iterates over the list of claims and may show how far it is, like ``tqdm``.
@@ -101,6 +124,7 @@ class Ledger(Shown, Mapping[str, Claim]):
             A ledger of the same claims with the verdicts found.
 
         Raises:
+            MissingPackageError: If a check needs a package that is not installed.
             InputError: If a claim uses a refuted one without ``corrected``, or uses ``corrected`` for one that is not
                 refuted or has no correction.
         """
@@ -113,11 +137,32 @@ class Ledger(Shown, Mapping[str, Claim]):
                 waiting += self[name].uses
         found: dict[str, Verdict] = {}
         for name in progress([name for name in self if name in wanted]):
-            found[name] = self[name].verdict({used: _flowing(name, used, found[used]) for used in self[name].uses})
-        return Ledger(self.values(), found, date.today().isoformat(), _versions())
+            found[name] = self.judged(name, found)
+        return Ledger(self.values(), found, papers=self.papers).dated()
+
+    def dated(self) -> Ledger:
+        """The same ledger with today's date and the versions of the packages that are installed."""
+        return Ledger(self.values(), self.verdicts, date.today().isoformat(), _versions(), self.papers)
+
+    def judged(self, name: str, found: Mapping[str, Verdict]) -> Verdict:
+        """The verdict on one claim, given those on the claims that it uses.
+
+        Raises:
+            InputError: As for :meth:`run`.
+        """
+        claim = self[name]
+        used = {each: _flowing(name, each, found[each]) for each in claim.uses}
+        try:
+            return claim.verdict(used)
+        except MissingPackageError:  # says nothing about the claim
+            raise
+        except Exception as error:
+            text = "".join(traceback.format_exception(error))
+            evidence = f"The check raised {type(error).__name__}: {error}"
+            return Verdict(Outcome.INCONCLUSIVE, evidence, traceback=text)
 
     def save(self, path: str | Path) -> None:
-        """Write all claims with their verdicts as JSON.
+        """Write all papers, and all claims with their verdicts, as JSON.
 
         Raises:
             InputError: If a claim has no verdict yet.
@@ -126,9 +171,10 @@ class Ledger(Shown, Mapping[str, Claim]):
         saved = {
             "date": self.date,
             "versions": dict(self.versions),
+            "papers": [paper.describe() for paper in self.papers],
             "claims": {name: {**claim.describe(), **verdict.describe()} for name, claim, verdict in self._judged()},
         }
-        write_whole(path, json.dumps(saved, indent=1, ensure_ascii=False) + "\n")
+        write_whole(path, _a_line_for_each_claim(saved))
 
     @classmethod
     def load(cls, path: str | Path) -> Ledger:
@@ -148,10 +194,11 @@ class Ledger(Shown, Mapping[str, Claim]):
             {name: Verdict.read(each) for name, each in described.items()},
             saved_field(saved, "date", str),
             {name: str(number) for name, number in saved_field(saved, "versions", dict).items()},
+            map(Paper.read, saved_field(saved, "papers", list, [])),
         )
 
     def to_html(self, root: str | None = None) -> str:
-        """All claims with their verdicts as one HTML page, which loads nothing else.
+        """All claims with their verdicts as one HTML page, paper by paper, which loads nothing else.
 
         Args:
             root: The path from the page to the repository that holds modules and figures of the claims; without it
@@ -165,6 +212,35 @@ class Ledger(Shown, Mapping[str, Claim]):
 
         self._judged()
         return page(self, root)
+
+    def save_pages(self, path: str | Path, root: str | None = None) -> list[Path]:
+        """Write a page with all claims in a line each, and beside it a folder with a page of evidence for each paper.
+
+        Args:
+            path: The page; the folder has its name without the ending.
+            root: The path from the page to the repository, as for :meth:`to_html`.
+
+        Returns:
+            The files.
+
+        Raises:
+            InputError: If a claim has no verdict yet.
+            MissingPackageError: If Jinja is not installed.
+            OSError: If a file cannot be written.
+        """
+        from implicit_bias.display.ledger_page import contents, page_of, sections
+
+        self._judged()
+        main = Path(path)
+        folder = main.with_suffix("")
+        folder.mkdir(exist_ok=True)
+        written = [main]
+        write_whole(main, contents(self, folder.name))
+        for section in sections(self):
+            written.append(folder / f"{section.key}.html")
+            below = None if root is None else f"../{root}"
+            write_whole(written[-1], page_of(self, section.key, below, f"../{main.name}"))
+        return written
 
     def _judged(self) -> list[tuple[str, Claim, Verdict]]:
         open_claims = [name for name in self if name not in self.verdicts]
@@ -206,6 +282,22 @@ class Ledger(Shown, Mapping[str, Claim]):
     def __repr__(self) -> str:
         names = list(self)
         return f"Ledger({len(names)} claims: {', '.join([*names[:5], *(['…'] if len(names) > 5 else [])])})"
+
+
+def _a_line_for_each_claim(saved: dict[str, object]) -> str:
+    """JSON that is short, and in which a changed claim is a changed line."""
+
+    def text(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    parts = []
+    for name, value in saved.items():
+        if isinstance(value, dict) and name == "claims":
+            lines = ",\n".join(f"{text(each)}:{text(claim)}" for each, claim in value.items())
+            parts.append(f"{text(name)}:{{\n{lines}\n}}")
+        else:
+            parts.append(f"{text(name)}:{text(value)}")
+    return "{" + ",\n".join(parts) + "}\n"
 
 
 def _flowing(name: str, used: str, verdict: Verdict) -> Verdict:

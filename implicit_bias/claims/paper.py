@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import wraps
+from typing import Any
 
 from implicit_bias.claims.claim import Claim, corrected, refuse_strings, takes_used
-from implicit_bias.claims.verdict import Verdict
+from implicit_bias.claims.statement import Statement
+from implicit_bias.claims.verdict import Verdict, saved_field
 from implicit_bias.errors import InputError
 
 
@@ -22,17 +24,22 @@ class Paper:
         arxiv: Its number on arXiv, such as ``2408.09966``.
         version: The version on arXiv whose statements are judged.
         year: The year in which it appeared.
+        note: What a reader of its verdicts should know, such as which parts could not be read.
 
     Raises:
         InputError: If the key is empty or contains a slash.
 
-    >>> from implicit_bias import Outcome, Verdict
-    >>> euclid = Paper("euclid", "Elements", "Euclid")
-    >>> @euclid.claim("ix-20", statement="there are infinitely many primes", source="book IX, proposition 20")
-    ... def infinitely_many_primes():
-    ...     return Verdict(Outcome.PROVED, "The product of finitely many, plus one, has another prime factor.")
-    >>> infinitely_many_primes.id, infinitely_many_primes.source
-    ('euclid/ix-20', 'Euclid, "Elements", book IX, proposition 20')
+    >>> import sympy as sp
+    >>> from implicit_bias import Statement
+    >>> from implicit_bias.claims import judge
+    >>> euclid, a, b = Paper("euclid", "Elements", "Euclid"), *sp.symbols("a b", positive=True)
+    >>> @euclid.claim("ii-4", statement=Statement("(a + b)^2 = ", a**2 + 2*a*b + b**2), source="book II, proposition 4")
+    ... def square_on_the_whole(statement):
+    ...     return judge.prove("Expanded.", stated=(statement.formula, (a + b) ** 2))
+    >>> square_on_the_whole.id, square_on_the_whole.source
+    ('euclid/ii-4', 'Euclid, "Elements", book II, proposition 4')
+    >>> square_on_the_whole.verdict().outcome.value
+    'PROVED'
     """
 
     key: str
@@ -41,6 +48,7 @@ class Paper:
     arxiv: str | None = None
     version: int | None = None
     year: int | None = None
+    note: str = field(default="", repr=False)
     _claims: dict[str, Claim] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -73,13 +81,16 @@ class Paper:
     ) -> Callable[[Callable[..., Verdict]], Claim]:
         """Turn a check into a claim of this paper.
 
-        The check takes no argument, or a mapping from each id in ``uses``, spelled as there, to the verdict on that
-        claim; for ``corrected(id)`` to the verdict on its correction.
+        The check takes the statement first if that is a :class:`Statement`. Then, or instead, it may take a mapping
+        from each id in ``uses``, spelled as there, to the verdict on that claim; for ``corrected(id)`` to the verdict
+        on its correction.
 
         Args:
             id: Its name inside the paper.
-            statement: What is claimed, in LaTeX.
-            source: The place in the paper; the citation of the paper is put in front.
+            statement: What is claimed, in LaTeX; a :class:`Statement` holds the formulas that it prints.
+            source: The place in the paper; the citation of the paper is put in front. The page of a ledger counts
+                a place once, up to its first comma or semicolon, and apart from the others what is printed nowhere:
+                claims without a place, and those whose place begins with ``corollary of``.
             hypotheses: What it assumes, in LaTeX or words.
             uses: Ids of the claims it rests on: short ones of this paper, full ones (``key/id``) of others.
             figure: A picture that shows it, as a path from the root of the repository.
@@ -92,6 +103,7 @@ class Paper:
         """
         refuse_strings(id, hypotheses=hypotheses, uses=uses)
         full = {each: self._full(each) for each in uses}
+        before = int(isinstance(statement, Statement))  # how many arguments come before the verdicts
 
         def register(check: Callable[..., Verdict]) -> Claim:
             if id in self._claims:
@@ -105,11 +117,32 @@ class Paper:
                 tuple(hypotheses),
                 tuple(full.values()),
                 figure,
-                check=_with_ids_as_written(check, full) if takes_used(check) else check,
+                check=_with_ids_as_written(check, full) if takes_used(check, before) else check,
             )
             return self._claims[id]
 
         return register
+
+    def describe(self) -> dict[str, object]:
+        """Everything but the claims, as JSON, for :meth:`read`."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+
+    @classmethod
+    def read(cls, saved: object) -> Paper:
+        """The paper that :meth:`describe` wrote down; it comes without its claims, which a ledger holds.
+
+        Raises:
+            InputError: If a field is missing, or not as :meth:`describe` writes it.
+        """
+        return cls(
+            saved_field(saved, "key", str),
+            saved_field(saved, "title", str),
+            saved_field(saved, "authors", str),
+            saved_field(saved, "arxiv", str, None),
+            saved_field(saved, "version", int, None),
+            saved_field(saved, "year", int, None),
+            saved_field(saved, "note", str, ""),
+        )
 
     def _full(self, used: str) -> str:
         full = used if "/" in used else f"{self.key}/{used}"
@@ -120,7 +153,8 @@ def _with_ids_as_written(check: Callable[..., Verdict], full: Mapping[str, str])
     """The check as a function of the verdicts by full id."""
 
     @wraps(check)
-    def checked(used: Mapping[str, Verdict]) -> Verdict:
-        return check({written: used[each] for written, each in full.items()})
+    def checked(*arguments: Any) -> Verdict:
+        *before, used = arguments
+        return check(*before, {written: used[each] for written, each in full.items()})
 
     return checked

@@ -10,15 +10,18 @@ from textwrap import shorten
 from types import UnionType
 from typing import Any
 
+from implicit_bias.claims.equation import Equation, Violation
 from implicit_bias.errors import InputError
 from implicit_bias.shown import Shown
 
 
 class Outcome(Enum):
-    """The five things a check can conclude."""
+    """The six things a check can conclude."""
 
     PROVED = "PROVED"
-    """An exact symbolic identity, simplified to zero."""
+    """Every step is an identity that was checked by machine, and the verdict carries them."""
+    ARGUED = "ARGUED"
+    """An argument in words, which rests on identities that were checked by machine and that the verdict carries."""
     SUPPORTED = "SUPPORTED"
     """Numerical evidence inside a stated tolerance."""
     REFUTED = "REFUTED"
@@ -54,10 +57,14 @@ class Verdict(Shown):
         counterexample: Numbers at which a refuted statement fails, by name.
         correction: What holds instead of a refuted statement.
         tolerance_reason: Why the tolerance is as large as it is, in a sentence.
+        identities: The identities that it rests on, each with how it was checked.
+        violation: The counterexample in exact numbers, with the two sides of the statement that differ there.
+        traceback: Where a check failed that raised an error, as text.
 
     Raises:
-        InputError: If a refutation comes without a counterexample, one of its numbers is nan, or numerical support
-            comes without finite numbers.
+        InputError: If a proof or an argument comes without identities, or one of them was not checked; if a refutation
+            comes without a counterexample, or one of its numbers is nan; or if numerical support comes without finite
+            numbers.
     """
 
     outcome: Outcome
@@ -67,8 +74,22 @@ class Verdict(Shown):
     counterexample: Mapping[str, float] = field(default_factory=dict)
     correction: Correction | None = None
     tolerance_reason: str = ""
+    identities: tuple[Equation, ...] = field(default=(), kw_only=True)
+    violation: Violation | None = field(default=None, kw_only=True)
+    traceback: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
+        if self.outcome in (Outcome.PROVED, Outcome.ARGUED):
+            name = self.outcome.value
+            if not self.identities:
+                raise InputError(
+                    f"A verdict of {name} needs identities= that were checked; let implicit_bias.claims.judge.prove or "
+                    "argue make it."
+                )
+            if not all(identity.decided for identity in self.identities):
+                raise InputError(f"A verdict of {name} needs identities= that say how they were decided.")
+        if self.violation is not None and not self.counterexample:
+            object.__setattr__(self, "counterexample", self.violation.floats())
         if self.outcome is Outcome.REFUTED and not self.counterexample:
             raise InputError("A REFUTED verdict needs a counterexample= with the numbers at which the statement fails.")
         if any(number != number for number in self.counterexample.values()):
@@ -86,6 +107,7 @@ class Verdict(Shown):
         parts = [self.outcome.value, repr(shorten(self.evidence, 120, placeholder="…"))]
         parts += [] if self.residual is None else [f"residual={self.residual:.3g}"]
         parts += [] if self.tolerance is None else [f"tolerance={self.tolerance:.3g}"]
+        parts += [f"{len(self.identities)} identities"] if self.identities else []
         parts += [f"counterexample={dict(self.counterexample)}"] if self.counterexample else []
         parts += [] if self.correction is None else [f"corrected: {self.correction.verdict.outcome.value}"]
         return f"Verdict({', '.join(parts)})"
@@ -101,6 +123,9 @@ class Verdict(Shown):
             "tolerance_reason": self.tolerance_reason,
             "counterexample": {name: _number(value) for name, value in self.counterexample.items()},
             "correction": correction and {"statement": correction.statement, **correction.verdict.describe()},
+            "identities": [identity.describe() for identity in self.identities],
+            "violation": self.violation and self.violation.describe(),
+            "traceback": self.traceback,
         }
 
     @classmethod
@@ -115,6 +140,7 @@ class Verdict(Shown):
             raise InputError(f"'outcome' is {outcome!r}, expected one of {', '.join(Outcome.__members__)}.")
         numbers = saved_field(saved, "counterexample", dict, {})
         correction = saved_field(saved, "correction", dict, None)
+        violation = saved_field(saved, "violation", dict, None)
         return cls(
             Outcome[outcome],
             saved_field(saved, "evidence", str),
@@ -123,6 +149,9 @@ class Verdict(Shown):
             {name: float(saved_field(numbers, name, float | int)) for name in numbers},
             correction and Correction(saved_field(correction, "statement", str), cls.read(correction)),
             saved_field(saved, "tolerance_reason", str, ""),
+            identities=tuple(map(Equation.read, saved_field(saved, "identities", list, []))),
+            violation=violation and Violation.read(violation),
+            traceback=saved_field(saved, "traceback", str, ""),
         )
 
 

@@ -6,8 +6,10 @@ import typer
 
 from implicit_bias.cli.derive import derive
 from implicit_bias.cli.explore import explore
+from implicit_bias.cli.judge import judge
 from implicit_bias.cli.limit import limit
 from implicit_bias.cli.train import train
+from implicit_bias.cli.verify import verify
 
 app = typer.Typer(
     name="implicit-bias",
@@ -18,6 +20,8 @@ app = typer.Typer(
 )
 app.command(context_settings={"ignore_unknown_options": True})(derive)  # a formula may begin with a minus
 app.command()(limit)
+app.command()(judge)
+app.command()(verify)
 app.command()(train)
 app.command()(explore)
 

@@ -28,6 +28,9 @@ def derive(
     regularizer: Annotated[
         str | None, typer.Option(help="The regularizer h(θ), such as 'm**2+w**2'.", show_default=False)
     ] = None,
+    constants: Annotated[
+        str | None, typer.Option(help="Names that are positive constants, such as c.", show_default=False)
+    ] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with formulas as text.")] = False,
 ) -> None:
@@ -48,6 +51,8 @@ def derive(
     implicit-bias derive "u**2 - v**2" --latex
 
     implicit-bias derive "log(u) - log(v)" --json
+
+    implicit-bias derive "c*m*w" --constants c
     """
     with bad_input_fails(COMMAND):
         if latex and as_json:
@@ -55,7 +60,7 @@ def derive(
         from implicit_bias.symbolic import Parameterization
         from implicit_bias.symbolic import derive as derive_potential
 
-        derivation = derive_potential(Parameterization(formula.strip(), params, regularizer))
+        derivation = derive_potential(Parameterization(formula.strip(), params, regularizer, constants or ()))
     if latex:
         typer.echo(derivation.latex())
     elif as_json:
@@ -111,6 +116,7 @@ def _contents(derivation: Derivation) -> dict[str, Any]:
     return {
         "output": str(derivation.parameterization.output),
         "params": list(derivation.parameterization.params),
+        "constants": list(derivation.parameterization.constants),
         "names": _names(derivation),
         "regularizer": None if derivation.regularizer is None else str(derivation.regularizer),
         "closed_form": derivation.closed_form,

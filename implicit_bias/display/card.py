@@ -16,6 +16,7 @@ Html = NewType("Html", str)  # text that is escaped already
 # White letters stay legible on these colours, in a light and in a dark notebook.
 _TONES: dict[Enum, str] = {
     Outcome.PROVED: "#1a7f37",
+    Outcome.ARGUED: "#5b4fc4",
     Outcome.SUPPORTED: "#0b6e8a",
     Outcome.REFUTED: "#c1272d",
     Outcome.INCONCLUSIVE: "#8a6100",

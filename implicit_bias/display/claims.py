@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from implicit_bias.claims import Claim
+from implicit_bias.claims import Claim, corrected
+from implicit_bias.claims.equation import Equation
 from implicit_bias.claims.verdict import Verdict
-from implicit_bias.display.card import Html, badge, card, displayed, folded, joined, line, rows, text
+from implicit_bias.display.card import Html, badge, card, displayed, folded, formula, joined, line, rows, text
+from implicit_bias.display.equation import domain_latex, identity_latex, numbers_latex, violation_latex
 from implicit_bias.display.mathml import words_or_mathml
 
 
@@ -33,13 +35,31 @@ def _details(claim: Claim) -> list[tuple[Html, Html]]:
         parts = [Html(words_or_mathml(hypothesis)) for hypothesis in claim.hypotheses]
         lines.append((text("assumes"), joined(parts, "; ")))
     if claim.uses:
-        lines.append((text("rests on"), text(", ".join(claim.uses))))
+        uses = (f"{name} (as corrected)" if isinstance(name, corrected) else name for name in claim.uses)
+        lines.append((text("rests on"), text(", ".join(uses))))
     return lines
 
 
 def verdict_html(verdict: Verdict) -> Html:
     """Outcome, evidence and numbers."""
     return card(joined([text("Verdict"), badge(verdict.outcome)]), _contents(verdict))
+
+
+def _identities(identities: Sequence[Equation]) -> Html:
+    """How many there are; they open on a click, each with its domain."""
+    lines = (
+        line(
+            joined(
+                [
+                    text(identity.says),
+                    displayed(identity_latex(identity)),
+                    *([text("for"), joined(map(formula, domain), ", ")] if (domain := domain_latex(identity)) else []),
+                ]
+            )
+        )
+        for identity in identities
+    )
+    return folded(text(f"{len(identities)}, checked by machine"), joined(lines))
 
 
 def _contents(verdict: Verdict) -> Html:
@@ -51,8 +71,17 @@ def _contents(verdict: Verdict) -> Html:
     if verdict.tolerance_reason:
         lines.append((text("tolerance"), text(verdict.tolerance_reason)))
     if verdict.counterexample:
-        numbers = ", ".join(f"{name} = {value:.6g}" for name, value in verdict.counterexample.items())
-        lines.append((text("counterexample"), text(numbers)))
+        numbers = [text(f"{name} = {value:.6g}") for name, value in verdict.counterexample.items()]
+        if verdict.violation is not None:
+            numbers = [formula(each) for each in numbers_latex(verdict.violation)]
+            lines.append((text("refuted, as"), displayed(violation_latex(verdict.violation))))
+        lines.append((text("counterexample"), joined(numbers, ", ")))
+    if verdict.identities:
+        lines.append((text("identities"), _identities(verdict.identities)))
+    if verdict.traceback:
+        lines.append(
+            (text("traceback"), folded(text("what was raised"), Html(f"<pre>{text(verdict.traceback)}</pre>")))
+        )
     correction = verdict.correction
     if correction is not None:
         statement, found = line(displayed(correction.statement)), _contents(correction.verdict)

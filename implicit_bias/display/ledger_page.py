@@ -1,16 +1,19 @@
-"""The ledger as one page that can be read offline: formulas as MathML, the dependencies as a drawing."""
+"""The ledger as one page, paper by paper, that can be read offline: formulas are MathML, dependencies a drawing."""
 
 # ruff: noqa: E402 - the check for Jinja comes before its import
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from implicit_bias.claims.claim import Claim, corrected
 from implicit_bias.claims.ledger import Ledger
+from implicit_bias.claims.paper import Paper
 from implicit_bias.claims.verdict import Outcome, Verdict
+from implicit_bias.display import equation
 from implicit_bias.display.mathml import mathml, words_or_mathml
 from implicit_bias.errors import require
 
@@ -22,6 +25,7 @@ from markupsafe import Markup
 TEMPLATES = Path(__file__).with_name("templates")
 NODE = (148, 30)  # width and height of a claim in the drawing
 GAP = (52, 12)  # between columns and between rows
+COROLLARY = "corollary of"  # begins the place of a claim that is printed nowhere, but follows from one that is
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,49 @@ class Entry:
 
     claim: Claim
     verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Section:
+    """The claims of a paper.
+
+    Attributes:
+        key: The key that begins their ids; empty for claims without a paper.
+        paper: The paper, where the ledger knows it.
+        entries: The claims with their verdicts, in the order of the ledger.
+    """
+
+    key: str
+    paper: Paper | None
+    entries: tuple[Entry, ...]
+
+    @property
+    def title(self) -> str:
+        """The title of the paper, or its key where nothing else is known."""
+        return self.paper.title if self.paper else self.key or "Claims without a paper"
+
+    @property
+    def printed(self) -> tuple[Entry, ...]:
+        """The claims that the paper prints; a work without authors, such as this project, prints none."""
+        return tuple(entry for entry in self.entries if self._place(entry.claim))
+
+    @property
+    def places(self) -> int:
+        """How many places of the paper the claims judge, each counted once."""
+        return len({self._place(entry.claim) for entry in self.printed})
+
+    def source(self, claim: Claim) -> str:
+        """Where a claim is printed, without the citation of the paper, which stands above."""
+        if self.paper is None or not claim.source.startswith(self.paper.citation):
+            return claim.source
+        return claim.source.removeprefix(self.paper.citation).removeprefix(", ")
+
+    def _place(self, claim: Claim) -> str:
+        """The printed place, up to the first comma or semicolon; empty if the claim is printed nowhere."""
+        source = self.source(claim)
+        if source.lower().startswith(COROLLARY) or (self.paper and not self.paper.authors):
+            return ""
+        return re.split("[,;]", source)[0] if self.paper else source
 
 
 @dataclass(frozen=True)
@@ -55,9 +102,34 @@ class Graph:
 
 
 def page(ledger: Ledger, root: str | None) -> str:
-    """The whole page; ``root`` is the path from it to the repository of modules and figures, if there is one."""
-    template = environment().get_template("ledger.html.jinja")
-    return template.render(ledger=ledger, root=root, graph=layout(ledger), **shown(entries(ledger)))
+    """All claims on one page; ``root`` is the path from it to the repository of modules and figures, if any."""
+    return _rendered(ledger, sections(ledger), layout(ledger), root=root)
+
+
+def page_of(ledger: Ledger, key: str, root: str | None, whole: str) -> str:
+    """The page of one paper, beside those of the others; ``whole`` is the path from it to their list."""
+    chosen = [section for section in sections(ledger) if section.key == key]
+    own = {entry.claim.id for section in chosen for entry in section.entries}
+    return _rendered(ledger, chosen, layout(ledger, own), root=root, whole=whole)
+
+
+def contents(ledger: Ledger, pages: str) -> str:
+    """All claims in a line each, with links to the pages of their papers; ``pages`` is the path to these."""
+    return _rendered(ledger, sections(ledger), Graph((), (), 0.0, 0.0), pages=pages)
+
+
+def _rendered(
+    ledger: Ledger, chosen: list[Section], graph: Graph, *, root: str | None = None, whole: str = "", pages: str = ""
+) -> str:
+    own = [entry for section in chosen for entry in section.entries]
+    known = {entry.claim.id for entry in own}
+    variables = {**shown(entries(ledger)), "entries": own, "known": known}
+    template = environment().get_template(
+        "ledger.html.jinja", globals={"elsewhere": set(ledger) - known if whole else set()}
+    )
+    return template.render(
+        ledger=ledger, root=root, graph=graph, sections=chosen, whole=whole, pages=pages, **variables
+    )
 
 
 def environment(*folders: Path) -> Environment:
@@ -72,10 +144,18 @@ def environment(*folders: Path) -> Environment:
     environment.filters |= {
         "formula": formula,
         "hypothesis": hypothesis,
+        "math": lambda latex: Markup(mathml(latex)),  # noqa: S704
+        "identity": equation.identity_latex,
+        "domain": equation.domain_latex,
+        "violation": equation.violation_latex,
+        "numbers": equation.numbers_latex,
+        "once": equation.once,
+        "page": lambda name: f"{name.rpartition('/')[0]}.html#{name}",
         "file": lambda module: module.replace(".", "/") + ".py",
         "number": lambda value: f"{value:.6g}",
         "versions": lambda versions: ", ".join(f"{name} {number}" for name, number in versions.items()),
     }
+    environment.globals["elsewhere"] = ()
     environment.tests["corrected"] = lambda name: isinstance(name, corrected)
     return environment
 
@@ -83,6 +163,15 @@ def environment(*folders: Path) -> Environment:
 def entries(ledger: Ledger) -> list[Entry]:
     """The claims of a ledger that has all verdicts."""
     return [Entry(claim, ledger.verdicts[name]) for name, claim in ledger.items()]
+
+
+def sections(ledger: Ledger) -> list[Section]:
+    """The claims by paper: the papers that the ledger knows, in their order, and then further keys."""
+    by_key: dict[str, list[Entry]] = {paper.key: [] for paper in ledger.papers}
+    for entry in entries(ledger):
+        by_key.setdefault(entry.claim.id.rpartition("/")[0], []).append(entry)
+    papers = {paper.key: paper for paper in ledger.papers}
+    return [Section(key, papers.get(key), tuple(found)) for key, found in by_key.items() if found]
 
 
 def shown(entries: Iterable[Entry]) -> dict[str, object]:
@@ -116,15 +205,21 @@ def hypothesis(text: str) -> Markup:
     return Markup(words_or_mathml(text))  # noqa: S704
 
 
-def layout(ledger: Ledger) -> Graph:
-    """Place every claim that uses another one or is used, to the right of everything that it uses."""
-    uses = {name: claim.uses for name, claim in ledger.items()}
+def layout(ledger: Ledger, names: Collection[str] | None = None) -> Graph:
+    """Place every claim that uses another one or is used, to the right of everything that it uses.
+
+    Args:
+        ledger: The claims.
+        names: Those to place, by default all; of these only the uses among each other count.
+    """
+    chosen = [name for name in ledger if names is None or name in names]
+    uses = {name: [other for other in ledger[name].uses if other in chosen] for name in chosen}
     used = {other for others in uses.values() for other in others}
     depth: dict[str, int] = {}
-    for name in ledger:  # each after what it uses
+    for name in chosen:  # each after what it uses
         depth[name] = 1 + max((depth[other] for other in uses[name]), default=-1)
     columns: list[list[str]] = []
-    for name in (name for name in ledger if uses[name] or name in used):
+    for name in (name for name in chosen if uses[name] or name in used):
         columns += [[] for _ in range(depth[name] + 1 - len(columns))]
         columns[depth[name]].append(name)
     height = max((len(column) for column in columns), default=0) * (NODE[1] + GAP[1])

@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 from latex2mathml.converter import convert
 
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
+_SIZED = re.compile(r"\\[bB]igg?[lrm]?\s*(\\[{}|])")  # of which the converter shows the backslash
+_ARGUMENT = re.compile(r"\\arg\s*\\(min|max)")  # whose arg the converter does not know
 _PRIMES = re.compile(r"(_(?:\w|\{[^{}]*\}))('+)")
 
 
@@ -20,7 +22,8 @@ def mathml(latex: str, display: str = "inline") -> str:
         display: ``inline`` or ``block``.
     """
     # The converter sets primes after an index apart.
-    written = _PRIMES.sub(lambda found: found[1] + "^{" + r"\prime" * len(found[2]) + "}", latex)
+    plain = _ARGUMENT.sub(r"\\operatorname{arg\1}", _SIZED.sub(r"\1", latex))
+    written = _PRIMES.sub(lambda found: found[1] + "^{" + r"\prime" * len(found[2]) + "}", plain)
     try:
         # The converter does not escape the contents of \text{…}, so its result is parsed and written anew.
         root = ElementTree.fromstring(convert(written, display=display))  # noqa: S314

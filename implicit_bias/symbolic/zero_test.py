@@ -152,6 +152,8 @@ def _sample(symbols: Sequence[sp.Symbol], conditions: Sequence[sp.Expr]) -> Iter
 
 def _as_declared(symbol: sp.Symbol, value: sp.Rational) -> sp.Rational:
     """A value with the sign that a symbol is declared to have."""
+    if symbol.is_integer:
+        value = sp.Integer(round(value))
     sign = -1 if symbol.is_nonpositive else 1
     if value == 0 and symbol.is_nonzero:
         return sp.Integer(sign)

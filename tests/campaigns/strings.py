@@ -18,6 +18,7 @@ COUNT = 50_000
 SEED = 20261128
 NAMES = ("m", "w", "u", "x", "e", "z")
 HUGE = ("2**64", "10**9", "10**6", "1e300", "10**30", "9**9**9", "1e-300", "2**4000", "64**64", "1e309", "0", "1/3")
+THREADS = os.cpu_count()  # with more of them, one formula's time would be the others'
 SECONDS_TO_END = 0.5  # in which the template waits for the last of its children, whose memory then counts
 GARBAGE = "()*+-/^.,;:'\"\\[]{}=<>!?@#$%&|~ \t\nmwexz0123456789_λm"
 
@@ -76,7 +77,7 @@ def read(formula):
     return outcome, time.perf_counter() - began
 
 
-def run(count=COUNT, threads=4, seed=SEED):
+def run(count=COUNT, threads=THREADS, seed=SEED):
     """Read formulas on some threads: how often each outcome came, the times, and the memory of the largest process.
 
     The seconds are those by the clock, which other processes lengthen; the processor time is that of all processes.

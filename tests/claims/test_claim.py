@@ -3,12 +3,14 @@
 import json
 
 import pytest
+from sympy.abc import x
 
 import implicit_bias as ib
-from implicit_bias.claims import corrected
+from implicit_bias.claims import Equation, corrected
 from implicit_bias.errors import InputError
 
-PROVED = ib.Verdict(ib.Outcome.PROVED, "algebra")
+IDENTITY = Equation((x + 1) ** 2, x**2 + 2 * x + 1, decided="expanded")
+PROVED = ib.Verdict(ib.Outcome.PROVED, "algebra", identities=(IDENTITY,))
 OPEN = ib.Verdict(ib.Outcome.INCONCLUSIVE, "open")
 
 
@@ -28,6 +30,18 @@ def test_a_check_is_given_the_verdicts_on_what_its_claim_uses():
         claim.verdict()
     assert ib.Claim("a", "s", "here", uses=("b",), check=lambda found=PROVED: found).verdict() is PROVED
     assert ib.Claim("a", "s", "here", check=lambda used: OPEN if used else PROVED).verdict() is PROVED
+
+
+def test_a_check_is_given_the_statement_that_holds_its_formula():
+    statement = ib.Statement("x^2 = ", x**2)
+    claim = ib.Claim("a", statement, "here", uses=("b",), check=lambda said, used: OPEN if used["b"] is OPEN else said)
+    assert claim.verdict({"b": OPEN}) is OPEN
+    with pytest.raises(InputError, match="verdicts on b"):
+        claim.verdict()
+    alone = ib.Claim("a", statement, "here", check=lambda said: PROVED if said.formula == x**2 else OPEN)
+    assert alone.verdict() is PROVED
+    assert alone.verdict(statement=ib.Statement("x^2 = ", x**3)) is OPEN
+    assert ib.Claim.read("a", json.loads(json.dumps(alone.describe()))).statement == "x^2 = x^{2}"
 
 
 @pytest.mark.parametrize("result", [None, True, ib.Outcome.PROVED, "PROVED"])

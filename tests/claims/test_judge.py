@@ -1,6 +1,7 @@
 """How checks come to verdicts: identities, the search for counterexamples, and the size of residuals."""
 
 import math
+from fractions import Fraction
 
 import pytest
 import sympy as sp
@@ -9,20 +10,115 @@ from hypothesis import strategies as st
 
 import implicit_bias as ib
 from implicit_bias import errors
-from implicit_bias.claims.judge import TRIES, from_residual, prove, quarters, search
+from implicit_bias.claims import Equation, Violation
+from implicit_bias.claims.judge import TRIES, argue, from_residual, prove, quarters, refute, search
 
 # Values in the order of quarters(): whole numbers first, then halves, then quarters, each by size.
 ORDER = [0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, -1.5, 0.25, -0.25, 0.75, -0.75, 1.25, -1.25, 1.75, -1.75]
 
 
-def test_a_failing_step_spoils_a_proof_but_refutes_nothing():
-    x = sp.Symbol("x", real=True)
-    assert prove("", x - x, stated=x - x).outcome is ib.Outcome.PROVED
-    assert prove("", x).outcome is ib.Outcome.INCONCLUSIVE
-    assert prove("", x, stated=x**2).outcome is ib.Outcome.INCONCLUSIVE
-    refuted = prove("", stated=x**2)
+x, y = sp.symbols("x y", real=True)
+positive = sp.Symbol("p", positive=True)
+SQUARE = ((x + 1) ** 2, x**2 + 2 * x + 1)
+makers = pytest.mark.parametrize(("make", "outcome"), [(prove, ib.Outcome.PROVED), (argue, ib.Outcome.ARGUED)])
+
+
+@makers
+def test_a_proof_carries_every_identity_with_how_it_was_decided(make, outcome):
+    step = Equation(sp.sinh(x), (sp.exp(x) - sp.exp(-x)) / 2, "the definition of sinh")
+    verdict = make("so", step, stated=SQUARE, conditions=(x,))
+    assert verdict.outcome is outcome
+    assert [each.says for each in verdict.identities] == ["", "the definition of sinh"]
+    assert [(each.stated, each.derived) for each in verdict.identities] == [SQUARE, (step.stated, step.derived)]
+    assert all(each.decided and each.conditions == (x,) for each in verdict.identities)
+
+
+@makers
+def test_a_failing_step_spoils_a_proof_but_refutes_nothing(make, outcome):
+    assert make("", (x, x**2)).outcome is ib.Outcome.INCONCLUSIVE
+    spoiled = make("", SQUARE, (x, x**2), stated=(x, x**3))
+    assert spoiled.outcome is ib.Outcome.INCONCLUSIVE
+    assert len(spoiled.identities) == 1
+    named = make("", Equation(x, x**2, "a step that fails"))
+    assert named.evidence.startswith("a step that fails: ")
+
+
+@makers
+def test_a_statement_that_differs_is_refuted_by_the_smallest_numbers(make, outcome):
+    correction = ib.Correction("x^2", prove("algebra", SQUARE))
+    refuted = make("", stated=(x**2 + y, x**2 + 2 * y), correction=correction)
     assert refuted.outcome is ib.Outcome.REFUTED
-    assert refuted.counterexample["x"] ** 2 == refuted.counterexample["deviation"]
+    assert refuted.violation.numbers == {"x": 0, "y": 1}
+    assert refuted.counterexample == {"x": 0.0, "y": 1.0, "deviation": -1.0}
+    assert refuted.correction is correction
+    assert make("", stated=(positive**2, positive**3)).violation.numbers == {"p": 2}
+    assert make("", stated=(x**2, x**3), conditions=(x - 1,)).violation.numbers == {"x": 2}
+    assert make("", stated=(sp.Integer(2), sp.Integer(3))).violation.numbers == {}
+
+
+def test_what_differs_at_no_quarter_is_refuted_by_other_numbers():
+    nowhere = sp.prod(x - sp.Rational(k, 4) for k in range(-12, 13))
+    assert abs(prove("", stated=(nowhere, sp.Integer(0))).violation.numbers["x"]) > 3
+
+
+n = sp.Symbol("n", integer=True)
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [(sp.Abs(n * (n - 1)), n * (n - 1)), (sp.Max(n, n**2), n**2), (positive + sp.Max(n, n**2), positive + n**2)],
+)
+def test_what_holds_for_whole_numbers_is_not_refuted_by_fractions(sides):
+    assert prove("", stated=sides).outcome is not ib.Outcome.REFUTED
+
+
+@makers
+def test_what_has_a_value_nowhere_is_not_proved(make, outcome):
+    nothing = (sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1) / (sp.cosh(x) ** 2 - sp.sinh(x) ** 2 - 1)
+    assert make("", stated=(1 + nothing, sp.Integer(2))).outcome is ib.Outcome.INCONCLUSIVE
+    found = make("", stated=SQUARE, conditions=(-(x**2) - 1,))
+    assert found.outcome is ib.Outcome.INCONCLUSIVE
+    assert "no point was found" in found.evidence
+
+
+@makers
+def test_nothing_is_proved_by_nothing(make, outcome):
+    with pytest.raises(ib.InputError, match="needs identities"):
+        make("it is obvious")
+    for nothing in (x - x, (x, x), (x + x, 2 * x)):
+        with pytest.raises(ib.InputError, match="needs identities"):
+            make("it is obvious", nothing)
+        with pytest.raises(ib.InputError, match="nothing to check"):
+            make("it is obvious", SQUARE, stated=nothing)
+        assert len(make("", nothing, SQUARE).identities) == 1
+
+
+def test_an_identity_that_holds_only_in_numbers_is_no_proof():
+    """π to 60 digits is not π: 50 digits do not tell, and no simplification shows it."""
+    nearly = sp.Rational(int(sp.pi.evalf(90) * 10**70), 10**70)
+    assert prove("", (sp.pi, nearly)).outcome is ib.Outcome.INCONCLUSIVE
+
+
+def test_an_expression_that_vanishes_is_split_into_two_sides():
+    assert prove("", (x + 1) ** 2 - x**2 - 2 * x - 1).identities[0].derived == x**2 + 2 * x + 1
+    assert prove("", sp.cosh(x) ** 2 - sp.sinh(x) ** 2 - 1).outcome is ib.Outcome.PROVED
+
+
+@pytest.mark.parametrize(
+    ("relation", "number", "refutes"),
+    [("!=", 2, True), ("!=", 1, False), (">", 2, True), (">", Fraction(1, 2), False), (">", 1, False)],
+)
+def test_an_exact_instance_refutes_if_balls_tell_its_sides_apart(relation, number, refutes):
+    violation = Violation(x**2, x, {"x": number}, relation)
+    verdict = refute("computed", violation, SQUARE, time=3.0)
+    assert verdict.outcome is (ib.Outcome.REFUTED if refutes else ib.Outcome.INCONCLUSIVE)
+    if refutes:
+        assert verdict.counterexample == {"x": float(number), "time": 3.0}
+        assert (verdict.violation, len(verdict.identities)) == (violation, 1)
+
+
+def test_an_instance_whose_steps_fail_refutes_nothing():
+    assert refute("", Violation(x**2, x, {"x": 2}), (x, x**2)).outcome is ib.Outcome.INCONCLUSIVE
 
 
 @pytest.mark.slow

@@ -1,13 +1,15 @@
 """Papers: their claims' ids and sources, and how verdicts flow from one claim to another."""
 
 import pytest
+from sympy.abc import x
 
 import implicit_bias as ib
-from implicit_bias.claims import corrected
+from implicit_bias.claims import Equation, corrected
 from implicit_bias.errors import InputError
 
-PROVED = ib.Verdict(ib.Outcome.PROVED, "algebra")
-BETTER = ib.Verdict(ib.Outcome.PROVED, "better algebra")
+IDENTITY = Equation((x + 1) ** 2, x**2 + 2 * x + 1, decided="expanded")
+PROVED = ib.Verdict(ib.Outcome.PROVED, "algebra", identities=(IDENTITY,))
+BETTER = ib.Verdict(ib.Outcome.PROVED, "better algebra", identities=(IDENTITY,))
 REFUTED = ib.Verdict(ib.Outcome.REFUTED, "fails", counterexample={"x": 1.0}, correction=ib.Correction("better", BETTER))
 
 

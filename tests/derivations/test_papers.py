@@ -2,15 +2,17 @@
 
 import ast
 import importlib
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sympy as sp
 
 import derivations
-from implicit_bias import Claim, Correction, Ledger, Outcome, Paper, Verdict
-from implicit_bias.claims import corrected
+from implicit_bias import Claim, Correction, Ledger, Outcome, Paper, Statement, Verdict
+from implicit_bias.claims import corrected, judge
 
 FOLDER = Path(derivations.__file__).parent
 
@@ -102,13 +104,18 @@ def test_verdicts_are_the_recorded_ones(checked):
 def test_no_check_runs_twice():
     """Each claim with its uses and a check that counts, in place of the one that computes."""
     calls, claims = [], derivations.ledger()
-    proved = Verdict(Outcome.PROVED, "made up")
+    half = sp.Rational(1, 2)
+    proved = judge.prove("made up", (sp.cos(half) ** 2, 1 - sp.sin(half) ** 2))
     refuted = Verdict(Outcome.REFUTED, "made up", counterexample={"x": 0}, correction=Correction("s", proved))
     mended = {str(used) for claim in claims.values() for used in claim.uses if isinstance(used, corrected)}
 
     def counting(claim):
-        verdict = refuted if claim.id in mended else proved
-        return replace(claim, check=lambda used: calls.append((claim.id, set(used))) or verdict)
+        def check(used):
+            calls.append((claim.id, set(used)))
+            return refuted if claim.id in mended else proved
+
+        stated = isinstance(claim.statement, Statement)
+        return replace(claim, check=(lambda statement, used: check(used)) if stated else check)
 
     Ledger(map(counting, claims.values())).run()
     assert dict(calls) == {name: set(claim.uses) for name, claim in claims.items()}
@@ -135,15 +142,39 @@ def test_the_saved_verdicts_are_those_of_a_run(checked, saved):
 
 def test_every_tolerance_has_a_reason(checked):
     for name, verdict in checked.verdicts.items():
-        assert (verdict.tolerance is None) == (not verdict.tolerance_reason), name
+        # Exact counterexamples tolerate nothing.
+        assert (not verdict.tolerance) == (not verdict.tolerance_reason), name
         assert verdict.tolerance is None or verdict.residual is not None
 
 
-def test_no_claim_is_left_open(checked):
-    """Whatever is refuted has a correction that is proved."""
-    decided = {Outcome.PROVED, Outcome.SUPPORTED, Outcome.REFUTED}
+SHOWN = (Outcome.PROVED, Outcome.ARGUED)
+
+
+def test_what_is_shown_carries_its_identities(checked):
     for name, verdict in checked.verdicts.items():
-        assert verdict.outcome in decided, name
+        assert verdict.outcome not in SHOWN or verdict.identities, name
+        assert all(identity.decided for identity in verdict.identities), name
+
+
+def test_what_is_refuted_carries_exact_numbers_and_what_holds_instead(checked):
+    for name, verdict in checked.verdicts.items():
         if verdict.outcome is Outcome.REFUTED:
+            assert verdict.violation is not None, name
             assert verdict.correction is not None, name
-            assert verdict.correction.verdict.outcome is Outcome.PROVED, name
+            assert verdict.correction.verdict.outcome in SHOWN, name
+
+
+def test_no_claim_is_left_open_by_an_error(checked):
+    for name, verdict in checked.verdicts.items():
+        assert not verdict.traceback, f"{name}: {verdict.evidence}"
+
+
+# Commands, indices, powers of an operator and the zero that something is compared with are no constants.
+NAMES = re.compile(r"\\[a-zA-Z]+|_\{[^}]*\}|_\w|\^\w|\^\{-?1\}")
+
+
+def test_formulas_with_constants_are_stated_as_formulas():
+    """A statement in words alone holds no number that a check should read."""
+    for name, claim in derivations.ledger().items():
+        if not isinstance(claim.statement, Statement):
+            assert not re.search(r"[1-9]", NAMES.sub("", claim.statement)), f"{name}: {claim.statement}"

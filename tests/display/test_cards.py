@@ -7,9 +7,11 @@ from html.parser import HTMLParser
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import sympy as sp
 
 import implicit_bias as ib
 from implicit_bias import Correction, Outcome, Verdict
+from implicit_bias.claims import Equation, Violation
 
 VOID = {"img"}
 EVIL = "<script>alert('&')</script>"
@@ -48,8 +50,10 @@ def problem():
     return ib.Regression.sample(4, 12, 2, seed=0)
 
 
-def proved():
-    return Verdict(Outcome.PROVED, "counted")
+def proved(says="counted"):
+    x = sp.Symbol("x", positive=True)
+    identity = Equation((x + 1) ** 2, x**2 + 2 * x + 1, says, decided="expanded")
+    return Verdict(Outcome.PROVED, says, identities=(identity,))
 
 
 @pytest.fixture(scope="module")
@@ -144,13 +148,22 @@ def test_the_card_of_a_large_projection_is_small():
 
 
 def test_text_is_escaped():
-    correction = Correction(rf"\text{{{EVIL}}}", Verdict(Outcome.PROVED, EVIL))
-    verdict = Verdict(Outcome.REFUTED, EVIL, 1.0, 0.5, {EVIL: 1.0}, correction, EVIL)
+    correction = Correction(rf"\text{{{EVIL}}}", proved(EVIL))
+    verdict = Verdict(Outcome.REFUTED, EVIL, 1.0, 0.5, {EVIL: 1.0}, correction, EVIL, traceback=EVIL)
     claim = ib.Claim(EVIL, rf"\text{{{EVIL}}}", EVIL, (EVIL, rf"\unknown{{ {EVIL}"), check=lambda: verdict)
     for result in (verdict, claim, ib.Ledger([claim])):
         outline = Outline(result._repr_html_())
         assert "script" not in outline.tags
         assert EVIL in outline.words
+
+
+def test_a_verdict_shows_its_identities_and_its_exact_counterexample():
+    half = Violation(sp.Symbol("a"), sp.Integer(1), {"a": sp.Rational(1, 2)})
+    words = Outline(Verdict(Outcome.REFUTED, "far", violation=half)._repr_html_()).words
+    assert "a≠1" in words.replace(" ", "")
+    assert "a=1/2" in words.replace(" ", "")
+    assert "x>0" in Outline(proved()._repr_html_()).words.replace(" ", "")
+    assert "1, checked by machine" in Outline(proved()._repr_html_()).words
 
 
 def test_a_name_of_a_potential_is_escaped():

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from sweep_tasks import slow
+from small_tasks import slow
 
 from experiments.engine import Store, Sweep, processes
 

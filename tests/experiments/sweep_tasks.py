@@ -1,27 +1,11 @@
-"""Tasks for tests of sweeps: small, and where it matters with a mark in a file each time one ends."""
+"""Tasks for tests of sweeps that need the library, or others."""
 
-import os
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-
-
-def random_walk(seed, steps=50):
-    values = np.random.default_rng(seed).normal(size=(steps, steps))
-    # A view in Fortran's order, whose sums round differently from those of a copy.
-    return {"walk": values.cumsum(axis=0).T, "sum": values.sum()}
-
-
-def slow(seed, seconds, log):
-    time.sleep(seconds)
-    result = random_walk(seed)
-    with Path(log).open("a") as file:
-        file.write(f"{seed}\n")
-    return result
+from small_tasks import random_walk
 
 
 def describe(value):
@@ -73,11 +57,6 @@ def threads(seed):
     import torch
 
     return {"threads": np.array(torch.get_num_threads())}
-
-
-def process(seed, seconds=0.0):
-    time.sleep(seconds)
-    return {"pid": np.array(os.getpid())}
 
 
 def not_here(seed):

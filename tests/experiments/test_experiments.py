@@ -117,13 +117,13 @@ class TestCommandLine:
     def test_a_failed_check_exits_with_one(self, run, tmp_path, monkeypatch):
         broken = replace(registry()["figure1c"], compute=spoiled_curves)
         monkeypatch.setattr("experiments.__main__.registry", lambda: {"figure1c": broken})
-        result = run("figure1c", "--quick", "--output", tmp_path)
+        result = run("figure1c", "--quick", "--jobs", 1, "--output", tmp_path)
         assert result.exit_code == 1
         assert "REFUTED      figure1c/grows" in result.output
         assert (tmp_path / "figure1c" / "manifest.json").exists()
 
     def test_a_full_disk_is_one_line_and_leaves_the_old_files(self, run, tmp_path, monkeypatch):
-        assert run("figure1c", "--quick", "--output", tmp_path).exit_code == 0
+        assert run("figure1c", "--quick", "--jobs", 1, "--output", tmp_path).exit_code == 0
         (tmp_path / "figure1c" / "figure.png").unlink()
         before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
@@ -131,7 +131,7 @@ class TestCommandLine:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         monkeypatch.setattr(os, "fsync", full)
-        result = run("figure1c", "--quick", "--output", tmp_path)
+        result = run("figure1c", "--quick", "--jobs", 1, "--output", tmp_path)
         assert result.exit_code == 2
         path = tmp_path / "figure1c" / "data.npz"
         assert result.stderr.splitlines()[-1] == f"python -m experiments: {path}: no space left on device."
@@ -151,5 +151,5 @@ class TestCommandLine:
             folder.mkdir(parents=True)
             (folder / left).write_bytes(b"half")
         (tmp_path / "figure1c" / ".lock").write_text("process 1 on nowhere since yesterday")
-        assert run("figure1c", "--quick", "--output", tmp_path).exit_code == 0
+        assert run("figure1c", "--quick", "--jobs", 1, "--output", tmp_path).exit_code == 0
         assert [path for path in tmp_path.rglob(".*") if path.is_file()] == []

@@ -8,7 +8,8 @@ import time
 
 import numpy as np
 import pytest
-from sweep_tasks import Walk, describe, fail, not_here, random_walk, refuse, slow, walk_as_told
+from small_tasks import random_walk, slow
+from sweep_tasks import Walk, describe, fail, not_here, refuse, walk_as_told
 
 from experiments.engine import OtherCodeError, Store, StoreError, Sweep, processes
 from experiments.engine.sweep import run_task, task_key
@@ -59,6 +60,7 @@ def test_an_empty_grid_gives_nothing(sweep):
     assert not sweep.store.folder.exists()
 
 
+@pytest.mark.slow
 def test_results_are_the_same_to_the_bit_whoever_computes_and_whether_they_were_stored(tmp_path):
     alone = Sweep(Store(tmp_path / "alone"))
     both = Sweep(Store(tmp_path / "both"), processes(2))
@@ -188,12 +190,14 @@ class TestFailures:
         assert caught.value.__notes__[0].startswith("in the task sweep_tasks.fail")
         return caught.value
 
+    @pytest.mark.slow
     def test_a_solver_error_arrives_with_its_result(self, tmp_path):
         error = self.failure(tmp_path, "solver")
         assert type(error) is SolverError
         assert error.result.status is Status.MAX_ITERATIONS
         assert "ended as max_iterations" in str(error)
 
+    @pytest.mark.slow
     def test_a_commuting_error_arrives_with_its_report(self, tmp_path):
         error = self.failure(tmp_path, "commuting")
         assert type(error) is NotCommutingError

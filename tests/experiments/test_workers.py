@@ -14,7 +14,8 @@ import pytest
 import sweep_program
 import typer
 from distributed import LocalCluster
-from sweep_tasks import process, random_walk, refuse, slow
+from small_tasks import process, random_walk, slow
+from sweep_tasks import refuse
 from typer.testing import CliRunner
 
 from experiments import __main__ as command_line
@@ -48,7 +49,6 @@ class TestKilled:
         keys = [task_key(slow, json.dumps(each, sort_keys=True)) for each in sweep_program.grid(folder / "log")]
         return {seed for seed, key in enumerate(keys) if store.load(key) is not None}
 
-    @pytest.mark.slow
     def test_a_rerun_ends_as_an_undisturbed_run_and_computes_nothing_twice(self, tmp_path):
         chance, folder = np.random.default_rng(0), tmp_path / "disturbed"
         folder.mkdir()
@@ -120,6 +120,7 @@ def run():
     return lambda *args: CliRunner().invoke(app, list(map(str, args)))
 
 
+@pytest.mark.slow
 class TestCluster:
     def test_listens_on_this_machine_alone(self, client):
         family = [psutil.Process(), *psutil.Process().children(recursive=True)]
@@ -127,7 +128,6 @@ class TestCluster:
         assert len(listening) >= 3
         assert set(listening) == {"127.0.0.1"}
 
-    @pytest.mark.slow
     def test_gives_what_this_process_gives(self, client, tmp_path):
         grid = [{"seed": seed} for seed in (3, 1, 4, 1, 5)]
         there, here = Sweep(Store(tmp_path / "1"), on_cluster(client)), Sweep(Store(tmp_path / "2"))
@@ -135,7 +135,6 @@ class TestCluster:
             assert one["walk"].tobytes() == other["walk"].tobytes()
         assert there.computed == 4
 
-    @pytest.mark.slow
     def test_a_lost_worker_loses_nothing(self, client, tmp_path):
         killed = []
 
@@ -156,7 +155,6 @@ class TestCluster:
         # The lost one computed one task at a time, and no result of it had to be made again once it was here.
         assert len((tmp_path / "log").read_text().split()) <= 12
 
-    @pytest.mark.slow
     def test_errors_arrive_as_themselves_and_others_go_on(self, client, tmp_path):
         sweep = Sweep(Store(tmp_path), on_cluster(client))
         with pytest.raises(DomainError, match="3 is outside") as caught:
@@ -180,7 +178,6 @@ class TestCluster:
             client.run(change, None)
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.slow
     def test_the_command_line_uses_it(self, cluster, run, tmp_path, monkeypatch):
         monkeypatch.setattr(command_line, "registry", lambda: {"figure1c": figure1c.EXPERIMENT})
         monkeypatch.setattr(recorded, "FOLDER", tmp_path)

@@ -1,6 +1,7 @@
 """Compiled formulas: those for one point against those for arrays, and both against mpmath."""
 
 import builtins
+import functools
 import keyword
 import math
 from fractions import Fraction
@@ -25,15 +26,21 @@ FORMULAS = (
 numbers = st.one_of(st.floats(-3, 3), st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e3, -1e3, 1e200, -1e200]))
 
 
+@functools.cache
+def both_ways(formula):
+    symbols = sp.symbols("m w")
+    expressions = [parse(formula, ["m", "w"]), parse("m + w", ["m", "w"])]
+    return compiled(symbols, expressions), compiled_at_point(symbols, expressions)
+
+
 @pytest.mark.parametrize("formula", FORMULAS)
 @given(point=st.tuples(numbers, numbers))
 def test_at_a_point_as_on_arrays(formula, point):
     """Infinite, undefined and complex values, too: those are inf and nan."""
-    symbols = sp.symbols("m w")
-    expressions = [parse(formula, ["m", "w"]), parse("m + w", ["m", "w"])]
+    on_arrays, at_point = both_ways(formula)
     with np.errstate(all="ignore"):
-        arrays = compiled(symbols, expressions)(np.array(point))
-    alone = compiled_at_point(symbols, expressions)(point)
+        arrays = on_arrays(np.array(point))
+    alone = at_point(point)
     assert all(isinstance(value, (int, float)) for value in alone)
     np.testing.assert_allclose(alone, arrays, rtol=1e-12, atol=1e-300)
 

@@ -1,46 +1,95 @@
-"""How formulas and constants of the preprint are judged: nothing is refuted without a reference that holds."""
+"""How formulas of the preprint are judged: nothing is refuted or proved that a trajectory contradicts."""
+
+from dataclasses import replace
 
 import numpy as np
-from hypothesis import strategies as st
+import pytest
+import sympy as sp
 
-from derivations.mask_in_the_mirror.judging import Violation, judge, judge_constant, mirror_residual
-from derivations.mask_in_the_mirror.setting import derived, in_uv, u0, x
-from derivations.mask_in_the_mirror.trajectory import Instance, instances
-from implicit_bias import Outcome, Verdict
-from implicit_bias.claims.judge import quarters
+from derivations.mask_in_the_mirror.judging import (
+    along_the_flow,
+    contradicted,
+    judge,
+    mirror_deviation,
+    on_the_trajectory,
+    without_decay,
+)
+from derivations.mask_in_the_mirror.setting import (
+    WEIGHT,
+    accumulated,
+    closed_form,
+    decay,
+    derived,
+    in_uv,
+    trained_weight,
+    u0,
+    v0,
+    x,
+)
+from derivations.mask_in_the_mirror.trajectory import Instance
+from implicit_bias import Correction, Outcome, Verdict
+from implicit_bias.claims import Equation
 
 
-def test_a_true_formula_is_not_refuted():
-    """The judge says PROVED when it is handed the derived formula as the stated one."""
-    true = in_uv(derived().potential)
-    verdict = judge(true, true, "", mirror_residual, "measure", instances(alpha=quarters(0, 1)))
-    assert verdict.outcome is Outcome.PROVED
+def correction():
+    return Correction("", Verdict(Outcome.INCONCLUSIVE, ""))
 
 
-def test_a_broken_reference_is_inconclusive():
-    """If the trajectory does not confirm the derived formula either, nothing is refuted."""
-    true = in_uv(derived().potential)
-    verdict = judge(true + x**2, true, "", lambda value, end, formula: 1.0, "measure", instances())
-    assert verdict.outcome is Outcome.INCONCLUSIVE
+def verdict(formula, **options):
+    return judge(Equation(formula, WEIGHT), *closed_form(), evidence="", correction=correction, **options)
 
 
-def test_a_constant_is_refuted_only_against_a_proof_and_by_a_violation():
-    proved, open_question = Verdict(Outcome.PROVED, ""), Verdict(Outcome.INCONCLUSIVE, "")
+def test_a_true_formula_is_proved_and_a_false_one_refuted():
+    assert verdict(trained_weight()).outcome is Outcome.PROVED
+    assert verdict(trained_weight(), in_words=True).outcome is Outcome.ARGUED
+    found = verdict(trained_weight() + x**2)
+    assert found.outcome is Outcome.REFUTED
+    assert found.violation.numbers["x"] != 0
+    assert found.residual == pytest.approx(float(found.violation.numbers["x"]) ** 2)
 
-    def outcome(proof, excess, stated=u0):
-        found = Violation(excess, "", {"excess": excess})
-        return judge_constant(stated, 2 * u0, proof, "", lambda _: found, st.just(0)).outcome
 
-    assert outcome(proved, 1.0) is Outcome.REFUTED
-    assert outcome(proved, -1.0) is Outcome.INCONCLUSIVE
-    assert outcome(proved, float("nan")) is Outcome.INCONCLUSIVE
-    assert outcome(open_question, 1.0) is Outcome.INCONCLUSIVE
-    assert outcome(proved, 1.0, stated=2 * u0) is Outcome.PROVED
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_a_trajectory_that_says_otherwise_leaves_it_open(wrong):
+    """A proved formula with a deviation, and a refuted one without."""
+    found = verdict(trained_weight() + wrong, deviation=lambda value, end: 1.0 - wrong)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    agreeing = verdict(trained_weight() + wrong, deviation=lambda value, end: float(wrong))
+    assert agreeing.outcome is (Outcome.REFUTED if wrong else Outcome.PROVED)
+
+
+def test_what_no_numbers_contradict_is_not_refuted():
+    equal = Equation(sp.exp(accumulated) * sp.exp(decay), sp.exp(accumulated + decay) + 0 * x, "equal")
+    if equal.stated != equal.derived:
+        assert contradicted(equal, correction=correction).outcome is Outcome.INCONCLUSIVE
+    same = Equation((u0 + v0) ** 2, u0**2 + 2 * u0 * v0 + v0**2, "equal")
+    assert contradicted(same, correction=correction).outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_derived_potential_obeys_both_forms_of_the_identity():
+    potential = in_uv(derived().potential)
+    for equation in (on_the_trajectory(potential), without_decay(along_the_flow(potential))):
+        numbers = {"u0": 1.5, "v0": 0.5, "L": 0.75, "A": 0.25, "x": 0.3, "slope": -0.5, "alpha": 0.5}
+        values = [
+            float(side.subs({symbol: numbers[symbol.name] for symbol in side.free_symbols}))
+            for side in (equation.stated, equation.derived)
+        ]
+        assert values[0] == pytest.approx(values[1], rel=1e-12)
+
+
+def test_the_trajectory_in_closed_form_is_the_integrated_one():
+    """L and A of the end of a trajectory of SciPy, whose slope is not constant, lead to its weight."""
+    end = Instance(m0=1.0, w0=-0.5, target=0.75, alpha=0.5, time=1.5).end()
+    assert float(WEIGHT.subs({s: end[s.name] for s in WEIGHT.free_symbols})) == pytest.approx(end["x"], abs=1e-10)
+    potential = in_uv(derived().potential)
+    deviation = mirror_deviation(potential)(
+        lambda formula: float(formula.subs({s: end[s.name] for s in formula.free_symbols})), end
+    )
+    assert deviation < 1e-9
 
 
 def test_the_decay_of_an_instance_ends_when_it_says():
     """The conserved quantity measures the decay that the integrator really applied."""
-    instance = Instance(w0=0.5, alpha=0.25, off=1.0, time=3.0)
+    instance = replace(Instance(w0=0.5, alpha=0.25, time=3.0), off=1.0)
     found_m, found_w, _ = instance.path(np.array([0.0, 0.5, 1.0, 2.0, 3.0]))
     applied = np.log(0.75 / (found_m**2 - found_w**2)) / 4
     np.testing.assert_allclose(applied, [0, 0.125, 0.25, 0.25, 0.25], atol=1e-10)

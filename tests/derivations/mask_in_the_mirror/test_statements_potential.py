@@ -30,6 +30,7 @@ def fading(strength):
 
 
 @about("mask-in-the-mirror/thm-2.1")
+@about("mask-in-the-mirror/thm-2.1-thm-3.1")
 @few
 @given(starts, targets, times)
 def test_the_mirror_map_follows_the_accumulated_gradient(start, target, time):
@@ -39,6 +40,8 @@ def test_the_mirror_map_follows_the_accumulated_gradient(start, target, time):
 
 
 @about("mask-in-the-mirror/thm-3.1")
+@about("mask-in-the-mirror/before-lem-a.2")
+@about("ours/potential")
 @few
 @given(starts, targets, strengths, times)
 def test_the_mirror_map_follows_it_under_decay(start, target, strength, time):
@@ -62,15 +65,19 @@ def test_the_weight_is_half_a_difference_of_exponentials(start, target, strength
 
 
 @about("mask-in-the-mirror/lem-a.1-hyperbolic")
+@about("ours/weight-hyperbolic")
 @few
-@given(starts, targets, times)
-def test_the_weight_in_hyperbolic_form(start, target, time):
-    m, w, accumulated = trained(*start, pulled_to(target), time)
+@given(starts, targets, strengths, times)
+def test_the_weight_in_hyperbolic_form(start, target, strength, time):
+    alpha, decay = fading(strength)
+    m, w, accumulated = trained(*start, pulled_to(target), time, alpha)
     (m0, w0), cosh, sinh = start, math.cosh(accumulated), math.sinh(accumulated)
-    assert m * w == pytest.approx(m0 * w0 * (cosh**2 + sinh**2) - (m0**2 + w0**2) * sinh * cosh, abs=1e-8)
+    expected = m0 * w0 * (cosh**2 + sinh**2) - (m0**2 + w0**2) * sinh * cosh
+    assert m * w == pytest.approx(math.exp(-4 * decay(time)) * expected, abs=1e-8)
 
 
 @about("mask-in-the-mirror/lem-a.2")
+@about("mask-in-the-mirror/lem-a.2-proof")
 @few
 @given(starts, targets, strengths, times)
 def test_the_scale_falls_by_four_times_the_decay(start, target, strength, time):
@@ -101,6 +108,7 @@ def test_the_loss_changes_at_the_derived_rate(start, target, strength, time):
 
 
 @about("mask-in-the-mirror/inverse-hessian")
+@about("mask-in-the-mirror/sigma")
 @few
 @given(starts, targets, times)
 def test_the_gradient_of_the_product_has_the_derived_size(start, target, time):
@@ -108,9 +116,14 @@ def test_the_gradient_of_the_product_has_the_derived_size(start, target, time):
     m, w, _ = trained(*start, pulled_to(target), time)
     u0, v0 = rotated(*start)
     assert m**2 + w**2 == pytest.approx(2 * math.hypot(m * w, u0 * v0), abs=1e-8)
+    assert m**2 + w**2 >= 2 * u0 * v0 - 1e-8
+    # With w_0 = 0 and no loss the weight stays at zero, where the bound is reached.
+    m, w, _ = trained(start[0], 0.0, lambda x: 0 * x, time)
+    assert m**2 + w**2 == pytest.approx(2 * math.prod(rotated(start[0], 0.0)), abs=1e-8)
 
 
 @about("mask-in-the-mirror/minimum-position")
+@about("ours/minimum")
 @few
 @given(starts, strengths, times)
 def test_the_minimum_is_where_decay_alone_leads(start, strength, time):
@@ -124,18 +137,74 @@ def test_the_minimum_is_where_decay_alone_leads(start, strength, time):
     assert found == pytest.approx(m * w, abs=1e-4 * max(1, abs(m * w)))  # a minimum is flat to rounding
 
 
+def equation_2(x, u0, v0):
+    """The R of equation 2 for one weight, as printed."""
+    return potential(x, 2 * u0 * v0, math.log(u0 / v0)) / 2
+
+
+def theorem_3_1(x, u0, v0, decay):
+    """The R of Theorem 3.1 for one weight, as printed."""
+    return potential(x, 2 * u0 * v0 * math.exp(-2 * decay), math.log(u0 / v0))
+
+
+def slope_of(function, x):
+    """The derivative, to mpmath's precision."""
+    return mp.diff(function, mp.mpf(x))
+
+
 @about("mask-in-the-mirror/r-minimal-at-start")
-@given(starts)
-def test_without_decay_the_minimum_is_the_start(start):
-    m0, w0 = start
-    u0, v0 = rotated(m0, w0)
-    shift = math.log(u0 / v0)
-    assert abs(mirror_map(m0 * w0, u0 * v0, shift)) < 1e-12
-    for other in (m0 * w0 - 0.1, m0 * w0 + 0.1):
-        assert potential(other, u0 * v0, shift) > potential(m0 * w0, u0 * v0, shift)
+@about("mask-in-the-mirror/minimum-of-thm-3.1")
+@given(starts, strengths)
+def test_the_printed_potentials_are_least_at_twice_the_stated_place(start, decay):
+    u0, v0 = rotated(*start)
+    assert abs(slope_of(lambda x: equation_2(x, u0, v0), 2 * start[0] * start[1])) < 1e-9
+    least = 2 * math.exp(-2 * decay) * start[0] * start[1]
+    assert abs(slope_of(lambda x: theorem_3_1(x, u0, v0, decay), least)) < 1e-9
+    for other in (least - 0.1, least + 0.1):
+        assert theorem_3_1(other, u0, v0, decay) > theorem_3_1(least, u0, v0, decay)
+
+
+@about("mask-in-the-mirror/inverse-hessian-of-eq-2")
+@given(starts, weights)
+def test_the_inverse_hessian_of_equation_2_is_four_times_the_printed_one(start, x):
+    u0, v0 = rotated(*start)
+    found = mp.diff(lambda y: equation_2(y, u0, v0), mp.mpf(x), 2)
+    assert 1 / found == pytest.approx(4 * math.hypot(x, 2 * u0 * v0), rel=1e-6)
+
+
+@about("mask-in-the-mirror/thm-2.1-bregman")
+@given(starts, weights, weights)
+def test_equation_2_has_bounded_sublevel_sets_and_divergences_above_zero(start, x, y):
+    assume(abs(x - y) > 1e-3)
+    u0, v0 = rotated(*start)
+
+    def apart(other):
+        return equation_2(x, u0, v0) - equation_2(other, u0, v0) - slope(other) * (x - other)
+
+    def slope(other):
+        return slope_of(lambda z: equation_2(z, u0, v0), other)
+
+    assert apart(mp.mpf(y)) > 0
+    assert abs(apart(x + mp.mpf("1e-6"))) < 1e-9
+    # D(x, y) grows without bound on both sides, at least like |y|/4.
+    assert apart(mp.mpf(10) ** 6) > 1e5
+    assert apart(-(mp.mpf(10) ** 6)) > 1e5
 
 
 @about("mask-in-the-mirror/lipschitz")
+@about("mask-in-the-mirror/lipschitz-of-eq-2")
+@given(starts, weights, weights)
+def test_the_gradient_of_equation_2_has_a_quarter_of_the_stated_constant(start, x, y):
+    u0, v0 = rotated(*start)
+    constant = 1 / (8 * u0 * v0)
+    change = slope_of(lambda z: equation_2(z, u0, v0), x) - slope_of(lambda z: equation_2(z, u0, v0), y)
+    assert abs(change) <= constant * abs(x - y) * (1 + 1e-9) + 1e-12
+    near = mp.mpf(u0 * v0) / 10**4
+    quotient = (slope_of(lambda z: equation_2(z, u0, v0), near) - slope_of(lambda z: equation_2(z, u0, v0), 0)) / near
+    assert quotient == pytest.approx(constant, rel=1e-6)
+
+
+@about("ours/lipschitz")
 @given(st.lists(st.tuples(starts, weights, weights), min_size=1, max_size=4))
 def test_the_mirror_map_is_lipschitz_with_the_stated_constant(rows):
     products = [math.prod(rotated(*start)) for start, _, _ in rows]
@@ -161,6 +230,7 @@ def test_the_lipschitz_constant_is_half_the_inverse_scale(a, x, y):
 
 
 @about("mask-in-the-mirror/eq-9")
+@about("mask-in-the-mirror/eq-9-signs")
 @given(scales, weights, st.floats(-2, 2))
 def test_the_potential_falls_with_its_scale(a, x, shift):
     slope = mp.diff(lambda scale: potential(x, scale, shift), a)
@@ -184,3 +254,33 @@ def test_the_ratio_to_the_l1_norm_tends_to_its_limit(bias, limit, size, negative
         a, x = mp.mpf(10) ** -digits, mp.mpf(-size if negative else size)
         ratio = bias(x, a) / (abs(x) * mp.log(1 / a))
         assert abs(ratio - limit) <= limit * (2 * abs(math.log(2 * size)) + 2) / float(mp.log(1 / a))
+
+
+@about("mask-in-the-mirror/rem-2.1-entropy")
+@given(scales, weights)
+def test_equation_2_is_a_quarter_of_the_entropy(a, x):
+    side = math.sqrt(a / 2)  # u_0 and v_0 for w_0 = 0, m_0 = √a
+    assert float(4 * equation_2(x, side, side)) == pytest.approx(float(entropy(x, a)), rel=1e-9, abs=1e-12)
+
+
+@about("mask-in-the-mirror/scaling")
+@given(weights)
+def test_a_balanced_start_has_no_scale(x):
+    assume(abs(x) > 1e-3)
+    u0, v0 = rotated(math.sqrt(abs(x)), x / math.sqrt(abs(x)))
+    assert 2 * u0 * v0 == pytest.approx(0.0, abs=1e-12)
+
+
+@about("mask-in-the-mirror/scaling-better")
+@few
+@given(st.floats(0.1, 1.0), st.floats(0.5, 2.0))
+def test_a_start_with_scale_crosses_zero_and_a_balanced_one_does_not(first, target):
+    """One weight from x_0 > 0 to a target below zero."""
+    balanced = math.sqrt(first)
+    m0 = math.sqrt((1 + math.sqrt(1 + 4 * first**2)) / 2)
+    ends = []
+    for m, w in ((m0, first / m0), (balanced, balanced)):
+        m, w, _ = trained(m, w, lambda x: x + target, 30.0)
+        ends.append(m * w)
+    assert ends[0] == pytest.approx(-target, abs=1e-6)
+    assert ends[1] > -1e-9

@@ -1,0 +1,115 @@
+"""Writes the parts of README and docs/ledger.md that come from the ledger: ``python -m derivations.errata``.
+
+``python -m derivations --html`` writes it, too, after it has saved the ledger.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from derivations import SAVED
+from implicit_bias import Ledger, Outcome
+from implicit_bias.claims import Verdict
+from implicit_bias.display.ledger_page import Entry, Section, sections
+from implicit_bias.errors import InputError
+from implicit_bias.files import write_whole
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+GUIDE = README.with_name("docs") / "ledger.md"
+BEGIN, END = "<!-- written by python -m derivations.errata -->", "<!-- end of errata -->"
+LONGEST_FORMULA = 240  # letters of LaTeX that a cell of a table can hold
+
+
+def update() -> None:
+    """Write the parts of the README and of the guide anew.
+
+    Raises:
+        InputError: If one of the marks is missing, or the file is not a saved ledger.
+        OSError: If a file cannot be read or written.
+    """
+    ledger = Ledger.load(SAVED)
+    for path, part in ((README, errata(ledger)), (GUIDE, contents(ledger))):
+        write_whole(path, replaced(path.read_text(encoding="utf-8"), part))
+
+
+def replaced(text: str, part: str) -> str:
+    """A text with another part between the two marks.
+
+    Raises:
+        InputError: If the text lacks one of the marks.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise InputError(f"Expected the lines {BEGIN!r} and {END!r} with what is written between them.")
+    return f"{before}{begin}\n{part}{end}{after}"
+
+
+def errata(ledger: Ledger) -> str:
+    """A table of how many claims of each paper have which verdict, and one of refuted statements for each paper."""
+    shown = sections(ledger)
+    outcomes = [outcome for outcome in Outcome if any(outcome in _found(section.entries) for section in shown)]
+    rows = [["claims of", "printed places", "claims", *(outcome.value for outcome in outcomes)]]
+    for section in shown:
+        found = _found(section.entries)
+        counts = (section.places, len(found), *map(found.count, outcomes))
+        rows.append([section.title, *(str(count or "–") for count in counts)])
+    parts = [_table(rows)]
+    for section in shown:
+        refuted = [entry for entry in section.printed if entry.verdict.outcome is Outcome.REFUTED]
+        if refuted:
+            rows = [["place", "printed", "holds instead", "counterexample"]]
+            rows += [_row(section, entry) for entry in refuted]
+            paper = section.paper
+            cited = f", {paper.authors} ({paper.citation})" if paper and paper.arxiv else ""
+            parts.append(f"**{section.title}**{cited}\n\n{_table(rows)}")
+    return "\n" + "\n".join(parts) + "\n"
+
+
+def contents(ledger: Ledger) -> str:
+    """A table of the papers, with the key that begins the ids of their claims and the page with their evidence."""
+    rows = [["key", "work", "claims"]]
+    for section in sections(ledger):
+        paper = section.paper
+        cited = f", {paper.authors}" + (f", {paper.year}" if paper.year else "") if paper and paper.authors else ""
+        page = f"[{section.title}](../figures/ledger/{section.key}.html)"
+        rows.append([f"`{section.key}`", f"{page}{cited}", str(len(section.entries))])
+    return "\n" + _table(rows) + "\n"
+
+
+def _found(entries: tuple[Entry, ...]) -> list[Outcome]:
+    return [entry.verdict.outcome for entry in entries]
+
+
+def _row(section: Section, entry: Entry) -> list[str]:
+    correction = entry.verdict.correction
+    place = re.split("[,;]", section.source(entry.claim))[0]
+    instead = "not known" if correction is None else _formula(correction.statement)
+    return [place, _formula(entry.claim.statement), instead, _numbers(entry.verdict)]
+
+
+def _formula(latex: str) -> str:
+    """A formula as GitHub shows it; bars would end a cell of the table."""
+    if len(latex) > LONGEST_FORMULA:
+        return "in [the ledger](figures/ledger.html)"
+    without_bars = latex.replace(r"\|", r"\Vert ").replace("|", r"\vert ").replace("\n", " ")
+    return f"$`{without_bars}`$"
+
+
+def _numbers(verdict: Verdict) -> str:
+    if verdict.violation is not None:
+        numbers = {name: str(number) for name, number in verdict.violation.numbers.items()}
+    else:
+        numbers = {name: f"{number:.4g}" for name, number in verdict.counterexample.items()}
+    return ", ".join(f"{name} = {number}" for name, number in numbers.items()) or "any numbers"
+
+
+def _table(rows: list[list[str]]) -> str:
+    heading, *others = rows
+    lines = [heading, ["---"] * len(heading), *([cell.replace("|", r"\|") for cell in line] for line in others)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    update()

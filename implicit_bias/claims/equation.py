@@ -1,0 +1,217 @@
+"""An identity that a verdict rests on, and the numbers at which a refuted statement fails, both as data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import sympy as sp
+
+from implicit_bias.claims.domain import fits, fraction
+from implicit_bias.claims.tree import declared, described, exact, expression, tree
+from implicit_bias.errors import InputError
+
+RELATIONS = ("!=", ">")
+
+
+@dataclass(frozen=True)
+class Equation:
+    """Two expressions that are equal wherever the conditions hold; one is stated, the other one derived.
+
+    Attributes:
+        stated: The side that the statement, or a step of its proof, gives.
+        derived: The side that was found by another way.
+        says: What the equation says, in words.
+        conditions: Expressions that are positive where it holds, beyond what its symbols declare.
+        decided: How it was checked; empty before.
+
+    Raises:
+        InputError: If both sides are the same expression, so that nothing is left to check, or two symbols share a
+            name.
+        UnsupportedError: If a side holds anything that cannot be evaluated in ball arithmetic.
+    """
+
+    stated: sp.Expr
+    derived: sp.Expr
+    says: str = ""
+    conditions: tuple[sp.Expr, ...] = ()
+    decided: str = ""
+
+    def __post_init__(self) -> None:
+        sides = [exact(side) for side in (self.stated, self.derived, *self.conditions)]
+        stated, derived, *conditions = _without_dummies(sides)
+        object.__setattr__(self, "stated", stated)
+        object.__setattr__(self, "derived", derived)
+        object.__setattr__(self, "conditions", tuple(conditions))
+        if stated == derived:
+            raise InputError(
+                f"Equation: both sides are {str(stated)[:80]}, so there is nothing to check. If they come from "
+                "different sources, and SymPy wrote them in one form by itself, check a consequence of the formula."
+            )
+        self.symbols  # noqa: B018 - refuses two symbols of one name
+        for side in (stated, derived, *conditions):
+            tree(side)
+
+    @property
+    def residual(self) -> sp.Expr:
+        """The stated side minus the derived one."""
+        return self.stated - self.derived
+
+    @property
+    def symbols(self) -> dict[str, sp.Symbol]:
+        """The symbols of all sides, by name and in the order of names."""
+        return _by_name((self.stated, self.derived, *self.conditions))
+
+    def describe(self) -> dict[str, object]:
+        """The equation as JSON, for :meth:`read`."""
+        return {
+            "says": self.says,
+            "stated": tree(self.stated),
+            "derived": tree(self.derived),
+            "symbols": {name: described(symbol) for name, symbol in self.symbols.items()},
+            "conditions": [tree(condition) for condition in self.conditions],
+            "decided": self.decided,
+        }
+
+    @classmethod
+    def read(cls, saved: object) -> Equation:
+        """The equation that :meth:`describe` wrote down.
+
+        Raises:
+            InputError: If a field is missing, or not as :meth:`describe` writes it.
+        """
+        fields = _fields(saved, "symbols", "stated", "derived", "conditions", "says", "decided")
+        symbols = _symbols(fields["symbols"])
+        conditions = fields["conditions"]
+        if not isinstance(conditions, list):
+            raise InputError("'conditions' is no list.")
+        return cls(
+            expression(fields["stated"], symbols),
+            expression(fields["derived"], symbols),
+            str(fields["says"]),
+            tuple(expression(each, symbols) for each in conditions),
+            str(fields["decided"]),
+        )
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Exact numbers at which a statement fails: there its left side differs from the right one, or exceeds it.
+
+    Attributes:
+        left: The left side of the statement.
+        right: The right side, or what was derived for it.
+        numbers: Fractions by the name of the symbol.
+        relation: ``"!="`` where the statement says that both sides are equal, ``">"`` where it says that the left one
+            is at most the right one.
+
+    Raises:
+        InputError: If a symbol has no number, or two symbols share a name.
+        UnsupportedError: If a side holds anything that cannot be evaluated in ball arithmetic.
+    """
+
+    left: sp.Expr
+    right: sp.Expr
+    numbers: Mapping[str, Fraction]
+    relation: Literal["!=", ">"] = "!="
+
+    def __post_init__(self) -> None:
+        left, right = _without_dummies([exact(self.left), exact(self.right)])
+        object.__setattr__(self, "left", left)
+        object.__setattr__(self, "right", right)
+        object.__setattr__(self, "numbers", {name: Fraction(value) for name, value in self.numbers.items()})
+        missing = [name for name in _by_name((left, right)) if name not in self.numbers]
+        if missing:
+            raise InputError(f"Violation: expected a number for each symbol; {', '.join(missing)} has none.")
+        if self.relation not in RELATIONS:
+            raise InputError(f"Violation: expected the relation '!=' or '>', got {self.relation!r}.")
+        for side in (left, right):
+            tree(side)
+        for name, symbol in _by_name((left, right)).items():
+            if not fits(described(symbol), self.numbers[name]):
+                raise InputError(
+                    f"Violation: {name} is declared to be {' and '.join(described(symbol))}, got {self.numbers[name]}."
+                )
+
+    def floats(self) -> dict[str, float]:
+        """The numbers to double precision; inf beyond its range."""
+        return {name: _float(value) for name, value in self.numbers.items()}
+
+    def describe(self) -> dict[str, object]:
+        """The violation as JSON, for :meth:`read`."""
+        symbols = _by_name((self.left, self.right))
+        return {
+            "left": tree(self.left),
+            "right": tree(self.right),
+            "relation": self.relation,
+            "symbols": {name: described(symbol) for name, symbol in symbols.items()},
+            "numbers": {name: str(value) for name, value in self.numbers.items()},
+        }
+
+    @classmethod
+    def read(cls, saved: object) -> Violation:
+        """The violation that :meth:`describe` wrote down.
+
+        Raises:
+            InputError: If a field is missing, or not as :meth:`describe` writes it.
+        """
+        fields = _fields(saved, "left", "right", "relation", "symbols", "numbers")
+        symbols, numbers, relation = _symbols(fields["symbols"]), fields["numbers"], fields["relation"]
+        if relation not in RELATIONS:
+            raise InputError(f"'relation' is {relation!r}, expected '!=' or '>'.")
+        if not isinstance(numbers, dict):
+            raise InputError("'numbers' is no object.")
+        read = {name: fraction(value) for name, value in numbers.items()}
+        left, right = (expression(fields[side], symbols) for side in ("left", "right"))
+        return cls(left, right, read, relation)
+
+
+def _float(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _fields(saved: object, *names: str) -> dict:
+    missing = [name for name in names if not isinstance(saved, dict) or name not in saved]
+    if missing or not isinstance(saved, dict):
+        raise InputError(f"{missing[0]!r} is missing.")
+    return saved
+
+
+def _symbols(saved: object) -> dict[str, sp.Symbol]:
+    if not isinstance(saved, dict):
+        raise InputError("'symbols' is no object.")
+    return {name: declared(name, kinds) for name, kinds in saved.items()}
+
+
+def _by_name(expressions: Sequence[sp.Expr]) -> dict[str, sp.Symbol]:
+    found: dict[str, sp.Symbol] = {}
+    for symbol in sorted(_free(expressions), key=str):
+        if symbol.name in found:
+            raise InputError(f"Two symbols are called {symbol.name}, with different assumptions; rename one of them.")
+        found[symbol.name] = symbol
+    return found
+
+
+def _without_dummies(expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
+    """The expressions with symbols in the place of dummies, under names that no other symbol has."""
+    free = _free(expressions)
+    dummies = sorted((each for each in free if isinstance(each, sp.Dummy)), key=lambda each: each.dummy_index)
+    taken = {each.name for each in free if not isinstance(each, sp.Dummy)}
+    renamed: dict[sp.Symbol, sp.Symbol] = {}
+    for dummy in dummies:
+        name = dummy.name
+        while name in taken:
+            name += "'"
+        taken.add(name)
+        renamed[dummy] = sp.Symbol(name, **dummy._assumptions_orig)
+    return [each.xreplace(dict(renamed)) for each in expressions]  # pyright: ignore[reportReturnType] - SymPy's types
+
+
+def _free(expressions: Sequence[sp.Expr]) -> set[sp.Symbol]:
+    return {symbol for each in expressions for symbol in each.free_symbols if isinstance(symbol, sp.Symbol)}

@@ -1,0 +1,135 @@
+"""Expressions as nested lists, which need no SymPy to be read: a ledger stores its identities this way.
+
+A number is a string such as ``"-1/2"``; everything else is a list that begins with a name: ``["Symbol", "x"]``,
+``["pi"]``, or an operation and its arguments, such as ``["Add", ["Symbol", "x"], "1"]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import TypeAlias
+
+import sympy as sp
+
+from implicit_bias.claims.domain import BESIDE, KINDS, fraction
+from implicit_bias.errors import InputError, UnsupportedError
+
+Tree: TypeAlias = str | list["Tree"]
+
+OPERATIONS = {
+    kind.__name__: kind
+    for kind in (
+        sp.Add, sp.Mul, sp.Pow, sp.Max, sp.Min, sp.Abs, sp.sign, sp.exp, sp.log, sp.LambertW,
+        sp.sin, sp.cos, sp.tan, sp.cot, sp.asin, sp.acos, sp.atan,
+        sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch, sp.asinh, sp.acosh, sp.atanh,
+    )
+}  # fmt: skip
+MOST_DIGITS = 4000  # of a number; Python reads 4,300 at most
+CONSTANTS = {"pi": sp.pi, "E": sp.E}
+SEVERAL = ("Add", "Mul", "Max", "Min")  # operations with any number of arguments
+_NAMED = {*KINDS, *BESIDE, "commutative", "finite", "extended_real", "hermitian", "complex", "rational"}
+
+
+def exact(value: sp.Expr | int | Fraction) -> sp.Expr:
+    """The value as an expression of SymPy.
+
+    Raises:
+        InputError: If it is neither an expression nor a whole number nor a fraction.
+    """
+    if isinstance(value, sp.Expr):
+        return value
+    if isinstance(value, (int, Fraction)):
+        return sp.Rational(value)
+    raise InputError(f"Expected an expression of SymPy, a whole number or a fraction, got {value!r}.")
+
+
+def tree(expression: sp.Basic) -> Tree:
+    """The tree of an expression.
+
+    Raises:
+        UnsupportedError: If it holds anything but exact numbers, symbols and the operations of this module.
+    """
+    match expression:
+        case sp.Rational():
+            if max(abs(expression.p), expression.q) >= 10**MOST_DIGITS:
+                raise UnsupportedError(
+                    f"A number of more than {MOST_DIGITS} digits cannot be stored as an identity; write it as a power."
+                )
+            return str(expression)
+        case sp.Symbol():
+            described(expression)
+            return ["Symbol", expression.name]
+    for name, value in CONSTANTS.items():
+        if expression is value:
+            return [name]
+    name = type(expression).__name__
+    if OPERATIONS.get(name) is not type(expression):
+        raise UnsupportedError(
+            f"{str(expression)[:80]} ({name}) cannot be stored as an identity; expected exact numbers, symbols and "
+            f"{', '.join(OPERATIONS)}. Write one decimal as a fraction, and one equation for each entry of a matrix."
+        )
+    if (
+        len(expression.args) != {"Pow": 2}.get(name, 1)
+        and name not in SEVERAL
+        and (name, len(expression.args)) != ("log", 2)
+    ):
+        raise UnsupportedError(f"{str(expression)[:80]}: {name} is known with one argument alone.")
+    return [name, *map(tree, expression.args)]
+
+
+def expression(node: Tree, symbols: Mapping[str, sp.Symbol], evaluate: bool = False) -> sp.Expr:
+    """The expression of a tree, put together by SymPy's public classes alone; no text is evaluated.
+
+    Args:
+        node: The tree.
+        symbols: The symbols by name.
+        evaluate: Whether SymPy may bring it into its own form; otherwise it has the structure of the tree.
+
+    Raises:
+        InputError: If it is no tree of this module.
+    """
+    match node:
+        case str():
+            return sp.Rational(fraction(node))
+        case ["Symbol", str() as name] if name in symbols:
+            return symbols[name]
+        case [str() as name] if name in CONSTANTS:
+            return CONSTANTS[name]
+        case [str() as name, *arguments] if name in OPERATIONS and arguments:
+            made = [expression(argument, symbols, evaluate) for argument in arguments]
+            return OPERATIONS[name](*made) if evaluate else OPERATIONS[name](*made, evaluate=False)
+    raise InputError(f"Expected the tree of an expression, got {str(node)[:80]}.")
+
+
+def symbols_of(expression: sp.Basic) -> dict[str, sp.Symbol]:
+    """The symbols of an expression by name, one of each name."""
+    return {symbol.name: symbol for symbol in expression.free_symbols if isinstance(symbol, sp.Symbol)}
+
+
+def described(symbol: sp.Symbol) -> list[str]:
+    """What a symbol is declared to be, as :func:`declared` reads it.
+
+    Raises:
+        UnsupportedError: If it is declared to be something else, such as even or imaginary.
+    """
+    strange = [name for name, holds in symbol._assumptions_orig.items() if name not in _NAMED or not holds]
+    if strange or symbol.is_extended_real is False:
+        raise UnsupportedError(
+            f"{symbol.name} is declared to be {', '.join(strange) or 'not real'}; the symbols of an identity may be "
+            f"{', '.join((*KINDS, *BESIDE))}. Say the rest by conditions=, or by the formula."
+        )
+    kind = next((kind for kind in KINDS if getattr(symbol, f"is_{kind}")), "real")
+    beside = [name for name in BESIDE if getattr(symbol, f"is_{name}")]
+    return [kind, *(name for name in beside if name == "integer" or kind not in ("positive", "negative"))]
+
+
+def declared(name: str, kinds: object) -> sp.Symbol:
+    """The symbol that :func:`described` wrote down.
+
+    Raises:
+        InputError: If something else than the kinds of this module is declared.
+    """
+    if not isinstance(kinds, list) or not kinds or not {*map(str, kinds)} <= {*KINDS, *BESIDE}:
+        raise InputError(f"{name}: expected what a symbol is declared to be, such as ['positive'], got {kinds!r}.")
+    return sp.Symbol(name, **dict.fromkeys(map(str, kinds), True))

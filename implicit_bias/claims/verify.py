@@ -1,0 +1,241 @@
+"""A second opinion on a saved ledger: its identities and counterexamples in ball arithmetic, without SymPy.
+
+Nothing here imports SymPy: trees are read from the file and evaluated by python-flint, whose balls contain the true
+values. An identity is confirmed at random points of its domain, and rejected by one point at which the two balls do not
+meet. A counterexample is confirmed if the balls of its two sides do not meet, or lie in the order that it claims.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from flint import arb
+
+from implicit_bias.claims.domain import fits, fraction, points
+from implicit_bias.claims.enclosure import LEAST_BITS, MOST_BITS, RELATIVE_RADIUS, enclosure
+from implicit_bias.claims.mutation import mutants
+from implicit_bias.errors import InputError
+
+POINTS = 40
+DRAWS = 4000  # of points; those at which a condition fails, or a side is not real, do not count
+DRAWS_FOR_A_MUTANT = 60
+Numbers = Mapping[str, Fraction]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one identity or counterexample.
+
+    Attributes:
+        place: The claim's id, and which of its identities.
+        outcome: ``confirmed``, ``rejected`` or ``open``.
+        reason: Why it is not confirmed.
+        points: At how many points both balls met.
+        radius: The largest radius of a ball, relative to the larger side.
+    """
+
+    place: str
+    outcome: str
+    reason: str = ""
+    points: int = 0
+    radius: float = 0.0
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What became of all identities and counterexamples of a ledger.
+
+    Attributes:
+        identities: The findings on identities.
+        counterexamples: The findings on counterexamples.
+        unstated: The claims that are REFUTED by floating-point numbers alone, which balls cannot check.
+        mutants_rejected: How many changed identities were rejected.
+        mutants_left: The changed identities that were not rejected: true ones, or undecided.
+    """
+
+    identities: tuple[Finding, ...]
+    counterexamples: tuple[Finding, ...]
+    unstated: tuple[str, ...]
+    mutants_rejected: int = 0
+    mutants_left: tuple[Finding, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The identities and counterexamples that are not confirmed."""
+        return tuple(each for each in (*self.identities, *self.counterexamples) if each.outcome != "confirmed")
+
+
+def verify(path: str | Path, *, changed: bool = False) -> Verification:
+    """Check every identity and every counterexample of a saved ledger.
+
+    Args:
+        path: The JSON that :meth:`~implicit_bias.Ledger.save` wrote.
+        changed: Whether every identity is also changed, a constant or an exponent at a time, in its stated side.
+
+    Raises:
+        InputError: If the file is not a saved ledger.
+        OSError: If it cannot be read.
+    """
+    try:
+        claims = json.loads(Path(path).read_text(encoding="utf-8"))["claims"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: expected a ledger in JSON, got {type(error).__name__}: {error}.") from error
+    if not isinstance(claims, dict):
+        raise InputError(f"{path}: expected a ledger in JSON, got no object of claims.")
+    identities: list[Finding] = []
+    counterexamples: list[Finding] = []
+    unstated: list[str] = []
+    rejected, left = 0, []
+    for place, verdict in _verdicts(claims):
+        found = _list(verdict, "identities", place)
+        if verdict.get("outcome") in ("PROVED", "ARGUED") and not found:
+            identities.append(Finding(place, "rejected", f"{verdict['outcome']} without identities."))
+        for number, identity in enumerate(found, 1):
+            label = f"{place}, identity {number}"
+            identities.append(_read(label, check_identity, identity))
+            if not changed:
+                continue
+            for change, mutant in _read(label, _mutants, identity):
+                finding = _read(f"{label}, {change}", _check_mutant, {**identity, "stated": mutant})
+                rejected += finding.outcome == "rejected"
+                left += [] if finding.outcome == "rejected" else [finding]
+        violation = verdict.get("violation")
+        if violation is not None:
+            counterexamples.append(_read(place, check_violation, violation))
+        elif verdict.get("outcome") == "REFUTED":
+            unstated.append(place)
+    return Verification(tuple(identities), tuple(counterexamples), tuple(unstated), rejected, tuple(left))
+
+
+def check_identity(place: str, identity: Mapping[str, Any], draws: int = DRAWS) -> Finding:
+    """Evaluate both sides at random points of the domain, in balls that are refined until they are small enough."""
+    largest, found = 0.0, 0
+    for numbers in islice(points(identity["symbols"]), draws):
+        if not all(_is_positive(condition, numbers) for condition in identity["conditions"]):
+            continue
+        meeting = _meeting(identity["stated"], identity["derived"], numbers)
+        if meeting is None:  # not real here
+            continue
+        if isinstance(meeting, str):
+            return Finding(place, "rejected" if meeting else "open", f"{meeting or 'Undecided'} at {_text(numbers)}.")
+        found, largest = found + 1, max(largest, meeting)
+        if found == POINTS or not numbers:
+            return Finding(place, "confirmed", "", found, largest)
+    return Finding(place, "open", f"Only {found} points of the domain were found, expected {POINTS}.", found)
+
+
+def _mutants(_: str, identity: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return list(mutants(identity["stated"]))
+
+
+def has_a_point(identity: Mapping[str, Any]) -> bool:
+    """Whether both sides are real numbers at some point where the conditions hold, among a few hundred."""
+    sides = (identity["stated"], identity["derived"])
+    for numbers in islice(points(identity["symbols"]), DRAWS // 10):
+        holds = all(_is_positive(condition, numbers) for condition in identity["conditions"])
+        if holds and all(enclosure(side, numbers, 2 * LEAST_BITS).is_finite() for side in sides):
+            return True
+    return False
+
+
+def _check_mutant(place: str, identity: Mapping[str, Any]) -> Finding:
+    """The same with fewer draws: a false identity fails at nearly every point, and many are real at none."""
+    return check_identity(place, identity, DRAWS_FOR_A_MUTANT)
+
+
+def check_violation(place: str, violation: Mapping[str, Any]) -> Finding:
+    """Evaluate both sides at the numbers of the counterexample."""
+    numbers = {name: fraction(value) for name, value in violation["numbers"].items()}
+    for name, kinds in violation["symbols"].items():
+        if not fits(kinds, numbers[name]):
+            return Finding(place, "rejected", f"{name} = {numbers[name]} is not {' and '.join(kinds)}.")
+    bits = LEAST_BITS
+    while bits <= MOST_BITS:
+        excess = enclosure(violation["left"], numbers, bits) - enclosure(violation["right"], numbers, bits)
+        if excess.is_finite():
+            if excess > 0 or (violation["relation"] == "!=" and excess < 0):
+                return Finding(place, "confirmed", "", 1)
+            if excess < 0 or (excess == 0 and excess.is_exact()):
+                return Finding(place, "rejected", f"The statement holds at {_text(numbers)}.")
+        bits *= 2
+    return Finding(place, "open", f"Undecided at {_text(numbers)}.")
+
+
+def _meeting(stated: Any, derived: Any, numbers: Numbers) -> float | str | None:
+    """The relative radius if both balls meet and are small; why they do not meet; "" if undecided; None if not real."""
+    bits = LEAST_BITS
+    while bits <= MOST_BITS:
+        left, right = enclosure(stated, numbers, bits), enclosure(derived, numbers, bits)
+        if not (left.is_finite() and right.is_finite()):
+            if bits > LEAST_BITS:  # once more with finer balls, as a coarse one may reach a pole
+                return None
+            bits *= 2
+            continue
+        if not left.overlaps(right):
+            return f"The sides are {left.str(12)} and {right.str(12)}"
+        radius, size = left.rad().max(right.rad()), abs(left).upper().max(abs(right).upper())
+        if not radius <= RELATIVE_RADIUS * size:
+            size = size.max(_yardstick(stated, numbers, bits)).max(_yardstick(derived, numbers, bits))
+        if radius <= RELATIVE_RADIUS * size:
+            return float(radius / size) if size > 0 else 0.0
+        bits *= 2
+    return ""
+
+
+def _yardstick(tree: Any, numbers: Numbers, bits: int) -> arb:
+    """The largest term of any sum in a tree, against which a side counts as zero that cancels to zero."""
+    largest, waiting = arb(0), [tree]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, list) or node[0] == "Symbol":
+            continue
+        waiting += node[1:]
+        for term in node[1:] if node[0] == "Add" else []:
+            size = abs(enclosure(term, numbers, bits)).upper()
+            largest = largest.max(size) if size.is_finite() else largest
+    return largest
+
+
+def _is_positive(condition: Any, numbers: Numbers) -> bool:
+    value = enclosure(condition, numbers, LEAST_BITS)
+    return value.is_finite() and bool(value > 0)
+
+
+def _verdicts(claims: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each verdict of a saved ledger, and those on corrections."""
+    for name, saved in claims.items():
+        verdict, place = saved, name
+        while verdict is not None:
+            if not isinstance(verdict, dict):
+                raise InputError(f"{place}: expected an object with a verdict, got {type(verdict).__name__}.")
+            yield place, verdict
+            verdict, place = verdict.get("correction"), f"{place}/correction"
+        if saved is None:
+            raise InputError(f"{name}: expected an object with a verdict, got null.")
+
+
+def _list(verdict: Mapping[str, Any], name: str, place: str) -> list:
+    found = verdict.get(name, [])
+    if not isinstance(found, list):
+        raise InputError(f"{place}: {name!r} is of type {type(found).__name__}, expected a list.")
+    return found
+
+
+def _read(place: str, check: Any, saved: Any) -> Any:
+    """The finding of a check, or why what was saved is no identity and no counterexample."""
+    try:
+        return check(place, saved)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise InputError(f"{place}: expected what a ledger saves, got {type(error).__name__}: {error}.") from error
+
+
+def _text(numbers: Numbers) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in numbers.items()) or "no numbers"

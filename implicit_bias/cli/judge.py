@@ -1,0 +1,110 @@
+"""``implicit-bias judge``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from implicit_bias.cli.failing import BAD_INPUT, bad_input_fails, fail
+
+if TYPE_CHECKING:
+    from implicit_bias.claims import Claim, Ledger, Verdict
+
+COMMAND = "implicit-bias judge"
+COLOURS = {
+    "PROVED": "green",
+    "ARGUED": "blue",
+    "SUPPORTED": "cyan",
+    "REFUTED": "red",
+    "INCONCLUSIVE": "yellow",
+    "NOT_APPLICABLE": "dim",
+}
+
+
+def judge(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FILE_OR_PACKAGE", help="A Python file with claims, a package's folder or its name."),
+    ],
+    html: Annotated[Path | None, typer.Option(help="Write the claims with their verdicts to this page.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write them to this file, for `implicit-bias verify`.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long one check may take.")] = 120.0,
+) -> None:
+    """Judge the claims of a paper: your own, or somebody else's.
+
+    The file is Python and is run. The page shows the figures of claims by
+    their paths from the file's folder. Each check runs in a process of its own kind:
+    one that hangs, crashes or returns no verdict is INCONCLUSIVE, and the rest
+    goes on.
+
+    Exits with 0 whatever the verdicts are, and with 2 if the file cannot be
+    imported, holds no claim, or nothing can be written.
+
+    For instance:
+
+    implicit-bias judge my_paper.py --html page.html --json ledger.json
+    """
+    from implicit_bias.claims.isolated import SourceError, judge_source
+    from implicit_bias.errors import MissingPackageError
+    from implicit_bias.files import write_whole
+
+    console, shown = Console(), Console(stderr=True)
+    with bad_input_fails(COMMAND), shown.status("Reading the claims") as status:
+        try:
+            number = iter(range(1, 1_000_000))
+            ledger = judge_source(
+                source, seconds, lambda name, count: status.update(f"{next(number)} of {count}: {name}")
+            )
+            status.stop()
+            if json is not None:
+                ledger.save(json)
+            if html is not None:
+                write_whole(html, ledger.to_html(_root(source, html)))
+        except SourceError as error:
+            for note in getattr(error, "__notes__", ()):
+                shown.print(note, highlight=False, markup=False, soft_wrap=True)
+            fail(COMMAND, error, BAD_INPUT)
+        except MissingPackageError as error:
+            fail(COMMAND, error, BAD_INPUT)
+    console.print(verdict_table(ledger, list(ledger), f"Claims of {source}"))
+
+
+def _root(source: str, page: Path) -> str | None:
+    """The path from the page to the folder that holds the file or the package, with its figures."""
+    path = Path(source).resolve()
+    if not path.exists():  # the name of a module
+        return None
+    folder = path.parent
+    while path.is_dir() and (folder / "__init__.py").exists():
+        folder = folder.parent
+    return Path(os.path.relpath(folder, page.resolve().parent)).as_posix()
+
+
+def verdict_table(ledger: Ledger, names: list[str], title: str) -> Table:
+    """One row for each claim: id, place, verdict and evidence."""
+    table = Table(title=title, show_lines=True)
+    for heading in ("claim", "source", "verdict", "evidence"):
+        table.add_column(heading, no_wrap=heading in ("claim", "verdict"))
+    for name in names:
+        source, label, evidence = _row(ledger[name], ledger.verdicts[name])
+        table.add_row(escape(name), escape(source), label, escape(evidence))
+    return table
+
+
+def _row(claim: Claim, verdict: Verdict) -> tuple[str, str, str]:
+    label, evidence = _label(verdict), verdict.evidence
+    if verdict.correction is not None:
+        label += f"\ncorrected: {_label(verdict.correction.verdict)}"
+        evidence += f" Corrected: {verdict.correction.verdict.evidence}"
+    return claim.source, label, evidence
+
+
+def _label(verdict: Verdict) -> str:
+    name = verdict.outcome.value
+    return f"[{COLOURS[name]}]{name}[/]"

@@ -1,0 +1,236 @@
+"""The second opinion on a saved ledger: it confirms what is true, and rejects what is not, without SymPy."""
+
+import ast
+import inspect
+import json
+from fractions import Fraction
+from itertools import islice
+
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+import implicit_bias as ib
+from implicit_bias.claims import Equation, Violation, domain, enclosure, judge, mutation
+from implicit_bias.claims import verify as module
+from implicit_bias.claims.verify import check_identity, check_violation, verify
+
+x, y = sp.symbols("x y", real=True)
+p = sp.Symbol("p", positive=True)
+
+
+def checked(stated, derived, *conditions):
+    return check_identity("here", Equation(stated, derived, conditions=conditions).describe())
+
+
+@pytest.mark.parametrize("code", [module, domain, enclosure, mutation])
+def test_no_module_of_it_imports_sympy(code):
+    tree = ast.parse(inspect.getsource(code))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    # Type checkers alone import Tree, whose module reads and writes expressions of SymPy.
+    assert not any(name.startswith(("sympy", "implicit_bias.symbolic", "implicit_bias.claims.judge")) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("stated", "derived", "conditions"),
+    [
+        ((x + 1) ** 2, x**2 + 2 * x + 1, ()),
+        (sp.asinh(x), sp.log(x + sp.sqrt(x**2 + 1)), ()),
+        (sp.atan(p) + sp.atan(1 / p), sp.pi / 2, ()),
+        (sp.Abs(x), x, (x,)),
+        (sp.cosh(x) ** 2 - sp.sinh(x) ** 2 - 1, sp.Integer(0), ()),
+        (sp.log(x * y), sp.log(x) + sp.log(y), (x, y)),
+        (sp.exp(-200 * p) + sp.exp(-300 * p), sp.exp(-200 * p) * (1 + sp.exp(-100 * p)), ()),
+        (sp.sqrt(3 + 2 * sp.sqrt(2)), 1 + sp.sqrt(2), ()),
+    ],
+)
+def test_true_identities_are_confirmed(stated, derived, conditions):
+    finding = checked(stated, derived, *conditions)
+    assert finding.outcome == "confirmed"
+    assert finding.points == (40 if Equation(stated, derived).symbols else 1)
+    assert finding.radius < 1e-30
+
+
+@pytest.mark.parametrize(
+    ("stated", "derived", "conditions"),
+    [
+        ((x + 1) ** 2, x**2 + 2 * x + 2, ()),
+        (sp.Abs(x), x, ()),
+        (sp.sqrt(x**2), x, ()),
+        (sp.asinh(x), sp.log(x + sp.sqrt(x**2 + 1)) + sp.Rational(1, 10**60), ()),
+        (sp.exp(x) - sp.exp(x) * (1 - sp.Rational(1, 10**70)), sp.Integer(0), ()),
+        (sp.log(x * y), sp.log(x) + sp.log(y) + x / 10**40, (x, y)),
+        (sp.Integer(2), sp.Integer(3), ()),
+    ],
+)
+def test_false_identities_are_rejected(stated, derived, conditions):
+    assert checked(stated, derived, *conditions).outcome == "rejected"
+
+
+def test_numbers_beyond_all_measure_are_compared_in_balls():
+    """e^(e^22) has more digits than fit into a fraction in time."""
+    tower = sp.exp(sp.exp(22 + p))
+    assert checked(tower * (1 + p), tower + p * tower).outcome == "confirmed"
+    assert checked(tower * (1 + p), tower + 2 * p * tower).outcome == "rejected"
+
+
+def test_without_points_of_the_domain_an_identity_stays_open():
+    finding = checked(sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.Integer(1), -1 - x**2)
+    assert (finding.outcome, finding.points) == ("open", 0)
+    assert "Only 0 points" in finding.reason
+
+
+def test_sides_that_balls_cannot_tell_apart_stay_open():
+    """They agree to 10,000 bits: neither confirmed nor rejected would be honest of the difference."""
+    tiny = sp.Pow(2, -10000)
+    assert checked(x + tiny - x, tiny * sp.cos(x) ** 2 + tiny * sp.sin(x) ** 2).outcome == "confirmed"
+    finding = check_violation("here", Violation(1 + tiny * sp.exp(x), sp.Integer(1), {"x": 1}).describe())
+    assert finding.outcome == "open"
+
+
+@given(st.fractions(-4, 4, max_denominator=8), st.sampled_from(["!=", ">"]))
+def test_a_counterexample_is_confirmed_where_exact_arithmetic_says_so(number, relation):
+    finding = check_violation("here", Violation(x**2, x, {"x": number}, relation).describe())
+    excess = number**2 - number
+    assert finding.outcome == ("confirmed" if excess > 0 or (relation == "!=" and excess) else "rejected")
+
+
+PAPER = ib.Paper("k", "T", "A")
+
+
+@PAPER.claim("right", statement=ib.Statement(r"\sinh(2x) = ", 2 * sp.sinh(x) * sp.cosh(x)))
+def right(statement):
+    return judge.prove("Expanded.", stated=(statement.formula, sp.sinh(2 * x)))
+
+
+@PAPER.claim("wrong", statement=ib.Statement(r"\sinh(2x) = ", sp.sinh(x) * sp.cosh(x)))
+def wrong(statement):
+    correction = ib.Correction(str(right.statement), right.verdict())
+    return judge.prove("Expanded.", stated=(statement.formula, sp.sinh(2 * x)), correction=correction)
+
+
+@PAPER.claim("measured", statement="something far off")
+def measured():
+    return judge.from_residual(1.0, 0.1, "Measured.", refuted_above=0.5, x=1.0)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("ledger") / "ledger.json"
+    ib.Ledger(PAPER.claims).run().save(path)
+    return path
+
+
+def test_a_saved_ledger_is_verified_with_its_corrections_and_mutants(saved):
+    found = verify(saved, changed=True)
+    assert [(each.place, each.outcome, each.points) for each in found.identities] == [
+        ("k/right, identity 1", "confirmed", 40),
+        ("k/wrong/correction, identity 1", "confirmed", 40),
+    ]
+    assert [(each.place, each.outcome) for each in found.counterexamples] == [("k/wrong", "confirmed")]
+    assert found.unstated == ("k/measured",)
+    assert (found.mutants_rejected, found.mutants_left, found.failures) == (12, (), ())
+
+
+@pytest.mark.parametrize(
+    ("where", "change"),
+    [
+        ("identities", lambda each: each[0] | {"stated": ["Mul", "2", each[0]["stated"]]}),
+        ("violation", lambda each: each | {"numbers": {"x": "0"}}),
+    ],
+)
+def test_a_ledger_that_was_tampered_with_fails(saved, tmp_path, where, change):
+    ledger = json.loads(saved.read_text())
+    claim = ledger["claims"]["k/right" if where == "identities" else "k/wrong"]
+    claim[where] = [change(claim[where])] if where == "identities" else change(claim[where])
+    path = tmp_path / "ledger.json"
+    path.write_text(json.dumps(ledger))
+    assert [each.outcome for each in verify(path).failures] == ["rejected"]
+
+
+DEEP = 5000 * '["sin", ' + '"1"' + 5000 * "]"
+OTHER = '{"claims": {"a": {%s}}}'
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("{", "expected a ledger in JSON"),
+        ("[]", "expected a ledger in JSON"),
+        ('{"claims": []}', "got no object of claims"),
+        ('{"claims": {"a": null}}', "a: expected an object with a verdict, got null"),
+        ('{"claims": {"a": []}}', "a: expected an object with a verdict, got list"),
+        ('{"claims": {"a": {"correction": []}}}', "a/correction: expected an object with a verdict, got list"),
+        ('{"claims": {"a": {"identities": 3}}}', "a: 'identities' is of type int"),
+        ('{"claims": {"a": {"identities": [{}]}}}', "a, identity 1: expected what a ledger saves"),
+        (
+            OTHER % '"identities": [{"symbols": {}, "conditions": [], "stated": ["os"], "derived": "1"}]',
+            "Expected the tree",
+        ),
+        (
+            OTHER % f'"identities": [{{"symbols": {{}}, "conditions": [], "stated": {DEEP}, "derived": "1"}}]',
+            "expected",
+        ),
+        (
+            OTHER % '"violation": {"numbers": {"x": "1/0"}, "left": "1", "right": "1", "relation": ">"}',
+            "Expected a fraction",
+        ),
+        (
+            OTHER % '"violation": {"numbers": {}, "symbols": {}, "left": "x", "right": "1", "relation": ">"}',
+            "Expected a fraction",
+        ),
+    ],
+)
+def test_what_is_no_ledger_is_refused(tmp_path, content, part):
+    path = tmp_path / "ledger.json"
+    path.write_text(content)
+    with pytest.raises(ib.InputError, match=part):
+        verify(path)
+
+
+def test_a_proof_without_identities_is_rejected(tmp_path):
+    (tmp_path / "l.json").write_text('{"claims": {"a": {"outcome": "PROVED", "identities": []}}}')
+    (found,) = verify(tmp_path / "l.json").failures
+    assert (found.outcome, found.reason) == ("rejected", "PROVED without identities.")
+
+
+@pytest.mark.parametrize("number", ["1e9999999", "0x10", " 1", "1/-2", "٣", "1" * 5000, "1.5"])
+def test_numbers_are_plain_fractions(number):
+    with pytest.raises(ib.InputError, match="Expected a fraction"):
+        domain.fraction(number)
+
+
+def test_counterexamples_outside_of_what_is_declared_are_rejected():
+    inside = Violation(p**2, p, {"p": 2}).describe()
+    finding = check_violation("here", {**inside, "numbers": {"p": "-1"}})
+    assert (finding.outcome, finding.reason) == ("rejected", "p = -1 is not positive.")
+
+
+@pytest.mark.parametrize(
+    ("stated", "derived"),
+    [
+        (sp.sign(sp.Symbol("u", nonnegative=True)), sp.Integer(1)),
+        (sp.Max(p, 10), sp.Integer(10)),
+        (sp.Max(sp.Abs(x), sp.Rational(1, 20)), sp.Abs(x)),
+        (sp.Abs(sp.sign(x)), sp.Integer(1)),
+        (sp.prod(sp.Symbol("k", integer=True, positive=True) - j for j in range(1, 7)), sp.Integer(0)),
+    ],
+)
+def test_zero_and_extreme_sizes_are_tried(stated, derived):
+    assert checked(stated, derived).outcome == "rejected"
+
+
+def test_a_sign_of_what_is_not_real_is_no_number():
+    sign = sp.sign(sp.sqrt(x) + 1)
+    assert checked(sign, 1 + sp.Abs(x) - x).outcome == "confirmed"
+    assert check_violation("here", Violation(sign, 3 + 0 * x, {"x": -1}).describe()).outcome == "open"
+
+
+def test_a_sample_covers_both_signs_and_several_sizes():
+    drawn = [numbers["x"] for numbers in islice(domain.points({"x": ["real"]}), 200)]
+    assert min(drawn) < -1 < Fraction(-1, 4) < Fraction(1, 4) < 1 < max(drawn)
+    assert all(any(low < abs(value) < 2 * low for value in drawn) for low in (0.0625, 0.25, 1, 4))
+    whole = [numbers["n"] for numbers, _ in zip(domain.points({"n": ["negative", "integer"]}), range(50), strict=False)]
+    assert all(value < 0 and value.denominator == 1 for value in whole)
