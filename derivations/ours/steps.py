@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import sympy as sp
 
 from derivations.ours import PAPER
@@ -13,9 +15,11 @@ p, q = sp.symbols("p q", real=True, nonzero=True)  # (m ± w)/√2 before a step
 g = sp.Symbol("g", real=True)  # slope of the step's loss in x = mw
 eta = sp.Symbol("eta", positive=True)
 alpha, beta = sp.symbols("alpha beta", nonnegative=True)  # strength of m² + w², and momentum
-high, low = sp.symbols("r_plus r_minus", real=True, nonzero=True)  # the numbers r⁺ and r⁻ of the step before
-mu, nu = sp.symbols("mu_plus mu_minus", real=True)  # the buffer over the factor, in the step before
-before = sp.Symbol("eta_before", positive=True)
+high, low = sp.symbols("r_plus r_minus", real=True, nonzero=True)
+mu_plus, mu_minus = sp.symbols("mu_plus mu_minus", real=True)  # the buffers of p and q over p and q
+# Of the step before.
+s_plus, s_minus = sp.symbols("s_plus s_minus", real=True, nonzero=True)  # r⁺ and r⁻
+nu_plus, nu_minus = sp.symbols("nu_plus nu_minus", real=True)  # μ⁺ and μ⁻
 
 ANY_STEP = (
     r"g = \partial f_k/\partial x \text{ at } x_k, \text{ for any loss } f_k, \text{ such as that of a mini-batch}"
@@ -42,8 +46,9 @@ def slopes(m: sp.Expr, w: sp.Expr, strength: sp.Expr) -> tuple[sp.Expr, sp.Expr]
 
 def hyperbolic_form() -> Equation:
     """That products carry x = a sinh β on: a is multiplied by |r⁺r⁻|, and log|r⁺/r⁻| is added to β."""
-    carried = sp.Abs(p * q) * sp.Abs(high * low)
-    argument = sp.log(sp.Abs(p / q)) + sp.log(sp.Abs(high / low))
+    size_p, size_q, size_high, size_low = (sp.Abs(each) for each in (p, q, high, low))
+    carried = size_p * size_q * size_high * size_low
+    argument = sp.log(size_p / size_q) + sp.log(size_high / size_low)
     after = ((high * p) ** 2 - (low * q) ** 2) / 2
     return Equation(
         carried * sp.sinh(argument), after, "a|r⁺r⁻| sinh(β + log|r⁺/r⁻|) is the product of the new m and w"
@@ -80,55 +85,66 @@ def discretization(statement: Statement) -> Verdict:
     )
 
 
-def stepped(nesterov: bool, decoupled: bool) -> tuple[sp.Expr, sp.Expr]:
-    """The p and q after two steps of momentum on m and w: one with the buffers μp and νq, and one with slope g.
+@dataclass(frozen=True)
+class Stepped:
+    """The p and q after a step with momentum, and the buffers of them in it.
+
+    Attributes:
+        factors: p and q.
+        buffers: Of p and of q.
+    """
+
+    factors: tuple[sp.Expr, sp.Expr]
+    buffers: tuple[sp.Expr, sp.Expr]
+
+
+def stepped(nesterov: bool, decoupled: bool) -> Stepped:
+    """Take a step on m and w, after one that multiplied p and q by s⁺ and s⁻ and left the buffers ν⁺p and ν⁻q.
 
     Args:
-        nesterov: Whether the second step looks ahead.
+        nesterov: Whether the step looks ahead.
         decoupled: Whether decay acts on m and w beside the buffer rather than through it.
     """
-    m, w = weights(p, q)
-    buffers = weights(mu * p, nu * q)
-    # Only the buffers of the step before matter, so its decay may stand in them.
-    m, w = m - before * buffers[0], w - before * buffers[1]
-    pushes = slopes(m, w, sp.Integer(0) if decoupled else alpha)
-    buffers = tuple(beta * buffer + push for buffer, push in zip(buffers, pushes, strict=True))
-    moves = tuple(push + beta * b for b, push in zip(buffers, pushes, strict=True)) if nesterov else buffers
+    m, w = weights(s_plus * p, s_minus * q)
+    of_m, of_w = weights(nu_plus * p, nu_minus * q)
+    along_m, along_w = slopes(m, w, sp.Integer(0) if decoupled else alpha)
+    of_m, of_w = beta * of_m + along_m, beta * of_w + along_w
+    move_m, move_w = (along_m + beta * of_m, along_w + beta * of_w) if nesterov else (of_m, of_w)
     shrunk = 1 - 2 * eta * alpha if decoupled else sp.Integer(1)
-    return weights(shrunk * m - eta * moves[0], shrunk * w - eta * moves[1])
+    return Stepped(weights(shrunk * m - eta * move_m, shrunk * w - eta * move_w), weights(of_m, of_w))
 
 
 def check_products(statement: Statement, *, nesterov: bool = False, decoupled: bool = False) -> Verdict:
-    """Compose two steps on m and w, and compare p and q with r⁺ and r⁻ of the second one."""
-    of_first = {high: 1 - before * mu, low: 1 - before * nu}
-    plus, minus = (formula.xreplace(of_first) for formula in statement.formulas)
-    after_p, after_q = stepped(nesterov, decoupled)
+    """Take a step on m and w as the optimizer does, and compare buffers and factors with what is stated."""
+    of_p, of_q, plus, minus = statement.formulas
+    found, recursion = stepped(nesterov, decoupled), {mu_plus: of_p, mu_minus: of_q}
     return prove(
-        "Two steps were composed on m and w as the optimizer takes them: the first with the buffers μ⁺p and μ⁻q, which "
-        "multiplies p and q by r = 1 − ημ, and the second with the slope g. Where the buffer is b = μp before the "
-        "first step's move, it is βμ/r times the new p after it, so μ follows the stated recursion. It begins with "
-        "μ = 0 and r = 1, and each step carries the form on as that of gradient descent does.",
-        Equation(minus * of_first[low] * q, after_q, "q after both steps"),
+        "The step was taken on m and w as the optimizer does, after any step that multiplied p and q by s⁺ and s⁻ and "
+        "left buffers of ν⁺p and ν⁻q. The first step begins with ν = 0 and s = 1, and each carries the form on "
+        "as that of gradient descent does.",
+        Equation(of_p * s_plus * p, found.buffers[0], "the buffer of p is μ⁺p"),
+        Equation(of_q * s_minus * q, found.buffers[1], "the buffer of q is μ⁻q"),
+        Equation(minus.xreplace(recursion) * s_minus * q, found.factors[1], "q after the step"),
         hyperbolic_form(),
-        stated=Equation(plus * of_first[high] * p, after_p, "p after both steps"),
+        stated=Equation(plus.xreplace(recursion) * s_plus * p, found.factors[0], "p after the step"),
     )
 
 
+COUPLED = (beta * nu_plus / s_plus + 2 * alpha + g, beta * nu_minus / s_minus + 2 * alpha - g)
 FORM = (
-    r"x_{k+1} = a_{k+1} \sinh\beta_{k+1},\ a_{k+1} = a_k |r_k^+ r_k^-|,\ "
-    r"\beta_{k+1} = \beta_k + \log|r_k^+/r_k^-| \text{ with } r_k^+ = "
+    r"x_{k+1} = a_{k+1} \sinh\beta_{k+1},\ a_{k+1} = a_k |r^+ r^-|,\ "
+    r"\beta_{k+1} = \beta_k + \log|r^+/r^-| \text{ with } \mu^+ = "
 )
-BUFFERS = (
-    r",\ \mu^\pm \text{ the buffer over the factor, and } r^\pm, \mu^\pm \text{ on the right side those of step } k-1"
-)
-MOMENTUM = (*DEFINITIONS, r"0 \le \beta < 1", "as torch.optim.SGD defines the momentum")
+BEFORE = r",\ \text{where } s^\pm, \nu^\pm \text{ are } r^\pm, \mu^\pm \text{ of the step before}"
+MOMENTUM = (*DEFINITIONS, r"0 \le \beta < 1", "momentum as torch.optim.SGD defines it")
 
 
 @PAPER.claim(
     "heavy-ball",
     statement=Statement(
-        FORM, 1 - eta * (beta * mu / high + 2 * alpha + g), r",\ r_k^- = ", 1 - eta * (beta * nu / low + 2 * alpha - g),
-        BUFFERS,
+        FORM, COUPLED[0], r",\ \mu^- = ", COUPLED[1],
+        r",\ r^+ = ", 1 - eta * mu_plus, r",\ r^- = ", 1 - eta * mu_minus,
+        BEFORE,
     ),
     hypotheses=MOMENTUM,
     uses=("discretization",),
@@ -141,26 +157,27 @@ def heavy_ball(statement: Statement) -> Verdict:
 @PAPER.claim(
     "nesterov",
     statement=Statement(
-        FORM, 1 - eta * (2 * alpha + g + beta * (beta * mu / high + 2 * alpha + g)),
-        r",\ r_k^- = ", 1 - eta * (2 * alpha - g + beta * (beta * nu / low + 2 * alpha - g)),
-        BUFFERS,
+        FORM, COUPLED[0], r",\ \mu^- = ", COUPLED[1],
+        r",\ r^+ = ", 1 - eta * (beta * mu_plus + 2 * alpha + g),
+        r",\ r^- = ", 1 - eta * (beta * mu_minus + 2 * alpha - g),
+        BEFORE,
     ),
     hypotheses=MOMENTUM,
     uses=("discretization",),
 )  # fmt: skip
 def nesterov(statement: Statement) -> Verdict:
-    """Nesterov's momentum multiplies p and q by numbers of their own."""
+    """Nesterov's momentum multiplies p and q by numbers of its own."""
     return check_products(statement, nesterov=True)
 
 
 @PAPER.claim(
     "decoupled-decay",
     statement=Statement(
-        FORM, 1 - 2 * eta * alpha - eta * (beta * mu / high + g),
-        r",\ r_k^- = ", 1 - 2 * eta * alpha - eta * (beta * nu / low - g),
-        BUFFERS,
+        FORM, beta * nu_plus / s_plus + g, r",\ \mu^- = ", beta * nu_minus / s_minus - g,
+        r",\ r^+ = ", 1 - 2 * eta * alpha - eta * mu_plus, r",\ r^- = ", 1 - 2 * eta * alpha - eta * mu_minus,
+        BEFORE,
     ),
-    hypotheses=(*MOMENTUM, r"\text{decay multiplies } \theta \text{ beside the momentum, as in AdamW}"),
+    hypotheses=(*MOMENTUM, "decay multiplies the parameters beside the momentum, as in AdamW"),
     uses=("discretization",),
 )  # fmt: skip
 def decoupled_decay(statement: Statement) -> Verdict:
