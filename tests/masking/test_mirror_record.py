@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from networks import perceptron
+from networks import WEIGHTS, perceptron, sequence, tokens
 from torch import nn
 
 import implicit_bias as ib
@@ -77,6 +77,38 @@ def test_the_identity_of_the_run_is_exact(momentum, nesterov, alpha):
         np.testing.assert_allclose(identity.gain, identity.flow_potential.log_scale - again.log_scale, atol=1e-11)
         np.testing.assert_allclose(identity.shift, again.shift - identity.flow_potential.shift, atol=1e-11)
         assert np.max(np.abs(identity.gain)) > 1e-3
+
+
+def transformer(dtype):
+    """The record of a net with attention and a tied embedding, trained on a batch of its own for each step."""
+    model = masking.mask(sequence().to(dtype), 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), 0.3, momentum=0.9)
+    masking.decay_strength(optimizer, 1e-3)
+    record = masking.MirrorRecord(model, optimizer)
+    for step in range(60):
+        given = tokens(step)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(given).flatten(0, 1), given.roll(1, 1).flatten()).backward()
+        optimizer.step()
+    return record
+
+
+def test_the_identity_is_exact_in_a_transformer_with_a_tied_embedding():
+    record = transformer(torch.float64)
+    assert sorted(record) == sorted(WEIGHTS)
+    assert max(record[name].relative_residual for name in record) <= 1e-10
+    assert max(record[name].flow_relative_residual for name in record) > 0.1
+
+
+def test_in_single_precision_the_identity_holds_to_what_rounding_leaves():
+    """A step rounds m and w to half a unit, and p or q to as much of the larger one; the steps add up at random."""
+    record = transformer(torch.float32)
+    unit = np.finfo(np.float32).eps / 2
+    for name in record:
+        identity = record[name]
+        ratio = np.exp(np.abs(np.arcsinh(identity.x / identity.potential.scale)))
+        assert np.all(identity.residual <= 60 * unit * np.maximum(ratio, 1))
+        assert identity.relative_residual < 1e-3
 
 
 def test_without_decay_in_the_potential_the_identity_fails():

@@ -91,6 +91,9 @@ RUNS = [
     {"step": 0.05, "steps": 6000, "schedule": Geometric(0.3, tau=0.5)},
     {"step": 0.85, "steps": 6000},
     {"step": 0.05, "steps": 6000, "batch_size": 1, "schedule": Geometric(0.3, tau=0.5)},
+    {"step": 0.05, "steps": 6000, "batch_size": 1},
+    {"step": 0.02, "steps": 8000, "optimizer": ib.SGD(0.97)},
+    {"step": 0.02, "steps": 8000, "optimizer": ib.SGD(0.97), "schedule": Geometric(0.02, tau=0.2)},
     {"step": 0.1, "steps": 30_000, "optimizer": ib.SGD(0.5), "schedule": Geometric(0.1, tau=0.5)},
     {"step": 0.1, "steps": 30_000, "optimizer": ib.SGD(0.5, nesterov=True)},
 ]
@@ -112,6 +115,32 @@ def test_a_run_that_fits_its_data_ends_at_its_own_projection(options):
         np.testing.assert_allclose(potential.gradient(run.x[k]), -run.accumulated_gradient[k], rtol=0, atol=1e-12)
     np.testing.assert_allclose(run.gain(), run.flow_potential().log_scale - potential.log_scale)
     np.testing.assert_allclose(run.shift(), potential.shift - run.flow_potential().shift)
+
+
+CUBES = ib.Parameterization("u**3 - v**3", regularizer="u**3 + v**3")
+CUBES_INIT = {"u": 0.9, "v": np.linspace(0.7, 1.0, 9)}
+PAIR = ib.Parameterization(["a*b", "(a**2 + b**2)/2"], regularizer="a**2 + b**2")
+LINE = ib.Regression([[1.0, 2.0]], [2.0])
+TRIPLE = ib.Parameterization(["a**2/2", "b**2/2", "c**2/2 + a**2/2"], regularizer="a**2 + b**2 + c**2")
+PLANE = ib.Regression([[1.0, 2.0, 0.0], [0.0, 1.0, 1.0]], [1.0, 2.0])
+OTHERS = [
+    (PROBLEM, CUBES, CUBES_INIT, {"step": 0.02}),
+    (PROBLEM, CUBES, CUBES_INIT, {"step": 0.02, "schedule": Geometric(0.05, tau=0.5)}),
+    (PROBLEM, CUBES, CUBES_INIT, {"step": 0.01, "optimizer": ib.SGD(0.5), "schedule": Geometric(0.05, tau=0.2)}),
+    (LINE, PAIR, {"a": 1.0, "b": 0.2}, {"step": 0.05, "schedule": Geometric(0.05, tau=0.5)}),
+    (PLANE, TRIPLE, {"a": 1.0, "b": 0.8, "c": 0.6}, {"step": 0.1}),
+    (PLANE, TRIPLE, {"a": 1.0, "b": 0.8, "c": 0.6}, {"step": 0.1, "batch_size": 1, "schedule": 0.0}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("problem", "parameterization", "init", "options"), OTHERS)
+def test_runs_of_other_parameterizations_end_at_their_own_projections(problem, parameterization, init, options):
+    run = ib.descent(problem, parameterization, init, steps=6000, record=2, **options)
+    assert run.loss[-1] < 1e-24
+    limit = run.limit()
+    assert np.linalg.norm(run.x[-1] - limit.x) <= 1e-10 * np.linalg.norm(limit.x)
+    assert np.linalg.norm(run.x[-1] - run.flow_limit().x) > 1e-5 * np.linalg.norm(limit.x)
 
 
 @pytest.mark.parametrize(
