@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := figures
-.PHONY: figures bench docs explore notebooks test test-fast prove mutate lint clean
+.PHONY: figures bench docs explore notebooks test test-fast durations prove mutate lint clean
 
 figures: $(VENV)/.installed-experiments
 	$(BIN)/python -m experiments
@@ -26,9 +26,12 @@ explore: $(VENV)/.installed-explore
 test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
-# Without the tests that take more than a second.
+# Without the tests that took more than 0.2 s when their durations were recorded.
 test-fast: $(VENV)/.installed-test
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist worksteal --fast $(PYTEST_ARGS)
+
+durations: $(VENV)/.installed-test
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist worksteal --record-durations
 
 # The large campaigns, of which `make test` runs a sample; they write tests/campaigns/record.
 prove: $(VENV)/.installed-test

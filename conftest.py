@@ -1,8 +1,11 @@
 """Settings of all tests and doctests, with the profiles of Hypothesis (`--hypothesis-profile=thorough` tries more)."""
 
 import gc
+import json
 import re
 import shutil
+from collections import defaultdict
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +13,10 @@ from hypothesis import HealthCheck, Phase, settings
 
 MISSING = re.compile(r"could not import|is not installed|no Chromium")  # in the reason of a skip
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+DURATIONS = Path(__file__).parent / "tests" / "durations.json"
+MOST_SECONDS = 0.2  # that a test may take to belong to the fast ones
+MOST_SECONDS_OF_A_SETUP = 1.0  # in a file whose tests all belong to the fast ones, as they may share it
 
 # Deadlines measure the machine, not the code; deterministic examples make a red run reproducible.
 # A few for every run: a law that is wrong fails soon, and rare counterexamples are what the thorough profile looks for.
@@ -25,6 +32,29 @@ settings.load_profile("default")
 def pytest_addoption(parser):
     """With ``--complete``, which CI gives, nothing may be skipped because a program or a package is missing."""
     parser.addoption("--complete", action="store_true", help="fail where a program or a package is missing")
+    parser.addoption("--fast", action="store_true", help=f"leave out what took long, by {DURATIONS.name}")
+    parser.addoption("--record-durations", action="store_true", help=f"write {DURATIONS.name}")
+
+
+def pytest_configure(config):
+    """Durations are recorded once, where the reports of all workers arrive."""
+    if config.getoption("record_durations") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Durations())
+
+
+class _Durations:
+    def __init__(self):
+        self.seconds, self.files = defaultdict(float), set()
+
+    def pytest_runtest_logreport(self, report):
+        self.seconds[report.nodeid] += report.duration
+        if report.when == "setup" and report.duration > MOST_SECONDS_OF_A_SETUP:
+            self.files.add(report.nodeid.partition("::")[0])
+
+    def pytest_sessionfinish(self):
+        long = {name: round(each, 1) for name, each in sorted(self.seconds.items()) if each > MOST_SECONDS}
+        saved = {"files": sorted(self.files), "seconds": long}
+        DURATIONS.write_text(json.dumps(saved, indent=0, ensure_ascii=False) + "\n", "utf-8")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -56,8 +86,14 @@ def pytest_collection():
         gc.enable()
 
 
-def pytest_collection_modifyitems(items):
-    """Tests of CUDA are skipped where there is no device."""
+def pytest_collection_modifyitems(config, items):
+    """Tests of CUDA are skipped where there is no device, and with ``--fast`` those that took long are left out."""
+    if config.getoption("fast"):
+        saved = json.loads(DURATIONS.read_text("utf-8"))
+        long = {*saved["files"], *saved["seconds"]}
+        left_out = [item for item in items if {item.nodeid, item.nodeid.partition("::")[0]} & long]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("cuda"):

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter, signature
 
+from implicit_bias.claims.saved import saved_field
 from implicit_bias.claims.statement import Statement
-from implicit_bias.claims.verdict import Verdict, saved_field
+from implicit_bias.claims.verdict import Verdict
 from implicit_bias.errors import InputError
 from implicit_bias.shown import Shown
 
@@ -71,6 +72,11 @@ class Claim(Shown):
         refuse_strings(self.id, hypotheses=self.hypotheses, uses=self.uses)
         if not callable(self.check):
             raise InputError(f"Claim {self.id}: expected check= to be a function that returns a Verdict.")
+        if isinstance(self.statement, Statement) and not _takes_statement(self.check):
+            raise InputError(
+                f"Claim {self.id}: its statement holds formulas, so its check is given the statement first; write "
+                "def check(statement): and use statement.formula."
+            )
         if self.module is None:
             object.__setattr__(self, "module", self.check.__module__)
 
@@ -144,6 +150,14 @@ def refuse_strings(claim: str, **given: object) -> None:
     for name, value in given.items():
         if isinstance(value, str):
             raise InputError(f"Claim {claim}: expected {name}= to be a tuple of strings, got a string.")
+
+
+def _takes_statement(check: Callable[..., Verdict]) -> bool:
+    try:
+        signature(check).bind_partial(None)
+    except TypeError:  # no place for an argument
+        return False
+    return True
 
 
 def takes_used(check: Callable[..., Verdict], before: int) -> bool:

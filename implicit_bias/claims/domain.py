@@ -12,6 +12,7 @@ from implicit_bias.errors import InputError
 # From the narrowest; a symbol that declares nothing is read as real. The others come beside one of these.
 KINDS = ("positive", "negative", "nonnegative", "nonpositive", "real")
 BESIDE = ("integer", "nonzero")
+RELATIONS = ("!=", ">")  # of the left side of a counterexample to the right one
 SEED = 20260815
 _FRACTION = re.compile(r"-?[0-9]{1,4200}(/[0-9]{1,4200})?")  # Python reads 4,300 digits at most
 _SPECIAL = (Fraction(0), Fraction(1, 300), Fraction(40))  # beyond the sizes that are drawn at random
@@ -30,6 +31,18 @@ def fraction(text: object) -> Fraction:
         if denominator == "" or int(denominator):
             return Fraction(int(numerator), int(denominator or 1))
     raise InputError(f"Expected a fraction such as '-1/2', got {str(text)[:80]!r}.")
+
+
+def declarations(name: str, kinds: object) -> list[str]:
+    """What a ledger stores that a symbol is declared to be: one of KINDS, and then any of BESIDE.
+
+    Raises:
+        InputError: If it is anything else.
+    """
+    match kinds:
+        case [str() as first, *others] if first in KINDS and all(each in BESIDE for each in others):
+            return [first, *others]
+    raise InputError(f"{name}: expected what a symbol is declared to be, such as ['positive'], got {str(kinds)[:80]}.")
 
 
 def fits(kinds: Collection[str], number: Fraction) -> bool:

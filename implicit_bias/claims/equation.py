@@ -10,11 +10,10 @@ from typing import Literal
 
 import sympy as sp
 
-from implicit_bias.claims.domain import fits, fraction
+from implicit_bias.claims.domain import RELATIONS, fits, fraction
+from implicit_bias.claims.saved import saved_field
 from implicit_bias.claims.tree import declared, described, exact, expression, tree
 from implicit_bias.errors import InputError
-
-RELATIONS = ("!=", ">")
 
 
 @dataclass(frozen=True)
@@ -83,17 +82,13 @@ class Equation:
         Raises:
             InputError: If a field is missing, or not as :meth:`describe` writes it.
         """
-        fields = _fields(saved, "symbols", "stated", "derived", "conditions", "says", "decided")
-        symbols = _symbols(fields["symbols"])
-        conditions = fields["conditions"]
-        if not isinstance(conditions, list):
-            raise InputError("'conditions' is no list.")
+        symbols = _symbols(saved)
         return cls(
-            expression(fields["stated"], symbols),
-            expression(fields["derived"], symbols),
-            str(fields["says"]),
-            tuple(expression(each, symbols) for each in conditions),
-            str(fields["decided"]),
+            expression(saved_field(saved, "stated", str | list), symbols),
+            expression(saved_field(saved, "derived", str | list), symbols),
+            saved_field(saved, "says", str),
+            tuple(expression(each, symbols) for each in saved_field(saved, "conditions", list)),
+            saved_field(saved, "decided", str),
         )
 
 
@@ -158,15 +153,10 @@ class Violation:
         Raises:
             InputError: If a field is missing, or not as :meth:`describe` writes it.
         """
-        fields = _fields(saved, "left", "right", "relation", "symbols", "numbers")
-        symbols, numbers, relation = _symbols(fields["symbols"]), fields["numbers"], fields["relation"]
-        if relation not in RELATIONS:
-            raise InputError(f"'relation' is {relation!r}, expected '!=' or '>'.")
-        if not isinstance(numbers, dict):
-            raise InputError("'numbers' is no object.")
-        read = {name: fraction(value) for name, value in numbers.items()}
-        left, right = (expression(fields[side], symbols) for side in ("left", "right"))
-        return cls(left, right, read, relation)
+        symbols = _symbols(saved)
+        numbers = {name: fraction(value) for name, value in saved_field(saved, "numbers", dict).items()}
+        left, right = (expression(saved_field(saved, side, str | list), symbols) for side in ("left", "right"))
+        return cls(left, right, numbers, saved_field(saved, "relation", str))
 
 
 def _float(value: Fraction) -> float:
@@ -176,17 +166,8 @@ def _float(value: Fraction) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def _fields(saved: object, *names: str) -> dict:
-    missing = [name for name in names if not isinstance(saved, dict) or name not in saved]
-    if missing or not isinstance(saved, dict):
-        raise InputError(f"{missing[0]!r} is missing.")
-    return saved
-
-
 def _symbols(saved: object) -> dict[str, sp.Symbol]:
-    if not isinstance(saved, dict):
-        raise InputError("'symbols' is no object.")
-    return {name: declared(name, kinds) for name, kinds in saved.items()}
+    return {name: declared(name, kinds) for name, kinds in saved_field(saved, "symbols", dict).items()}
 
 
 def _by_name(expressions: Sequence[sp.Expr]) -> dict[str, sp.Symbol]:

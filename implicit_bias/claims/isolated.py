@@ -278,14 +278,21 @@ def main(source: str, seconds: float, importing: float, stuck: int) -> None:
 
 
 def _judged(ledger: Ledger, name: str, found: Mapping[str, Verdict]) -> Verdict:
-    """The verdict on a claim; one that misuses a refuted claim is INCONCLUSIVE, too."""
+    """The verdict on a claim; one that misuses a refuted claim, or cannot be written down, is INCONCLUSIVE, too."""
     try:
         verdict = ledger.judged(name, found)
-        json.dumps(verdict.describe(), ensure_ascii=False).encode()
-    except (InputError, MissingPackageError, TypeError, ValueError) as error:
-        text = "".join(traceback.format_exception(error))
-        return Verdict(Outcome.INCONCLUSIVE, str(error), traceback=text)
+    except (InputError, MissingPackageError) as error:
+        return _inconclusive(str(error), error)
+    described = verdict.describe()
+    try:
+        json.dumps(described, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:  # its evidence is no text, say, or text that no file can hold
+        return _inconclusive(f"The check returned a verdict that cannot be saved: {error}", error)
     return verdict
+
+
+def _inconclusive(evidence: str, error: Exception) -> Verdict:
+    return Verdict(Outcome.INCONCLUSIVE, evidence, traceback="".join(traceback.format_exception(error)))
 
 
 if __name__ == "__main__":

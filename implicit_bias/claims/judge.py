@@ -199,7 +199,13 @@ def _not_shown(failed: Equation, identities: tuple[Equation, ...]) -> Verdict:
     if not _is_somewhere(failed):
         return _nowhere(failed, identities)
     name = f"{failed.says}: " if failed.says else ""
-    evidence = f"{name}{failed.residual} was not simplified to zero."
+    violation = smallest_violation(failed) if find_spec("flint") else None
+    if violation is None:
+        evidence = f"{name}{failed.residual} was not simplified to zero."
+    else:
+        numbers = ", ".join(f"{symbol} = {value}" for symbol, value in violation.numbers.items())
+        where = f" at {numbers}" if numbers else ""
+        evidence = f"{name}a step of the check does not hold: {failed.stated} is not {failed.derived}{where}."
     return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
 
 

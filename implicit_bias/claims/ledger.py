@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from implicit_bias.claims.claim import CORRECTION, Claim, corrected
 from implicit_bias.claims.paper import Paper
-from implicit_bias.claims.verdict import Outcome, Verdict, saved_field
+from implicit_bias.claims.saved import saved_field
+from implicit_bias.claims.verdict import Outcome, Verdict
 from implicit_bias.errors import InputError, MissingPackageError
 from implicit_bias.files import write_whole
 from implicit_bias.shown import Shown
@@ -104,6 +105,12 @@ class Ledger(Shown, Mapping[str, Claim]):
             known = f"it may be {' or '.join(found)}" if found else f"known: {', '.join(self)}"
             raise InputError(f"{'Several claims are' if found else 'No claim is'} called {name!r}; {known}.")
         return found[0]
+
+    def place(self, name: str) -> str:
+        """Where a claim is printed; without the citation, where the ledger knows its paper."""
+        papers = {paper.key: paper for paper in self.papers}
+        paper = papers.get(name.rpartition("/")[0])
+        return paper.place(self[name]) if paper else self[name].source
 
     def run(
         self,

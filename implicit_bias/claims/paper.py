@@ -8,8 +8,9 @@ from functools import wraps
 from typing import Any
 
 from implicit_bias.claims.claim import Claim, corrected, refuse_strings, takes_used
+from implicit_bias.claims.saved import saved_field
 from implicit_bias.claims.statement import Statement
-from implicit_bias.claims.verdict import Verdict, saved_field
+from implicit_bias.claims.verdict import Verdict
 from implicit_bias.errors import InputError
 
 
@@ -68,6 +69,12 @@ class Paper:
         if not self.authors:
             return self.title
         return f'{self.authors}, "{self.title}"' + ("" if self.year is None else f", {self.year}")
+
+    def place(self, claim: Claim) -> str:
+        """Where one of its claims is printed, without the citation of the paper."""
+        if not claim.source.startswith(self.citation):
+            return claim.source
+        return claim.source.removeprefix(self.citation).removeprefix(", ")
 
     def claim(
         self,

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import sympy as sp
 
-from implicit_bias.claims.domain import BESIDE, KINDS, fraction
+from implicit_bias.claims.domain import BESIDE, KINDS, declarations, fraction
 from implicit_bias.errors import InputError, UnsupportedError
 
 Tree: TypeAlias = str | list["Tree"]
@@ -130,6 +130,4 @@ def declared(name: str, kinds: object) -> sp.Symbol:
     Raises:
         InputError: If something else than the kinds of this module is declared.
     """
-    if not isinstance(kinds, list) or not kinds or not {*map(str, kinds)} <= {*KINDS, *BESIDE}:
-        raise InputError(f"{name}: expected what a symbol is declared to be, such as ['positive'], got {kinds!r}.")
-    return sp.Symbol(name, **dict.fromkeys(map(str, kinds), True))
+    return sp.Symbol(name, **dict.fromkeys(declarations(name, kinds), True))

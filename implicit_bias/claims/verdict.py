@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from textwrap import shorten
-from types import UnionType
-from typing import Any
 
 from implicit_bias.claims.equation import Equation, Violation
+from implicit_bias.claims.saved import saved_field
 from implicit_bias.errors import InputError
 from implicit_bias.shown import Shown
 
@@ -79,6 +78,8 @@ class Verdict(Shown):
     traceback: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.evidence, str):
+            raise InputError(f"A verdict needs evidence in words, got {type(self.evidence).__name__}.")
         if self.outcome in (Outcome.PROVED, Outcome.ARGUED):
             name = self.outcome.value
             if not self.identities:
@@ -153,22 +154,6 @@ class Verdict(Shown):
             violation=violation and Violation.read(violation),
             traceback=saved_field(saved, "traceback", str, ""),
         )
-
-
-def saved_field(saved: object, name: str, kind: type | UnionType, default: object = ...) -> Any:
-    """A field of an object that was read from JSON; with a default it may be missing or null.
-
-    Raises:
-        InputError: If it is missing or of another type.
-    """
-    if not isinstance(saved, dict) or (name not in saved and default is ...):
-        raise InputError(f"{name!r} is missing.")
-    value = saved.get(name)
-    if value is None and default is not ...:
-        return default
-    if not isinstance(value, kind):
-        raise InputError(f"{name!r} is of type {type(value).__name__}.")
-    return value
 
 
 def _number(value: float | None) -> float | None:

@@ -8,7 +8,8 @@ meet. A counterexample is confirmed if the balls of its two sides do not meet, o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -17,14 +18,16 @@ from typing import Any
 
 from flint import arb
 
-from implicit_bias.claims.domain import fits, fraction, points
+from implicit_bias.claims.domain import RELATIONS, declarations, fits, fraction, points
 from implicit_bias.claims.enclosure import LEAST_BITS, MOST_BITS, RELATIVE_RADIUS, enclosure
 from implicit_bias.claims.mutation import mutants
+from implicit_bias.claims.saved import saved_field
 from implicit_bias.errors import InputError
 
 POINTS = 40
 DRAWS = 4000  # of points; those at which a condition fails, or a side is not real, do not count
 DRAWS_FOR_A_MUTANT = 60
+MOST_DEPTH = 150  # of an expression; those of the ledger are less than 20 deep
 Numbers = Mapping[str, Fraction]
 
 
@@ -98,28 +101,37 @@ def verify(path: str | Path, *, changed: bool = False) -> Verification:
             identities.append(Finding(place, "rejected", f"{verdict['outcome']} without identities."))
         for number, identity in enumerate(found, 1):
             label = f"{place}, identity {number}"
-            identities.append(_read(label, check_identity, identity))
+            identities.append(check_identity(label, identity))
             if not changed:
                 continue
-            for change, mutant in _read(label, _mutants, identity):
-                finding = _read(f"{label}, {change}", _check_mutant, {**identity, "stated": mutant})
+            for change, mutant in mutants(identity["stated"]):
+                # With fewer draws: a false identity fails at nearly every point, and many are real at none.
+                finding = check_identity(f"{label}, {change}", {**identity, "stated": mutant}, DRAWS_FOR_A_MUTANT)
                 rejected += finding.outcome == "rejected"
                 left += [] if finding.outcome == "rejected" else [finding]
         violation = verdict.get("violation")
         if violation is not None:
-            counterexamples.append(_read(place, check_violation, violation))
+            counterexamples.append(check_violation(place, violation))
         elif verdict.get("outcome") == "REFUTED":
             unstated.append(place)
     return Verification(tuple(identities), tuple(counterexamples), tuple(unstated), rejected, tuple(left))
 
 
-def check_identity(place: str, identity: Mapping[str, Any], draws: int = DRAWS) -> Finding:
-    """Evaluate both sides at random points of the domain, in balls that are refined until they are small enough."""
+def check_identity(place: str, identity: object, draws: int = DRAWS) -> Finding:
+    """Evaluate both sides at random points of the domain, in balls that are refined until they are small enough.
+
+    Raises:
+        InputError: If it is not what a ledger saves.
+    """
+    with _placed(place):
+        symbols = _symbols(identity)
+        conditions = [_tree(each, symbols) for each in saved_field(identity, "conditions", list)]
+        stated, derived = (_tree(saved_field(identity, side, str | list), symbols) for side in ("stated", "derived"))
     largest, found = 0.0, 0
-    for numbers in islice(points(identity["symbols"]), draws):
-        if not all(_is_positive(condition, numbers) for condition in identity["conditions"]):
+    for numbers in islice(points(symbols), draws):
+        if not all(_is_positive(condition, numbers) for condition in conditions):
             continue
-        meeting = _meeting(identity["stated"], identity["derived"], numbers)
+        meeting = _meeting(stated, derived, numbers)
         if meeting is None:  # not real here
             continue
         if isinstance(meeting, str):
@@ -128,10 +140,6 @@ def check_identity(place: str, identity: Mapping[str, Any], draws: int = DRAWS) 
         if found == POINTS or not numbers:
             return Finding(place, "confirmed", "", found, largest)
     return Finding(place, "open", f"Only {found} points of the domain were found, expected {POINTS}.", found)
-
-
-def _mutants(_: str, identity: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return list(mutants(identity["stated"]))
 
 
 def has_a_point(identity: Mapping[str, Any]) -> bool:
@@ -144,22 +152,27 @@ def has_a_point(identity: Mapping[str, Any]) -> bool:
     return False
 
 
-def _check_mutant(place: str, identity: Mapping[str, Any]) -> Finding:
-    """The same with fewer draws: a false identity fails at nearly every point, and many are real at none."""
-    return check_identity(place, identity, DRAWS_FOR_A_MUTANT)
+def check_violation(place: str, violation: object) -> Finding:
+    """Evaluate both sides at the numbers of the counterexample.
 
-
-def check_violation(place: str, violation: Mapping[str, Any]) -> Finding:
-    """Evaluate both sides at the numbers of the counterexample."""
-    numbers = {name: fraction(value) for name, value in violation["numbers"].items()}
-    for name, kinds in violation["symbols"].items():
+    Raises:
+        InputError: If it is not what a ledger saves.
+    """
+    with _placed(place):
+        symbols, relation = _symbols(violation), saved_field(violation, "relation", str)
+        saved = saved_field(violation, "numbers", dict)
+        numbers = {name: fraction(saved_field(saved, name, str)) for name in symbols}
+        left, right = (_tree(saved_field(violation, side, str | list), symbols) for side in ("left", "right"))
+        if relation not in RELATIONS:
+            raise InputError(f"'relation' is {relation[:80]!r}, expected one of {', '.join(RELATIONS)}.")
+    for name, kinds in symbols.items():
         if not fits(kinds, numbers[name]):
             return Finding(place, "rejected", f"{name} = {numbers[name]} is not {' and '.join(kinds)}.")
     bits = LEAST_BITS
     while bits <= MOST_BITS:
-        excess = enclosure(violation["left"], numbers, bits) - enclosure(violation["right"], numbers, bits)
+        excess = enclosure(left, numbers, bits) - enclosure(right, numbers, bits)
         if excess.is_finite():
-            if excess > 0 or (violation["relation"] == "!=" and excess < 0):
+            if excess > 0 or (relation == "!=" and excess < 0):
                 return Finding(place, "confirmed", "", 1)
             if excess < 0 or (excess == 0 and excess.is_exact()):
                 return Finding(place, "rejected", f"The statement holds at {_text(numbers)}.")
@@ -227,14 +240,33 @@ def _list(verdict: Mapping[str, Any], name: str, place: str) -> list:
     return found
 
 
-def _read(place: str, check: Any, saved: Any) -> Any:
-    """The finding of a check, or why what was saved is no identity and no counterexample."""
+@contextmanager
+def _placed(place: str) -> Iterator[None]:
+    """Says which claim an error is about."""
     try:
-        return check(place, saved)
+        yield
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise InputError(f"{place}: expected what a ledger saves, got {type(error).__name__}: {error}.") from error
+
+
+def _symbols(saved: object) -> dict[str, list[str]]:
+    return {name: declarations(name, kinds) for name, kinds in saved_field(saved, "symbols", dict).items()}
+
+
+def _tree(saved: Any, symbols: Collection[str]) -> Any:
+    """A tree that was read from JSON, which :func:`enclosure` can evaluate.
+
+    Raises:
+        InputError: If it is none, or is nested too deeply for functions that call themselves.
+    """
+    waiting = [(saved, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > MOST_DEPTH:
+            raise InputError(f"An expression is nested more than {MOST_DEPTH} deep.")
+        waiting += [(each, depth + 1) for each in node] if isinstance(node, list) else []
+    enclosure(saved, dict.fromkeys(symbols, Fraction(1)), LEAST_BITS)
+    return saved
 
 
 def _text(numbers: Numbers) -> str:

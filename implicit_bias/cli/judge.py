@@ -14,7 +14,7 @@ from rich.table import Table
 from implicit_bias.cli.failing import BAD_INPUT, bad_input_fails, fail
 
 if TYPE_CHECKING:
-    from implicit_bias.claims import Claim, Ledger, Verdict
+    from implicit_bias.claims import Ledger, Verdict
 
 COMMAND = "implicit-bias judge"
 COLOURS = {
@@ -87,22 +87,22 @@ def _root(source: str, page: Path) -> str | None:
 
 
 def verdict_table(ledger: Ledger, names: list[str], title: str) -> Table:
-    """One row for each claim: id, place, verdict and evidence."""
+    """One row for each claim: id, place in its paper, verdict and evidence."""
     table = Table(title=title, show_lines=True)
-    for heading in ("claim", "source", "verdict", "evidence"):
+    for heading in ("claim", "place", "verdict", "evidence"):
         table.add_column(heading, no_wrap=heading in ("claim", "verdict"))
     for name in names:
-        source, label, evidence = _row(ledger[name], ledger.verdicts[name])
-        table.add_row(escape(name), escape(source), label, escape(evidence))
+        label, evidence = _row(ledger.verdicts[name])
+        table.add_row(escape(name), escape(ledger.place(name)), label, escape(evidence))
     return table
 
 
-def _row(claim: Claim, verdict: Verdict) -> tuple[str, str, str]:
+def _row(verdict: Verdict) -> tuple[str, str]:
     label, evidence = _label(verdict), verdict.evidence
     if verdict.correction is not None:
         label += f"\ncorrected: {_label(verdict.correction.verdict)}"
         evidence += f" Corrected: {verdict.correction.verdict.evidence}"
-    return claim.source, label, evidence
+    return label, evidence
 
 
 def _label(verdict: Verdict) -> str:

@@ -67,9 +67,7 @@ class Section:
 
     def source(self, claim: Claim) -> str:
         """Where a claim is printed, without the citation of the paper, which stands above."""
-        if self.paper is None or not claim.source.startswith(self.paper.citation):
-            return claim.source
-        return claim.source.removeprefix(self.paper.citation).removeprefix(", ")
+        return self.paper.place(claim) if self.paper else claim.source
 
     def _place(self, claim: Claim) -> str:
         """The printed place, up to the first comma or semicolon; empty if the claim is printed nowhere."""

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import sympy as sp
 from sympy.abc import x
 
 import implicit_bias as ib
@@ -58,6 +59,7 @@ def test_a_check_returns_a_verdict(result):
         ({"statement": ""}, "non-empty"),
         ({"check": None}, "Claim a: .*check="),
         ({"check": PROVED}, "Claim a: .*check="),
+        ({"statement": ib.Statement("x = ", sp.Symbol("x"))}, "Claim a: .*def check\\(statement\\)"),
         ({"uses": ("b")}, "Claim a: .*uses="),
         ({"hypotheses": "f is convex"}, "Claim a: .*hypotheses="),
     ],

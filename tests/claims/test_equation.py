@@ -115,17 +115,17 @@ VIOLATION = Violation(x**2, x, {"x": Fraction(1, 2)}).describe()
     ("kind", "saved", "part"),
     [
         (Equation, [], "'symbols' is missing"),
-        (Equation, DESCRIBED | {"symbols": []}, "'symbols' is no object"),
+        (Equation, DESCRIBED | {"symbols": []}, "'symbols' is of type list, expected object"),
         (Equation, DESCRIBED | {"symbols": {"x": ["odd"], "p": ["positive"]}}, "x: expected what a symbol is declared"),
         (Equation, DESCRIBED | {"symbols": {"x": ["real"]}}, "expected the tree|Expected the tree"),
         (Equation, DESCRIBED | {"stated": ["__import__", "os"]}, "Expected the tree"),
         (Equation, DESCRIBED | {"stated": "x + 1"}, "Expected a fraction"),
         (Equation, DESCRIBED | {"stated": ["Add"]}, "Expected the tree"),
-        (Equation, DESCRIBED | {"conditions": "p"}, "'conditions' is no list"),
-        (Violation, VIOLATION | {"relation": "<"}, "'relation' is '<'"),
+        (Equation, DESCRIBED | {"conditions": "p"}, "'conditions' is of type"),
+        (Violation, VIOLATION | {"relation": "<"}, "the relation '!=' or '>', got '<'"),
         (Violation, VIOLATION | {"numbers": {"x": "1/0"}}, "Expected a fraction"),
         (Violation, VIOLATION | {"numbers": {"x": "half"}}, "Expected a fraction"),
-        (Violation, VIOLATION | {"numbers": []}, "'numbers' is no object"),
+        (Violation, VIOLATION | {"numbers": []}, "'numbers' is of type list, expected object"),
     ],
 )
 def test_what_is_no_identity_is_not_read(kind, saved, part):

@@ -127,7 +127,7 @@ def test_numbers_of_sympy_and_numpy_are_kept_as_floats():
         ({"outcome": "SUPPORTED"}, "needs residual="),
         ({"identities": []}, "needs identities="),
         ({"identities": [{}]}, "'symbols' is missing"),
-        ({"violation": {"left": "1"}}, "'right' is missing"),
+        ({"violation": {"left": "1"}}, "'symbols' is missing"),
     ],
 )
 def test_what_is_no_verdict_is_not_read(changes, part):

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
 
@@ -164,23 +165,29 @@ OTHER = '{"claims": {"a": {%s}}}'
         ('{"claims": {"a": []}}', "a: expected an object with a verdict, got list"),
         ('{"claims": {"a": {"correction": []}}}', "a/correction: expected an object with a verdict, got list"),
         ('{"claims": {"a": {"identities": 3}}}', "a: 'identities' is of type int"),
-        ('{"claims": {"a": {"identities": [{}]}}}', "a, identity 1: expected what a ledger saves"),
+        ('{"claims": {"a": {"identities": [{}]}}}', "a, identity 1: 'symbols' is missing"),
         (
             OTHER % '"identities": [{"symbols": {}, "conditions": [], "stated": ["os"], "derived": "1"}]',
             "Expected the tree",
         ),
         (
             OTHER % f'"identities": [{{"symbols": {{}}, "conditions": [], "stated": {DEEP}, "derived": "1"}}]',
-            "expected",
+            "expected a ledger in JSON|a, identity 1: An expression is nested more than 150 deep",
         ),
         (
-            OTHER % '"violation": {"numbers": {"x": "1/0"}, "left": "1", "right": "1", "relation": ">"}',
-            "Expected a fraction",
+            OTHER % '"violation": {"symbols": {"x": ["real"]}, "numbers": {"x": "1/0"}, "relation": ">"}',
+            "a: Expected a fraction",
         ),
         (
             OTHER % '"violation": {"numbers": {}, "symbols": {}, "left": "x", "right": "1", "relation": ">"}',
-            "Expected a fraction",
+            "a: Expected a fraction",
         ),
+        (OTHER % '"violation": {"numbers": {}, "symbols": {"x": ["real"]}, "relation": ">"}', "a: 'x' is missing"),
+        (
+            OTHER % '"violation": {"numbers": {}, "symbols": {}, "left": "1", "right": "1", "relation": "<"}',
+            "a: 'relation' is '<', expected one of !=, >",
+        ),
+        (OTHER % '"identities": [{"symbols": {"x": ["positive", "negative"]}}]', "x: expected what a symbol is"),
     ],
 )
 def test_what_is_no_ledger_is_refused(tmp_path, content, part):
@@ -188,6 +195,41 @@ def test_what_is_no_ledger_is_refused(tmp_path, content, part):
     path.write_text(content)
     with pytest.raises(ib.InputError, match=part):
         verify(path)
+
+
+NONSENSE = st.recursive(
+    st.sampled_from(["1", "x", "1/0", "", "Symbol", "Add", "Pow", "log", "pi", "positive", ">", None, 2, 0.5, True]),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from(["x", "y"]), inside, max_size=2),
+    max_leaves=6,
+)
+SQUARE = (x + 1) ** 2
+
+
+@given(
+    st.sampled_from([Equation(SQUARE, x**2 + 2 * x + 1), Violation(SQUARE, x, {"x": 1})]),
+    st.dictionaries(
+        st.sampled_from(["symbols", "conditions", "stated", "derived", "left", "right", "numbers", "relation"]),
+        NONSENSE,
+        max_size=2,
+    ),
+)
+def test_nonsense_in_any_field_is_refused_or_judged(entry, changes):
+    """Nothing but InputError comes out."""
+    check = check_identity if isinstance(entry, Equation) else check_violation
+    with suppress(ib.InputError):
+        finding = check("a", {**entry.describe(), **changes})
+        assert finding.outcome in ("confirmed", "rejected", "open")
+
+
+def test_a_bug_in_the_evaluation_keeps_its_type(saved, monkeypatch):
+    """It must not look like a damaged file."""
+
+    def broken(*_):
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(module, "_meeting", broken)
+    with pytest.raises(TypeError, match="a bug"):
+        verify(saved)
 
 
 def test_a_proof_without_identities_is_rejected(tmp_path):

@@ -359,6 +359,13 @@ def test_claims_are_grouped_by_paper_and_counted_by_printed_place(checked):
     assert "wrote the checks: 2." in text
 
 
+def test_a_page_of_one_paper_has_its_title_once(checked):
+    text = Ledger([claim for claim in checked.values() if claim.id.startswith("mirror/")], checked.verdicts,
+                  papers=checked.papers).to_html()  # fmt: skip
+    assert "<h1>Mirrors</h1>" in text
+    assert "<h2>" not in text
+
+
 def test_papers_that_a_ledger_does_not_know_are_shown_by_key(checked):
     found = sections(Ledger(checked.values(), checked.verdicts))
     assert {section.title for section in found} == {"mirror", "ours", "Claims without a paper"}
