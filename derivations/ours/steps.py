@@ -132,18 +132,18 @@ def check_products(statement: Statement, *, nesterov: bool = False, decoupled: b
 
 COUPLED = (beta * nu_plus / s_plus + 2 * alpha + g, beta * nu_minus / s_minus + 2 * alpha - g)
 FORM = (
-    r"x_{k+1} = a_{k+1} \sinh\beta_{k+1},\ a_{k+1} = a_k |r^+ r^-|,\ "
-    r"\beta_{k+1} = \beta_k + \log|r^+/r^-| \text{ with } \mu^+ = "
+    r"x_{k+1} = a_{k+1} \sinh\beta_{k+1},\ a_{k+1} = a_k |r_{plus} r_{minus}|,\ "
+    r"\beta_{k+1} = \beta_k + \log|r_{plus}/r_{minus}| \text{ with } \mu_{plus} = "
 )
-BEFORE = r",\ \text{where } s^\pm, \nu^\pm \text{ are } r^\pm, \mu^\pm \text{ of the step before}"
+BEFORE = r",\ \text{where } s, \nu \text{ are } r, \mu \text{ of the step before}"
 MOMENTUM = (*DEFINITIONS, r"0 \le \beta < 1", "momentum as torch.optim.SGD defines it")
 
 
 @PAPER.claim(
     "heavy-ball",
     statement=Statement(
-        FORM, COUPLED[0], r",\ \mu^- = ", COUPLED[1],
-        r",\ r^+ = ", 1 - eta * mu_plus, r",\ r^- = ", 1 - eta * mu_minus,
+        FORM, COUPLED[0], r",\ \mu_{minus} = ", COUPLED[1],
+        r",\ r_{plus} = ", 1 - eta * mu_plus, r",\ r_{minus} = ", 1 - eta * mu_minus,
         BEFORE,
     ),
     hypotheses=MOMENTUM,
@@ -157,9 +157,9 @@ def heavy_ball(statement: Statement) -> Verdict:
 @PAPER.claim(
     "nesterov",
     statement=Statement(
-        FORM, COUPLED[0], r",\ \mu^- = ", COUPLED[1],
-        r",\ r^+ = ", 1 - eta * (beta * mu_plus + 2 * alpha + g),
-        r",\ r^- = ", 1 - eta * (beta * mu_minus + 2 * alpha - g),
+        FORM, COUPLED[0], r",\ \mu_{minus} = ", COUPLED[1],
+        r",\ r_{plus} = ", 1 - eta * (beta * mu_plus + 2 * alpha + g),
+        r",\ r_{minus} = ", 1 - eta * (beta * mu_minus + 2 * alpha - g),
         BEFORE,
     ),
     hypotheses=MOMENTUM,
@@ -173,8 +173,9 @@ def nesterov(statement: Statement) -> Verdict:
 @PAPER.claim(
     "decoupled-decay",
     statement=Statement(
-        FORM, beta * nu_plus / s_plus + g, r",\ \mu^- = ", beta * nu_minus / s_minus - g,
-        r",\ r^+ = ", 1 - 2 * eta * alpha - eta * mu_plus, r",\ r^- = ", 1 - 2 * eta * alpha - eta * mu_minus,
+        FORM, beta * nu_plus / s_plus + g, r",\ \mu_{minus} = ", beta * nu_minus / s_minus - g,
+        r",\ r_{plus} = ", 1 - 2 * eta * alpha - eta * mu_plus,
+        r",\ r_{minus} = ", 1 - 2 * eta * alpha - eta * mu_minus,
         BEFORE,
     ),
     hypotheses=(*MOMENTUM, "decay multiplies the parameters beside the momentum, as in AdamW"),
