@@ -27,10 +27,13 @@ from .potential import QuadraticForms as QuadraticForms
 from .potential import SeparablePotential as SeparablePotential
 from .problem import Regression as Regression
 from .simulate import SGD as SGD
+from .simulate import TrainingLimit as TrainingLimit
 from .simulate import Trajectory as Trajectory
+from .simulate import critical_step as critical_step
 from .simulate import descent as descent
 from .simulate import gradient_flow as gradient_flow
 from .simulate import mirror_flow as mirror_flow
+from .simulate import training_limit as training_limit
 from .status import SolverError as SolverError
 from .status import Status as Status
 from .symbolic import CommutingReport as CommutingReport

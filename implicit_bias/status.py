@@ -15,6 +15,7 @@ class Status(Enum):
     INFEASIBLE = "infeasible"
     STEP_SIZE = "step_size"
     NOT_FINITE = "not_finite"
+    UNSTABLE = "unstable"
 
     @property
     def advice(self) -> str:
@@ -35,6 +36,9 @@ _ADVICE = {
     Status.STEP_SIZE: "The integrator's step fell below rounding: loosen rtol, shorten t, or use another method.",
     Status.NOT_FINITE: (
         "A value left the floating-point range: rescale the data, or shorten the time or the step (the learning rate)."
+    ),
+    Status.UNSTABLE: (
+        "The step is beyond the critical one, where training ends elsewhere than a flow: shorten it, or run it."
     ),
 }
 

@@ -49,7 +49,7 @@ def test_the_command_line_says_it_in_one_line(package, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "extra", "arguments"),
-    [("hypothesis", "judge", ["only-m"]), ("jinja2", "judge", ["--html"]), ("torch", "torch", ["training-identity"])],
+    [("hypothesis", "judge", ["only-m"]), ("jinja2", "judge", ["--html"]), ("torch", "torch", ["network-identity"])],
 )
 def test_the_ledger_says_it_in_one_line(package, extra, arguments):
     code = "import typer; from derivations.__main__ import main; typer.run(main)"

@@ -362,7 +362,7 @@ def observations(data: Data) -> list[Claim]:
             "figure2/scale",
             r"\operatorname{median}(m_T^2 - w_T^2) = \text{what the optimizer's steps of decay alone leave}",
             "this project",
-            uses=("ours/conserved", "ours/heavy-ball"),
+            uses=("ours/conserved", "ours/flow-heavy-ball"),
             check=lambda: _keeps_scale(data),
         ),
     ]

@@ -164,7 +164,7 @@ def claims(data: Data) -> list[Claim]:
             "figure5/potential",
             r"\nabla R_{a_k}(x_k) = -Z^T\nu_k + O(\eta) \text{ on mini-batches}",
             "this project",
-            uses=("ours/training-identity",),
+            uses=("ours/flow-identity",),
             check=minimizes,
         )
     ]

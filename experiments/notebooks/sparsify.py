@@ -211,12 +211,14 @@ def _(digits, fresh, masking, nn, np, plotting, plt, torch):
 
     record, finer = recorded(100, lr=0.1), recorded(200, lr=0.05)
     identity = record["hidden.weight"]
-    relative = {name: record[name].relative_residual for name in record}
-    halved = {name: finer[name].relative_residual for name in finer}
+    relative = {name: record[name].flow_relative_residual for name in record}
+    halved = {name: finer[name].flow_relative_residual for name in finer}
     with plotting.style():
         _figure, _axes = plt.subplots(figsize=(3.4, 2.9), layout="constrained", dpi=150)
-        _axes.plot(-identity.accumulated_gradient, identity.mirror_point, ".", ms=1.5, color=plotting.COLOURS["flow"])
-        _ends = np.array([identity.mirror_point.min(), identity.mirror_point.max()])
+        _axes.plot(
+            -identity.accumulated_gradient, identity.flow_mirror_point, ".", ms=1.5, color=plotting.COLOURS["flow"]
+        )
+        _ends = np.array([identity.flow_mirror_point.min(), identity.flow_mirror_point.max()])
         _axes.plot(_ends, _ends, lw=0.7, color="black")
         _axes.set(
             xlabel="$-L$, summed over 100 steps", ylabel=r"$\nabla R_A(x)$, derived", title="6,400 weights of a network"

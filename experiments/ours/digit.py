@@ -338,7 +338,7 @@ def claims(data: Data) -> list[Claim]:
             "digit/trained",
             r"\lim x_k = \operatorname{argmin}\{R_{a_\infty} : Zx = y\} + O(\eta)",
             source,
-            uses=("ours/heavy-ball",),
+            uses=("ours/flow-heavy-ball",),
             check=trained_arrive,
         ),
         Claim("digit/recovery", r"a \le 10^{-16} \Rightarrow x = x^*", source, check=recovers),

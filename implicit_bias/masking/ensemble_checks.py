@@ -85,7 +85,7 @@ def distance_to_limit(ensemble: Trajectory) -> LimitDistance:
     limit, error_bound = np.full(ensemble.x.shape[1:], np.nan), np.full(ensemble.diverged.shape, np.nan)
     status = [Status.NOT_FINITE if diverged else Status.CONVERGED for diverged in ensemble.diverged]
     for run in map(int, np.flatnonzero(~ensemble.diverged)):
-        found = ensemble.limit(run, throw=False)
+        found = ensemble.flow_limit(run, throw=False)
         status[run] = found.status
         if found.status is Status.CONVERGED:
             limit[run] = found.x

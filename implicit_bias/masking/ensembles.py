@@ -48,6 +48,20 @@ class MaskFamilies:
         """The potentials of the run with this number."""
         return MaskFamily(self.m[run], self.w[run])
 
+    def started(self, init: Mapping[str, np.ndarray]) -> MaskFamily:
+        """The potentials of another start of one run."""
+        return MaskFamily(init["m"], init["w"])
+
+    @staticmethod
+    def pulled_back(
+        parameters: Mapping[str, np.ndarray], accumulated_gradient: np.ndarray, decay: float
+    ) -> dict[str, np.ndarray]:
+        """The start from which the flow leads to m and w: m ± w grow by ±L + 2A, and count with their sizes alone."""
+        high, low = (parameters["m"] + sign * parameters["w"] for sign in (1, -1))
+        high = np.abs(high) * np.exp(2 * decay + accumulated_gradient)
+        low = np.abs(low) * np.exp(2 * decay - accumulated_gradient)
+        return {"m": (high + low) / 2, "w": (high - low) / 2}
+
     def of_all(self, runs: np.ndarray) -> MaskFamily:
         """The potentials of several runs at once: their weights, run after run, are the coordinates."""
         return MaskFamily(self.m[runs].ravel(), self.w[runs].ravel())

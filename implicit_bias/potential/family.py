@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +14,29 @@ from implicit_bias.potential.base import Potential
 from implicit_bias.potential.hyperbolic_entropy import HyperbolicEntropy
 
 Family = Callable[[float], Potential]  # of one start: the potential as a function of the decay A
-Families = Callable[[int | None], Family]  # one for each run; None where a trajectory has no axis of runs
+
+
+class Families(Protocol):
+    """The potentials of all runs of a trajectory."""
+
+    def __call__(self, run: int | None = None) -> Family:
+        """The family of a run, from its start; None where a trajectory has no axis of runs."""
+        ...
+
+
+@runtime_checkable
+class ReversibleFamilies(Families, Protocol):
+    """The same for trajectories of parameters, which flows backwards lead from any point to a start."""
+
+    def started(self, init: Mapping[str, np.ndarray]) -> Family:
+        """The family of another start of one run."""
+        ...
+
+    def pulled_back(
+        self, parameters: Mapping[str, np.ndarray], accumulated_gradient: np.ndarray, decay: float
+    ) -> dict[str, np.ndarray]:
+        """The start of one run from which flows of −L in ∇g and of the decay A lead to some parameters."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

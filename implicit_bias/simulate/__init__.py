@@ -4,6 +4,17 @@ from implicit_bias.simulate.descent import descent
 from implicit_bias.simulate.gradient_flow import gradient_flow
 from implicit_bias.simulate.mirror_flow import mirror_flow
 from implicit_bias.simulate.optimizer import SGD
+from implicit_bias.simulate.prediction import TrainingLimit, critical_step, training_limit
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 
-__all__ = ["SGD", "Stats", "Trajectory", "descent", "gradient_flow", "mirror_flow"]
+__all__ = [
+    "SGD",
+    "Stats",
+    "TrainingLimit",
+    "Trajectory",
+    "critical_step",
+    "descent",
+    "gradient_flow",
+    "mirror_flow",
+    "training_limit",
+]

@@ -17,6 +17,7 @@ from implicit_bias.simulate.families import DerivedFamilies
 from implicit_bias.simulate.gradient_flow import check_arguments
 from implicit_bias.simulate.model import Model
 from implicit_bias.simulate.optimizer import SGD, checked_optimizer
+from implicit_bias.simulate.products import MaskProducts
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.parameterization import Parameterization
@@ -93,13 +94,17 @@ def descent(
     theta = np.stack([np.broadcast_to(values[name], (runs, *inner)) for name in names])
 
     model = Model(parameterization, problem.n)
-    records, sound, k = train(_InNumPy(problem, model, theta, plans.eta, optimizer), plans)
+    products = MaskProducts(np.zeros(theta.shape[1:]), optimizer.momentum, optimizer.nesterov)
+    is_mask = _is_mask(parameterization)
+    backend = _InNumPy(problem, model, theta, plans.eta, optimizer, products if is_mask else None)
+    records, sound, k = train(backend, plans)
     with np.errstate(all="ignore"):  # runs that diverged hold nan
         parameters = model.shaped(records["theta"])
         x = model.weights(parameters)
         loss = problem.prediction_loss(_predictions(problem, x.reshape(-1, problem.n))).reshape(x.shape[:-1])
     shape = (len(plans.marks), *plans.shape)
     init_of_runs = {name: value.reshape((*plans.shape, *inner)) for name, value in zip(names, theta, strict=True)}
+    exact = _exact_scales(problem, theta, records) if is_mask else {}
     acting = parameterization if plans.schedules else parameterization.with_regularizer(None)
     result = Trajectory(
         t=(plans.marks[:, None] * plans.eta).reshape(shape),
@@ -112,6 +117,7 @@ def descent(
         problems=(problem,),
         families=DerivedFamilies(acting, init_of_runs),
         parameters={name: v.reshape((*shape, *inner)) for name, v in zip(names, parameters, strict=True)},
+        products={name: value.reshape((*shape, problem.n)) for name, value in exact.items()},
         steps=plans.marks,
         diverged=~sound.reshape(plans.shape),
     )
@@ -127,8 +133,17 @@ class _InNumPy:
 
     steps_between_checks = 1
 
-    def __init__(self, problem: Regression, model: Model, theta: FloatArray, eta: FloatArray, optimizer: SGD) -> None:
+    def __init__(
+        self,
+        problem: Regression,
+        model: Model,
+        theta: FloatArray,
+        eta: FloatArray,
+        optimizer: SGD,
+        products: MaskProducts | None,
+    ) -> None:
         self._problem, self._model, self._optimizer, self._eta = problem, model, optimizer, eta[:, None]
+        self._products = products
         rows = model.flat(theta)
         self._state = np.concatenate([rows, np.zeros((len(rows), problem.d + 1))], axis=1)
         self._memory = np.zeros_like(self._state)
@@ -140,7 +155,10 @@ class _InNumPy:
 
     def state(self) -> Mapping[str, FloatArray]:
         size = self._model.size
-        return {"theta": self._state[:, :size], "dual": self._state[:, size:-1], "decay": self._state[:, -1]}
+        state = {"theta": self._state[:, :size], "dual": self._state[:, size:-1], "decay": self._state[:, -1]}
+        if self._products is None:
+            return state
+        return {**state, "log_scale": self._products.log_scale, "shift": self._products.shift}
 
     def strengths(self, alpha: FloatArray) -> Iterable[FloatArray]:
         return alpha
@@ -156,6 +174,8 @@ class _InNumPy:
         gradient = (pressure[:, None, :] @ problem.Z)[:, 0, :]
         alpha = np.zeros(len(pressure)) if strength is None else strength
         along = alpha[:, None] if model.separable else alpha
+        if self._products is not None:
+            self._products.step(gradient, self._eta, alpha[:, None])
         motion = model.velocity(self._values, gradient, along)
         self._state += self._eta * self._move(np.concatenate([model.flat(motion), pressure, alpha[:, None]], axis=1))
         self._values = model.evaluate(model.shaped(self._state[:, : model.size]))
@@ -167,6 +187,26 @@ class _InNumPy:
         self._memory *= self._optimizer.momentum
         self._memory += velocity
         return velocity + self._optimizer.momentum * self._memory if self._optimizer.nesterov else self._memory
+
+
+def _is_mask(parameterization: Parameterization) -> bool:
+    """Whether it is x = m·w, with m² + w² if it has a regularizer."""
+    symbols, h = parameterization.symbols, parameterization.regularizer
+    if not parameterization.separable or len(symbols) != 2:
+        return False
+    first, second = symbols
+    return parameterization.output == first * second and (h is None or h == first**2 + second**2)
+
+
+def _exact_scales(problem: Regression, theta: FloatArray, records: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """The logarithm of the scale and the shift of the potential of a mask, from the products over its steps."""
+    with np.errstate(all="ignore"):  # a start with m² = w² has no potential, and a run that diverged none later
+        high, low = np.log(np.abs(theta[0] + theta[1])), np.log(np.abs(theta[0] - theta[1]))
+        dual = problem.linear.adjoint(records["dual"])
+        return {
+            "log_scale": high + low - np.log(2) + records["log_scale"],
+            "shift": high - low + records["shift"] + 2 * dual,
+        }
 
 
 def _predictions(problem: Regression, x: FloatArray) -> FloatArray:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import sympy as sp
 
 from implicit_bias.errors import InputError, NotCommutingError, UnsupportedError
 from implicit_bias.potential import QuadraticForms
 from implicit_bias.potential.family import Family
+from implicit_bias.simulate.effective import pulled_back, quadratic_matrix
 from implicit_bias.symbolic.derivation import Derivation, derive
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.validation import FloatArray
@@ -37,10 +37,40 @@ class DerivedFamilies:
             UnsupportedError: If the flow has no potential, or none is known.
             DomainError: If the start lies outside the region of the derivation.
         """
-        init = {name: value if run is None else value[run] for name, value in self.init.items()}
+        return self.started({name: value if run is None else value[run] for name, value in self.init.items()})
+
+    def started(self, init: Mapping[str, FloatArray]) -> Family:
+        """The family of potentials of another start.
+
+        Args:
+            init: Initial values of one run by name, each of shape (n,), or () if the weights share their parameters.
+
+        Raises:
+            UnsupportedError: As for the start of a run.
+            DomainError: As for the start of a run.
+        """
         if not self.parameterization.separable:
             return quadratic_forms(self.parameterization, init).decayed
         return self._derivation.family(init)
+
+    def pulled_back(
+        self, parameters: Mapping[str, FloatArray], accumulated_gradient: FloatArray, decay: float
+    ) -> dict[str, FloatArray]:
+        """The start from which the flow leads to some parameters, by name.
+
+        Args:
+            parameters: θ of one run by name.
+            accumulated_gradient: L, shape (n,).
+            decay: A.
+
+        Raises:
+            UnsupportedError: If the flow has no potential, or the start was not found.
+        """
+        self.started(parameters)  # refuses fields that do not commute, for which the order of the flows would matter
+        names = self.parameterization.params
+        theta = np.stack([parameters[name] for name in names])
+        found = pulled_back(self.parameterization, theta, accumulated_gradient, decay)
+        return dict(zip(names, found, strict=True))
 
     @cached_property
     def _derivation(self) -> Derivation:
@@ -61,23 +91,10 @@ def quadratic_forms(parameterization: Parameterization, init: Mapping[str, Float
         UnsupportedError: If a formula is not a quadratic form, or the forms do not commute.
     """
     h = parameterization.regularizer
-    forms = [_matrix(output, parameterization) for output in parameterization.outputs]
-    decaying = None if h is None else _matrix(h, parameterization)
+    forms = [quadratic_matrix(output, parameterization) for output in parameterization.outputs]
+    decaying = None if h is None else quadratic_matrix(h, parameterization)
     start = [float(init[name]) for name in parameterization.params]
     try:
         return QuadraticForms(forms, decaying, theta0=start)
     except InputError as error:
         raise UnsupportedError(f"No potential of these dynamics is known: {error}") from error
-
-
-def _matrix(formula: sp.Expr, parameterization: Parameterization) -> FloatArray:
-    """The matrix M of a form ½ θᵀMθ."""
-    symbols = list(parameterization.symbols)
-    hessian = sp.hessian(formula, symbols)
-    theta = sp.Matrix(symbols)
-    if hessian.free_symbols or sp.expand((theta.T * hessian * theta)[0] / 2 - formula) != 0:
-        raise UnsupportedError(
-            f"{formula} is not a quadratic form; potentials of coupled parameterizations are known only for commuting "
-            "quadratic forms."
-        )
-    return np.array(hessian.tolist(), dtype=float)

@@ -63,7 +63,7 @@ def gradient_flow(
     times = time_points(t)
     strength = checked_schedule(schedule, parameterization.regularizer is not None)
     model = Model(parameterization, problem.n)
-    start = _start(problem, parameterization, init)
+    start = start_of_flow(problem, parameterization, init)
     linear, size = problem.linear, model.size
 
     def velocity(time: float, state: FloatArray) -> FloatArray:
@@ -140,7 +140,7 @@ def check_arguments(problem: Regression, parameterization: Parameterization) -> 
         raise InputError(f"parameterization: expected an ib.Parameterization, got {type(parameterization).__name__}.")
 
 
-def _start(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> FloatArray:
+def start_of_flow(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> FloatArray:
     """θ_0, shape (p, n), or (p,) if the weights share their parameters."""
     values = parameterization.start(init)
     if not parameterization.separable:

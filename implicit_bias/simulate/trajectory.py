@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.limit.projection import Projection, bregman_projection
-from implicit_bias.potential import Potential
-from implicit_bias.potential.family import Families, Family
+from implicit_bias.potential import HyperbolicEntropy, Potential
+from implicit_bias.potential.family import Families, Family, ReversibleFamilies
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
 from implicit_bias.status import Status
@@ -95,6 +95,9 @@ class Trajectory(Shown):
         families: The potentials as functions of the decay, for the start of each run.
         parameters: Trained parameters by name, of the shape of x. A flow in the dual has none, and an ensemble keeps
             only those of its last record, shape (1, runs, n).
+        products: Of a mask x = m ⊙ w trained in steps, ``log_scale`` and ``shift`` of :meth:`potential` at each record,
+            of the shape of x, computed from the gradients, steps and strengths alone by
+            :class:`~implicit_bias.simulate.products.MaskProducts`; :meth:`potential` computes them from the parameters.
         steps: Numbers of the recorded steps of training in discrete steps, shape (k,); None for a flow.
         diverged: Whether a run left the floating-point range, shape () or (runs,). From then on everything recorded of
             it is nan, except steps and t.
@@ -111,6 +114,7 @@ class Trajectory(Shown):
     problems: tuple[Regression, ...] = field(repr=False)
     families: Families = field(repr=False)
     parameters: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
+    products: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
     steps: IntArray | None = field(default=None, repr=False)
     diverged: BoolArray = field(default_factory=lambda: np.array(False))
     path: Path | None = field(default=None, repr=False)
@@ -132,8 +136,50 @@ class Trajectory(Shown):
         pairs = zip(self.problems, self.dual.swapaxes(0, 1), strict=True)
         return np.stack([problem.linear.adjoint(dual) for problem, dual in pairs], axis=1)
 
+    def effective_init(self, k: int = -1, run: int | None = None) -> dict[str, FloatArray]:
+        r"""The start from which a flow would arrive exactly where this trajectory is at a record.
+
+        Pull the parameters back along the flows by what the trajectory has accumulated:
+        :math:`\tilde\theta_k = \Psi_{+L_k, +A_k}(\theta_k)`. Along a flow that is its own start. Training in steps
+        moves it, by as much as the steps are no flow.
+
+        Args:
+            k: Index of the record.
+            run: Which run, if there are several.
+
+        Returns:
+            Initial values by name, each of shape (n,), or () if the weights share their parameters.
+
+        Raises:
+            InputError: If there is no such run or record, or its parameters were not kept.
+            UnsupportedError: If the dynamics have no potential, or the flow backwards was not solved.
+        """
+        parameters, decay, which = self._reached(k, run)
+        dual = self.dual[k] if self.runs is None else self.dual[k, which]
+        return self._reversible().pulled_back(parameters, self.problem(run).linear.adjoint(dual), decay)
+
     def potential(self, k: int = -1, run: int | None = None) -> Potential:
-        r"""The potential :math:`R_{A_k}` at a record, which depends on the start and the decay so far.
+        r"""The potential with :math:`\nabla R(x_k) = -Z^T\nu_k` at a record.
+
+        For a flow it is :math:`R_{A_k}` of its start. For training in steps it is that of the effective
+        initialization, which makes the identity exact for any step, batch and momentum. So where a run fits the data,
+        its end minimizes this potential among all x with Zx = y.
+
+        Args:
+            k: Index of the record.
+            run: Which run, if there are several.
+
+        Raises:
+            InputError: If there is no such run or record, or its parameters were not kept.
+            UnsupportedError: If the dynamics have no potential.
+        """
+        if self.steps is None:
+            return self.flow_potential(k, run)
+        decay = self._reached(k, run)[1]
+        return self._reversible().started(self.effective_init(k, run))(decay)
+
+    def flow_potential(self, k: int = -1, run: int | None = None) -> Potential:
+        r"""The potential :math:`R_{A_k}` of the flow from the same start, after the decay so far.
 
         Args:
             k: Index of the record.
@@ -150,8 +196,41 @@ class Trajectory(Shown):
             raise InputError("This run diverged before that record, so it has no potential there; see .diverged.")
         return self.families(None if self.runs is None else which)(decay)
 
+    def gain(self, k: int = -1, run: int | None = None) -> FloatArray:
+        r"""By how much steps have shrunk the scale of the potential: :math:`\log(a_0e^{-rA_k}/a_k)`, shape (n,).
+
+        It is the log-scale of :meth:`flow_potential` minus that of :meth:`potential`; 0 along a flow.
+
+        Raises:
+            InputError: As for :meth:`potential`.
+            UnsupportedError: If the potential has no scale.
+        """
+        of_flow, of_run = self._both(k, run)
+        return of_flow.log_scale - of_run.log_scale
+
+    def shift(self, k: int = -1, run: int | None = None) -> FloatArray:
+        r"""By how much steps have moved the asymmetry of the potential: :math:`b_k - b_0`, shape (n,); 0 along a flow.
+
+        Raises:
+            InputError: As for :meth:`potential`.
+            UnsupportedError: If the potential is no hyperbolic entropy.
+        """
+        of_flow, of_run = self._both(k, run)
+        return of_run.shift - of_flow.shift
+
+    def _both(self, k: int, run: int | None) -> tuple[HyperbolicEntropy, HyperbolicEntropy]:
+        of_flow, of_run = self.flow_potential(k, run), self.potential(k, run)
+        if not isinstance(of_flow, HyperbolicEntropy) or not isinstance(of_run, HyperbolicEntropy):
+            raise UnsupportedError(
+                f"Gain and shift are those of a hyperbolic entropy, got {type(of_run).__name__}; compare "
+                "effective_init() with the start instead."
+            )
+        return of_flow, of_run
+
     def limit(self, run: int | None = None, *, throw: bool = True) -> Projection:
-        r"""Where the flow ends if the decay stays at its last A: :math:`\operatorname{argmin}\{R_A(x) : Zx = y\}`.
+        r"""Where a flow from here would end without further decay: :math:`\operatorname{argmin}\{R(x) : Zx = y\}`.
+
+        R is the last :meth:`potential`. A run that fits the data has arrived there.
 
         Args:
             run: Which run, if there are several.
@@ -162,11 +241,51 @@ class Trajectory(Shown):
             UnsupportedError: If the dynamics have no potential.
             SolverError: If the projection fails, if ``throw``.
         """
+        return self._projected(self.potential(-1, run), run, throw)
+
+    def flow_limit(self, run: int | None = None, *, throw: bool = True) -> Projection:
+        r"""Where the flow from the same start ends if the decay stays at its last A.
+
+        Args:
+            run: Which run, if there are several.
+            throw: Raise if the projection fails, instead of reporting it in its ``status``.
+
+        Raises:
+            InputError: If the problem does not have fewer observations than weights, or its loss is not squared.
+            UnsupportedError: If the dynamics have no potential.
+            SolverError: If the projection fails, if ``throw``.
+        """
+        return self._projected(self.flow_potential(-1, run), run, throw)
+
+    def _reversible(self) -> ReversibleFamilies:
+        families = self.families.families if isinstance(self.families, _OfRun) else self.families
+        if not isinstance(families, ReversibleFamilies):
+            raise UnsupportedError("This trajectory has no parameters that flows could lead back to a start.")
+        return families
+
+    def _projected(self, potential: Potential, run: int | None, throw: bool) -> Projection:
         # The dual variables reached are a close start.
-        potential, which = self.potential(-1, run), self._run(run)
-        dual = self.dual[-1] if self.runs is None else self.dual[-1, which]
+        dual = self.dual[-1] if self.runs is None else self.dual[-1, self._run(run)]
         start = dual if np.all(np.isfinite(dual)) else None
         return bregman_projection(self.problem(run), potential, start=start, throw=throw)
+
+    def _reached(self, k: int, run: int | None) -> tuple[dict[str, FloatArray], float, int]:
+        """The parameters and the decay of a run at a record, and the index of the run."""
+        self._check_record(k)
+        which = self._run(run)
+        if not self.parameters:
+            raise InputError("This trajectory has no parameters: it is a flow of x and its dual; use gradient_flow.")
+        kept = len(next(iter(self.parameters.values())))
+        record = range(len(self.t))[k]
+        if kept < len(self.t) and record != len(self.t) - 1:
+            raise InputError(f"k: an ensemble keeps the parameters of its last record alone, got {k}; use -1.")
+        decay = float(self.decay[k] if self.runs is None else self.decay[k, which])
+        parameters = {name: value[min(record, kept - 1)] for name, value in self.parameters.items()}
+        if self.runs is not None:
+            parameters = {name: value[which] for name, value in parameters.items()}
+        if not np.isfinite(decay) or not all(np.all(np.isfinite(value)) for value in parameters.values()):
+            raise InputError("This run diverged before that record, so it has no potential there; see .diverged.")
+        return parameters, decay, which
 
     def at(self, t: ArrayLike) -> Trajectory:
         """The flow at other times that it has passed, as accurate as the integrator; it needs ``dense=True``.
@@ -296,6 +415,7 @@ class Trajectory(Shown):
             problems=(self.problem(k),),
             families=_OfRun(self.families, k),
             parameters={name: value[:, k] for name, value in self.parameters.items()},
+            products={name: value[:, k] for name, value in self.products.items()},
             steps=self.steps,
             diverged=self.diverged[k],
         )

@@ -51,7 +51,7 @@ class TestMirrorResidual:
             gradient = derived(trained, run, record).gradient(trained.x[record, run])
             expected = np.max(np.abs(gradient + trained.accumulated_gradient[record, run]))
             assert found[record, run] == pytest.approx(expected, rel=1e-9, abs=1e-13)
-            potential = trained.potential(record, run)
+            potential = trained.flow_potential(record, run)
             np.testing.assert_allclose(potential.gradient(trained.x[record, run]), gradient, rtol=1e-12, atol=1e-13)
 
     @pytest.mark.slow
@@ -93,7 +93,7 @@ class TestEffectiveExponent:
         found = effective_exponent(trained)
         for record in (2, -1):
             for run in range(3):
-                potential = trained.potential(record, run)
+                potential = trained.flow_potential(record, run)
                 center = potential.minimizer
                 shift = trained.x[record, run] - center
                 h = 1e-4

@@ -94,7 +94,7 @@ def test_descent_ends_at_the_limit_as_the_step_vanishes(optimizer):
     init = dict(zip(NAMES, start, strict=True))
     runs = ib.descent(problem, parameterization(forms), init, [0.2, 0.1], 2_500, optimizer=optimizer, record=2)
     assert np.all(runs.loss[-1] < 1e-24)
-    limit = runs.limit(0)
+    limit = runs.flow_limit(0)
     errors = np.linalg.norm(runs.x[-1] - limit.x, axis=-1)
     assert errors[0] / errors[1] == pytest.approx(2, abs=0.1)
     alone = ib.descent(problem, parameterization(forms), init, 0.02, 100, optimizer=optimizer, record=2)

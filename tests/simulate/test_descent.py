@@ -139,7 +139,7 @@ class TestTheory:
             mask, schedule = MASK.with_regularizer(DECAY), Geometric(0.3, tau=0.5)
             run = ib.descent(PROBLEM, mask, INIT, 0.25 / steps, steps, schedule=schedule, **options)
             potential = derivation.at(INIT, run.decay[-1])
-            np.testing.assert_array_equal(run.potential().log_scale, potential.log_scale)
+            np.testing.assert_array_equal(run.flow_potential().log_scale, potential.log_scale)
             deviations.append(np.max(np.abs(potential.gradient(run.x[-1]) + run.accumulated_gradient[-1])))
         assert np.max(np.abs(run.accumulated_gradient[-1])) > 0.1
         assert deviations[0] < 0.05 * np.max(np.abs(run.accumulated_gradient[-1]))

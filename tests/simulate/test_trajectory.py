@@ -41,12 +41,12 @@ def test_every_simulator_tells_its_potential_and_its_limit(trajectories, name):
     run = None if found.runs is None else 1
     decay = float(found.decay[-1] if run is None else found.decay[-1, run])
     want = ib.derive(MASK).at(INIT, decay)
-    np.testing.assert_allclose(found.potential(run=run).log_scale, want.log_scale, rtol=1e-13)
+    np.testing.assert_allclose(found.flow_potential(run=run).log_scale, want.log_scale, rtol=1e-13)
     limit = ib.bregman_projection(PROBLEM, want)
-    np.testing.assert_allclose(found.limit(run).x, limit.x, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(found.flow_limit(run).x, limit.x, rtol=0, atol=1e-11)
     end = found.x[-1] if run is None else found.x[-1, run]
     assert np.max(np.abs(end - limit.x)) < (1e-9 if run is None else 0.1 * STEPS[run])
-    start = found.potential(0, run)
+    start = found.flow_potential(0, run)
     np.testing.assert_allclose(start.minimizer, INIT["m"] * INIT["w"], rtol=1e-12, atol=1e-15)
 
 
@@ -58,7 +58,7 @@ def test_one_run_of_many(trajectories, name):
     np.testing.assert_array_equal(one.x, many.x[:, 1])
     np.testing.assert_array_equal(one.t, many.t[:, 1])
     np.testing.assert_array_equal(one.accumulated_gradient, many.accumulated_gradient[:, 1])
-    np.testing.assert_array_equal(one.potential(1).log_scale, many.potential(1, 1).log_scale)
+    np.testing.assert_array_equal(one.flow_potential(1).log_scale, many.flow_potential(1, 1).log_scale)
     assert one.of_run(None) is one
     assert "Trajectory(3 records to step 30000" in repr(one)
     many.plot(run=0)
@@ -74,6 +74,8 @@ def test_one_run_of_many(trajectories, name):
         (lambda flow, runs: runs.potential(), "run: expected a run from 0 to 1, got None"),
         (lambda flow, runs: runs.limit(2), "run: expected a run from 0 to 1, got 2"),
         (lambda flow, runs: runs.of_run(None), "run: expected a run"),
+        (lambda flow, runs: runs.effective_init(7, 0), "k: expected an index of one of 3 records"),
+        (lambda flow, runs: runs.gain(run=5), "run: expected a run from 0 to 1, got 5"),
         (lambda flow, runs: runs.at(1.0), "kept no path"),
     ],
 )
@@ -91,14 +93,14 @@ def test_without_decay_the_regularizer_has_no_part_in_the_potential():
         ib.descent(PROBLEM, layers, init, 1e-3, 10),
     ):
         want = ib.derive("a*b*c").at(init)
-        np.testing.assert_allclose(found.potential().gradient(0.3), want.gradient(0.3), rtol=1e-9)
+        np.testing.assert_allclose(found.flow_potential().gradient(0.3), want.gradient(0.3), rtol=1e-9)
 
 
 def test_nothing_reached_and_nothing_left():
     nothing = ib.gradient_flow(PROBLEM, MASK, INIT, [1e3], max_steps=3, throw=False)
     lost = ib.descent(PROBLEM, MASK, INIT, 50.0, 200, throw=False)
     for flow, message in ((nothing, "reached no time"), (lost, "run diverged")):
-        for ask in (flow.potential, flow.limit):
+        for ask in (flow.potential, flow.limit, flow.flow_potential, flow.effective_init):
             with pytest.raises(InputError, match=message):
                 ask()
 
