@@ -143,7 +143,11 @@ def deviation(seed: int) -> float:
         r",\ A = \int_0^t \alpha_s\,ds, \text{ if the fields } \nabla g_i \text{ and } \nabla h \text{ commute}",
     ),
     source=f"on time-dependent mirror flows, {REVIEWS}",
-    hypotheses=(r"\theta' = -\partial g(\theta)^T \nabla f - \alpha_t \nabla h", r"\nabla g_i \text{ independent}"),
+    hypotheses=(
+        r"\theta' = -\partial g(\theta)^T \nabla f - \alpha_t \nabla h",
+        r"\nabla g_i \text{ independent}",
+        r"\text{the flows of } \nabla g_i \text{ and } \nabla h \text{ exist as far as followed, in any order}",
+    ),
     uses=("quadratic-potential",),
 )
 def time_dependent_flow(statement: Statement) -> Verdict:
