@@ -111,7 +111,7 @@ def display_with_a_square(statement: Statement) -> Verdict:
     (name,) = statement.formula.free_symbols - {inverse, later}
     fractions = {"mu": Fraction(3), "nu": Fraction(1), "m": Fraction(1)}
     return judge.refute(
-        "For M = 1, r = −1, λ = 0 the path is z = 0, w = 1 + μ: between μ = 2 and ν = 0 the left side is 4, the right "
+        "For M = 1, r = −1, λ = 0 the path is z = 0, w = 1 + μ: between μ = 3 and ν = 1 the left side is 4, the right "
         "one 2. The inequality before it, with the norm on its right side, gives the bound without the square.",
         Violation(change**2, statement.formula.xreplace({name: curvature}), fractions, ">"),
         Equation(
