@@ -176,7 +176,7 @@ spread, entry = sp.symbols("alpha sigma", positive=True)
 @PAPER.claim(
     "thm-4-scale",
     statement=Statement(r"\mu^2 = ", entry * sp.sqrt(width) / 2, r" \text{ as } k \to \infty"),
-    source="Theorem 4",
+    source="Theorem 4, on the scale; that the limit of the flow is continuous in its start is added here",
     hypotheses=(
         r"U(0), V(0) \in \mathbb{R}^{d \times k} \text{ have entries } \mathcal{N}(0, \alpha^2)",
         r"\sigma = \alpha^2 \sqrt k \to 0 \text{, the magnitude of the entries of } U(0) V(0)^\top",

@@ -59,7 +59,7 @@ def same_divergence(statement: Statement) -> Verdict:
         eigenvalue * sp.log(eigenvalue) - eigenvalue + eigenvalue * sp.log(1 / start),
         r": X \succeq 0,\ f(X) = 0 \} \text{ over the eigenvalues } x \text{ of } X, \text{ from } X_0 = \alpha I",
     ),
-    source="abstract and md in algorithms.py, for the spectral entropy; the formula is derived here",
+    source="abstract and md in algorithms.py, for the spectral entropy; the formula is derived, and D → 0 added, here",
     hypotheses=(
         RISK,
         "X positive semidefinite",

@@ -32,7 +32,7 @@ def _divergence() -> sp.Expr:
         r"\text{if } R_a \text{ is contracting, } f \text{ convex with a minimizer in the domain and } \alpha_t = 0 "
         r"\text{ for } t \ge T, \text{ then } x_t \text{ converges to a minimizer}"
     ),
-    source=f"on convergence, {REVIEWS}",
+    source=f"on convergence, {REVIEWS}; that the minimizer lies inside one domain and the continuity are added here",
     hypotheses=(
         r"\nabla f \text{ locally Lipschitz}",
         r"R_a \text{ a Legendre and Bregman function for } a \in [b, 0],\ a_t \ge b,\ \alpha_t \ge 0",
@@ -65,7 +65,7 @@ def convergence(used: Mapping[str, Verdict]) -> Verdict:
 @PAPER.claim(
     "optimality",
     statement=r"x_\infty = \operatorname{argmin} \{ R_{a_\infty}(x) : Zx = y \}",
-    source=f"on underdetermined regression, {REVIEWS}",
+    source=f"on underdetermined regression, {REVIEWS}; that the decay is finite is added here",
     hypotheses=(
         *MASK[:2],
         r"A_t \to A_\infty < \infty",
