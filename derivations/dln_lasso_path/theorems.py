@@ -254,7 +254,7 @@ def _gap(M: FloatArray, r: FloatArray, alpha: FloatArray, strength: float, penal
     source="Theorem 2.1, with equations (1.3) and (2.2)",
     hypotheses=(
         r"x = u \circ v,\ L(u, v) = \ell(x) + \tfrac{\lambda}{2} (\|u\|^2 + \|v\|^2)",
-        SQUARED[1],
+        *SQUARED[1:],
         r"u(0) = \sqrt{\varepsilon} \beta,\ v(0) = \sqrt{\varepsilon} \gamma,\ \beta_i \ne \pm \gamma_i",
         LASSO_PATH,
         r"\mu x(\mu) \text{ monotone in each entry}",
@@ -330,7 +330,7 @@ def _signed_gap(
     source="Theorem 2.2, with equations (2.3) and (2.4)",
     hypotheses=(
         r"x = u \circ v,\ L(u, v) = \ell(x) + \tfrac{\lambda}{2} (\|u\|^2 + \|v\|^2)",
-        SQUARED[1],
+        *SQUARED[1:],
         r"u(0) = \sqrt{\varepsilon} \beta,\ v(0) = \sqrt{\varepsilon} \gamma,\ \beta_i \ne \pm \gamma_i",
         LASSO_PATH,
         r"x(\mu) \text{ absolutely continuous on compact sets}",
