@@ -104,10 +104,10 @@ def misalignment(statement: Statement) -> Verdict:
     three = at({depth: sp.Integer(3), total: x**2 + y**2 + third**2, norm: root**3})
     excess = [(size / root) ** 2 - 1 - 2 * sp.log(size / root) for size in (x, y, third)]
     return judge.argue(
-        "With p_d = (size of factor d)²/W^(2/D) the product of all p_d is 1, so their logarithms add up to 0 and "
-        "D M = W^(2/D) Σ (p_d − 1 − log p_d). Each term is at least 0, and 0 only at p_d = 1, as its derivative is "
-        "1 − 1/p_d. So M ≥ 0, with equality only if all sizes agree. The identity is shown for D = 2 and 3; for other "
-        "depths the sums have more terms.",
+        "With p_d = (size of factor d)²/W^(2/D) the product of all p_d is 1, so their logarithms add up to 0 and D M "
+        "= W^(2/D) Σ (p_d − 1 − log p_d). Each term is at least 0, and 0 only at p_d = 1, as its derivative is 1 − "
+        "1/p_d. So M ≥ 0, with equality only if all sizes agree; if a factor is zero, so is W, and M = S/D vanishes "
+        "only if all are. The identity is shown for D = 2 and 3; for other depths the sums have more terms.",
         Equation(3 * three, root**2 * sp.Add(*excess), says="D = 3: D M = r² Σ (p − 1 − log p)"),
         Equation(
             at({total: x**2 + y**2 + (depth - 1) * (x**2 + y**2), norm: sp.sqrt(x**2 + y**2) ** depth}) + x,
@@ -145,9 +145,10 @@ def same_local_minima(statement: Statement, used: Mapping[str, Verdict]) -> Verd
         "L(ω, Γ) = L_w(w) + λ M with M ≥ 0, and M = 0 exactly for balanced gates. If ŵ is a local minimum of L_w, "
         "points near a balanced representation of it have weights near ŵ, so L ≥ L_w ≥ L_w(ŵ) = L there. Conversely, "
         "a local minimum (ω̂, Γ̂) of L is stationary and so balanced, and the weights w' near ŵ have balanced "
-        "representations near it, as the lift ω = w‖w‖^(1/D−1), γ_d = ‖w‖^(1/D), with the signs of the gates of Γ̂, is "
-        "continuous, also at w = 0, where all balanced factors are 0: L_w(w') = L(ω', Γ') ≥ L(ω̂, Γ̂) = L_w(ŵ). Minima "
-        "that BFGS found for D = 2 and 3 and a loss with two valleys are minima of the second objective on a grid.",
+        "representations near it, as the lift ω = w‖w‖^(1/D−1), γ_d = ‖w‖^(1/D), with the signs of the gates of Γ̂ "
+        "and their product before ω, is continuous, also at w = 0, where all balanced factors are 0: L_w(w') = L(ω', "
+        "Γ') ≥ L(ω̂, Γ̂) = L_w(ŵ). Minima that BFGS found for D = 2 and 3 and a loss with two valleys are minima of "
+        "the second objective on a grid.",
         Equation(
             lifted[0] * size ** ((depth - 1) / depth), weight_1, says="the lift has the weight as its product, entry 1"
         ),

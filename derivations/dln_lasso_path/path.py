@@ -72,7 +72,7 @@ def speed_of_the_dual_path(statement: Statement) -> Verdict:
     squared = m11 * y1**2 + 2 * m12 * y1 * y2 + m22 * y2**2  # ‖r‖² in M†
     inverted = (m22 * image[0] ** 2 - 2 * m12 * image[0] * image[1] + m11 * image[1] ** 2) / (m11 * m22 - m12**2)
     return judge.argue(
-        "With δ the difference of w/(1 + μλ) at μ and ν, ‖δ‖² in M† is −(μ/(1 + μλ) − ν/(1 + νλ))⟨δ, r⟩ + "
+        "With δ the difference of w/(1 + μλ) at μ and ν, ‖δ‖² in M† is −(μ/(1 + μλ) − ν/(1 + νλ))⟨δ, M†r⟩ + "
         "⟨δ, z/(1 + μλ) − z_2/(1 + νλ)⟩, and the last product is at most 0 by complementarity and signs. So "
         "‖δ‖ ≤ |μ/(1 + μλ) − ν/(1 + νλ)| ‖r‖, and the derivative of μ/(1 + μλ) is 1/(1 + μλ)² ≤ 1. Without decay and "
         "with r < 0, z stays 0 and the speed is exactly ‖r‖.",
@@ -111,7 +111,7 @@ def display_with_a_square(statement: Statement) -> Verdict:
     (name,) = statement.formula.free_symbols - {inverse, later}
     fractions = {"mu": Fraction(3), "nu": Fraction(1), "m": Fraction(1)}
     return judge.refute(
-        "For M = 1, r = −1, λ = 0 the path is z = 0, w = 1 + μ: between μ = 2 and ν = 0 the left side is 4, the right "
+        "For M = 1, r = −1, λ = 0 the path is z = 0, w = 1 + μ: between μ = 3 and ν = 1 the left side is 4, the right "
         "one 2. The inequality before it, with the norm on its right side, gives the bound without the square.",
         Violation(change**2, statement.formula.xreplace({name: curvature}), fractions, ">"),
         Equation(

@@ -184,7 +184,7 @@ LASSO_PATH = r"x(\mu) \text{ a minimizer of } \ell(x) + (\lambda + \tfrac1\mu) \
         LASSO_PATH + r" \text{ over } x \ge 0",
         r"\mu x(\mu) \text{ nondecreasing in each entry}",
     ),
-    uses=("thm-3.2",),
+    uses=("thm-3.2", "lem-4.11"),
 )
 def exact_positive_path(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     """One weight in closed form, a reduction to Theorem 3.2, and trajectories against minimizers by enumeration."""
@@ -199,9 +199,11 @@ def exact_positive_path(statement: Statement, used: Mapping[str, Verdict]) -> Ve
     x = pull * grown / (pull + m * (grown - begin))
     area = sp.log(1 + m * (grown - begin) / pull) / (4 * m)  # ∫ x dt
     verdict = judge.argue(
-        "On a monotone path z↓ = 0, so Theorem 3.2 leaves no gap (Lemma 4.12: a monotone path is absolutely "
-        "continuous), and no average does better than the minimum. One weight shows the clock: with k = r − λ, "
-        "s x̄ is (1/(mΛ)) log(1 + (mα²/k)(ε^(1−ks) − ε)), which tends to max(ks − 1, 0)/m, s times the minimizer "
+        "On a monotone path z↓ = 0, so Theorem 3.2 leaves no gap, and no average does better than the minimum. A "
+        "monotone path is absolutely continuous (Lemma 4.12): Mz is Lipschitz by Lemma 4.11, so a singular part of "
+        "dz would point along some v ≥ 0 with Mv = 0, in entries with w = 0, but ⟨w, v⟩ = (1 + μλ) Σ v_i then, as "
+        "⟨r, v⟩ = 0. One weight shows the clock: with k = r − λ, s x̄ is (1/(mΛ)) log(1 + (mα²/k)(ε^(1−ks) − ε)), "
+        "which tends to max(ks − 1, 0)/m, s times the minimizer "
         f"max(k − 1/s, 0)/m. Trajectories of three weights at log ε = −{LOG:.0f} come within {GAP_TOLERANCE} of the "
         "minimum that trying all supports finds, for M with entries of one sign off the diagonal, whose paths are "
         "monotone.",
@@ -252,7 +254,7 @@ def _gap(M: FloatArray, r: FloatArray, alpha: FloatArray, strength: float, penal
     source="Theorem 2.1, with equations (1.3) and (2.2)",
     hypotheses=(
         r"x = u \circ v,\ L(u, v) = \ell(x) + \tfrac{\lambda}{2} (\|u\|^2 + \|v\|^2)",
-        SQUARED[1],
+        *SQUARED[1:],
         r"u(0) = \sqrt{\varepsilon} \beta,\ v(0) = \sqrt{\varepsilon} \gamma,\ \beta_i \ne \pm \gamma_i",
         LASSO_PATH,
         r"\mu x(\mu) \text{ monotone in each entry}",
@@ -328,7 +330,7 @@ def _signed_gap(
     source="Theorem 2.2, with equations (2.3) and (2.4)",
     hypotheses=(
         r"x = u \circ v,\ L(u, v) = \ell(x) + \tfrac{\lambda}{2} (\|u\|^2 + \|v\|^2)",
-        SQUARED[1],
+        *SQUARED[1:],
         r"u(0) = \sqrt{\varepsilon} \beta,\ v(0) = \sqrt{\varepsilon} \gamma,\ \beta_i \ne \pm \gamma_i",
         LASSO_PATH,
         r"x(\mu) \text{ absolutely continuous on compact sets}",

@@ -65,7 +65,11 @@ def three_points() -> Verdict:
         r"R_T \le \frac{1}{\eta} \sup_{w \in \mathcal{K}} D_R(w \,\|\, w^1) + ", eta / (2 * mu), r" \sum_t \|g^t\|_*^2"
     ),
     source="Theorem 21",
-    hypotheses=(r"R \text{ is } \mu\text{-strongly convex in a norm}", r"\text{online mirror descent, rate } \eta"),
+    hypotheses=(
+        r"R \text{ is } \mu\text{-strongly convex in a norm}",
+        r"\text{online mirror descent, rate } \eta",
+        r"\text{convex losses } \ell_t \text{ on a convex } \mathcal{K}",
+    ),
     uses=("lem-22",),
 )
 def regret_of_mirror_descent(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:

@@ -116,13 +116,13 @@ def rates(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     growth = sp.diff(1 / stated_loss, time).xreplace({time: sp.exp(exponent)})
     slope = order * margin * length ** (order - 1)  # of q = γρ^L in ρ; ρ' is e^(−q) times it
     return judge.argue(
-        "Let z = 1/𝓛. As γ̃ does not fall, ρ^L ≤ log(z)/γ̃(t₀), so z' = ‖θ'‖² z² is at least "
-        "L²γ̃(t₀)^(2/L) log(z)^(2 − 2/L) (Theorem 4.1). Gradients of the margins are homogeneous of degree L − 1, so "
-        "‖θ'‖ ≤ B ρ^(L−1) 𝓛 and z' is at most B² (log(z)/γ̃(t₀))^(2 − 2/L). So z' = Θ(log(z)^(2 − 2/L)), and z = "
-        "T log(T)^(2 − 2/L), one over the stated loss, has z' = log(T)^(2 − 2/L) (1 + O(1/log T)), while log z ~ "
-        "log T: comparison gives the stated rate. Then ρ^L, which lies between log(z)/γ̄_max and log(z)/γ̃(t₀) "
-        "up to bounded terms, grows like log T. On a ray, where q = γρ^L, q' = L²γ^(2/L) q^(2 − 2/L) e^(−q) "
-        "shows that the rate is attained.",
+        "Let z = 1/𝓛. As γ̃ does not fall, ρ^L ≤ log(z)/γ̃(t₀), so z' = ‖θ'‖² z² is at least L²γ̃(t₀)^(2/L) "
+        "log(z)^(2 − 2/L) (Theorem 4.1). Gradients of the margins are homogeneous of degree L − 1, so ‖θ'‖ ≤ B "
+        "ρ^(L−1) 𝓛 and z' is at most B² (log(z)/γ̃(t₀))^(2 − 2/L), for L ≥ 1, as locally Lipschitz margins have. So "
+        "z' = Θ(log(z)^(2 − 2/L)), and z = T log(T)^(2 − 2/L), one over the stated loss, has z' = log(T)^(2 − 2/L) "
+        "(1 + O(1/log T)), while log z ~ log T: comparison gives the stated rate. Then ρ^L, which lies between "
+        "log(z)/γ̄_max and log(z)/γ̃(t₀) up to bounded terms, grows like log T. On a ray, where q = γρ^L, q' = "
+        "L²γ^(2/L) q^(2 − 2/L) e^(−q) shows that the rate is attained.",
         Equation(
             growth,
             exponent**power * (1 + power / exponent),

@@ -27,7 +27,7 @@ def potential(weight: sp.Expr, width: sp.Expr) -> sp.Expr:
     "diagonal-regularizer",
     statement=Statement(r"x(\infty) = \arg\min_{Xx = y} \sum_i Q(x_i), \quad Q(x) = ", potential(x, k), ", k = k_i"),
     source=NOTEBOOK,
-    hypotheses=(MODEL, START, r"k = 2 u_0^2 + 2 v_0^2", r"X x(\infty) = y"),
+    hypotheses=(MODEL, START, r"k = 2 u_0^2 + 2 v_0^2", r"L \text{ a loss of } Xx, \ X x(\infty) = y"),
     uses=("width",),
 )
 def regularizer(statement: Statement) -> Verdict:

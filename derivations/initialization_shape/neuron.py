@@ -143,8 +143,8 @@ def stationary_start(statement: Statement) -> Verdict:
     hypotheses=(
         MODEL,
         BALANCE,
-        r"a > 0 \text{ throughout}, \ \int a\, dt < \infty",
-        r"z_0 = \nabla \hat q \text{ at } \tilde w_0, \ X \tilde w(\infty) = y",
+        r"a > 0 \text{ throughout}, \ \tilde w(t) \to \tilde w(\infty) \ne 0",
+        r"z_0 = \nabla \hat q \text{ at } \tilde w_0 \ne 0, L \text{ a loss of } X \tilde w, \ X \tilde w(\infty) = y",
     ),
     uses=("warped-mirror", "stationary-start"),
 )

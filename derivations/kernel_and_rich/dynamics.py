@@ -176,11 +176,12 @@ spread, entry = sp.symbols("alpha sigma", positive=True)
 @PAPER.claim(
     "thm-4-scale",
     statement=Statement(r"\mu^2 = ", entry * sp.sqrt(width) / 2, r" \text{ as } k \to \infty"),
-    source="Theorem 4",
+    source="Theorem 4, on the scale; that the limit of the flow is continuous in its start is added here",
     hypotheses=(
         r"U(0), V(0) \in \mathbb{R}^{d \times k} \text{ have entries } \mathcal{N}(0, \alpha^2)",
         r"\sigma = \alpha^2 \sqrt k \to 0 \text{, the magnitude of the entries of } U(0) V(0)^\top",
         r"\text{the minimizer is that of } Q_\mu(\beta) = \sum_i \mu^2 q(\beta_i/\mu^2)",
+        r"\text{the limit of the flow is continuous in its start as } k \to \infty",
     ),
     uses=("eq-67", "thm-1"),
 )
@@ -191,7 +192,8 @@ def scale_of_a_wide_model(statement: Statement) -> Verdict:
         "By the law of large numbers UUᵀ and VVᵀ are α²k I up to a relative error that vanishes, while the entries of "
         "UVᵀ have the standard deviation σ = α²√k, which is smaller by √k. The flow of δ depends on the start through "
         "the lifted matrix alone, so that the start of equation (67) with 2μ² = α²k is as good, and its δ is the "
-        "weight of Theorem 1 with α = μ. By the identity this is the stated μ.",
+        "weight of Theorem 1 with α = μ. By the identity this is the stated μ. (That the limits in k and in the time "
+        "of the flow may be exchanged is a hypothesis here.)",
         Equation(2 * stated + spread, spread * (1 + spread * width), says="2μ², the diagonal entries of UUᵀ, plus α"),
     )
 

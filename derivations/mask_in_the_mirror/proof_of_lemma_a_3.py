@@ -171,10 +171,10 @@ def remark_3_1(statement: Statement) -> Verdict:
     loss = (x - target) ** 2 / 2
     attained = (-sp.diff(loss, x) * x).subs(x, target - step)
     return argue(
-        "−⟨∇f, x⟩ = −⟨∇f, x − x*⟩ − ⟨∇f, x*⟩; with ∇f(x*) = 0 the first term is at most −‖x − x*‖², and the second one "
-        "at most C‖x*‖ by Cauchy and Schwarz. For one weight and f = (x − q)²/2 at x = q − c, 0 < c = C, both sides "
-        "are equal, so neither constant can be smaller. If the hypothesis has another constant before ‖x − y‖², so "
-        "must the bound.",
+        "−⟨∇f, x⟩ = −⟨∇f, x − x*⟩ − ⟨∇f, x*⟩; with ∇f(x*) = 0 the first term is at most −‖x − x*‖², and the second "
+        "one at most C‖x*‖ by Cauchy and Schwarz. For one weight and f = (x − q)²/2 at x = q − c, 0 < c = C, both "
+        "sides are equal, so neither term can be improved by a factor. If the hypothesis has another constant before "
+        "‖x − y‖², so must the bound.",
         Equation(-pull * x, -pull * (x - target) - pull * target, "split at x*"),
         (
             statement.formula.subs({bound: step, size: target, apart: step}, simultaneous=True),

@@ -59,8 +59,12 @@ def same_divergence(statement: Statement) -> Verdict:
         eigenvalue * sp.log(eigenvalue) - eigenvalue + eigenvalue * sp.log(1 / start),
         r": X \succeq 0,\ f(X) = 0 \} \text{ over the eigenvalues } x \text{ of } X, \text{ from } X_0 = \alpha I",
     ),
-    source="abstract and md in algorithms.py, for the spectral entropy; the formula is derived here",
-    hypotheses=(RISK, "X positive semidefinite", "mirror descent converges to an interpolator"),
+    source="abstract and md in algorithms.py, for the spectral entropy; the formula is derived, and D → 0 added, here",
+    hypotheses=(
+        RISK,
+        "X positive semidefinite",
+        r"\text{mirror descent converges to an interpolator } X_\infty,\ D_\Phi(X_\infty, X_t) \to 0",
+    ),
     uses=("same-divergence",),
 )
 def von_neumann(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
@@ -71,10 +75,10 @@ def von_neumann(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     at = {eigenvalue: start}
     divergence = entropy - entropy.xreplace(at) - sp.diff(entropy, eigenvalue).xreplace(at) * (eigenvalue - start)
     return judge.argue(
-        "The code's update ∇Φ(X) = log X belongs to Φ(X) = tr(X log X − X). Since ∇Φ(αI) = log α · I, its "
-        "divergence to αI is the stated sum plus nα, and the limit minimizes it among the interpolators. The "
-        "last term is log(1/α) times the trace, the nuclear norm of a positive semidefinite matrix, which "
-        "dominates as α → 0.",
+        "The code's update ∇Φ(X) = log X belongs to Φ(X) = tr(X log X − X). Since ∇Φ(αI) = log α · I, its divergence "
+        "to αI is the stated sum plus nα. For an interpolator X', D(X', X_t) − D(X_∞, X_t) never changes and is at "
+        "least 0 in the limit, so X_∞ minimizes that divergence among the interpolators. The last term is log(1/α) "
+        "times the trace, the nuclear norm of a positive semidefinite matrix, which dominates as α → 0.",
         stated=Equation(statement.formula + start, divergence, says="the divergence of one eigenvalue to α"),
     )
 

@@ -32,12 +32,16 @@ def _divergence() -> sp.Expr:
         r"\text{if } R_a \text{ is contracting, } f \text{ convex with a minimizer in the domain and } \alpha_t = 0 "
         r"\text{ for } t \ge T, \text{ then } x_t \text{ converges to a minimizer}"
     ),
-    source=f"on convergence, {REVIEWS}",
-    hypotheses=(r"\nabla f \text{ locally Lipschitz}", r"R_a \text{ a Bregman function for } a \in [b, 0],\ a_t \ge b"),
+    source=f"on convergence, {REVIEWS}; that the minimizer lies inside one domain and the continuity are added here",
+    hypotheses=(
+        r"\nabla f \text{ locally Lipschitz}",
+        r"R_a \text{ a Legendre and Bregman function for } a \in [b, 0],\ a_t \ge b,\ \alpha_t \ge 0",
+        r"\text{the minimizer lies inside the domain, the same for all } a,\ \nabla R_a^* \text{ continuous in } a",
+    ),
     uses=("contracting", "time-dependent-flow", "reparametrized-models/thm-5.3.14"),
 )
 def convergence(used: Mapping[str, Verdict]) -> Verdict:
-    """After the decay the flow is a mirror flow of a fixed potential; before, a divergence stays bounded."""
+    """After the decay the flow is a mirror flow of a fixed potential; before, the dual points stay bounded."""
     if any(verdict.outcome not in (Outcome.PROVED, Outcome.ARGUED) for verdict in used.values()):
         return Verdict(Outcome.INCONCLUSIVE, "It rests on claims that were not established.")
     divergence = _divergence()
@@ -45,10 +49,13 @@ def convergence(used: Mapping[str, Verdict]) -> Verdict:
     change = sp.diff(divergence, x) * velocity + sp.diff(divergence, a) * (-4 * strength * a)
     raised = 2 * sp.sqrt(goal**2 + a**2) - 2 * sp.sqrt(x**2 + a**2)
     return argue(
-        "Along the flow D_{a_t}(x*, x_t) changes at the rate ∇fᵀ(x* − x_t) + α_t[h*(x*) − h*(x_t)] with h* = −∂R_a/∂a, "
-        "for the mask an identity. For a minimizer x* of a convex f the first term is at most 0, and the second at "
-        "most α_t h*(x*), which is bounded for a in [b, 0]; so x_t stays bounded and the flow reaches T. From then on "
-        "it is the mirror flow of the fixed R_{a_T}, which converges to a minimizer.",
+        "Along the flow D_{a_t}(x*, x_t) changes at the rate ∇fᵀ(x* − x_t) + α_t[h*(x*) − h*(x_t)] with h* = "
+        "−∂R_a/∂a, for the mask an identity. So W_t = D_{a_t}(x*, x_t) − R_{a_t}(x*) = R*_{a_t}(μ_t) − ⟨μ_t, x*⟩ "
+        "with μ_t = ∇R_{a_t}(x_t) falls, for a minimizer x* of a convex f, as h* ≥ 0. If the flow ended at some t* ≤ "
+        "T, let a = a_{t*}: R*_a ≤ R*_{a_t} before, as R_a falls in a, so y_t = ∇R*_a(μ_t) has D_a(x*, y_t) ≤ W_0 + "
+        "R_a(x*). It is bounded, and so is μ_t, as R*_a(μ) − ⟨μ, x*⟩ grows with |μ| for x* inside the domain. Hence "
+        "y_t stays away from the boundary, where |∇R_a| is infinite, x_t = ∇R*_{a_t}(μ_t) has a limit point inside, "
+        "and the flow goes on. From T on it is the mirror flow of the fixed R_{a_T}, which converges to a minimizer.",
         Equation(
             change, slope * (goal - x) + strength * raised, says="the rate of the divergence, with h* = 2√(x² + a²)"
         ),
@@ -58,8 +65,12 @@ def convergence(used: Mapping[str, Verdict]) -> Verdict:
 @PAPER.claim(
     "optimality",
     statement=r"x_\infty = \operatorname{argmin} \{ R_{a_\infty}(x) : Zx = y \}",
-    source=f"on underdetermined regression, {REVIEWS}",
-    hypotheses=(*MASK[:2], r"f(x) = \tilde f(Zx), \text{ and } x_t \to x_\infty \text{ with } Zx_\infty = y"),
+    source=f"on underdetermined regression, {REVIEWS}; that the decay is finite is added here",
+    hypotheses=(
+        *MASK[:2],
+        r"A_t \to A_\infty < \infty",
+        r"f(x) = \tilde f(Zx), \text{ and } x_t \to x_\infty \text{ with } Zx_\infty = y",
+    ),
     uses=("time-dependent-flow", "reparametrized-models/thm-5.3.17"),
 )
 def optimality(used: Mapping[str, Verdict]) -> Verdict:

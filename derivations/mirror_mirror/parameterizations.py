@@ -142,8 +142,12 @@ def deviation(seed: int) -> float:
         -decay,
         r",\ A = \int_0^t \alpha_s\,ds, \text{ if the fields } \nabla g_i \text{ and } \nabla h \text{ commute}",
     ),
-    source=f"on time-dependent mirror flows, {REVIEWS}",
-    hypotheses=(r"\theta' = -\partial g(\theta)^T \nabla f - \alpha_t \nabla h", r"\nabla g_i \text{ independent}"),
+    source=f"on time-dependent mirror flows, {REVIEWS}; that the flows exist is added here",
+    hypotheses=(
+        r"\theta' = -\partial g(\theta)^T \nabla f - \alpha_t \nabla h",
+        r"\nabla g_i \text{ independent}",
+        r"\text{the flows of } \nabla g_i \text{ and } \nabla h \text{ exist as far as followed, in any order}",
+    ),
     uses=("quadratic-potential",),
 )
 def time_dependent_flow(statement: Statement) -> Verdict:

@@ -65,8 +65,12 @@ def convergence(used: Mapping[str, Verdict]) -> Verdict:
 @PAPER.claim(
     "thm-5.3.17",
     statement=r"R(w_\infty) = \min \{ R(w) : Zw = Y \} \text{ if } w(t) \to w_\infty \text{ and } Zw_\infty = Y",
-    source="Theorems 5.2.9 and 5.3.17 of Wang's thesis, with (5.3.4)",
-    hypotheses=(r"L(w) = \tilde L(Zw)", "commuting fields as in Theorem 5.3.9"),
+    source="Theorems 5.2.9 and 5.3.17 of Wang's thesis, with (5.3.4); that w_∞ is inside dom R is added here",
+    hypotheses=(
+        r"L(w) = \tilde L(Zw)",
+        "commuting fields as in Theorem 5.3.9",
+        r"w_\infty \text{ inside } \mathrm{dom}\,R \text{, where the printed proof takes } \nabla R(w_\infty)",
+    ),
     uses=("thm-5.3.9", "cor-5.3.18"),
 )  # fmt: skip
 def choice_of_the_flow(used: Mapping[str, Verdict]) -> Verdict:

@@ -88,7 +88,13 @@ def entropy_limit(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
         r"\text{ so } q(\tau) \in \partial \|\beta(\tau)\|_1 \text{ as } \mu \to 0",
     ),
     source=f"{RESTATED}, equations 5 and 6 with the start at zero; the closed form is derived here",
-    hypotheses=(NETWORK, BALANCE, r"t = \tfrac12 \Lambda \tau", r"\beta(0) = 0"),
+    hypotheses=(
+        NETWORK,
+        BALANCE,
+        r"t = \tfrac12 \Lambda \tau",
+        r"\beta(0) = 0",
+        r"\beta \text{ bounded up to the time } \tau \text{ as } \mu \to 0",
+    ),
     uses=("hyperbolic-entropy", "entropy-limit"),
 )
 def dual_variable(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
@@ -96,10 +102,10 @@ def dual_variable(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     if not established(used):
         return Verdict(Outcome.INCONCLUSIVE, "The potential or its limit is not established.")
     return judge.argue(
-        "Divided by ½Λ, the integrated mirror flow is arcsinh(β/μ)/Λ = q, as the slope of φ_μ at zero is zero. "
-        "The stated β is μ sinh(Λq). So |β| ≤ ½ e^(−(1 − |q|)Λ) → 0 where |q| < 1 stays away from one; and where "
-        "|β| stays between two positive numbers, |q| − 1 = O(1/Λ), with the sign of β: in the limit q is a "
-        "subgradient of ‖β‖₁.",
+        "Divided by ½Λ, the integrated mirror flow is arcsinh(β/μ)/Λ = q, as the slope of φ_μ at zero is zero. The "
+        "stated β is μ sinh(Λq). So |β| ≤ ½ e^(−(1 − |q|)Λ) → 0 where |q| < 1 stays away from one; and where |β| "
+        "stays between two positive numbers, |q| − 1 = O(1/Λ), with the sign of β; and |q| ≤ 1 + O(1/Λ) where |β| is "
+        "bounded: in the limit q is a subgradient of ‖β‖₁.",
         stated=Equation(
             statement.formula,
             sp.exp(-logarithm) * sp.sinh(logarithm * dual).rewrite(sp.exp),
@@ -141,13 +147,13 @@ def arc_length(statement: Statement) -> Verdict:
         -sp.Symbol("g", positive=True),
     ),
     source="abstract and introduction, on jumps between saddles of the training loss",
-    hypotheses=(NETWORK, r"\partial_j L(\beta) = 0 \text{ wherever } \beta_j \ne 0"),
+    hypotheses=(NETWORK, r"u_j = v_j = 0 \text{ or } \partial_j L(\beta) = 0 \text{ for each } j"),
 )
 def saddle(statement: Statement) -> Verdict:
     """Look at the curvature of the loss along every direction in the two parameters of one weight."""
     g, angle = sp.Symbol("g", positive=True), sp.Symbol("phi", real=True)
     return judge.argue(
-        "∂F/∂u_i = v_i ∂_iL vanishes where v_i = 0, and so do all other slopes, as ∂_jL = 0 where β_j ≠ 0: the "
+        "∂F/∂u_j = v_j ∂_jL and ∂F/∂v_j = u_j ∂_jL all vanish, as both factors of a weight do, or its ∂_jL: the "
         "point is critical. Along (cos φ, sin φ) in (u_i, v_i) the second derivative of F is 2g cos φ sin φ, as "
         "β_i is of second order there. It exceeds the stated one by g (cos φ + sin φ)², which vanishes at φ = "
         "−π/4: the least curvature is −g, so a plateau with a gradient left is a strict saddle.",

@@ -12,14 +12,16 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import linprog
 
 from derivations.saddle_to_saddle import PAPER
-from derivations.saddle_to_saddle.entropy import BALANCE, NETWORK, RESTATED, established
+from derivations.saddle_to_saddle.entropy import BALANCE, NETWORK, RESTATED, established, logarithm
 from implicit_bias import Outcome, Statement, Verdict
 from implicit_bias.claims import judge
 from implicit_bias.claims.equation import Equation
 
 SQUARED = r"L(\beta) = \tfrac12 \|y - X\beta\|^2"
-ACCELERATED = r"t = \tfrac12 \Lambda \tau, \quad \Lambda = \log\tfrac1\mu, \quad \beta(0) = 0"
+SMALL = r"\Lambda = \log\tfrac1\mu, \quad \beta(0) = 0"
+ACCELERATED = rf"t = \tfrac12 \Lambda \tau, \quad {SMALL}"
 first, second, target = sp.symbols("x1 x2 y", positive=True)
+accelerated = sp.Symbol("tau", positive=True)
 
 # Three samples and four weights, for which one weight becomes active and leaves again.
 DESIGN = np.array([[3.0, -2.0, 0.0, 1.0], [-2.0, 1.0, 1.0, 2.0], [3.0, 0.0, 0.0, 0.0]])
@@ -65,9 +67,12 @@ def first_jump(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     )
 
 
-def minimizer(q: np.ndarray) -> np.ndarray:
-    """The minimizer of the loss over all β of which q is a subgradient of the L1 norm, by trying all supports."""
-    free = [i for i in range(len(q)) if abs(q[i]) > 1 - 1e-9]
+def minimizer(q: np.ndarray, wall: float) -> np.ndarray:
+    """The minimizer of the loss over all β that vanish where |q| is below the wall and have its signs elsewhere.
+
+    At the wall one q is a subgradient of ‖β‖₁. All supports are tried.
+    """
+    free = [i for i in range(len(q)) if abs(q[i]) > wall - 1e-9]
     best, least = np.zeros(len(q)), LABELS @ LABELS / 2
     for chosen in product((False, True), repeat=len(free)):
         support = [i for i, taken in zip(free, chosen, strict=True) if taken]
@@ -80,35 +85,35 @@ def minimizer(q: np.ndarray) -> np.ndarray:
     return best
 
 
-def algorithm() -> tuple[list[float], list[np.ndarray]]:
+def algorithm(wall: float = 1.0) -> tuple[list[float], list[np.ndarray]]:
     """Times at which the path jumps, and where it jumps to, by moving q to the next wall and minimizing the loss."""
     time, q, times, plateaus = 0.0, np.zeros(DESIGN.shape[1]), [], [np.zeros(DESIGN.shape[1])]
     while True:
         push = DESIGN.T @ (LABELS - DESIGN @ plateaus[-1])
-        moving = (np.abs(push) > 1e-9) & (np.sign(push) * q < 1 - 1e-9)
-        waits = (np.sign(push) - q)[moving] / push[moving]
+        moving = (np.abs(push) > 1e-9) & (np.sign(push) * q < wall - 1e-9)
+        waits = (wall * np.sign(push) - q)[moving] / push[moving]
         if not len(waits):
             return times, plateaus
         time, q = time + float(min(waits)), q + float(min(waits)) * push
         times.append(time)
-        plateaus.append(minimizer(q))
+        plateaus.append(minimizer(q, wall))
 
 
 @cache
-def flow(logarithm: float, until: float, samples: int = 1001) -> tuple[np.ndarray, np.ndarray]:
-    """Accelerated times and β, from the dual variables q' = Xᵀ(y − Xβ(q)) at log(1/μ) = Λ."""
+def flow(large: float, until: float, rate: float = 1.0, samples: int = 1001) -> tuple[np.ndarray, np.ndarray]:
+    """Times τ and β, from the dual variables q' = rate Xᵀ(y − Xβ(q)) at log(1/μ) = Λ, where t is rate Λτ/2."""
 
     def weights(q: np.ndarray) -> np.ndarray:
-        grown, shrunk = np.exp(np.minimum((q - 1) * logarithm, FAR)), np.exp(np.minimum(-(q + 1) * logarithm, FAR))
+        grown, shrunk = np.exp(np.minimum((q - 1) * large, FAR)), np.exp(np.minimum(-(q + 1) * large, FAR))
         return (grown - shrunk) / 2
 
     def velocity(t: float, q: np.ndarray) -> np.ndarray:
-        return DESIGN.T @ (LABELS - DESIGN @ weights(q))
+        return rate * DESIGN.T @ (LABELS - DESIGN @ weights(q))
 
     def jacobian(t: float, q: np.ndarray) -> np.ndarray:
-        near = np.minimum(np.array([(q - 1) * logarithm, -(q + 1) * logarithm]), FAR)
-        slopes = logarithm * np.exp(near).sum(axis=0) / 2
-        return -DESIGN.T @ DESIGN * slopes
+        near = np.minimum(np.array([(q - 1) * large, -(q + 1) * large]), FAR)
+        slopes = large * np.exp(near).sum(axis=0) / 2
+        return -rate * DESIGN.T @ DESIGN * slopes
 
     times = np.linspace(0, until, samples)
     start = np.zeros(DESIGN.shape[1])
@@ -118,20 +123,26 @@ def flow(logarithm: float, until: float, samples: int = 1001) -> tuple[np.ndarra
 
 @PAPER.claim(
     "algorithm",
-    statement=(
-        r"\beta^\mu \text{ at half of } \Lambda\tau \to \beta^\circ(\tau), \text{ uniformly away from jumps, where } "
+    statement=Statement(
+        r"\beta^\mu \text{ at } t = ",
+        logarithm * accelerated / 2,
+        r"\text{ tends to } \beta^\circ(\tau), \text{ uniformly away from jumps, where } "
         r"\beta^\circ \text{ minimizes } L \text{ over } \{\beta : q \in \partial\|\beta\|_1\} \text{ and } "
-        r"q' = -\nabla L(\beta^\circ) "
-        r"\text{ until a moving entry of } q \text{ reaches one in size}"
+        r"q' = -\nabla L(\beta^\circ) \text{ until a moving entry of } q \text{ reaches the size } ",
+        sp.Integer(1),
     ),
     source=f"{RESTATED}, Algorithm 1 and Theorem 4 with the start at zero, after Theorem 2 of the paper",
-    hypotheses=(NETWORK, BALANCE, SQUARED, ACCELERATED, "data in general position"),
+    hypotheses=(NETWORK, BALANCE, SQUARED, SMALL, "data in general position"),
     uses=("dual-variable",),
 )
-def follows_the_algorithm() -> Verdict:
+def follows_the_algorithm(statement: Statement) -> Verdict:
     """Run the algorithm on an instance in which a weight leaves again, and the flow at log μ = −20000."""
-    jumps, plateaus = algorithm()
-    coarse, fine = (_deviation(logarithm, jumps, plateaus) for logarithm in (LARGE / 4, LARGE))
+    clock, wall = statement.formulas
+    rate = sp.simplify(2 * clock / (logarithm * accelerated))
+    if not (rate.is_number and rate > 0 and wall > 0):
+        return Verdict(Outcome.INCONCLUSIVE, f"Time does not run at the rate {rate}/2 Λ, or a wall is not at {wall}.")
+    jumps, plateaus = algorithm(float(wall))
+    coarse, fine = (_deviation(large, float(rate), jumps, plateaus) for large in (LARGE / 4, LARGE))
     if not 3 < coarse / fine < 5:
         return Verdict(Outcome.INCONCLUSIVE, f"The deviation does not fall like 1/Λ: {coarse:.1e}, then {fine:.1e}.")
     return judge.from_residual(
@@ -146,9 +157,9 @@ def follows_the_algorithm() -> Verdict:
     )
 
 
-def _deviation(logarithm: float, jumps: list[float], plateaus: list[np.ndarray]) -> float:
+def _deviation(large: float, rate: float, jumps: list[float], plateaus: list[np.ndarray]) -> float:
     """The largest difference of a weight of the flow to that of the algorithm, away from the jumps."""
-    times, weights = flow(logarithm, 1.3 * jumps[-1])
+    times, weights = flow(large, 1.3 * jumps[-1], rate)
     away = np.min(np.abs(times[:, None] - np.array(jumps)), axis=1) > AWAY
     return float(np.abs(weights - np.array(plateaus)[np.searchsorted(jumps, times)])[away].max())
 

@@ -215,7 +215,7 @@ def no_bad_minima(used: Mapping[str, Verdict]) -> Verdict:
         r"order, it is a strict saddle}",
     ),
     source="that the trick is benign, as summarized in the abstract; the criterion is derived here",
-    hypotheses=LOSSES,
+    hypotheses=(*LOSSES, r"L \text{ twice differentiable}"),
 )
 def strict_saddle(statement: Statement) -> Verdict:
     """Differentiate twice; the directions are u = w and u = −w."""
@@ -245,6 +245,7 @@ def strict_saddle(statement: Statement) -> Verdict:
     source=f"{EARLIER}, Theorem 3, part 1",
     hypotheses=(
         *LOSSES,
+        r"L \text{ differentiable}",
         r"\text{differentiable along } \delta V: t \mapsto f(V + t \delta V) \text{ has a derivative at } 0, "
         r"\text{ not only one-sided ones}",
     ),

@@ -86,6 +86,19 @@ def test_the_constant_bounds_all_directions_of_the_null_space(seed):
     assert np.abs(Z[:, 2:].T @ line).max(axis=0).min() == pytest.approx(constant, abs=2e-3)
 
 
+@about("null-space-rate/constant")
+@given(st.floats(-0.99, 0.99))
+def test_one_equation_has_the_size_of_its_weaker_entry_as_its_constant(tilt):
+    """By hand: Zn = 0 for n = ±(−ρ, 1), and Zᵀν = (1, ρ) has the sign of x_1."""
+    directions = np.array([[-tilt, 1.0], [tilt, -1.0]])
+    assert np.allclose(directions @ [1.0, tilt], 0)
+    assert max(-directions[:, 0]) == pytest.approx(abs(tilt))
+    assert np.abs(np.array([1.0]) * tilt).max() == pytest.approx(abs(tilt))
+    along = np.linspace(-3, 3, 601)
+    lengths = np.abs(1 - tilt * along) + np.abs(along)
+    assert np.argmin(lengths) == 300
+
+
 @about("null-space-rate/deeper")
 @pytest.mark.parametrize("depth", [3, 4])
 def test_the_error_of_deeper_networks_is_linear(depth):
