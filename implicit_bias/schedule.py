@@ -6,6 +6,7 @@ Every schedule gives it in closed form, without numerical integration.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from numbers import Real
@@ -39,7 +40,9 @@ class Schedule(ABC):
         return ()
 
 
-def _times(t: ArrayLike) -> FloatArray:
+def _times(t: ArrayLike) -> FloatArray | np.float64:
+    if type(t) is float and 0 <= t < math.inf:  # flows ask thousands of times
+        return np.float64(t)
     times = finite_array(t, "t")
     if np.any(times < 0):
         raise InputError(f"t: expected flow times >= 0, got {np.min(times)}.")

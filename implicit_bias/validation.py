@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 
 import numpy as np
@@ -66,6 +67,8 @@ def whole_number(value: int, name: str) -> int:
 
 def positive_number(value: float, name: str, zero_allowed: bool = False) -> float:
     """Return ``value`` as a float, or raise ``InputError`` if it is not a finite positive number."""
+    if type(value) is float and 0 < value < math.inf:  # flows ask for a potential at thousands of decays
+        return value
     number = float(finite_array(value, name, ndim=0))
     if number < 0 or (number == 0 and not zero_allowed):
         raise InputError(f"{name}: expected a {'non-negative' if zero_allowed else 'positive'} number, got {value}.")

@@ -3,7 +3,6 @@ r"""The hyperbolic entropy: the potential of :math:`x = m \odot w` and of :math:
 from __future__ import annotations
 
 import math
-from copy import copy
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -15,6 +14,7 @@ from implicit_bias.potential.separable import SMALL, UNITS_OF_ROUNDING, Array, S
 from implicit_bias.validation import finite_array, positive_number
 
 _LOG_2 = math.log(2.0)
+_SMALLEST_NORMAL = float(np.finfo(float).smallest_normal)
 _LOG_OF_LARGE_RATIO = 18.0  # for larger log r, asinh(r) = log(2r) (1 + O(1/r²)) is log(2r) in double precision
 
 
@@ -71,19 +71,34 @@ class HyperbolicEntropy(SeparablePotential):
         if len(shape) > 1:
             raise InputError(f"scale and shift: expected numbers or one-dimensional arrays, got shape {shape}.")
         self._size = shape[0] if shape else None
+        self._smallest_scale, self._largest_scale = float(self.scale.min()), float(self.scale.max())
         self._note_range()
 
     def _note_range(self) -> None:
-        smallest, self._largest_scale = float(self.scale.min()), float(self.scale.max())
-        self._is_normal = smallest >= np.finfo(float).smallest_normal
+        smallest = self._smallest_scale
+        self._is_normal = smallest >= _SMALLEST_NORMAL
         # Then a² is exact to rounding, and a²/e^q leaves the floating-point range only if x is beyond 1e100.
         self._is_moderate = smallest >= 1e-100 and self._largest_scale <= 1e100
         self._square = self.scale * self.scale if self._is_moderate else None
 
     def moved(self, log_scale: np.ndarray, shift: np.ndarray) -> HyperbolicEntropy:
         """The entropy at another scale and shift of the same shapes, unchecked, as a flow asks for it at every step."""
-        other = copy(self)
-        other.scale, other.log_scale, other.shift = np.exp(log_scale), log_scale, shift
+        scale = np.exp(log_scale)
+        return self._with(log_scale, scale, float(scale.min()), float(scale.max()), shift)
+
+    def shrunk(self, exponent: float) -> HyperbolicEntropy:
+        """The entropy at the scale :math:`a e^{-s}`, unchecked: what decay leaves where it moves no shift."""
+        log_scale, factor = self.log_scale - exponent, math.exp(-exponent)
+        scale = np.exp(log_scale)
+        return self._with(log_scale, scale, self._smallest_scale * factor, self._largest_scale * factor, self.shift)
+
+    def _with(
+        self, log_scale: np.ndarray, scale: np.ndarray, smallest: float, largest: float, shift: np.ndarray
+    ) -> HyperbolicEntropy:
+        other = object.__new__(HyperbolicEntropy)
+        vars(other).update(vars(self))
+        other.scale, other.log_scale, other.shift = scale, log_scale, shift
+        other._smallest_scale, other._largest_scale = smallest, largest
         other._note_range()
         return other
 
@@ -231,11 +246,11 @@ class HyperbolicEntropy(SeparablePotential):
         angle, radius = self.rate * np.abs(z) + np.abs(self.shift), self._radius(x)
         # Where a is not representable, x is a difference of exponentials of log a ± q. The same holds where sinh(q)
         # overflows, but there |log a| < |q|, and the bound for q covers the rounding of both.
-        is_direct = (self.scale >= np.finfo(float).smallest_normal) | ((angle == 0) & (z_error == 0))
+        is_direct = (self.scale >= _SMALLEST_NORMAL) | ((angle == 0) & (z_error == 0))
         exponents = angle + np.where(is_direct, 0.0, np.abs(self.log_scale))
         error = 1.1 * self.rate * z_error + UNITS_OF_ROUNDING * exponents
         spread = 1.1 * np.expm1(error)
-        underflow = np.where(error > 0, np.finfo(float).smallest_normal, 0.0)
+        underflow = np.where(error > 0, _SMALLEST_NORMAL, 0.0)
         return radius * spread + 1.1 * UNITS_OF_ROUNDING * np.abs(x) + underflow
 
     def _unit(self, x: Array, *others: Array) -> Array:

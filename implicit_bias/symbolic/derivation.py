@@ -236,7 +236,10 @@ class Derivation(Shown):
 
         log_scale, shift = numbers(0.0)
         base = HyperbolicEntropy(log_scale=log_scale, shift=shift, rate=float(self.rate))
-        return lambda decay: base.moved(*numbers(decay))
+        shrinkage = self._shrinkage
+        if shrinkage is None:
+            return lambda decay: base.moved(*numbers(decay))
+        return lambda decay: base.shrunk(shrinkage * decay)
 
     def _exponential_rate(self) -> float | None:
         """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is known to be a single rising exponential."""
@@ -319,6 +322,14 @@ class Derivation(Shown):
         # A logarithm of a quotient becomes a difference, as the quotient may leave the floating-point range.
         shift = sp.expand_log(real(self.shift), force=True)
         return on_arrays(self._decay_and_start, [real(self.log_scale), shift])
+
+    @cached_property
+    def _shrinkage(self) -> float | None:
+        """The c with which decay multiplies the scale by e^(−cA); None if it does anything else, or moves the shift."""
+        decay = real(sp.Symbol(self.names.decay))
+        log_scale, shift = sp.expand_log(real(self.log_scale), force=True), real(self.shift)
+        slope = -sp.diff(log_scale, decay)
+        return float(slope) if slope.is_number and not shift.has(decay) else None
 
     @cached_property
     def _condition_values(self) -> Callable[..., list[np.ndarray]]:

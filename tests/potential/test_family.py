@@ -31,3 +31,29 @@ def test_weights_may_have_decayed_unevenly():
 def test_where_there_is_none_it_says_why():
     with pytest.raises(ib.UnsupportedError, match="no potential here"):
         NoFamily("There is no potential here.")()
+
+
+@given(
+    log_scale=st.lists(st.floats(-900, 300), min_size=2, max_size=4),
+    exponent=st.floats(0, 900),
+    z=st.floats(-5, 5),
+)
+def test_a_shrunk_entropy_is_the_one_at_the_smaller_scale(log_scale, exponent, z):
+    """Also where the scale underflows; a flow asks for it at every step."""
+    shift = np.linspace(-0.5, 0.5, len(log_scale))
+    found = ib.HyperbolicEntropy(log_scale=log_scale, shift=shift).shrunk(exponent)
+    want = ib.HyperbolicEntropy(log_scale=np.array(log_scale) - exponent, shift=shift)
+    dual = np.full(len(log_scale), z)
+    np.testing.assert_array_equal(found.gradient(dual), want.gradient(dual))
+    np.testing.assert_allclose(found.respond(dual), want.respond(dual), rtol=1e-15)
+
+
+@pytest.mark.parametrize(("regularizer", "shrinks"), [("u**2 + v**2", True), ("u**2", False)])
+def test_decay_that_moves_the_shift_is_no_shrinkage(regularizer, shrinks):
+    """Against flows of the decay alone: u e^(−2A), and v as well if it decays."""
+    derived, start, decay = ib.derive("u**2 - v**2", regularizer), {"u": [1.0, 0.7], "v": [0.5, 0.6]}, 0.3
+    assert (derived._shrinkage is not None) == shrinks
+    shrunk = {name: np.multiply(value, np.exp(-2 * decay * (name == "u" or shrinks))) for name, value in start.items()}
+    found, want = derived.at(start, decay), derived.at(shrunk)
+    np.testing.assert_allclose(found.log_scale, want.log_scale, rtol=1e-13)
+    np.testing.assert_allclose(found.shift, want.shift, rtol=1e-13)
