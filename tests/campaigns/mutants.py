@@ -41,7 +41,9 @@ SAMPLE = 40
 SECONDS_TO_SPARE = 20.0  # added to three times the seconds that the tests take without a change
 
 # The tests of a module besides its doctests and the test module of the same name.
-_DERIVATIONS = [f"tests/symbolic/test_{name}.py" for name in ("identities", "smoothness", "closed_form", "derivation")]
+_DERIVATIONS = [
+    f"tests/symbolic/test_{name}.py" for name in ("identities", "smoothness", "closed_form", "derivation", "flows")
+]
 TESTS = {
     "simulate/discrete.py": ["tests/simulate/test_descent.py", "tests/masking/test_ensembles.py"],
     "simulate/families.py": ["tests/simulate/test_trajectory.py", "tests/simulate/test_coupled.py"],
@@ -73,6 +75,7 @@ TESTS = {
         f"tests/potential/test_hyperbolic_entropy_{topic}.py" for topic in ("bounds", "values")
     ],
     "potential/separable.py": ["tests/potential/test_separable.py", "tests/potential/test_entropy.py"],
+    "symbolic/derivation.py": ["tests/symbolic/test_flows.py"],
     **{
         f"symbolic/{name}.py": _DERIVATIONS
         for name in (

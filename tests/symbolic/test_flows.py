@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
+from implicit_bias.symbolic.derivation import _decayed
 from implicit_bias.symbolic.flows import solve_flow
+from implicit_bias.symbolic.separation import real_logarithms
 
 p, q = SYMBOLS = sp.symbols("p q", real=True)
 t = sp.Symbol("t", real=True)
@@ -71,3 +73,16 @@ def test_coupled_fields_that_are_not_affine_are_unsupported(field):
 def test_integrals_without_an_inverse_are_unsupported(velocity):
     with pytest.raises(ib.UnsupportedError, match="no closed form"):
         solve_flow(sp.Matrix([velocity]), [p], t)
+
+
+@pytest.mark.parametrize(("sign", "shown"), [("positive", "log(x)"), ("negative", "log(-x)")])
+def test_an_antiderivative_is_real_where_the_flow_starts(sign, shown):
+    """1/x has log(x) for positive starts, and log(−x) for negative ones."""
+    x, start = sp.Symbol("x", real=True), sp.Symbol("x0", **{sign: True})
+    assert str(real_logarithms(sp.log(x), x, start)) == shown
+
+
+def test_decay_from_a_level_is_refused():
+    """The flow of −∇h stands at once where a level is zero, and no crossing of it would be seen."""
+    with pytest.raises(ib.DomainError, match="at 0 the flow of the regularizer reaches"):
+        _decayed(lambda theta: -theta, lambda theta: theta - 1, np.ones((1, 1)), 0.5)
