@@ -48,7 +48,7 @@ def _(mo):
 @app.cell
 def _(ib, mo):
     def complaint(formula, params="m, w"):
-        """What the toolkit says about a formula."""
+        """The toolkit's answer to a formula."""
         try:
             ib.Parameterization(formula, params)
         except ib.FormulaError as error:
