@@ -2,12 +2,13 @@
 
     python -m tests.campaigns.checks [--sample N] [--seed S] [--record] [PAPER ...]
 
-In each check, and in each function of the derivations that it calls, one identity is left out, one comparison always
+In each check, and in each function of the derivations that it runs, one identity is left out, one comparison always
 holds, one tolerance is a million times as large, one condition or the signs that symbols declare are dropped; and of
 each claim one hypothesis is left out. The changed code runs in place of the function's own. A change is noticed if the
-judge refuses it or comes to another verdict; if a check no longer asks for the claims that it rests on; if a false
-statement holds; or if claim or verdict are not as ``figures/ledger.json`` keeps them. Tests ask all of this of the code
-as it is. A change that needs no notice stands in ``equal_checks.toml`` with its reason.
+judge refuses it or comes to another verdict; if claim or verdict are not as ``figures/ledger.json`` keeps them; if the
+check holds without the claims that it rests on; or if it lets a false statement pass. Tests and the campaign of changed
+statements ask all of this of the code as it is. A change that leaves a check as strong as it was stands in
+``equal_checks.toml`` with its reason.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ from __future__ import annotations
 import argparse
 import ast
 import random
-import re
 import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -28,110 +28,26 @@ from inspect import getsource, unwrap
 from os.path import commonprefix
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
-
-import sympy as sp
 
 import derivations
-from implicit_bias import Claim, Ledger, Outcome, Statement, Verdict
-from implicit_bias.claims import Equation
-from implicit_bias.claims.claim import takes_used
+from implicit_bias import Claim, Ledger
 from tests.campaigns import records, statements
 from tests.campaigns.changes import Mutant, mutants
+from tests.campaigns.kept import unlike, unused
+from tests.campaigns.weaker import NoSignsError, weaker
 
 EQUAL = Path(__file__).with_name("equal_checks.toml")
-TOLD = {"argue", "prove", "prove_alone", "refute"}  # judges of identities that are told first what follows from them
-JUDGES = TOLD | {"judge", "contradicted"}
-DROPPED = {"stated", "conditions", "deviation", "refuted_above"}  # arguments that demand more of a claim
-SIGNS = {"positive", "negative", "nonnegative", "nonpositive", "nonzero"}
-WEAKLY = ast.parse("__import__('tests.campaigns.checks', fromlist=['weakly']).weakly", mode="eval").body
 CHANGED_STATEMENTS = 2  # tried of a claim for each change of its check
-NUMBER = re.compile(r"[-−]?\d+([.,]\d+)*(e[-+]?\d+)?")
-
-
-class NoSignsError(BaseException):
-    """Raised into a check whose symbols declare no signs; no check catches it."""
-
-
-def weakly(judged: Callable[..., Verdict]) -> Callable[..., Verdict]:
-    """A judge of identities in symbols that declare no sign."""
-    signed: set[sp.Symbol] = set()
-
-    def real(given: Any) -> Any:
-        if isinstance(given, sp.Basic):
-            found = {s for s in given.free_symbols if any(s.assumptions0.get(sign) for sign in SIGNS)}
-            signed.update(found)
-            return given.xreplace({s: sp.Symbol(s.name, real=True, integer=s.is_integer) for s in found})
-        if isinstance(given, Equation):
-            sides = {name: real(getattr(given, name)) for name in ("stated", "derived", "conditions")}
-            return replace(given, **sides)
-        return tuple(map(real, given)) if isinstance(given, tuple) else given
-
-    def judge(*args: Any, **named: Any) -> Verdict:
-        args, named = tuple(map(real, args)), {name: real(each) for name, each in named.items()}
-        if not signed:
-            raise NoSignsError
-        return judged(*args, **named)
-
-    return judge
-
-
-def name_of(call: ast.AST) -> str:
-    function = getattr(call, "func", None)
-    return getattr(function, "attr", None) or getattr(function, "id", "")
-
-
-def is_tolerance(node: ast.AST) -> bool:
-    name = getattr(node, "id", "")
-    value = node.operand if isinstance(node, ast.UnaryOp) else node
-    return name.endswith(("TOLERANCE", "ABOVE", "BELOW")) or (
-        isinstance(value, ast.Constant) and isinstance(value.value, float) and 0 < value.value < 0.1
-    )
-
-
-def _without(items: list, dropped: ast.AST) -> list:
-    return [each for each in items if each is not dropped]
-
-
-def _loose(node: ast.expr) -> ast.expr:
-    return ast.BinOp(node, ast.Mult(), ast.Constant(1e6))
-
-
-def weaker(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that may replace a node of a check, each of which demands less, or the condition of an if."""
-    match node:
-        case ast.List(elts) | ast.Tuple(elts) if any(name_of(each) == "Equation" for each in elts):
-            yield from (type(node)(_without(elts, each), ast.Load()) for each in elts)
-        case ast.Call(func, args, keywords):
-            name = name_of(node)
-            identities = args[name in TOLD :] if name in JUDGES else []
-            yield from (ast.Call(func, _without(args, each), keywords) for each in identities)
-            yield from (ast.Call(func, args, _without(keywords, each)) for each in keywords if each.arg in DROPPED)
-            if name in JUDGES:
-                yield ast.Call(ast.Call(WEAKLY, [func], []), args, keywords)
-            if name in {"Symbol", "symbols"} and SIGNS & {each.arg for each in keywords}:
-                yield ast.Call(func, args, [ast.keyword("real", ast.Constant(True))])
-            if name == "from_residual":
-                yield ast.Call(func, [ast.Constant(0.0), *args[1:]], keywords)
-                yield ast.Call(func, [args[0], _loose(args[1]), *args[2:]], keywords)
-            if name == "agreed":
-                yield args[0]
-                yield ast.Call(func, [*args[:2], _loose(args[2]), *args[3:]], keywords)
-        case ast.Compare(left, ops, right) if any(map(is_tolerance, right)):
-            yield ast.Compare(left, ops, [_loose(each) if is_tolerance(each) else each for each in right])
-        case ast.If(_, [ast.Return()], []):
-            yield ast.Constant(False)
-        case ast.Return(ast.Compare() | ast.BoolOp() | ast.Call(ast.Name("all" | "any"))):
-            yield ast.Return(ast.Constant(True))
+COMPARING = ("Verdict", "bool")  # what functions return whose conditions decide on a claim
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a function of the derivations."""
+    """One change of a function of the derivations, with the changed source of its module."""
 
     function: FunctionType
     mutant: Mutant
-    code: CodeType
+    source: str
 
     @property
     def place(self) -> str:
@@ -140,7 +56,7 @@ class Change:
     @property
     def text(self) -> str:
         """The old and the new code, without what both begin and end with."""
-        new = self.mutant.new.removeprefix("(").removesuffix(")") if self.mutant.new[:1] == "(" else self.mutant.new
+        new = self.mutant.new[1:-1] if self.mutant.new.startswith("(") else self.mutant.new
         sides = [self.mutant.change.removesuffix(f" → {new}"), new]
         for _ in range(2):
             common = len(commonprefix(sides))  # noqa: RUF071 - of letters
@@ -148,29 +64,36 @@ class Change:
         return " → ".join(" ".join(side.split())[:120] or "nothing" for side in sides)
 
     @contextmanager
-    def made(self, callers: set[FunctionType]) -> Iterator[None]:
-        """The changed code in place of the function's own, for callers that then remember nothing of it."""
+    def made(self, runs: Iterable[FunctionType]) -> Iterator[None]:
+        """The changed code in place of the function's own; no caller remembers anything from before or after."""
         before = self.function.__code__
+        callers = [each for each in runs if self.function in called(each)]
         try:
-            self.function.__code__ = self.code
-            forget(callers)
+            self._run(self._code(), callers)
             yield
         finally:
-            self.function.__code__ = before
-            forget(callers)
+            self._run(before, callers)
 
+    def _run(self, code: CodeType, callers: Iterable[FunctionType]) -> None:
+        self.function.__code__ = code
+        for each in callers:
+            getattr(vars(sys.modules[each.__module__]).get(each.__name__), "cache_clear", bool)()
 
-def forget(functions: set[FunctionType]) -> None:
-    for function in functions:
-        remembering = vars(sys.modules[function.__module__]).get(function.__name__)
-        if hasattr(remembering, "cache_clear"):
-            remembering.cache_clear()
+    def _code(self) -> CodeType:
+        name, module = self.function.__name__, sys.modules[self.function.__module__]
+        (node,) = [each for each in ast.parse(self.source).body if getattr(each, "name", "") == name]
+        node.decorator_list = []
+        tree = ast.Module([ast.ImportFrom("__future__", [ast.alias("annotations")], 0), node], [])
+        namespace = dict(vars(module))
+        exec(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec"), namespace)  # noqa: S102
+        return namespace[name].__code__
 
 
 def plain(value: object) -> FunctionType | None:
-    """The function that somebody wrote, of a claim or of one that remembers."""
+    """The function of the derivations that was written down, of a claim or of one that remembers."""
     found = unwrap(value.check) if isinstance(value, Claim) else unwrap(value) if callable(value) else None
-    return found if isinstance(found, FunctionType) else None
+    is_ours = isinstance(found, FunctionType) and found.__module__.startswith(derivations.__name__)
+    return found if is_ours else None
 
 
 @cache
@@ -179,92 +102,50 @@ def called(function: FunctionType) -> frozenset[FunctionType]:
     found, waiting = set(), [function]
     while waiting:
         each = waiting.pop()
-        if each is None or each in found or not is_ours(each):
-            continue
-        found.add(each)
-        names = [node.id for node in ast.walk(ast.parse(getsource(each))) if isinstance(node, ast.Name)]
-        waiting += [plain(each.__globals__.get(name)) for name in names]
+        if each not in found:
+            found.add(each)
+            names = {node.id for node in ast.walk(ast.parse(getsource(each))) if isinstance(node, ast.Name)}
+            waiting += filter(None, (plain(each.__globals__.get(name)) for name in names))
     return frozenset(found)
 
 
-def is_ours(function: FunctionType) -> bool:
-    return (function.__module__ or "").startswith("derivations")
-
-
-def changes(module: ModuleType) -> list[Change]:
+def changes(module: ModuleType) -> Iterator[Change]:
     """The changes of all functions of a module."""
     source = Path(str(module.__file__)).read_text("utf-8")
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    found = []
     for mutant in mutants(source, weaker):
         for node in functions:
             function = plain(vars(module).get(node.name))
-            # Elsewhere an if or a comparison computes something.
-            compares = ast.unparse(node.returns or ast.Constant(None)) in ("Verdict", "bool")
+            # In other functions a condition computes something.
+            compares = ast.unparse(node.returns or ast.Constant(None)) in COMPARING
             compares |= any(f"{name}(" in mutant.change for name in ("Equation", "Symbol", "symbols"))
             if function and compares and node.lineno <= mutant.line <= int(node.end_lineno or 0):
-                found.append(Change(function, mutant, _compiled(mutant.applied(source), node.name, module)))
-    return found
+                yield Change(function, mutant, mutant.applied(source))
 
 
-def _compiled(source: str, name: str, module: ModuleType) -> CodeType:
-    (node,) = [each for each in ast.parse(source).body if getattr(each, "name", "") == name]
-    node.decorator_list = []
-    tree = ast.Module([ast.ImportFrom("__future__", [ast.alias("annotations")], 0), node], [])
-    namespace = dict(vars(module))
-    exec(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec"), namespace)  # noqa: S102
-    return namespace[name].__code__
-
-
-def unlike(claim: Claim, verdict: Verdict, kept: Claim, kept_verdict: Verdict) -> list[str]:
-    """What of a claim and its verdict is not as a ledger keeps it, up to numbers that rounding moves."""
-    now, then = {**claim.describe(), **_words(verdict)}, {**kept.describe(), **_words(kept_verdict)}
-    return [name for name in now if now[name] != then[name]]
-
-
-def _words(verdict: Verdict) -> dict[str, object]:
-    corrected = verdict.correction.verdict if verdict.correction else None
-    return {
-        "outcome": verdict.outcome,
-        "evidence": NUMBER.sub("#", verdict.evidence),
-        "tolerance": verdict.tolerance,
-        "numbers": sorted(verdict.counterexample),
-        "identities": [
-            (each.says, each.describe()["symbols"], [*map(str, each.conditions)]) for each in verdict.identities
-        ],
-        "correction": corrected and _words(corrected),
-    }
-
-
-OPEN = Verdict(Outcome.INCONCLUSIVE, "Not established.")
-
-
-def unused(ledger: Ledger, name: str) -> list[str]:
-    """The claims whose verdicts a check is given, and without which it holds all the same."""
-    claim, used = ledger[name], statements.used(ledger, name)
-    if not takes_used(claim.check, int(isinstance(claim.statement, Statement))):
-        return []
-    return [each for each in used if claim.verdict({**used, each: OPEN}).outcome in statements.HELD]
+def difference(ledger: Ledger, kept: Ledger, name: str) -> str:
+    """How the verdict of a check differs from what is kept of it; empty if it does not."""
+    verdict = ledger.judged(name, ledger.verdicts)
+    if verdict.outcome is not kept.verdicts[name].outcome:
+        return "another verdict"
+    return "not as kept" if unlike(ledger[name], verdict, kept[name], kept.verdicts[name]) else ""
 
 
 def noticed(ledger: Ledger, kept: Ledger, name: str) -> str:
     """How tests notice that the check of a claim is not what it was; empty if they do not."""
     try:
         with statements.limit(statements.SECONDS):
-            verdict = ledger.judged(name, ledger.verdicts)
-            if verdict.outcome is not kept.verdicts[name].outcome:
-                return "another verdict"
-            if unlike(ledger[name], verdict, kept[name], kept.verdicts[name]):
-                return "not as kept"
+            if way := difference(ledger, kept, name):
+                return way
             if unused(ledger, name):
-                return "holds without claims it rests on"
+                return "holds without claims that it rests on"
     except statements.TakesTooLongError:
         return "not decided in time"
     except NoSignsError:
         return "no signs to drop"
     true = statements.known().get(name, {})
     false = [mutant for change, mutant in statements.changed(ledger, name) if change not in true]
-    false = false if verdict.outcome in statements.HELD else []
+    false = false if kept.verdicts[name].outcome in statements.HELD else []
     for mutant in random.Random(name).sample(false, min(CHANGED_STATEMENTS, len(false))):  # noqa: S311
         if statements.outcome(ledger, name, mutant) in {each.value for each in statements.HELD}:
             return "a false statement holds"
@@ -272,7 +153,7 @@ def noticed(ledger: Ledger, kept: Ledger, name: str) -> str:
 
 
 class Campaign:
-    """The checks of the claims of some papers.
+    """Changes, of which claims show what tests notice.
 
     Args:
         ledger: All claims with their checks.
@@ -281,30 +162,32 @@ class Campaign:
 
     def __init__(self, ledger: Ledger, kept: Ledger) -> None:
         self._ledger, self._kept = Ledger(ledger.values(), kept.verdicts, papers=ledger.papers), kept
+        self._runs = {name: called(found) for name, claim in ledger.items() if (found := plain(claim))}
         self._intact: set[str] = set()  # claims of which nothing is noticed without a change
 
-    def way(self, change: Change, names: list[str]) -> str:
+    def users(self, function: FunctionType) -> list[str]:
+        """The claims whose checks run a function."""
+        return [name for name, runs in self._runs.items() if function in runs]
+
+    def way(self, change: Change) -> str:
         """How a change is noticed by one of the claims that run the function; empty if by none.
 
         Raises:
             RuntimeError: If tests would notice something without any change.
         """
-        runs = {each for name in names for each in called(plain(self._ledger[name]))}
-        callers = {each for each in runs if change.function in called(each)}
-        for name in names:
-            if name not in self._intact and (found := noticed(self._ledger, self._kept, name)):
+        for name in self.users(change.function):
+            if name not in self._intact and (found := difference(self._ledger, self._kept, name)):
                 raise RuntimeError(f"checks: without any change, of {name}: {found}.")
             self._intact.add(name)
-            with change.made(callers):
+            with change.made(self._runs[name]):
                 if way := noticed(self._ledger, self._kept, name):
                     return way
         return ""
 
-    def hypothesis(self, name: str, place: int) -> str:
+    def way_of_hypothesis(self, name: str, place: int) -> str:
         """How it is noticed that a claim has lost a hypothesis."""
-        claim = self._ledger[name]
+        claim, verdict = self._ledger[name], self._kept.verdicts[name]
         less = replace(claim, hypotheses=claim.hypotheses[:place] + claim.hypotheses[place + 1 :])
-        verdict = self._kept.verdicts[name]
         return "not as kept" if unlike(less, verdict, self._kept[name], verdict) else ""
 
 
@@ -317,34 +200,27 @@ def run(ledger: Ledger, kept: Ledger, papers: Sequence[str], sample: int | None 
     """Try the changes of the checks of some papers: how often each was noticed in which way, and what was not."""
     campaign, equal = Campaign(ledger, kept), known()
     names = [name for name in ledger if name.partition("/")[0] in papers]
-    modules = sorted({str(ledger[name].module).rpartition(".")[0] for name in names})
-    runs = {name: called(plain(claim)) for name, claim in ledger.items()}
-    tasks: list[tuple[str, int] | tuple[Change, list[str]]] = []
-    tasks += [(name, place) for name in names for place in range(len(ledger[name].hypotheses))]
-    for module in [each for key, each in sorted(sys.modules.items()) if key.rpartition(".")[0] in modules]:
-        found = [(change, [name for name in runs if change.function in runs[name]]) for change in changes(module)]
-        tasks += [(change, users) for change, users in found if users]
+    packages = {str(ledger[name].module).rpartition(".")[0] for name in names}
+    tasks: list[tuple[str, int] | Change]
+    tasks = [(name, place) for name in names for place in range(len(ledger[name].hypotheses))]
+    for module in [module for name, module in sorted(sys.modules.items()) if name.rpartition(".")[0] in packages]:
+        tasks += [change for change in changes(module) if campaign.users(change.function)]
     possible = len(tasks)
     if sample is not None:
         tasks = random.Random(seed).sample(tasks, min(sample, possible))  # noqa: S311
     ways, unnoticed = Counter(), []
-    for what, where in tasks:
-        if isinstance(what, str):
-            place, text, way = what, f"hypothesis {where + 1}", campaign.hypothesis(what, where)
+    for task in tasks:
+        if isinstance(task, Change):
+            place, text, way = task.place, task.text, campaign.way(task)
         else:
-            place, text, way = what.place, what.text, campaign.way(what, where)
-        way = way or ("equal, as listed" if text in equal.get(place, {}) else "")
-        ways[way or "unnoticed"] += 1
-        if not way:
+            place, text, way = task[0], f"hypothesis {task[1] + 1}", campaign.way_of_hypothesis(*task)
+        way = way or ("as strong, as listed" if text in equal.get(place, {}) else "unnoticed")
+        ways[way] += 1
+        if way == "unnoticed":
             unnoticed.append(f"{place}: {text}")
             print(unnoticed[-1], flush=True)
-    return {
-        "claims": len(names),
-        "changes possible": possible,
-        "changes tried": len(tasks),
-        **ways,
-        "not noticed": unnoticed,
-    }
+    counts = {"claims": len(names), "changes possible": possible, "changes tried": len(tasks)}
+    return {**counts, **ways, "not noticed": unnoticed}
 
 
 def main(arguments: list[str] | None = None) -> int:
