@@ -14,7 +14,7 @@ from implicit_bias.claims import Equation
 
 TOLD = {"argue", "prove", "prove_alone", "refute"}  # judges of identities that are told first what follows from them
 JUDGES = TOLD | {"judge", "contradicted"}
-DROPPED = {"stated", "conditions", "deviation", "refuted_above"}  # arguments that demand more of a claim
+DROPPED = {"stated", "conditions", "deviation"}  # arguments that demand more of a claim
 SIGNS = {"positive", "negative", "nonnegative", "nonpositive", "nonzero"}
 WEAKLY = ast.parse("__import__('tests.campaigns.weaker', fromlist=['weakly']).weakly", mode="eval").body
 
@@ -76,7 +76,8 @@ def weaker(node: ast.AST) -> Iterator[ast.AST]:
             name = name_of(node)
             identities = args[name in TOLD :] if name in JUDGES else []
             yield from (ast.Call(func, _without(args, each), keywords) for each in identities)
-            yield from (ast.Call(func, args, _without(keywords, each)) for each in keywords if each.arg in DROPPED)
+            dropped = {"refuted_above"} if name == "from_residual" else DROPPED  # which takes names of numbers
+            yield from (ast.Call(func, args, _without(keywords, each)) for each in keywords if each.arg in dropped)
             if name in JUDGES:
                 yield ast.Call(ast.Call(WEAKLY, [func], []), args, keywords)
             if name in {"Symbol", "symbols"} and SIGNS & {each.arg for each in keywords}:
