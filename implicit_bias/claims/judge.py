@@ -375,13 +375,13 @@ def agreed(verdict: Verdict, deviation: Callable[[], float], tolerance: float, t
     Args:
         verdict: As :func:`argue` or :func:`prove` found it. Nothing is computed if its identities do not hold.
         deviation: Computes the largest deviation of the numbers.
-        tolerance: Up to here they agree; nan never does.
+        tolerance: Up to here they agree; nan and inf, which mean that a computation failed, never do.
         tolerance_reason: Why the tolerance is as large as it is.
     """
     if verdict.outcome not in (Outcome.PROVED, Outcome.ARGUED):
         return verdict
     found = float(deviation())
-    if not found <= tolerance:
+    if not (math.isfinite(found) and found <= tolerance):
         evidence = f"The identities hold, but the numbers deviate by {found:.1e}. {verdict.evidence}"
         return Verdict(Outcome.INCONCLUSIVE, evidence, found, tolerance, tolerance_reason=tolerance_reason)
     return replace(verdict, residual=found, tolerance=tolerance, tolerance_reason=tolerance_reason)
