@@ -159,15 +159,16 @@ def same_local_minima(statement: Statement, used: Mapping[str, Verdict]) -> Verd
             says="both penalties agree for the weight (x, y) and gates of its size",
         ),
     )
-    if verdict.outcome is not Outcome.ARGUED:
-        return verdict
-    worst = max(descent_above_grid(gated, grouped, layers) for layers in (2, 3))
-    if worst > GRID_TOLERANCE:
-        return Verdict(Outcome.INCONCLUSIVE, f"A minimum of the gated loss is {worst:.1e} above a weight near it.")
-    return verdict
+    return judge.agreed(
+        verdict,
+        lambda: max(descent_above_grid(gated, grouped, layers) for layers in (2, 3)),
+        GRID_TOLERANCE,
+        GRID_REASON,
+    )
 
 
 GRID_TOLERANCE = 1e-9
+GRID_REASON = "BFGS ends where slopes are below 1e-9, and the loss is above its minimum by about their square."
 
 
 def descent_above_grid(gated: sp.Expr, grouped: sp.Expr, layers: int) -> float:

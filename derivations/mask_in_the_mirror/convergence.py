@@ -73,8 +73,8 @@ def theorem_2_2() -> Verdict:
 )
 def lemma_a_3(used: Mapping[str, Verdict]) -> Verdict:
     """Rest on the convergence that is argued in full, and on the identity of the Lyapunov function."""
-    if not all(used[name].outcome in ESTABLISHED for name in ("ours/lyapunov", "ours/convergence")):
-        return Verdict(Outcome.INCONCLUSIVE, "Convergence, or the Lyapunov function, is not established.")
+    if not all(verdict.outcome in ESTABLISHED for verdict in used.values()):
+        return Verdict(Outcome.INCONCLUSIVE, "The potential, convergence or the Lyapunov function is not established.")
     return argue(
         "Take W_t = D_{R_{a_t}}(x*, x_t) + R_{a_∞}(x*) − R_{a_t}(x*): the last two terms add up to at least 0, as R "
         "grows with the decay, and dW/dt = −α tr (∇²R)⁻¹ − ⟨∇f, x_t − x*⟩ ≤ 0, as a quasi-convex f has "

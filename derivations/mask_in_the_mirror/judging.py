@@ -109,11 +109,11 @@ def _agreed(verdict: Verdict, deviation: Deviation, trajectory: Instance) -> Ver
         return float(expression.xreplace({s: sp.Float(end[s.name], 30) for s in expression.free_symbols}))
 
     found = deviation(evaluate, end)
-    agrees = found > REFUTED_ABOVE if verdict.outcome is Outcome.REFUTED else found <= CONFIRMED_BELOW
     says = f"On a trajectory that SciPy integrates, the stated formula deviates by {found:.1e}."
-    if not agrees:
+    if verdict.outcome is Outcome.REFUTED and not found > REFUTED_ABOVE:
         return Verdict(Outcome.INCONCLUSIVE, f"{says} That contradicts this: {verdict.evidence}")
-    return replace(verdict, evidence=f"{verdict.evidence} {says}")
+    verdict = replace(verdict, evidence=f"{verdict.evidence} {says}")
+    return by_identities.agreed(verdict, lambda: found, CONFIRMED_BELOW, TOLERANCE_REASON)
 
 
 def along_the_flow(potential: sp.Expr) -> Equation:

@@ -27,11 +27,17 @@ from derivations.mask_in_the_mirror.setting import (
     x,
 )
 from derivations.ours.convergence import ESTABLISHED
-from derivations.ours.optimality import ENDS_OPTIMAL, TOLERANCE, distance_to_projection, mirror_identities
+from derivations.ours.optimality import (
+    ENDS_OPTIMAL,
+    TOLERANCE,
+    TOLERANCE_REASON,
+    distance_to_projection,
+    mirror_identities,
+)
 from implicit_bias import Correction, Outcome, Statement, Verdict
 from implicit_bias.claims import corrected
 from implicit_bias.claims.equation import Equation, Violation
-from implicit_bias.claims.judge import refute
+from implicit_bias.claims.judge import agreed, refute
 from implicit_bias.schedule import Geometric, Schedule
 
 INTERPOLATES = r"x_t \text{ converges, and its limit has } Zx = Y"
@@ -77,13 +83,12 @@ def theorem_3_3() -> Verdict:
 def optimal_end(schedule: Schedule | None) -> Verdict:
     """The verdict on the limit, whose numbers come from a flow under a schedule."""
     distance, numbers = distance_to_projection(schedule)
-    if not distance <= TOLERANCE:
-        return Verdict(Outcome.INCONCLUSIVE, f"The argument does not fit the numbers. {numbers}", distance, TOLERANCE)
-    return argue(
+    argued = argue(
         f"{ENDS_OPTIMAL}Nothing else about f̃ enters. That the limit has Zx = Y does: f̃(r) = ‖r − 1‖² ends elsewhere. "
         f"See ours/thm-3.3 for a hypothesis on f̃ that suffices. {numbers}",
         *mirror_identities(),
     )
+    return agreed(argued, lambda: distance, TOLERANCE, TOLERANCE_REASON)
 
 
 first_entry, second_entry, dual = sp.symbols("Z_1 Z_2 nu", real=True)

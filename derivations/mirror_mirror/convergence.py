@@ -13,11 +13,12 @@ from derivations.mirror_mirror import PAPER, REVIEWS
 from derivations.mirror_mirror.mask import MASK, a, potential, x
 from implicit_bias import Outcome, Verdict
 from implicit_bias.claims.equation import Equation
-from implicit_bias.claims.judge import argue
+from implicit_bias.claims.judge import agreed, argue
 
 goal, slope = sp.symbols("y f", real=True)  # x* and ∇f
 strength = sp.Symbol("alpha", nonnegative=True)
-CHOICE_TOLERANCE = 1e-5  # of the distance from the minimizer that SciPy finds, to about 1e-7
+CHOICE_TOLERANCE = 1e-5  # of the distance from the minimizer that SciPy finds
+CHOICE_REASON = "SciPy finds the minimizer to about 1e-7."
 
 
 def _divergence() -> sp.Expr:
@@ -84,12 +85,7 @@ def optimality(used: Mapping[str, Verdict]) -> Verdict:
         "A flow of two weights under fading decay ends at the minimizer that SciPy finds, to 1e-5.",
         Equation(sp.diff(level, x, 2), 1 / (2 * sp.sqrt(x**2 + a**2)), says="R'' > 0, so divergences are not negative"),
     )
-    if proof.outcome is not Outcome.ARGUED:
-        return proof
-    distance = _distance_from_the_minimizer()
-    if distance > CHOICE_TOLERANCE:
-        return Verdict(Outcome.INCONCLUSIVE, f"A flow ends {distance:.1e} away from the minimizer.")
-    return proof
+    return agreed(proof, _distance_from_the_minimizer, CHOICE_TOLERANCE, CHOICE_REASON)
 
 
 def _distance_from_the_minimizer() -> float:

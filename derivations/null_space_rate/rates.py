@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
@@ -110,6 +110,7 @@ def least_certificate(Z: FloatArray, x: FloatArray) -> float:
 
 LOG_SCALES = (-150.0, -300.0)
 SLOPE_TOLERANCE = 1e-3
+SLOPE_REASON = "The next order is smaller by a power of α, which is below 1e-3 at these scales."
 
 
 def measured_exponent(instance: Instance) -> float:
@@ -155,15 +156,15 @@ def rate_of_depth_two(statement: Statement) -> Verdict:
             says="one equation: x_2 is ½ α^(1−ρ) F^ρ − ½ α^(1+ρ) F^(−ρ), F = x_1 + √(x_1² + α²)",
         ),
     )
-    if verdict.outcome is not Outcome.ARGUED:
-        return verdict
-    worst = max(
-        abs(measured_exponent(each) - float(exponent.xreplace({tilt: sp.Float(each.constant)})))
-        for each in instances(2)
+    return judge.agreed(
+        verdict,
+        lambda: max(
+            abs(measured_exponent(each) - float(exponent.xreplace({tilt: sp.Float(each.constant)})))
+            for each in instances(2)
+        ),
+        SLOPE_TOLERANCE,
+        SLOPE_REASON,
     )
-    if not worst <= SLOPE_TOLERANCE:
-        return Verdict(Outcome.INCONCLUSIVE, f"Argued, but a measured slope is off by {worst:.1e}.")
-    return replace(verdict, evidence=f"{verdict.evidence} The largest difference is {worst:.1e}.")
 
 
 @PAPER.claim(
@@ -240,12 +241,12 @@ def rate_of_deeper_networks(statement: Statement) -> Verdict:
             says="u^D has a pole at z = 1 of the order 1 + 2/(D − 2)",
         ),
     )
-    if verdict.outcome is not Outcome.ARGUED:
-        return verdict
-    worst = max(abs(exponent_of_one_equation(layers) - float(statement.formula)) for layers in (3, 4))
-    if not worst <= SLOPE_TOLERANCE:
-        return Verdict(Outcome.INCONCLUSIVE, f"Argued, but a measured slope is off by {worst:.1e}.")
-    return replace(verdict, evidence=f"{verdict.evidence} The largest difference is {worst:.1e}.")
+    return judge.agreed(
+        verdict,
+        lambda: max(abs(exponent_of_one_equation(layers) - float(statement.formula)) for layers in (3, 4)),
+        SLOPE_TOLERANCE,
+        SLOPE_REASON,
+    )
 
 
 def exponent_of_one_equation(layers: int) -> float:
@@ -300,14 +301,10 @@ def sharp_example(statement: Statement) -> Verdict:
             says="F − 2x_1 is a²/F, which vanishes as a → 0",
         ),
     )
-    if verdict.outcome is not Outcome.ARGUED:
-        return verdict
     worst = 0.0
     for slope, right in ((0.3, 0.7), (0.6, 2.0)):
         path = transition(Regression([[1.0, slope]], [right]), log_scales=[-200.0])
         small = np.exp(-200.0 * (1 - slope)) / 2 ** (1 - slope)  # α^(1−ρ) with 2α = e^(−200)
         stated = float(statement.formula.xreplace({goal: sp.Float(right), tilt: sp.Float(slope)}))
         worst = max(worst, abs(path.x[0, 1] / small - stated))
-    if not worst <= SLOPE_TOLERANCE:
-        return Verdict(Outcome.INCONCLUSIVE, f"Argued, but a limit is off by {worst:.1e}.")
-    return verdict
+    return judge.agreed(verdict, lambda: worst, SLOPE_TOLERANCE, SLOPE_REASON)

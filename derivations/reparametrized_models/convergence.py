@@ -12,11 +12,12 @@ from scipy.optimize import minimize
 from derivations.reparametrized_models import PAPER
 from implicit_bias import Outcome, Verdict
 from implicit_bias.claims.equation import Equation
-from implicit_bias.claims.judge import argue
+from implicit_bias.claims.judge import agreed, argue
 
 w, w1, w2, goal, p = sp.symbols("w w1 w2 v p", real=True)
 scale = sp.Symbol("a", positive=True)
-CHOICE_TOLERANCE = 1e-5  # of the distance from the minimizer that SciPy finds, to about 1e-7
+CHOICE_TOLERANCE = 1e-5  # of the distance from the minimizer that SciPy finds
+CHOICE_REASON = "SciPy finds the minimizer to about 1e-7."
 
 
 def _potential(at: sp.Expr) -> sp.Expr:
@@ -87,12 +88,7 @@ def choice_of_the_flow(used: Mapping[str, Verdict]) -> Verdict:
             _divergence(w, w1) - _divergence(w2, w1), _divergence(w, w2) + turn, says="three points w₀, w_∞ and w"
         ),
     )
-    if proof.outcome is not Outcome.ARGUED:
-        return proof
-    distance = _distance_from_the_minimizer()
-    if distance > CHOICE_TOLERANCE:
-        return Verdict(Outcome.INCONCLUSIVE, f"A flow ends {distance:.1e} away from the minimizer of R.")
-    return proof
+    return agreed(proof, _distance_from_the_minimizer, CHOICE_TOLERANCE, CHOICE_REASON)
 
 
 def _distance_from_the_minimizer() -> float:

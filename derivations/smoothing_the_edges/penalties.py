@@ -220,15 +220,16 @@ def matching_minima(statement: Statement, used: Mapping[str, Verdict]) -> Verdic
             says="both penalties agree for D factors of the size √(x² + y²)",
         ),
     )
-    if verdict.outcome is not Outcome.ARGUED:
-        return verdict
-    worst = max(above_grid(seed, layers) for seed in range(3) for layers in (2, 3))
-    if worst > GRID_TOLERANCE:
-        return Verdict(Outcome.INCONCLUSIVE, f"A minimum that was found is {worst:.1e} above a weight near it.")
-    return verdict
+    return judge.agreed(
+        verdict,
+        lambda: max(above_grid(seed, layers) for seed in range(3) for layers in (2, 3)),
+        GRID_TOLERANCE,
+        GRID_REASON,
+    )
 
 
 GRID_TOLERANCE = 1e-9
+GRID_REASON = "BFGS ends where slopes are below 1e-9, and the loss is above its minimum by about their square."
 
 
 def above_grid(seed: int, layers: int) -> float:

@@ -375,6 +375,24 @@ def _ordered(least: float, largest: float) -> list[Fraction]:
     return sorted(found, key=lambda value: (value.denominator, abs(value), value < 0))
 
 
+def agreed(verdict: Verdict, deviation: Callable[[], float], tolerance: float, tolerance_reason: str) -> Verdict:
+    """The verdict on an argument, if numbers that were computed in another way agree; INCONCLUSIVE if they do not.
+
+    Args:
+        verdict: As :func:`argue` or :func:`prove` found it. Nothing is computed if its identities do not hold.
+        deviation: Computes the largest deviation of the numbers.
+        tolerance: Up to here they agree; nan and inf, which mean that a computation failed, never do.
+        tolerance_reason: Why the tolerance is as large as it is.
+    """
+    if verdict.outcome not in (Outcome.PROVED, Outcome.ARGUED):
+        return verdict
+    found = float(deviation())
+    if not (math.isfinite(found) and found <= tolerance):
+        evidence = f"The identities hold, but the numbers deviate by {found:.1e}. {verdict.evidence}"
+        return Verdict(Outcome.INCONCLUSIVE, evidence, found, tolerance, tolerance_reason=tolerance_reason)
+    return replace(verdict, residual=found, tolerance=tolerance, tolerance_reason=tolerance_reason)
+
+
 def from_residual(
     residual: float,
     tolerance: float,

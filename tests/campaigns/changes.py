@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult}
@@ -41,8 +41,12 @@ class Mutant:
         return (data[: self.begin] + self.new.encode() + data[self.end :]).decode()
 
 
-def mutants(source: str) -> list[Mutant]:
+def mutants(source: str, changes: Callable[[ast.AST], Iterable[ast.AST]] | None = None) -> list[Mutant]:
     """All changes of a module, in the order of its lines.
+
+    Args:
+        source: The module's code.
+        changes: The nodes that may replace a node, or the condition of an if; by default those of the mutants.
 
     >>> [mutant.change for mutant in mutants("y = abs(x) < 1")]
     ['abs(x) < 1 → abs(x) <= 1', 'abs(x) < 1 → abs(x) >= 1', 'abs(x) → x', '1 → 2']
@@ -54,7 +58,7 @@ def mutants(source: str) -> list[Mutant]:
     found = {}
     for node in _code(ast.parse(source)):
         place = node.test if isinstance(node, ast.If) else node
-        for new in _changes(node):
+        for new in (changes or _changes)(node):
             begin = offsets[place.lineno - 1] + place.col_offset
             end = offsets[place.end_lineno - 1] + place.end_col_offset
             text = ast.unparse(new)

@@ -21,7 +21,7 @@ from implicit_bias.claims import corrected
 from tests.campaigns import records
 
 HELD = (Outcome.PROVED, Outcome.ARGUED, Outcome.SUPPORTED)
-SECONDS = 20.0  # for the check of one changed statement, which SymPy may never finish
+SECONDS = 20.0  # of computing, for the check of one changed statement, which SymPy may never finish
 TRUE_MUTANTS = Path(__file__).with_name("true_mutants.toml")
 
 
@@ -34,13 +34,13 @@ def limit(seconds):
     def ring(*_):
         raise TakesTooLongError
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def changed(ledger, name):
@@ -49,15 +49,19 @@ def changed(ledger, name):
     return list(statement.mutants()) if isinstance(statement, Statement) else []
 
 
-def outcome(ledger, name, mutant):
-    """The outcome of a claim whose statement was changed."""
-    used = {
+def used(ledger, name):
+    """What the check of a claim is given of the claims that it uses."""
+    return {
         each: ledger.verdicts[each].correction.verdict if isinstance(each, corrected) else ledger.verdicts[each]
         for each in ledger[name].uses
     }
+
+
+def outcome(ledger, name, mutant):
+    """The outcome of a claim whose statement was changed."""
     try:
         with limit(SECONDS):
-            return ledger[name].verdict(used, statement=mutant).outcome.value
+            return ledger[name].verdict(used(ledger, name), statement=mutant).outcome.value
     except TakesTooLongError:
         return "not decided in time"
     except Exception as error:  # a check may refuse a statement that makes no sense

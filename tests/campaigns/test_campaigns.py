@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.campaigns import __main__, derivations, mutants, records, statements, strings, systems
+from tests.campaigns import __main__, checks, derivations, mutants, records, statements, strings, systems
 
 
 @pytest.mark.slow
@@ -40,9 +40,9 @@ def test_a_campaign_keeps_its_record(name, campaign, tmp_path, monkeypatch):
 def test_all_campaigns_run_whatever_the_command_line_says(monkeypatch):
     asked = []
     monkeypatch.setattr(sys, "argv", ["pytest", "-q"])
-    for campaign, code in ((systems, 0), (derivations, 1), (strings, 0), (statements, 0), (mutants, 0)):
+    for campaign, code in ((systems, 0), (derivations, 1), (strings, 0), (statements, 0), (checks, 0), (mutants, 0)):
         monkeypatch.setattr(
             campaign, "main", lambda given, campaign=campaign, code=code: asked.append((campaign, given)) or code
         )
     assert __main__.main() == 1
-    assert asked == [(systems, []), (derivations, []), (strings, []), (statements, []), (mutants, [])]
+    assert asked == [(systems, []), (derivations, []), (strings, []), (statements, []), (checks, []), (mutants, [])]

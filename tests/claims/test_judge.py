@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import implicit_bias as ib
 from implicit_bias import errors
 from implicit_bias.claims import Equation, Violation
-from implicit_bias.claims.judge import TRIES, argue, from_residual, prove, quarters, refute, search
+from implicit_bias.claims.judge import TRIES, agreed, argue, from_residual, prove, quarters, refute, search
 
 # Values in the order of quarters(): whole numbers first, then halves, then quarters, each by size.
 ORDER = [0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, -1.5, 0.25, -0.25, 0.75, -0.75, 1.25, -1.25, 1.75, -1.75]
@@ -179,6 +179,25 @@ def test_nothing_is_refuted_without_a_threshold_and_numbers(residual):
 @pytest.mark.parametrize("residual", [math.nan, math.inf, -math.inf])
 def test_a_computation_that_failed_neither_supports_nor_refutes(residual):
     assert from_residual(residual, math.inf, "measured", refuted_above=0.0, m0=1.0).outcome is ib.Outcome.INCONCLUSIVE
+
+
+@makers
+@pytest.mark.parametrize("deviation", [1e-3, -1.0, 0.5, 0.51, math.nan, math.inf, -math.inf])
+def test_an_argument_holds_if_numbers_agree(make, outcome, deviation):
+    argued = make("so", SQUARE)
+    verdict = agreed(argued, lambda: deviation, 0.5, "rounding")
+    assert (verdict.tolerance, verdict.tolerance_reason) == (0.5, "rounding")
+    if -1.0 <= deviation <= 0.5:
+        assert (verdict.outcome, verdict.residual, verdict.identities) == (outcome, deviation, argued.identities)
+    else:
+        assert verdict.outcome is ib.Outcome.INCONCLUSIVE
+        assert verdict.evidence == f"The identities hold, but the numbers deviate by {deviation:.1e}. so"
+
+
+@makers
+def test_no_numbers_are_asked_where_the_identities_do_not_hold(make, outcome):
+    for verdict in (make("so", (x, x**2)), make("so", stated=(x, x**2))):
+        assert agreed(verdict, lambda: 1 / 0, 0.5, "rounding") is verdict
 
 
 def test_a_residual_keeps_the_reason_for_its_tolerance():

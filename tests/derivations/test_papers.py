@@ -13,6 +13,7 @@ import sympy as sp
 import derivations
 from implicit_bias import Claim, Correction, Ledger, Outcome, Paper, Statement, Verdict
 from implicit_bias.claims import corrected, judge
+from tests.campaigns.kept import unlike, unused
 
 FOLDER = Path(derivations.__file__).parent
 
@@ -138,6 +139,19 @@ def test_the_saved_verdicts_are_those_of_a_run(checked, saved):
     for name, verdict in checked.verdicts.items():
         assert verdict.counterexample == pytest.approx(saved[name].counterexample, rel=1e-6, abs=1e-9), name
         assert verdict.tolerance == saved[name].tolerance, name
+
+
+def test_the_saved_ledger_says_what_a_run_does(checked):
+    """Hypotheses, what each identity says and in which symbols, words, and which tolerance was asked for."""
+    kept = Ledger.load(derivations.SAVED)
+    differences = {
+        name: unlike(claim, checked.verdicts[name], kept[name], kept.verdicts[name]) for name, claim in checked.items()
+    }
+    assert {name: found for name, found in differences.items() if found} == {}, "run python -m derivations --html"
+
+
+def test_no_claim_holds_without_those_that_it_rests_on(checked):
+    assert {name: found for name in checked if (found := unused(checked, name))} == {}
 
 
 def test_every_tolerance_has_a_reason(checked):

@@ -1,0 +1,244 @@
+"""Gutted checks of claims: what is taken out of a check or its hypotheses, a test has to notice.
+
+    python -m tests.campaigns.checks [--sample N] [--seed S] [--record] [PAPER ...]
+
+In each check, and in each function of the derivations that it runs, one identity is left out, one comparison always
+holds, one tolerance is a million times as large, one condition or the signs that symbols declare are dropped; and of
+each claim one hypothesis is left out. The changed code runs in place of the function's own. A change is noticed if the
+judge refuses it or comes to another verdict; if claim or verdict are not as ``figures/ledger.json`` keeps them; if the
+check holds without the claims that it rests on; or if it lets a false statement pass. Tests and the campaign of changed
+statements ask all of this of the code as it is. A change that leaves a check as strong as it was stands in
+``equal_checks.toml`` with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import random
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from inspect import getsource, unwrap
+from os.path import commonprefix
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+
+import derivations
+from implicit_bias import Claim, Ledger
+from tests.campaigns import records, statements
+from tests.campaigns.changes import Mutant, mutants
+from tests.campaigns.kept import unlike, unused
+from tests.campaigns.weaker import NoSignsError, weaker
+
+EQUAL = Path(__file__).with_name("equal_checks.toml")
+COMPARING = ("Verdict", "bool")  # what functions return whose conditions decide on a claim
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of a function of the derivations, with the changed source of its module."""
+
+    function: FunctionType
+    mutant: Mutant
+    source: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.function.__module__}.{self.function.__name__}"
+
+    @property
+    def text(self) -> str:
+        """The old and the new code, without the words that both begin and end with."""
+        new = self.mutant.new[1:-1] if self.mutant.new.startswith("(") else self.mutant.new
+        sides = [self.mutant.change.removesuffix(f" → {new}"), new]
+        for _ in range(2):
+            common = commonprefix(sides).rfind(" ") + 1  # noqa: RUF071 - of letters
+            sides = [side[common:][::-1] for side in sides]
+        return " → ".join(" ".join(side.split())[:120] or "nothing" for side in sides)
+
+    @contextmanager
+    def made(self, runs: Iterable[FunctionType]) -> Iterator[None]:
+        """The changed code in place of the function's own; no caller remembers anything from before or after."""
+        before = self.function.__code__
+        callers = [each for each in runs if self.function in called(each)]
+        try:
+            self._run(self._code(), callers)
+            yield
+        finally:
+            self._run(before, callers)
+
+    def _run(self, code: CodeType, callers: Iterable[FunctionType]) -> None:
+        self.function.__code__ = code
+        for each in callers:
+            getattr(vars(sys.modules[each.__module__]).get(each.__name__), "cache_clear", bool)()
+
+    def _code(self) -> CodeType:
+        name, module = self.function.__name__, sys.modules[self.function.__module__]
+        (node,) = [each for each in ast.parse(self.source).body if getattr(each, "name", "") == name]
+        node.decorator_list = []
+        tree = ast.Module([ast.ImportFrom("__future__", [ast.alias("annotations")], 0), node], [])
+        namespace = dict(vars(module))
+        exec(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec"), namespace)  # noqa: S102
+        return namespace[name].__code__
+
+
+def plain(value: object) -> FunctionType | None:
+    """The function of the derivations that was written down, of a claim or of one that remembers."""
+    found = unwrap(value.check) if isinstance(value, Claim) else unwrap(value) if callable(value) else None
+    is_ours = isinstance(found, FunctionType) and found.__module__.startswith(derivations.__name__)
+    return found if is_ours else None
+
+
+@cache
+def called(function: FunctionType) -> frozenset[FunctionType]:
+    """All functions of the derivations that a function runs, itself included."""
+    found, waiting = set(), [function]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            names = {node.id for node in ast.walk(ast.parse(getsource(each))) if isinstance(node, ast.Name)}
+            waiting += filter(None, (plain(each.__globals__.get(name)) for name in names))
+    return frozenset(found)
+
+
+def changes(module: ModuleType) -> Iterator[Change]:
+    """The changes of all functions of a module."""
+    source = Path(str(module.__file__)).read_text("utf-8")
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    for mutant in mutants(source, weaker):
+        for node in functions:
+            function = plain(vars(module).get(node.name))
+            # In other functions a condition computes something.
+            compares = ast.unparse(node.returns or ast.Constant(None)) in COMPARING
+            compares |= any(f"{name}(" in mutant.change for name in ("Equation", "Symbol", "symbols"))
+            if function and compares and node.lineno <= mutant.line <= int(node.end_lineno or 0):
+                yield Change(function, mutant, mutant.applied(source))
+
+
+def difference(ledger: Ledger, kept: Ledger, name: str) -> str:
+    """How the verdict of a check differs from what is kept of it; empty if it does not."""
+    verdict = ledger.judged(name, ledger.verdicts)
+    if verdict.outcome is not kept.verdicts[name].outcome:
+        return "another verdict"
+    return "not as kept" if unlike(ledger[name], verdict, kept[name], kept.verdicts[name]) else ""
+
+
+def noticed(ledger: Ledger, kept: Ledger, name: str) -> str:
+    """How tests notice that the check of a claim is not what it was; empty if they do not."""
+    try:
+        with statements.limit(statements.SECONDS):
+            if way := difference(ledger, kept, name):
+                return way
+            if unused(ledger, name):
+                return "holds without claims that it rests on"
+    except statements.TakesTooLongError:
+        return "not decided in time"
+    except NoSignsError:
+        return "no signs to drop"
+    if kept.verdicts[name].outcome not in statements.HELD:
+        return ""
+    true, held = statements.known().get(name, {}), {each.value for each in statements.HELD}
+    false = (mutant for change, mutant in statements.changed(ledger, name) if change not in true)
+    passes = any(statements.outcome(ledger, name, mutant) in held for mutant in false)
+    return "a false statement holds" if passes else ""
+
+
+class Campaign:
+    """Changes, of which claims show what tests notice.
+
+    Args:
+        ledger: All claims with their checks.
+        kept: The same claims with the verdicts that the repository keeps.
+    """
+
+    def __init__(self, ledger: Ledger, kept: Ledger) -> None:
+        self._ledger, self._kept = Ledger(ledger.values(), kept.verdicts, papers=ledger.papers), kept
+        self._runs = {name: called(found) for name, claim in ledger.items() if (found := plain(claim))}
+        self._intact: set[str] = set()  # claims of which nothing is noticed without a change
+
+    def users(self, function: FunctionType) -> list[str]:
+        """The claims whose checks run a function."""
+        return [name for name, runs in self._runs.items() if function in runs]
+
+    def way(self, change: Change) -> str:
+        """How a change is noticed by one of the claims that run the function; empty if by none.
+
+        Raises:
+            RuntimeError: If tests would notice something without any change.
+        """
+        for name in self.users(change.function):
+            if name not in self._intact and (found := difference(self._ledger, self._kept, name)):
+                raise RuntimeError(f"checks: without any change, of {name}: {found}.")
+            self._intact.add(name)
+            with change.made(self._runs[name]):
+                if way := noticed(self._ledger, self._kept, name):
+                    return way
+        return ""
+
+    def way_of_hypothesis(self, name: str, place: int) -> str:
+        """How it is noticed that a claim has lost a hypothesis."""
+        claim, verdict = self._ledger[name], self._kept.verdicts[name]
+        less = replace(claim, hypotheses=claim.hypotheses[:place] + claim.hypotheses[place + 1 :])
+        return "not as kept" if unlike(less, verdict, self._kept[name], verdict) else ""
+
+
+def known() -> dict[str, dict[str, str]]:
+    """The changes that leave a check as strong as it was, by function: each with its reason."""
+    return tomllib.loads(EQUAL.read_text("utf-8"))
+
+
+def run(ledger: Ledger, kept: Ledger, papers: Sequence[str], sample: int | None = None, seed: int = 0) -> dict:
+    """Try the changes of the checks of some papers: how often each was noticed in which way, and what was not."""
+    campaign, equal = Campaign(ledger, kept), known()
+    names = [name for name in ledger if name.partition("/")[0] in papers]
+    packages = {str(ledger[name].module).rpartition(".")[0] for name in names}
+    tasks: list[tuple[str, int] | Change]
+    tasks = [(name, place) for name in names for place in range(len(ledger[name].hypotheses))]
+    for module in [module for name, module in sorted(sys.modules.items()) if name.rpartition(".")[0] in packages]:
+        tasks += [change for change in changes(module) if campaign.users(change.function)]
+    possible = len(tasks)
+    if sample is not None:
+        tasks = random.Random(seed).sample(tasks, min(sample, possible))  # noqa: S311
+    ways, unnoticed = Counter(), []
+    for task in tasks:
+        if isinstance(task, Change):
+            place, text, way = task.place, task.text, campaign.way(task)
+        else:
+            place, text, way = task[0], f"hypothesis {task[1] + 1}", campaign.way_of_hypothesis(*task)
+        way = way or ("as strong, as listed" if text in equal.get(place, {}) else "unnoticed")
+        ways[way] += 1
+        if way == "unnoticed":
+            unnoticed.append(f"{place}: {text}")
+            print(unnoticed[-1], flush=True)
+    counts = {"claims": len(names), "changes possible": possible, "changes tried": len(tasks)}
+    return {**counts, **ways, "not noticed": unnoticed}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try changes, print what no test notices, and return 1 if there is any; of all papers the record is kept."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.checks")
+    parser.add_argument("papers", nargs="*", metavar="PAPER", help="keys of papers; all by default")
+    parser.add_argument("--sample", type=int, help="changes to try; all by default")
+    parser.add_argument("--seed", type=int, default=0, help="which sample")
+    parser.add_argument("--record", action="store_true", help="write what was found to the record")
+    asked = parser.parse_args(arguments)
+    ledger, began = derivations.ledger(), time.process_time()
+    papers = asked.papers or [paper.key for paper in ledger.papers]
+    entries = {"papers": " ".join(asked.papers) or "all", "sample": asked.sample or "all", "seed": asked.seed}
+    entries |= run(ledger, Ledger.load(derivations.SAVED), papers, asked.sample, asked.seed)
+    entries["seconds of computing"] = round(time.process_time() - began)
+    print(entries)
+    if asked.record or (not asked.papers and asked.sample is None):
+        records.write("checks", "Gutted checks", entries)
+    return int(bool(entries["not noticed"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
