@@ -87,8 +87,9 @@ ENDS_OPTIMAL = (
 )
 def limit(used: Mapping[str, Verdict]) -> Verdict:
     """Prove the conditions of optimality at the end, and hold a flow of the parameters against the projection."""
-    if used["convergence"].outcome not in ESTABLISHED:
-        return Verdict(Outcome.INCONCLUSIVE, f"Convergence is not established: {used['convergence'].evidence}")
+    for name, verdict in used.items():
+        if verdict.outcome not in ESTABLISHED:
+            return Verdict(Outcome.INCONCLUSIVE, f"{name} is not established: {verdict.evidence}")
     distance, numbers = distance_to_projection(Geometric(0.5, 0.5))
     argued = argue(
         "f is convex, and its minimizers are the x with Zx = y. So x_t converges to one of them. "
