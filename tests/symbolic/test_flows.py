@@ -11,6 +11,7 @@ import implicit_bias as ib
 from implicit_bias.symbolic.derivation import _decayed
 from implicit_bias.symbolic.flows import solve_flow
 from implicit_bias.symbolic.separation import real_logarithms
+from implicit_bias.symbolic.solving import _roots
 
 p, q = SYMBOLS = sp.symbols("p q", real=True)
 t = sp.Symbol("t", real=True)
@@ -86,3 +87,11 @@ def test_decay_from_a_level_is_refused():
     """The flow of −∇h stands at once where a level is zero, and no crossing of it would be seen."""
     with pytest.raises(ib.DomainError, match="at 0 the flow of the regularizer reaches"):
         _decayed(lambda theta: -theta, lambda theta: theta - 1, np.ones((1, 1)), 0.5)
+
+
+@given(st.integers(-5, 5).filter(bool), st.integers(-5, 5), st.integers(-5, 5))
+def test_both_roots_of_a_quadratic_are_roots(square, slope, offset):
+    y = sp.Symbol("y")
+    roots = _roots(sp.Poly(square * y**2 + slope * y + offset, y))
+    product = sp.expand(square * (y - roots[0]) * (y - roots[1]))
+    assert sp.expand(product - (square * y**2 + slope * y + offset)) == 0
