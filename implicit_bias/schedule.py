@@ -40,9 +40,9 @@ class Schedule(ABC):
         return ()
 
 
-def _times(t: ArrayLike) -> FloatArray | np.float64:
+def _times(t: ArrayLike) -> FloatArray:
     if type(t) is float and 0 <= t < math.inf:  # flows ask thousands of times
-        return np.float64(t)
+        return np.asarray(t)
     times = finite_array(t, "t")
     if np.any(times < 0):
         raise InputError(f"t: expected flow times >= 0, got {np.min(times)}.")

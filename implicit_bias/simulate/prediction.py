@@ -238,11 +238,13 @@ class _Modified:
         strength = sp.Symbol("_strength", real=True)
         pull = sp.zeros(len(symbols), 1) if h is None else strength * parameterization.gradient(h)
         gradients = [parameterization.gradient(output) for output in outputs]
-        v = sum((slope * gradient for slope, gradient in zip(slopes, gradients, strict=True)), pull)
+        v = sp.Matrix(pull)
+        for slope, gradient in zip(slopes, gradients, strict=True):
+            v += gradient * slope
         correction = v.jacobian(symbols) * v
         noise = gradients[0].jacobian(symbols) * gradients[0]
         self._count = len(symbols)
-        self._field = compiled([*symbols, *slopes, strength], [*v, *correction, *noise])
+        self._field = compiled([*symbols, *slopes, strength], [*v.flat(), *correction.flat(), *noise.flat()])
 
     def __call__(self, theta: FloatArray, alpha: float) -> tuple[FloatArray, FloatArray]:
         """θ' and ν'."""
