@@ -39,5 +39,6 @@ from .status import Status as Status
 from .symbolic import CommutingReport as CommutingReport
 from .symbolic import Derivation as Derivation
 from .symbolic import Parameterization as Parameterization
+from .symbolic import SteepestDescent as SteepestDescent
 from .symbolic import derive as derive
 from .symbolic import design as design
