@@ -63,5 +63,7 @@ def coupled_decay(statement: Statement) -> Verdict:
         Equation(sp.diff(m, time), -1 - 2 * strength * m, says="m under decoupled decay"),
         Equation(sp.diff(w, time), -1 - 2 * strength * w, says="w under decoupled decay"),
         Equation(decoupled, m - w, says="the balance under decoupled decay"),
-        stated=Equation(coupled, (m0 - time) - (w0 - time), says="the balance under coupled decay"),
+        stated=Equation(
+            coupled * (m0 + w0 - 2 * time), (m0 - time) ** 2 - (w0 - time) ** 2, says="m² − w² under coupled decay"
+        ),
     )

