@@ -54,7 +54,7 @@ def balance(statement: Statement) -> Verdict:
 @PAPER.claim(
     "two-factors",
     statement=Statement(
-        r"R''(x) = ", 1 / sp.sqrt(4 * x**q + level**2), r" \text{ at } |x|,\ \lambda = ||m|^q - |w|^q|"
+        r"(1/R''(x))^2 = ", 4 * x**q + level**2, r" \text{ at } |x|, \text{ with } \lambda = |m|^q - |w|^q"
     ),
     source=f"on the metric for L = 2, {NOTE}",
     hypotheses=(r"x = m w", *PRODUCT[1:]),
@@ -160,9 +160,10 @@ def sign_potential(statement: Statement) -> Verdict:
     """The potential of sign descent on a product of two factors that starts at x = 0, in closed form."""
     s = sp.Symbol("s", positive=True)
     reached = s * (level + s)  # w = s and m = λ + s
+    slope = sp.diff(statement.formula, x)
     return prove(
-        "On x > 0 the curve is m = λ + s, w = s, so x = s(λ + s) and R'(x) = s, which is (√(4x + λ²) − λ)/2. On x < 0 it "
-        "is its mirror image.",
+        "On x > 0 the curve is m = λ + s, w = s, so x = s(λ + s) and R'(x) = s, which is (√(4x + λ²) − λ)/2. On x < 0 "
+        "it is its mirror image.",
         Equation(4 * reached + level**2, (2 * s + level) ** 2, says="4x + λ² = (2s + λ)²"),
-        stated=Equation((2 * sp.diff(statement.formula, x) + level) ** 2, 4 * x + level**2, says="(2R' + λ)²"),
+        stated=Equation(2 * slope * (2 * slope + 2 * level), 4 * x, says="4R'(R' + λ) = 4x"),
     )
