@@ -160,10 +160,10 @@ def sign_potential(statement: Statement) -> Verdict:
     """The potential of sign descent on a product of two factors that starts at x = 0, in closed form."""
     s = sp.Symbol("s", positive=True)
     reached = s * (level + s)  # w = s and m = λ + s
-    slope = sp.diff(statement.formula, x)
+    slope, root = sp.diff(statement.formula, x), sp.sqrt(4 * x + level**2)
     return prove(
         "On x > 0 the curve is m = λ + s, w = s, so x = s(λ + s) and R'(x) = s, which is (√(4x + λ²) − λ)/2. On x < 0 "
         "it is its mirror image.",
         Equation(4 * reached + level**2, (2 * s + level) ** 2, says="4x + λ² = (2s + λ)²"),
-        stated=Equation(2 * slope * (2 * slope + 2 * level), 4 * x, says="4R'(R' + λ) = 4x"),
+        stated=Equation(2 * slope * root, root**2 - level * root, says="2R' = √(4x + λ²) − λ, times that root"),
     )

@@ -47,7 +47,7 @@ def by_balance(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol], exponent: sp.Ex
 
 
 def _factors(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol]) -> tuple[sp.Expr, sp.Expr]:
-    """C and r."""
+    """The factor c of g and the rate r of h."""
     if len(symbols) != 2:
         raise UnsupportedError("Under steepest descent, closed forms are found for products of two parameters alone.")
     m, w = symbols

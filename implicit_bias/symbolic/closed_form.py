@@ -141,15 +141,15 @@ def _of_steepest_descent(
 
 
 def _dual_rate(curve: sp.Matrix, pull: sp.Matrix, symbols: tuple[sp.Symbol, ...]) -> sp.Expr:
-    """The κ for which [curve, ∇h] may be κ times the curve: a number, read off at one point; 0 if there is none."""
+    """The κ for which [curve, ∇h] may be κ times the curve, from positive parameters; 0 if there is none."""
     positive = {symbol: sp.Symbol(symbol.name, positive=True) for symbol in symbols}
     known = list(positive.values())
-    bracket = lie_bracket(curve.xreplace(positive), pull.xreplace(positive), known)
-    at = {symbol: sp.Rational(k + 3, k + 2) for k, symbol in enumerate(known)}
-    for component, moved in zip(curve.xreplace(positive), bracket, strict=True):
-        ratio = (moved / component).xreplace(at) if component != 0 else sp.nan
-        if ratio.is_number and ratio.is_finite:
-            return sp.nsimplify(ratio.evalf(30), rational=True, tolerance=1e-20)
+    along = curve.xreplace(positive)
+    bracket = lie_bracket(along, pull.xreplace(positive), known)
+    for component, moved in zip(along, bracket, strict=True):
+        ratio = sympy_call(sp.simplify, moved / component) if component != 0 else sp.nan
+        if ratio.is_finite and not ratio.has(*known):
+            return ratio
     return sp.Integer(0)
 
 
@@ -216,7 +216,8 @@ def closed_form(
     if exponent is None:
         found, notes = _first_found(g, penalty, symbols, deadline)
     else:
-        found, notes = by_balance(g, penalty, symbols, exponent), ()
+        found = by_balance(g, penalty, symbols, exponent)
+        notes = () if "potential" in found.formulas else (f"∫ 1/metric dx has no formula here for q = {exponent}.",)
     conditions = tuple(dict.fromkeys((*found.conditions, *(initial(s) for s in symbols if s.is_positive))))
     identities = checked(found.statements, (*conditions, *found.region), deadline)
     claimed = ("∇g and ∇h commute", r"[\nabla g,\nabla h]=0")

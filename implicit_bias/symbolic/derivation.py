@@ -492,7 +492,7 @@ def derive(
     >>> derive("m*w", "m**2 + w**2").metric
     2*sqrt(x**2 + (m0**2 - w0**2)**2*exp(-8*A)/4)
     >>> derive("m*w", "m**2 + w**2", dynamics=SteepestDescent(float("inf"))).metric
-    sqrt(4*Abs(x) + (Abs(m0) - Abs(w0))**2*exp(-4*A))
+    sqrt((Abs(m0) - Abs(w0))**2*exp(-4*A) + 4*Abs(x))
     """
     if not isinstance(parameterization, Parameterization):
         parameterization = Parameterization(parameterization)

@@ -44,6 +44,11 @@ def test_sign_descent_has_a_closed_form():
     derivation = ib.derive(MASK, dynamics=SIGN)
     assert derivation.proved
     assert derivation.dual_rate == 2
+    scaled = ib.derive(ib.Parameterization("c*m*w", regularizer="k*(m**2 + w**2)", constants="c, k"), dynamics=SIGN)
+    assert str(scaled.dual_rate) == "2*k"
+    known = {"m0": 1.0, "w0": 0.3, "c": 2.0, "k": 0.5, "A": 0.0}  # R' in x/c, as sgn c is all that the curve takes
+    at = float(scaled.mirror_map.subs({**known, "x": 1.0}))
+    assert at == pytest.approx(integral(1.0, 0.3, 1, 0.0, [0.5])[0], abs=1e-12)
     for m, w in ((1.0, 0.3), (0.8, -0.5), (1.2, 0.0)):
         for decay in (0.0, 0.4):
             weights = [-1.5, -0.2, 0.3, 2.0]
@@ -70,6 +75,7 @@ def test_other_orders_have_a_metric_in_closed_form(order, rate):
     q = float(derivation.dynamics.exponent)
     assert derivation.dual_rate == rate
     assert not derivation.closed_form
+    assert "no formula here" in derivation.notes[0]
     m, w, decay, weights = 0.2, -1.0, 0.3, np.array([-1.0, 0.4])
     R = derivation.at({"m": m, "w": w}, decay=decay)
     np.testing.assert_allclose(R.gradient_at(weights), integral(m, w, q, decay, weights), rtol=0, atol=1e-10)
