@@ -24,6 +24,9 @@ class DiagonalNetworks:
     a row of ones below it: the regularizer acts like one more observation, and the decay adds up like one more dual
     variable.
 
+    Sign descent and Adam act on m and w themselves, which are put together from u and v. So a w far smaller than m is
+    known to the precision of m alone.
+
     Arrays have the axes (problems, runs of a problem, ·): one problem with all runs, or as many problems as runs.
 
     Args:
