@@ -183,7 +183,7 @@ class NumericalPotential(SeparablePotential):
         """E-foldings per unit of flow time; near a critical point they count time, near other ends its logarithm."""
         gradient = self._function.gradient(theta)
         norm = np.sqrt(np.sum(gradient**2, axis=0))
-        velocity = self._function.along(gradient)[0]
+        velocity = self._function.curve(gradient)
         pace = norm if velocity is gradient else np.sqrt(np.sum(velocity**2, axis=0))
         bend = np.sqrt(np.sum(self._function.bend(theta) ** 2, axis=0))
         # Queries have axes of their own between those of the parameters and of the coordinates.
@@ -208,10 +208,16 @@ class NumericalPotential(SeparablePotential):
         return -self._velocity(state)
 
     def _speed(self, theta: np.ndarray) -> np.ndarray:
-        return self._function.along(self._function.gradient(theta))[1]
+        return self._along(theta)[1]
 
     def _curve(self, theta: np.ndarray) -> np.ndarray:
-        return self._function.along(self._function.gradient(theta))[0]
+        return self._function.curve(self._function.gradient(theta))
+
+    def _along(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """dθ/ds and dx/ds."""
+        gradient = self._function.gradient(theta)
+        velocity = self._function.curve(gradient)
+        return velocity, np.sum(gradient * velocity, axis=0)
 
     def _ends(self, kind: str) -> tuple[Array, Array]:
         low, high = (table.end(self._follow(kind))[0] for table in self._tables)
@@ -260,7 +266,7 @@ class NumericalPotential(SeparablePotential):
         gap = reached.target - self._function.output(reached.state[:-2])
 
         def velocity(state: np.ndarray) -> np.ndarray:
-            curve, speed = self._function.along(self._function.gradient(state[:-2]))
+            curve, speed = self._along(state[:-2])
             weight = self._function.output(state[:-2])
             return gap * np.concatenate([curve, [np.ones_like(weight), weight]]) / speed
 
@@ -284,7 +290,7 @@ class NumericalPotential(SeparablePotential):
         gap = np.where(is_close, x - reference, 0.0)
 
         def velocity(state: np.ndarray) -> np.ndarray:
-            curve, pace = self._function.along(self._function.gradient(state[:-2]))
+            curve, pace = self._along(state[:-2])
             share = 1 / pace
             # The rise of R' and its integral, in units of their values for a constant metric.
             return np.concatenate([gap * curve * share, [speed * share, state[-2]]])
@@ -314,7 +320,7 @@ class NumericalPotential(SeparablePotential):
         """The derivative of Σ|∇g|^q in x, which is q⟨θ', ∇²g θ'⟩/Σ|∇g|^q along the curve θ(s)."""
         theta = self._passing(x)
         with np.errstate(all="ignore"):
-            curve, speed = self._function.along(self._function.gradient(theta))
+            curve, speed = self._along(theta)
             return self._function.exponent * np.sum(curve * self._function.bend(theta), axis=0) / speed
 
     def _passing(self, x: np.ndarray) -> np.ndarray:

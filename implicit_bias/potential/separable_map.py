@@ -35,10 +35,9 @@ class SeparableMap:
     approach: Callable[[np.ndarray], np.ndarray]
     exponent: float = 2.0
 
-    def along(self, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """dθ/ds and dx/ds = Σ|∇g|^q, shapes (p, ...) and (...), for the gradient at a point of the curve."""
-        velocity = gradient if self.exponent == 2 else steepest(gradient, self.exponent)
-        return velocity, np.sum(gradient * velocity, axis=0)
+    def curve(self, gradient: np.ndarray) -> np.ndarray:
+        """dθ/ds, shape (p, ...), for ∇g at a point of the curve; its product with ∇g is dx/ds = Σ|∇g|^q."""
+        return gradient if self.exponent == 2 else steepest(gradient, self.exponent)
 
 
 def steepest(gradient: np.ndarray, exponent: float) -> np.ndarray:
