@@ -27,6 +27,9 @@ from .potential import QuadraticForms as QuadraticForms
 from .potential import SeparablePotential as SeparablePotential
 from .problem import Regression as Regression
 from .simulate import SGD as SGD
+from .simulate import Adam as Adam
+from .simulate import AdamW as AdamW
+from .simulate import SignDescent as SignDescent
 from .simulate import TrainingLimit as TrainingLimit
 from .simulate import Trajectory as Trajectory
 from .simulate import critical_step as critical_step
@@ -39,5 +42,6 @@ from .status import Status as Status
 from .symbolic import CommutingReport as CommutingReport
 from .symbolic import Derivation as Derivation
 from .symbolic import Parameterization as Parameterization
+from .symbolic import SteepestDescent as SteepestDescent
 from .symbolic import derive as derive
 from .symbolic import design as design

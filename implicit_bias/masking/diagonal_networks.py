@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from implicit_bias.problem import FloatArray, Regression
-from implicit_bias.simulate.optimizer import SGD
+from implicit_bias.simulate.optimizer import SGD, Directions, Optimizer
 
 
 class DiagonalNetworks:
@@ -24,6 +24,9 @@ class DiagonalNetworks:
     a row of ones below it: the regularizer acts like one more observation, and the decay adds up like one more dual
     variable.
 
+    Sign descent and Adam act on m and w themselves, which are put together from u and v. So a w far smaller than m is
+    known to the precision of m alone.
+
     Arrays have the axes (problems, runs of a problem, ·): one problem with all runs, or as many problems as runs.
 
     Args:
@@ -31,7 +34,7 @@ class DiagonalNetworks:
         m: Initial values, shape (runs, n).
         w: Initial values, shape (runs, n).
         eta: Step sizes, shape (runs,).
-        optimizer: Gradient descent, with or without momentum.
+        optimizer: Gradient descent, with or without momentum; sign descent or Adam, which act on m and w.
         dtype: Precision of everything on the device.
         device: Where to compute.
     """
@@ -44,13 +47,13 @@ class DiagonalNetworks:
         m: np.ndarray,
         w: np.ndarray,
         eta: np.ndarray,
-        optimizer: SGD,
+        optimizer: Optimizer,
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
         self.runs = len(m)
         self._shape = (len(problems), self.runs // len(problems))
-        self._dtype, self._device, self._optimizer = dtype, device, optimizer
+        self._dtype, self._device = dtype, device
         d, n = problems[0].d, problems[0].n
         Z = np.stack([problem.Z for problem in problems])
         self._observations = self._on_device(np.concatenate([Z, np.ones((len(problems), 1, n))], axis=1))
@@ -60,13 +63,18 @@ class DiagonalNetworks:
         bend = np.stack([problem.prediction_hessian(problem.y) for problem in problems])
         self._rate = self._on_device(eta.reshape(*self._shape, 1) * bend[:, None])
         self._eta = eta
+        self._steps = self._on_device(eta.reshape(*self._shape, 1))
 
         self._u, self._v = self._arranged((m + w) / 2), self._arranged((m - w) / 2)
         self._buffer = torch.empty_like(self._u)
         self._impulse = self._arranged(np.zeros((self.runs, d + 1)))
         self._pressure, self._shrinkage = self._impulse[..., :d], self._impulse[..., d:]
         self._sums = torch.zeros_like(self._impulse)
-        if optimizer.momentum:
+        self._momentum = optimizer.momentum if isinstance(optimizer, SGD) else 0.0
+        self._nesterov = isinstance(optimizer, SGD) and optimizer.nesterov
+        self._decoupled = not isinstance(optimizer, SGD) and optimizer.decoupled
+        self._directions = None if isinstance(optimizer, SGD) else Directions(optimizer)
+        if self._momentum:
             self._impulse_memory = torch.zeros_like(self._impulse)
             self._u_memory, self._v_memory = torch.zeros_like(self._u), torch.zeros_like(self._v)
 
@@ -120,9 +128,13 @@ class DiagonalNetworks:
             self._pressure.mul_(batch)
         if strength is not None:
             self._shrinkage.copy_(strength)
+        if self._directions is not None:
+            self._sums.add_(self._impulse)
+            self._rescale(self._directions, strength)
+            return
         pull = torch.bmm(self._impulse, self._observations, out=self._buffer)
-        if self._optimizer.momentum:
-            beta, nesterov = self._optimizer.momentum, self._optimizer.nesterov
+        if self._momentum:
+            beta, nesterov = self._momentum, self._nesterov
             self._impulse_memory.mul_(beta).add_(self._impulse)
             if nesterov:
                 self._sums.add_(self._impulse).add_(self._impulse_memory, alpha=beta)
@@ -135,11 +147,26 @@ class DiagonalNetworks:
             self._u.addcmul_(self._u, pull, value=-1)
             self._v.addcmul_(self._v, _without(strength, pull))
 
+    def _rescale(self, directions: Directions, strength: torch.Tensor | None) -> None:
+        """Move m and w by an optimizer that rescales each entry of their gradient."""
+        eta = self._steps
+        factors = torch.stack([self._u + self._v, self._u - self._v])
+        slope = torch.bmm(self._pressure, self._observations[:, :-1]) / eta
+        gradient = slope * factors.flip(0)
+        shrunk = 0.0 if strength is None else strength * factors
+        if not self._decoupled:
+            gradient = gradient + shrunk / eta
+        move = eta * directions.step(gradient)
+        if self._decoupled:
+            move = move + shrunk
+        self._u.sub_((move[0] + move[1]) / 2)
+        self._v.sub_((move[0] - move[1]) / 2)
+
     def _multiply(self, factor: torch.Tensor, memory: torch.Tensor, pull: torch.Tensor, sign: int) -> None:
         """Move a factor by factor × pull with momentum, upwards or downwards by ``sign``."""
-        beta = self._optimizer.momentum
+        beta = self._momentum
         memory.mul_(beta).addcmul_(factor, pull)
-        if self._optimizer.nesterov:
+        if self._nesterov:
             factor.addcmul_(factor, pull, value=sign).add_(memory, alpha=sign * beta)
         else:
             factor.add_(memory, alpha=sign)

@@ -19,12 +19,12 @@ from numpy.typing import ArrayLike
 from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.linear_map import DenseMap
 from implicit_bias.masking.diagonal_networks import DiagonalNetworks
-from implicit_bias.potential.family import MaskFamily
+from implicit_bias.potential.family import MaskFamily, NoFamily
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.simulate.descent import PLAIN
 from implicit_bias.simulate.discrete import plan, train
-from implicit_bias.simulate.optimizer import SGD, checked_optimizer
+from implicit_bias.simulate.optimizer import SGD, WITHOUT_POTENTIAL, Optimizer, checked_optimizer
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.validation import finite_array
@@ -110,7 +110,7 @@ def ensemble(
     step: ArrayLike,
     steps: int,
     *,
-    optimizer: SGD = PLAIN,
+    optimizer: Optimizer = PLAIN,
     schedule: Schedule | float | Sequence[Schedule | float] | None = None,
     batch_size: int | None = None,
     seed: ArrayLike = 0,
@@ -132,7 +132,8 @@ def ensemble(
             (runs, 1). :func:`initialization` computes them from weights and scales.
         step: Step size η > 0, a number or shape (runs,).
         steps: Number of steps.
-        optimizer: Gradient descent, by default without momentum.
+        optimizer: Gradient descent, by default without momentum; or sign descent, Adam or AdamW, as for
+            :func:`~implicit_bias.simulate.descent.descent`.
         schedule: Strength α, or a number for a constant one, evaluated at t = kη, with momentum too; one for all runs
             or a list with one for each.
         batch_size: Observations in a mini-batch, drawn as by :func:`~implicit_bias.simulate.descent.descent`. Without
@@ -187,7 +188,7 @@ def ensemble(
         status=Status.CONVERGED if np.all(sound) else Status.NOT_FINITE,
         stats=Stats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
         problems=problems,
-        families=MaskFamilies(m, w),
+        families=MaskFamilies(m, w) if isinstance(optimizer, SGD) else NoFamily(WITHOUT_POTENTIAL),
         parameters={name: value[None] for name, value in parameters.items()},
         steps=plans.marks,
         diverged=~sound,

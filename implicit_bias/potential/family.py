@@ -74,3 +74,13 @@ class NoFamily:
     def __call__(self, run: int | None = None) -> Family:
         """Raise ``UnsupportedError``."""
         raise UnsupportedError(self.reason)
+
+    def started(self, init: Mapping[str, np.ndarray]) -> Family:
+        """Raise ``UnsupportedError``."""
+        raise UnsupportedError(self.reason)
+
+    def pulled_back(
+        self, parameters: Mapping[str, np.ndarray], accumulated_gradient: np.ndarray, decay: float
+    ) -> dict[str, np.ndarray]:
+        """Raise ``UnsupportedError``."""
+        raise UnsupportedError(self.reason)

@@ -1,8 +1,8 @@
 r"""The potential of any separable parameterization, closed form or not.
 
 The flow of ∇g moves the weight strictly upwards, :math:`x'(s) = \|\nabla g\|^2 > 0`, so :math:`s \mapsto x(s)` has an
-inverse, and that inverse is R'. A table keeps nodes of the flow of every coordinate, from its own initial value in both
-directions; a query starts at the node before it.
+inverse, and that inverse is R'. The same holds for the curves of steepest descent in any norm. A table keeps nodes of
+the flow of every coordinate, from its own initial value in both directions; a query starts at the node before it.
 """
 
 from __future__ import annotations
@@ -181,20 +181,24 @@ class NumericalPotential(SeparablePotential):
 
     def _rate(self, theta: np.ndarray) -> np.ndarray:
         """E-foldings per unit of flow time; near a critical point they count time, near other ends its logarithm."""
-        norm = np.sqrt(self._speed(theta))
+        gradient = self._function.gradient(theta)
+        norm = np.sqrt(np.sum(gradient**2, axis=0))
+        velocity = self._function.curve(gradient)
+        pace = norm if velocity is gradient else np.sqrt(np.sum(velocity**2, axis=0))
         bend = np.sqrt(np.sum(self._function.bend(theta) ** 2, axis=0))
         # Queries have axes of their own between those of the parameters and of the coordinates.
         start = np.expand_dims(self._start, tuple(range(1, theta.ndim - 1)))
         return (
-            norm / np.sqrt(np.sum((theta - start) ** 2, axis=0) + self._length**2)
+            pace / np.sqrt(np.sum((theta - start) ** 2, axis=0) + self._length**2)
             + bend / norm
             + self._function.approach(theta)
         )
 
     def _velocity(self, state: np.ndarray) -> np.ndarray:
-        theta, gradient = state[:-2], self._function.gradient(state[:-2])
+        theta = state[:-2]
+        curve = self._curve(theta)
         x = self._function.output(theta)
-        velocity = np.concatenate([gradient, [np.ones_like(x), x]]) / self._rate(theta)
+        velocity = np.concatenate([curve, [np.ones_like(x), x]]) / self._rate(theta)
         # A coordinate that has left the floating-point range, or is at a critical point, waits for the others.
         waiting = ~np.isfinite(np.sum(velocity, axis=0)) | (np.max(np.abs(state), axis=0) > 1e150)
         velocity[:, waiting] = 0.0
@@ -204,7 +208,16 @@ class NumericalPotential(SeparablePotential):
         return -self._velocity(state)
 
     def _speed(self, theta: np.ndarray) -> np.ndarray:
-        return np.sum(self._function.gradient(theta) ** 2, axis=0)
+        return self._along(theta)[1]
+
+    def _curve(self, theta: np.ndarray) -> np.ndarray:
+        return self._function.curve(self._function.gradient(theta))
+
+    def _along(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """dθ/ds and dx/ds."""
+        gradient = self._function.gradient(theta)
+        velocity = self._function.curve(gradient)
+        return velocity, np.sum(gradient * velocity, axis=0)
 
     def _ends(self, kind: str) -> tuple[Array, Array]:
         low, high = (table.end(self._follow(kind))[0] for table in self._tables)
@@ -221,7 +234,7 @@ class NumericalPotential(SeparablePotential):
 
         def velocity(theta: np.ndarray) -> np.ndarray:
             x = self._function.output(theta[:-1])
-            return gap * np.concatenate([self._function.gradient(theta[:-1]), [x]])
+            return gap * np.concatenate([self._curve(theta[:-1]), [x]])
 
         moved = _advance(velocity, np.delete(state, -2, axis=0), np.delete(reached.unit, -2, axis=0))
         moved[:, reached.outside] = np.inf
@@ -240,9 +253,7 @@ class NumericalPotential(SeparablePotential):
         unit = np.broadcast_to(self._length, self._start.shape)
         start = self._start[:, columns]
         try:
-            theta = _advance(
-                lambda theta: full * self._function.gradient(theta), start, unit[:, columns], _STEPS_WITHOUT_TABLE
-            )
+            theta = _advance(lambda theta: full * self._curve(theta), start, unit[:, columns], _STEPS_WITHOUT_TABLE)
         except _TooFarError:
             return None
         with np.errstate(all="ignore"):
@@ -255,8 +266,9 @@ class NumericalPotential(SeparablePotential):
         gap = reached.target - self._function.output(reached.state[:-2])
 
         def velocity(state: np.ndarray) -> np.ndarray:
-            gradient, weight = self._function.gradient(state[:-2]), self._function.output(state[:-2])
-            return gap * np.concatenate([gradient, [np.ones_like(weight), weight]]) / np.sum(gradient**2, axis=0)
+            curve, speed = self._along(state[:-2])
+            weight = self._function.output(state[:-2])
+            return gap * np.concatenate([curve, [np.ones_like(weight), weight]]) / speed
 
         moved = _advance(velocity, reached.state, reached.unit)
         moved[:, reached.outside] = np.nan
@@ -278,10 +290,10 @@ class NumericalPotential(SeparablePotential):
         gap = np.where(is_close, x - reference, 0.0)
 
         def velocity(state: np.ndarray) -> np.ndarray:
-            gradient = self._function.gradient(state[:-2])
-            share = 1 / np.sum(gradient**2, axis=0)
+            curve, pace = self._along(state[:-2])
+            share = 1 / pace
             # The rise of R' and its integral, in units of their values for a constant metric.
-            return np.concatenate([gap * gradient * share, [speed * share, state[-2]]])
+            return np.concatenate([gap * curve * share, [speed * share, state[-2]]])
 
         start = np.concatenate([theta, np.zeros((2, *x.shape))])
         moved = _advance(velocity, start, np.ones_like(start))
@@ -299,17 +311,17 @@ class NumericalPotential(SeparablePotential):
         return x
 
     def _metric_at(self, x: np.ndarray) -> np.ndarray:
-        """‖∇g‖² where the flow passes x."""
+        """dx/ds where the curve passes x: ‖∇g‖² for a flow of ∇g."""
         theta = self._passing(x)
         with np.errstate(all="ignore"):
             return self._speed(theta)
 
     def _metric_slope_at(self, x: np.ndarray) -> np.ndarray:
-        """The derivative of ‖∇g‖² in x, which is 2⟨∇g, ∇²g ∇g⟩/‖∇g‖²."""
+        """The derivative of Σ|∇g|^q in x, which is q⟨θ', ∇²g θ'⟩/Σ|∇g|^q along the curve θ(s)."""
         theta = self._passing(x)
         with np.errstate(all="ignore"):
-            gradient = self._function.gradient(theta)
-            return 2 * np.sum(gradient * self._function.bend(theta), axis=0) / np.sum(gradient**2, axis=0)
+            curve, speed = self._along(theta)
+            return self._function.exponent * np.sum(curve * self._function.bend(theta), axis=0) / speed
 
     def _passing(self, x: np.ndarray) -> np.ndarray:
         """θ where the flow passes x; solvers mostly ask for it at the weight that they have just computed."""

@@ -14,15 +14,18 @@ from implicit_bias.errors import DomainError
 
 @dataclass(frozen=True)
 class SeparableMap:
-    """g of one coordinate as functions of θ, shape (p, n).
+    """g of one coordinate as functions of θ, shape (p, n), and the curve along which training moves θ.
+
+    The curve is dθ/ds = sgn(∇g)|∇g|^(q − 1), for q = 2 the flow of ∇g.
 
     Attributes:
         output: g(θ), shape (n,).
         gradient: ∇g(θ), shape (p, n).
-        bend: ∇²g·∇g, shape (p, n): the acceleration of the flow of ∇g.
-        levels: Functions of θ that are zero where the flow of ∇g ends although θ and ∇g may be finite, shape (k, n):
-            where g is not real beyond, where ∇g jumps, or where several flows go on.
-        approach: Σ|d log level/ds| along the flow of ∇g, shape (n,): the speed at which the flow gets there.
+        bend: ∇²g·dθ/ds, shape (p, n): the change of ∇g along the curve; for q = 2 the acceleration.
+        levels: Functions of θ that are zero where the curve ends although θ and ∇g may be finite, shape (k, n):
+            where g is not real beyond, where the curve cannot go on, or where several go on.
+        approach: Σ|d log level/ds| along the curve, shape (n,): the speed at which it gets there.
+        exponent: q ≥ 1.
     """
 
     output: Callable[[np.ndarray], np.ndarray]
@@ -30,6 +33,16 @@ class SeparableMap:
     bend: Callable[[np.ndarray], np.ndarray]
     levels: Callable[[np.ndarray], np.ndarray]
     approach: Callable[[np.ndarray], np.ndarray]
+    exponent: float = 2.0
+
+    def curve(self, gradient: np.ndarray) -> np.ndarray:
+        """dθ/ds, shape (p, ...), for ∇g at a point of the curve; its product with ∇g is dx/ds = Σ|∇g|^q."""
+        return gradient if self.exponent == 2 else steepest(gradient, self.exponent)
+
+
+def steepest(gradient: np.ndarray, exponent: float) -> np.ndarray:
+    """sgn(G)|G|^(q − 1), elementwise: the direction of steepest descent for a gradient G."""
+    return np.sign(gradient) * np.abs(gradient) ** (exponent - 1)
 
 
 class SeparableParameterization(Protocol):

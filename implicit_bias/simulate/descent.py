@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.linear_map import DenseMap
+from implicit_bias.potential.family import NoFamily
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.simulate.discrete import plan, train
 from implicit_bias.simulate.families import DerivedFamilies
 from implicit_bias.simulate.gradient_flow import check_arguments
 from implicit_bias.simulate.model import Model
-from implicit_bias.simulate.optimizer import SGD, checked_optimizer
+from implicit_bias.simulate.optimizer import SGD, WITHOUT_POTENTIAL, Directions, Optimizer, checked_optimizer
 from implicit_bias.simulate.products import MaskProducts
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
@@ -33,7 +34,7 @@ def descent(
     step: ArrayLike,
     steps: int,
     *,
-    optimizer: SGD = PLAIN,
+    optimizer: Optimizer = PLAIN,
     schedule: Schedule | float | Sequence[Schedule | float] | None = None,
     batch_size: int | None = None,
     seed: ArrayLike = 0,
@@ -45,7 +46,8 @@ def descent(
     This is Euler's method for :func:`gradient_flow`, so x_k is within O(η) of the flow at time kη. If ``init``,
     ``step``, ``schedule`` or ``seed`` has an axis (runs), all runs are trained side by side, and no run's numbers
     depend on the others. The bracket is the gradient that :class:`~implicit_bias.SGD` takes. For h = ‖θ‖², torch's
-    ``weight_decay`` is 2α.
+    ``weight_decay`` is 2α. Sign descent and Adam follow no gradient flow: such a run has no potential, its ``dual`` is
+    the sum of η times the gradients, and its ``decay`` that of ηα.
 
     Args:
         problem: Data and loss.
@@ -54,7 +56,8 @@ def descent(
             parameterization numbers or arrays of shape (runs,).
         step: Step size η > 0, a number or shape (runs,).
         steps: Number of steps.
-        optimizer: Gradient descent, by default without momentum.
+        optimizer: Gradient descent, by default without momentum; or :class:`~implicit_bias.SignDescent`,
+            :class:`~implicit_bias.Adam`, :class:`~implicit_bias.AdamW`.
         schedule: The strength α of the regularizer at flow time t = kη, or a number for a constant one; None for no
             decay. Give one for all runs, or a list with one for each. With momentum, too, the strength is the one at
             t = kη, so the decay ends at total / (1 − β).
@@ -94,9 +97,10 @@ def descent(
     theta = np.stack([np.broadcast_to(values[name], (runs, *inner)) for name in names])
 
     model = Model(parameterization, problem.n)
-    products = MaskProducts(np.zeros(theta.shape[1:]), optimizer.momentum, optimizer.nesterov)
-    is_mask = _is_mask(parameterization)
-    backend = _InNumPy(problem, model, theta, plans.eta, optimizer, products if is_mask else None)
+    products = None
+    if isinstance(optimizer, SGD) and _is_mask(parameterization):
+        products = MaskProducts(np.zeros(theta.shape[1:]), optimizer.momentum, optimizer.nesterov)
+    backend = _InNumPy(problem, model, theta, plans.eta, optimizer, products)
     records, sound, k = train(backend, plans)
     with np.errstate(all="ignore"):  # runs that diverged hold nan
         parameters = model.shaped(records["theta"])
@@ -104,8 +108,9 @@ def descent(
         loss = problem.prediction_loss(_predictions(problem, x.reshape(-1, problem.n))).reshape(x.shape[:-1])
     shape = (len(plans.marks), *plans.shape)
     init_of_runs = {name: value.reshape((*plans.shape, *inner)) for name, value in zip(names, theta, strict=True)}
-    exact = _exact_scales(problem, theta, records) if is_mask else {}
+    exact = {} if products is None else _exact_scales(problem, theta, records)
     acting = parameterization if plans.schedules else parameterization.with_regularizer(None)
+    follows_flow = isinstance(optimizer, SGD)
     result = Trajectory(
         t=(plans.marks[:, None] * plans.eta).reshape(shape),
         x=x.reshape(*shape, problem.n),
@@ -115,7 +120,7 @@ def descent(
         status=Status.CONVERGED if np.all(sound) else Status.NOT_FINITE,
         stats=Stats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
         problems=(problem,),
-        families=DerivedFamilies(acting, init_of_runs),
+        families=DerivedFamilies(acting, init_of_runs) if follows_flow else NoFamily(WITHOUT_POTENTIAL),
         parameters={name: v.reshape((*shape, *inner)) for name, v in zip(names, parameters, strict=True)},
         products={name: value.reshape((*shape, problem.n)) for name, value in exact.items()},
         steps=plans.marks,
@@ -139,7 +144,7 @@ class _InNumPy:
         model: Model,
         theta: FloatArray,
         eta: FloatArray,
-        optimizer: SGD,
+        optimizer: Optimizer,
         products: MaskProducts | None,
     ) -> None:
         self._problem, self._model, self._optimizer, self._eta = problem, model, optimizer, eta[:, None]
@@ -147,6 +152,8 @@ class _InNumPy:
         rows = model.flat(theta)
         self._state = np.concatenate([rows, np.zeros((len(rows), problem.d + 1))], axis=1)
         self._memory = np.zeros_like(self._state)
+        self._directions = None if isinstance(optimizer, SGD) else Directions(optimizer)
+        self._decoupled = not isinstance(optimizer, SGD) and optimizer.decoupled
         with np.errstate(all="ignore"):  # what overflows shows up in the status
             self._values = model.evaluate(model.shaped(rows))
 
@@ -176,13 +183,23 @@ class _InNumPy:
         along = alpha[:, None] if model.separable else alpha
         if self._products is not None:
             self._products.step(gradient, self._eta, alpha[:, None])
-        motion = model.velocity(self._values, gradient, along)
+        if self._directions is None:
+            motion = model.velocity(self._values, gradient, along)
+        else:
+            motion = self._rescaled(self._directions, gradient, along)
         self._state += self._eta * self._move(np.concatenate([model.flat(motion), pressure, alpha[:, None]], axis=1))
         self._values = model.evaluate(model.shaped(self._state[:, : model.size]))
 
+    def _rescaled(self, directions: Directions, gradient: FloatArray, alpha: FloatArray) -> FloatArray:
+        """The velocity of an optimizer that rescales each entry of the gradient, with its decay."""
+        model, values = self._model, self._values
+        inside = 0.0 if self._decoupled else alpha
+        motion = -directions.step(-model.velocity(values, gradient, inside))
+        return motion - alpha * values.pulls if self._decoupled and len(values.pulls) else motion
+
     def _move(self, velocity: FloatArray) -> FloatArray:
         """The direction of a step; with momentum it depends on the earlier velocities."""
-        if not self._optimizer.momentum:
+        if not isinstance(self._optimizer, SGD) or not self._optimizer.momentum:
             return velocity
         self._memory *= self._optimizer.momentum
         self._memory += velocity

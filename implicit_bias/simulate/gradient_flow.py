@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.potential.family import Families, NoFamily
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule, checked_schedule
 from implicit_bias.simulate.families import DerivedFamilies
@@ -18,8 +19,14 @@ from implicit_bias.simulate.integrate import Method, Settings, integrate, with_p
 from implicit_bias.simulate.model import Model
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
+from implicit_bias.symbolic.dynamics import SteepestDescent
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.validation import FloatArray, time_points
+
+_NO_LIMIT = (
+    "The accumulated sgn(f')|f'|^(q-1) of steepest descent is a combination of the rows of Z for q = 2 alone, so in "
+    "general this flow ends at no projection. The potential of its metric is that of ib.derive(..., dynamics=...)."
+)
 
 
 def gradient_flow(
@@ -29,6 +36,7 @@ def gradient_flow(
     t: ArrayLike,
     *,
     schedule: Schedule | float | None = None,
+    dynamics: SteepestDescent | None = None,
     rtol: float = 1e-12,
     atol: float = 1e-14,
     method: Method = "DOP853",
@@ -41,12 +49,20 @@ def gradient_flow(
     The parameterization and the regularizer are arbitrary and need not commute. The dual variables
     :math:`\nu' = \nabla_{Zx} f` are integrated too, so you can check the mirror identity on the result.
 
+    Under :class:`~implicit_bias.SteepestDescent` of a finite order p, the velocity is
+    :math:`-\operatorname{sgn}(G)|G|^{q-1}` with the gradient G of the loss; decay adds :math:`-\alpha_t\nabla h` to it,
+    or :math:`\alpha_t\nabla h` to G if it is coupled. Then the trajectory has no potential and no limit, since the
+    accumulated :math:`\operatorname{sgn}(f')|f'|^{q-1}` is no combination of the rows of Z. For p > 2 the right-hand
+    side is not Lipschitz where an entry of G vanishes. A flow arrives there in finite time, and an explicit method then
+    hardly advances; the status says so.
+
     Args:
         problem: Data and loss.
         parameterization: x = g(θ) with its regularizer, if it has one.
         init: Initial values by parameter name: numbers or arrays of shape (n,); numbers for a coupled parameterization.
         t: An end time, which returns the solver's own steps, or increasing times to return; in flow time.
         schedule: Strength α_t of the regularizer, or a number for a constant one; None for no decay.
+        dynamics: Steepest descent in another norm; None for gradient flow, which is that of order 2.
         rtol: Relative tolerance per step.
         atol: Absolute tolerance per step. For a coordinate that starts below 1 it is multiplied by the smallest nonzero
             initial value of its parameters, since growth from a small start keeps the relative error.
@@ -57,9 +73,11 @@ def gradient_flow(
 
     Raises:
         InputError: If shapes, names or times do not fit, or a schedule has no regularizer to act on.
+        UnsupportedError: If the order of the steepest descent is infinite.
         SolverError: On a numerical failure, if ``throw``.
     """
     check_arguments(problem, parameterization)
+    steering = _steering(dynamics)
     times = time_points(t)
     strength = checked_schedule(schedule, parameterization.regularizer is not None)
     model = Model(parameterization, problem.n)
@@ -70,7 +88,14 @@ def gradient_flow(
         values = model.evaluate(model.shaped(state[:size]))
         pressure = problem.prediction_gradient(linear.apply(values.x))
         alpha = 0.0 if schedule is None else strength(time)
-        return np.concatenate([model.flat(model.velocity(values, linear.adjoint(pressure), alpha)), pressure])
+        gradient = linear.adjoint(pressure)
+        if steering is None:
+            motion = model.velocity(values, gradient, alpha)
+        elif steering.decoupled and len(values.pulls):
+            motion = steering.direction(model.velocity(values, gradient, 0.0)) - alpha * values.pulls
+        else:
+            motion = steering.direction(model.velocity(values, gradient, alpha))
+        return np.concatenate([model.flat(motion), pressure])
 
     path = integrate(
         velocity,
@@ -82,7 +107,9 @@ def gradient_flow(
     )
 
     acting = parameterization if schedule is not None else parameterization.with_regularizer(None)
-    families = DerivedFamilies(acting, dict(zip(parameterization.params, start, strict=True)))
+    families: Families = DerivedFamilies(acting, dict(zip(parameterization.params, start, strict=True)))
+    if steering is not None:
+        families = NoFamily(_NO_LIMIT)
     reading = _Reading(problem, parameterization, strength, families, path.status, path.stats)
     return settle(with_path(reading, path), throw, "gradient_flow")
 
@@ -94,7 +121,7 @@ class _Reading:
     problem: Regression
     parameterization: Parameterization
     strength: Schedule
-    families: DerivedFamilies
+    families: Families
     status: Status
     stats: Stats
 
@@ -124,6 +151,20 @@ class _Reading:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the compiled functions, which cannot be pickled; they are compiled again when needed."""
         return {name: value for name, value in vars(self).items() if name != "_model"}
+
+
+def _steering(dynamics: SteepestDescent | None) -> SteepestDescent | None:
+    """The dynamics, or None where they are gradient flow."""
+    if dynamics is None:
+        return None
+    if not isinstance(dynamics, SteepestDescent):
+        raise InputError(f"dynamics: expected an ib.SteepestDescent, got {dynamics!r}.")
+    if dynamics.exponent == 1:
+        raise UnsupportedError(
+            "dynamics: the flow of sign descent jumps where a gradient changes its sign, and no integrator here "
+            "follows it; take a finite order, or small steps of ib.descent(..., optimizer=ib.SignDescent())."
+        )
+    return None if dynamics.exponent == 2 else dynamics
 
 
 def _smallness(start: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.linear_map import EntriesMap, LinearMap
 from implicit_bias.potential import Potential, QuadraticForms, SeparablePotential
 from implicit_bias.potential.family import Family
@@ -234,6 +234,11 @@ def _family(
         return (lambda decay: given), Constant(0.0)
     if not isinstance(given, Derivation):
         raise InputError(f"mirror_flow: expected a Derivation or a Potential, got {type(given).__name__}.")
+    if given.dynamics is not None:
+        raise UnsupportedError(
+            "mirror_flow: under steepest descent the dual variable is no combination of the rows of Z, so there are "
+            "no d variables to follow; use gradient_flow(..., dynamics=...)."
+        )
     if init is None:
         raise InputError("init: a derivation needs initial values by parameter name.")
     return given.family(init), checked_schedule(schedule, given.regularizer is not None)

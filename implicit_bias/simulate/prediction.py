@@ -20,7 +20,7 @@ from implicit_bias.shown import Shown
 from implicit_bias.simulate.families import DerivedFamilies
 from implicit_bias.simulate.gradient_flow import check_arguments, start_of_flow
 from implicit_bias.simulate.model import Model
-from implicit_bias.simulate.optimizer import SGD, checked_optimizer
+from implicit_bias.simulate.optimizer import SGD, checked_sgd
 from implicit_bias.simulate.steps import step_sizes
 from implicit_bias.status import Status
 from implicit_bias.symbolic.compiled import compiled
@@ -110,7 +110,7 @@ def critical_step(problem: Regression, potential: Potential, *, optimizer: SGD =
     Source: the linear stability of SGD's steps; for gradient descent Cohen et al., "Gradient descent on neural networks
         typically occurs at the edge of stability", ICLR 2021.
     """
-    checked_optimizer(optimizer)
+    checked_sgd(optimizer)
     return _critical_step(problem, potential, bregman_projection(problem, potential).x, optimizer)
 
 
@@ -169,7 +169,7 @@ def training_limit(
     ([0.3987, 1.3006], [0.3981, 1.3009], 0.179)
     """
     check_arguments(problem, parameterization)
-    beta = checked_optimizer(optimizer).momentum
+    beta = checked_sgd(optimizer).momentum
     eta = step_sizes(step, 1)
     if eta.ndim:
         raise InputError(f"step: expected one number, got shape {eta.shape}.")

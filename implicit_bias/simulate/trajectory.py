@@ -87,7 +87,7 @@ class Trajectory(Shown):
             is :math:`\nu_t = \int_0^t \nabla_p f(Zx_s)\,ds`, for plain steps
             :math:`\nu_k = \eta\sum_{j<k}\nabla_p f(Zx_j)`. With momentum it is the sum of the steps that the optimizer
             makes from these gradients. So :math:`\nabla R_{A_k}(x_k) = -Z^T\nu_k` holds along a flow, and up to O(η)
-            for every optimizer.
+            for gradient descent with any momentum. Sign descent and Adam have no such identity.
         decay: A, the accumulated strength of the regularizer, summed in the same way, shape (k,) or (k, runs).
         status: How the simulation ended; no array contains times that a flow did not reach.
         stats: The cost of the simulation.

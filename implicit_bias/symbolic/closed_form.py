@@ -12,10 +12,12 @@ import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.assumptions import ResultNames, initial, real
+from implicit_bias.symbolic.by_balance import by_balance
 from implicit_bias.symbolic.by_flow import along_the_flow, by_inversion, by_sine, curve_alone
 from implicit_bias.symbolic.by_metric import by_metric
 from implicit_bias.symbolic.candidate import STEP_TIME_SHARE, Candidate
-from implicit_bias.symbolic.commuting import CommutingReport, gradient, lie_bracket_report
+from implicit_bias.symbolic.commuting import CommutingReport, gradient, lie_bracket, lie_bracket_report
+from implicit_bias.symbolic.dynamics import steepest_field
 from implicit_bias.symbolic.identities import Identity, checked
 from implicit_bias.symbolic.joint_flow import joint_flow
 from implicit_bias.symbolic.leading_terms import LeadingTerm, large_scale, small_scale
@@ -47,6 +49,7 @@ class ClosedForm:
         domain: The open interval of x that the flow can reach after the decay A.
         dual_domain: The open interval of s = −∫f' dt on which the flow exists after the decay A.
         conditions: Expressions in the initial values that must be positive.
+        dual_rate: κ, the rate at which decay contracts R_A'(x); 0 for gradient flow.
         identities: Every equation the derivation rests on, with how it was established.
         notes: Why formulas are missing, if any are.
     """
@@ -64,6 +67,7 @@ class ClosedForm:
     domain: sp.Set | None = None
     dual_domain: sp.Set | None = None
     conditions: tuple[sp.Expr, ...] = ()
+    dual_rate: sp.Expr = sp.S.Zero
     identities: tuple[Identity, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
 
@@ -89,10 +93,22 @@ class ClosedForm:
 
 
 def derived_forms(
-    g: sp.Expr, h: sp.Expr, symbols: tuple[sp.Symbol, ...], names: ResultNames, seconds: float
+    g: sp.Expr,
+    h: sp.Expr,
+    symbols: tuple[sp.Symbol, ...],
+    names: ResultNames,
+    seconds: float,
+    exponent: sp.Expr | None = None,
 ) -> Iterator[CommutingReport | ClosedForm]:
-    """Yield the report on [∇g, ∇h] and, if they commute, the closed form as far as it is found."""
+    """Yield the report on [∇g, ∇h] and, if they commute, the closed form as far as it is found.
+
+    Under steepest descent, which has an exponent q, the first field is sgn(∇g)|∇g|^(q − 1), and the bracket may be a
+    multiple of it.
+    """
     deadline = Deadline(seconds)
+    if exponent is not None:
+        yield from _of_steepest_descent(g, h, symbols, names, exponent, deadline)
+        return
     commuting = lie_bracket_report(
         ("g", "h"), gradient(g, symbols), gradient(h, symbols), symbols, proof_time=deadline.remaining / 3
     )
@@ -102,6 +118,39 @@ def derived_forms(
             yield closed_form(g, h, symbols, names, commuting, deadline)
         except UnsupportedError as error:
             yield ClosedForm(notes=(str(error),))
+
+
+def _of_steepest_descent(
+    g: sp.Expr,
+    h: sp.Expr,
+    symbols: tuple[sp.Symbol, ...],
+    names: ResultNames,
+    exponent: sp.Expr,
+    deadline: Deadline,
+) -> Iterator[CommutingReport | ClosedForm]:
+    curve, pull = steepest_field(gradient(g, symbols), exponent), gradient(h, symbols)
+    rate = _dual_rate(curve, pull, symbols)
+    commuting = lie_bracket_report(("g", "h"), curve, pull, symbols, proof_time=deadline.remaining / 3, multiple=rate)
+    yield commuting
+    if commuting.holds:
+        try:
+            found = closed_form(g, h, symbols, names, commuting, deadline, exponent)
+        except UnsupportedError as error:
+            found = ClosedForm(notes=(str(error),))
+        yield replace(found, dual_rate=rate)
+
+
+def _dual_rate(curve: sp.Matrix, pull: sp.Matrix, symbols: tuple[sp.Symbol, ...]) -> sp.Expr:
+    """The κ for which [curve, ∇h] may be κ times the curve, from positive parameters; 0 if there is none."""
+    positive = {symbol: sp.Symbol(symbol.name, positive=True) for symbol in symbols}
+    known = list(positive.values())
+    along = curve.xreplace(positive)
+    bracket = lie_bracket(along, pull.xreplace(positive), known)
+    for component, moved in zip(along, bracket, strict=True):
+        ratio = sympy_call(sp.simplify, moved / component) if component != 0 else sp.nan
+        if ratio.is_finite and not ratio.has(*known):
+            return ratio
+    return sp.Integer(0)
 
 
 def symmetries(formulas: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) -> list[Symmetry]:
@@ -144,6 +193,7 @@ def closed_form(
     names: ResultNames,
     commuting: CommutingReport,
     deadline: Deadline,
+    exponent: sp.Expr | None = None,
 ) -> ClosedForm:
     """Solve the flows of ∇g and −∇h, invert x(s) and check every identity.
 
@@ -154,6 +204,7 @@ def closed_form(
         names: What the symbols of the result are called.
         commuting: The report on [∇g, ∇h].
         deadline: When SymPy must be done.
+        exponent: q of steepest descent; None for gradient flow.
 
     Raises:
         UnsupportedError: If no formula is found in time, or one fails its own checks.
@@ -162,12 +213,17 @@ def closed_form(
     symbols = [sp.Symbol(s.name, positive=True) if s in positive else real(s) for s in params]
     declared = dict(zip(params, symbols, strict=True))
     g, penalty = output.xreplace(declared), h.xreplace(declared)
-    found, notes = _first_found(g, penalty, symbols, deadline)
+    if exponent is None:
+        found, notes = _first_found(g, penalty, symbols, deadline)
+    else:
+        found = by_balance(g, penalty, symbols, exponent)
+        notes = () if "potential" in found.formulas else (f"∫ 1/metric dx has no formula here for q = {exponent}.",)
     conditions = tuple(dict.fromkeys((*found.conditions, *(initial(s) for s in symbols if s.is_positive))))
     identities = checked(found.statements, (*conditions, *found.region), deadline)
-    fields_commute = Identity(
-        "∇g and ∇h commute", r"[\nabla g,\nabla h]=0", sp.Add(*commuting.bracket), commuting.outcome
-    )
+    claimed = ("∇g and ∇h commute", r"[\nabla g,\nabla h]=0")
+    if exponent is not None:
+        claimed = ("decay rescales the curve's time", r"[\theta',\nabla h]=\kappa\,\theta'")
+    fields_commute = Identity(*claimed, sp.Add(*commuting.bracket), commuting.outcome)
     plain = names.plain
     return ClosedForm(
         **{name: plain(value) if isinstance(value, sp.Basic) else value for name, value in found.formulas.items()},

@@ -141,8 +141,10 @@ def lie_bracket_report(
     second: sp.Matrix,
     symbols: Sequence[sp.Symbol],
     proof_time: float = math.inf,
+    *,
+    multiple: sp.Expr | None = None,
 ) -> CommutingReport:
-    """Compute the bracket of two fields and decide whether it vanishes.
+    """Compute the bracket of two fields and decide whether it vanishes, or is a multiple of the first field.
 
     Args:
         names: The functions whose gradients the fields are.
@@ -150,8 +152,12 @@ def lie_bracket_report(
         second: The second field.
         symbols: The parameters.
         proof_time: Seconds for SymPy to simplify one component to zero; after that, numbers alone decide.
+        multiple: How many times the first field is taken from the bracket; None for not at all.
     """
-    bracket = lie_bracket(real(first), real(second), [real(s) for s in symbols]).applyfunc(sp.factor_terms)
+    bracket = lie_bracket(real(first), real(second), [real(s) for s in symbols])
+    if multiple is not None:
+        bracket -= multiple * real(first)
+    bracket = bracket.applyfunc(sp.factor_terms)
     smooth = bracket.replace(sp.DiracDelta, lambda *_: sp.Integer(0))  # levels are examined below
     tests = [vanishes(component, proof_time=proof_time) for component in smooth]
     bracket = sp.ImmutableMatrix(bare(bracket))

@@ -29,6 +29,7 @@ from implicit_bias.symbolic.assumptions import ResultNames, real, with_constants
 from implicit_bias.symbolic.closed_form import ClosedForm, Symmetry, derived_forms, exponential_rate, symmetries
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.compiled import compiled, on_arrays
+from implicit_bias.symbolic.dynamics import SteepestDescent
 from implicit_bias.symbolic.identities import Identity
 from implicit_bias.symbolic.leading_terms import LeadingTerm
 from implicit_bias.symbolic.parameterization import Parameterization
@@ -53,11 +54,13 @@ class Derivation(Shown):
         parameterization: What was derived, with its regularizer.
         commuting: The report on [∇g, ∇h] that the derivation rests on.
         form: The formulas, which the properties below name one by one.
+        dynamics: What moves the parameters; None for gradient flow.
     """
 
     parameterization: Parameterization
     commuting: CommutingReport
     form: ClosedForm
+    dynamics: SteepestDescent | None = None
 
     @property
     def regularizer(self) -> sp.Expr | None:
@@ -123,6 +126,14 @@ class Derivation(Shown):
     def dual_domain(self) -> sp.Set | None:
         """The open interval of s = −∫f' dt on which the flow exists after the decay A."""
         return self.form.dual_domain
+
+    @property
+    def dual_rate(self) -> sp.Expr:
+        r"""κ, the rate at which decay contracts the dual variable z = R_A'(x); 0 for gradient flow.
+
+        Under steepest descent :math:`z' = -\operatorname{sgn}(f')|f'|^{q-1} - \kappa\alpha_t z`.
+        """
+        return self.form.dual_rate
 
     @property
     def conditions(self) -> tuple[sp.Expr, ...]:
@@ -204,9 +215,9 @@ class Derivation(Shown):
         names = self.names.renamed(ResultNames.beside(parameterization.params), parameterization.params)
         form = self.form.replaced({**names, **numbers})
         if form is None:
-            return derive(parameterization)
+            return derive(parameterization, dynamics=self.dynamics)
         commuting = replace(self.commuting, bracket=self.commuting.bracket.xreplace(numbers))
-        return Derivation(parameterization, commuting, form)
+        return Derivation(parameterization, commuting, form, self.dynamics)
 
     def family(self, init: Mapping[str, ArrayLike]) -> Callable[[float], SeparablePotential]:
         """The potentials of one initialization as a function of the decay; checks the initial values once."""
@@ -260,7 +271,10 @@ class Derivation(Shown):
     def _numerical(self, values: tuple[np.ndarray, ...]) -> Callable[[float], NumericalPotential]:
         """The potential of the flow of ∇g from where decay alone has led."""
         names = self.parameterization.params
-        base = NumericalPotential(self.parameterization, dict(zip(names, values, strict=True)))
+        curves = self.parameterization
+        if self.dynamics is not None:
+            curves = _Steered(self.parameterization, self.dynamics)
+        base = NumericalPotential(curves, dict(zip(names, values, strict=True)))
         start, pull, levels = np.stack(values), *self._pull()
 
         @lru_cache(maxsize=4)  # a flow at fixed decay asks for the same one every time
@@ -272,9 +286,9 @@ class Derivation(Shown):
     def _pull(self) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
         """−∇h as a function of θ, and functions of θ that are zero where the flow of ∇h or of ∇g ends."""
         symbols, gradient = self.parameterization.symbols, self.parameterization.gradient
-        formulas = [f for f in (self.parameterization.output, self.regularizer) if f is not None]
-        levels = dict.fromkeys(level for f in formulas for level in ends_of_flow(f, gradient(f), symbols))
         h = sp.Integer(0) if self.regularizer is None else self.regularizer
+        ends = self.parameterization.ends(sp.Integer(2) if self.dynamics is None else self.dynamics.exponent)
+        levels = dict.fromkeys([*ends, *(ends_of_flow(h, gradient(h), symbols) if h else ())])
         return compiled(symbols, list(-gradient(h))), compiled(symbols, list(levels))
 
     def equations(self) -> list[tuple[str, str]]:
@@ -282,7 +296,7 @@ class Derivation(Shown):
         A, x = self.names.decay, self.names.weight
         if not self.closed_form:
             g = sp.latex(self.parameterization.output)
-            return [(rf"R_{A}'(g(\theta(s)))", "s"), (r"\theta'(s)", r"\nabla g(\theta)"), ("g", g)]
+            return [(rf"R_{A}'(g(\theta(s)))", "s"), (r"\theta'(s)", self._curve), ("g", g)]
         lines = [
             (rf"R_{A}({x})", self.potential),
             (rf"R_{A}'({x})", self.mirror_map),
@@ -291,6 +305,15 @@ class Derivation(Shown):
             (rf"\operatorname{{argmin}} R_{A}", self.minimizer),
         ]
         return [(left, sp.latex(right)) for left, right in lines if right is not None]
+
+    @property
+    def _curve(self) -> str:
+        """dθ/ds in LaTeX."""
+        if self.dynamics is None:
+            return r"\nabla g(\theta)"
+        power = self.dynamics.exponent - 1
+        size = "" if power == 0 else rf"|\nabla g|^{{{sp.latex(power)}}}"
+        return rf"\operatorname{{sgn}}(\nabla g){size}"
 
     def latex(self) -> str:
         """The equations as a LaTeX ``aligned`` block, or on one line where R has no closed form."""
@@ -307,7 +330,8 @@ class Derivation(Shown):
             else "no closed form: .at(init) integrates the flow"
         )
         proof = ", proved" if self.proved else ""
-        return f"Derivation({self.names.weight} = {self.parameterization.output}{h}, {found}{proof})"
+        by = "" if self.dynamics is None else f", {self.dynamics}"
+        return f"Derivation({self.names.weight} = {self.parameterization.output}{h}{by}, {found}{proof})"
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
@@ -378,7 +402,7 @@ class Derivation(Shown):
 
     @cached_property
     def _map(self) -> SeparableMap:
-        return self.parameterization.separable_map()
+        return self.parameterization.separable_map(self.dynamics)
 
     @property
     def _symmetries(self) -> list[Symmetry]:
@@ -387,6 +411,20 @@ class Derivation(Shown):
             return _known_symmetries(self.parameterization)
         except (StoppedError, UnsupportedError):
             return []
+
+
+@dataclass(frozen=True)
+class _Steered:
+    """A parameterization as a numerical potential needs it, with its curves under some dynamics."""
+
+    parameterization: Parameterization
+    dynamics: SteepestDescent
+
+    def separable_map(self) -> SeparableMap:
+        return self.parameterization.separable_map(self.dynamics)
+
+    def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
+        return self.parameterization.start(init)
 
 
 @lru_cache(maxsize=256)
@@ -433,6 +471,7 @@ def derive(
     parameterization: Parameterization | str | sp.Expr | Sequence[str | sp.Expr],
     regularizer: str | sp.Expr | None = None,
     *,
+    dynamics: SteepestDescent | None = None,
     time_limit: float = TIME_LIMIT,
 ) -> Derivation:
     r"""Derive the Bregman potential of a separable parameterization, with decay from a commuting regularizer.
@@ -442,10 +481,14 @@ def derive(
     s or in one function of s. Also finds the potential of one parameter from its metric alone. If only x(s) has a
     formula, that is given; the potential is then numerical, and ``notes`` say what failed.
 
+    Under :class:`~implicit_bias.SteepestDescent` the metric is :math:`\sum_i|\partial_i g|^q`, and decay contracts the
+    dual variable at the rate ``dual_rate``. The metric of c·m·w has a formula; for sign descent so has its potential.
+
     Args:
         parameterization: A separable x = g(θ), or its formula, all of whose names are then parameters.
         regularizer: h(θ) of one coordinate, unless the parameterization has one; its strength α_t enters through
             A_t = ∫α alone.
+        dynamics: What moves the parameters; None for gradient flow, which is also the steepest descent of order 2.
         time_limit: Seconds of processor time for the symbolic work, ``inf`` for no limit. An identity that cannot be
             proved in time is supported by numbers; a formula that is not found in time is None.
 
@@ -454,10 +497,13 @@ def derive(
         FormulaError: If a formula leaves the whitelist.
         NotCommutingError: If [∇g, ∇h], or for a coupled x a bracket [∇g_i, ∇g_j], does not vanish; it carries the
             report.
-        UnsupportedError: If the parameterization is coupled and commutes.
+        UnsupportedError: If the parameterization is coupled and commutes, or decay is not decoupled and the order of
+            the steepest descent not 2.
 
     >>> derive("m*w", "m**2 + w**2").metric
     2*sqrt(x**2 + (m0**2 - w0**2)**2*exp(-8*A)/4)
+    >>> derive("m*w", "m**2 + w**2", dynamics=SteepestDescent(float("inf"))).metric
+    sqrt((Abs(m0) - Abs(w0))**2*exp(-4*A) + 4*Abs(x))
     """
     if not isinstance(parameterization, Parameterization):
         parameterization = Parameterization(parameterization)
@@ -474,10 +520,26 @@ def derive(
             raise InputError("regularizer: given twice, in the parameterization and to derive; leave one out.")
         parameterization = parameterization.with_regularizer(regularizer)
     seconds = time_limit if time_limit == math.inf else positive_number(time_limit, "time_limit")
+    if dynamics is not None:
+        dynamics = _other_than_gradient_flow(dynamics, parameterization)
     try:
-        return _proved(parameterization, seconds)
+        return _proved(parameterization, dynamics, seconds)
     except _UnprovedError as error:
         return error.derivation
+
+
+def _other_than_gradient_flow(dynamics: SteepestDescent, parameterization: Parameterization) -> SteepestDescent | None:
+    """The dynamics, or None where they are gradient flow; refuses decay that leads to no potential."""
+    if not isinstance(dynamics, SteepestDescent):
+        raise InputError(f"dynamics: expected an ib.SteepestDescent, got {dynamics!r}.")
+    if dynamics.exponent == 2:
+        return None
+    if parameterization.regularizer is not None and not dynamics.decoupled:
+        raise UnsupportedError(
+            "dynamics: coupled decay enters the gradient before its entries are rescaled, so it moves the parameters "
+            "off the curves of the loss, and x has no potential in general; take decoupled decay, as in AdamW."
+        )
+    return dynamics
 
 
 class _UnprovedError(Exception):
@@ -489,19 +551,20 @@ class _UnprovedError(Exception):
 
 
 @lru_cache(maxsize=256)
-def _proved(parameterization: Parameterization, seconds: float) -> Derivation:
+def _proved(parameterization: Parameterization, dynamics: SteepestDescent | None, seconds: float) -> Derivation:
     """A derivation with a closed form and a proof, kept so that nobody waits for it twice."""
-    derivation = _derived(parameterization, seconds)
+    derivation = _derived(parameterization, dynamics, seconds)
     if not derivation.proved:
         raise _UnprovedError(derivation)
     return derivation
 
 
-def _derived(parameterization: Parameterization, seconds: float) -> Derivation:
+def _derived(parameterization: Parameterization, dynamics: SteepestDescent | None, seconds: float) -> Derivation:
     h, constants = parameterization.regularizer, parameterization.constants
     formulas = [with_constants(formula, constants) for formula in (parameterization.output, h or sp.Integer(0))]
     names = ResultNames.beside(parameterization.params, constants)
-    found = answers(seconds, derived_forms, *formulas, parameterization.symbols, names, seconds)
+    further = () if dynamics is None else (dynamics.exponent,)
+    found = answers(seconds, derived_forms, *formulas, parameterization.symbols, names, seconds, *further)
     limit = f"a time limit of {seconds:g} seconds"
     try:
         commuting = next(found)
@@ -519,4 +582,4 @@ def _derived(parameterization: Parameterization, seconds: float) -> Derivation:
         form = ClosedForm(notes=(f"The derivation {error} for {limit}.",))
     if (note := why_no_limit()) and seconds < math.inf:
         form = replace(form, notes=(*form.notes, note))
-    return Derivation(parameterization, commuting, form)
+    return Derivation(parameterization, commuting, form, dynamics)

@@ -17,6 +17,7 @@ from implicit_bias.symbolic.assumptions import ResultNames, plain, real, with_co
 from implicit_bias.symbolic.commuting import CommutingReport, first_failure, gradient, jacobian
 from implicit_bias.symbolic.compiled import compiled, compiled_at_point
 from implicit_bias.symbolic.discovery import commuting_regularizers
+from implicit_bias.symbolic.dynamics import SteepestDescent, steepest_field
 from implicit_bias.symbolic.formulas import check_names, names_in, parse
 from implicit_bias.symbolic.smoothness import ends_of_flow
 from implicit_bias.symbolic.time_limit import StoppedError
@@ -202,24 +203,38 @@ class Parameterization(Shown):
                 f".with_constants({{{numbers}}})."
             )
 
-    def separable_map(self) -> SeparableMap:
+    def separable_map(self, dynamics: SteepestDescent | None = None) -> SeparableMap:
         """Return g of one coordinate with its derivatives as NumPy functions, for numerical integration.
+
+        Args:
+            dynamics: What moves the parameters; None for gradient flow.
 
         Raises:
             InputError: If the parameterization is coupled, or the formulas hold constants.
         """
         self._refuse_constants()
+        exponent = sp.Integer(2) if dynamics is None else dynamics.exponent
         gradient = self.gradient(self.output)
+        field = steepest_field(gradient, exponent)
         output = compiled(self.symbols, [self.output])
-        levels = ends_of_flow(self.output, gradient, self.symbols)
-        approach = compiled(self.symbols, [self.gradient(level).dot(gradient) / level for level in levels])
+        levels = self.ends(exponent)
+        approach = compiled(self.symbols, [self.gradient(level).dot(field) / level for level in levels])
         return SeparableMap(
             output=lambda theta: output(theta)[0],
             gradient=compiled(self.symbols, list(gradient)),
-            bend=compiled(self.symbols, list(self._bend())),
+            bend=compiled(self.symbols, list(self._bend(field))),
             levels=compiled(self.symbols, levels),
             approach=lambda theta: np.sum(np.abs(approach(theta)), axis=0),
+            exponent=float(exponent),
         )
+
+    def ends(self, exponent: sp.Expr) -> list[sp.Expr]:
+        """Functions of the parameters of one coordinate that are zero where their curve dθ/ds ends, for an exponent q.
+
+        The curve is dθ/ds = sgn(∇g)|∇g|^(q − 1).
+        """
+        field = steepest_field(self.gradient(self.output), exponent)
+        return ends_of_flow(self.output, field, self.symbols, through_jumps=exponent != 2)
 
     def field_at_point(self) -> Callable[[Sequence[float]], Sequence[float]]:
         """Return a function from the p parameters of one coordinate to ∇g and ∇²g·∇g, 2p numbers in Python's own.
@@ -228,14 +243,15 @@ class Parameterization(Shown):
             InputError: If the parameterization is coupled, or the formulas hold constants.
         """
         self._refuse_constants()
-        return compiled_at_point(self.symbols, [*self.gradient(self.output), *self._bend()])
+        gradient = self.gradient(self.output)
+        return compiled_at_point(self.symbols, [*gradient, *self._bend(gradient)])
 
-    def _bend(self) -> sp.Matrix:
-        """∇²g·∇g of one coordinate: the acceleration of the flow of ∇g."""
+    def _bend(self, field: sp.Matrix) -> sp.Matrix:
+        """∇²g·dθ/ds of one coordinate: the change of ∇g along a field."""
         gradient = self.gradient(self.output)
         # The second derivative of |θ| is a point mass at its kink, which no integrator meets.
         hessian = jacobian(real(gradient), [real(s) for s in self.symbols])
-        return plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * gradient
+        return plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * field
 
     def _parsed(self, h: str | sp.Expr) -> sp.Expr:
         return parse(h, [*self.params, *self.constants], "regularizer")

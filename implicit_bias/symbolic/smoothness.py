@@ -26,6 +26,7 @@ _STEEPENING_RATIO = 1.5  # of the difference quotients, above which they are unb
 _JUMP_RATIO = 0.9  # of the gaps, above which there is a jump
 _VANISHING_RATIO = 0.9  # of the speeds, below which they vanish on the level
 _CROSSING_TOLERANCE = mp.mpf("1e-6")  # of the part across a level, relative to the field; it may vanish slowly
+_APART = 1e-9  # a point where another level is smaller lies on both
 _POINTS_ON_A_LEVEL = 4
 _DRAWS_OF_CONSTANTS = 3
 _MAX_ATTEMPTS = 40
@@ -74,14 +75,16 @@ class Crossing:
     Attributes:
         point: The parameters.
         is_smooth: Whether the field is defined on both sides and Lipschitz there, so that it has one flow.
-        goes_on: Whether it has one flow although it is not smooth, as it is continuous and points through the level.
+        goes_on: Whether it has one flow although it is not smooth, as it is continuous and crosses.
         leaves: Whether it does not run along the level, so that the flow leaves one side.
+        crosses: Whether it points through the level in one direction, with a speed that does not vanish on the way.
     """
 
     point: dict[sp.Symbol, float]
     is_smooth: bool
     goes_on: bool
     leaves: bool
+    crosses: bool = False
 
     @property
     def is_passed(self) -> bool:
@@ -90,21 +93,35 @@ class Crossing:
 
     def is_crossed_by(self, other: Crossing) -> bool:
         """Whether this field is not smooth at the point where the flow of the other one leads through the level."""
-        return not self.is_smooth and other.is_passed and other.leaves
+        return not self.is_smooth and other.is_passed and other.crosses
 
 
-def ends_of_flow(formula: sp.Expr, gradient: sp.Matrix, symbols: Sequence[sp.Symbol]) -> list[sp.Expr]:
-    """The levels of a formula at which the flow of its gradient ends, if it gets there; all in plain symbols.
+def ends_of_flow(
+    formula: sp.Expr, field: sp.Matrix, symbols: Sequence[sp.Symbol], *, through_jumps: bool = False
+) -> list[sp.Expr]:
+    """The levels of a formula at which the flow of a field, such as its gradient, ends; all in plain symbols.
 
-    Beyond such a level the formula is not real, or its gradient jumps there, or several flows go on from it. A level on
+    Beyond such a level the formula is not real, or the field jumps there, or several flows go on from it. A level on
     which no point was found counts as one.
+
+    Args:
+        formula: The formula.
+        field: The field, a column.
+        symbols: The parameters.
+        through_jumps: Whether the flow goes on where the field jumps but crosses in one direction, as the fields of
+            steepest descent do. These rest where two levels meet, and no other flow gets there.
     """
+    known = levels([formula, *field])
 
     def is_passed(level: sp.Expr) -> bool:
-        found = [crossing for (crossing,) in crossings(level, [gradient], symbols)]
-        return bool(found) and all(crossing.is_passed for crossing in found)
+        found = [crossing for (crossing,) in crossings(level, [field], symbols)]
+        if not through_jumps:
+            return bool(found) and all(one.is_passed for one in found)
+        others = [other for other in known if other != level]
+        alone = [one for one in found if all(abs(other.evalf(subs=one.point)) > _APART for other in others)]
+        return bool(alone) and all(one.is_passed or one.crosses for one in alone)
 
-    return [level for level in levels([formula, *gradient]) if not is_passed(level)]
+    return [level for level in known if not is_passed(level)]
 
 
 def crossings(
@@ -203,11 +220,13 @@ def _crossing(low: Point, high: Point, normal: Field, field: Field, symbols: Seq
     # A speed that vanishes on the level, like √|u|, leads to it in finite time, and then on at any time.
     keeps_speed = abs(through[0]) > _VANISHING_RATIO * abs(mp.fdot(far[0], direction))
     is_continuous = gap <= _JUMP_RATIO * far_gap
+    crosses = bool(keeps_speed and all(leaves) and through[0] * through[1] > 0)
     return Crossing(
         at,
         is_smooth=bool(is_smooth),
-        goes_on=bool(is_continuous and keeps_speed and all(leaves) and through[0] * through[1] > 0),
+        goes_on=bool(is_continuous and crosses),
         leaves=any(leaves),
+        crosses=crosses,
     )
 
 
