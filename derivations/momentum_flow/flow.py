@@ -224,8 +224,8 @@ def no_crossing(statement: Statement) -> Verdict:
     mass = 1 / (slow + fast)
     return judge.argue(
         "λr² + r + g has a double root at the stated slope, two negative roots −s > −f below it, and complex ones "
-        "above it, where the solution oscillates. Below it the solution from rest is a multiple of f e^(−st) − s e^(−ft) "
-        "> 0, as f > s and e^(−st) ≥ e^(−ft); at the stated slope it is (1 + st) e^(−st).",
+        "above it, where the solution oscillates. Below it the solution from rest is a multiple of "
+        "f e^(−st) − s e^(−ft) > 0, as f > s and e^(−st) ≥ e^(−ft); at the stated slope it is (1 + st) e^(−st).",
         Equation(
             mass * sp.diff(path, time, 2) + sp.diff(path, time),
             -mass * slow * fast * path,

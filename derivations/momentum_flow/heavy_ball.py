@@ -45,9 +45,8 @@ def of_the_flow() -> sp.Expr:
 
 def coefficient_of_heavy_ball(stated: sp.Expr) -> Equation:
     """The second-order coefficient of heavy ball against a stated one."""
-    return Equation(
-        stated.subs(beta, 1 - rest), -second_order(of_heavy_ball()), "c of heavy ball, with s = 1 − β", (1 - rest,)
-    )
+    derived = sp.cancel(sp.together(-second_order(of_heavy_ball())))
+    return Equation(stated.subs(beta, 1 - rest), derived, "c of heavy ball, with s = 1 − β", (1 - rest,))
 
 
 @PAPER.claim(
@@ -67,8 +66,8 @@ def continuous_gain(statement: Statement) -> Verdict:
     correction = Correction(
         Statement(LONG_RUN, true, r"\text{: } (1 + \beta)/2 \text{ of what the flow gives}"),
         judge.prove(
-            "The larger characteristic root of each factor was expanded to second order; so were the flow's rates, whose "
-            "coefficient is 2/(1 + β) of it.",
+            "The larger characteristic root of each factor was expanded to second order; so were the flow's rates, "
+            "whose coefficient is 2/(1 + β) times as large.",
             (2 * coefficient_of_heavy_ball(true).stated / (2 - rest), -second_order(of_the_flow())),
             stated=coefficient_of_heavy_ball(true),
         ),
@@ -110,13 +109,12 @@ def heavy_ball_gain(statement: Statement) -> Verdict:
     evidence = "Three weights, two observations. Quotient of the gains, summed over the weights: " + ", ".join(
         f"{quotients[each]:.4f} for β = {each:g}, λ = {mass:g}" for each, mass in MASSES.items()
     )
-    verdict = judge.from_residual(
+    return judge.from_residual(
         max(abs(quotients[each] / stated[each] - 1) if stated[each] else np.inf for each in MASSES),
         GAIN_TOLERANCE,
         f"{evidence}.",
         tolerance_reason=GAIN_REASON,
     )
-    return verdict
 
 
 def heavy_ball(u: np.ndarray, v: np.ndarray, step: float, momentum: float, steps: int) -> np.ndarray:

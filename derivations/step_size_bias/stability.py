@@ -153,8 +153,8 @@ FITTED = 0.1
 @PAPER.claim(
     "larger-step-richer",
     statement=(
-        r"\sum_i \bar z_i^2 |x_i| \text{ and } \|x\|_{\ell} \text{ (the sum of sizes) are smaller at the end of GD beyond "
-        r"the critical step than at the end of the flow, on data far from centered}"
+        r"\sum_i \bar z_i^2 |x_i| \text{ and } \|x\|_{\ell} \text{ (the sum of sizes) are smaller at the end of GD "
+        r"beyond the critical step than at the end of the flow, on data far from centered}"
     ),
     source="as summarized in the abstract (a large step can lead to the rich regime where the flow does not)",
     hypotheses=(MODEL, "observations are ones plus small normal noise, the target is sparse"),
@@ -181,8 +181,8 @@ def larger_step_richer() -> Verdict:
     misfit = float(np.max(np.abs((Z @ run.x[:, :, None])[:, :, 0] - y)))
     used = float(np.max(step * np.sum(weight * np.abs(run.x), axis=1)))
     evidence = (
-        f"{SETS} data sets with {OBSERVATIONS} observations, 1 + {SPREAD:g} N(0, 1), of {WEIGHTS} weights; α = {SCALE:g}, "
-        f"{BEYOND:g} times the critical step, data fitted to {misfit:.0e}. The weighted norm is at most "
+        f"{SETS} data sets with {OBSERVATIONS} observations, 1 + {SPREAD:g} N(0, 1), of {WEIGHTS} weights; α = "
+        f"{SCALE:g}, {BEYOND:g} times the critical step, data fitted to {misfit:.0e}. The weighted norm is at most "
         f"{ratios[0].max():.3f}, the sum of sizes at most {ratios[1].max():.3f} times that of the flow's end; of the "
         f"bound at most {used:.2f} is used."
     )

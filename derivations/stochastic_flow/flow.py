@@ -85,7 +85,7 @@ POTENTIAL = (x * sp.asinh(x / (2 * alpha**2)) - sp.sqrt(x**2 + 4 * alpha**4) + 2
 @PAPER.claim(
     "solution",
     statement=Statement(
-        r"x_\infty = \operatorname{argmin}\{\textstyle\sum Q(x): Zx = y\} \text{ at } \alpha = \alpha_\infty, \ Q(x) = ",
+        r"x_\infty = \operatorname{argmin}\{\textstyle\sum Q(x): Zx = y\} \text{ at } \alpha_\infty, \ Q(x) = ",
         POTENTIAL,
     ),
     source="as summarized by Lyu and Zhu, equation 10",

@@ -102,8 +102,8 @@ MISSED = 0.4  # by how much the isotropic model is off in some weight
 @PAPER.claim(
     "gain-of-a-weight",
     statement=(
-        r"-\log(\alpha_\infty^2/\alpha_0^2) \approx \gamma^2 \sum_k \mathbb{E}\, g_{B,k}^2 \text{ for each weight of SGD, "
-        r"while the isotropic model misses single weights by a multiple of what is left}"
+        r"-\log(\alpha_\infty^2/\alpha_0^2) \approx \gamma^2 \sum_k \mathbb{E}\, g_{B,k}^2 \text{ for each weight of "
+        r"SGD, while the isotropic model misses single weights by a multiple of what is left}"
     ),
     source=f"{OBSERVED}, measured",
     hypotheses=("one observation a step", r"\gamma \text{ small}", "normal data, sparse target"),
@@ -114,9 +114,9 @@ def gain_of_a_weight() -> Verdict:
     found = gains()
     true, model = found.trained / found.by_moments, found.trained / found.isotropic
     evidence = (
-        f"{RUNS} runs of SGD on {OBSERVATIONS} observations of {WEIGHTS} weights, {STEPS} steps of {STEP:g}. The gain of "
-        f"a weight is {true.min():.2f} to {true.max():.2f} times what its second moments give, and {model.min():.2f} to "
-        f"{model.max():.2f} times what the isotropic model gives."
+        f"{RUNS} runs of SGD on {OBSERVATIONS} observations of {WEIGHTS} weights, {STEPS} steps of {STEP:g}. The "
+        f"gain of a weight is {true.min():.2f} to {true.max():.2f} times what its second moments give, and "
+        f"{model.min():.2f} to {model.max():.2f} times what the isotropic model gives."
     )
     deviation, missed = float(np.max(np.abs(true - 1))), float(np.max(np.abs(model - 1)))
     if missed < MISSED:
