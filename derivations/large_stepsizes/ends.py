@@ -9,7 +9,7 @@ import sympy as sp
 
 from derivations.large_stepsizes import PAPER
 from derivations.large_stepsizes.gain import ANY_BATCH, EXPERIMENTS, MODEL, STEP
-from derivations.large_stepsizes.runs import Run, projected, train
+from derivations.large_stepsizes.runs import own_ends, projected, train
 from implicit_bias import HyperbolicEntropy, Outcome, Regression, Statement, Verdict, bregman_projection
 from implicit_bias.claims import Equation, judge
 
@@ -108,7 +108,7 @@ def large_steps() -> Verdict:
     with np.errstate(all="ignore"):
         for name, (fraction, seed, steps) in TAKEN.items():
             run = train(Z, y, u, v, 2 * fraction / np.array(sharpness), steps, seed)
-            ends = fitted_ends(run, Z, y)
+            ends = own_ends(run, Z, y, SMALL**2)
             distance = np.linalg.norm(ends - sparse, axis=1) / np.linalg.norm(flow - sparse, axis=1)
             ratios[name] = float(np.median(distance[np.isfinite(distance)]))
             misfit[name] = int(np.sum(~np.isfinite(distance)))
@@ -125,17 +125,6 @@ def large_steps() -> Verdict:
         evidence,
         tolerance_reason="A median that is closer to one is no clear order.",
     )
-
-
-def fitted_ends(run: Run, Z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The projections of the potentials that runs have reached; nan where a run diverged."""
-    ends = np.full(run.x.shape, np.nan)
-    for each in range(len(Z)):
-        scale = SMALL**2 * np.exp(-run.gain[each])
-        asymmetry = np.arcsinh(run.x[each] / scale) + 2 * run.accumulated[each]
-        if np.all(np.isfinite(asymmetry)) and np.linalg.norm(Z[each] @ run.x[each] - y[each]) < 1:
-            ends[each] = projected(Z[each], y[each], scale, asymmetry)
-    return ends
 
 
 GAIN_STEPS = {None: 400, 0: 800}  # by seed; then no gain of a weight moves by more than a thousandth

@@ -83,7 +83,8 @@ def positive_gain(statement: Statement) -> Verdict:
         return Verdict(Outcome.INCONCLUSIVE, "No size is below a bound that is not positive.")
     return judge.argue(
         "q is even, q(0) = 0, and q' = 1/(1 − z) − 1/(1 + z) = 2z/(1 − z²) is positive on (0, 1) and negative on "
-        "(1, ∞), with q = +∞ at 1: so q > 0 between 0 and its other zero. A step with γ|g| beyond it makes the scale larger.",
+        "(1, ∞), with q = +∞ at 1: so q > 0 between 0 and its other zero. A step with γ|g| beyond it makes "
+        "the scale larger.",
         Equation(sp.diff(GAIN, z).xreplace({z: size}), 1 / (1 - size) - 1 / (1 + size), "q'"),
         stated=Equation(z**2 * (z**2 - bound**2), (1 - z**2) ** 2 - 1, "exp(−2q) − 1, negative below the bound"),
     )

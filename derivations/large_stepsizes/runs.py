@@ -64,6 +64,24 @@ def train(
     return Run(u, v, gain, accumulated)
 
 
+def own_ends(run: Run, Z: FloatArray, y: FloatArray, scale: float) -> FloatArray:
+    """The projections of the potentials that runs have reached; nan where a run is far from its data or diverged.
+
+    Args:
+        run: Runs from x = 0.
+        Z: Their data.
+        y: Their targets.
+        scale: α² at the start, of all weights.
+    """
+    ends = np.full(run.x.shape, np.nan)
+    for each, x in enumerate(run.x):
+        reached = scale * np.exp(-run.gain[each])
+        asymmetry = np.arcsinh(x / reached) + 2 * run.accumulated[each]
+        if np.all(np.isfinite(asymmetry)) and np.linalg.norm(Z[each] @ x - y[each]) < 1:
+            ends[each] = projected(Z[each], y[each], reached, asymmetry)
+    return ends
+
+
 def projected(Z: FloatArray, y: FloatArray, scale: FloatArray, shift: FloatArray) -> FloatArray:
     """The minimizer of Σ ½[x arcsinh(x/a) − √(x² + a²) − bx] on {Zx = y}, by Newton's method in the multipliers."""
     multipliers = np.zeros(len(y))

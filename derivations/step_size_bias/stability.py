@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
-from derivations.large_stepsizes.runs import projected, train
+from derivations.large_stepsizes.runs import own_ends, projected, train
 from derivations.step_size_bias import PAPER
 from implicit_bias import Outcome, Statement, Verdict
 from implicit_bias.claims import Equation, judge
@@ -146,22 +146,25 @@ def all_directions(statement: Statement) -> Verdict:
 
 
 SETS, OBSERVATIONS, WEIGHTS = 8, 5, 20
-SPREAD, SCALE, BEYOND, STEPS = 0.2, 0.5, 1.5, 600
-FITTED = 0.1
+SPREAD, SCALE, BEYOND, STEPS = 0.35, 0.5, 1.5, 600
+FITTED = 0.02
 
 
 @PAPER.claim(
     "larger-step-richer",
     statement=(
-        r"\sum_i \bar z_i^2 |x_i| \text{ and } \|x\|_{\ell} \text{ (the sum of sizes) are smaller at the end of GD "
-        r"beyond the critical step than at the end of the flow, on data far from centered}"
+        r"\text{on some data that are not centered } \sum_i \bar z_i^2 |x_i| \text{ is smaller at the end of GD beyond "
+        r"the critical step than at the end of the flow}"
     ),
     source="as summarized in the abstract (a large step can lead to the rich regime where the flow does not)",
-    hypotheses=(MODEL, "observations are ones plus small normal noise, the target is sparse"),
+    hypotheses=(MODEL, "the data are ones plus normal noise, the target is sparse", "GD converges"),
     uses=("weighted-norm",),
 )
 def larger_step_richer() -> Verdict:
-    """Train beyond the critical step of the flow's end, on several data sets, and compare both norms."""
+    """Train beyond the critical step of the flow's end, on several data sets, and compare the weighted norms.
+
+    It is no rule: with other noise and fewer observations the norm grows on some data sets.
+    """
     generator = np.random.default_rng(0)
     Z = 1 + SPREAD * generator.normal(size=(SETS, OBSERVATIONS, WEIGHTS))
     target = np.zeros(WEIGHTS)
@@ -174,21 +177,19 @@ def larger_step_richer() -> Verdict:
     step = 2 * BEYOND * OBSERVATIONS / sharpness
     start = np.full((SETS, WEIGHTS), SCALE * np.sqrt(2)), np.zeros((SETS, WEIGHTS))
     run = train(Z, y, *start, step, STEPS)
+    ends = own_ends(run, Z, y, SCALE**2)
     weight = np.mean(Z, axis=1) ** 2
-    ratios = [
-        np.sum(w * np.abs(run.x), axis=1) / np.sum(w * np.abs(flow), axis=1) for w in (weight, np.ones_like(weight))
-    ]
-    misfit = float(np.max(np.abs((Z @ run.x[:, :, None])[:, :, 0] - y)))
-    used = float(np.max(step * np.sum(weight * np.abs(run.x), axis=1)))
+    norms = np.sum(weight * np.abs(ends), axis=1)
+    ratio = norms / np.sum(weight * np.abs(flow), axis=1)
+    left, used = float(np.max(np.abs(ends - run.x))), float(np.max(step * norms))
     evidence = (
         f"{SETS} data sets with {OBSERVATIONS} observations, 1 + {SPREAD:g} N(0, 1), of {WEIGHTS} weights; α = "
-        f"{SCALE:g}, {BEYOND:g} times the critical step, data fitted to {misfit:.0e}. The weighted norm is at most "
-        f"{ratios[0].max():.3f}, the sum of sizes at most {ratios[1].max():.3f} times that of the flow's end; of the "
-        f"bound at most {used:.2f} is used."
+        f"{SCALE:g}, {BEYOND:g} times the critical step. The ends, within {left:.0e} of the runs, have "
+        f"{ratio.min():.2f} to {ratio.max():.2f} of the weighted norm of the flow's end, and at most {used:.2f} of "
+        "what a stable one may have."
     )
-    if not misfit < FITTED or used > 1:
+    if not left < FITTED or used > 1:
         return Verdict(Outcome.INCONCLUSIVE, evidence)
-    excess = max(float(each.max()) for each in ratios) - 1
     return judge.from_residual(
-        excess, -0.02, evidence, tolerance_reason="The fit leaves the norms uncertain by less than two hundredths."
+        float(ratio.max()) - 1, -0.05, evidence, tolerance_reason="The runs are a few hundredths away from their ends."
     )
