@@ -106,6 +106,7 @@ def solution(statement: Statement) -> Verdict:
         "Q'(x) = ¼ arcsinh(x/(2α²)), and x = 2α² sinh log(w₊/w₋), so 4Q' is log(w₊/w₋). It is zero at the start and "
         "moves by −4g dt + 2s dB, as Itô's corrections of w₊ and of w₋ cancel: it stays in the row space of Z. Q is "
         "strictly convex, so the end is its only minimizer among the solutions.",
+        (formula.subs(x, 0), sp.Integer(0)),
         Equation(drift, -4 * g, "the drift of log(w₊/w₋)", (u - v,)),
         Equation(noise, 2 * s, "its noise", (u - v,)),
         Equation(
