@@ -57,8 +57,8 @@ def test_a_killed_run_continues_bit_for_bit(tmp_path):
     assert [r.strength for r in resumed.history] == [r.strength for r in undisturbed.history]
 
 
-@pytest.mark.parametrize("method", ["pilot", "dense", "continuous-sparsification"])
-@pytest.mark.parametrize("optimizer", ["sgd", torch.optim.Adam])
+@pytest.mark.parametrize("method", ["pilot", "dense", "continuous-sparsification", "ham"])
+@pytest.mark.parametrize("optimizer", ["sgd", torch.optim.Adam, torch.optim.AdamW])
 def test_an_interrupted_run_continues_bit_for_bit(tmp_path, method, optimizer):
     """Interrupted between two epochs, by the progress function; with augmentation."""
     path, data = tmp_path / "run.safetensors", images(augment=True)
