@@ -169,9 +169,9 @@ def test_a_saved_state_continues_after_the_optimizer_was_loaded():
 def test_what_cannot_be_multiplied_is_refused():
     model = perceptron()
     sgd = torch.optim.SGD(model.parameters(), 0.1)
-    for numbers in ((-1.0, 0.0), (1.0, -1.0), (float("nan"), 0.0)):
-        with pytest.raises(InputError, match="expected a"):
-            masking.HAM(sgd, *numbers)
+    for growth, contraction, name in ((-1.0, 0.0, "growth"), (1.0, -1.0, "contraction"), (float("nan"), 0.0, "growth")):
+        with pytest.raises(InputError, match=name):
+            masking.HAM(sgd, growth, contraction)
     with pytest.raises(UnsupportedError, match="LBFGS takes several gradients"):
         masking.HAM(torch.optim.LBFGS(model.parameters()))
     with pytest.raises(InputError, match="holds no weight"):
@@ -309,14 +309,14 @@ def test_the_order_of_gradients_and_contractions_matters():
     ends = []
     for gradient_first in (True, False):
         weight = nn.Parameter(torch.tensor([[2.0]], dtype=torch.float64))
-        optimizer = torch.optim.SGD([weight], 1e-4)
+        optimizer = torch.optim.SGD([weight], 1e-3)
         ham = masking.HAM(optimizer, 1.5)
         for half in range(2):
             pulled = gradient_first == (half == 0)
             ham.contraction = 0.0 if pulled else 0.4
-            for _ in range(5000):
+            for _ in range(500):
                 weight.grad = torch.full_like(weight, 0.8 if pulled else 0.0)
                 optimizer.step()
         ends.append(weight.item())
     gap = (1 - np.exp(-0.5 * 0.4)) * (1 - np.exp(-1.5 * 0.5 * 0.8)) / 1.5
-    assert ends[0] - ends[1] == pytest.approx(gap, rel=1e-3)
+    assert ends[0] - ends[1] == pytest.approx(gap, rel=5e-3)
