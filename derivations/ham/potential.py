@@ -33,13 +33,13 @@ FLOW = (r"d\theta_t = -(1 + \alpha|\theta_t|) \nabla f(\theta_t)\, dt,\ \alpha >
 def potential_of_the_flow(statement: Statement) -> Verdict:
     """Differentiate twice, for weights of both signs."""
     above, below = (statement.formula.subs(theta, s * size) for s in (1, -1))
-    slope = sp.log(1 + growth * size) / growth
+    slope, metric = sp.log(1 + growth * size) / growth, 1 / (1 + growth * size)
     return argue(
         "R_α is even. Its derivative log(1 + α|θ|)/α, with the sign of θ, vanishes at 0 and has the derivative "
         "1/(1 + α|θ|) on both sides, which is continuous there. By the chain rule R_α'(θ_t) moves at the speed "
         "R_α''(θ_t)(1 + α|θ_t|) = 1 times −∇f.",
         Equation(sp.diff(below, size) * (1 + g), slope + slope * g, says="−R' at θ = −v (times 1 + g)"),
-        Equation(sp.diff(above, size, 2) * (1 + growth * size) * g, g, says="the speed of R' is the slope of f"),
+        Equation(sp.diff(above, size, 2) * (1 + g), metric + metric * g, says="R'' at θ = v (times 1 + g)"),
         stated=Equation(sp.diff(above, size) * (1 + g), slope + slope * g, says="R' at θ = v (times 1 + g)"),
     )
 

@@ -107,14 +107,15 @@ def update_of_the_mask(statement: Statement) -> Verdict:
 def rate_of_convergence(statement: Statement) -> Verdict:
     """Bound the loss along the flow; a quadratic at α = 0 attains the bound."""
     loss = rate * size**2 / 2
+    fallen = rate * (size * sp.exp(-rate * time)) ** 2 / 2
     speed = (1 + alpha * sp.Abs(theta)) * g
     return argue(
         "f falls at the speed Σ (1 + α|θ_i|)(∂_i f)² ≥ ‖∇f‖² ≥ 2Λ(f − f*), and Grönwall's lemma gives the bound. "
         "Equality holds for f = Λθ²/2 and α = 0.",
         Equation(speed * g - g**2, alpha * sp.Abs(theta) * g**2, says="the excess over gradient flow is at least 0"),
         stated=Equation(
-            loss * sp.exp(statement.formula),
-            rate * (size * sp.exp(-rate * time)) ** 2 / 2,
-            says="the loss of the quadratic along its flow",
+            loss * sp.exp(statement.formula) * (1 + g),
+            fallen + g * fallen,
+            says="the loss of the quadratic along its flow (times 1 + g)",
         ),
     )
