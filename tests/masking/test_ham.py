@@ -211,8 +211,7 @@ def trained(rate, time, momentum=0.0, contraction=0.0):
     ham = masking.HAM(optimizer, GROWTH, contraction, model=layer)
     Z, y = torch.tensor(PROBLEM.Z), torch.tensor(PROBLEM.y)
     for _ in range(round(time / rate)):
-        optimizer.zero_grad()
-        ((layer(Z)[:, 0] - y).square().sum() / (2 * len(y))).backward()
+        layer.weight.grad = ((layer.weight.detach() @ Z.T - y) @ Z) / len(y)
         optimizer.step()
     return layer.weight.detach().numpy()[0].copy(), ham
 
@@ -270,7 +269,7 @@ def test_steps_follow_the_flow_to_first_order(contraction):
 
 
 def test_the_end_of_training_nears_the_projection_to_first_order():
-    rates = 0.5 / np.array([8, 16, 32])
+    rates = 0.5 / np.array([4, 8, 16])
     errors = []
     for rate in rates:
         end, ham = trained(rate, 60.0)
@@ -281,7 +280,7 @@ def test_the_end_of_training_nears_the_projection_to_first_order():
 
 def test_momentum_speeds_up_the_optimizer_alone():
     """By 1/(1 − β), so that the potential has the growth (1 − β)γ."""
-    rates = 0.05 / np.array([32, 64, 128])
+    rates = 0.05 / np.array([16, 32, 64])
     exact = flowed(0.5, speed=1 / (1 - 0.8))
     errors = [np.abs(trained(rate, 0.5, momentum=0.8)[0] - exact).max() for rate in rates]
     assert np.polyfit(np.log(rates), np.log(errors), 1)[0] == pytest.approx(1.0, abs=0.1)
