@@ -71,7 +71,7 @@ class HAM:
     def __init__(
         self,
         optimizer: Optimizer,
-        growth: float = 200.0,
+        growth: float,
         contraction: float = 0.0,
         *,
         model: nn.Module | None = None,

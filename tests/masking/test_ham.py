@@ -173,22 +173,22 @@ def test_what_cannot_be_multiplied_is_refused():
         with pytest.raises(InputError, match=name):
             masking.HAM(sgd, growth, contraction)
     with pytest.raises(UnsupportedError, match="LBFGS takes several gradients"):
-        masking.HAM(torch.optim.LBFGS(model.parameters()))
+        masking.HAM(torch.optim.LBFGS(model.parameters()), 2.0)
     with pytest.raises(InputError, match="holds no weight"):
-        masking.HAM(torch.optim.SGD([model[0].bias], 0.1))
+        masking.HAM(torch.optim.SGD([model[0].bias], 0.1), 2.0)
     with pytest.raises(InputError, match="holds no weight"):
-        masking.HAM(sgd, model=perceptron())
+        masking.HAM(sgd, 2.0, model=perceptron())
     with pytest.raises(InputError, match="give model="):
-        masking.HAM(sgd, select=lambda name, tensor: True)
+        masking.HAM(sgd, 2.0, select=lambda name, tensor: True)
     masking.mask(model)
     with pytest.raises(InputError, match="make the optimizer afterwards"):
-        masking.HAM(sgd)
+        masking.HAM(sgd, 2.0)
     for choice in ({}, {"model": model}):
         with pytest.raises(UnsupportedError, match="unmask the model"):
-            masking.HAM(torch.optim.SGD(model.parameters(), 0.1), **choice)
+            masking.HAM(torch.optim.SGD(model.parameters(), 0.1), 2.0, **choice)
     normalized = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
     with pytest.raises(UnsupportedError, match=r"weight: is computed by .*remove_parametrizations"):
-        masking.HAM(torch.optim.SGD(normalized.parameters(), 0.1), model=normalized)
+        masking.HAM(torch.optim.SGD(normalized.parameters(), 0.1), 2.0, model=normalized)
 
 
 # Of a flow to its end, and of training with small steps.
