@@ -14,4 +14,5 @@ METHOD_TABLE: tuple[tuple[str, str, float], ...] = (
     ("continuous-sparsification", "Sigmoid mask", 0.0002),
     ("powerpropagation", "Powerpropagation", 0.003),
     ("str", "STR", 0.005),
+    ("ham", "HAM", 0.001),
 )

@@ -37,6 +37,7 @@ METHOD_LOOKS = {
     "continuous-sparsification": {"color": "#CC79A7", "marker": "P"},
     "powerpropagation": {"color": "#332288", "marker": "X"},
     "str": {"color": "#6B4F00", "marker": "<"},
+    "ham": {"color": "#9922EE", "marker": ">"},
 }
 # Colours of schedules. They come from Tol's muted palette, so that no schedule looks like a method. Constant strengths
 # are blue, from weak to strong; decaying ones have warm colours.

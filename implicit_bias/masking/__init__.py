@@ -16,6 +16,7 @@ from implicit_bias.masking.ensemble_checks import (
 )
 from implicit_bias.masking.ensembles import ensemble, initialization
 from implicit_bias.masking.factored_weight import Factor, FactoredWeight
+from implicit_bias.masking.ham import HAM
 from implicit_bias.masking.mirror_record import MirrorIdentity, MirrorRecord
 from implicit_bias.masking.pilot import PILoT, decay_strength, masked_groups, masked_norm
 from implicit_bias.masking.powerpropagation import Powerpropagation
@@ -28,6 +29,7 @@ from implicit_bias.masking.soft_threshold import SoftThreshold
 from implicit_bias.masking.weight_tensors import is_weight
 
 __all__ = [
+    "HAM",
     "Factor",
     "FactoredWeight",
     "LimitDistance",

@@ -13,18 +13,23 @@ from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.replaced import refuse_replaced
 from implicit_bias.validation import positive_number, whole_number
 
-_DECOUPLED = tuple(getattr(torch.optim, name) for name in ("AdamW", "Adafactor", "Muon") if hasattr(torch.optim, name))
+_OTHER_DECAYS = tuple(getattr(torch.optim, name) for name in ("Adafactor", "Muon") if hasattr(torch.optim, name))
 
 
 def masked_groups(optimizer: Optimizer) -> list[dict]:
     r"""The parameter groups of an optimizer that hold factors of masks and take a weight decay λ.
 
-    ``torch.optim`` adds λθ to the gradient, so λ = 2α trains :math:`f + \alpha\lVert\theta\rVert^2`. A parameter that
-    shares a group with factors decays as they do; give biases a group of their own to spare them.
+    ``torch.optim`` adds λθ to the gradient, so λ = 2α trains :math:`f + \alpha\lVert\theta\rVert^2`. AdamW instead
+    multiplies θ by 1 − ηλ in each step, whatever it does with the gradient. When steps are adaptive, only this decay
+    adds up to :math:`A = \sum \eta\alpha`: by itself it contracts m² − w² by :math:`\prod (1 - \eta\lambda)^2`, which
+    is the flow's :math:`e^{-4A}` up to O(η). Adam divides its decay by the size of past gradients, as it does with the
+    gradient. Adaptive steps have no potential, with either decay.
+
+    A parameter that shares a group with factors decays as they do; give biases a group of their own to spare them.
 
     Raises:
         InputError: If no group holds a factor, or one holds a parameter that a mask has replaced since.
-        UnsupportedError: If the optimizer decouples decay from the gradient (AdamW), or has none.
+        UnsupportedError: If the optimizer has no weight decay, or is Adafactor or Muon.
     """
     refuse_replaced(optimizer)
     groups = [group for group in optimizer.param_groups if any(isinstance(p, Factor) for p in group["params"])]
@@ -32,13 +37,12 @@ def masked_groups(optimizer: Optimizer) -> list[dict]:
     if not groups:
         raise InputError(f"optimizer: {name} holds no factor of a mask; make it from the parameters after mask(…).")
     for group in groups:
-        if isinstance(optimizer, _DECOUPLED) or group.get("decoupled_weight_decay"):
+        if isinstance(optimizer, _OTHER_DECAYS):
             raise UnsupportedError(
-                f"optimizer: {name} shrinks parameters apart from the gradient, so it does not follow the flow of "
-                "f + α‖θ‖²; take SGD, or Adam with its weight decay in the gradient."
+                f"optimizer: what the weight decay of {name} does to a mask is not known; take SGD, Adam or AdamW."
             )
         if "weight_decay" not in group:
-            raise UnsupportedError(f"optimizer: {name} has no weight decay; take SGD or Adam.")
+            raise UnsupportedError(f"optimizer: {name} has no weight decay; take SGD, Adam or AdamW.")
     return groups
 
 
@@ -87,7 +91,8 @@ class PILoT:
     the first epoch counts as 0.
 
     Args:
-        optimizer: Any ``torch.optim`` optimizer whose weight decay enters the gradient.
+        optimizer: Any ``torch.optim`` optimizer with a weight decay but Adafactor and Muon; what AdamW makes of the
+            strength stands in :func:`~implicit_bias.masking.masked_groups`.
         alpha: The first strength α >= 0.
         delta: δ >= 1.
         l1_threshold: K >= 0.
@@ -99,7 +104,7 @@ class PILoT:
 
     Raises:
         InputError: If a number is out of range, or no group holds factors.
-        UnsupportedError: If the optimizer decouples weight decay from the gradient (AdamW).
+        UnsupportedError: As in :func:`~implicit_bias.masking.masked_groups`.
     """
 
     def __init__(self, optimizer: Optimizer, alpha: float, delta: float, l1_threshold: float, epochs: int) -> None:

@@ -16,8 +16,9 @@ from implicit_bias.validation import positive_number
 class ScheduledDecay:
     r"""Sets :math:`\alpha = \alpha_t` before every step, :math:`t = \sum \eta` over the steps made: weight_decay = 2α.
 
-    The decay then adds up to :math:`A = \sum \eta\,\alpha_t`, which labels the theory's potentials; with momentum β the
-    flow's decay is :math:`A/(1-\beta)`, as in :func:`implicit_bias.descent`.
+    The decay then adds up to :math:`A = \sum \eta\,\alpha_t`, which labels the theory's potentials; with momentum β of
+    SGD the flow's decay is :math:`A/(1-\beta)`, as in :func:`implicit_bias.descent`. The decay of AdamW stays out of
+    its averages, so it is A itself.
 
     Args:
         optimizer: As for :class:`~implicit_bias.masking.PILoT`. η is the learning rate of its first group with factors

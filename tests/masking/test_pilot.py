@@ -142,11 +142,113 @@ def test_groups_added_later_decay_from_their_first_step():
     assert optimizer.param_groups[1]["weight_decay"] == 1.0
 
 
-@pytest.mark.parametrize("optimizer", [torch.optim.AdamW, lambda p: torch.optim.NAdam(p, decoupled_weight_decay=True)])
-def test_decoupled_decay_is_refused(optimizer):
+DECOUPLED = {
+    "AdamW": torch.optim.AdamW,
+    "amsgrad": lambda p, **numbers: torch.optim.AdamW(p, amsgrad=True, **numbers),
+    "fused": lambda p, **numbers: torch.optim.AdamW(p, fused=True, **numbers),
+    "Adam": lambda p, **numbers: torch.optim.Adam(p, decoupled_weight_decay=True, **numbers),
+    "NAdam": lambda p, **numbers: torch.optim.NAdam(p, decoupled_weight_decay=True, **numbers),
+    "RAdam": lambda p, **numbers: torch.optim.RAdam(p, decoupled_weight_decay=True, **numbers),
+}
+
+
+def masked_row(kind, lr):
+    """A masked layer of one row, its factors, and an optimizer of them alone."""
+    torch.manual_seed(0)
+    layer = masking.mask(torch.nn.Linear(5, 1, bias=False, dtype=torch.float64), beta=0.7)
+    m, w = masking.factors(layer)["weight"].values()
+    return layer, m, w, DECOUPLED[kind](layer.parameters(), lr=lr)
+
+
+@pytest.mark.parametrize("kind", DECOUPLED)
+def test_decoupled_decay_alone_contracts_the_difference_of_squares(kind):
+    """Without gradients m² − w² and x shrink by ∏ (1 − ηλ)², λ = 2α, and by e^(−4A) in the limit of small steps."""
+    _, m, w, optimizer = masked_row(kind, 0.05)
+    schedule = ib.schedule.Harmonic(0.8, tau=0.4)
+    decay = masking.ScheduledDecay(optimizer, schedule)
+    start, product, added = (m.detach().square() - w.detach().square(), (m * w).detach()), 1.0, 0.0
+    for k in range(12):
+        optimizer.param_groups[0]["lr"] = eta = 0.05 / (1 + k)
+        alpha = float(schedule(decay.time))
+        m.grad, w.grad = torch.zeros_like(m), torch.zeros_like(w)
+        optimizer.step()
+        product, added = product * (1 - eta * 2 * alpha) ** 2, added + eta * alpha
+    torch.testing.assert_close(m.detach().square() - w.detach().square(), start[0] * product, rtol=1e-12, atol=0)
+    torch.testing.assert_close((m * w).detach(), start[1] * product, rtol=1e-12, atol=0)
+    assert product == pytest.approx(float(torch.tensor(-4 * added).exp()), rel=0.02)
+
+
+@pytest.mark.parametrize("kind", DECOUPLED)
+def test_decoupled_decay_stays_out_of_the_adaptive_step(kind):
+    """The same gradients move factors alike with and without it; a step is (1 − ηλ)θ and then that move."""
+    torch.manual_seed(1)
+    gradients = torch.randn(8, 2, 1, 5, dtype=torch.float64)
+    moves = []
+    for alpha in (0.0, 0.6):
+        _, m, w, optimizer = masked_row(kind, 0.03)
+        masking.decay_strength(optimizer, alpha)
+        for g in gradients:
+            before = torch.stack([m.detach(), w.detach()])
+            m.grad, w.grad = g[0].clone(), g[1].clone()
+            optimizer.step()
+            moves.append(torch.stack([m.detach(), w.detach()]) - (1 - 0.03 * 2 * alpha) * before)
+    without, with_decay = moves[: len(gradients)], moves[len(gradients) :]
+    torch.testing.assert_close(torch.stack(with_decay), torch.stack(without), rtol=1e-11, atol=1e-14)
+    assert float(torch.stack(without).abs().max()) > 0.01
+
+
+def test_pilot_on_adamw_against_steps_by_hand():
+    layer, m, w, optimizer = masked_row("AdamW", 0.02)
+    pilot = masking.PILoT(optimizer, 0.3, 1.5, 0.0, 10)
+    theta = torch.stack([m.detach(), w.detach()]).clone()
+    first, second = torch.zeros_like(theta), torch.zeros_like(theta)
+    batch = torch.linspace(-1, 1, 20, dtype=torch.float64).reshape(4, 5)
+    alpha = 0.3
+    for k, accuracy in enumerate([0.1, 0.4, 0.3, 0.5], start=1):
+        optimizer.zero_grad()
+        (layer(batch) - 1).square().mean().backward()
+        optimizer.step()
+        x = theta[0] * theta[1]
+        pull = 2 * (batch @ x.T - 1).mul(batch).mean(0, keepdim=True)  # ∂f/∂x
+        g = torch.stack([pull * theta[1], pull * theta[0]])
+        first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g * g
+        theta = (1 - 0.02 * 2 * alpha) * theta
+        theta = theta - 0.02 * (first / (1 - 0.9**k)) / ((second / (1 - 0.999**k)).sqrt() + 1e-8)
+        torch.testing.assert_close(torch.stack([m.detach(), w.detach()]), theta, rtol=1e-11, atol=1e-13)
+        alpha = pilot.step(accuracy)
+        assert optimizer.param_groups[0]["weight_decay"] == 2 * alpha
+    assert alpha == pytest.approx(0.3 * 1.5 * 1.5 / 1.5 * 1.5)
+
+
+def test_coupled_decay_of_adam_is_no_strength():
+    """It moves every factor by about η, whatever the strength: so decay means something else there than in AdamW."""
+    ends = []
+    for alpha in (0.1, 0.4):
+        layer = masking.mask(torch.nn.Linear(5, 1, bias=False, dtype=torch.float64))
+        m, w = masking.factors(layer)["weight"].values()
+        optimizer = torch.optim.Adam(layer.parameters(), 1e-3)
+        masking.decay_strength(optimizer, alpha)
+        before = m.detach().clone()
+        m.grad, w.grad = torch.zeros_like(m), torch.zeros_like(w)
+        optimizer.step()
+        ends.append((m.detach() - before).abs())
+    torch.testing.assert_close(ends[0], torch.full_like(ends[0], 1e-3), rtol=1e-5, atol=0)
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("name", ["Adafactor", "Muon"])
+def test_decay_of_unknown_meaning_is_refused(name):
+    model = torch.nn.Linear(5, 3, bias=False)
+    masking.mask(model)
+    with pytest.raises(ib.UnsupportedError, match=rf"weight decay of {name} does.*take SGD, Adam or AdamW"):
+        masking.PILoT(getattr(torch.optim, name)(model.parameters()), 0.1, 1.1, 0.0, 5)
+
+
+def test_records_refuse_adaptive_steps():
+    """No identity holds for them, with whatever decay."""
     model = masking.mask(perceptron())
-    with pytest.raises(ib.UnsupportedError, match=r"apart from the gradient.*take SGD"):
-        masking.PILoT(optimizer(model.parameters()), 0.1, 1.1, 0.0, 5)
+    with pytest.raises(ib.UnsupportedError, match=r"got AdamW; methods that rescale gradients follow no gradient flow"):
+        masking.MirrorRecord(model, torch.optim.AdamW(model.parameters()))
 
 
 def test_optimizers_without_decay_or_factors_are_refused():

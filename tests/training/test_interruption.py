@@ -57,8 +57,8 @@ def test_a_killed_run_continues_bit_for_bit(tmp_path):
     assert [r.strength for r in resumed.history] == [r.strength for r in undisturbed.history]
 
 
-@pytest.mark.parametrize("method", ["pilot", "dense", "continuous-sparsification"])
-@pytest.mark.parametrize("optimizer", ["sgd", torch.optim.Adam])
+@pytest.mark.parametrize("method", ["pilot", "dense", "continuous-sparsification", "ham"])
+@pytest.mark.parametrize("optimizer", ["sgd", torch.optim.Adam, torch.optim.AdamW])
 def test_an_interrupted_run_continues_bit_for_bit(tmp_path, method, optimizer):
     """The progress function interrupts it between two epochs; the images are augmented."""
     path, data = tmp_path / "run.safetensors", images(augment=True)

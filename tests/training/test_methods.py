@@ -108,13 +108,13 @@ def test_decay_is_twice_the_strength(name):
 
 
 @pytest.mark.parametrize("name", ["mask", "spred", "pilot"])
-def test_decay_apart_from_the_gradient_is_refused(name):
-    """Such decay is another penalty than that of the method."""
+def test_decay_of_unknown_meaning_is_refused(name):
+    """What AdamW does to a mask is known."""
     method, model = METHODS[name](strength=0.25), network()
     method.prepare(model)
-    optimizer = torch.optim.AdamW(method.parameter_groups(model), 0.1)
-    with pytest.raises(UnsupportedError, match=r"AdamW shrinks parameters apart from the gradient"):
-        method.start(model, optimizer, 4)
+    with pytest.raises(UnsupportedError, match=r"what the weight decay of Adafactor does to a mask is not known"):
+        method.start(model, torch.optim.Adafactor(method.parameter_groups(model), 0.1), 4)
+    method.start(model, torch.optim.AdamW(method.parameter_groups(model), 0.1), 4)
 
 
 def test_a_sigmoid_mask_ends_hard():
@@ -149,6 +149,31 @@ def test_spred_starts_balanced_and_pilot_follows_its_algorithm():
 def test_a_schedule_that_was_not_started_says_so():
     with pytest.raises(RuntimeError, match="start"):
         METHODS["pilot"]().end_epoch(0.1)
+    with pytest.raises(RuntimeError, match="start"):
+        METHODS["ham"]().state_dict()
+
+
+def test_ham_multiplies_the_weights_alone():
+    """Growth and strength reach them in the first step, and biases and norms take the optimizer's step."""
+    ends = []
+    for method in (METHODS["ham"](0.3, growth=5.0), METHODS["dense"]()):
+        model, optimizer = started(method)
+        loss_of(model, method).backward()
+        gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
+        optimizer.step()
+        ends.append({name: p.detach().clone() for name, p in model.named_parameters()})
+    for name, plain in ends[1].items():
+        factor = torch.exp(-0.1 * (5 * plain.sign() * gradients[name] + 0.3)) if name in ("0.weight", "3.weight") else 1
+        torch.testing.assert_close(ends[0][name], plain * factor, rtol=1e-12, atol=0)
+
+
+def test_ham_continues_with_its_own_numbers():
+    method = METHODS["ham"](0.3, growth=5.0)
+    assert method.present_strength == 0.3
+    started(method)
+    method.load_state_dict({"growth": 2.0, "contraction": 0.1})
+    assert (method.steps.growth, method.present_strength) == (2.0, 0.1)
+    assert method.state_dict() == {"growth": 2.0, "contraction": 0.1}
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from implicit_bias.method_table import METHOD_TABLE
 from implicit_bias.training.methods.continuous_sparsification import ContinuousSparsification
+from implicit_bias.training.methods.ham import HyperbolicSteps
 from implicit_bias.training.methods.mask import Mask, ScheduledMask, spred
 from implicit_bias.training.methods.method import Method, MethodEntry
 from implicit_bias.training.methods.plain import dense, l1, l1_mask, powerpropagation, soft_threshold
@@ -18,6 +19,7 @@ _MAKERS: dict[str, Callable[..., Method]] = {
     "continuous-sparsification": ContinuousSparsification,
     "powerpropagation": powerpropagation,
     "str": soft_threshold,
+    "ham": HyperbolicSteps,
 }
 METHODS: dict[str, MethodEntry] = {
     name: MethodEntry(name, label, usual_strength, _MAKERS[name]) for name, label, usual_strength in METHOD_TABLE

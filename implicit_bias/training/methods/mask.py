@@ -25,7 +25,7 @@ class Mask(Method):
         super().__init__(strength, lambda: masking.Product(beta), decay=2.0, beta=beta)
 
     def start(self, model: nn.Module, optimizer: Optimizer, epochs: int) -> None:
-        """Refuse an optimizer whose decay does not follow the flow of the penalty (AdamW)."""
+        """Refuse an optimizer whose weight decay is not known to be a strength of a mask."""
         if self.weight_decay():
             masking.masked_groups(optimizer)
 

@@ -108,7 +108,7 @@ class MethodEntry:
         name: The method's name on the command line.
         label: Its name in figures.
         usual_strength: A strength to begin with: the best one in ``figures/full/mnist`` for LeNet-300-100 on MNIST,
-            95 % pruned in one shot.
+            95 % pruned in one shot; for HAM, the contraction in the README of its authors' code.
         make: Makes the method from ``strength`` and from its other numbers by keyword.
     """
 
