@@ -132,21 +132,21 @@ def difference(ledger: Ledger, kept: Ledger, name: str) -> str:
 
 def noticed(ledger: Ledger, kept: Ledger, name: str) -> str:
     """How tests notice that the check of a claim is not what it was; empty if they do not."""
+    true, held = statements.known().get(name, {}), {each.value for each in statements.HELD}
     try:
         with statements.limit(statements.SECONDS):
             if way := difference(ledger, kept, name):
                 return way
             if unused(ledger, name):
                 return "holds without claims that it rests on"
+        if kept.verdicts[name].outcome not in statements.HELD:
+            return ""
+        false = (mutant for change, mutant in statements.changed(ledger, name) if change not in true)
+        passes = any(statements.outcome(ledger, name, mutant) in held for mutant in false)
     except statements.TakesTooLongError:
         return "not decided in time"
     except NoSignsError:
         return "no signs to drop"
-    if kept.verdicts[name].outcome not in statements.HELD:
-        return ""
-    true, held = statements.known().get(name, {}), {each.value for each in statements.HELD}
-    false = (mutant for change, mutant in statements.changed(ledger, name) if change not in true)
-    passes = any(statements.outcome(ledger, name, mutant) in held for mutant in false)
     return "a false statement holds" if passes else ""
 
 
