@@ -90,7 +90,6 @@ def test_in_a_flow(bug, method, dense):
     assert caught.traceback[-1].name == "__call__"
 
 
-@pytest.mark.slow
 def test_in_training_on_the_command_line(bug, broken, tmp_path):
     broken(ib.training, "train")
     result = CliRunner().invoke(app, ["train", "--data", "digits", "--output", str(tmp_path / "run")])

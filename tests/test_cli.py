@@ -28,7 +28,6 @@ def quick(tmp_path):
     return ("--data", "digits", "--epochs", 2, "--output", tmp_path / "run")
 
 
-@pytest.mark.slow
 def test_a_run_writes_its_folder(quick, tmp_path):
     result = call(*quick, "--method", "pilot", "--strength", "1e-5", "--set", "delta=1.1")
     assert result.exit_code == 0, result.output
@@ -106,7 +105,6 @@ def test_divergence(quick):
     assert "epoch 1, step" in result.output
 
 
-@pytest.mark.slow
 def test_interrupted_and_resumed(tmp_path):
     command = [
         sys.executable, "-m", "implicit_bias.cli", "train", "--data", "digits", "--epochs", "100000",

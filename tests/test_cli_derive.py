@@ -52,7 +52,6 @@ def test_json(mask):
     assert [identity["name"] for identity in found["identities"]] == [i.name for i in mask.identities]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "weight", "dual", "decay"),
     [("x,z", "y", "s", "A"), ("A,x", "y", "z", "D"), ("x,x0", "y", "z", "A"), ("E,lambda_", "x", "z", "A")],
@@ -77,7 +76,6 @@ def test_names_that_results_have_themselves(params, weight, dual, decay):
     assert all(f"{name} = " in card for name in initial.values())
 
 
-@pytest.mark.slow
 def test_a_domain_by_the_signs_of_the_initial_values():
     text = call("1/m", "--params", "m").stdout
     assert "for x in (0, oo) if m0 > 0\nfor x in (-oo, 0) if m0 < 0\n" in text
@@ -106,7 +104,6 @@ def test_without_a_closed_form():
     assert json.loads(call("m**2*w", "--params", "m,w", "--json").stdout)["potential"] is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [("-m*w", "--params", "m,w"), ("--params", "m,w", "-m*w"), ("--params", "m,w", "--", "-m*w")],

@@ -99,7 +99,6 @@ def test_text_and_output(problem, npz, tmp_path):
         assert saved["status"] == "converged"
 
 
-@pytest.mark.slow
 def test_no_bound_is_said(npz, tmp_path):
     arguments = (npz, "--parameterization", "u**3-v**3", "--params", "u,v", "--init", "u=1", "--init", "v=1")
     assert "not bounded" in call(*arguments, "--output", tmp_path / "limit.npz").stdout

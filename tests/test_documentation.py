@@ -28,8 +28,6 @@ from experiments import registry
 from experiments.__main__ import main as experiments
 from implicit_bias.cli import app
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).resolve().parent.parent
 # The measured numbers that pages state. Neither make figures nor make bench writes here.
 RECORDED = ROOT / "experiments" / "recorded" / "pages"

@@ -24,7 +24,6 @@ def without(package, code, *arguments):
     return subprocess.run([sys.executable, "-c", hidden, *arguments], capture_output=True, text=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("code", "package", "extra"), CASES)
 def test_a_missing_package_is_one_sentence_with_its_command(code, package, extra):
     done = without(package, code)
@@ -35,7 +34,6 @@ def test_a_missing_package_is_one_sentence_with_its_command(code, package, extra
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("package", ["torch", "safetensors", "mlxtend", "tensorboard"])
 def test_the_command_line_says_it_in_one_line(package, tmp_path):
     code = "from implicit_bias.cli import app; app()"
@@ -46,7 +44,6 @@ def test_the_command_line_says_it_in_one_line(package, tmp_path):
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "extra", "arguments"),
     [("hypothesis", "judge", ["only-m"]), ("jinja2", "judge", ["--html"]), ("torch", "torch", ["network-identity"])],

@@ -202,7 +202,6 @@ for k in itertools.count():
 """
 
 
-@pytest.mark.slow
 def test_two_writers_and_a_reader_and_kills_at_any_moment(old):
     """Every read sees one whole content although one writer or the other is killed again and again."""
     write_whole(old, b"0")

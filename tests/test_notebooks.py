@@ -111,7 +111,6 @@ def without_numbers(text):
     return re.sub(r"\d[\d.,]*(?:e[+-]?\d+)?", "#", text)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", export.NAMES)
 def test_notebook_runs_and_keeps_its_word(name):
     """A notebook runs, its numbers are those that the text states, and the committed export has the same cells."""
@@ -152,7 +151,6 @@ def test_all_notebooks_are_listed():
     assert found == set(export.NAMES) == set(CHECKS) == {path.stem for path in export.FOLDER.glob("*.ipynb")}
 
 
-@pytest.mark.slow
 def test_a_notebook_is_a_script(tmp_path):
     """``python notebook.py`` runs a notebook from any folder; we try the quickest."""
     done = subprocess.run(

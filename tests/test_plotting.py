@@ -72,7 +72,6 @@ def drawn():
     return figure
 
 
-@pytest.mark.slow
 def test_the_same_picture_gives_the_same_bytes(tmp_path, monkeypatch):
     for name, epoch in (("first", "0"), ("second", "1000000000")):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)  # would be the date of the file, if it had one
@@ -83,7 +82,6 @@ def test_the_same_picture_gives_the_same_bytes(tmp_path, monkeypatch):
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
 
 
-@pytest.mark.slow
 def test_a_pdf_holds_its_fonts_and_no_date(tmp_path):
     *_, path = plotting.save(drawn(), tmp_path)
     content = path.read_bytes()

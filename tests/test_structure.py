@@ -104,7 +104,6 @@ def test_import_is_quick_and_light():
     assert runs[0][1:] == []
 
 
-@pytest.mark.slow
 def test_numerics_do_without_torch():
     """Potentials, flows and limits of NumPy arrays never load torch, JAX or matplotlib."""
     script = (
@@ -211,7 +210,6 @@ def writers(source):
                 yield node.lineno
 
 
-@pytest.mark.slow
 def test_every_file_is_written_whole():
     """All files are written by ``implicit_bias.files``, except the explorer's settings, which have their own folder."""
     root, found = LIBRARY.parent, []

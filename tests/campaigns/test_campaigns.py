@@ -8,14 +8,12 @@ import pytest
 from tests.campaigns import __main__, checks, derivations, mutants, records, statements, strings, systems
 
 
-@pytest.mark.slow
 def test_strings_are_read_or_refused():
     entries = strings.run(150, seed=1)
     assert entries["examples of others"] == []
     assert entries["largest process, MiB"] < 1024
 
 
-@pytest.mark.slow
 def test_derivations_end_in_time_and_with_no_bug():
     """Derivations end with a known outcome and in ten times their limit, as the machine may be busy."""
     entries = derivations.run(10, seed=1)
@@ -23,12 +21,10 @@ def test_derivations_end_in_time_and_with_no_bug():
     assert entries["longest seconds"] < 10 * derivations.TIME_LIMIT
 
 
-@pytest.mark.slow
 def test_threads_find_what_is_found_in_turn():
     assert derivations.in_turn_and_in_threads(4, threads=2) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "campaign"), [("strings", strings), ("derivations", derivations)])
 def test_a_campaign_keeps_its_record(name, campaign, tmp_path, monkeypatch):
     monkeypatch.setattr(records, "FOLDER", tmp_path)

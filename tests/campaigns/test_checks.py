@@ -111,7 +111,6 @@ def test_what_is_kept_of_a_verdict_is_no_number_that_rounding_moves(tiny):
     assert unlike(replace(claim, hypotheses=("x",)), verdict, claim, verdict) == ["hypotheses"]
 
 
-@pytest.mark.slow
 def test_a_sample_of_the_ledger():
     found = checks.run(derivations.ledger(), ib.Ledger.load(derivations.SAVED), ["spred"], sample=6, seed=1)
     assert (found["changes tried"], found["not noticed"]) == (6, [])

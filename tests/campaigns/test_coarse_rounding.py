@@ -107,7 +107,6 @@ def signs(rng, noise):
     return noise * rng.choice([-1.0, 1.0], np.shape(noise))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "coarse", [coarse_products, coarse_adjoints, coarse_responses, coarse_entries, coarse_corrections]
 )

@@ -44,7 +44,6 @@ def test_every_module_has_tests(module):
     assert len(pytest_arguments(module)) > 1
 
 
-@pytest.mark.slow
 def test_slack_still_stands_in_the_code():
     """Each entry of ``slack.toml`` has a reason and matches a change of the present code."""
     changes = functools.cache(lambda module: mutants((ROOT / LIBRARY / module).read_text("utf-8")))
@@ -53,7 +52,6 @@ def test_slack_still_stands_in_the_code():
         assert entry["reason"].endswith(".")
 
 
-@pytest.mark.slow
 def test_a_noticed_change_and_a_survivor(tmp_path):
     """In a tree whose only test asserts a sign, a change of the sign is noticed and the loss of a bound survives."""
     (tmp_path / LIBRARY).mkdir()

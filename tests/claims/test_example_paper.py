@@ -45,7 +45,6 @@ def test_the_only_change_that_passes_is_the_correction(checked):
     assert passed == [("one-weight/eq-3", "-1 → -2")]
 
 
-@pytest.mark.slow
 def test_the_commands_of_the_guide_run_it(tmp_path):
     saved, page = tmp_path / "ledger.json", tmp_path / "page.html"
     arguments = ["judge", example_paper.__file__, "--json", str(saved), "--html", str(page)]

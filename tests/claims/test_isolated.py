@@ -49,7 +49,6 @@ def saved(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 def test_an_outsiders_claims_get_the_right_verdicts(saved):
     ledger = ib.Ledger.load(saved / "ledger.json")
     assert {name.removeprefix("parabola/"): each for name, each in ledger.outcomes().items()} == {
@@ -68,14 +67,12 @@ def test_an_outsiders_claims_get_the_right_verdicts(saved):
     assert verdicts["small-steps"].violation.numbers == {"eta": 3, "c": 1}
 
 
-@pytest.mark.slow
 def test_the_page_shows_every_claim_and_what_went_wrong(saved):
     page = (saved / "page.html").read_text()
     assert all(f"parabola/{name}" in page for name in EXPECTED)
     assert "ended with code 7" in page
 
 
-@pytest.mark.slow
 def test_its_identities_and_counterexamples_are_verified(saved):
     found = verify(saved / "ledger.json")
     assert found.failures == ()
@@ -86,7 +83,6 @@ def test_its_identities_and_counterexamples_are_verified(saved):
     assert "3 of 3 exact counterexamples confirmed" in result.output
 
 
-@pytest.mark.slow
 def test_a_false_identity_fails_the_verification(saved, tmp_path):
     ledger = json.loads((saved / "ledger.json").read_text())
     identity = ledger["claims"]["parabola/flow"]["identities"][0]
@@ -106,7 +102,6 @@ def a(): ...
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "kind", "part"),
     [
@@ -145,7 +140,6 @@ def a():
 """
 
 
-@pytest.mark.slow
 def test_a_process_that_a_check_leaves_behind_holds_nobody_up(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(LEFT_BEHIND)
@@ -163,7 +157,6 @@ alone = ib.Claim("alone", "s", "here", check=lambda: judge.prove("so", ((x + 1) 
 """
 
 
-@pytest.mark.slow
 def test_a_package_is_judged_with_all_its_modules(tmp_path, monkeypatch):
     (tmp_path / "my_claims" / "part").mkdir(parents=True)
     (tmp_path / "my_claims" / "__init__.py").write_text("")
@@ -176,7 +169,6 @@ def test_a_package_is_judged_with_all_its_modules(tmp_path, monkeypatch):
     assert judge_source("my_claims.part", 20.0).outcomes() == {"alone": "PROVED"}
 
 
-@pytest.mark.slow
 def test_a_part_of_a_package_brings_what_it_uses(tmp_path):
     for part in ("first", "second", "third"):
         (tmp_path / "parts" / part).mkdir(parents=True)
@@ -191,7 +183,6 @@ def test_a_part_of_a_package_brings_what_it_uses(tmp_path):
     assert [paper.key for paper in ledger.papers] == ["second", "first"]
 
 
-@pytest.mark.slow
 def test_the_page_shows_the_figures_beside_the_file(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "claims.py").write_text(

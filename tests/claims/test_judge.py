@@ -122,7 +122,6 @@ def test_an_instance_whose_steps_fail_refutes_nothing():
     assert refute("", Violation(x**2, x, {"x": 2}), (x, x**2)).outcome is ib.Outcome.INCONCLUSIVE
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("least", [0.25, -2.0])
 def test_quarters_lists_simple_numbers_first(least):
     """The search shrinks to the failing number that comes first in the list."""

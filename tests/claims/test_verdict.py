@@ -90,7 +90,6 @@ def test_a_correction_has_a_verdict_of_its_own():
     assert verdict.correction.verdict.outcome is ib.Outcome.PROVED
 
 
-@pytest.mark.slow
 @given(
     st.floats(allow_nan=False, allow_infinity=False),
     st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False), min_size=1),

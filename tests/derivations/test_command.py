@@ -17,7 +17,6 @@ class TestCommandLine:
         app.command()(main)
         return lambda *args: CliRunner().invoke(app, args)
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["lem-a.1", "mask-in-the-mirror/lem-a.1"])
     def test_agreement_exits_with_zero_and_shows_the_counterexample(self, run, name):
         result = run(name)

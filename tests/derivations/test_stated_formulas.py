@@ -32,7 +32,6 @@ def judged_here():
             yield name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", list(judged_here()))
 def test_a_changed_statement_does_not_hold(name):
     claim = derivations.ledger()[name]
@@ -43,7 +42,6 @@ def test_a_changed_statement_does_not_hold(name):
         assert claim.verdict(statement=mutant).outcome not in HELD, f"{change}: {mutant}"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "right", "outcome"),
     [
@@ -66,7 +64,6 @@ def test_the_right_formula_holds_where_another_is_printed(name, right, outcome):
     assert claim.verdict(statement=Statement(*right)).outcome is outcome
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "place", "right"),
     [

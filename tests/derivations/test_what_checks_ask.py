@@ -55,7 +55,6 @@ def test_three_layers_are_open_if_other_polynomials_commute(ledger, monkeypatch)
     assert outcome(ledger, "ours/three-layers") is Outcome.INCONCLUSIVE
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "module", "patched", "instead"),
     [
@@ -74,7 +73,6 @@ def test_numbers_that_are_far_off_refute(name, module, patched, instead, ledger,
     assert outcome(ledger, name) is Outcome.REFUTED
 
 
-@pytest.mark.slow
 def test_another_share_of_monotone_paths_is_refuted(ledger):
     half = Statement("p = ", sp.Rational(1, 2))
     assert outcome(ledger, "dln-lasso-path/sec-2.2", statement=half) is Outcome.REFUTED

@@ -104,7 +104,6 @@ KINDS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_card_is_whole_and_needs_no_network(results, kind):
     card = results[kind]._repr_html_()
@@ -122,7 +121,6 @@ def test_every_kind_has_a_case(results):
     assert set(results) == set(KINDS)
 
 
-@pytest.mark.slow
 def test_cards_leave_no_figures_behind(results):
     plt.close("all")
     for result in results.values():
@@ -130,7 +128,6 @@ def test_cards_leave_no_figures_behind(results):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.slow
 def test_pictures_stand_on_white(results):
     for kind in ("derivation", "entropy", "flow", "projection", "transition"):
         pictures = re.findall(r"<img[^>]*>", results[kind]._repr_html_())
@@ -138,7 +135,6 @@ def test_pictures_stand_on_white(results):
         assert all("background:#ffffff" in picture for picture in pictures)
 
 
-@pytest.mark.slow
 def test_the_card_of_a_large_projection_is_small():
     n = 20_000
     limit = ib.bregman_projection(
@@ -181,7 +177,6 @@ def test_coupled_weights_have_a_card_without_a_graph():
     assert "0.5" in outline.words
 
 
-@pytest.mark.slow
 def test_many_runs_show_the_first():
     mask = ib.Parameterization("m*w")
     runs = ib.descent(ib.Regression([[1.0, 2.0]], [2.0]), mask, {"m": 1.0, "w": 0.0}, [0.1, 0.2], 5)

@@ -22,8 +22,6 @@ from experiments.benchmarks.flow_reference import flow_reference
 from experiments.benchmarks.timing import Timing, in_turn
 from implicit_bias import HyperbolicEntropy, Regression
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def invoke():

@@ -221,7 +221,6 @@ def test_the_version_of_python_counts(source, monkeypatch):
     assert source.version() != before
 
 
-@pytest.mark.slow
 def test_versions_are_the_same_in_every_program(source, tmp_path):
     program = "from experiments.engine.code_version import code_version; print(code_version('toy_tasks'))"
     for seed in ("1", "2"):
@@ -232,7 +231,6 @@ def test_versions_are_the_same_in_every_program(source, tmp_path):
         assert printed.decode().strip() == source.version()
 
 
-@pytest.mark.slow
 def test_who_computes_and_how_results_show_themselves_changes_no_result():
     reached = code._reached("experiments.mask_in_the_mirror.figure1a")
     assert not [name for name in reached if f"{name}.".startswith(code.NO_PART_IN_RESULTS)]

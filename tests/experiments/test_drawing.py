@@ -24,7 +24,6 @@ def rounded_otherwise(data, direction):
     return changed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("direction", [-1, 0, 1])
 @pytest.mark.parametrize("name", list(registry()))
 def test_other_rounding_can_be_drawn(name, direction):

@@ -75,7 +75,6 @@ def contents(folder):
     return {name: content for name, (content, _) in files(folder).items()}
 
 
-@pytest.mark.slow
 def test_a_first_run_computes_saves_draws_and_judges(run, tmp_path):
     manifest, computed = run()
     assert computed == 3
@@ -97,7 +96,6 @@ def test_a_second_run_calls_nothing_and_leaves_files_alone(run, tmp_path):
     assert files(tmp_path / "toy") == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("change", ["delete", "spoil"])
 def test_a_file_that_is_gone_or_changed_is_made_again_without_computing(run, tmp_path, change):
     """This is done with one file after the other, while the rest are those of the run before."""
@@ -122,7 +120,6 @@ def test_other_files_in_the_folder_do_not_matter(run, tmp_path):
     assert calls == []
 
 
-@pytest.mark.slow
 def test_a_damaged_store_is_made_again(run, tmp_path):
     run()
     before = contents(tmp_path / "toy")["data.npz"]
@@ -133,7 +130,6 @@ def test_a_damaged_store_is_made_again(run, tmp_path):
     assert contents(tmp_path / "toy")["data.npz"] == before
 
 
-@pytest.mark.slow
 def test_changed_settings_compute_what_they_touch(run, tmp_path):
     run()
     manifest, computed = run(seeds=[1, 2, 4])
@@ -144,7 +140,6 @@ def test_changed_settings_compute_what_they_touch(run, tmp_path):
     assert computed == 3
 
 
-@pytest.mark.slow
 def test_modes_in_one_folder_replace_each_other_and_compute_once(run, tmp_path):
     run()
     default = contents(tmp_path / "toy")
@@ -156,14 +151,12 @@ def test_modes_in_one_folder_replace_each_other_and_compute_once(run, tmp_path):
     assert contents(tmp_path / "toy") == default
 
 
-@pytest.mark.slow
 def test_changed_texts_are_written(run, tmp_path):
     run()
     manifest, computed = run(replace(TOY, caption="Other words."))
     assert (manifest["caption"], computed) == ("Other words.", 0)
 
 
-@pytest.mark.slow
 def test_steps_of_another_module_count(run, monkeypatch):
     from experiments import experiment
 

@@ -15,8 +15,6 @@ from experiments.experiment import load
 from implicit_bias import Outcome
 from implicit_bias.files import UNFINISHED, held
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def figure1c(tmp_path_factory):

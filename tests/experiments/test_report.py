@@ -192,7 +192,6 @@ def page(request, figures):
     return report.write(figures, (*NAMES, "missing")) if request.param == "small" else FIGURES / report.PAGE
 
 
-@pytest.mark.slow
 class TestInABrowser:
     @pytest.fixture(autouse=True)
     def opened(self, browser, page):

@@ -124,7 +124,6 @@ def save_often(folder, value):
         store.save(KEY, Result({"x": np.full(1000, value)}, 0.0).packed())
 
 
-@pytest.mark.slow
 def test_two_processes_write_the_same_key(tmp_path):
     context = get_context("spawn")
     writers = [context.Process(target=save_often, args=(tmp_path, value)) for value in (1.0, 2.0)]

@@ -60,7 +60,6 @@ def test_an_empty_grid_gives_nothing(sweep):
     assert not sweep.store.folder.exists()
 
 
-@pytest.mark.slow
 def test_results_are_the_same_to_the_bit_whoever_computes_and_whether_they_were_stored(tmp_path):
     alone = Sweep(Store(tmp_path / "alone"))
     both = Sweep(Store(tmp_path / "both"), processes(2))
@@ -190,14 +189,12 @@ class TestFailures:
         assert caught.value.__notes__[0].startswith("in the task sweep_tasks.fail")
         return caught.value
 
-    @pytest.mark.slow
     def test_a_solver_error_arrives_with_its_result(self, tmp_path):
         error = self.failure(tmp_path, "solver")
         assert type(error) is SolverError
         assert error.result.status is Status.MAX_ITERATIONS
         assert "ended as max_iterations" in str(error)
 
-    @pytest.mark.slow
     def test_a_commuting_error_arrives_with_its_report(self, tmp_path):
         error = self.failure(tmp_path, "commuting")
         assert type(error) is NotCommutingError
@@ -250,7 +247,6 @@ def test_keys_hold_what_the_task_is():
     assert len({key, task_key(random_walk, '{"seed": 1}'), task_key(not_here, '{"seed": 2}')}) == 3
 
 
-@pytest.mark.slow
 def test_libraries_that_load_within_a_task_keep_to_one_thread(tmp_path):
     program = (
         "import sys; from pathlib import Path; from experiments.engine import Store, Sweep\n"

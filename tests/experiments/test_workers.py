@@ -28,7 +28,6 @@ from implicit_bias import DomainError
 from implicit_bias.errors import InputError
 
 
-@pytest.mark.slow
 class TestKilled:
     """A program is killed twice by SIGKILL, with all of its processes."""
 
@@ -83,7 +82,6 @@ class TestKilled:
         assert len(self.done(folder)) <= 12 + 4
 
 
-@pytest.mark.slow
 def test_processes_are_as_many_as_was_said(tmp_path):
     grid = [{"seed": seed, "seconds": 0.1} for seed in range(6)]
     assert {int(data["pid"]) for data in Sweep(Store(tmp_path / "1"), processes(1))(process, grid, "")} == {os.getpid()}
@@ -120,7 +118,6 @@ def run():
     return lambda *args: CliRunner().invoke(app, list(map(str, args)))
 
 
-@pytest.mark.slow
 class TestCluster:
     def test_listens_on_this_machine_alone(self, client):
         family = [psutil.Process(), *psutil.Process().children(recursive=True)]
@@ -193,7 +190,6 @@ class TestCluster:
         assert {name: array.tobytes() for name, array in there.items()} == {k: v.tobytes() for k, v in here.items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "nonsense://127.0.0.1:1", "127.0.0.1:notaport"])
 def test_an_address_where_no_scheduler_is_exits_with_two(run, tmp_path, monkeypatch, address):
     monkeypatch.setattr(command_line, "registry", lambda: {"figure1c": figure1c.EXPERIMENT})
@@ -205,7 +201,6 @@ def test_an_address_where_no_scheduler_is_exits_with_two(run, tmp_path, monkeypa
     assert "Traceback" not in result.output
 
 
-@pytest.mark.slow
 def test_what_is_no_scheduler_and_never_answers_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("experiments.engine.workers._SECONDS_TO_CONNECT", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(InputError, match="no Dask scheduler answers"):

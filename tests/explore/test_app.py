@@ -60,7 +60,6 @@ def test_it_loads_from_this_machine_alone(page):
     assert "$$" not in page.locator(".formulas").inner_text()
 
 
-@pytest.mark.slow
 def test_a_typed_formula_yields_its_potential(page):
     before = landing(page)
     type_formula(page, "", field=1)
@@ -72,7 +71,6 @@ def test_a_typed_formula_yields_its_potential(page):
     assert first + 2 * second == pytest.approx(2.0, abs=1e-4)
 
 
-@pytest.mark.slow
 def test_a_slider_changes_the_picture(page):
     before, drawn = landing(page), page.locator(".picture").first.inner_html()
     thumb = page.locator("[data-cell-name=controls] .row:has-text('scale') [role=slider]")
@@ -85,7 +83,6 @@ def test_a_slider_changes_the_picture(page):
     assert first + 2 * second == pytest.approx(2.0, abs=1e-4)
 
 
-@pytest.mark.slow
 def test_another_regularizer_leaves_the_sliders_where_they_are(page):
     thumb = page.locator("[data-cell-name=controls] .row:has-text('scale') [role=slider]")
     before = landing(page)
@@ -106,7 +103,6 @@ def test_the_atlas_fills_the_fields(page):
     page.wait_for_selector(".formulas:has-text('No closed form')")
 
 
-@pytest.mark.slow
 def test_a_regularizer_that_does_not_commute(page):
     type_formula(page, "m**2", field=1)
     message = page.locator("[data-field=regularizer]:not(:empty)")
@@ -115,7 +111,6 @@ def test_a_regularizer_that_does_not_commute(page):
     page.wait_for_selector(".trouble")
 
 
-@pytest.mark.slow
 def test_a_wrong_formula_is_answered_beside_its_field(page, tmp_path):
     file, told = tmp_path / "made", ""
     message = page.locator("[data-field=formula]:not(:empty)")
@@ -135,7 +130,6 @@ def test_a_wrong_formula_is_answered_beside_its_field(page, tmp_path):
     page.wait_for_selector(".picture svg")
 
 
-@pytest.mark.slow
 def test_a_phone_has_no_sideways_scrolling(browser, address):
     page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
     page.set_default_timeout(WAIT)

@@ -42,7 +42,6 @@ def exact_potential(setting):
     return derivation, init, derivation.at(init, setting.decay)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("setting", [MASK, LAYERS], ids=["closed form", "numerical"])
 def test_the_landing_point_minimizes_r_on_the_line(setting):
     """A scalar search along the line and the library's projection with the exact potential find the same point."""
@@ -81,7 +80,6 @@ def test_the_path_is_the_flow_of_the_parameters():
     assert max(distances) < 1e-3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.title)
 def test_the_atlas(entry):
     """Each entry is drawn, its flow ends where R is least, and the derivative of R is the mirror map."""
@@ -94,7 +92,6 @@ def test_the_atlas(entry):
     assert svg(draw(scene)) == svg(draw(compute(of_entry(entry))))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("setting", [LAYERS, Setting("log(u) - log(v)", {"u": (1.0, 0.7), "v": (1.0, 0.5)})])
 def test_the_table_agrees_with_the_exact_potential(setting):
     scene = compute(setting)
@@ -111,7 +108,6 @@ def test_the_table_agrees_with_the_exact_potential(setting):
     np.testing.assert_allclose(scene.exponent[0][::8], exact.effective_exponent(scene.distance[0][::8]), atol=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scale", [SCALES[0], 1e-6, SCALES[-1]])
 @pytest.mark.parametrize("decay", [0.0, 10.0, DECAYS[-1]])
 @pytest.mark.parametrize("y", [2.0, 0.0, -3.0])
@@ -123,7 +119,6 @@ def test_sliders_at_their_ends_give_numbers(scale, decay, y):
     svg(draw(scene))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", CATALOGUE[1:], ids=lambda entry: entry.title)
 @pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
 def test_extreme_scales_are_drawn_or_refused(entry, scale):
@@ -141,7 +136,6 @@ def test_minimum_l1_is_a_segment_where_it_is_not_unique():
     svg(draw(scene))
 
 
-@pytest.mark.slow
 def test_gradient_descent_follows_the_flow_and_may_diverge():
     setting = Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.0)}, step=0.05)
     scene = compute(setting)
@@ -197,7 +191,6 @@ def test_parameters_are_read_off_the_formula():
     assert parameters_of("sigmoid(m)*w1 + 1e5*m - pi") == ["m", "w1"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["a*b", "p**2 - q**2", "cosh(t)", "log(s)", "k*tanh(r)"])
 def test_a_typed_formula_has_a_start(formula):
     derivation = derived(formula, "")
@@ -205,7 +198,6 @@ def test_a_typed_formula_has_a_start(formula):
     assert np.all(np.isfinite(potential.minimizer))
 
 
-@pytest.mark.slow
 def test_a_start_is_not_sought_for_long():
     """The formula is real nowhere, and trying all 85 starts would take four seconds."""
     formula = "log(-1 - a**2 - b**2 - c**2 - d**2)"
@@ -215,7 +207,6 @@ def test_a_start_is_not_sought_for_long():
     assert time.process_time() - began < 2 * SECONDS_FOR_A_START
 
 
-@pytest.mark.slow
 def test_a_second_client_is_answered_while_the_formula_of_the_first_is_stuck():
     compute(MASK)  # starts the worker
     ended = threading.Event()
@@ -233,7 +224,6 @@ def test_a_second_client_is_answered_while_the_formula_of_the_first_is_stuck():
     assert is_stuck
 
 
-@pytest.mark.slow
 def test_a_slider_move_is_quick():
     """The numbers and both pictures of a move take less than 0.45 s of computing.
 

@@ -11,7 +11,6 @@ from implicit_bias.explore import Setting, compute, draw, script
 from implicit_bias.explore.picture import svg
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "setting",
     [

@@ -11,8 +11,6 @@ from typer.testing import CliRunner
 from implicit_bias.cli import app
 from implicit_bias.explore.server import HOST, listen
 
-pytestmark = pytest.mark.slow
-
 
 def call(*arguments):
     return CliRunner().invoke(app, ["explore", *map(str, arguments)])

@@ -88,7 +88,6 @@ STALLED = (
 )
 
 
-@pytest.mark.slow
 @given(instance=instances(), log_scale=log_scales)
 @example(instance=STALLED, log_scale=-200.0)
 @example(instance=STALLED, log_scale=-690.0)
@@ -106,7 +105,6 @@ def test_error_bound_against_50_digits(instance, log_scale):
     assert distance <= found.error_bound + rounding
 
 
-@pytest.mark.slow
 @given(
     instance=instances(),
     log_scales=st.lists(st.floats(-690, 690), min_size=8, max_size=8),
@@ -211,7 +209,6 @@ def test_the_path_from_l2_to_l1():
     assert np.all(np.diff([np.linalg.norm(x) for x in path]) > -1e-9)
 
 
-@pytest.mark.slow
 @given(instance=instances(max_d=3), log_scale=st.floats(-690, 2), copies=st.lists(st.integers(-2, 2), min_size=3))
 # Steps that reuse a Hessian may end with one residual just below the tolerance and that of the dependent row above it.
 @example(

@@ -36,7 +36,6 @@ def test_every_scale_is_the_projection_there():
         assert np.linalg.norm(path.x[k] - alone.x) <= path.error_bound[k] + alone.error_bound + 1e-12
 
 
-@pytest.mark.slow
 def test_ends_are_least_squares_and_basis_pursuit():
     """For a → ∞ the limit has the least L2 norm (pseudoinverse), for a → 0 the least L1 norm (linear program)."""
     compared = 0
@@ -70,7 +69,6 @@ def test_continuation_saves_steps():
     assert np.mean(path.iterations) <= 5
 
 
-@pytest.mark.slow
 @given(
     seed=st.integers(0, 1000),
     log_scales=st.lists(st.floats(-690, 690), min_size=1, max_size=4),

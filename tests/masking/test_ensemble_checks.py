@@ -54,7 +54,6 @@ class TestMirrorResidual:
             potential = trained.flow_potential(record, run)
             np.testing.assert_allclose(potential.gradient(trained.x[record, run]), gradient, rtol=1e-12, atol=1e-13)
 
-    @pytest.mark.slow
     @pytest.mark.parametrize(
         "options", [{}, {"optimizer": ib.SGD(0.8)}, {"batch_size": 3}, {"batch_size": 2, "optimizer": ib.SGD(0.5)}]
     )
@@ -153,7 +152,6 @@ class TestDistanceToLimit:
         assert not np.any(np.isfinite(found.error_bound))
         assert np.all(np.isfinite(found.distance))
 
-    @pytest.mark.slow
     def test_half_the_step_ends_half_as_far(self):
         distances = [
             distance_to_limit(
@@ -175,7 +173,6 @@ class TestDistanceToLimit:
 
 
 class TestRelativeNorms:
-    @pytest.mark.slow
     def test_the_two_ends(self):
         """A small scale ends with the least L1 norm, a large one with the least L2 norm."""
         init = initialization(np.zeros(14), [1e-8, 1e3])

@@ -180,7 +180,6 @@ class TestRuns:
             )
             np.testing.assert_allclose(runs.x[-1, run], alone.x[-1, 0], rtol=0, atol=1e-12)
 
-    @pytest.mark.slow
     def test_a_training_without_a_sound_run_ends(self):
         runs = ensemble(PROBLEM, INIT, 50.0, 10**9, schedule=Constant(0.1), record=3)
         assert np.all(runs.diverged)
@@ -245,7 +244,6 @@ class TestPrecisionAndDevice:
         for key in ("x", "dual", "decay", "loss"):
             np.testing.assert_allclose(getattr(cuda, key), getattr(cpu, key), rtol=1e-11, atol=1e-12)
 
-    @pytest.mark.slow
     def test_memory_grows_with_the_records_alone(self):
         """Forty times as many steps of 200 runs, whose weights take 160 kB, hardly raise the peak of their process."""
         script = """if True:

@@ -38,7 +38,6 @@ def trained(refinement=1, momentum=0.0, alpha=0.0, beta=0.5):
     return model, record
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("momentum", "alpha"), [(0.0, 0.0), (0.0, 0.02), (0.9, 0.0), (0.9, 0.01)])
 def test_the_identity_holds_to_first_order_in_the_step(momentum, alpha):
     residuals = []

@@ -99,7 +99,6 @@ def test_assigned_weights_are_split_again():
     torch.testing.assert_close(layer.weight, torch.ones(2, 2))
 
 
-@pytest.mark.slow
 def test_compiled_modules_train():
     model, batch = masking.mask(sequence()), tokens()
     expected = model(batch)

@@ -29,7 +29,6 @@ def trained(formula):
     return derivation, ib.gradient_flow(PROBLEM, derivation.parameterization, init, [0.5, END])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("formula", STARTS)
 def test_training_ends_at_the_projection(formula):
     """The flow of θ, which knows nothing of the potential, ends at the projection, which knows nothing of the flow."""
@@ -42,7 +41,6 @@ def test_training_ends_at_the_projection(formula):
     assert np.max(np.abs(flow.x[-1] - flow.x[0])) > 0.05
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("formula", STARTS)
 def test_training_is_the_mirror_flow(formula):
     derivation, flow = trained(formula)
@@ -52,7 +50,6 @@ def test_training_is_the_mirror_flow(formula):
     np.testing.assert_allclose(potential.gradient(flow.x), -flow.accumulated_gradient, rtol=0, atol=1e-8)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("power", [2, 3])
 def test_powerpropagation(power):
     """Weights w|w|^(p−1) keep the signs of their start and end at the projection; the data has a solution with them."""
@@ -70,7 +67,6 @@ def test_powerpropagation(power):
         np.testing.assert_allclose(limit.x, signs * exact.x, rtol=0, atol=1e-9)
 
 
-@pytest.mark.slow
 def test_decay_of_deep_networks():
     """The mirror flow of u⁴ − v⁴ with its commuting regularizer is training with the same schedule of decay."""
     shape = ib.Parameterization("u**4 - v**4", "u,v")
@@ -89,7 +85,6 @@ def test_decay_of_deep_networks():
     np.testing.assert_allclose(mirror.x, flow.x, rtol=0, atol=1e-8)
 
 
-@pytest.mark.slow
 def test_queries_with_and_without_a_table_agree():
     """The first queries of a potential integrate from the start, later ones from a table, and both give the same."""
     # There is no closed form to be found, so the search gets little time.
@@ -111,7 +106,6 @@ def test_beyond_a_blow_up_no_query_is_answered_with_a_number():
     assert potential.inverse_gradient_at(np.array([0.2, 0.1]))[0] == pytest.approx(2.5**3, rel=1e-11)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["sigmoid(m)*w", "u**3 - v**3"])
 def test_ten_thousand_coordinates(formula):
     """A projection of 10 000 weights, each with its own start, meets its optimality conditions."""

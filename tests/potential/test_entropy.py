@@ -189,7 +189,6 @@ EVERYDAY = Entropy(scale=[0.3, 1.0, 2.0], rate=3.0)
 POINT = np.array([0.1, 1.5, 2.0])
 
 
-@pytest.mark.slow
 def test_torch_differentiates_what_it_computes():
     laws.torch_differentiates_what_it_computes(EVERYDAY, POINT, np.array([0.2, 0.3, 0.4]), eps=1e-6)
 
@@ -229,7 +228,6 @@ def test_relaxations_lead_to_the_potential(log_scale):
     assert all(p.rate == 2.0 for p in path)
 
 
-@pytest.mark.slow
 @settings(max_examples=8)  # each builds the tables of a numerical potential
 @given(u=st.floats(0.1, 3.0), sign=st.sampled_from([-1, 1]), decay=st.floats(0, 1), log_x=st.floats(-3, 3))
 def test_the_square_has_this_entropy(u, sign, decay, log_x):
@@ -245,7 +243,6 @@ def test_the_square_has_this_entropy(u, sign, decay, log_x):
     np.testing.assert_allclose(potential.divergence(x, [u]), numerical.divergence(x, [u]), rtol=1e-8, atol=1e-12)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "h", "scale", "rate"),
     [("3*u**2", "u**2/2", 3 * 0.64 * np.exp(-2 * 0.25), 12.0), ("(u + v)**2", None, 4.41, 8.0)],

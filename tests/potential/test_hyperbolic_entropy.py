@@ -17,7 +17,6 @@ from implicit_bias.errors import InputError
 EPS = laws.EPS
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 @given(case=cases())
 # A step of 1e-305 beside a minimizer of 1e19: half the difference of angles underflows to 0, which may end in 0/0.
@@ -75,11 +74,10 @@ def test_relaxations_lead_to_the_potential(log_scale):
 LOG_SCALES = [-4000.0, -1400.0, -1000.0, -745.0, -720.0, -709.0, -650.0, -300.0, -23.0, 0.0, 23.0, 300.0, 690.0]
 SHIFTS = [0.0, 1.5, -20.0, 0.0, 2.0, 0.0, 0.0, 300.0, 0.0, -0.3, 0.0, 0.0, -1.0]
 SIZES = [5e-324, 3e-316, *(10.0**k for k in range(-308, 309, 44)), 1.0, 1.7e308]
-RATES = [2.0, pytest.param(0.5, marks=pytest.mark.slow), pytest.param(4.0, marks=pytest.mark.slow)]
+RATES = [2.0, 0.5, 4.0]
 WEIGHTS = np.array([0.0, *SIZES, *(-size for size in SIZES)])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES)
 def test_derivatives_over_all_decades(rate):
     """Values and first to third derivatives are exact at 0 and for every size and sign of weight, at every scale."""
@@ -91,7 +89,6 @@ def test_derivatives_over_all_decades(rate):
         laws.torch_derivatives_are_exact(chain, points, ulps=16)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES)
 def test_derivatives_of_the_conjugate_over_all_decades(rate):
     potential = HyperbolicEntropy(log_scale=LOG_SCALES, shift=SHIFTS, rate=rate)
@@ -107,7 +104,6 @@ def test_derivatives_of_the_conjugate_over_all_decades(rate):
 EVERYDAY = HyperbolicEntropy(scale=[0.3, 1.0, 2.0, 1e-3], shift=[0.0, 0.5, -2.0, 0.0], rate=3.0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("x", [[0.0, 0.0, 0.0, 0.0], [0.1, -1.0, 3.0, -2.0], EVERYDAY.minimizer])
 def test_torch_differentiates_what_it_computes(x):
     laws.torch_differentiates_what_it_computes(EVERYDAY, np.array(x), np.array([0.2, 0.3, -0.4, 2.0]), eps=1e-5)
@@ -124,7 +120,6 @@ def test_divergences_of_close_points_have_exact_derivatives(scale):
         )
 
 
-@pytest.mark.slow
 def test_torch_rounds_once():
     laws.torch_rounds_once(EVERYDAY, np.array([0.0, 0.3, -5.0, 1e-3]))
     laws.torch_rounds_once(HyperbolicEntropy(log_scale=[-4000.0, -90.0], shift=[0.0, 1.0]), np.array([1e-3, 0.3]))
@@ -143,7 +138,6 @@ def test_the_derived_difference_of_squares_is_differentiated_at_its_start():
     assert float(laws.torch.func.jacrev(potential.gradient)(x)) == pytest.approx(want, rel=1e-6)
 
 
-@pytest.mark.slow
 @given(log_scale=st.floats(-600, 600), log_ratio=st.floats(-20, 20), sign=signs, rate=rates)
 @example(log_scale=0.0, log_ratio=-20.0, sign=1.0, rate=2.0)
 def test_the_bend_of_the_metric_against_differences_of_many_digits(log_scale, log_ratio, sign, rate):

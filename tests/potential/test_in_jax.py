@@ -25,7 +25,6 @@ def double_precision():
         yield
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", POTENTIALS)
 def test_values_and_compiled_values_are_those_of_numpy(name):
     potential = POTENTIALS[name]
@@ -40,7 +39,6 @@ def test_values_and_compiled_values_are_those_of_numpy(name):
     np.testing.assert_allclose(compiled, potential.divergence(X, 2 * X), rtol=1e-14)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", POTENTIALS)
 def test_derivatives_are_the_formulas(name):
     potential, x = POTENTIALS[name], jnp.asarray(X)
@@ -54,7 +52,6 @@ def test_derivatives_are_the_formulas(name):
     np.testing.assert_allclose(slopes[1], potential.hessian_diagonal(2 * X) * X, rtol=1e-9)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("x", [0.0, 1e-300, 1e-3, -1.0, 1e300])
 def test_the_third_derivative_against_mpmath(x):
     """The hyperbolic entropy has R''' = −x/(r (x² + a²)^(3/2))."""
@@ -65,7 +62,6 @@ def test_the_third_derivative_against_mpmath(x):
     assert float(third) == pytest.approx(float(exact), rel=1e-9, abs=1e-300)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", POTENTIALS)
 def test_vmap_over_any_axis(name):
     potential, batch = POTENTIALS[name], np.linspace(0.5, 1.5, 4)[:, None] * X

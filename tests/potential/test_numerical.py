@@ -76,7 +76,6 @@ def test_mirror_map_is_its_inverse(known):
     np.testing.assert_allclose(potential.gradient(x), s, rtol=ACCURACY, atol=ACCURACY)
 
 
-@pytest.mark.slow
 def test_dual_ends_are_found(known):
     potential, _, _, (low, high) = known
     np.testing.assert_allclose(potential.dual_domain[0], low, rtol=ACCURACY)
@@ -91,7 +90,6 @@ def test_conjugate_pair(known):
     )
 
 
-@pytest.mark.slow
 def test_domain_ends():
     entropy = NumericalPotential(Parameterization("u**2", "u"), {"u": U})
     assert np.all(entropy.domain[0] == 0)
@@ -107,7 +105,6 @@ def test_domain_ends():
     np.testing.assert_allclose(bounded.domain[0], -1.0, rtol=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["sigmoid(m)*w", "m**2*w", "m*w*exp(m/4)", "m*w + m**3/9"])
 def test_against_taylor_integration(formula):
     """x(s) is that of mpmath's Taylor-series integrator with 30 digits."""
@@ -124,7 +121,6 @@ def test_against_taylor_integration(formula):
             assert float(potential.gradient(expected)) == pytest.approx(s, rel=ACCURACY)
 
 
-@pytest.mark.slow
 @given(
     m0=st.floats(0.1, 10),
     share=st.floats(-0.99, 0.99),
@@ -181,7 +177,6 @@ def case_of(potential, x, other):
     return laws.Case(potential, x, other, ACCURACY * unit, ACCURACY * float(size), length)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 @settings(max_examples=max(4, settings.default.max_examples // 12))
 @given(case=cases())
@@ -264,7 +259,6 @@ def test_torch_derivatives_are_exact(formula):
         laws.torch_derivatives_are_exact(chain, np.array(points), ulps=10 * ACCURACY / laws.EPS)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["u**2", "sigmoid(m)*w"])
 def test_torch_differentiates_what_it_computes(formula):
     x, other = np.array([0.3, 0.5, 0.8]), np.array([0.31, 0.2, 0.7])
@@ -272,7 +266,6 @@ def test_torch_differentiates_what_it_computes(formula):
     laws.torch_differentiates_what_it_computes(potential_of(formula), x, other, **tolerances)
 
 
-@pytest.mark.slow
 def test_divergences_of_close_points_have_exact_derivatives():
     formula = "u**3 - v**3"
     with mp.workdps(50):
@@ -293,12 +286,10 @@ def test_no_third_derivative_of_the_metric_is_made_up():
         torch.func.hessian(lambda x: potential_of("u**2").metric(x).sum())(torch.tensor([0.3, 0.5, 0.8]))
 
 
-@pytest.mark.slow
 def test_torch_rounds_once():
     laws.torch_rounds_once(potential_of("u**2"), np.array([0.3, 1.0, 2.0]))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["u**2", "sigmoid(m)*w"])
 def test_a_copy_gives_the_same_numbers(formula):
     init = {name: np.array(values) for name, values in SHAPES[formula][0].items()}
@@ -306,7 +297,6 @@ def test_a_copy_gives_the_same_numbers(formula):
     laws.a_copy_gives_the_same_numbers(fresh, np.array([0.3, 0.5, 0.8]))
 
 
-@pytest.mark.slow
 def test_a_copy_of_a_designed_potential_gives_the_same_numbers(monkeypatch):
     """A copy gives the same numbers also if g is a table and not a formula."""
     module = importlib.import_module("implicit_bias.symbolic.design")  # the package exports the function by this name
@@ -315,7 +305,6 @@ def test_a_copy_of_a_designed_potential_gives_the_same_numbers(monkeypatch):
     laws.a_copy_gives_the_same_numbers(NumericalPotential(designed, {"u": [0.0, 0.3]}), np.array([0.1, 0.5]))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("was_asked", [False, True])
 def test_another_start_keeps_nothing_of_the_first(was_asked):
     """A potential moved to another start answers as a fresh one does; the two share only the compiled g."""
@@ -355,7 +344,6 @@ def test_one_formula_for_any_shape():
     np.testing.assert_allclose(potential.gradient(-x), -potential.gradient(x), atol=1e-12)  # u₀ = v₀: R is even
 
 
-@pytest.mark.slow
 def test_outside_the_domain_is_refused():
     potential = NumericalPotential(Parameterization("u**2", "u"), {"u": [1.0, 2.0]})
     with pytest.raises(ib.DomainError, match=r"index \(1,\)"):
@@ -395,7 +383,6 @@ def test_bad_starts(formula, init, message):
         NumericalPotential(Parameterization(formula, "u"), init)
 
 
-@pytest.mark.slow
 def test_decay_moves_the_start():
     """With a commuting regularizer, R_{A_t}'(x_t) = −L_t holds for u³ − v³ as well."""
     problem = ib.Regression.sample(3, 6, 2, seed=2)

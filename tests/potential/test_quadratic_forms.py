@@ -62,7 +62,6 @@ def test_conjugate_and_its_derivatives_against_matrix_exponentials(seed):
     )
 
 
-@pytest.mark.slow
 @few
 @given(seed=st.integers(0, 10**6))
 def test_the_mirror_map_inverts_the_conjugate_gradient(seed):
@@ -111,7 +110,6 @@ def test_the_divergence_is_a_distance(seed):
     assert 0 <= potential.divergence(x, x) <= 1e-15 * size
 
 
-@pytest.mark.slow
 def test_the_mask_is_the_hyperbolic_entropy():
     m0, w0 = 1.3, 0.4
     forms = ib.QuadraticForms([SWAP], 2 * np.eye(2), theta0=[m0, w0])
@@ -210,7 +208,6 @@ def test_far_away_points_and_scales():
         np.testing.assert_allclose(potential.decayed(decay).gradient(x), expected, rtol=1e-12)
 
 
-@pytest.mark.slow
 def test_an_ill_conditioned_point_is_solved_or_refused_but_never_wrong():
     """As two of three weights shrink to 1e-30 the metric becomes singular, and R' is exact enough or refused."""
     forms = [np.diag([1.0, 1.0, 1.0]), np.diag([1.0, -1.0, 0.5])]
@@ -234,7 +231,6 @@ def test_an_ill_conditioned_point_is_solved_or_refused_but_never_wrong():
 CONE = ib.QuadraticForms([np.diag([1.0, 0.0, 1.0]), np.diag([0.0, 1.0, 1.0])], theta0=[1.0, 1.0, 0.5])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("x", [[-1.0, 1.0], [1.0, -1e-3], [0.0, 0.0], [1.0, 0.0], [-1.0, -1.0]])
 def test_points_outside_the_cone_are_refused(x):
     assert not CONE.contains(x)

@@ -38,7 +38,6 @@ def parameterization(forms, decaying=None):
     return ib.Parameterization([formula(M) for M in forms], NAMES, None if decaying is None else formula(decaying))
 
 
-@pytest.mark.slow
 @given(seed=st.integers(0, 10**6))
 @settings(max_examples=5)
 def test_the_projection_minimizes_the_potential_on_the_line(seed):
@@ -60,7 +59,6 @@ def test_the_projection_minimizes_the_potential_on_the_line(seed):
     assert found.error_bound == np.inf  # none is known
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_flows_of_parameters_and_of_duals_and_an_integrator_agree(seed):
     forms, decaying, start, problem = commuting(seed)

@@ -187,7 +187,6 @@ def test_one_weight_against_quadrature(scale):
     np.testing.assert_allclose(flow.x[:, 0], weights, rtol=2e-10 * (1 - np.log(scale)))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("copied", [lambda flow: pickle.loads(pickle.dumps(flow)), copy.deepcopy])  # noqa: S301
 @pytest.mark.parametrize("method", ["LSODA", "DOP853", "Radau", "BDF", "RK45", "RK23"])
 def test_a_path_can_be_copied_and_gives_the_same_numbers(setting, method, copied):

@@ -78,7 +78,6 @@ class TestAgainstOtherCode:
             u, v = u - step * pull_u, v - step * pull_v
         np.testing.assert_allclose(run.x[-1], u**3 - np.tanh(v), rtol=0, atol=1e-13)
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     def test_torch_with_its_weight_decay(self, optimizer):
         """The regularizer m² + w² of strength α is weight_decay = 2α."""

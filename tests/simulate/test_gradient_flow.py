@@ -47,7 +47,6 @@ def by_hand(gradient_of_x, gradient_of_h, strength):
     return velocity
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "h", "gradient_of_x", "gradient_of_h"),
     [
@@ -75,7 +74,6 @@ def test_against_an_independent_integrator(formula, h, gradient_of_x, gradient_o
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-10)
 
 
-@pytest.mark.slow
 def test_against_taylor_series():
     """One weight follows mpmath's Taylor integrator, which has 30 digits."""
     problem = ib.Regression([[2.0]], [3.0])

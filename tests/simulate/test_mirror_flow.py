@@ -81,7 +81,6 @@ def test_bregman_divergence_to_the_limit_decreases():
     assert spent == pytest.approx(divergence[0] - divergence[-1], rel=2e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["LSODA", "Radau", "DOP853"])
 @pytest.mark.parametrize("unit", [1e-100, 1e-12, 1e12])
 def test_the_flow_has_no_units(unit, method):

@@ -20,7 +20,6 @@ def distance(first, second):
     return float(np.linalg.norm(first - second))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("schedule", [None, Geometric(0.1, tau=0.5)])
 def test_the_error_is_of_second_order_in_the_step(optimizer, schedule):
@@ -78,7 +77,6 @@ def test_the_gain_is_that_of_integrals_along_the_flow(optimizer):
         assert found.shift[k] == pytest.approx(shift, rel=2e-3)
 
 
-@pytest.mark.slow
 def test_a_strength_that_jumps_adds_up_as_its_steps_do():
     """The steps that fall into a pulse are a whole number, so their decay is O(step) off the integral."""
     schedule, step = Pulse(start=0.215, length=0.5, dose=0.1), 0.01
@@ -88,7 +86,6 @@ def test_a_strength_that_jumps_adds_up_as_its_steps_do():
     np.testing.assert_allclose(found.gain, run.gain(), rtol=0, atol=60 * step**2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 4])
 def test_mini_batches_move_the_end_by_their_variance(size):
     """On average over seeds, up to a relative error of the order of the step."""
@@ -104,7 +101,6 @@ def test_mini_batches_move_the_end_by_their_variance(size):
     assert errors[1] < 0.5 * errors[0]
 
 
-@pytest.mark.slow
 def test_other_parameterizations_have_second_order_too():
     cubes = ib.Parameterization("u**3 - v**3", regularizer="u**3 + v**3")
     init = {"u": 0.9, "v": np.linspace(0.7, 1.0, 9)}

@@ -117,7 +117,6 @@ RUNS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", RUNS)
 def test_a_run_that_fits_its_data_ends_at_its_own_projection(options):
     """To rounding, where the flow's projection is far off; and both ways to the potential agree at every record."""
@@ -151,7 +150,6 @@ OTHERS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("problem", "parameterization", "init", "options"), OTHERS)
 def test_runs_of_other_parameterizations_end_at_their_own_projections(problem, parameterization, init, options):
     run = ib.descent(problem, parameterization, init, steps=6000, record=2, **options)

@@ -36,7 +36,6 @@ def _flow(velocity, start, time_):
     return path.y[0, -1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ONE_PARAMETER)
 def test_one_parameter_against_integration(name):
     formula, pull, g, slope, start = ONE_PARAMETER[name]
@@ -95,7 +94,6 @@ def _last_x(start, decay, direction):
     return np.sqrt(u) - np.sqrt(v)
 
 
-@pytest.mark.slow
 def test_decay_shrinks_the_domain():
     """For x = √u − √v the domain is bounded, and decay by the commuting h = √u + √v shrinks it."""
     derivation = ib.derive(ib.Parameterization("sqrt(u) - sqrt(v)", "u,v"), "sqrt(u) + sqrt(v)")
@@ -110,7 +108,6 @@ def test_decay_shrinks_the_domain():
     assert widths[-1] < 0.9 * widths[0]
 
 
-@pytest.mark.slow
 def test_leading_terms_of_the_mask_at_extreme_scales():
     derivation = ib.derive(ib.Parameterization("m*w", "m,w"), "m**2 + w**2")
     x, a = sp.symbols("x a")
@@ -179,7 +176,6 @@ def test_no_time_limit():
     assert ib.derive(ib.Parameterization("u", "u"), time_limit=float("inf")).closed_form
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["cosh(u)", "sinh(u)**2"])
 def test_a_map_that_turns_has_no_domain_that_is_wrong(formula):
     """If g turns, its range depends on the side of the start, so no formula is given for the domain."""
@@ -190,7 +186,6 @@ def test_a_map_that_turns_has_no_domain_that_is_wrong(formula):
     assert high[0] == np.inf
 
 
-@pytest.mark.slow
 def test_what_sympy_cannot_do_leaves_the_numerical_potential():
     """Where SymPy fails with an error of its own, the potential is numerical and a note is left."""
     derivation = ib.derive(ib.Parameterization("exp(2*u) - exp(u)", ["u"]))

@@ -32,7 +32,6 @@ def _bracket(first, second):
     return lie_bracket(first, second, SYMBOLS)
 
 
-@pytest.mark.slow
 @few
 @given(fields, fields, fields, st.integers(-5, 5), st.integers(-5, 5))
 def test_the_bracket_is_antisymmetric_and_bilinear(f, g, h, a, b):
@@ -40,7 +39,6 @@ def test_the_bracket_is_antisymmetric_and_bilinear(f, g, h, a, b):
     assert (_bracket(a * f + b * g, h) - a * _bracket(f, h) - b * _bracket(g, h)).expand() == sp.zeros(2, 1)
 
 
-@pytest.mark.slow
 @few
 @given(fields, fields, fields)
 def test_the_jacobi_identity(f, g, h):
@@ -48,7 +46,6 @@ def test_the_jacobi_identity(f, g, h):
     assert cyclic.expand() == sp.zeros(2, 1)
 
 
-@pytest.mark.slow
 @few
 @given(polynomials.filter(lambda g: g.free_symbols), polynomials)
 def test_the_report_agrees_with_numerical_second_derivatives(g, h):
@@ -72,7 +69,6 @@ def test_the_report_agrees_with_numerical_second_derivatives(g, h):
     assert report.bracket.subs(point).evalf() == pytest.approx([float(v) for v in values], abs=1e-6)
 
 
-@pytest.mark.slow
 @few
 @given(polynomials.filter(lambda g: g.free_symbols), st.integers(-4, 4), st.integers(-4, 4))
 def test_affine_functions_of_g_commute_with_it_and_its_square_does_not(g, a, b):
@@ -144,7 +140,6 @@ def test_a_bad_regularizer_is_a_formula_error(h):
         ib.Parameterization("m*w", "m,w").commutes_with(h)
 
 
-@pytest.mark.slow
 def test_refusing_a_regularizer_takes_less_than_a_second():
     code = """
 import time, implicit_bias as ib

@@ -45,7 +45,6 @@ def test_at_a_point_as_on_arrays(formula, point):
     np.testing.assert_allclose(alone, arrays, rtol=1e-12, atol=1e-300)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["sigmoid(m)*w", "abs(m)**1.5*w", "m**2*w", "sinh(m) - sinh(w)"])
 @given(point=st.tuples(st.floats(0.1, 2), st.floats(-2, 2)))
 def test_the_field_is_the_gradient_and_its_change_along_itself(formula, point):
@@ -87,7 +86,6 @@ TAKEN = sorted(
 LETTERS = [name for name in TAKEN if len(name) <= 2]
 
 
-@pytest.mark.slow
 @settings(max_examples=40)  # each reads a formula in the worker process
 @given(st.one_of(st.sampled_from(LETTERS), st.sampled_from(TAKEN)), st.sampled_from(LETTERS), st.floats(0.3, 2))
 def test_no_name_means_anything_but_the_parameter(name, other, value):
@@ -105,7 +103,6 @@ def test_no_name_means_anything_but_the_parameter(name, other, value):
     assert shape.field_at_point()((value, 0.7)) == pytest.approx(expected[1:], rel=1e-13, abs=1e-13)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("names", ["E,I", "x,z", "A,S", "lambda_,x0", "N,O"])
 def test_derivations_do_not_depend_on_names(names):
     first, second = names.split(",")
@@ -127,7 +124,6 @@ SIZES = st.integers(-250, 290)
 EXPONENTS = st.fractions(Fraction(-5), Fraction(5), max_denominator=63).filter(lambda p: abs(p.numerator) <= 64)
 
 
-@pytest.mark.slow
 @settings(max_examples=25)  # each reads a formula in the worker process
 @given(SIZES, st.integers(1, 10**25), EXPONENTS, st.floats(0.5, 2))
 def test_huge_and_tiny_numbers_and_fractional_powers(size, digits, exponent, value):

@@ -17,7 +17,6 @@ START = {"m": [1.0], "w": [0.2]}
 SCALED = ib.Parameterization("c*m*w", constants="c")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "h", "constants", "init"),
     [
@@ -76,7 +75,6 @@ def test_regularizers_are_searched_with_constants():
     assert sp.simplify(only / (c * m**2 + w)).is_number
 
 
-@pytest.mark.slow
 def test_a_rate_of_unknown_sign_is_no_error():
     derivation = ib.derive(ib.Parameterization("(c - k)*m*w", constants="c,k"))
     assert not derivation.closed_form

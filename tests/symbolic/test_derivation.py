@@ -57,7 +57,6 @@ def _start(case, size, ratio):
     return (size + 1, size * ratio) if case == "displaced mask" else (size, size * ratio)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @few
 @given(st.floats(0.1, 1.5), st.floats(-0.95, 0.95), st.floats(-1, 1), st.floats(0, 0.5))
@@ -97,7 +96,6 @@ def _at(expression, values):
     return mp.mpf(expression.subs(values).evalf(60))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @few
 @given(st.fractions(-3, 3, max_denominator=20), st.fractions(0, 1, max_denominator=9))
@@ -145,7 +143,6 @@ def test_the_mask_inverts_its_exponentials_at_50_digits(time, decay, ratio):
     assert derived("mask").scale.subs(values).equals(u * v)
 
 
-@pytest.mark.slow
 def test_the_published_closed_forms():
     m0, w0, u0, v0, A = sp.symbols("m0 w0 u0 v0 A")
     assert sp.simplify(derived("mask").scale - (m0**2 - w0**2) / 2 * sp.exp(-4 * A)) == 0
@@ -168,7 +165,6 @@ def test_deriving_twice_gives_the_same_whatever_the_symbols_assume(assumptions):
     assert again.latex() == derived("mask").latex()
 
 
-@pytest.mark.slow
 def test_floats_in_an_expression_are_exact_numbers():
     m, w = sp.symbols("m w")
     assert ib.derive(ib.Parameterization(0.1 * m * w, [m, w])).rate == sp.Rational(1, 5)
@@ -264,7 +260,6 @@ def test_a_regularizer_that_does_not_commute_raises_with_its_report(h):
     assert max(values) > 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "params"),
     [
@@ -288,7 +283,6 @@ def test_what_has_no_closed_form_gets_a_numerical_potential(formula, params):
     assert float(potential.metric(potential.minimizer)) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.slow
 def test_four_parameters_against_integration():
     names = ["m", "w", "u", "v"]
     derivation = ib.derive(ib.Parameterization("m*w + u*v", names), time_limit=20)
@@ -317,7 +311,6 @@ ELEMENTARY = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("formula", "params", "h", "kind", "domain"), ELEMENTARY, ids=[e[0] for e in ELEMENTARY])
 def test_elementary_potentials_against_integration(formula, params, h, kind, domain):
     """Formulas derived by algebra against the numerical potential, which solves the same flow by Runge-Kutta."""
@@ -343,7 +336,6 @@ def test_elementary_potentials_against_integration(formula, params, h, kind, dom
         assert float(potential.divergence([x], [center])) == pytest.approx(float(rise), rel=1e-8)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("power", [3, 4, 5])
 def test_woodworths_deep_diagonal_networks(power):
     """u^D − v^D from u₀ = v₀ = γ is γ^D h_D(z), z = D(D−2)γ^(D−2) s [Woodworth2020]."""

@@ -41,7 +41,6 @@ def flow_error(shape, R, start, target, end):
     return np.max(np.abs(np.array([mirror(v) for v in x]) - mirror(x[0]) + path[1]))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("R", "expected", "start", "target"),
     [
@@ -69,7 +68,6 @@ def test_the_flow_is_the_mirror_flow_of_the_potential(R, expected, start, target
     assert flow_error(shape, module.parse(R, ["x"]), start, target, 1.0) < 1e-7
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("power", "exponent"), [(1.25, "8/5"), (1.5, "4/3"), (3, "2/3"), (4, "1/2")])
 def test_powers_give_powerpropagation(power, exponent):
     """|x|^p is the potential of x = sign(u)|u|^(2/p), up to the scale of u."""
@@ -84,7 +82,6 @@ def test_strings_and_expressions_mean_the_same():
     assert ib.design(x * sp.log(x) - x) == ib.design("x*log(x) - x")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("R", "where"),
     [("-x**2", "x = 0.0001"), ("x**3", "x = -"), ("sin(x)", "x = 0"), ("abs(x)**0.5", "x = 0"), ("log(x)", "x = 0")],
@@ -105,7 +102,6 @@ def test_a_potential_of_no_real_point_is_refused():
         ib.design("log(-x**2)")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("R", "where"), [("abs(x) + x**2", "at x = 0"), ("abs(x - 1) + x**2", "away from x = 0")])
 def test_a_kink_is_refused(R, where):
     with pytest.raises(ib.UnsupportedError, match=f"kink {where}"):
@@ -120,7 +116,6 @@ def tabulated():
     return ib.design(HYPERBOLIC)
 
 
-@pytest.mark.slow
 def test_the_hyperbolic_entropy_is_tabulated(tabulated):
     """The table holds u(x) = ∫ √R'' dx, by mpmath's quadrature, and g is its inverse."""
     x = np.array([-1e5, -7.0, -1e-3, 0.0, 0.3, 20.0, 1e8])
@@ -139,7 +134,6 @@ def test_the_hyperbolic_entropy_is_tabulated(tabulated):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "exact"),
     [
@@ -166,7 +160,6 @@ def test_the_potential_of_a_numerical_design_is_the_one_asked_for(source, exact,
     np.testing.assert_allclose(potential.gradient(x), want, rtol=1e-9)
 
 
-@pytest.mark.slow
 def test_one_parameter_trains_like_the_mask():
     """The flow of one parameter u under the designed g is the flow of m·w, weight by weight."""
     problem = ib.Regression.sample(3, 6, 2, seed=5)
@@ -181,7 +174,6 @@ def test_one_parameter_trains_like_the_mask():
     assert np.ptp(mask.x[:, 0]) > 0.01
 
 
-@pytest.mark.slow
 def test_numerical_designs_copy_and_pickle(tabulated):
     again = pickle.loads(pickle.dumps(tabulated))  # noqa: S301
     assert again == tabulated
@@ -204,7 +196,6 @@ def test_a_potential_with_coordinates_of_its_own_is_refused():
         ib.design(ib.HyperbolicEntropy(scale=[1.0, 2.0]))
 
 
-@pytest.mark.slow
 def test_an_infinite_curvature_is_refused_where_no_formula_is_found(replaced):
     """If R'' grows like |x|^(−1/2), then ∇g = 0 at x = 0, which is a saddle that no table covers."""
     replaced("_candidates", lambda *_: iter(()))

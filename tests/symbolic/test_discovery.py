@@ -56,7 +56,6 @@ def test_known_kernels(g, params, degree, expected):
         assert _span(found, shape.symbols) == _span(expected, shape.symbols)
 
 
-@pytest.mark.slow
 def test_coupled_outputs_share_their_regularizers():
     masks = ib.Parameterization(["m1*w1", "m2*w2"], "m1,w1,m2,w2")
     m1, w1, m2, w2 = sp.symbols("m1 w1 m2 w2")
@@ -112,7 +111,6 @@ def polynomials(draw):
     return g if g != 0 else m * w
 
 
-@pytest.mark.slow
 @few
 @given(g=polynomials(), degree=st.integers(1, 4))
 @example(g=m * w, degree=2)
@@ -127,14 +125,12 @@ def test_every_result_commutes_and_none_is_missing(g, degree):
         assert _span(found, (m, w))[1].rank() == len(found)
 
 
-@pytest.mark.slow
 def test_dimension_in_three_parameters():
     for g in (m * w * q, m * w + q, m**2 + w * q, m * w + w * q):
         found = ib.Parameterization(g, "m,w,q").commuting_regularizers(3)
         assert len(found) == _numerical_dimension(g, (m, w, q), 3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("g", "degree", "ansatz", "expected"),
     [
@@ -195,7 +191,6 @@ def test_a_result_that_fails_its_own_check_is_not_returned():
         _verify([u * v], [u, v], u * sp.Abs(u) + v**2)
 
 
-@pytest.mark.slow
 def test_thousands_of_candidates_take_seconds(in_this_process):
     began = time.thread_time()
     assert ib.Parameterization("m*w*q", "m,w,q").commuting_regularizers(28) == [m * w * q]

@@ -49,7 +49,6 @@ def _at(flow, time, start):
     return flow.xreplace({s: sp.Float(values[s.name]) for s in flow.free_symbols}).evalf()
 
 
-@pytest.mark.slow
 @few
 @given(
     st.sampled_from(sorted(set(FIELDS) - {"rest", "powers", "circle", "affine beside a power"})),

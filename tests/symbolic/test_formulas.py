@@ -73,7 +73,6 @@ def parsed_or_rejected(text):
         reject()
 
 
-@pytest.mark.slow
 @given(formulas, st.integers(-300, 300), st.integers(-300, 300))
 def test_parsing_then_evaluating_is_arithmetic(formula, p, q):
     text, rule = formula
@@ -83,7 +82,6 @@ def test_parsing_then_evaluating_is_arithmetic(formula, p, q):
         assert abs(mp.mpf(parsed.evalf(50)) - expected) <= mp.mpf(10) ** -35 * (1 + abs(expected))
 
 
-@pytest.mark.slow
 @given(formulas)
 def test_printing_a_parsed_formula_and_parsing_it_again_changes_nothing(formula):
     first = parsed_or_rejected(formula[0])
@@ -340,7 +338,6 @@ def test_names_that_cannot_be_used(names, part):
     assert len(str(caught.value)) < 500
 
 
-@pytest.mark.slow
 @given(st.lists(st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True), min_size=1, max_size=4, unique=True))
 def test_a_usable_name_parses_to_its_symbol(names):
     assume(not {*FUNCTIONS, *CONSTANTS, *keyword.kwlist}.intersection(names))
@@ -354,7 +351,6 @@ POLES = "m/{0}", "1/{0}", "{0}**(-1)", "m*{0}**(-1/2)", "log({0})", "1/log({0})"
 AROUND = "w + {}", "{}*w", "w/(1 + ({})**2)", "exp(-({}))", "abs({})", "2 - {}", "tanh({})", "w/{}", "log({})"
 
 
-@pytest.mark.slow
 @given(st.sampled_from(ZEROS), st.sampled_from(POLES), st.lists(st.sampled_from(AROUND), max_size=4))
 def test_division_by_zero_is_refused_wherever_it_stands(zero, pole, around):
     """A division by zero is refused also where SymPy swallows the infinity, as in 1/log(0), which it makes 0."""

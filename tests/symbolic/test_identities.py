@@ -41,7 +41,6 @@ u, m, w = sp.symbols("u m w", real=True)
 NEVER = Deadline(math.inf)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", EXPECTED)
 def test_a_derivation_rests_on_these_identities(way):
     g, h, names = EXPECTED[way]
@@ -99,7 +98,6 @@ def test_each_formula_of_a_dual_pair_is_checked(wrong, error, failing):
     assert _failing(duality(*formulas)) == failing
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "failing"),
     [
@@ -125,7 +123,6 @@ def test_a_hyperbolic_sine_is_checked(monkeypatch, change, failing):
     assert [s for s in found.statements if s in moved.statements] == moved.statements
 
 
-@pytest.mark.slow
 def test_the_minimizer_is_checked():
     for (g, h, symbols), way in ((MASK, by_flow.by_sine), (SQUARE, by_flow.by_inversion)):
         flow = joint_flow(g, h, symbols)
@@ -147,7 +144,6 @@ def test_an_inversion_is_checked(monkeypatch):
     assert [s for s in found.statements if s in moved.statements] == moved.statements
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "error", "failing"),
     [

@@ -19,7 +19,6 @@ def derived(formula, params, h=None):
     return ib.derive(ib.Parameterization(formula, params), h)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "h", "init"),
     [
@@ -73,7 +72,6 @@ def test_every_start_of_the_mask_but_the_balanced_ones_has_its_potential(m, w, d
     assert potential.gradient([0.1, end[0] * end[1]])[1] == pytest.approx(push, abs=1e-8)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "init", "message"),
     [

@@ -30,7 +30,6 @@ def _plain(expression):
     return expression.xreplace({s: sp.Symbol(s.name) for s in expression.free_symbols})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("curve", CURVES)
 @few
 @given(positive, positive, st.integers(-8, 8), st.integers(0, 8))
@@ -68,7 +67,6 @@ def test_other_curves_are_unsupported(curve):
         invert(curve, z)
 
 
-@pytest.mark.slow
 @given(st.dictionaries(st.integers(-4, 4), st.integers(-5, 5).filter(bool), min_size=1, max_size=4))
 def test_exponential_sums_are_taken_apart(expected):
     curve = sum(c * sp.exp(rate * z + rate) for rate, c in expected.items())

@@ -118,7 +118,6 @@ def test_initial_numbers_are_broadcast():
     assert shape.start({"m": 1, "w": 0}).shape == (2,)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("power", [1.2, 1.5, 2.5, 3.0])
 def test_designed_powers_have_the_gradient_of_their_formula(power):
     """The symbolic derivative of |u|^k sign(u) has a point mass of weight zero, which does not count."""

@@ -116,7 +116,6 @@ def _close(found, expected):
     return found == expected or abs(found - expected) <= 1e-6 * (1e-3 + abs(expected))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("terms", CASES, ids=_formula)
 def test_numerical_domains_are_where_the_flow_leads(terms):
     """Each end of a numerical domain is right or lies inside the true domain, and queries beyond it are refused."""
@@ -136,7 +135,6 @@ PRINTED = {_formula(terms) for terms in CASES if len(terms) == 1 and "**" in ter
 PRINTED |= {f"1*(u**({p})) + -1*(v**({p}))" for p in ("4/3", "5/3", "5/4")}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("terms", CASES, ids=_formula)
 def test_printed_domains_are_where_the_flow_leads(terms):
     found = ib.derive(_formula(terms), time_limit=10)

@@ -182,7 +182,6 @@ DECAYED = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", DECAYED)
 @pytest.mark.parametrize("decay", [0.1, 0.4, 0.7, 2.0])
 @pytest.mark.parametrize("start", [(0.9, 0.2), (0.3, 0.8), (-0.3, 0.8)])
@@ -216,7 +215,6 @@ def _derived(g, h):
     return ib.derive(g, h, time_limit=1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("p", [(5, 3), (3, 2), (4, 3), (5, 4), (1, 2), (1, 3)])
 def test_differences_of_powers_end_where_a_parameter_reaches_zero(p):
     """Along u' = p u^(p−1) the power u^(2−p) is linear in time, so the ends of the domain are known."""
@@ -233,7 +231,6 @@ def test_differences_of_powers_end_where_a_parameter_reaches_zero(p):
         R.gradient(1.01 * weight)
 
 
-@pytest.mark.slow
 def test_softplus_is_positive_and_unbounded():
     R = ib.NumericalPotential(ib.Parameterization("log(1 + exp(u))"), {"u": 0.3})
     assert R.domain == (0.0, np.inf)

@@ -100,7 +100,6 @@ def nested_without_end():
             continue
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("work", [endless, endless_in_c, nested_without_end])
 def test_work_is_stopped_wherever_it_is(work, monkeypatch):
     """A child stops at its own limit of time whatever it runs, long before the owner loses patience."""
@@ -121,7 +120,6 @@ def test_waiting_does_not_count():
     assert worker.call(0.2, time.sleep, 0.6) is None
 
 
-@pytest.mark.slow
 def test_a_child_that_does_nothing_is_stopped_at_last(monkeypatch):
     monkeypatch.setattr(worker, "_PATIENCE_SECONDS", 0.5)
     began = time.monotonic()
@@ -170,7 +168,6 @@ def test_limits_within_limits():
     assert worker.call(20.0, nested) == ["work", True, "work"]
 
 
-@pytest.mark.slow
 def test_a_broken_helper_is_no_missing_closed_form():
     """If a function of the library is broken, ``derive`` raises its error and does not report a missing closed form."""
     script = """
@@ -186,7 +183,6 @@ def test_a_broken_helper_is_no_missing_closed_form():
     assert "seen 'NoneType' object has no attribute 'missing'" in _run(script)
 
 
-@pytest.mark.slow
 def test_without_a_process_the_work_is_done_and_the_result_says_so():
     script = """
         import sys
@@ -200,7 +196,6 @@ def test_without_a_process_the_work_is_done_and_the_result_says_so():
     assert lines[1] == "()"
 
 
-@pytest.mark.slow
 def test_it_loads_while_its_owner_does_and_holds_up_no_end():
     """The template starts before its owner imports SymPy, and an owner that ends meanwhile need not wait for it."""
     script = """
@@ -230,7 +225,6 @@ def test_a_repeated_derivation_is_not_derived_again():
     assert min(times) < 0.02
 
 
-@pytest.mark.slow
 def test_a_template_that_was_killed_is_replaced():
     _, killed = worker.call(5.0, state)
     template._template._process.kill()
@@ -238,7 +232,6 @@ def test_a_template_that_was_killed_is_replaced():
     assert worker.call(5.0, state)[1] != killed
 
 
-@pytest.mark.slow
 def test_threads_share_it_and_one_that_is_stuck_holds_up_nobody():
     began = threading.Event()
 
@@ -258,7 +251,6 @@ def test_threads_share_it_and_one_that_is_stuck_holds_up_nobody():
     thread.join()
 
 
-@pytest.mark.slow
 def test_a_logarithm_on_four_threads_keeps_its_closed_form():
     """Derivations asked for by four threads all find the closed form of log(u) − log(v)."""
     worker.forget()
@@ -271,7 +263,6 @@ def test_a_logarithm_on_four_threads_keeps_its_closed_form():
     assert "None" not in found
 
 
-@pytest.mark.slow
 def test_a_fork_of_the_owner_starts_its_own():
     """A fork of the owner starts a template of its own, also if another thread held the locks at the fork."""
     script = """
@@ -297,7 +288,6 @@ def test_a_fork_of_the_owner_starts_its_own():
     assert _run(script).split() == ["own", "same"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "first",
     ["template.start()", "select.select([template.start()._control], [], [])", "ib.Parameterization('m*w')"],
@@ -333,7 +323,6 @@ def test_an_owner_that_ends_leaves_nothing_and_says_nothing(first):
         os.kill(forked, signal.SIGKILL)
 
 
-@pytest.mark.slow
 def test_it_works_in_a_script_without_a_guard_and_in_processes_of_joblib(tmp_path):
     pytest.importorskip("joblib")
     path = tmp_path / "script.py"
@@ -351,7 +340,6 @@ def test_it_works_in_a_script_without_a_guard_and_in_processes_of_joblib(tmp_pat
     assert done.stdout.split() == ["1", "1", "1"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["it ends", "it is killed"])
 def test_it_dies_with_its_owner(how):
     """A busy child and its template end with their owner, also if that is killed."""
@@ -413,7 +401,6 @@ def test_a_formula_that_cannot_be_decided_is_one_sentence(formula):
     assert str(caught.value).count(". ") == 0
 
 
-@pytest.mark.slow
 def test_an_absolute_value_of_what_is_not_real_everywhere_has_its_interval():
     """The domain of cos |atanh w| is (−1, 1), where it is smooth, though SymPy's derivative has real parts in it."""
     assert ib.derive("cos(abs(atanh(w)))").at({"w": 0.3}).domain == (-1.0, 1.0)

@@ -164,7 +164,6 @@ def identities(draw):
     return lambda c: wrap(build(e, f, sp.S(c)), f), conditions
 
 
-@pytest.mark.slow
 @settings(max_examples=max(20, settings.default.max_examples // 3))
 @given(identities(), st.sampled_from([sp.Rational(1, 2), -1, 1 + sp.Rational(1, 10**12)]))
 def test_identities_on_domains_hold_and_their_mutants_do_not(identity, factor):

@@ -30,7 +30,6 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.slow
 def test_a_killed_run_continues_bit_for_bit(tmp_path):
     path = tmp_path / "run.safetensors"
     process = subprocess.Popen([sys.executable, SCRIPT, "long", tmp_path], env=ENVIRONMENT)
@@ -92,7 +91,6 @@ def test_two_runs_that_meet_in_a_folder(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["other", "run.safetensors"]
 
 
-@pytest.mark.slow
 def test_two_processes_give_what_one_gives(tmp_path):
     """The last batch of 203 images by 32 has 11, which two processes share unequally."""
     command = [sys.executable, SCRIPT, "devices", tmp_path]

@@ -208,7 +208,6 @@ def test_a_training_that_fails_leaves_the_model_as_it_was(name, tmp_path, monkey
     failing(tmp_path, monkeypatch, name)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed"])
 def test_with_every_method_and_precision(method, precision, tmp_path, monkeypatch):

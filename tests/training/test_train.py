@@ -49,7 +49,6 @@ def _normalized(data):
     return (data.test.pixels.float() - mean) / deviation
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_on_cifar(model, tmp_path):
     data = load("cifar10", write_stand_in(tmp_path, records=4))

@@ -100,7 +100,6 @@ def test_hypotheses_are_the_printed_ones():
         assert r"f(x) = \tilde f(Zx - Y), \ n > d" in hypotheses[name], name
 
 
-@pytest.mark.slow
 def test_what_is_refuted_as_printed():
     """They are equation 5, its twin, three steps of a proof, a sign, an edge case and three theorems on a printed R."""
     entries = [claim.id for claim in judged()]

@@ -11,7 +11,6 @@ from implicit_bias import Outcome
 from implicit_bias.masking import ensemble_checks
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("claim", [discretization.flow_discretization, discretization.flow_heavy_ball])
 def test_order_one_is_supported(claim):
     verdict = claim.verdict()
@@ -19,13 +18,11 @@ def test_order_one_is_supported(claim):
     assert verdict.tolerance < 0.1
 
 
-@pytest.mark.slow
 def test_another_order_is_not_supported(monkeypatch):
     monkeypatch.setattr(discretization, "STATED_ORDER", 2.0)
     assert discretization.flow_discretization.verdict().outcome is Outcome.INCONCLUSIVE
 
 
-@pytest.mark.slow
 def test_another_speed_of_momentum_is_not_supported(monkeypatch):
     """With a speed that is 3 % off, the errors no longer fall with the step."""
     monkeypatch.setattr(discretization, "MOMENTA", (0.5,))

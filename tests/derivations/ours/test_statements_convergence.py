@@ -100,7 +100,6 @@ def test_the_distance_to_any_point_changes_as_stated(start, target, point, stren
     assert change / 12 / step == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.slow
 @about("ours/loss-integral")
 @few
 @given(starts, targets, st.floats(0, 0.5))

@@ -10,8 +10,6 @@ from experiments.mask_in_the_mirror.diagonal import setting
 from experiments.mask_in_the_mirror.diagonal.training import trained
 from implicit_bias import Outcome, Regression, schedule
 
-pytestmark = pytest.mark.slow
-
 NAMES = ("figure1a", "figure1b", "figure4", "figure5")
 
 

@@ -175,7 +175,6 @@ def test_smaller_images_are_means_of_squares_and_fewer_images_of_every_class():
     assert torch.equal(fewer.test.pixels, whole.test.pixels)
 
 
-@pytest.mark.slow
 def test_runs_repeat_to_the_byte_and_draw(tmp_path):
     first = figure2.compute(TINY, Sweep(Store(tmp_path / "one")))
     again = figure2.compute(TINY, Sweep(Store(tmp_path / "two")))
@@ -197,7 +196,6 @@ def test_predictions_of_the_scale_are_the_closed_form_for_small_steps():
     assert decay == pytest.approx(flow, rel=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "network"), [("cifar10", pruning.RESNET20), ("cifar100", pruning.RESNET18)])
 def test_cifar_is_the_preprints_and_runs_from_files(name, network, tmp_path):
     settings = figure2.EXPERIMENT.settings(name)

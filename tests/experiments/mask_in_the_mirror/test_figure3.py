@@ -62,7 +62,6 @@ def test_the_table_holds_every_number():
     assert page.count("80.0 ± ") == page.count("90.0 ± ") == page.count("10.0 ± ") == 2 * 7
 
 
-@pytest.mark.slow
 def test_runs_repeat_to_the_byte_and_draw(tmp_path):
     first = figure3.compute(TINY, Sweep(Store(tmp_path / "one")))
     again = figure3.compute(TINY, Sweep(Store(tmp_path / "two")))
@@ -90,7 +89,6 @@ def test_runs_without_an_accuracy_decide_nothing():
     assert len(figure3.draw(data).axes) == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "network"), [("cifar10", pruning.RESNET20), ("cifar100", pruning.RESNET18)])
 def test_cifar_runs_from_files(name, network, tmp_path):
     settings = figure3.EXPERIMENT.settings(name)

@@ -9,8 +9,6 @@ from experiments.ours.atlas import ENTRIES
 from implicit_bias import Outcome
 from implicit_bias.explore.catalogue import CATALOGUE
 
-pytestmark = pytest.mark.slow
-
 NAMES = ("errata", "dose", "transition", "atlas")
 
 

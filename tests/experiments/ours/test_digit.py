@@ -10,8 +10,6 @@ from experiments.engine import Store, Sweep
 from experiments.ours.digit import compute as compute_digit
 from implicit_bias import Outcome
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def digit(tmp_path_factory):
