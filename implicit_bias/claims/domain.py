@@ -55,6 +55,11 @@ def fits(kinds: Collection[str], number: Fraction) -> bool:
     )
 
 
+def is_generic(number: Fraction) -> bool:
+    """Whether a number was drawn at random, or is whole: the others are edges, where quotients of zeros may arise."""
+    return number not in _SPECIAL
+
+
 def points(symbols: Mapping[str, Collection[str]]) -> Iterator[dict[str, Fraction]]:
     """Random fractions of the declared kinds, without end: of sizes from 1/16 to 8, and at times 0, 1/300 or 40."""
     generator = random.Random(SEED)  # noqa: S311

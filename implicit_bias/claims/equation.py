@@ -86,8 +86,8 @@ class Equation:
         return cls(
             expression(saved_field(saved, "stated", str | list), symbols),
             expression(saved_field(saved, "derived", str | list), symbols),
-            saved_field(saved, "says", str),
-            tuple(expression(each, symbols) for each in saved_field(saved, "conditions", list)),
+            saved_field(saved, "says", str, ""),
+            tuple(expression(each, symbols) for each in saved_field(saved, "conditions", list, [])),
             saved_field(saved, "decided", str),
         )
 

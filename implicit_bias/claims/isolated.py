@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -32,6 +33,7 @@ from implicit_bias.claims.verdict import Outcome, Verdict
 from implicit_bias.errors import InputError, MissingPackageError
 
 SECONDS_BETWEEN_LOOKS = 0.2  # at whether the process has ended, although its pipe is open
+SECONDS_OF_GRACE = 10.0  # for a process whose own timer should have ended it, before it is killed
 
 
 class SourceError(InputError):
@@ -69,11 +71,11 @@ def judge_source(
             tempfile.TemporaryFile("w+", encoding="utf-8") as stuck,
             _started([source, str(seconds), str(importing), str(stuck.fileno())], found, stuck) as process,
         ):
-            ledger, begun = _followed(process, found, begins)
+            ledger, begun, is_stuck = _followed(process, found, begins, importing, seconds)
             stuck.seek(0)
             where = stuck.read()
         if begun is not None:
-            found[begun] = _ended(process.returncode, seconds, where)
+            found[begun] = _ended(process.returncode, seconds, where, is_stuck)
         elif ledger is not None:
             return Ledger(ledger.values(), found, papers=ledger.papers).dated()
         else:
@@ -81,11 +83,22 @@ def judge_source(
 
 
 def _followed(
-    process: subprocess.Popen[bytes], found: dict[str, Verdict], begins: Callable[[str, int], None]
-) -> tuple[Ledger | None, str | None]:
-    """Read what the process writes: its claims, if it came so far, and the one at whose check it ended."""
+    process: subprocess.Popen[bytes],
+    found: dict[str, Verdict],
+    begins: Callable[[str, int], None],
+    importing: float,
+    seconds: float,
+) -> tuple[Ledger | None, str | None, bool]:
+    """Read what the process writes: its claims, the one at whose check it ended, and whether it had to be killed.
+
+    A check may stop the process, or its timer, so each step has a deadline here as well.
+    """
     ledger, begun = None, None
+    deadline = time.monotonic() + importing + SECONDS_OF_GRACE
     for message in _messages(process):
+        if time.monotonic() > deadline:
+            _kill(process)
+            return ledger, begun, True
         match message:
             case {"error": str() as text, "traceback": str() as where}:
                 raise _source_error(text, where) if where else InputError(text)
@@ -96,7 +109,10 @@ def _followed(
                 begins(begun, len(ledger or ()))
             case {"verdict": saved, "on": str() as name}:
                 found[name], begun = Verdict.read(saved), None
-    return ledger, begun
+            case _:
+                continue
+        deadline = time.monotonic() + seconds + SECONDS_OF_GRACE
+    return ledger, begun, False
 
 
 def _source_error(text: str, where: str) -> SourceError:
@@ -107,7 +123,10 @@ def _source_error(text: str, where: str) -> SourceError:
 
 
 def _messages(process: subprocess.Popen[bytes]) -> Iterator[Any]:
-    """The lines of JSON until the process has ended; a process that it left behind may keep the pipe open."""
+    """The lines of JSON until the process has ended, and None now and then where there is no line.
+
+    A process that it left behind may keep the pipe open.
+    """
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     pipe, waiting = process.stdout.fileno(), b""
     while True:
@@ -120,10 +139,20 @@ def _messages(process: subprocess.Popen[bytes]) -> Iterator[Any]:
                     yield json.loads(line)
             if read:
                 continue
-            process.wait()
+            while process.poll() is None:  # it has closed the pipe, or has become another program
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+                yield None
             return
         if has_ended:
             return
+        yield None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the group of the process, and wait for it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 class _started:  # noqa: N801 - reads as a word in a with statement
@@ -147,15 +176,13 @@ class _started:  # noqa: N801 - reads as a word in a with statement
         return self.process
 
     def __exit__(self, *_: object) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        _kill(self.process)
         if self.process.stdout is not None:
             self.process.stdout.close()
 
 
-def _ended(code: int, seconds: float, where: str) -> Verdict:
-    if where:
+def _ended(code: int, seconds: float, where: str, is_stuck: bool) -> Verdict:
+    if where or is_stuck:
         evidence = f"The check took longer than {seconds:g} seconds and was stopped."
     elif code < 0:
         evidence = f"The process of the check was ended by {signal.Signals(-code).name}."

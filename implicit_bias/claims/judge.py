@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # an extra
     from hypothesis.strategies import SearchStrategy
 
 TRIES = 60  # a search ends after as many instances without a failure
-SIMPLIFIED = "SymPy simplified the difference of both sides to zero"
+SIMPLIFIED = "The difference was simplified to 0"
 LARGEST_COORDINATE = 3  # of the numbers among which a counterexample to an identity is searched first
 T = TypeVar("T", bound=Hashable)
 Step: TypeAlias = Equation | tuple[sp.Expr, sp.Expr] | sp.Expr

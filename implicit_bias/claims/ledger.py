@@ -10,6 +10,7 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from implicit_bias.claims.claim import CORRECTION, Claim, corrected
 from implicit_bias.claims.paper import Paper
@@ -28,6 +29,12 @@ PACKAGES = (
     "sympy",
     "torch",
 )  # whose versions a verdict may depend on
+
+# Fields of claims, verdicts and identities that may be missing where a ledger was saved.
+OPTIONAL = {
+    *("hypotheses", "uses", "module", "figure", "observation", "residual", "tolerance", "tolerance_reason"),
+    *("counterexample", "correction", "identities", "violation", "traceback", "says", "conditions"),
+}
 
 
 class Ledger(Shown, Mapping[str, Claim]):
@@ -179,7 +186,10 @@ class Ledger(Shown, Mapping[str, Claim]):
             "date": self.date,
             "versions": dict(self.versions),
             "papers": [paper.describe() for paper in self.papers],
-            "claims": {name: {**claim.describe(), **verdict.describe()} for name, claim, verdict in self._judged()},
+            "claims": {
+                name: _without_empty({**claim.describe(), **verdict.describe()})
+                for name, claim, verdict in self._judged()
+            },
         }
         write_whole(path, _a_line_for_each_claim(saved))
 
@@ -289,6 +299,18 @@ class Ledger(Shown, Mapping[str, Claim]):
     def __repr__(self) -> str:
         names = list(self)
         return f"Ledger({len(names)} claims: {', '.join([*names[:5], *(['…'] if len(names) > 5 else [])])})"
+
+
+def _without_empty(saved: Any) -> Any:
+    """What is saved without the entries that a reader takes for empty where they are missing."""
+    if isinstance(saved, dict):
+        kept = {name: _without_empty(value) for name, value in saved.items()}
+        return {name: value for name, value in kept.items() if name not in OPTIONAL or not _is_empty(value)}
+    return list(map(_without_empty, saved)) if isinstance(saved, list) else saved
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value is False or value in ("", [], {})  # a residual of 0 is a number
 
 
 def _a_line_for_each_claim(saved: dict[str, object]) -> str:

@@ -18,13 +18,14 @@ from typing import Any
 
 from flint import arb
 
-from implicit_bias.claims.domain import RELATIONS, declarations, fits, fraction, points
+from implicit_bias.claims.domain import RELATIONS, declarations, fits, fraction, is_generic, points
 from implicit_bias.claims.enclosure import LEAST_BITS, MOST_BITS, RELATIVE_RADIUS, enclosure
 from implicit_bias.claims.mutation import mutants
 from implicit_bias.claims.saved import saved_field
 from implicit_bias.errors import InputError
 
 POINTS = 40
+OUTCOMES = ("PROVED", "ARGUED", "SUPPORTED", "REFUTED", "INCONCLUSIVE", "NOT_APPLICABLE")
 DRAWS = 4000  # of points; those at which a condition fails, or a side is not real, do not count
 DRAWS_FOR_A_MUTANT = 60
 MOST_DEPTH = 150  # of an expression; those of the ledger are less than 20 deep
@@ -40,7 +41,7 @@ class Finding:
         outcome: ``confirmed``, ``rejected`` or ``open``.
         reason: Why it is not confirmed.
         points: At how many points both balls met.
-        radius: The largest radius of a ball, relative to the larger side.
+        radius: The largest radius of a ball, relative to the larger side; absolute where both sides are zero.
     """
 
     place: str
@@ -97,8 +98,10 @@ def verify(path: str | Path, *, changed: bool = False) -> Verification:
     rejected, left = 0, []
     for place, verdict in _verdicts(claims):
         found = _list(verdict, "identities", place)
-        if verdict.get("outcome") in ("PROVED", "ARGUED") and not found:
-            identities.append(Finding(place, "rejected", f"{verdict['outcome']} without identities."))
+        with _placed(place):
+            reason = _contradiction(verdict)
+        if reason:
+            identities.append(Finding(place, "rejected", reason))
         for number, identity in enumerate(found, 1):
             label = f"{place}, identity {number}"
             identities.append(check_identity(label, identity))
@@ -117,6 +120,29 @@ def verify(path: str | Path, *, changed: bool = False) -> Verification:
     return Verification(tuple(identities), tuple(counterexamples), tuple(unstated), rejected, tuple(left))
 
 
+def _contradiction(verdict: Mapping[str, Any]) -> str:
+    """Why a verdict cannot have the outcome that it says; empty if it can.
+
+    Raises:
+        InputError: If its outcome is none.
+    """
+    outcome = saved_field(verdict, "outcome", str)
+    if outcome not in OUTCOMES:
+        raise InputError(f"'outcome' is {outcome[:80]!r}, expected one of {', '.join(OUTCOMES)}.")
+    violation = saved_field(verdict, "violation", dict, None)
+    if outcome in ("PROVED", "ARGUED") and not verdict.get("identities"):
+        return f"{outcome} without identities."
+    if outcome != "REFUTED" and violation is not None:
+        return f"{outcome} with a counterexample."
+    if outcome == "REFUTED" and violation is None and not saved_field(verdict, "counterexample", dict, {}):
+        return "REFUTED without a counterexample."
+    if outcome == "SUPPORTED":
+        residual, tolerance = (saved_field(verdict, name, float | int) for name in ("residual", "tolerance"))
+        if not residual <= tolerance:
+            return f"SUPPORTED with the residual {residual:g} beyond the tolerance {tolerance:g}."
+    return ""
+
+
 def check_identity(place: str, identity: object, draws: int = DRAWS) -> Finding:
     """Evaluate both sides at random points of the domain, in balls that are refined until they are small enough.
 
@@ -125,14 +151,16 @@ def check_identity(place: str, identity: object, draws: int = DRAWS) -> Finding:
     """
     with _placed(place):
         symbols = _symbols(identity)
-        conditions = [_tree(each, symbols) for each in saved_field(identity, "conditions", list)]
+        conditions = [_tree(each, symbols) for each in saved_field(identity, "conditions", list, [])]
         stated, derived = (_tree(saved_field(identity, side, str | list), symbols) for side in ("stated", "derived"))
+    if stated == derived:
+        return Finding(place, "rejected", "Both sides are the same expression, which shows nothing.")
     largest, found = 0.0, 0
-    for numbers in islice(points(symbols), draws):
+    for numbers in islice(points(symbols), draws if symbols else 1):
         if not all(_is_positive(condition, numbers) for condition in conditions):
             continue
         meeting = _meeting(stated, derived, numbers)
-        if meeting is None:  # not real here
+        if meeting is None:  # real nowhere here, or a quotient of zeros
             continue
         if isinstance(meeting, str):
             return Finding(place, "rejected" if meeting else "open", f"{meeting or 'Undecided'} at {_text(numbers)}.")
@@ -181,24 +209,32 @@ def check_violation(place: str, violation: object) -> Finding:
 
 
 def _meeting(stated: Any, derived: Any, numbers: Numbers) -> float | str | None:
-    """The relative radius if both balls meet and are small; why they do not meet; "" if undecided; None if not real."""
+    """The relative radius if both balls meet and are small; why they do not meet; "" if undecided; None if not real.
+
+    A side that cancels to zero has no size. Its ball is held against the terms that cancel, once it is as fine as it
+    gets, and only if it is tiny itself.
+    """
     bits = LEAST_BITS
-    while bits <= MOST_BITS:
+    while True:
         left, right = enclosure(stated, numbers, bits), enclosure(derived, numbers, bits)
+        is_last = bits >= MOST_BITS
         if not (left.is_finite() and right.is_finite()):
             if bits > LEAST_BITS:  # once more with finer balls, as a coarse one may reach a pole
-                return None
-            bits *= 2
-            continue
-        if not left.overlaps(right):
+                if left.is_finite() == right.is_finite() or not all(map(is_generic, numbers.values())):
+                    return None
+                return f"Only one side is a real number: {left.str(12)} and {right.str(12)}"
+        elif not left.overlaps(right):
             return f"The sides are {left.str(12)} and {right.str(12)}"
-        radius, size = left.rad().max(right.rad()), abs(left).upper().max(abs(right).upper())
-        if not radius <= RELATIVE_RADIUS * size:
-            size = size.max(_yardstick(stated, numbers, bits)).max(_yardstick(derived, numbers, bits))
-        if radius <= RELATIVE_RADIUS * size:
-            return float(radius / size) if size > 0 else 0.0
+        else:
+            radius, size = left.rad().max(right.rad()), abs(left).upper().max(abs(right).upper())
+            if radius <= RELATIVE_RADIUS * size:
+                return float(radius / size) if size > 0 else 0.0
+            if is_last and left.contains(0) and right.contains(0) and radius <= RELATIVE_RADIUS:
+                terms = _yardstick(stated, numbers, bits).max(_yardstick(derived, numbers, bits))
+                return float(radius) if radius <= RELATIVE_RADIUS * terms else ""
+        if is_last:
+            return ""
         bits *= 2
-    return ""
 
 
 def _yardstick(tree: Any, numbers: Numbers, bits: int) -> arb:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +56,7 @@ def judge(
     from implicit_bias.errors import MissingPackageError
     from implicit_bias.files import write_whole
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the process of the checks ends, too
     console, shown = Console(), Console(stderr=True)
     with bad_input_fails(COMMAND), shown.status("Reading the claims") as status:
         try:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import implicit_bias as ib
+from implicit_bias.claims import isolated
 from implicit_bias.claims.isolated import SourceError, judge_source
 from implicit_bias.claims.verify import verify
 from implicit_bias.cli import app
@@ -204,3 +205,35 @@ def test_bad_input_on_the_command_line(tmp_path):
     result = CliRunner().invoke(app, ["verify", str(tmp_path / "other.json")])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "expected a ledger in JSON" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "os.kill(os.getpid(), signal.SIGSTOP)",
+        "faulthandler.cancel_dump_traceback_later(); time.sleep(600)",
+        "os.execvp('sleep', ['sleep', '600'])",
+        "threading.Thread(target=time.sleep, args=(600,)).start(); return right",
+        "atexit.register(time.sleep, 600); return right",
+    ],
+    ids=["stopped", "timer cancelled", "another program", "thread", "at exit"],
+)
+def test_a_check_that_escapes_its_timer_is_ended_all_the_same(line, tmp_path, monkeypatch):
+    """What holds the process up after its last verdict takes nothing from that verdict."""
+    monkeypatch.setattr(isolated, "SECONDS_OF_GRACE", 2.0)
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import atexit, faulthandler, os, signal, threading, time\n"
+        "import implicit_bias as ib\n"
+        "paper = ib.Paper('k', 't', 'a')\n"
+        "right = ib.Verdict(ib.Outcome.SUPPORTED, 'e', 0.0, 1.0)\n"
+        "@paper.claim('a', statement='s')\n"
+        f"def a(): {line}\n"
+    )
+    began = time.monotonic()
+    verdict = judge_source(str(path), 5.0).verdicts["k/a"]
+    assert time.monotonic() - began < 200
+    if "return" in line:
+        assert verdict.outcome is ib.Outcome.SUPPORTED
+    else:
+        assert verdict.evidence == "The check took longer than 5 seconds and was stopped."

@@ -152,7 +152,7 @@ def test_a_ledger_that_was_tampered_with_fails(saved, tmp_path, where, change):
 
 
 DEEP = 5000 * '["sin", ' + '"1"' + 5000 * "]"
-OTHER = '{"claims": {"a": {%s}}}'
+OTHER = '{"claims": {"a": {"outcome": "INCONCLUSIVE", %s}}}'
 
 
 @pytest.mark.parametrize(
@@ -163,9 +163,12 @@ OTHER = '{"claims": {"a": {%s}}}'
         ('{"claims": []}', "got no object of claims"),
         ('{"claims": {"a": null}}', "a: expected an object with a verdict, got null"),
         ('{"claims": {"a": []}}', "a: expected an object with a verdict, got list"),
-        ('{"claims": {"a": {"correction": []}}}', "a/correction: expected an object with a verdict, got list"),
+        (
+            '{"claims": {"a": {"outcome": "REFUTED", "counterexample": {"x": 1}, "correction": []}}}',
+            "a/correction: expected an object with a verdict, got list",
+        ),
         ('{"claims": {"a": {"identities": 3}}}', "a: 'identities' is of type int"),
-        ('{"claims": {"a": {"identities": [{}]}}}', "a, identity 1: 'symbols' is missing"),
+        (OTHER % '"identities": [{}]', "a, identity 1: 'symbols' is missing"),
         (
             OTHER % '"identities": [{"symbols": {}, "conditions": [], "stated": ["os"], "derived": "1"}]',
             "Expected the tree",
@@ -221,6 +224,35 @@ def test_nonsense_in_any_field_is_refused_or_judged(entry, changes):
         assert finding.outcome in ("confirmed", "rejected", "open")
 
 
+HUGE = sp.Integer(10) ** 80
+
+
+@pytest.mark.parametrize(
+    ("stated", "derived"),
+    [
+        (["Add", ["Symbol", "x"], str(HUGE), str(-HUGE)], ["Mul", "2", ["Symbol", "x"]]),
+        (["sin", ["Add", ["Symbol", "x"], str(HUGE)]], ["cos", ["Symbol", "x"]]),
+        (
+            ["Pow", ["Symbol", "x"], "2"],
+            ["Mul", ["Pow", ["Pow", ["Symbol", "x"], "1/2"], "2"], ["Abs", ["Symbol", "x"]]],
+        ),
+        (["Symbol", "x"], ["Symbol", "x"]),
+        ("1", "1"),
+    ],
+    ids=["cancels", "inside a function", "real on a part alone", "the same", "nothing"],
+)
+def test_what_only_looks_like_an_identity_is_rejected(stated, derived):
+    """The second opinion takes trees that no Equation would hold."""
+    saved = {"stated": stated, "derived": derived, "symbols": {"x": ["real"]}}
+    assert check_identity("a", saved).outcome == "rejected"
+
+
+def test_terms_that_cancel_beyond_every_precision_stay_open():
+    huge = "1" + 3900 * "0"
+    saved = {"stated": ["Add", ["Symbol", "x"], huge, f"-{huge}"], "derived": ["Mul", "2", ["Symbol", "x"]]}
+    assert check_identity("a", saved | {"symbols": {"x": ["real"]}}).outcome == "open"
+
+
 def test_a_bug_in_the_evaluation_keeps_its_type(saved, monkeypatch):
     """It must not look like a damaged file."""
 
@@ -232,10 +264,37 @@ def test_a_bug_in_the_evaluation_keeps_its_type(saved, monkeypatch):
         verify(saved)
 
 
-def test_a_proof_without_identities_is_rejected(tmp_path):
-    (tmp_path / "l.json").write_text('{"claims": {"a": {"outcome": "PROVED", "identities": []}}}')
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [
+        ({"outcome": "PROVED", "identities": []}, "PROVED without identities."),
+        ({"outcome": "ARGUED"}, "ARGUED without identities."),
+        ({"outcome": "REFUTED"}, "REFUTED without a counterexample."),
+        (
+            {"outcome": "SUPPORTED", "residual": 5, "tolerance": 1},
+            "SUPPORTED with the residual 5 beyond the tolerance 1.",
+        ),
+    ],
+)
+def test_a_verdict_without_what_it_needs_is_rejected(verdict, reason, tmp_path):
+    (tmp_path / "l.json").write_text(json.dumps({"claims": {"a": verdict}}))
     (found,) = verify(tmp_path / "l.json").failures
-    assert (found.outcome, found.reason) == ("rejected", "PROVED without identities.")
+    assert (found.outcome, found.reason) == ("rejected", reason)
+
+
+def test_a_proof_with_a_counterexample_is_rejected(saved, tmp_path):
+    ledger = json.loads(saved.read_text())
+    ledger["claims"]["k/right"]["violation"] = ledger["claims"]["k/wrong"]["violation"]
+    (tmp_path / "l.json").write_text(json.dumps(ledger))
+    (found,) = verify(tmp_path / "l.json").failures
+    assert found.reason == "PROVED with a counterexample."
+
+
+@pytest.mark.parametrize("outcome", ["Proved", ["PROVED"], None])
+def test_an_unknown_outcome_is_refused(outcome, tmp_path):
+    (tmp_path / "l.json").write_text(json.dumps({"claims": {"a": {"outcome": outcome}}}))
+    with pytest.raises(ib.InputError, match="a: 'outcome' is"):
+        verify(tmp_path / "l.json")
 
 
 @pytest.mark.parametrize("number", ["1e9999999", "0x10", " 1", "1/-2", "٣", "1" * 5000, "1.5"])
@@ -266,7 +325,8 @@ def test_zero_and_extreme_sizes_are_tried(stated, derived):
 
 def test_a_sign_of_what_is_not_real_is_no_number():
     sign = sp.sign(sp.sqrt(x) + 1)
-    assert checked(sign, 1 + sp.Abs(x) - x).outcome == "confirmed"
+    assert checked(sign, 1 + sp.Abs(x) - x, x).outcome == "confirmed"
+    assert checked(sign, 1 + sp.Abs(x) - x).outcome == "rejected"  # one side has a value where the other has none
     assert check_violation("here", Violation(sign, 3 + 0 * x, {"x": -1}).describe()).outcome == "open"
 
 
