@@ -28,7 +28,8 @@ OPERATIONS = {
 MOST_DIGITS = 4000  # of a number; Python reads 4,300 at most
 CONSTANTS = {"pi": sp.pi, "E": sp.E}
 SEVERAL = ("Add", "Mul", "Max", "Min")  # operations with any number of arguments
-_NAMED = {*KINDS, *BESIDE, "commutative", "finite", "extended_real", "hermitian", "complex", "rational"}
+# What a symbol may be declared to be beyond that: it is then read as any real number.
+_RATIONAL = {"rational": True, "algebraic": True, "irrational": False, "transcendental": False}
 
 
 def exact(value: sp.Expr | int | Fraction) -> sp.Expr:
@@ -113,15 +114,18 @@ def described(symbol: sp.Symbol) -> list[str]:
     Raises:
         UnsupportedError: If it is declared to be something else, such as even or imaginary.
     """
-    strange = [name for name, holds in symbol._assumptions_orig.items() if name not in _NAMED or not holds]
-    if strange or symbol.is_extended_real is False:
-        raise UnsupportedError(
-            f"{symbol.name} is declared to be {', '.join(strange) or 'not real'}; the symbols of an identity may be "
-            f"{', '.join((*KINDS, *BESIDE))}. Say the rest by conditions=, or by the formula."
-        )
     kind = next((kind for kind in KINDS if getattr(symbol, f"is_{kind}")), "real")
     beside = [name for name in BESIDE if getattr(symbol, f"is_{name}")]
-    return [kind, *(name for name in beside if name == "integer" or kind not in ("positive", "negative"))]
+    kinds = [kind, *(name for name in beside if name == "integer" or kind not in ("positive", "negative"))]
+    # Not by what was written at its birth, as SymPy may put an equal symbol of another one in its place.
+    implied = _RATIONAL | declared(symbol.name, kinds).assumptions0
+    strange = [name for name, holds in symbol.assumptions0.items() if implied.get(name) is not holds]
+    if strange:
+        raise UnsupportedError(
+            f"{symbol.name} is declared to be {', '.join(strange)}; the symbols of an identity may be "
+            f"{', '.join((*KINDS, *BESIDE))}. Say the rest by conditions=, or by the formula."
+        )
+    return kinds
 
 
 def declared(name: str, kinds: object) -> sp.Symbol:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import implicit_bias as ib
 from implicit_bias.claims import Equation, Violation
-from implicit_bias.claims.tree import OPERATIONS, expression, tree
+from implicit_bias.claims.tree import OPERATIONS, described, expression, tree
 
 x, y = sp.symbols("x y", real=True)
 p = sp.Symbol("p", positive=True)
@@ -178,3 +178,12 @@ def test_what_is_not_real_has_no_finite_ball(node):
     from implicit_bias.claims.enclosure import enclosure
 
     assert not enclosure(node, {}, 256).is_finite()
+
+
+@pytest.mark.parametrize("kind", ["real", "positive", "negative", "nonnegative", "nonpositive", "integer", "rational"])
+def test_an_equal_symbol_is_described_alike_however_it_was_made(kind):
+    """SymPy may put one that names all its assumptions in the place of another."""
+    symbol = sp.Symbol("q", **{kind: True})
+    twin = sp.Symbol("q", **symbol.assumptions0)
+    assert twin == symbol
+    assert described(twin) == described(symbol)
