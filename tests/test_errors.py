@@ -46,7 +46,7 @@ def test_the_command_line_says_it_in_one_line(package, tmp_path):
 
 @pytest.mark.parametrize(
     ("package", "extra", "arguments"),
-    [("hypothesis", "judge", ["only-m"]), ("jinja2", "judge", ["--html"]), ("torch", "torch", ["network-identity"])],
+    [("hypothesis", "judge", ["only-m"]), ("jinja2", "judge", ["--html"]), ("torch", "torch", ["flow-identity"])],
 )
 def test_the_ledger_says_it_in_one_line(package, extra, arguments):
     code = "import typer; from derivations.__main__ import main; typer.run(main)"
