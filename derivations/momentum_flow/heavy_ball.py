@@ -1,4 +1,4 @@
-"""What heavy ball with a fixed momentum does to the balance: (1 + β)/2 of what the flow of second order does."""
+"""Heavy ball with a fixed momentum moves the balance by (1 + β)/2 of what the flow of second order does."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def fraction(text: object) -> Fraction:
 
 
 def declarations(name: str, kinds: object) -> list[str]:
-    """What a ledger stores that a symbol is declared to be: one of KINDS, and then any of BESIDE.
+    """The declarations of a symbol as a ledger stores them: one of KINDS, and then any of BESIDE.
 
     Raises:
         InputError: If it is anything else.

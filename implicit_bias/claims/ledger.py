@@ -302,7 +302,7 @@ class Ledger(Shown, Mapping[str, Claim]):
 
 
 def _without_empty(saved: Any) -> Any:
-    """What is saved without the entries that a reader takes for empty where they are missing."""
+    """Leave out the entries that :meth:`Ledger.load` takes for empty where they are missing."""
     if isinstance(saved, dict):
         kept = {name: _without_empty(value) for name, value in saved.items()}
         return {name: value for name, value in kept.items() if name not in OPTIONAL or not _is_empty(value)}

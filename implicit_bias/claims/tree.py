@@ -109,7 +109,7 @@ def symbols_of(expression: sp.Basic) -> dict[str, sp.Symbol]:
 
 
 def described(symbol: sp.Symbol) -> list[str]:
-    """What a symbol is declared to be, as :func:`declared` reads it.
+    """The declarations of a symbol, as :func:`declared` reads them.
 
     Raises:
         UnsupportedError: If it is declared to be something else, such as even or imaginary.

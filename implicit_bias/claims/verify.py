@@ -34,7 +34,7 @@ Numbers = Mapping[str, Fraction]
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one identity or counterexample.
+    """The finding on one identity or counterexample.
 
     Attributes:
         place: The claim's id, and which of its identities.
@@ -53,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verification:
-    """What became of all identities and counterexamples of a ledger.
+    """The findings on all identities and counterexamples of a ledger.
 
     Attributes:
         identities: The findings on identities.
@@ -87,9 +87,10 @@ def verify(path: str | Path, *, changed: bool = False) -> Verification:
         OSError: If it cannot be read.
     """
     try:
-        claims = json.loads(Path(path).read_text(encoding="utf-8"))["claims"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        saved = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected a ledger in JSON, got {type(error).__name__}: {error}.") from error
+    claims = saved.get("claims") if isinstance(saved, dict) else None
     if not isinstance(claims, dict):
         raise InputError(f"{path}: expected a ledger in JSON, got no object of claims.")
     identities: list[Finding] = []
