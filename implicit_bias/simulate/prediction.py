@@ -166,7 +166,10 @@ def training_limit(
     >>> mask = Parameterization("m*w")
     >>> found = training_limit(problem, mask, {"m": 1.0, "w": 0.0}, step=0.1)
     >>> found.x.round(4).tolist(), found.flow.x.round(4).tolist(), round(found.critical_step, 3)
-    ([0.3987, 1.3006], [0.3981, 1.3009], 0.179)
+    ([0.5258, 1.2371], [0.4644, 1.2678], 0.163)
+    >>> from implicit_bias import descent
+    >>> descent(problem, mask, {"m": 1.0, "w": 0.0}, 0.1, 2000).x[-1].round(4).tolist()
+    [0.5213, 1.2393]
     """
     check_arguments(problem, parameterization)
     beta = checked_sgd(optimizer).momentum
