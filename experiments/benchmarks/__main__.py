@@ -11,14 +11,25 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from experiments.benchmarks import basis_pursuit, ensemble, flow, growth, large, limit, masked_step, picture, table
+from experiments.benchmarks import (
+    basis_pursuit,
+    decaying_flow,
+    ensemble,
+    flow,
+    growth,
+    large,
+    limit,
+    masked_step,
+    picture,
+    table,
+)
 from implicit_bias import plotting
 from implicit_bias.cli.failing import unwritten_files_fail
 from implicit_bias.files import held, write_whole
 
 BENCHMARKS = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (flow, limit, basis_pursuit, large, growth, ensemble, masked_step)
+    for module in (flow, decaying_flow, limit, basis_pursuit, large, growth, ensemble, masked_step)
 }
 FIGURES = Path(__file__).resolve().parents[2] / "figures"
 

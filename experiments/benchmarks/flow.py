@@ -13,6 +13,7 @@ from experiments.benchmarks.flow_methods import DIFFRAX, DOP853, METHODS, OURS, 
 from experiments.benchmarks.flow_reference import FlowReference, flow_reference
 from experiments.benchmarks.timing import Timing, in_turn, once
 from implicit_bias import Regression
+from implicit_bias.schedule import Geometric
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Problem:
         ends: End times; the flow converges within the first or the second.
         first: The first time at which x is wanted.
         last_check: Until when a second reference confirms the first.
+        schedule: The strength of the decay, if there is one.
     """
 
     d: int
@@ -32,6 +34,7 @@ class Problem:
     ends: Sequence[float]
     first: float
     last_check: float
+    schedule: Geometric | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def measure(settings: Settings, track: Track) -> list[Row]:
         problem = Regression.sample(spec.d, spec.n, sparsity=5, seed=settings.seed)
         known: dict[str, dict[str, Calibrated]] = {method.name: {} for method in methods}
         for end in track(spec.ends, f"flow: {spec.d} × {spec.n}"):
-            task = FlowTask(problem, settings.scale, np.geomspace(spec.first, end, settings.times))
+            task = FlowTask(problem, settings.scale, np.geomspace(spec.first, end, settings.times), spec.schedule)
             reference = flow_reference(task, spec.last_check)
             found: dict[str, Calibrated | Missed] = {}
             for method in methods:

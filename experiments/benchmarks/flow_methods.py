@@ -1,14 +1,16 @@
-r"""Ways to integrate the flow :math:`m' = -w \odot \nabla f`, :math:`w' = -m \odot \nabla f` of the mask x = m ⊙ w.
+r"""Ways to integrate the mask's flow :math:`m' = -w\nabla f - 2\alpha_tm`, :math:`w' = -m\nabla f - 2\alpha_tw`.
 
-All start from m_0 = √(2a), w_0 = 0, which is the mirror flow of the hyperbolic entropy of scale a. The others work in
-(m, w), the library in the d dual variables. Interpolation between steps is of lower order than the steps themselves,
-so each of the others may also end a step at every time that is asked for; the quicker way is its entry in the table.
+All start from m_0 = √(2a), w_0 = 0; without the decay α_t this is the mirror flow of the hyperbolic entropy of scale a,
+and with it the scale is :math:`ae^{-4A_t}`. The others work in (m, w), the library in the d dual variables.
+Interpolation between steps is of lower order than the steps themselves, so each of the others may also end a step at
+every time that is asked for; the quicker way is its entry in the table.
 """
 
 from __future__ import annotations
 
 # The competitors are installed by the bench extra alone, and imported where they are used.
 # pyright: reportMissingImports=false
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,16 +19,18 @@ from typing import Any
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from implicit_bias import HyperbolicEntropy, Regression, mirror_flow
+from implicit_bias import HyperbolicEntropy, Regression, Trajectory, derive, mirror_flow
+from implicit_bias.schedule import Geometric
 
 
 @dataclass(frozen=True)
 class FlowTask:
-    """A flow to integrate: data, initial scale a, and the times (k,) at which x is wanted."""
+    """A flow to integrate: data, initial scale a, times (k,) at which x is wanted, and the strength of its decay."""
 
     problem: Regression
     scale: float
     times: np.ndarray
+    schedule: Geometric | None = None
 
     @property
     def start(self) -> np.ndarray:
@@ -63,12 +67,19 @@ class FlowMethod:
     largest_n: float = np.inf
 
 
+def dual(task: FlowTask, rtol: float, atol: float) -> Trajectory:
+    """The library's mirror flow by its default method."""
+    if task.schedule is None:
+        return mirror_flow(task.problem, HyperbolicEntropy(scale=task.scale), t=task.times, rtol=rtol, atol=atol)
+    init, mask = {"m": np.sqrt(2 * task.scale), "w": 0.0}, derive("m*w", "m**2 + w**2")
+    return mirror_flow(task.problem, mask, init, task.times, schedule=task.schedule, rtol=rtol, atol=atol)
+
+
 def ours(task: FlowTask) -> Solve:
-    """The library's mirror flow by its default method; it is never so slow that it would need the limit."""
-    potential = HyperbolicEntropy(scale=task.scale)
+    """The library's mirror flow, which is never so slow that it would need the limit."""
 
     def solve(tol: float, limit: float) -> FlowRun:
-        found = mirror_flow(task.problem, potential, t=task.times, rtol=tol, atol=tol)
+        found = dual(task, tol, tol)
         return FlowRun(found.x, found.stats.evaluations)
 
     return solve
@@ -77,7 +88,7 @@ def ours(task: FlowTask) -> Solve:
 def mask_field(task: FlowTask, limit: float) -> Callable[[float, np.ndarray], np.ndarray]:
     """The right-hand side in (m, w), two products with Z; raises ``TimeoutError`` when the seconds are over."""
     Z, y, d, n = task.problem.Z, task.problem.y, task.problem.d, task.problem.n
-    deadline = time.perf_counter() + limit
+    deadline, schedule = time.perf_counter() + limit, task.schedule
 
     def field(at: float, state: np.ndarray) -> np.ndarray:
         if time.perf_counter() > deadline:
@@ -88,6 +99,8 @@ def mask_field(task: FlowTask, limit: float) -> Callable[[float, np.ndarray], np
         velocity = np.empty_like(state)
         np.multiply(w, gradient, out=velocity[:n])
         np.multiply(m, gradient, out=velocity[n:])
+        if schedule is not None:
+            velocity -= 2 * schedule.c * math.exp(-at / schedule.tau) * state
         return velocity
 
     return field
@@ -152,13 +165,14 @@ def diffrax_dopri8(stops: bool) -> Callable[[FlowTask], Solve]:
         jax.config.update("jax_enable_x64", True)
         d, n = task.problem.d, task.problem.n
         data = jnp.asarray(task.problem.Z), jnp.asarray(task.problem.y)
-        times = jnp.asarray(task.times)
+        times, schedule = jnp.asarray(task.times), task.schedule
         solver = diffrax.Dopri8()
 
         def field(at, state, data):
             (m, w), (Z, y) = state, data
             gradient = (Z @ (m * w) - y) @ Z / d
-            return -w * gradient, -m * gradient
+            rate = 0.0 if schedule is None else 2 * schedule.c * jnp.exp(-at / schedule.tau)
+            return -w * gradient - rate * m, -m * gradient - rate * w
 
         @jax.jit
         def integrate(tol, start, data):
@@ -199,7 +213,7 @@ def torchdiffeq_dopri8(stops: bool) -> Callable[[FlowTask], Solve]:
         import torch
         import torchdiffeq
 
-        d, n = task.problem.d, task.problem.n
+        d, n, schedule = task.problem.d, task.problem.n, task.schedule
         Z, y = torch.tensor(task.problem.Z), torch.tensor(task.problem.y)  # copies, as the problem's are read-only
         start = torch.from_numpy(task.start.reshape(2, n))
         times = torch.from_numpy(np.concatenate([[0.0], task.times]))
@@ -213,7 +227,10 @@ def torchdiffeq_dopri8(stops: bool) -> Callable[[FlowTask], Solve]:
                     raise TimeoutError
                 count += 1
                 gradient = (Z @ (state[0] * state[1]) - y) @ Z
-                return state.flip(0) * (gradient / -d)
+                velocity = state.flip(0) * (gradient / -d)
+                if schedule is None:
+                    return velocity
+                return velocity - 2 * schedule.c * math.exp(-float(at) / schedule.tau) * state
 
             options = {"step_t": times[1:]} if stops else None
             with torch.no_grad():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.benchmarks.flow_methods import FlowTask, scipy_restarted
-from implicit_bias import HyperbolicEntropy, mirror_flow
+from experiments.benchmarks.flow_methods import FlowTask, dual, scipy_restarted
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,9 @@ def flow_reference(task: FlowTask, last_check: float) -> FlowReference:
         last_check: The end of the explicit integration, which would take forever at late times; behind it the
             trajectory is that of the dual alone.
     """
-    potential = HyperbolicEntropy(scale=task.scale)
-    found = mirror_flow(task.problem, potential, t=task.times, rtol=1e-13, atol=1e-14)
+    found = dual(task, rtol=1e-13, atol=1e-14)
     early = task.times <= last_check
-    explicit = scipy_restarted("DOP853")(FlowTask(task.problem, task.scale, task.times[early]))(3e-14, np.inf).x
+    explicit = scipy_restarted("DOP853")(replace(task, times=task.times[early]))(3e-14, np.inf).x
     x = found.x.copy()
     x[early] = explicit
     misfit = np.linalg.norm(x @ task.problem.Z.T - task.problem.y, axis=1) / np.linalg.norm(task.problem.y)

@@ -68,8 +68,9 @@ def test_page_and_picture_are_made_of_saved_numbers(folder):
     assert {name: (folder / name).read_bytes() for name in files} == before
 
 
-def test_every_method_reaches_the_error_it_is_timed_at(folder):
-    record = json.loads((folder / "flow.json").read_text("utf-8"))
+@pytest.mark.parametrize("name", ["flow", "decaying_flow"])
+def test_every_method_reaches_the_error_it_is_timed_at(folder, name):
+    record = json.loads((folder / f"{name}.json").read_text("utf-8"))
     rows = record["rows"]
     assert {row["method"] for row in rows} == {m.name for m in METHODS if installed(m.package)}
     assert all(row["error"] <= record["configuration"]["error"] for row in rows if row["seconds"] is not None)
@@ -124,7 +125,7 @@ def test_reference_notices_another_flow(monkeypatch):
     task = FlowTask(Regression.sample(5, 20, sparsity=2, seed=3), 0.5, np.geomspace(0.1, 50, 20))
     assert flow_reference(task, last_check=50).doubt < 1e-12
     wrong = HyperbolicEntropy(scale=0.51)
-    monkeypatch.setattr("experiments.benchmarks.flow_reference.HyperbolicEntropy", lambda scale: wrong)
+    monkeypatch.setattr("experiments.benchmarks.flow_methods.HyperbolicEntropy", lambda scale: wrong)
     assert flow_reference(task, last_check=50).doubt > 1e-5
 
 
