@@ -1,13 +1,11 @@
-"""Everything on one page: ``figures/index.html`` shows all figures, the ledger and the benchmarks, offline.
+"""Everything on one page: ``figures/index.html`` shows the figures of its folder, the ledger and the benchmarks, offline.
 
 The page is drawn from what was saved, so it takes seconds; the same files give the same bytes.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import os
 import re
@@ -46,14 +44,13 @@ MANIFEST = {
     "tasks": int,
     "seconds": float | int,
 }
-PALETTE_SIZE = 40  # of a picture's palette: close enough for the eye, and all pictures fit into the page
 WIDE = '<div class="wide numbers" tabindex="0">'  # scrolls on its own, by the keyboard as well
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture inside the page, with the size in which it is shown: half of its pixels, for sharp screens."""
+    """A picture beside the page, with the size in which it is shown: half of its pixels, for sharp screens."""
 
     address: str
     width: int
@@ -144,7 +141,7 @@ def _experiment(folder: Path, name: str) -> Section:
     others = {path.parents[1].name: path.parent for path in sorted(folder.glob(f"*/{name}/manifest.json"))}
     return Section(
         name,
-        _picture(target / "figure.png"),
+        _picture(folder, target / "figure.png"),
         _without_picture(target / "README.md") if (target / "README.md").exists() else Markup(),
         _links(folder, target, FILES),
         manifest,
@@ -161,7 +158,7 @@ def _benchmarks(folder: Path) -> Section:
     numbers = sorted(path.name for path in target.glob("*.csv"))
     return Section(
         target.name,
-        _picture(target / "figure.png"),
+        _picture(folder, target / "figure.png"),
         _without_picture(target / "README.md"),
         _links(folder, target, (*FILES, *numbers)),
     )
@@ -171,15 +168,9 @@ def _links(folder: Path, target: Path, names: Iterable[str]) -> list[str]:
     return [(target / name).relative_to(folder).as_posix() for name in names if (target / name).exists()]
 
 
-def _picture(path: Path) -> Picture:
-    """A PNG as lossless WebP with a palette."""
+def _picture(folder: Path, path: Path) -> Picture:
     with Image.open(path) as image:
-        colours = image.convert("RGB").quantize(PALETTE_SIZE, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    buffer = io.BytesIO()
-    # As small as with the slowest settings, to a few per cent, and thirty times faster.
-    colours.convert("RGB").save(buffer, "WEBP", lossless=True, quality=90, method=4)
-    text = base64.b64encode(buffer.getvalue()).decode()
-    return Picture(f"data:image/webp;base64,{text}", colours.width // 2, colours.height // 2)
+        return Picture(path.relative_to(folder).as_posix(), image.width // 2, image.height // 2)
 
 
 def _without_picture(path: Path) -> Markup:

@@ -58,7 +58,8 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
         training: The networks.
 
     Returns:
-        By run: the scale reached, exponents over time, norms, error against the truth, distance to its limit, misfit.
+        By run: the scale reached, exponents over time, norms, error against the truth, distance to the flow's limit and
+        to the limit of its own steps, misfit.
     """
     import torch
 
@@ -101,6 +102,10 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
         target, init, sizes, training.steps, schedule=plans, optimizer=SGD(training.momentum), record=marks
     )
     ends = distance_to_limit(networks)
+    own = [
+        networks.x[-1, run] if networks.diverged[run] else networks.limit(run, throw=False).x
+        for run in range(len(runs))
+    ]
     misfit = np.linalg.norm(networks.x[-1] @ target.Z.T - target.y, axis=-1) / np.linalg.norm(target.y)
     reached = np.log10((init["m"] ** 2 - init["w"] ** 2).mean(axis=1) / 2) - 4 * networks.decay[-1] / np.log(10)
     return {
@@ -117,6 +122,7 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
         "run_limit_l2": np.linalg.norm(ends.limit, axis=-1),
         "run_error": np.linalg.norm(networks.x[-1] - truth, axis=-1) / np.linalg.norm(truth),
         "run_distance": ends.distance / np.linalg.norm(ends.limit, axis=-1),
+        "run_own_distance": np.linalg.norm(networks.x[-1] - own, axis=-1) / np.linalg.norm(own, axis=-1),
         "run_misfit": misfit,
         "run_identity": mirror_residual(networks)[-1] / np.max(np.abs(networks.accumulated_gradient[-1]), axis=-1),
         "run_diverged": networks.diverged,
