@@ -1,4 +1,4 @@
-"""Everything on one page: ``figures/index.html`` shows the figures of its folder, the ledger and the benchmarks, offline.
+"""Everything on one page: ``figures/index.html`` shows the figures beside it, the ledger and the benchmarks, offline.
 
 The page is drawn from what was saved, so it takes seconds; the same files give the same bytes.
 """
