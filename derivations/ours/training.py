@@ -1,9 +1,10 @@
-"""Trained networks obey the mirror identity of their own potential to rounding: diagonal ones, and a LeNet."""
+"""Trained networks obey the mirror identity of their own potential to rounding, be they diagonal or deep."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -25,6 +26,9 @@ from implicit_bias import (
 from implicit_bias.claims import Equation
 from implicit_bias.claims.judge import argue, from_residual, prove
 from implicit_bias.schedule import Geometric, Harmonic, Schedule
+
+if TYPE_CHECKING:
+    from torch import nn
 
 x, shift, accumulated, argument = sp.symbols("x b L beta", real=True)
 scale = sp.Symbol("a", positive=True)
@@ -245,10 +249,15 @@ NETWORK_STEPS = 40
 RATE, MOMENTUM = 0.3, 0.9
 ALPHA = 0.005
 IMAGES = 100
+WORDS, WIDTH, LENGTH, TEXTS = 12, 8, 6, 16  # of the network with attention, and of what it reads
 
 
 def network_identities(steps: int = NETWORK_STEPS) -> dict:
-    """Train LeNet-300-100 with masks on all images at once, in float64, and give the identity of each layer."""
+    """Train two masked networks in float64 on all data at once, and give the identity of each layer by its name.
+
+    LeNet-300-100 classifies images; a network with attention, whose embedding also is its last layer, predicts the word
+    before the one it reads.
+    """
     import torch
     from torch.nn import functional
 
@@ -257,15 +266,50 @@ def network_identities(steps: int = NETWORK_STEPS) -> dict:
 
     data = load("mnist")
     pixels, labels = data.train.pixels[:IMAGES].double() / 255, data.train.labels[:IMAGES]
-    model = masking.mask(build("lenet", data, seed=0).double())
-    optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=MOMENTUM)
-    masking.decay_strength(optimizer, ALPHA)
-    record = masking.MirrorRecord(model, optimizer)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        functional.cross_entropy(model(pixels), labels).backward()
-        optimizer.step()
-    return {name: record[name] for name in record}
+    texts = torch.randint(WORDS, (TEXTS, LENGTH), generator=torch.Generator().manual_seed(0))
+    tasks = {
+        "LeNet": (build("lenet", data, seed=0), pixels, labels),
+        "attention": (_network_with_attention(), texts, texts.roll(1, dims=1)),
+    }
+    found = {}
+    for name, (model, given, expected) in tasks.items():
+        masked = masking.mask(model.double())
+        optimizer = torch.optim.SGD(masked.parameters(), RATE, momentum=MOMENTUM)
+        masking.decay_strength(optimizer, ALPHA)
+        record = masking.MirrorRecord(masked, optimizer)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            outputs = masked(given)
+            functional.cross_entropy(outputs.flatten(0, -2), expected.flatten()).backward()
+            optimizer.step()
+        found |= {f"{name}: {layer}": record[layer] for layer in record}
+    return found
+
+
+def _network_with_attention() -> nn.Module:
+    """Embedding, attention, two dense layers and the embedding again, from a seed of its own."""
+    import torch
+    from torch import nn
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(WORDS, WIDTH)
+            self.norm = nn.LayerNorm(WIDTH)
+            self.attention = nn.MultiheadAttention(WIDTH, num_heads=2, batch_first=True)
+            self.dense = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, WIDTH))
+            self.last = nn.Linear(WIDTH, WORDS, bias=False)
+            self.last.weight = self.embedding.weight
+
+        def forward(self, text: torch.Tensor) -> torch.Tensor:
+            x = self.embedding(text)
+            read = self.norm(x)
+            x = x + self.attention(read, read, read, need_weights=False)[0]
+            return self.last(x + self.dense(x))
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Network()
 
 
 @PAPER.claim(
@@ -285,15 +329,15 @@ def network_identities(steps: int = NETWORK_STEPS) -> dict:
     uses=("training-identity",),
 )
 def network_identity() -> Verdict:
-    """The exact mirror identity, weight by weight, in a masked LeNet that was really trained with large steps."""
+    """The exact mirror identity, weight by weight, in masked networks that were really trained with large steps."""
     found = network_identities()
     worst = max(each.relative_residual for each in found.values())
     of_flow = max(each.flow_relative_residual for each in found.values())
     weights = sum(each.x.size for each in found.values())
     evidence = (
-        f"LeNet-300-100 with masks (β = 1) on {IMAGES} images of MNIST in float64, {NETWORK_STEPS} steps of {RATE:g} "
-        f"with momentum {MOMENTUM:g} and weight decay 2α = {2 * ALPHA:g}: the largest |∇R(x) + L| over all {weights:,} "
-        f"weights is {worst:.1e} of the largest |L| of its layer with the products' potential, {of_flow:.2g} with the "
-        "flow's."
+        f"LeNet-300-100 on {IMAGES} images of MNIST, and a network with attention and a tied embedding on {TEXTS} "
+        f"random texts, with masks (β = 1) in float64: {NETWORK_STEPS} steps of {RATE:g} with momentum {MOMENTUM:g} "
+        f"and weight decay 2α = {2 * ALPHA:g}. The largest |∇R(x) + L| over all {weights:,} weights is {worst:.1e} of "
+        f"the largest |L| of its layer with the products' potential, {of_flow:.2g} with the flow's."
     )
     return from_residual(worst, NETWORK_TOLERANCE, evidence, tolerance_reason=NETWORK_REASON)

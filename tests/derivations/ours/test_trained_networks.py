@@ -79,7 +79,8 @@ def test_every_layer_of_a_network_obeys_to_rounding(layers, monkeypatch):
     monkeypatch.setattr(training, "network_identities", lambda: layers)
     verdict = judged(training.network_identity)
     assert verdict.outcome is Outcome.SUPPORTED
-    assert "266,200 weights" in verdict.evidence
+    assert "266,808 weights" in verdict.evidence
+    assert "attention: attention.in_proj_weight" in layers
     assert max(each.flow_relative_residual for each in layers.values()) > 0.01
     spoiled = {
         name: replace(each, accumulated_gradient=each.accumulated_gradient * (1 + SMALL))
