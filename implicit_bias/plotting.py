@@ -22,6 +22,7 @@ COLOURS = {
     "truth": "#000000",
     "flow": "#D55E00",
     "projection": "#0072B2",  # and other curves derived from theory
+    "prediction": "#56B4E9",  # of where a run ends, from its step alone
     "preprint": "#CC79A7",  # a preprint's formula that differs from ours
     "basis pursuit": "#009E73",  # and L1 norms
     "minimum L2": "#595959",  # and L2 norms
