@@ -1,4 +1,4 @@
-"""The distance by which numbers break an inequality."""
+"""The distance by which numbers break an inequality, and numbers that may be none."""
 
 from __future__ import annotations
 
@@ -13,3 +13,12 @@ def excess(*values: ArrayLike) -> float:
     (2.0, 0.0, nan)
     """
     return float(np.max([0.0, *(np.max(each) for each in values)]))
+
+
+def chosen(values: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """The values that a mask chooses; one nan if it chooses none, so that a claim about them is left open.
+
+    >>> chosen(np.array([1.0, 2.0]), np.array([False, True])), chosen(np.array([1.0]), np.array([False]))
+    (array([2.]), array([nan]))
+    """
+    return values[which] if np.any(which) else np.array([np.nan])

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import Data, Sweep
-from experiments.excess import excess
+from experiments.excess import chosen, excess
 from experiments.experiment import Experiment
 from implicit_bias import (
     Claim,
@@ -249,20 +249,21 @@ def claims(data: Data) -> list[Claim]:
         )  # fmt: skip
 
     def edge() -> Verdict:
-        ratio = (data["sharpness"] * data["step"] / 2)[has_ended & is_beyond]
+        some = has_ended & is_beyond
+        ratio = chosen(data["sharpness"] * data["step"] / 2, some)
         return from_residual(
             excess(ratio - 1, EDGE - ratio), 1e-6,
-            f"{len(ratio)} of {is_beyond.sum()} runs beyond the critical step fit the data to {FITTED:g}; their "
+            f"{some.sum()} of {is_beyond.sum()} runs beyond the critical step fit the data to {FITTED:g}; their "
             f"sharpness is {ratio.min():.3f} to {ratio.max():.4f} of 2/η.",
             tolerance_reason="An end cannot be unstable, and an edge is what lies within a twentieth of it.",
         )  # fmt: skip
 
     def own_ends() -> Verdict:
-        gaps = data["from_own"][has_ended]
+        gaps, of_flow = (chosen(data[name], has_ended) for name in ("from_own", "from_flow"))
         return from_residual(
             float(gaps.max()), 1e-10,
             f"{has_ended.sum()} of {len(has_ended)} runs fit the data to {FITTED:g}; these lie within {gaps.max():.0e} "
-            f"of their own limits, and up to {data['from_flow'][has_ended].max():.2f} from the flow's.",
+            f"of their own limits, and up to {of_flow.max():.2f} from the flow's.",
             tolerance_reason="What the run has not fitted yet, and the rounding of its products.",
         )  # fmt: skip
 
@@ -270,10 +271,10 @@ def claims(data: Data) -> list[Claim]:
         below = ~is_beyond
         gaps, of_flow = data["from_prediction"][below], data["from_flow"][below]
         refused = not data["is_predicted"][is_beyond].any() and bool(data["is_predicted"][below].all())
-        small = data["share"][below] <= SMALL
+        times = chosen(of_flow / gaps, data["share"][below] <= SMALL)
         return from_residual(
-            float((gaps / of_flow)[small].max()) if refused else np.inf, 0.2,
-            f"Up to {SMALL:g} of the critical step the prediction is {(of_flow / gaps)[small].min():.0f} times closer "
+            1 / float(times.min()) if refused else np.inf, 0.2,
+            f"Up to {SMALL:g} of the critical step the prediction is {times.min():.0f} times closer "
             f"than the flow's limit, just below it {(of_flow / gaps)[-1]:.1f} times; beyond there is none.",
             tolerance_reason="Five times closer is asked for; the error is of second order in the step.",
         )  # fmt: skip

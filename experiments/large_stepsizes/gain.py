@@ -178,10 +178,10 @@ def _draw_growth(axes: Axes, data: Data) -> None:
     for name, text in (("gd", "gradient descent"), ("sgd", "single observations")):
         for side, style in (("on", "-"), ("off", "--")):
             axes.plot(data[f"{name}_recorded"], data[f"{name}_mean_gain_{side}"], color=OWN_COLOUR, ls=style, lw=1.2)
-        axes.annotate(text, (1.2, data[f"{name}_mean_gain_on"][0]), (0, 18), textcoords="offset points",
-                      color=OWN_COLOUR)  # fmt: skip
+        last = data[f"{name}_recorded"][-1], data[f"{name}_mean_gain_on"][-1]
+        axes.annotate(text, last, (0, -10), textcoords="offset points", ha="right", color=OWN_COLOUR)
     axes.set(xscale="log", yscale="log", xlabel="steps", ylabel="mean gain")
-    axes.set_title("Solid: on the support; dashed: off it")
+    axes.set_title("Mean gain: solid on the support, dashed off it")
 
 
 def _draw_shifts(axes: Axes, data: Data) -> None:
@@ -194,8 +194,8 @@ def _draw_shifts(axes: Axes, data: Data) -> None:
         axes.plot([], [], "o", ms=3, color=colour, label=text)
     axes.set(yscale="log", xlabel="weight", ylabel=r"shift $|b_k - b_0|$", title="The shift is of a higher order")
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high * (high / low) ** 0.25)
-    axes.legend(loc="upper right", ncols=3, fontsize=7, handletextpad=0.1, columnspacing=0.8)
+    axes.set_ylim(low, high * (high / low) ** 0.2)
+    axes.legend(loc="upper right", ncols=3, fontsize=6.5, handletextpad=0, columnspacing=0.5)
 
 
 def claims(data: Data) -> list[Claim]:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.engine import Data, Sweep
-from experiments.excess import excess
+from experiments.excess import chosen, excess
 from experiments.experiment import Experiment
 from implicit_bias import (
     SGD,
@@ -270,11 +270,12 @@ def claims(data: Data) -> list[Claim]:
 
     def own_ends() -> Verdict:
         fitted = data["misfit"] <= FITTED
+        gaps, of_flow = (chosen(data[name], fitted) for name in ("from_own", "from_flow"))
         return from_residual(
-            float(data["from_own"][fitted].max()), 1e-10,
+            float(gaps.max()), 1e-10,
             f"{fitted.sum()} of {len(fitted)} trainings fit the data to {FITTED:g}; all their runs end within "
-            f"{data['from_own'][fitted].max():.0e} of the limit of their own steps, and up to "
-            f"{data['from_flow'][fitted].max():.2f} from the flow's.",
+            f"{gaps.max():.0e} of the limit of their own steps, and up to "
+            f"{of_flow.max():.2f} from the flow's.",
             tolerance_reason="What the run has not fitted yet, and the rounding of its products.",
         )  # fmt: skip
 
@@ -292,7 +293,7 @@ def claims(data: Data) -> list[Claim]:
         small = data["coefficient"] <= SMALL_COEFFICIENT
         times = data["mean_from_flow"] / data["mean_from_prediction"]
         text = ", ".join(
-            f"{training} {times[small & (data['training'] == training)].min():.1f}" for training in TRAININGS
+            f"{training} {chosen(times, small & (data['training'] == training)).min():.1f}" for training in TRAININGS
         )
         least = min(times[data["training"] == training][-1] for training in TRAININGS)
         return from_residual(

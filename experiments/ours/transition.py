@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.engine import Data, Sweep
-from experiments.excess import excess
+from experiments.excess import chosen, excess
 from experiments.experiment import Experiment
 from experiments.ours.regressions import basis_pursuit
 from experiments.ours.trained_networks import Training, trained_at_scales
@@ -219,7 +219,7 @@ def claims(data: Data) -> list[Claim]:
 
     def ends() -> Verdict:
         good = _arrived(data)
-        gaps = data["run_distance"][-1, good] if good.any() else np.array([np.nan])
+        gaps = chosen(data["run_distance"][-1], good)
         return from_residual(
             float(gaps.max()), 0.1,
             f"{good.sum()} of {len(good)} runs fit the data to {LARGEST_MISFIT:.0%}; these lie between "
@@ -230,8 +230,8 @@ def claims(data: Data) -> list[Claim]:
 
     def own_ends() -> Verdict:
         fitted = (data["run_misfit"] <= FITTED) & ~data["run_diverged"]
-        gaps = data["run_own_distance"][fitted] if fitted.any() else np.array([np.nan])
-        of_flow = data["run_distance"][-1, fitted] if fitted.any() else np.array([np.nan])
+        gaps = chosen(data["run_own_distance"], fitted)
+        of_flow = chosen(data["run_distance"][-1], fitted)
         return from_residual(
             float(gaps.max()), 1e-10,
             f"{fitted.sum()} of {len(fitted)} runs fit the data to {FITTED:g}; these lie within {gaps.max():.0e} of "

@@ -9,7 +9,7 @@ from experiments.ours.atlas import ENTRIES
 from implicit_bias import Outcome
 from implicit_bias.explore.catalogue import CATALOGUE
 
-NAMES = ("errata", "dose", "transition", "atlas")
+NAMES = ("errata", "dose", "transition", "atlas", "runs", "gain", "edge_of_stability")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -35,10 +35,13 @@ def test_the_atlas_holds_what_the_explorer_offers():
 SPOILED = {
     "errata": {f"{key}_derived": 1.1 for key in ("plain", "decay", "minimum", "rate")} | {"rate_derived": 0.5},
     "dose": {"limit": 0.9, "scale": 1.1},
-    "transition": {"to_minimum_l2": 1e9, "l1": 1.1, "run_distance": 1e3, "run_exponent": 1.2},
+    "transition": {"to_minimum_l2": 1e9, "l1": 1.1, "run_own_distance": 1e6, "run_distance": 1e3, "run_exponent": 1.2},
+    "runs": {"from_own": 1e3, "mean_from_flow": 0.1, "mean_from_prediction": np.linspace(1, 5, 21)},
+    "gain": {"gd_deviation": 1e6, "sgd_gain": 0.1, "gd_predicted": 1.2},
+    "edge_of_stability": {"critical": 1.01, "sharpness": 1.1, "from_own": 1e6, "is_predicted": 0, "beta_gain": -1.0},
     "atlas": {"metric_error": 1e9, "exponent": 1.2, "excess": -1.0},
 }
-NOTICED = {"errata": 2, "dose": 2, "transition": 4, "atlas": 3}
+NOTICED = {"errata": 2, "dose": 2, "transition": 5, "atlas": 3, "runs": 3, "gain": 3, "edge_of_stability": 5}
 
 
 def test_claims_notice_spoiled_numbers(quick):
