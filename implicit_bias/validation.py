@@ -58,11 +58,13 @@ def read_only(array: FloatArray) -> FloatArray:
 
 
 def whole_number(value: int, name: str) -> int:
-    """Return ``value`` as an int, or raise ``InputError`` if it is not an integer."""
+    """Return ``value`` as an int, or raise ``InputError`` if it is not an integer; True and False are none."""
     try:
-        return operator.index(value)
+        if not isinstance(value, (bool, np.bool_)):
+            return operator.index(value)
     except TypeError:
-        raise InputError(f"{name}: expected an integer, got {value!r}.") from None
+        pass
+    raise InputError(f"{name}: expected an integer, got {value!r}.")
 
 
 def positive_number(value: float, name: str, zero_allowed: bool = False) -> float:

@@ -76,8 +76,8 @@ def test_positive_numbers(value, zero_allowed):
 
 
 def test_whole_numbers():
-    assert [whole_number(v, "q") for v in (3, np.int8(-3), True)] == [3, -3, 1]
-    for value in (3.0, "3", None, np.float64(3)):
+    assert [whole_number(v, "q") for v in (3, np.int8(-3), np.array(2))] == [3, -3, 2]
+    for value in (3.0, "3", None, np.float64(3), True, np.False_):
         with pytest.raises(InputError, match=r"^q: expected an integer"):
             whole_number(value, "q")
 

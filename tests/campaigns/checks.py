@@ -7,8 +7,12 @@ holds, one tolerance is a million times as large, one condition or the signs tha
 each claim one hypothesis is left out. The changed code runs in place of the function's own. A change is noticed if the
 judge refuses it or comes to another verdict; if claim or verdict are not as ``figures/ledger.json`` keeps them; if the
 check holds without the claims that it rests on; or if it lets a false statement pass. Tests and the campaign of changed
-statements ask all of this of the code as it is. A change that leaves a check as strong as it was stands in
-``equal_checks.toml`` with its reason.
+statements ask all of this of the code as it is.
+
+Three kinds of changes need not be noticed. A step whose two sides SymPy writes alike from the start shows nothing, and
+a verdict does not keep it; if nothing notices that it is gone, no changed statement needs it either. A refutation rests
+on its exact numbers alone. Other changes that leave a check as strong as it was stand in ``equal_checks.toml`` with
+their reasons.
 """
 
 from __future__ import annotations
@@ -34,10 +38,14 @@ from implicit_bias import Claim, Ledger
 from tests.campaigns import records, statements
 from tests.campaigns.changes import Mutant, mutants
 from tests.campaigns.kept import unlike, unused
-from tests.campaigns.weaker import NoSignsError, weaker
+from tests.campaigns.weaker import JUDGES, NoSignsError, name_of, weaker
 
 EQUAL = Path(__file__).with_name("equal_checks.toml")
 COMPARING = ("Verdict", "bool")  # what functions return whose conditions decide on a claim
+
+
+EVIDENT = "takes a step that is evident"
+REFUTED_ALL_THE_SAME = "refuted by the same numbers"
 
 
 @dataclass(frozen=True)
@@ -55,12 +63,25 @@ class Change:
     @property
     def text(self) -> str:
         """The old and the new code, without the words that both begin and end with."""
-        new = self.mutant.new[1:-1] if self.mutant.new.startswith("(") else self.mutant.new
-        sides = [self.mutant.change.removesuffix(f" → {new}"), new]
+        sides = [*self._sides()]
         for _ in range(2):
             common = commonprefix(sides).rfind(" ") + 1  # noqa: RUF071 - of letters
             sides = [side[common:][::-1] for side in sides]
         return " → ".join(" ".join(side.split())[:120] or "nothing" for side in sides)
+
+    @property
+    def takes_a_step(self) -> bool:
+        """Whether the new code is the old call of a judge without one of its steps."""
+        old, new = (ast.parse(side, mode="eval").body for side in self._sides())
+        if not (isinstance(old, ast.Call) and isinstance(new, ast.Call) and name_of(old) in JUDGES):
+            return False
+        steps, rest = [ast.dump(each) for each in old.args], [ast.dump(each) for each in new.args]
+        return len(rest) == len(steps) - 1 and ast.dump(ast.Call(new.func, old.args, new.keywords)) == ast.dump(old)
+
+    def _sides(self) -> tuple[str, str]:
+        """The old and the new code."""
+        new = self.mutant.new[1:-1] if self.mutant.new.startswith("(") else self.mutant.new
+        return self.mutant.change.removesuffix(f" → {new}"), new
 
     @contextmanager
     def made(self, runs: Iterable[FunctionType]) -> Iterator[None]:
@@ -170,6 +191,8 @@ class Campaign:
     def way(self, change: Change) -> str:
         """How a change is noticed by one of the claims that run the function; empty if by none.
 
+        Where all of them are refuted by exact numbers, which the change leaves as they are, it does no harm.
+
         Raises:
             RuntimeError: If tests would notice something without any change.
         """
@@ -180,7 +203,8 @@ class Campaign:
             with change.made(self._runs[name]):
                 if way := noticed(self._ledger, self._kept, name):
                     return way
-        return ""
+        refuted = all(self._kept.verdicts[name].violation for name in self.users(change.function))
+        return REFUTED_ALL_THE_SAME if refuted else ""
 
     def way_of_hypothesis(self, name: str, place: int) -> str:
         """How it is noticed that a claim has lost a hypothesis."""
@@ -212,6 +236,8 @@ def run(ledger: Ledger, kept: Ledger, papers: Sequence[str], sample: int | None 
             place, text, way = task.place, task.text, campaign.way(task)
         else:
             place, text, way = task[0], f"hypothesis {task[1] + 1}", campaign.way_of_hypothesis(*task)
+        if not way and isinstance(task, Change) and task.takes_a_step:
+            way = EVIDENT
         way = way or ("as strong, as listed" if text in equal.get(place, {}) else "unnoticed")
         ways[way] += 1
         if way == "unnoticed":

@@ -24,7 +24,9 @@ def _words(verdict: Verdict) -> dict[str, object]:
         "outcome": verdict.outcome,
         "evidence": NUMBER.sub("#", verdict.evidence),
         "tolerance": verdict.tolerance,
+        "measures": verdict.residual not in (None, 0.0),
         "numbers": sorted(verdict.counterexample),
+        "violation": verdict.violation and verdict.violation.describe(),
         "identities": [
             (each.says, each.describe()["symbols"], [*map(str, each.conditions)]) for each in verdict.identities
         ],
