@@ -71,12 +71,16 @@ class Change:
 
     @property
     def takes_a_step(self) -> bool:
-        """Whether the new code is the old call of a judge without one of its steps."""
+        """Whether the new code is the old call of a judge, or the old list of steps, without one of them."""
         old, new = (ast.parse(side, mode="eval").body for side in self._sides())
-        if not (isinstance(old, ast.Call) and isinstance(new, ast.Call) and name_of(old) in JUDGES):
-            return False
-        steps, rest = [ast.dump(each) for each in old.args], [ast.dump(each) for each in new.args]
-        return len(rest) == len(steps) - 1 and ast.dump(ast.Call(new.func, old.args, new.keywords)) == ast.dump(old)
+        match old, new:
+            case ast.Call(args=steps), ast.Call(args=rest) if name_of(old) in JUDGES:
+                as_before = ast.dump(ast.Call(new.func, steps, new.keywords)) == ast.dump(old)
+            case (ast.Tuple(elts=steps), ast.Tuple(elts=rest)) | (ast.List(elts=steps), ast.List(elts=rest)):
+                as_before = True
+            case _:
+                return False
+        return as_before and len(rest) == len(steps) - 1
 
     def _sides(self) -> tuple[str, str]:
         """The old and the new code."""

@@ -1,6 +1,7 @@
 """A check does not hold once what it computes, or what it derives, is not as it says."""
 
 import importlib
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,3 +81,40 @@ def test_another_share_of_monotone_paths_is_refuted(ledger):
 
 def test_the_right_expansion_holds_where_another_is_printed(ledger):
     assert outcome(ledger, "kernel-and-rich/eq-7-expansion", statement=Statement("q(z) = ", FAR)) is Outcome.ARGUED
+
+
+def moved(by):
+    """A solver whose results are off by a number."""
+    return lambda solve: lambda *given, **named: solve(*given, **named) + by
+
+
+def with_another_gain(train):
+    def trained(*given, **named):
+        run = train(*given, **named)
+        return replace(run, gain=run.gain + 1e-4)
+
+    return trained
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "patched", "spoiled"),
+    [
+        ("large-stepsizes/limit", "large_stepsizes.ends", "projected", moved(1e-5)),
+        ("large-stepsizes/gain-on-the-support", "large_stepsizes.ends", "train", with_another_gain),
+        ("momentum-flow/solution", "momentum_flow.flow", "projected", moved(1e-4)),
+        ("ours/run-limit", "ours.training", "distances_to_ends", lambda _: lambda setting: (1e-6, 0.1)),
+        ("step-size-bias/larger-step-richer", "step_size_bias.stability", "FITTED", lambda _: 0.0),
+        ("stochastic-flow/gain-of-a-weight", "stochastic_flow.noise", "MISSED", lambda least: 100 * least),
+    ],
+)
+def test_a_check_is_open_where_what_it_measures_is_off(name, module, patched, spoiled, ledger, monkeypatch):
+    place = importlib.import_module(f"derivations.{module}")
+    monkeypatch.setattr(place, patched, spoiled(getattr(place, patched)))
+    assert outcome(ledger, name) is Outcome.INCONCLUSIVE
+
+
+def test_a_run_that_has_not_ended_is_at_no_edge(ledger, monkeypatch):
+    ends = importlib.import_module("derivations.large_stepsizes.ends")
+    monkeypatch.setattr(ends, "EDGE_STEPS", 100)
+    monkeypatch.setattr(ends, "EDGE_TOLERANCE", 10.0)
+    assert outcome(ledger, "large-stepsizes/edge-of-stability") is Outcome.INCONCLUSIVE
