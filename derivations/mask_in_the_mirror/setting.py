@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import cache
 
 import sympy as sp
@@ -118,23 +117,21 @@ def prove(
     evidence: str,
     *steps: Step,
     stated: Step | None = None,
-    conditions: Sequence[sp.Expr] = (),
     correction: Correction | None = None,
 ) -> Verdict:
     """As :func:`implicit_bias.claims.judge.prove`, for identities that rest on the derivation for the mask."""
     if not derived().proved:
         return NOT_DERIVED
-    return judge.prove(evidence, *steps, stated=stated, conditions=conditions, correction=correction)
+    return judge.prove(evidence, *steps, stated=stated, correction=correction)
 
 
 def argue(
     argument: str,
     *steps: Step,
     stated: Step | None = None,
-    conditions: Sequence[sp.Expr] = (),
     correction: Correction | None = None,
 ) -> Verdict:
     """As :func:`implicit_bias.claims.judge.argue`, for identities that rest on the derivation for the mask."""
     if not derived().proved:
         return NOT_DERIVED
-    return judge.argue(argument, *steps, stated=stated, conditions=conditions, correction=correction)
+    return judge.argue(argument, *steps, stated=stated, correction=correction)

@@ -108,7 +108,10 @@ class NumericalPotential(SeparablePotential):
 
     @property
     def dual_domain(self) -> tuple[Array, Array]:
-        """The open interval of R', finite where the weight runs away in finite time, as two arrays (n,)."""
+        """The open interval of R', or a part of it if an end is unknown, as two arrays (n,).
+
+        An end is finite where the weight runs away in finite time, or where the flow could not be followed any further.
+        """
         return self._ends("s")
 
     def parameters(self, x: ArrayLike) -> np.ndarray:

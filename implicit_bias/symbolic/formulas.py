@@ -295,6 +295,8 @@ def _check_size(number: sp.Expr) -> None:
         size = int(number.p).bit_length() - int(number.q).bit_length() if number else 0
     else:
         value = _value(number)
+        if value in _INFINITE:
+            raise FormulaError(_DIVISION_BY_ZERO)
         if value.has(sp.I):  # at once, as SymPy works for seconds on functions of such numbers
             raise FormulaError(f"{str(number)[:40]} is complex; only real formulas have a gradient flow.")
         if not value or not value.is_Float:
@@ -313,12 +315,23 @@ def _value(number: sp.Expr) -> sp.Expr:
         value = number.evalf(15)
     except OverflowError:
         raise FormulaError(f"{str(number)[:40]} is too large for double precision.") from None
+    except ZeroDivisionError:  # of an expression that SymPy was told not to evaluate
+        raise FormulaError(_DIVISION_BY_ZERO) from None
     return sp.Integer(0) if value.is_Float and value._prec < _GUARD_BITS else value
 
 
 def _refuse_zero(value: sp.Expr) -> None:
-    if value.is_zero or (value.is_number and _value(value) == 0):
+    if value.is_zero or (value.is_number and _value(value) == 0) or _vanishes_everywhere(value):
         raise FormulaError(_DIVISION_BY_ZERO)
+
+
+def _vanishes_everywhere(value: sp.Expr) -> bool:
+    """Whether terms in symbols cancel, by their digits at two points that no formula singles out."""
+    if value.is_number or not value.has(sp.Add):
+        return False
+    symbols = sorted(value.free_symbols, key=str)
+    points = ({s: sp.Rational(prime, 7 * k + 11) for k, s in enumerate(symbols)} for prime in (13, 23))
+    return all(_value(value.xreplace(point)) == 0 for point in points)
 
 
 def _rebuilt(node: sp.Expr) -> sp.Expr:
@@ -389,6 +402,8 @@ def _check_nodes(expression: sp.Basic, names: Sequence[str]) -> None:
             raise FormulaError(f"unknown name {node.name[:40]!r} (known: {', '.join(names)}).")
         if isinstance(node, sp.Pow):
             _check_exponent(node.exp)
+            if node.base.is_number and not (node.exp.is_Rational and node.exp >= 0):
+                _refuse_zero(node.base)
         if node.is_number:
             _check_size(node)
         if node.is_number and node.is_extended_real is False:

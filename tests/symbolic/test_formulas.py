@@ -347,6 +347,7 @@ def test_a_usable_name_parses_to_its_symbol(names):
 
 # Numbers that are zero, some of them only by their digits; divisions by them; and expressions around the division.
 ZEROS = "0", "log(1)", "sin(pi)", "(2 - 2)", "(sqrt(2)*sqrt(3) - sqrt(6))", "(m - m)", "0.0", "tan(0)"
+ZEROS += "(sin(m)**2 + cos(m)**2 - 1)", "((m + w)**2 - m**2 - 2*m*w - w**2)", "(m*(w + 1) - m*w - m)"
 POLES = "m/{0}", "1/{0}", "{0}**(-1)", "m*{0}**(-1/2)", "log({0})", "1/log({0})", "m/log(1 + {0})"
 AROUND = "w + {}", "{}*w", "w/(1 + ({})**2)", "exp(-({}))", "abs({})", "2 - {}", "tanh({})", "w/{}", "log({})"
 
@@ -359,6 +360,19 @@ def test_division_by_zero_is_refused_wherever_it_stands(zero, pole, around):
         formula = outer.format(f"({formula})")
     with pytest.raises(ib.FormulaError, match="divides by zero"):
         parse(formula, ["m", "w"])
+
+
+@pytest.mark.parametrize("zero", [sp.log(1, evaluate=False), sp.sin(0, evaluate=False), sp.Add(2, -2, evaluate=False)])
+@pytest.mark.parametrize("power", [-1, -2, sp.Rational(-1, 2)])
+def test_division_by_what_sympy_left_unevaluated_is_refused(zero, power):
+    for expression in (sp.Pow(zero, power, evaluate=False), 2 + sp.Pow(zero, power, evaluate=False)):
+        with pytest.raises(ib.FormulaError, match="divides by zero"):
+            ib.Parameterization(w + expression)
+
+
+@pytest.mark.parametrize("formula", ["w/(m - w)", "1/(m**2 - 2*m*w + w**2 + 1e-12)", "m/(sin(m)**2 + cos(m)**2)"])
+def test_denominators_that_vanish_in_places_alone_are_kept(formula):
+    assert parse(formula, ["m", "w"]).free_symbols <= {sp.Symbol("m"), sp.Symbol("w")}
 
 
 def test_deep_nesting_is_refused_before_anything_follows_it():
