@@ -186,13 +186,14 @@ def _mark_critical(axes: Axes) -> None:
 
 def _draw_sharpness(axes: Axes, data: Data) -> None:
     _mark_critical(axes)
+    critical, of_flow = float(data["critical"]), float(data["sharpness_of_flow"])
     share = np.linspace(data["share"].min(), data["share"].max(), 200)
-    axes.plot(share, 2 / (share * data["critical"]), color="0.6", lw=1)
-    axes.axhline(data["sharpness_of_flow"], color=FLOW_COLOUR, lw=1)
+    axes.plot(share, 2 / (share * critical), color="0.6", lw=1)
+    axes.axhline(of_flow, color=FLOW_COLOUR, lw=1)
     axes.plot(data["share"], data["sharpness"], "o", ms=3.5, color=OWN_COLOUR)
-    axes.text(0.42, 2 / (0.4 * data["critical"]), r"$2/\eta$: stable below", color="0.4")
-    axes.text(0.04, 0.87 * data["sharpness_of_flow"], "the flow's limit", color=FLOW_COLOUR, va="top")
-    axes.set(ylim=(0, 4 * data["sharpness_of_flow"]), xlabel="step / critical step", ylabel="sharpness at the end")
+    axes.text(0.42, 2 / (0.4 * critical), r"$2/\eta$: stable below", color="0.4")
+    axes.text(0.04, 0.87 * of_flow, "the flow's limit", color=FLOW_COLOUR, va="top")
+    axes.set(ylim=(0, 4 * of_flow), xlabel="step / critical step", ylabel="sharpness at the end")
     axes.set_title("Sharpness: beyond the critical step, at the edge")
 
 
@@ -216,9 +217,10 @@ def _draw_distances(axes: Axes, data: Data) -> None:
 
 
 def _draw_critical(axes: Axes, data: Data) -> None:
+    step = float(data["beta_step"])
     axes.plot(data["beta"], data["beta_critical"], "o-", ms=3.5, color=FLOW_COLOUR)
-    axes.axhline(data["beta_step"], color="0.6", lw=1)
-    axes.text(1.1e-3, 1.15 * data["beta_step"], r"step $\eta$ of the panel beside", color="0.4")
+    axes.axhline(step, color="0.6", lw=1)
+    axes.text(1.1e-3, 1.15 * step, r"step $\eta$ of the panel beside", color="0.4")
     axes.axvline(1, color="0.6", lw=0.8, ls=":")
     axes.set(xscale="log", yscale="log", ylim=(1e-2, 1.2), xlabel=r"$\beta = m_0^2 - w_0^2$")
     axes.set_ylabel("critical step at the flow's limit")
