@@ -304,7 +304,8 @@ def claims(data: Data) -> list[Claim]:
     even = "after Even et al., (S)GD over diagonal linear networks, NeurIPS 2023"
     return [
         Claim("edge_of_stability/critical", r"\eta_* = 2/\lambda_{\max}(\nabla^2_{m, w} f)", source, check=critical),
-        Claim("edge_of_stability/edge", r"\eta > \eta_* \Rightarrow \lambda_\infty \approx 2/\eta", even, check=edge),
+        Claim("edge_of_stability/edge",
+              r"\eta > \eta_* \Rightarrow \lambda_\infty \approx 2/\eta \text{ from } \beta = 0.1", even, check=edge),
         Claim("edge_of_stability/own-ends", r"\lim x_k = \operatorname{argmin}\{R_{a_k, b_k} : Zx = y\}", even,
               uses=("ours/training-identity",), check=own_ends),
         Claim("edge_of_stability/predicted", r"\text{predicted below } \eta_*, \text{ refused beyond}", source,
@@ -327,8 +328,8 @@ EXPERIMENT = Experiment(
     ),
     expectation=(
         "Theory: up to the critical step 2/λ training ends beside the flow, beyond it where the sharpness is 2/η; the "
-        "limit of the run's own steps is exact on both sides (Even et al., 2023). For discretization alone, a small β "
-        "allows larger steps, and a large β moves the scale less."
+        "limit of the run's own steps is exact on both sides (Even et al., 2023). From larger starts ends are flatter "
+        "than the edge. For discretization alone, a small β allows larger steps, and a large β moves the scale less."
     ),
     configuration={"default": Settings(), "quick": QUICK},
     compute=compute,
