@@ -9,10 +9,11 @@ judge refuses it or comes to another verdict; if claim or verdict are not as ``f
 check holds without the claims that it rests on; or if it lets a false statement pass. Tests and the campaign of changed
 statements ask all of this of the code as it is.
 
-Three kinds of changes need not be noticed. A step whose two sides SymPy writes alike from the start shows nothing, and
-a verdict does not keep it; if nothing notices that it is gone, no changed statement needs it either. A refutation rests
-on its exact numbers alone. Other changes that leave a check as strong as it was stand in ``equal_checks.toml`` with
-their reasons.
+Some changes need not be noticed. A step whose two sides SymPy writes alike shows nothing, and a verdict does not keep
+it: a change that takes such steps alone is counted apart. So is one of a check that is refuted by the same numbers as
+before, if no further changed statement holds. Other changes that leave a check as strong as it was stand in
+``equal_checks.toml`` with their reasons; entries that excuse nothing are reported. What is not decided in time, and
+signs that no symbol declares, are counted as such.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -33,8 +34,11 @@ from os.path import commonprefix
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
+import pytest
+
 import derivations
 from implicit_bias import Claim, Ledger
+from implicit_bias.claims import judge
 from tests.campaigns import records, statements
 from tests.campaigns.changes import Mutant, mutants
 from tests.campaigns.kept import unlike, unused
@@ -155,24 +159,35 @@ def difference(ledger: Ledger, kept: Ledger, name: str) -> str:
     return "not as kept" if unlike(ledger[name], verdict, kept[name], kept.verdicts[name]) else ""
 
 
-def noticed(ledger: Ledger, kept: Ledger, name: str) -> str:
-    """How tests notice that the check of a claim is not what it was; empty if they do not."""
-    true, held = statements.known().get(name, {}), {each.value for each in statements.HELD}
+def noticed(ledger: Ledger, kept: Ledger, name: str, true: Collection[str]) -> str:
+    """How tests notice that the check of a claim is not what it was; empty if they do not.
+
+    Args:
+        ledger: The claims with their checks.
+        kept: The same claims with the verdicts that are kept.
+        name: The claim.
+        true: The changes of its statement that the check lets pass as it should.
+    """
     try:
         with statements.limit(statements.SECONDS):
             if way := difference(ledger, kept, name):
                 return way
             if unused(ledger, name):
                 return "holds without claims that it rests on"
-        if kept.verdicts[name].outcome not in statements.HELD:
-            return ""
-        false = (mutant for change, mutant in statements.changed(ledger, name) if change not in true)
-        passes = any(statements.outcome(ledger, name, mutant) in held for mutant in false)
+        passes = any(holding(ledger, name, true))
     except statements.TakesTooLongError:
         return "not decided in time"
     except NoSignsError:
         return "no signs to drop"
     return "a false statement holds" if passes else ""
+
+
+def holding(ledger: Ledger, name: str, true: Collection[str] = ()) -> Iterator[str]:
+    """The changes of the statement of a claim after which its check holds, without those that are known to be true."""
+    held = {each.value for each in statements.HELD}
+    for change, mutant in statements.changed(ledger, name):
+        if change not in true and statements.outcome(ledger, name, mutant) in held:
+            yield change
 
 
 class Campaign:
@@ -186,29 +201,62 @@ class Campaign:
     def __init__(self, ledger: Ledger, kept: Ledger) -> None:
         self._ledger, self._kept = Ledger(ledger.values(), kept.verdicts, papers=ledger.papers), kept
         self._runs = {name: called(found) for name, claim in ledger.items() if (found := plain(claim))}
-        self._intact: set[str] = set()  # claims of which nothing is noticed without a change
+        self._true: dict[str, Collection[str]] = {}  # changes of statements that hold, of claims that are as kept
 
     def users(self, function: FunctionType) -> list[str]:
         """The claims whose checks run a function."""
         return [name for name, runs in self._runs.items() if function in runs]
 
     def way(self, change: Change) -> str:
-        """How a change is noticed by one of the claims that run the function; empty if by none.
-
-        Where all of them are refuted by exact numbers, which the change leaves as they are, it does no harm.
+        """How a change is noticed by one of the claims that run the function, or why it does no harm; else empty.
 
         Raises:
             RuntimeError: If tests would notice something without any change.
         """
-        for name in self.users(change.function):
-            if name not in self._intact and (found := difference(self._ledger, self._kept, name)):
-                raise RuntimeError(f"checks: without any change, of {name}: {found}.")
-            self._intact.add(name)
+        names = self.users(change.function)
+        for name in names:
+            true = self._intact(name)
             with change.made(self._runs[name]):
-                if way := noticed(self._ledger, self._kept, name):
+                if way := noticed(self._ledger, self._kept, name, true):
                     return way
-        refuted = all(self._kept.verdicts[name].violation for name in self.users(change.function))
+        if change.takes_a_step and self._takes_evident_steps(change, names):
+            return EVIDENT
+        refuted = all(self._kept.verdicts[name].violation for name in names)
         return REFUTED_ALL_THE_SAME if refuted else ""
+
+    def _intact(self, name: str) -> Collection[str]:
+        """The changes of a statement after which it holds, by its check as it is, which has to be as kept."""
+        if name not in self._true:
+            if found := difference(self._ledger, self._kept, name):
+                raise RuntimeError(f"checks: without any change, of {name}: {found}.")
+            is_held = self._kept.verdicts[name].outcome in statements.HELD
+            self._true[name] = statements.known().get(name, {}) if is_held else set(holding(self._ledger, name))
+        return self._true[name]
+
+    def _takes_evident_steps(self, change: Change, names: Iterable[str]) -> bool:
+        """Whether the judges of claims are asked for fewer steps, and these are the same on both sides."""
+        taken = Counter[bool]()
+        for name in names:
+            intact = self._steps(name)
+            with change.made(self._runs[name]):
+                left = self._steps(name)
+            if left - intact:
+                return False
+            taken += intact - left
+        return set(taken) == {True}
+
+    def _steps(self, name: str) -> Counter[bool]:
+        """How many steps the judges of a claim are asked for, by whether SymPy writes both sides alike."""
+        found, is_trivial = Counter[bool](), judge._is_trivial
+
+        def counted(step: judge.Step) -> bool:
+            found[is_trivial(step)] += 1
+            return is_trivial(step)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(judge, "_is_trivial", counted)
+            self._ledger.judged(name, self._ledger.verdicts)
+        return found
 
     def way_of_hypothesis(self, name: str, place: int) -> str:
         """How it is noticed that a claim has lost a hypothesis."""
@@ -240,15 +288,19 @@ def run(ledger: Ledger, kept: Ledger, papers: Sequence[str], sample: int | None 
             place, text, way = task.place, task.text, campaign.way(task)
         else:
             place, text, way = task[0], f"hypothesis {task[1] + 1}", campaign.way_of_hypothesis(*task)
-        if not way and isinstance(task, Change) and task.takes_a_step:
-            way = EVIDENT
-        way = way or ("as strong, as listed" if text in equal.get(place, {}) else "unnoticed")
+        if not way:
+            way = "as strong, as listed" if text in equal.get(place, {}) else "unnoticed"
+            equal.get(place, {}).pop(text, None)
         ways[way] += 1
         if way == "unnoticed":
             unnoticed.append(f"{place}: {text}")
             print(unnoticed[-1], flush=True)
     counts = {"claims": len(names), "changes possible": possible, "changes tried": len(tasks)}
-    return {**counts, **ways, "not noticed": unnoticed}
+    found = {**counts, **ways, "not noticed": unnoticed}
+    if sample is not None:
+        return found
+    here = [place for place in equal if any(place.startswith(f"{package}.") for package in packages)]
+    return {**found, "listed in vain": [f"{place}: {text}" for place in here for text in equal[place]]}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -267,7 +319,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(entries)
     if asked.record or (not asked.papers and asked.sample is None):
         records.write("checks", "Gutted checks", entries)
-    return int(bool(entries["not noticed"]))
+    return int(bool(entries["not noticed"] or entries.get("listed in vain")))
 
 
 if __name__ == "__main__":

@@ -53,12 +53,31 @@ def is_shown(verdict: Verdict) -> bool:
     return verdict.outcome in (judge.Outcome.ARGUED, judge.Outcome.PROVED)
 """
 
+BRANCH = """
+
+@PAPER.claim("branch", statement=Statement("x/2 = ", x / 3))
+def branch(statement: Statement) -> Verdict:
+    if statement.formula.subs(x, 3) == 1:
+        return judge.prove("No.", stated=Equation(statement.formula, x / 2))
+    return judge.argue("So.", *steps(), stated=(statement.formula, x / 2))
+"""
+FORGOTTEN = """
+
+@PAPER.claim("forgotten", statement=Statement("1 + 1 = ", sp.Integer(2)))
+def forgotten(statement: Statement) -> Verdict:
+    twice = Equation(sp.sinh(2 * x), 2 * sp.sinh(x) * sp.cosh(x))
+    judge.argue("Nobody looks.", twice, (sp.tan(x) * sp.cos(x), sp.sin(x)))
+    off = 1e-12 + abs(float(statement.formula) - 2)
+    return judge.from_residual(off, 1e-9, "Counted.", tolerance_reason="Rounding.")
+"""
+
 
 @pytest.fixture
-def tiny(tmp_path, monkeypatch):
-    """The ledger of a paper, all of whose checks compare something."""
+def tiny(request, tmp_path, monkeypatch):
+    """The ledger of a paper, all of whose checks compare something, and of what a test adds to it."""
+    source = TINY + getattr(request, "param", "")
     (tmp_path / "derivations_tiny").mkdir()
-    (tmp_path / "derivations_tiny" / "claims.py").write_text(TINY, "utf-8")
+    (tmp_path / "derivations_tiny" / "claims.py").write_text(source, "utf-8")
     (tmp_path / "derivations_tiny" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     paper = importlib.import_module("derivations_tiny.claims").PAPER
@@ -80,6 +99,7 @@ def test_every_change_of_checks_that_compare_is_noticed(tiny):
         "a false statement holds": 1,
         "takes a step that is evident": 1,
         "refuted by the same numbers": 1,
+        "listed in vain": [],
     }
 
 
@@ -94,6 +114,25 @@ def test_what_is_gutted_is_not_noticed_by_a_ledger_that_keeps_nothing_of_it(tiny
     assert "tiny/roots: hypothesis 1" in found["not noticed"]
 
 
+@pytest.mark.parametrize("tiny", [BRANCH], indirect=True)
+def test_a_refuted_check_that_lets_a_false_statement_pass_is_noticed(tiny):
+    """Its own refutation stays what it is; other statements of the claim are no longer compared with anything."""
+    campaign = checks.Campaign(tiny, tiny)
+    (change,) = [
+        each
+        for each in checks.changes(sys.modules["derivations_tiny.claims"])
+        if each.function.__name__ == "branch" and each.text.endswith("→ *steps())")
+    ]
+    assert campaign.way(change) == "a false statement holds"
+
+
+@pytest.mark.parametrize("tiny", [FORGOTTEN], indirect=True)
+def test_a_step_whose_verdict_is_forgotten_is_not_evident(tiny):
+    found = checks.run(tiny, tiny, ["tiny"])
+    assert len([each for each in found["not noticed"] if "forgotten" in each]) >= 2
+    assert found["takes a step that is evident"] == 1  # of another check
+
+
 def test_a_change_is_undone(tiny):
     (claim, *_) = tiny.values()
     before = claim.verdict()
@@ -102,10 +141,10 @@ def test_a_change_is_undone(tiny):
 
 
 def test_an_intact_check_is_as_kept(tiny):
-    assert {checks.noticed(tiny, tiny, name) for name in tiny} == {""}
+    assert {checks.noticed(tiny, tiny, name, ()) for name in tiny} == {""}
     verdicts = {**tiny.verdicts, "tiny/roots": replace(tiny.verdicts["tiny/roots"], evidence="Otherwise.")}
     kept = ib.Ledger(tiny.values(), verdicts, papers=tiny.papers)
-    assert checks.noticed(tiny, kept, "tiny/roots") == "not as kept"
+    assert checks.noticed(tiny, kept, "tiny/roots", ()) == "not as kept"
     with pytest.raises(RuntimeError, match="without any change, of tiny/roots: not as kept"):
         checks.run(tiny, kept, ["tiny"])
 
