@@ -15,6 +15,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.ends import misfit, own_limits, relative_distance
 from experiments.engine import Data, Sweep
 from experiments.excess import chosen, excess
 from experiments.experiment import Experiment
@@ -109,20 +110,19 @@ def ends_over_the_step(problem: Mapping[str, int], scale: float, shares: Sequenc
     init = _start(scale)
     runs = descent(regression, MASK, init, sizes, steps, record=[steps], throw=False)
     predictions = [training_limit(regression, MASK, init, step=float(size)) for size in sizes]
-    ends, found = runs.x[-1], range(len(sizes))
-    own = np.stack([_own_limit(regression, runs.products, run) for run in found])
-    m, w = (runs.parameters[name][-1] for name in ("m", "w"))
+    ends = runs.x[-1]
+    parameters = zip(*(runs.parameters[name][-1] for name in ("m", "w")), strict=True)
     return {
         "share": np.array(shares),
         "step": sizes,
         "critical": np.array(critical),
         "sharpness_of_flow": np.array(sharpness(regression, *_parameters(of_flow, scale))),
-        "sharpness": np.array([sharpness(regression, m[run], w[run]) for run in found]),
-        "misfit": np.linalg.norm(ends @ regression.Z.T - regression.y, axis=1) / np.linalg.norm(regression.y),
-        "from_flow": _relative(ends, of_flow),
-        "from_prediction": _relative(ends, np.stack([each.x for each in predictions])),
+        "sharpness": np.array([sharpness(regression, m, w) for m, w in parameters]),
+        "misfit": misfit(regression, ends),
+        "from_flow": relative_distance(ends, of_flow),
+        "from_prediction": relative_distance(ends, np.stack([each.x for each in predictions])),
         "is_predicted": np.array([each.status is Status.CONVERGED for each in predictions]),
-        "from_own": _relative(ends, own),
+        "from_own": relative_distance(ends, own_limits(regression, runs)),
     }
 
 
@@ -144,9 +144,8 @@ def ends_over_the_scale(
         "beta_critical": critical,
         "beta_step": np.array(size),
         "beta_gain": np.mean(np.log(scales)[:, None] - left, axis=1),
-        "beta_from_flow": _relative(runs.x[-1], of_flow),
-        "beta_misfit": np.linalg.norm(runs.x[-1] @ regression.Z.T - regression.y, axis=1)
-        / np.linalg.norm(regression.y),
+        "beta_from_flow": relative_distance(runs.x[-1], of_flow),
+        "beta_misfit": misfit(regression, runs.x[-1]),
     }
 
 
@@ -158,16 +157,6 @@ def _parameters(x: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """The m and w with x = m ⊙ w and m² − w² = 2a."""
     m = np.sqrt(np.hypot(x, scale) + scale)
     return m, x / m
-
-
-def _own_limit(problem: Regression, products: Mapping[str, np.ndarray], run: int) -> np.ndarray:
-    """The projection for the potential that the run's own steps have made, from their products alone."""
-    log_scale, shift = products["log_scale"][-1, run], products["shift"][-1, run]
-    return bregman_projection(problem, HyperbolicEntropy(log_scale=log_scale, shift=shift)).x
-
-
-def _relative(ends: np.ndarray, x: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(ends - x, axis=-1) / np.linalg.norm(x, axis=-1)
 
 
 def draw(data: Data) -> Figure:
@@ -238,7 +227,7 @@ def _draw_gain(axes: Axes, data: Data) -> None:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says of steps around the critical one, and over the scale."""
+    """The claims on steps around the critical one, and on what the scale changes."""
     has_ended = data["misfit"] <= FITTED
     is_beyond = data["share"] > 1
 

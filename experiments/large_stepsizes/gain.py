@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.ends import misfit
 from experiments.engine import Data, Sweep
 from experiments.excess import excess
 from experiments.experiment import Experiment
@@ -112,7 +113,7 @@ def gains(
         "shift": np.abs(shift[-1]).mean(axis=0),
         "mean_gain_on": gain[:, :, :support].mean(axis=(1, 2)),
         "mean_gain_off": gain[:, :, support:].mean(axis=(1, 2)),
-        "misfit": np.linalg.norm(runs.x[-1] @ problem.Z.T - problem.y, axis=1) / np.linalg.norm(problem.y),
+        "misfit": misfit(problem, runs.x[-1]),
         "deviation": np.array(max(deviation)),
         "rounding": np.array(max(rounding)),
     }
@@ -199,7 +200,7 @@ def _draw_shifts(axes: Axes, data: Data) -> None:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory and Even et al. say of gains."""
+    """The claims of theory and of Even et al. on gains."""
     support = data["support"]
 
     def means(name: str) -> tuple[float, float]:

@@ -16,17 +16,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from experiments.ends import misfit, own_limits, relative_distance
 from experiments.engine import Data, Sweep
 from experiments.excess import chosen, excess
 from experiments.experiment import Experiment
 from implicit_bias import (
     SGD,
     Claim,
-    HyperbolicEntropy,
     Parameterization,
     Regression,
     Verdict,
-    bregman_projection,
     descent,
     plotting,
     training_limit,
@@ -163,31 +162,25 @@ def trained(
     predicted = training_limit(
         regression, model, init, step=step, optimizer=optimizer, batch_size=way.batch_size, schedule=schedule
     )
-    own = np.stack(
-        [
-            bregman_projection(regression, HyperbolicEntropy(log_scale=log_scale, shift=shift)).x
-            for log_scale, shift in zip(runs.products["log_scale"][-1], runs.products["shift"][-1], strict=True)
-        ]
-    )
-    x, size, truth = runs.x[-1], np.linalg.norm(predicted.flow.x), np.asarray(regression.truth)
+    own, truth = own_limits(regression, runs), np.asarray(regression.truth)
+    x, size = runs.x[-1], np.linalg.norm(predicted.flow.x)
     return {
         "coefficient": np.array(coefficient),
         "step": np.array(step),
         "critical": np.array(predicted.critical_step),
         "steps": np.array(steps),
-        "misfit": np.array(np.linalg.norm(x @ regression.Z.T - regression.y, axis=1).max())
-        / np.linalg.norm(regression.y),
+        "misfit": np.array(misfit(regression, x).max()),
         "from_flow": np.array(np.linalg.norm(x - predicted.flow.x, axis=1).mean() / size),
         "mean_from_flow": np.array(np.linalg.norm(x.mean(axis=0) - predicted.flow.x) / size),
         "mean_from_prediction": np.array(np.linalg.norm(x.mean(axis=0) - predicted.x) / size),
         "from_own": np.array(np.linalg.norm(x - own, axis=1).max() / size),
-        "from_truth": np.array(np.linalg.norm(x - truth, axis=1).mean() / np.linalg.norm(truth)),
-        "flow_from_truth": np.array(np.linalg.norm(predicted.flow.x - truth) / np.linalg.norm(truth)),
+        "from_truth": np.array(relative_distance(x, truth).mean()),
+        "flow_from_truth": np.array(relative_distance(predicted.flow.x, truth)),
     }
 
 
 def of(data: Data, training: str, name: str) -> np.ndarray:
-    """What was measured of one training, from the largest coefficient to the smallest."""
+    """The values of one training, from the largest coefficient to the smallest."""
     return data[name][data["training"] == training]
 
 
@@ -266,7 +259,7 @@ def _draw_truth(axes: Axes, data: Data) -> None:
 
 
 def claims(data: Data) -> list[Claim]:
-    """What theory says of the ends of runs."""
+    """The claims on the ends of runs."""
 
     def own_ends() -> Verdict:
         fitted = data["misfit"] <= FITTED

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from experiments.ends import misfit, relative_distance
 from experiments.engine import Data
 from experiments.ours.regressions import regression
 from implicit_bias.schedule import Constant, Geometric, Schedule
@@ -106,7 +107,6 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
         networks.x[-1, run] if networks.diverged[run] else networks.limit(run, throw=False).x
         for run in range(len(runs))
     ]
-    misfit = np.linalg.norm(networks.x[-1] @ target.Z.T - target.y, axis=-1) / np.linalg.norm(target.y)
     reached = np.log10((init["m"] ** 2 - init["w"] ** 2).mean(axis=1) / 2) - 4 * networks.decay[-1] / np.log(10)
     return {
         "run_log10_scale": reached,
@@ -120,10 +120,10 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
         "run_l2": np.linalg.norm(networks.x[-1], axis=-1),
         "run_limit_l1": np.abs(ends.limit).sum(axis=-1),
         "run_limit_l2": np.linalg.norm(ends.limit, axis=-1),
-        "run_error": np.linalg.norm(networks.x[-1] - truth, axis=-1) / np.linalg.norm(truth),
+        "run_error": relative_distance(networks.x[-1], truth),
         "run_distance": ends.distance / np.linalg.norm(ends.limit, axis=-1),
-        "run_own_distance": np.linalg.norm(networks.x[-1] - own, axis=-1) / np.linalg.norm(own, axis=-1),
-        "run_misfit": misfit,
+        "run_own_distance": relative_distance(networks.x[-1], np.stack(own)),
+        "run_misfit": misfit(target, networks.x[-1]),
         "run_identity": mirror_residual(networks)[-1] / np.max(np.abs(networks.accumulated_gradient[-1]), axis=-1),
         "run_diverged": networks.diverged,
         "steps": np.array(training.steps),

@@ -24,7 +24,7 @@ def identity_latex(identity: Equation) -> str:
 
 
 def domain_latex(identity: Equation) -> list[str]:
-    """What its symbols are declared to be, and the further conditions."""
+    """The signs that its symbols are declared to have, and the further conditions."""
     by_kind: dict[str, list[str]] = {}
     for symbol in identity.symbols.values():
         kind, *integer = described(symbol)
