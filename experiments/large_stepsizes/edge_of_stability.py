@@ -245,7 +245,7 @@ def claims(data: Data) -> list[Claim]:
         return from_residual(
             excess(ratio - 1, EDGE - ratio), 1e-6,
             f"{some.sum()} of {is_beyond.sum()} runs beyond the critical step fit the data to {FITTED:g}; their "
-            f"sharpness is {ratio.min():.3f} to {ratio.max():.4f} of 2/η.",
+            f"sharpness is {ratio.min():.4f} to {ratio.max():.4f} of 2/η.",
             tolerance_reason="An end cannot be unstable, and an edge is what lies within a twentieth of it.",
         )  # fmt: skip
 
