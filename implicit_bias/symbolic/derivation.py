@@ -18,28 +18,27 @@ from functools import cached_property, lru_cache
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 
 from implicit_bias.claims.verdict import Outcome
-from implicit_bias.errors import DomainError, InputError, NotCommutingError, UnsupportedError
+from implicit_bias.errors import InputError, NotCommutingError, UnsupportedError
 from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 from implicit_bias.shown import Shown
 from implicit_bias.symbolic.assumptions import ResultNames, real, with_constants
-from implicit_bias.symbolic.closed_form import ClosedForm, Symmetry, derived_forms, exponential_rate, symmetries
+from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms, exponential_rate
 from implicit_bias.symbolic.commuting import CommutingReport
-from implicit_bias.symbolic.compiled import compiled, on_arrays
+from implicit_bias.symbolic.compiled import on_arrays
 from implicit_bias.symbolic.dynamics import SteepestDescent
 from implicit_bias.symbolic.identities import Identity
 from implicit_bias.symbolic.leading_terms import LeadingTerm
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.symbolic.smoothness import ends_of_flow
-from implicit_bias.symbolic.time_limit import StoppedError
+from implicit_bias.symbolic.regularizer_flow import RegularizerFlow
+from implicit_bias.symbolic.start_conditions import StartConditions
+from implicit_bias.symbolic.time_limit import OPTIONAL_SECONDS, StoppedError
 from implicit_bias.symbolic.worker import answers, call, why_no_limit
 from implicit_bias.validation import positive_number
 
-_COMPILED = ("_numbers", "_condition_values", "_map")
-_OPTIONAL_SECONDS = 2.0  # of computing, for each thing that a potential can do without
+_COMPILED = ("_numbers", "_conditions", "_map")
 TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here take up to six
 
 
@@ -257,7 +256,7 @@ class Derivation(Shown):
         if self.inverse_mirror_map is None or not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
             return None
         try:
-            return call(_OPTIONAL_SECONDS, exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
+            return call(OPTIONAL_SECONDS, exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
         except (StoppedError, UnsupportedError):
             return None
 
@@ -275,21 +274,13 @@ class Derivation(Shown):
         if self.dynamics is not None:
             curves = _Steered(self.parameterization, self.dynamics)
         base = NumericalPotential(curves, dict(zip(names, values, strict=True)))
-        start, pull, levels = np.stack(values), *self._pull()
+        start, flow = np.stack(values), RegularizerFlow(self.parameterization, self.dynamics)
 
         @lru_cache(maxsize=4)  # a flow at fixed decay asks for the same one every time
         def make(decay: float) -> NumericalPotential:
-            return base.started_at(_decayed(pull, levels, start, decay)) if decay else base
+            return base.started_at(flow(start, decay)) if decay else base
 
         return make
-
-    def _pull(self) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
-        """−∇h as a function of θ, and functions of θ that are zero where the flow of ∇h or of ∇g ends."""
-        symbols, gradient = self.parameterization.symbols, self.parameterization.gradient
-        h = sp.Integer(0) if self.regularizer is None else self.regularizer
-        ends = self.parameterization.ends(sp.Integer(2) if self.dynamics is None else self.dynamics.exponent)
-        levels = dict.fromkeys([*ends, *(ends_of_flow(h, gradient(h), symbols) if h else ())])
-        return compiled(symbols, list(-gradient(h))), compiled(symbols, list(levels))
 
     def equations(self) -> list[tuple[str, str]]:
         """The result as left and right sides in LaTeX; without a closed form, the equations that define R."""
@@ -356,8 +347,8 @@ class Derivation(Shown):
         return float(slope) if slope.is_number and not shift.has(decay) else None
 
     @cached_property
-    def _condition_values(self) -> Callable[..., list[np.ndarray]]:
-        return on_arrays(self._decay_and_start[1:], [real(c) for c in self.conditions])
+    def _conditions(self) -> StartConditions:
+        return StartConditions(self.parameterization, self.conditions, self.names)
 
     @property
     def _decay_and_start(self) -> list[sp.Symbol]:
@@ -367,50 +358,13 @@ class Derivation(Shown):
 
     def _initial_values(self, init: Mapping[str, ArrayLike]) -> tuple[np.ndarray, ...]:
         values = self.parameterization.start(init)
-        names = self.parameterization.params
         if self.closed_form:  # else the numerical potential checks
-            check_start(self._map, values, names)
-        if not self.conditions:
-            return tuple(values)
-        if not np.all(self._is_covered(values)):
-            for order, signs in self._symmetries:
-                changed = np.array(signs, dtype=float).reshape(-1, *[1] * (values.ndim - 1)) * values[list(order)]
-                is_better = ~self._is_covered(values) & self._is_covered(changed)
-                values = np.where(is_better, changed, values)
-        for condition, numbers in zip(self.conditions, self._condition_values(*values), strict=True):
-            numbers = np.atleast_1d(numbers)
-            bad = np.flatnonzero(~(numbers > 0))
-            if len(bad):
-                k = int(bad[0])
-                got = ", ".join(
-                    f"{self.names.initial(name)} = {np.atleast_1d(v)[k]:g}"
-                    for name, v in zip(names, values, strict=True)
-                )
-                raise DomainError(
-                    f"init: expected {' and '.join(f'{c} > 0' for c in self.conditions)} in every coordinate, got "
-                    f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}. Where it is 0 the "
-                    "scale vanishes: x never changes its sign, and there is no potential on the whole line. Where it "
-                    "is negative, no exchange or change of signs of the parameters is known to leave g and h as they "
-                    "are and to make it positive."
-                )
-        return tuple(values)
-
-    def _is_covered(self, values: np.ndarray) -> np.ndarray:
-        """Whether all conditions hold, by coordinate."""
-        numbers = self._condition_values(*values)
-        return np.all([np.broadcast_to(number > 0, values.shape[1:]) for number in numbers], axis=0)
+            check_start(self._map, values, self.parameterization.params)
+        return tuple(self._conditions.covered(values) if self.conditions else values)
 
     @cached_property
     def _map(self) -> SeparableMap:
         return self.parameterization.separable_map(self.dynamics)
-
-    @property
-    def _symmetries(self) -> list[Symmetry]:
-        """Exchanges and changes of sign that are known to leave g and h as they are, and so x(t)."""
-        try:
-            return _known_symmetries(self.parameterization)
-        except (StoppedError, UnsupportedError):
-            return []
 
 
 @dataclass(frozen=True)
@@ -425,46 +379,6 @@ class _Steered:
 
     def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
         return self.parameterization.start(init)
-
-
-@lru_cache(maxsize=256)
-def _known_symmetries(parameterization: Parameterization) -> list[Symmetry]:
-    """The symmetries that the worker process finds; a search that was stopped is repeated next time."""
-    formulas = [f for f in (parameterization.output, parameterization.regularizer) if f is not None]
-    return call(_OPTIONAL_SECONDS, symmetries, formulas, list(parameterization.symbols))
-
-
-def _decayed(
-    pull: Callable[[np.ndarray], np.ndarray],
-    levels: Callable[[np.ndarray], np.ndarray],
-    start: np.ndarray,
-    decay: float,
-) -> np.ndarray:
-    """θ after the flow of −∇h for time ``decay``, which must not reach a level."""
-    shape = start.shape
-    begin = levels(start)
-
-    def velocity(_: float, state: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return pull(state.reshape(shape)).ravel()
-
-    def is_inside(_: float, state: np.ndarray) -> float:
-        """Positive while every level keeps its first sign, else negative, also where a level has no value."""
-        with np.errstate(all="ignore"):
-            return float(np.nan_to_num(np.min(levels(state.reshape(shape)) / begin, initial=1.0), nan=-1.0))
-
-    is_inside.terminal = True  # type: ignore[attr-defined] - how SciPy is told to stop at an event
-    span = (0.0, decay)
-    path = solve_ivp(velocity, span, start.ravel(), "DOP853", (decay,), events=is_inside, rtol=1e-13, atol=1e-300)
-    if path.status == 1 or is_inside(0.0, start) <= 0:
-        time = path.t_events[0][0] if path.status == 1 else 0.0
-        raise DomainError(
-            f"decay: got {decay}, but at {time:.6g} the flow of the regularizer reaches a point where g or it is not "
-            "smooth, beyond which there is no potential from this start."
-        )
-    if not path.success or not np.all(np.isfinite(path.y)):
-        raise DomainError(f"decay: the flow of the regularizer cannot be followed to {decay}: {path.message}")
-    return path.y[:, -1].reshape(shape)
 
 
 def derive(

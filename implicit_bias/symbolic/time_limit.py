@@ -20,6 +20,7 @@ from implicit_bias.symbolic.codec import UnencodableError, decoded, decoded_erro
 from implicit_bias.symbolic.template import MEMORY, TIME, stopped_line
 
 is_disposable = False  # whether this process may be copied; set by the worker
+OPTIONAL_SECONDS = 2.0  # of computing, for each thing that a potential can do without
 _SHORTEST_TIMER_SECONDS = 1e-3  # a timer that is set to 0 never ends
 Result = TypeVar("Result")
 

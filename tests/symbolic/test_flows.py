@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
-from implicit_bias.symbolic.derivation import _decayed
 from implicit_bias.symbolic.flows import solve_flow
+from implicit_bias.symbolic.regularizer_flow import followed
 from implicit_bias.symbolic.separation import real_logarithms
 from implicit_bias.symbolic.solving import _roots
 
@@ -85,7 +85,7 @@ def test_an_antiderivative_is_real_where_the_flow_starts(sign, shown):
 def test_decay_from_a_level_is_refused():
     """The flow of −∇h stands at once where a level is zero, and no crossing of it would be seen."""
     with pytest.raises(ib.DomainError, match="at 0 the flow of the regularizer reaches"):
-        _decayed(lambda theta: -theta, lambda theta: theta - 1, np.ones((1, 1)), 0.5)
+        followed(lambda theta: -theta, lambda theta: theta - 1, np.ones((1, 1)), 0.5)
 
 
 @given(st.integers(-5, 5).filter(bool), st.integers(-5, 5), st.integers(-5, 5))

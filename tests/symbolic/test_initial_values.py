@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
-from implicit_bias.symbolic import derivation
-from implicit_bias.symbolic.closed_form import ClosedForm
+from implicit_bias.symbolic import derivation, start_conditions
+from implicit_bias.symbolic.start_conditions import known_symmetries
 from implicit_bias.symbolic.time_limit import StoppedError
 
 PROBLEM = ib.Regression.sample(2, 4, 2, seed=3)
@@ -53,7 +53,7 @@ def test_training_from_other_starts(formula, h, init):
 )
 def test_a_symmetry_must_leave_g_and_h_as_they_are(formula, params, h, count):
     shape = ib.Parameterization(formula, params)
-    found = ib.Derivation(shape.with_regularizer(h), shape.commutes(), ClosedForm())._symmetries
+    found = known_symmetries(shape.with_regularizer(h))
     assert len(found) == count
     point = np.array([0.7, 1.3, -0.4, 2.1])[: len(shape.params)]
     values = sp.lambdify(shape.symbols, [shape.output, shape.with_regularizer(h).regularizer])
@@ -109,8 +109,9 @@ def test_what_takes_too_long_to_know_is_done_without(monkeypatch):
     def stopped(*_):
         raise StoppedError("took too long")
 
-    monkeypatch.setattr(derivation, "call", stopped)  # a short time limit may be enough on a quick machine
-    derivation._known_symmetries.cache_clear()
+    for module in (derivation, start_conditions):
+        monkeypatch.setattr(module, "call", stopped)  # a short time limit may be enough on a quick machine
+    known_symmetries.cache_clear()
     with pytest.raises(ib.DomainError, match="m0 - w0 > 0"):
         derived("m*w", "m,w", "m**2 + w**2").at({"m": -1.0, "w": 0.5})
     numerical = derived("u**2", "u", "u**2").at({"u": 0.5})

@@ -1,0 +1,81 @@
+"""The initial values that a derivation covers, as they are or after a symmetry of its parameterization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+import sympy as sp
+
+from implicit_bias.errors import DomainError, UnsupportedError
+from implicit_bias.symbolic.assumptions import ResultNames, real
+from implicit_bias.symbolic.closed_form import Symmetry, symmetries
+from implicit_bias.symbolic.compiled import on_arrays
+from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.symbolic.time_limit import OPTIONAL_SECONDS, StoppedError
+from implicit_bias.symbolic.worker import call
+
+
+class StartConditions:
+    """What a derivation asks of the initial values: that some formulas in them are positive.
+
+    Args:
+        parameterization: What was derived.
+        conditions: The formulas.
+        names: Of the initial values in them.
+    """
+
+    def __init__(self, parameterization: Parameterization, conditions: Sequence[sp.Expr], names: ResultNames) -> None:
+        self._parameterization, self._conditions = parameterization, tuple(conditions)
+        self._initial = [names.initial(name) for name in parameterization.params]
+        self._values: Callable[..., list[np.ndarray]] = on_arrays(
+            [real(sp.Symbol(name)) for name in self._initial], [real(each) for each in self._conditions]
+        )
+
+    def covered(self, start: np.ndarray) -> np.ndarray:
+        """A start that meets all conditions and has the same x(t), shape (p,) or (p, n) as it came.
+
+        Raises:
+            DomainError: If there is none; it names the first such coordinate and its values.
+        """
+        if not np.all(self._holds(start)):
+            for order, signs in self._symmetries():
+                changed = np.array(signs, dtype=float).reshape(-1, *[1] * (start.ndim - 1)) * start[list(order)]
+                start = np.where(~self._holds(start) & self._holds(changed), changed, start)
+        for condition, numbers in zip(self._conditions, self._values(*start), strict=True):
+            numbers = np.atleast_1d(numbers)
+            bad = np.flatnonzero(~(numbers > 0))
+            if len(bad):
+                k = int(bad[0])
+                values = (np.atleast_1d(value)[k] for value in start)
+                got = ", ".join(f"{name} = {value:g}" for name, value in zip(self._initial, values, strict=True))
+                raise DomainError(
+                    f"init: expected {' and '.join(f'{c} > 0' for c in self._conditions)} in every coordinate, got "
+                    f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}. Where it is 0 the "
+                    "scale vanishes: x never changes its sign, and there is no potential on the whole line. Where it "
+                    "is negative, no exchange or change of signs of the parameters is known to leave g and h as they "
+                    "are and to make it positive."
+                )
+        return start
+
+    def _holds(self, start: np.ndarray) -> np.ndarray:
+        """Whether all conditions hold, by coordinate."""
+        numbers = self._values(*start)
+        return np.all([np.broadcast_to(number > 0, start.shape[1:]) for number in numbers], axis=0)
+
+    def _symmetries(self) -> list[Symmetry]:
+        try:
+            return known_symmetries(self._parameterization)
+        except (StoppedError, UnsupportedError):
+            return []
+
+
+@lru_cache(maxsize=256)
+def known_symmetries(parameterization: Parameterization) -> list[Symmetry]:
+    """Exchanges and changes of sign of the parameters that leave g and h as they are, and so x(t).
+
+    The worker process finds them; a search that was stopped is repeated next time.
+    """
+    formulas = [f for f in (parameterization.output, parameterization.regularizer) if f is not None]
+    return call(OPTIONAL_SECONDS, symmetries, formulas, list(parameterization.symbols))
