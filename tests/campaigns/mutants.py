@@ -59,7 +59,7 @@ TESTS = {
     "limit/coupled.py": ["tests/simulate/test_coupled.py", "tests/limit/test_units.py"],
     "limit/max_margin.py": ["tests/limit/test_units.py"],
     "limit/projection.py": ["tests/limit/test_units.py"],
-    "limit/dual_newton.py": ["tests/limit/test_row_basis.py", "tests/limit/test_projection.py"],
+    "limit/dual_newton.py": [f"tests/limit/test_{name}.py" for name in ("row_basis", "projection", "rows", "sizes")],
     "masking/diagonal_networks.py": ["tests/masking/test_ensembles.py"],
     "masking/ensembles.py": ["tests/masking/test_ensembles.py", "tests/masking/test_initialization.py"],
     "masking/reparameterize.py": ["tests/masking/test_replaced.py"],
