@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +19,16 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csc_array, sparray, spmatrix
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
+from implicit_bias.careful_sum import (
+    SMALLEST,
+    UNIT_ROUNDOFF,
+    CarefulSum,
+    exact_bits,
+    leading,
+    normalized,
+    sum_error,
+    two_sum,
+)
 from implicit_bias.errors import InputError
 from implicit_bias.validation import FloatArray, IntArray, finite_array, read_only
 
@@ -33,42 +42,9 @@ _PROBES = 8
 # Row scales up to 2 to this power are applied to every product. Larger ones are applied once, to a copy, because a
 # product with the unscaled rows could leave the floating-point range.
 _LARGEST_SCALE_EXPONENT = 100
-UNIT_ROUNDOFF = 2.0**-53
-_SMALLEST = 2.0**-1074
 # Exact products of larger or smaller numbers could leave the floating-point range.
 _LARGEST_SPLIT_EXPONENT = 400
 _MOST_SPLIT_ENTRIES = 2**27  # entries, zeros included, of a Z whose products are computed carefully: about a second
-
-
-def sum_error(terms: int) -> float:
-    r"""Bound the rounding error of a sum of k products, in any order, relative to the sum of their magnitudes.
-
-    The bound is :math:`\gamma_k = ku/(1 - ku)` with the unit roundoff u [Higham2002]_.
-
-    References:
-        .. [Higham2002] Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002, section 3.1.
-    """
-    return 1.01 * (terms + 2) * UNIT_ROUNDOFF
-
-
-@dataclass(frozen=True, eq=False)
-class CarefulSum:
-    """A vector known more accurately than double precision can hold it.
-
-    Attributes:
-        high: The leading part of the vector.
-        low: A correction to add to ``high``, of the same shape.
-        error: A proven bound on the error of high + low, of the same shape.
-    """
-
-    high: FloatArray
-    low: FloatArray
-    error: FloatArray
-
-    def scaled(self, factor: FloatArray) -> CarefulSum:
-        """The vector times powers of two; the error grows where digits underflow."""
-        doubt = np.where((factor < 1) & (self.high != 0), 3 * _SMALLEST, 0.0)
-        return CarefulSum(factor * self.high, factor * self.low, factor * self.error + doubt)
 
 
 class LinearMap(ABC):
@@ -106,13 +82,13 @@ class LinearMap(ABC):
     def careful_apply(self, x: FloatArray) -> CarefulSum:
         """Zx for x of shape (n,), with a bound on its rounding error."""
         size = self.absolute_apply(np.abs(x))
-        error = sum_error(self.shape[1]) * size + self.shape[1] * _SMALLEST
+        error = sum_error(self.shape[1]) * size + self.shape[1] * SMALLEST
         return CarefulSum(self.apply(x), np.zeros(self.shape[0]), error)
 
     def careful_adjoint(self, nu: FloatArray) -> CarefulSum:
         """Zᵀν for ν of shape (d,), with a bound on its rounding error."""
         size = self.absolute_adjoint(np.abs(nu))
-        error = sum_error(self.shape[0]) * size + self.shape[0] * _SMALLEST
+        error = sum_error(self.shape[0]) * size + self.shape[0] * SMALLEST
         return CarefulSum(self.adjoint(nu), np.zeros(self.shape[1]), error)
 
     @cached_property
@@ -198,16 +174,16 @@ class _BlockwiseMap(EntriesMap):
             .. [Ozaki2012] Ozaki, Ogita, Oishi, Rump, "Error-free transformations of matrix multiplication by using fast
                routines of matrix multiplication and its applications", Numerical Algorithms 59, 2012.
         """
-        unit, exponent = _normalized(x)
+        unit, exponent = normalized(x)
         rows = np.frexp(self.row_sizes)[1]
         if unit is None or not self._is_splittable:
             return super().careful_apply(x)
         high, low, error = np.zeros((3, self.shape[0]))
         for where, block in self._blocks():
             part, terms = unit[where], block.shape[1]
-            bits = _exact_bits(terms)
-            z_top = _leading(block, rows[:, None], bits)
-            x_top = _leading(part, 0, bits)
+            bits = exact_bits(terms)
+            z_top = leading(block, rows[:, None], bits)
+            x_top = leading(part, 0, bits)
             rest = z_top @ (part - x_top) + (block - z_top) @ part
             high, lost = two_sum(high, z_top @ x_top)
             low += lost + rest
@@ -220,15 +196,15 @@ class _BlockwiseMap(EntriesMap):
     def careful_adjoint(self, nu: FloatArray) -> CarefulSum:
         """Zᵀν, shape (n,), in the same way; scaling a row of Z by a power of two does not change the error."""
         rows = np.frexp(self.row_sizes)[1]
-        unit, exponent = _normalized(np.ldexp(nu, rows))
+        unit, exponent = normalized(np.ldexp(nu, rows))
         if unit is None or not self._is_splittable:
             return super().careful_adjoint(nu)
-        bits = _exact_bits(len(nu))
-        top = np.ldexp(_leading(unit, 0, bits), -rows)
+        bits = exact_bits(len(nu))
+        top = np.ldexp(leading(unit, 0, bits), -rows)
         plain = np.ldexp(unit, -rows)
         high, low = np.empty((2, self.shape[1]))
         for where, block in self._blocks():
-            z_top = _leading(block, rows[:, None], bits)
+            z_top = leading(block, rows[:, None], bits)
             high[where] = top @ z_top
             low[where] = (plain - top) @ z_top + plain @ (block - z_top)
         step = float(np.sum(np.abs(unit)))
@@ -472,47 +448,6 @@ class RowScaledEntriesMap(RowScaledMap, EntriesMap):
 
     def triangle(self) -> FloatArray:
         return self.inner.triangle() * self.scale
-
-
-def two_sum(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The rounded sum of a and b, and its exact rounding error."""
-    total = a + b
-    virtual = total - a
-    return total, (a - (total - virtual)) + (b - virtual)
-
-
-def two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The rounded product of a and b, and its exact rounding error, for factors of size 1e-140 to 1e140 or zero."""
-    product = a * b
-    (a_top, a_rest), (b_top, b_rest) = _halves(a), _halves(b)
-    return product, a_rest * b_rest - (((product - a_top * b_top) - a_rest * b_top) - a_top * b_rest)
-
-
-def _halves(value: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Split a double into two numbers of 26 bits each."""
-    spread = 134217729.0 * value  # 2²⁷ + 1
-    top = spread - (spread - value)
-    return top, value - top
-
-
-def _exact_bits(terms: int) -> int:
-    """How many bits two factors may have if a sum of so many of their products is to be exact."""
-    return (53 - math.ceil(math.log2(max(terms, 2)))) // 2
-
-
-def _leading(values: FloatArray, exponent: IntArray | int, bits: int) -> FloatArray:
-    """Round values of magnitude below 2 to the power ``exponent`` to so many bits below that power."""
-    large = np.ldexp(1.5, np.add(exponent, 52 - bits))
-    return (values + large) - large
-
-
-def _normalized(vector: FloatArray) -> tuple[FloatArray | None, int]:
-    """The vector divided by a power of two, so that no entry exceeds 1, and the exponent; None if it is not finite."""
-    size = float(np.max(np.abs(vector), initial=0.0))
-    if not np.isfinite(size):
-        return None, 0
-    exponent = int(np.frexp(size)[1])
-    return np.ldexp(vector, -exponent), exponent
 
 
 def operator(

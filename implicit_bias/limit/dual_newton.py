@@ -15,7 +15,8 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse.linalg import cg
 
-from implicit_bias.linear_map import UNIT_ROUNDOFF, EntriesMap, LinearMap, operator
+from implicit_bias.careful_sum import UNIT_ROUNDOFF
+from implicit_bias.linear_map import EntriesMap, LinearMap, operator
 from implicit_bias.norm import norm
 from implicit_bias.potential import SeparablePotential
 from implicit_bias.validation import FloatArray

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from implicit_bias.careful_sum import UNIT_ROUNDOFF, sum_error
 from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.row_basis import RowBasis
-from implicit_bias.linear_map import UNIT_ROUNDOFF, CombinedRowsMap, EntriesMap, LinearMap, sum_error
+from implicit_bias.linear_map import CombinedRowsMap, EntriesMap, LinearMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import SeparablePotential
 from implicit_bias.validation import FloatArray, IntArray

@@ -21,8 +21,9 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, hstack, vstack
 
+from implicit_bias.careful_sum import UNIT_ROUNDOFF
 from implicit_bias.errors import InputError
-from implicit_bias.linear_map import UNIT_ROUNDOFF, OperatorMap
+from implicit_bias.linear_map import OperatorMap
 from implicit_bias.problem import Regression
 from implicit_bias.status import SolverError, Status, settle
 from implicit_bias.validation import FloatArray, IntArray

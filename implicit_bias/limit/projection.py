@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from implicit_bias.careful_sum import UNIT_ROUNDOFF
 from implicit_bias.errors import InputError
 from implicit_bias.limit.coupled import newton
 from implicit_bias.limit.dual_newton import DualNewton, DualState
 from implicit_bias.limit.error_bound import error_bound, evaluate
 from implicit_bias.limit.row_basis import contradiction, row_basis
-from implicit_bias.linear_map import UNIT_ROUNDOFF, DenseMap, EntriesMap, LinearMap, OperatorMap
+from implicit_bias.linear_map import DenseMap, EntriesMap, LinearMap, OperatorMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential, SeparablePotential
 from implicit_bias.problem import Regression

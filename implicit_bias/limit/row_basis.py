@@ -15,16 +15,9 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.sparse.linalg import lsqr
 
+from implicit_bias.careful_sum import UNIT_ROUNDOFF, two_product, two_sum
 from implicit_bias.limit.dependency import depends_exactly, pivoted_triangle
-from implicit_bias.linear_map import (
-    UNIT_ROUNDOFF,
-    CombinedRowsMap,
-    EntriesMap,
-    LinearMap,
-    operator,
-    two_product,
-    two_sum,
-)
+from implicit_bias.linear_map import CombinedRowsMap, EntriesMap, LinearMap, operator
 from implicit_bias.norm import norm
 from implicit_bias.validation import FloatArray, IntArray
 

@@ -36,7 +36,9 @@ LIBRARY = "implicit_bias"
 RECORD = Path(__file__).parent / "record" / "mutants.json"
 PRELOADED = ["numpy", "scipy.integrate", "scipy.linalg", "scipy.optimize", "sympy", "torch"]  # once, before all forks
 # The modules that the campaign samples if none is named.
-CAMPAIGN = ("limit", "potential", "simulate", "symbolic", "masking", "training/checkpoint.py", "linear_map.py")
+CAMPAIGN = (
+    "limit", "potential", "simulate", "symbolic", "masking", "training/checkpoint.py", "linear_map.py", "careful_sum.py"
+)  # fmt: skip
 SAMPLE = 40
 SECONDS_TO_SPARE = 20.0  # added to three times the seconds that the tests take without a change
 
@@ -75,7 +77,10 @@ TESTS = {
         f"tests/potential/test_hyperbolic_entropy_{topic}.py" for topic in ("bounds", "values")
     ],
     "potential/separable.py": ["tests/potential/test_separable.py", "tests/potential/test_entropy.py"],
-    "symbolic/derivation.py": ["tests/symbolic/test_flows.py"],
+    "careful_sum.py": ["tests/test_linear_map.py"],
+    "symbolic/derivation.py": ["tests/symbolic/test_initial_values.py"],
+    "symbolic/regularizer_flow.py": ["tests/symbolic/test_flows.py", "tests/symbolic/test_derivation.py"],
+    "symbolic/start_conditions.py": ["tests/symbolic/test_initial_values.py"],
     **{
         f"symbolic/{name}.py": _DERIVATIONS
         for name in (

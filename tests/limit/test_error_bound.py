@@ -24,10 +24,11 @@ from small_systems import (
     solver_at,
 )
 
+from implicit_bias.careful_sum import CarefulSum
 from implicit_bias.limit import error_bound as module
 from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.error_bound import evaluate
-from implicit_bias.linear_map import CarefulSum, CombinedRowsMap, DenseMap
+from implicit_bias.linear_map import CombinedRowsMap, DenseMap
 from implicit_bias.potential import Entropy, HyperbolicEntropy
 
 # The evaluation of a dual variable
