@@ -84,7 +84,7 @@ def integrated(statement):
 @paper.claim("for-ever", statement=r"\text{this check never ends}")
 def for_ever():
     while True:
-        np.ones(3)
+        pass
 
 
 @paper.claim("raises", statement=r"\text{this check divides by zero}", uses=("flow",))
