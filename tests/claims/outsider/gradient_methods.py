@@ -7,7 +7,6 @@ ends.
 import os
 from fractions import Fraction
 
-import numpy as np
 import sympy as sp
 from scipy.integrate import solve_ivp
 
