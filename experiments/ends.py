@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from implicit_bias import HyperbolicEntropy, Regression, Trajectory, bregman_projection
+from implicit_bias import HyperbolicEntropy, Regression, Status, Trajectory, bregman_projection
 
 
 def misfit(problem: Regression, x: np.ndarray) -> np.ndarray:
@@ -18,11 +18,27 @@ def relative_distance(x: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def own_limits(problem: Regression, runs: Trajectory) -> np.ndarray:
-    """The limits of the steps that runs of the mask took, shape (runs, n).
+    """The limits of the steps that runs of the mask took, shape (runs, n); nan of a run that diverged.
 
     Each is argmin {R(x) : Zx = y} of the potential R of scale and shift that the products over the steps of a run have
-    made of its start; where the run itself ended is not used.
+    made of its start; where the run itself ended is not used. It is nan where it was not found to the tolerance.
     """
-    made = zip(runs.products["log_scale"][-1], runs.products["shift"][-1], strict=True)
-    potentials = (HyperbolicEntropy(log_scale=log_scale, shift=shift) for log_scale, shift in made)
-    return np.stack([bregman_projection(problem, potential).x for potential in potentials])
+    log_scale, shift = runs.products["log_scale"][-1], runs.products["shift"][-1]
+    limits = np.full_like(log_scale, np.nan)
+    for run in np.flatnonzero(~runs.diverged):
+        potential = HyperbolicEntropy(log_scale=log_scale[run], shift=shift[run])
+        found = bregman_projection(problem, potential, throw=False)
+        if found.status is Status.CONVERGED:
+            limits[run] = found.x
+    return limits
+
+
+def rounding(runs: Trajectory) -> np.ndarray:
+    """The relative distance that rounding leaves between ends and the limits of their own steps, shape (runs,).
+
+    An error δ of a shift or a log-scale moves x by √(x² + a²) δ. In k steps δ becomes about √k units of rounding.
+    """
+    steps = int(np.asarray(runs.steps)[-1])
+    x, scale = runs.x[-1], np.exp(runs.products["log_scale"][-1])
+    amplified = np.linalg.norm(np.hypot(x, scale), axis=-1) / np.linalg.norm(x, axis=-1)
+    return np.finfo(float).eps * np.sqrt(steps) * amplified

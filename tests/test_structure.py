@@ -20,7 +20,7 @@ LAYERS = [
     {"claims.tree"},
     {"claims.equation"},
     {"claims.verdict"},
-    {"linear_map"},
+    {"careful_sum", "linear_map"},
     {"problem", "schedule", "potential"},
     {"symbolic"},
     {"limit"},

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from experiments.ends import misfit, relative_distance
+from experiments.ends import misfit, own_limits, relative_distance, rounding
 from experiments.engine import Data
 from experiments.ours.regressions import regression
 from implicit_bias.schedule import Constant, Geometric, Schedule
@@ -60,7 +60,7 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
 
     Returns:
         By run: the scale reached, exponents over time, norms, error against the truth, distance to the flow's limit and
-        to the limit of its own steps, misfit.
+        to the limit of its own steps and what rounding leaves of that, misfit.
     """
     import torch
 
@@ -100,13 +100,16 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
     # The ensemble takes α at t = steps × η, but momentum makes of it 1/(1 − β) times the decay.
     init = initialization(start, start_scale)
     networks = ensemble(
-        target, init, sizes, training.steps, schedule=plans, optimizer=SGD(training.momentum), record=marks
+        target,
+        init,
+        sizes,
+        training.steps,
+        schedule=plans,
+        optimizer=SGD(training.momentum),
+        record=marks,
+        products=True,
     )
     ends = distance_to_limit(networks)
-    own = [
-        networks.x[-1, run] if networks.diverged[run] else networks.limit(run, throw=False).x
-        for run in range(len(runs))
-    ]
     reached = np.log10((init["m"] ** 2 - init["w"] ** 2).mean(axis=1) / 2) - 4 * networks.decay[-1] / np.log(10)
     return {
         "run_log10_scale": reached,
@@ -122,7 +125,8 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
         "run_limit_l2": np.linalg.norm(ends.limit, axis=-1),
         "run_error": relative_distance(networks.x[-1], truth),
         "run_distance": ends.distance / np.linalg.norm(ends.limit, axis=-1),
-        "run_own_distance": relative_distance(networks.x[-1], np.stack(own)),
+        "run_own_distance": relative_distance(networks.x[-1], own_limits(target, networks)),
+        "run_own_rounding": rounding(networks),
         "run_misfit": misfit(target, networks.x[-1]),
         "run_identity": mirror_residual(networks)[-1] / np.max(np.abs(networks.accumulated_gradient[-1]), axis=-1),
         "run_diverged": networks.diverged,

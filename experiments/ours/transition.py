@@ -232,11 +232,13 @@ def claims(data: Data) -> list[Claim]:
         fitted = (data["run_misfit"] <= FITTED) & ~data["run_diverged"]
         gaps = chosen(data["run_own_distance"], fitted)
         of_flow = chosen(data["run_distance"][-1], fitted)
+        units = float((gaps / chosen(data["run_own_rounding"], fitted)).max())
         return from_residual(
-            float(gaps.max()), 1e-10,
+            units, 30.0,
             f"{fitted.sum()} of {len(fitted)} runs fit the data to {FITTED:g}; these lie within {gaps.max():.0e} of "
-            f"the limit of their own steps, and up to {of_flow.max():.0e} from the flow's.",
-            tolerance_reason="What the run has not fitted yet, and the rounding of its accumulated gradients.",
+            f"the limit of their own steps, {units:.0f} units of rounding, and up to {of_flow.max():.0e} from the "
+            "flow's.",
+            tolerance_reason="In units of eps √steps ‖√(x² + a²)‖/‖x‖, the rounding of sums over all steps.",
         )  # fmt: skip
 
     def exponent() -> Verdict:

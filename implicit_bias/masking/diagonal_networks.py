@@ -9,6 +9,7 @@ import torch
 
 from implicit_bias.problem import FloatArray, Regression
 from implicit_bias.simulate.optimizer import SGD, Directions, Optimizer
+from implicit_bias.simulate.products import MaskProducts
 
 
 class DiagonalNetworks:
@@ -37,6 +38,7 @@ class DiagonalNetworks:
         optimizer: Gradient descent, with or without momentum; sign descent or Adam, which act on m and w.
         dtype: Precision of everything on the device.
         device: Where to compute.
+        products: Whether to accumulate the products over the steps, in double precision.
     """
 
     steps_between_checks = 1000  # a check waits for the device
@@ -50,6 +52,7 @@ class DiagonalNetworks:
         optimizer: Optimizer,
         dtype: torch.dtype,
         device: torch.device,
+        products: bool = False,
     ) -> None:
         self.runs = len(m)
         self._shape = (len(problems), self.runs // len(problems))
@@ -77,6 +80,10 @@ class DiagonalNetworks:
         if self._momentum:
             self._impulse_memory = torch.zeros_like(self._impulse)
             self._u_memory, self._v_memory = torch.zeros_like(self._u), torch.zeros_like(self._v)
+        self._products = None
+        if products:
+            like = torch.zeros_like(self._u, dtype=torch.float64)
+            self._products = MaskProducts(like, self._momentum, self._nesterov)
 
     def _arranged(self, values: np.ndarray) -> torch.Tensor:
         """Values with the axes (…, runs, ·) on the device, with the axes of the networks."""
@@ -98,9 +105,12 @@ class DiagonalNetworks:
     def state(self) -> dict[str, np.ndarray]:
         """Return the weights ``x`` (runs, n), the accumulated gradient ``dual`` (runs, d) and the ``decay`` (runs,).
 
+        With products also their ``log_scale`` and ``shift``, shape (runs, n).
         The arrays may share memory with the networks, so the next step may change them.
         """
         found = {"x": self._weights(), "dual": self._sums[..., :-1], "decay": self._sums[..., -1] / 2}
+        if self._products is not None:
+            found |= {"log_scale": self._products.log_scale, "shift": self._products.shift}
         return {name: self._gathered(values) for name, values in found.items()}
 
     def parameters(self) -> dict[str, np.ndarray]:
@@ -132,6 +142,10 @@ class DiagonalNetworks:
             self._sums.add_(self._impulse)
             self._rescale(self._directions, strength)
             return
+        if self._products is not None:
+            # The gradient and the strength come times the step, as μ is linear in them and no step changes.
+            push = torch.bmm(self._pressure, self._observations[:, :-1])
+            self._products.step(push, 1.0, 0.0 if strength is None else strength / 2)
         pull = torch.bmm(self._impulse, self._observations, out=self._buffer)
         if self._momentum:
             beta, nesterov = self._momentum, self._nesterov

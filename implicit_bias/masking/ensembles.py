@@ -25,6 +25,7 @@ from implicit_bias.schedule import Schedule
 from implicit_bias.simulate.descent import PLAIN
 from implicit_bias.simulate.discrete import plan, train
 from implicit_bias.simulate.optimizer import SGD, WITHOUT_POTENTIAL, Optimizer, checked_optimizer
+from implicit_bias.simulate.products import scale_and_shift
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.validation import finite_array
@@ -115,6 +116,7 @@ def ensemble(
     batch_size: int | None = None,
     seed: ArrayLike = 0,
     record: ArrayLike = 100,
+    products: bool = False,
     dtype: torch.dtype = torch.float64,
     device: str | torch.device = "cpu",
     throw: bool = False,
@@ -142,6 +144,8 @@ def ensemble(
             shape (runs,), a run draws what it would draw alone.
         record: The number of records, evenly spaced from the start to the last step, or the step numbers to record, to
             which the last step is added. Memory grows with the records, not with the steps.
+        products: Also accumulate the products over the steps, which say what potential each run has at every record
+            without looking at where it is; in float64, see :class:`~implicit_bias.Trajectory`.
         dtype: ``torch.float64`` or ``torch.float32``, the precision of the training.
         device: Where to train, ``"cpu"`` or ``"cuda"``.
         throw: Raise when any run diverges, instead of reporting it in ``diverged`` and ``status``.
@@ -166,6 +170,8 @@ def ensemble(
     d, n = problems[0].d, problems[0].n
     values = _initial_values(init, n)
     checked_optimizer(optimizer)
+    if products and not isinstance(optimizer, SGD):
+        raise InputError(f"products: {optimizer!r} multiplies m ± w by no numbers; leave products out.")
     place = _device(device, dtype)
     axes = {f"init[{name!r}]": value.shape[:-1] for name, value in values.items()} | {"problem": (len(problems),)}
     plans = plan(d, axes, step, steps, schedule, True, batch_size, seed, record)
@@ -174,11 +180,12 @@ def ensemble(
     _check_dominance(m, w, "init", torch.finfo(dtype).tiny)
 
     with torch.inference_mode():
-        networks = DiagonalNetworks(problems, m, w, plans.eta, optimizer, dtype, place)
+        networks = DiagonalNetworks(problems, m, w, plans.eta, optimizer, dtype, place, products)
         records, sound, k = train(networks, plans)
         parameters = networks.parameters()
     for value in parameters.values():
         value[~sound] = np.nan
+    made = _scales_and_shifts(problems, m, w, records) if products else {}
     result = Trajectory(
         t=plans.marks[:, None] * plans.eta,
         x=records["x"],
@@ -190,6 +197,7 @@ def ensemble(
         problems=problems,
         families=MaskFamilies(m, w) if isinstance(optimizer, SGD) else NoFamily(WITHOUT_POTENTIAL),
         parameters={name: value[None] for name, value in parameters.items()},
+        products=made,
         steps=plans.marks,
         diverged=~sound,
     )
@@ -258,6 +266,22 @@ def _device(device: str | torch.device, dtype: torch.dtype) -> torch.device:
             "install a torch with CUDA."
         )
     return torch.device(name)
+
+
+def _scales_and_shifts(
+    problems: tuple[Regression, ...], m: np.ndarray, w: np.ndarray, records: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The logarithm of the scale and the shift at every record, shape (k, runs, n)."""
+    dual = records["dual"]
+    gradient = np.concatenate(
+        [
+            problem.linear.adjoint(dual if len(problems) == 1 else dual[:, [run]])
+            for run, problem in enumerate(problems)
+        ],
+        axis=1,
+    )
+    log_scale, shift = scale_and_shift(m, w, records["log_scale"], records["shift"], gradient)
+    return {"log_scale": log_scale, "shift": shift}
 
 
 def _losses(problems: tuple[Regression, ...], x: np.ndarray) -> np.ndarray:

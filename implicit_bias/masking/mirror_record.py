@@ -16,7 +16,7 @@ from implicit_bias.masking.ensembles import MaskFamilies
 from implicit_bias.masking.product import Product
 from implicit_bias.masking.weight_tensors import WeightTensor, masked_tensors
 from implicit_bias.potential import HyperbolicEntropy
-from implicit_bias.simulate.products import MaskProducts
+from implicit_bias.simulate.products import MaskProducts, scale_and_shift
 from implicit_bias.symbolic import Derivation, derive
 
 
@@ -216,11 +216,8 @@ class _Trace:
             raise TypeError(f"The potential of m*w is a hyperbolic entropy, got {of_flow!r}.")
         m, w = self.initial["m"], self.initial["w"]
         gradient = _flat(self.gradient)
-        high, low = np.log(np.abs(m + w)), np.log(np.abs(m - w))
-        of_run = HyperbolicEntropy(
-            log_scale=high + low - np.log(2) + _flat(self.products.log_scale),
-            shift=high - low + _flat(self.products.shift) + 2 * gradient,
-        )
+        made = scale_and_shift(m, w, _flat(self.products.log_scale), _flat(self.products.shift), gradient)
+        of_run = HyperbolicEntropy(log_scale=made[0], shift=made[1])
         x = parameters["m"] * parameters["w"]
         return MirrorIdentity(x, parameters, of_run, of_flow, gradient, self.decay, self.time)
 

@@ -211,7 +211,7 @@ class HyperbolicEntropy(SeparablePotential):
         unit = self._unit(x, reference)
         radius = self._radius(x, unit)
         # In this order, as δ² alone may underflow, and so may the product while a unit below 1 is in it.
-        close = radius * small * excess / xp.minimum(unit, 1.0) * small / xp.maximum(unit, 1.0)
+        close = radius * small * excess / xp.clip(unit, None, 1.0) * small / xp.clip(unit, 1.0, None)
         far = x * unit * delta - (radius - self._radius(reference, unit))
         return xp.where(xp.abs(delta) < 1, close, far / unit) / self.rate
 

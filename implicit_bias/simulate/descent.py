@@ -18,7 +18,7 @@ from implicit_bias.simulate.families import DerivedFamilies
 from implicit_bias.simulate.gradient_flow import check_arguments
 from implicit_bias.simulate.model import Model
 from implicit_bias.simulate.optimizer import SGD, WITHOUT_POTENTIAL, Directions, Optimizer, checked_optimizer
-from implicit_bias.simulate.products import MaskProducts
+from implicit_bias.simulate.products import MaskProducts, scale_and_shift
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.parameterization import Parameterization
@@ -108,7 +108,12 @@ def descent(
         loss = problem.prediction_loss(_predictions(problem, x.reshape(-1, problem.n))).reshape(x.shape[:-1])
     shape = (len(plans.marks), *plans.shape)
     init_of_runs = {name: value.reshape((*plans.shape, *inner)) for name, value in zip(names, theta, strict=True)}
-    exact = {} if products is None else _exact_scales(problem, theta, records)
+    exact = {}
+    if products is not None:
+        gradient = problem.linear.adjoint(records["dual"])
+        m, w = theta
+        made = scale_and_shift(m, w, records["log_scale"], records["shift"], gradient)
+        exact = dict(zip(("log_scale", "shift"), made, strict=True))
     acting = parameterization if plans.schedules else parameterization.with_regularizer(None)
     follows_flow = isinstance(optimizer, SGD)
     result = Trajectory(
@@ -213,17 +218,6 @@ def _is_mask(parameterization: Parameterization) -> bool:
         return False
     first, second = symbols
     return parameterization.output == first * second and (h is None or h == first**2 + second**2)
-
-
-def _exact_scales(problem: Regression, theta: FloatArray, records: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """The logarithm of the scale and the shift of the potential of a mask, from the products over its steps."""
-    with np.errstate(all="ignore"):  # a start with m² = w² has no potential, and a run that diverged none later
-        high, low = np.log(np.abs(theta[0] + theta[1])), np.log(np.abs(theta[0] - theta[1]))
-        dual = problem.linear.adjoint(records["dual"])
-        return {
-            "log_scale": high + low - np.log(2) + records["log_scale"],
-            "shift": high - low + records["shift"] + 2 * dual,
-        }
 
 
 def _predictions(problem: Regression, x: FloatArray) -> FloatArray:

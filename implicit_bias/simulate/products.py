@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
+
+from implicit_bias.validation import FloatArray
 
 
 class MaskProducts:
@@ -70,3 +73,23 @@ class MaskProducts:
         self._remembers = self._remembers or bool(self.momentum)
         self.log_scale = self.log_scale + (logs[0] + logs[1])
         self.shift = self.shift + (logs[0] - logs[1])
+
+
+def scale_and_shift(
+    m: FloatArray, w: FloatArray, log_scale: FloatArray, shift: FloatArray, gradient: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    r"""The logarithm of the scale and the shift of the potential that steps have made of a start.
+
+    The mirror identity :math:`R'(x_k) = -L_k` holds for the entropy of scale :math:`a_k` and shift
+    :math:`\beta_k + 2L_k`.
+
+    Args:
+        m: m_0, of the shape of x.
+        w: w_0.
+        log_scale: That of :class:`MaskProducts`, with any axes before those of x.
+        shift: Likewise.
+        gradient: L_k, the accumulated gradient in x.
+    """
+    with np.errstate(all="ignore"):  # a start with m² = w² has no potential, and a run that diverged none later
+        high, low = np.log(np.abs(m + w)), np.log(np.abs(m - w))
+        return high + low - np.log(2) + log_scale, high - low + shift + 2 * gradient
