@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from implicit_bias.files import write_whole
-
-if TYPE_CHECKING:
-    from matplotlib.typing import RcKeyType
 
 # Mostly Okabe and Ito's palette. A test checks that its colours stay apart under common colour-vision deficiencies.
 COLOURS = {
@@ -58,7 +55,7 @@ _LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
 FLOW_LOOK: dict[str, Any] = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn over training
 SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
 
-STYLE: dict[RcKeyType, str | float | bool] = {
+STYLE: dict[Any, str | float | bool] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
     "axes.titlesize": 8.0,

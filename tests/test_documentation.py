@@ -70,6 +70,7 @@ def test_the_examples_of_a_page_give_what_it_says(page, tmp_path, monkeypatch):
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
     text = "\n".join(blocks(page, "pycon"))
     with mpl.rc_context(), contextlib.redirect_stderr(None):
+        plt.close("all")  # Matplotlib 3.9 warns of figures that a change of the backend closes
         plt.switch_backend("Agg")
         runner.run(doctest.DocTestParser().get_doctest(text, {}, page, page, 0), clear_globs=True)
         plt.close("all")

@@ -39,7 +39,7 @@ def test_the_command_line_says_it_in_one_line(package, tmp_path):
     code = "from implicit_bias.cli import app; app()"
     done = without(package, code, "train", "--epochs", "1", "--output", str(tmp_path / "run"))
     assert done.returncode == 2
-    assert done.stderr.splitlines() == [
+    assert done.stderr.strip().splitlines() == [
         f"implicit-bias train: {package} is needed here and not installed: pip install 'implicit-bias[train]'."
     ]
 

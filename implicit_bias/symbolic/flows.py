@@ -54,5 +54,7 @@ def _affine_flow(field: sp.Matrix, symbols: Sequence[sp.Symbol], time: sp.Symbol
     augmented[:size, :size] = field.jacobian(symbols)
     augmented[:size, size] = field.xreplace(dict.fromkeys(symbols, sp.Integer(0)))
     propagator = sympy_call(sp.Matrix.exp, augmented * time)
+    if propagator.subs(time, 0).has(sp.nan, sp.zoo):  # SymPy may leave quotients such as t/t, which have no value at 0
+        propagator = propagator.applyfunc(lambda entry: sympy_call(sp.cancel, entry))
     start = sp.Matrix([*(initial(s) for s in symbols), 1])
     return [sympy_call(sp.expand, moved) for moved in (propagator * start)[:size, :]]

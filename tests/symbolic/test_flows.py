@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
@@ -47,6 +47,21 @@ def test_the_flow_is_the_integrated_field(name):
 def _at(flow, time, start):
     values = {"t": time, "p0": start[0], "q0": start[1]}
     return flow.xreplace({s: sp.Float(values[s.name]) for s in flow.free_symbols}).evalf()
+
+
+@given(st.lists(st.integers(-3, 3), min_size=6, max_size=6))
+@example([1, 2, 2, -1, 0, 0])  # SymPy's exponential of its matrix has t/t
+@settings(max_examples=10)  # each exponential of a matrix takes long
+def test_affine_flows_start_where_they_start(entries):
+    """At time 0 nothing has moved, and the velocity there is the field's."""
+    a, b, c, d, e, f = entries
+    field = sp.Matrix([a * p + b * q + e, c * p + d * q + f])
+    flow = solve_flow(field, SYMBOLS, t)
+    start = (0.5, 1.25)
+    here = [complex(value) for value in _at(flow, 0, start)]
+    assert here == pytest.approx(start, abs=1e-12)
+    velocity = [complex(value) for value in _at(flow.diff(t), 0, start)]
+    assert velocity == pytest.approx([complex(v) for v in field.subs({p: 0.5, q: 1.25})], abs=1e-9)
 
 
 @few
