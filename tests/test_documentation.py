@@ -294,6 +294,10 @@ def test_numbers_of_benchmarks_are_the_recorded_ones():
     assert flow("SciPy DOP853", "10000.0") > 100
     assert "five times faster than it up to t = 10 and 25 times slower" in readme
     assert "five times faster up to t = 10, and 25 times slower" in simulate
+    for method, stated in (("SciPy DOP853", "DOP853 takes 1.4 times"), ("SciPy LSODA", "LSODA on m and w 0.8 times")):
+        ratio = measured("decaying_flow", column="ratio", n="100", end="500.0", method=method)
+        assert f"{ratio:.1f} times" in stated
+        assert stated in simulate
     clarabel = measured("limit", column="ratio", n="10000", method="CVXPY + Clarabel, dual")
     assert round(clarabel) == 265
     assert "some 265 times faster" in readme
