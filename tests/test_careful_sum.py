@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from implicit_bias.careful_sum import CarefulSum, sum_error, two_product, two_sum
+from implicit_bias.careful_sum import (
+    CarefulSum,
+    exact_bits,
+    leading,
+    normalized,
+    sum_error,
+    two_product,
+    two_sum,
+)
 
 ANY = st.floats(-1e100, 1e100).filter(lambda v: v == 0 or abs(v) > 1e-100)
 
@@ -30,6 +38,7 @@ def test_scaling_to_subnormal_numbers_is_in_doubt():
         float(scaled.error[0])
     )
     assert scaled.error[1] == 0
+    assert scaled.high[0] == found.high[0] * 2.0**-1074
 
 
 @pytest.mark.parametrize("terms", [1, 2, 3, 10, 1000, 10**6, 10**9])
@@ -38,3 +47,28 @@ def test_the_rounding_of_a_sum(terms):
     unit = Fraction(1, 2**53)
     assert terms * unit / (1 - terms * unit) <= Fraction(sum_error(terms)) <= Fraction(3.1) * terms * unit
     assert Fraction(sum_error(terms)) <= Fraction(1.02) * (terms + 2) * unit
+
+
+@given(st.integers(2, 2**45))
+def test_so_many_products_of_so_many_bits_add_up_exactly(terms):
+    """The sum is a whole number of units, at most terms · 4^bits of them, which 53 bits hold; with one bit more not."""
+    bits = exact_bits(terms)
+    assert terms * 4**bits <= 2**53
+    assert 2 ** (terms - 1).bit_length() * 4 ** (bits + 1) > 2**53
+
+
+@given(st.floats(-1, 1), st.integers(-60, 60), st.integers(2, 26))
+def test_leading_bits_are_the_nearest(value, exponent, bits):
+    scaled = value * 2.0**exponent
+    top = float(leading(np.array([scaled]), exponent, bits)[0])
+    unit = Fraction(2) ** (exponent - bits)
+    assert (Fraction(top) / unit).denominator == 1
+    assert abs(Fraction(scaled) - Fraction(top)) <= unit / 2
+
+
+def test_vectors_are_divided_by_a_power_of_two():
+    vector, exponent = normalized(np.array([3.0, -5.0]))
+    np.testing.assert_array_equal(vector * 2.0**exponent, [3.0, -5.0])
+    assert 0.5 <= np.abs(vector).max() <= 1
+    for wrong in (np.nan, np.inf):
+        assert normalized(np.array([1.0, wrong])) == (None, 0)

@@ -226,3 +226,10 @@ def test_torch_and_numpy_agree(taken, mode):
             theirs.step(torch.tensor([gradient], dtype=torch.float64), step, strength)
     np.testing.assert_allclose(theirs.log_scale.numpy(), ours.log_scale, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(theirs.shift.numpy(), ours.shift, rtol=1e-12, atol=1e-12)
+
+
+def test_steps_have_no_momentum_if_none_is_given():
+    products = MaskProducts(np.zeros(()))
+    for _ in range(2):
+        products.step(np.float64(0.5), 0.1, 0.0)
+    assert products.log_scale == pytest.approx(2 * (np.log(0.95) + np.log(1.05)), rel=1e-15)
