@@ -23,6 +23,7 @@ from implicit_bias.potential.separable import Array, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, SeparableParameterization, check_start, refuse_start
 
 _OF_THE_START = ("_length", "_unit", "_tables")  # attributes that depend on the initial values
+_LEAST_SHARE_OF_REACH = 1e-8  # a start so much smaller than what ∇g changes over is one at 0
 _QUERIES_WITHOUT_TABLE = 6  # of R*'; after more of them a table pays
 _STEPS_WITHOUT_TABLE = 100  # a query that takes more of them needs the table
 # A level may fall to this part of its value at the start; below it, a step might have jumped over its zero.
@@ -162,9 +163,12 @@ class NumericalPotential(SeparablePotential):
 
     @cached_property
     def _length(self) -> np.ndarray:
-        """The norm of each coordinate's parameters at the start, or 1 where it is 0; shape (n,)."""
-        size = np.sqrt(np.sum(self._start**2, axis=0))
-        return np.where(size > 0, size, 1.0)
+        """The norm of each coordinate's parameters at the start, or 1 if that is 0 or its rounding; shape (n,)."""
+        gradient, bend = self._function.gradient(self._start), self._function.bend(self._start)
+        size, slope, turn = (np.sqrt(np.sum(each**2, axis=0)) for each in (self._start, gradient, bend))
+        with np.errstate(all="ignore"):
+            reach = np.fmin(1.0, slope * (slope / turn))  # over which ∇g changes, as the bend is ∇²g ∇g
+        return np.where(size > _LEAST_SHARE_OF_REACH * reach, size, 1.0)
 
     @cached_property
     def _unit(self) -> np.ndarray:

@@ -407,3 +407,13 @@ def test_divergences_of_many_weights_at_once_are_those_of_each(shape):
     np.testing.assert_allclose(R.divergence(other, x), np.reshape(rows, shape[:-1]), rtol=1e-12)
     rows = [R.effective_exponent(a) for a in np.abs(x).reshape(-1, 2)]
     np.testing.assert_allclose(R.effective_exponent(np.abs(x)), np.reshape(rows, shape), rtol=1e-12)
+
+
+@pytest.mark.parametrize("start", [0.0, 5e-17, -1e-12, 1e-9, 1e-5, 0.3])
+@pytest.mark.parametrize(("formula", "slope"), [("sinh(u)", np.cosh), ("u + u**3", lambda u: 1 + 3 * u**2)])
+def test_starts_next_to_zero_are_as_good_as_others(start, formula, slope):
+    """Sizes that are rounding beside what g changes over say nothing of how far the flow goes."""
+    potential = ib.NumericalPotential(ib.Parameterization(formula, "u"), {"u": [start, 0.5]})
+    for u in (-2.0, 0.2, 3.0):
+        x = np.sinh(u) if formula == "sinh(u)" else u + u**3
+        np.testing.assert_allclose(potential.metric([x, x]), slope(u) ** 2, rtol=1e-10)

@@ -160,6 +160,16 @@ def test_the_potential_of_a_numerical_design_is_the_one_asked_for(source, exact,
     np.testing.assert_allclose(potential.gradient(x), want, rtol=1e-9)
 
 
+@pytest.mark.parametrize("start", [0.0, 5e-17, -1e-12])
+def test_a_tabulated_g_is_followed_from_what_rounding_makes_of_zero(start, replaced):
+    """A length of 1e-17 at the start would count e-foldings in which nothing happens but rounding."""
+    replaced("_candidates", lambda *_: iter(()))
+    shape = ib.design("x*log(x) + x**3")
+    potential = ib.NumericalPotential(shape, {"u": [start, start, float(shape.parameter_at([0.5])[0])]})
+    x = np.array([0.25, 1.5, 3.0])
+    np.testing.assert_allclose(potential.metric(x), 1 / (1 / x + 6 * x), rtol=1e-10)
+
+
 def test_one_parameter_trains_like_the_mask():
     """The flow of one parameter u under the designed g is the flow of m·w, weight by weight."""
     problem = ib.Regression.sample(3, 6, 2, seed=5)
