@@ -1,4 +1,4 @@
-r"""What steps multiply the two factors of a mask by: the exact counterpart of the flow's decay and dual variable."""
+r"""The numbers by which steps multiply the factors of a mask: the exact counterpart of the flow's decay and dual."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from implicit_bias.symbolic.worker import call
 
 
 class StartConditions:
-    """What a derivation asks of the initial values: that some formulas in them are positive.
+    """The conditions of a derivation on the initial values: some formulas in them are positive.
 
     Args:
         parameterization: What was derived.

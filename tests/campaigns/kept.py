@@ -13,7 +13,7 @@ OPEN = Verdict(Outcome.INCONCLUSIVE, "Not established.")
 
 
 def unlike(claim: Claim, verdict: Verdict, kept: Claim, kept_verdict: Verdict) -> list[str]:
-    """What of a claim and its verdict is not as a ledger keeps it, up to numbers that rounding moves."""
+    """The parts of a claim and its verdict that are not as a ledger keeps them, up to numbers that rounding moves."""
     now, then = {**claim.describe(), **_words(verdict)}, {**kept.describe(), **_words(kept_verdict)}
     return [name for name in now if now[name] != then[name]]
 

@@ -50,7 +50,7 @@ def changed(ledger, name):
 
 
 def used(ledger, name):
-    """What the check of a claim is given of the claims that it uses."""
+    """The verdicts and claims that the check of a claim is given of those that it uses."""
     return {
         each: ledger.verdicts[each].correction.verdict if isinstance(each, corrected) else ledger.verdicts[each]
         for each in ledger[name].uses

@@ -219,7 +219,7 @@ def test_bad_input_on_the_command_line(tmp_path):
     ids=["stopped", "timer cancelled", "another program", "thread", "at exit"],
 )
 def test_a_check_that_escapes_its_timer_is_ended_all_the_same(line, tmp_path, monkeypatch):
-    """What holds the process up after its last verdict takes nothing from that verdict."""
+    """A process that hangs after its last verdict keeps that verdict."""
     monkeypatch.setattr(isolated, "SECONDS_OF_GRACE", 2.0)
     path = tmp_path / "mine.py"
     path.write_text(
