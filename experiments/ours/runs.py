@@ -106,7 +106,7 @@ class Settings:
     seeds: int = 32
 
 
-QUICK = Settings(halvings=3, time=250.0, time_with_decay=400.0, seeds=4)
+QUICK = Settings(halvings=3, time=250.0, time_with_decay=400.0, seeds=16)
 FITTED = 1e-10  # ‖Zx − y‖/‖y‖ of a run whose end is held against the limit of its own steps
 LEAST_ADVANTAGE = 5.0  # of the prediction over the flow's limit
 SMALL_COEFFICIENT = 0.11  # for which that is asked

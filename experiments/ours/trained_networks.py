@@ -51,12 +51,13 @@ class Training:
     largest_start: float
 
 
-def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
+def trained_at_scales(problem: Mapping[str, int], training: Training, device: str = "cpu") -> Data:
     """One ensemble: scales × seeds from their own scale, and again from scale 1 with decay that ends at the scale.
 
     Args:
         problem: See :func:`experiments.ours.regressions.regression`.
         training: The networks.
+        device: Where to train them.
 
     Returns:
         By run: the scale reached, exponents over time, norms, error against the truth, distance to the flow's limit and
@@ -108,6 +109,7 @@ def trained_at_scales(problem: Mapping[str, int], training: Training) -> Data:
         optimizer=SGD(training.momentum),
         record=marks,
         products=True,
+        device=device,
     )
     ends = distance_to_limit(networks)
     reached = np.log10((init["m"] ** 2 - init["w"] ** 2).mean(axis=1) / 2) - 4 * networks.decay[-1] / np.log(10)

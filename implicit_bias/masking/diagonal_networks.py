@@ -2,14 +2,18 @@ r"""Diagonal networks x = m ⊙ w, trained side by side in buffers that every st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
+from implicit_bias.masking.replay import Replay, captures
 from implicit_bias.problem import FloatArray, Regression
+from implicit_bias.simulate.mini_batches import MiniBatches
 from implicit_bias.simulate.optimizer import SGD, Directions, Optimizer
 from implicit_bias.simulate.products import MaskProducts
+
+STEPS_OF_A_GRAPH = 50  # a launch, and copies of what differs from step to step, cost as much as a few steps
 
 
 class DiagonalNetworks:
@@ -80,6 +84,10 @@ class DiagonalNetworks:
         if self._momentum:
             self._impulse_memory = torch.zeros_like(self._impulse)
             self._u_memory, self._v_memory = torch.zeros_like(self._u), torch.zeros_like(self._v)
+        self._replay: _ManySteps | None = None
+        # Adam counts its steps, so no two of them do the same.
+        self._replays = captures(device) is not None and self._directions is None
+        self.steps_at_once = STEPS_OF_A_GRAPH if self._replays else 1
         self._products = None
         if products:
             like = torch.zeros_like(self._u, dtype=torch.float64)
@@ -117,25 +125,36 @@ class DiagonalNetworks:
         """Return the trained m and w, shape (runs, n)."""
         return {"m": self._gathered(self._u + self._v), "w": self._gathered(self._u - self._v)}
 
-    def strengths(self, alpha: FloatArray) -> Iterable[torch.Tensor]:
-        """2ηα of each step, moved to the device many steps at a time."""
-        return self._arranged((2 * self._eta * alpha)[..., None]).unbind()
+    def strengths(self, alpha: FloatArray) -> torch.Tensor:
+        """2ηα of each step."""
+        return self._arranged((2 * self._eta * alpha)[..., None])
 
-    def batch(self, weights: FloatArray) -> torch.Tensor:
-        """Weights of the observations, shape (runs, d), on the device."""
-        return self._arranged(weights)
+    def weights(self, batches: MiniBatches, steps: range) -> torch.Tensor:
+        """The weights of the observations in each step, drawn on the device."""
+        found = batches.weights(steps, self._y)
+        return found.reshape(len(steps), *self._shape, found.shape[-1])
 
-    def advance(self, batch: torch.Tensor | None, strength: torch.Tensor | None) -> None:
-        """Take one step of every run.
+    def advance(self, steps: int, weights: torch.Tensor | None, strengths: torch.Tensor | None) -> None:
+        """Take steps of every run.
 
         Args:
-            batch: Weights of the observations from :meth:`batch`; None for 1.
-            strength: 2ηα from :meth:`strengths`; None for 0.
+            steps: How many.
+            weights: Of the observations in each step, from :meth:`weights`; None for 1.
+            strengths: 2ηα of each step, from :meth:`strengths`; None for 0.
         """
+        begin = 0
+        if self._replays and self._replay is None:
+            self._replay = _ManySteps(self._step, weights, strengths, self._device)
+        if self._replay is not None:
+            begin = self._replay.advance(steps, weights, strengths)
+        for k in range(begin, steps):
+            self._step(_entry(weights, k), _entry(strengths, k))
+
+    def _step(self, weights: torch.Tensor | None, strength: torch.Tensor | None) -> None:
         torch.baddbmm(self._y, self._weights(), self._design, beta=-1, out=self._pressure)
         self._pressure.mul_(self._rate)
-        if batch is not None:
-            self._pressure.mul_(batch)
+        if weights is not None:
+            self._pressure.mul_(weights)
         if strength is not None:
             self._shrinkage.copy_(strength)
         if self._directions is not None:
@@ -184,6 +203,49 @@ class DiagonalNetworks:
             factor.addcmul_(factor, pull, value=sign).add_(memory, alpha=sign * beta)
         else:
             factor.add_(memory, alpha=sign)
+
+
+class _ManySteps:
+    """Many steps as one :class:`Replay`, with the weights and strengths of its steps at fixed places.
+
+    Args:
+        step: Takes one step.
+        weights: Of the observations in some steps, or None.
+        strengths: Of some steps, or None.
+        device: Where the networks are.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[torch.Tensor | None, torch.Tensor | None], None],
+        weights: torch.Tensor | None,
+        strengths: torch.Tensor | None,
+        device: torch.device,
+    ) -> None:
+        self._inputs = [
+            None if values is None else values.new_empty((STEPS_OF_A_GRAPH, *values.shape[1:]))
+            for values in (weights, strengths)
+        ]
+
+        def work() -> None:
+            for k in range(STEPS_OF_A_GRAPH):
+                step(*(_entry(values, k) for values in self._inputs))
+
+        self._replay = Replay(work, device)
+
+    def advance(self, steps: int, *inputs: torch.Tensor | None) -> int:
+        """Take as many of the steps as there are whole graphs in them; return how many these are."""
+        ends = range(STEPS_OF_A_GRAPH, steps + 1, STEPS_OF_A_GRAPH)
+        for end in ends:
+            for place, values in zip(self._inputs, inputs, strict=True):
+                if place is not None and values is not None:
+                    place.copy_(values[end - STEPS_OF_A_GRAPH : end])
+            self._replay()
+        return len(ends) * STEPS_OF_A_GRAPH
+
+
+def _entry(values: torch.Tensor | None, k: int) -> torch.Tensor | None:
+    return None if values is None else values[k]
 
 
 def _without(strength: torch.Tensor | None, pull: torch.Tensor) -> torch.Tensor:

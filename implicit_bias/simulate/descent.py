@@ -3,7 +3,7 @@ r"""Training in discrete steps, of which the flows are the limit, for one run or
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,7 @@ from implicit_bias.schedule import Schedule
 from implicit_bias.simulate.discrete import plan, train
 from implicit_bias.simulate.families import DerivedFamilies
 from implicit_bias.simulate.gradient_flow import check_arguments
+from implicit_bias.simulate.mini_batches import MiniBatches
 from implicit_bias.simulate.model import Model
 from implicit_bias.simulate.optimizer import SGD, WITHOUT_POTENTIAL, Directions, Optimizer, checked_optimizer
 from implicit_bias.simulate.products import MaskProducts, scale_and_shift
@@ -142,6 +143,7 @@ class _InNumPy:
     """
 
     steps_between_checks = 1
+    steps_at_once = 1
 
     def __init__(
         self,
@@ -172,17 +174,21 @@ class _InNumPy:
             return state
         return {**state, "log_scale": self._products.log_scale, "shift": self._products.shift}
 
-    def strengths(self, alpha: FloatArray) -> Iterable[FloatArray]:
+    def strengths(self, alpha: FloatArray) -> FloatArray:
         return alpha
 
-    def batch(self, weights: FloatArray) -> FloatArray:
-        return weights
+    def weights(self, batches: MiniBatches, steps: range) -> FloatArray:
+        return batches.weights(steps, self._state)
 
-    def advance(self, batch: FloatArray | None, strength: FloatArray | None) -> None:
+    def advance(self, steps: int, weights: FloatArray | None, strengths: FloatArray | None) -> None:
+        for k in range(steps):
+            self._step(None if weights is None else weights[k], None if strengths is None else strengths[k])
+
+    def _step(self, weights: FloatArray | None, strength: FloatArray | None) -> None:
         problem, model = self._problem, self._model
         pressure = problem.prediction_gradient(_predictions(problem, self._values.x))
-        if batch is not None:
-            pressure = batch * pressure
+        if weights is not None:
+            pressure = weights * pressure
         gradient = (pressure[:, None, :] @ problem.Z)[:, 0, :]
         alpha = np.zeros(len(pressure)) if strength is None else strength
         along = alpha[:, None] if model.separable else alpha

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
 from implicit_bias.schedule import Schedule, checked_schedule
-from implicit_bias.simulate.mini_batches import check_seeds, mini_batches
+from implicit_bias.simulate.mini_batches import MiniBatches, check_seeds
 from implicit_bias.simulate.steps import recorded_steps, step_sizes
 from implicit_bias.validation import BoolArray, FloatArray, IntArray, whole_number
 
-_MOST_STRENGTHS = 200_000  # computed and kept at a time
+_MOST_NUMBERS = 100_000  # strengths, or weights of observations, that are computed and kept at a time
 
 
 class Backend(Protocol):
@@ -23,9 +23,11 @@ class Backend(Protocol):
 
     Attributes:
         steps_between_checks: How many steps may pass until training notices that all runs have diverged.
+        steps_at_once: The inputs of at least so many steps are computed together.
     """
 
     steps_between_checks: int
+    steps_at_once: int
 
     def finite(self) -> BoolArray:
         """Whether all numbers of each run are finite, shape (runs,)."""
@@ -35,16 +37,22 @@ class Backend(Protocol):
         """The arrays to record, by name, each of shape (runs, ...); the next step may overwrite them."""
         ...
 
-    def strengths(self, alpha: FloatArray) -> Iterable[Any]:
-        """Turn strengths, shape (steps, runs), into one argument of :meth:`advance` for each step."""
+    def strengths(self, alpha: FloatArray) -> Any:
+        """Turn strengths, shape (steps, runs), into what :meth:`advance` takes, with the steps as the first axis."""
         ...
 
-    def batch(self, weights: FloatArray) -> Any:
-        """Turn weights of the observations, shape (runs, d), into an argument of :meth:`advance`."""
+    def weights(self, batches: MiniBatches, steps: range) -> Any:
+        """Draw the weights of the observations in these steps, with the steps as the first axis."""
         ...
 
-    def advance(self, batch: Any, strength: Any) -> None:
-        """Take one step; without a batch all observations weigh the same, without a strength there is no decay."""
+    def advance(self, steps: int, weights: Any, strengths: Any) -> None:
+        """Take steps. Without weights all observations weigh the same, without strengths there is no decay.
+
+        Args:
+            steps: How many.
+            weights: One entry for each step, or None.
+            strengths: Likewise.
+        """
         ...
 
 
@@ -53,17 +61,19 @@ class Plan:
     """The checked arguments of a training.
 
     Attributes:
+        d: Number of observations.
         marks: Numbers of the steps to record, increasing; the last is the end.
         eta: Step sizes, shape (runs,).
         schedules: One for each run, or one for all; empty where there is no decay.
-        batches: The weights of the observations for each step, shape (runs, d); None if all weigh the same.
+        batches: The mini-batches; None if all observations weigh the same in every step.
         shape: () for one trajectory without an axis of runs, else (runs,).
     """
 
+    d: int
     marks: IntArray
     eta: FloatArray
     schedules: tuple[Schedule, ...]
-    batches: Iterator[FloatArray] | None
+    batches: MiniBatches | None
     shape: tuple[int, ...]
 
     @property
@@ -117,8 +127,8 @@ def plan(
         counts = ", ".join(f"{name}: {axis[0]}" for name, axis in axes.items() if axis and axis[0] > 1)
         raise InputError(f"runs: expected the same number of runs everywhere, got {counts}.") from None
     runs = shape[0] if shape else 1
-    batches = None if batch_size is None else mini_batches(d, batch_size, seeds, runs)
-    return Plan(marks, np.broadcast_to(eta, runs), schedules, batches, shape)
+    batches = None if batch_size is None else MiniBatches(d, batch_size, seeds, runs)
+    return Plan(d, marks, np.broadcast_to(eta, runs), schedules, batches, shape)
 
 
 def train(backend: Backend, plan: Plan) -> tuple[dict[str, FloatArray], BoolArray, int]:
@@ -128,9 +138,10 @@ def train(backend: Backend, plan: Plan) -> tuple[dict[str, FloatArray], BoolArra
         The records by name, each of shape (marks, runs, ...), nan from where a run diverged; whether each run is
         finite; the number of steps.
     """
-    strengths = _strengths(backend, plan) if plan.schedules else None
     records: dict[str, FloatArray] = {}
     sound, k, row = np.ones(plan.runs, dtype=bool), 0, 0
+    inputs, last = _inputs(backend, plan), int(plan.marks[-1])
+    block, weights, strengths = range(0), None, None
     with np.errstate(all="ignore"):  # what overflows shows up in the status
         while True:
             if k == plan.marks[row] or k % backend.steps_between_checks == 0:
@@ -141,27 +152,51 @@ def train(backend: Backend, plan: Plan) -> tuple[dict[str, FloatArray], BoolArra
                         records[name] = np.full((len(plan.marks), *found.shape), np.nan)
                     records[name][row, sound] = found[sound]
                 row += 1
-            if k == plan.marks[-1] or not sound.any():
+            if k == last or not sound.any():
                 break
-            batch = None if plan.batches is None else backend.batch(next(plan.batches))
-            backend.advance(batch, None if strengths is None else next(strengths))
-            k += 1
+            if k == block.stop:
+                block, weights, strengths = next(inputs)
+            check = k - k % backend.steps_between_checks + backend.steps_between_checks
+            stop = min(block.stop, int(plan.marks[row]), check)
+            now = slice(k - block.start, stop - block.start)
+            backend.advance(
+                stop - k,
+                None if weights is None else weights[now],
+                None if strengths is None else strengths[now],
+            )
+            k = stop
         if not row:  # all runs diverged before the first mark
             for name, found in backend.state().items():
                 records[name] = np.full((len(plan.marks), *found.shape), np.nan)
     return records, sound, k
 
 
-def _strengths(backend: Backend, plan: Plan) -> Iterator[Any]:
-    """The strengths α at t = kη for each step."""
-    groups: dict[int, list[int]] = {}
-    for run in range(plan.runs):
-        groups.setdefault(id(plan.schedules[run % len(plan.schedules)]), []).append(run)
-    # One call of a schedule costs as much as a step, so each call computes many steps.
-    many, last = max(1, _MOST_STRENGTHS // plan.runs), int(plan.marks[-1])
+def _inputs(backend: Backend, plan: Plan) -> Iterator[tuple[range, Any, Any]]:
+    """The weights of the observations and the strengths, for many steps at a time: a call costs as much as a step."""
+    groups = _runs_by_schedule(plan)
+    many = max(backend.steps_at_once, _MOST_NUMBERS // (plan.runs * (1 if plan.batches is None else plan.d)))
+    last = int(plan.marks[-1])
     for begin in range(0, last, many):
-        t = np.arange(begin, min(begin + many, last))[:, None] * plan.eta
-        alpha = np.empty_like(t)
-        for members in groups.values():
-            alpha[:, members] = plan.schedules[members[0] % len(plan.schedules)](t[:, members])
-        yield from backend.strengths(alpha)
+        steps = range(begin, min(begin + many, last))
+        weights = None if plan.batches is None else backend.weights(plan.batches, steps)
+        strengths = backend.strengths(_strengths(plan, groups, steps)) if groups else None
+        yield steps, weights, strengths
+
+
+def _runs_by_schedule(plan: Plan) -> list[tuple[Schedule, Any]]:
+    """Each schedule with the runs that it is for, as an index."""
+    if len(plan.schedules) == 1:
+        return [(plan.schedules[0], slice(None))]
+    members: dict[int, list[int]] = {}
+    for run, schedule in enumerate(plan.schedules):
+        members.setdefault(id(schedule), []).append(run)
+    return [(plan.schedules[runs[0]], runs) for runs in members.values()]
+
+
+def _strengths(plan: Plan, groups: Sequence[tuple[Schedule, Any]], steps: range) -> FloatArray:
+    """The strengths α at t = kη, shape (steps, runs)."""
+    t = np.array(steps)[:, None] * plan.eta
+    alpha = np.empty_like(t)
+    for schedule, runs in groups:
+        alpha[:, runs] = schedule(t[:, runs])
+    return alpha

@@ -26,7 +26,8 @@ class MaskProducts:
     .. math:: x_k = a_k\sinh\beta_k, \quad a_k = a_0\prod|r^+r^-|, \quad \beta_k = b_0 + \sum\log|r^+/r^-|.
 
     Nothing is read from the parameters after the step or from the optimizer's buffers, so that agreement with them is
-    evidence. Arrays may be NumPy's or torch's; the sums of logarithms are kept in their precision.
+    evidence. Arrays may be NumPy's or torch's; the sums of logarithms are kept in their precision, in the same memory
+    from the first step to the last.
 
     Args:
         like: An array of the shape of x, in the precision of the sums.
@@ -66,13 +67,13 @@ class MaskProducts:
             if self._decoupled:
                 ratio = ratio - 2.0 * step * strength
             if self.momentum:
-                self._memory[k] = move / ratio
+                self._memory[k][...] = move / ratio
             elif self._remembers:  # torch keeps its buffer through steps without momentum
-                self._memory[k] = self._memory[k] / ratio
+                self._memory[k][...] = self._memory[k] / ratio
             logs.append(self._xp.log(self._xp.abs(ratio)))
         self._remembers = self._remembers or bool(self.momentum)
-        self.log_scale = self.log_scale + (logs[0] + logs[1])
-        self.shift = self.shift + (logs[0] - logs[1])
+        self.log_scale += logs[0] + logs[1]
+        self.shift += logs[0] - logs[1]
 
 
 def scale_and_shift(

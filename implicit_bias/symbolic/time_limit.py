@@ -21,7 +21,7 @@ from implicit_bias.symbolic.template import MEMORY, TIME, stopped_line
 
 is_disposable = False  # whether this process may be copied; set by the worker
 OPTIONAL_SECONDS = 2.0  # of computing, for each thing that a potential can do without
-_SHORTEST_TIMER_SECONDS = 1e-3  # a timer that is set to 0 never ends
+_SHORTEST_TIMER_SECONDS = 1e-6  # a timer that is set to 0 never ends
 Result = TypeVar("Result")
 
 
@@ -90,7 +90,9 @@ def _in_a_copy(
 
 
 def stop_after(seconds: float) -> None:
-    """Have the kernel end this process when it has computed for some seconds more; 0 or inf for never."""
+    """Have the kernel end this process when it has computed for some seconds more, inf for never, or now."""
+    if seconds <= 0:  # a short timer, set anew again and again, would never run out
+        os.kill(os.getpid(), signal.SIGPROF)
     signal.setitimer(signal.ITIMER_PROF, 0 if seconds == math.inf else max(seconds, _SHORTEST_TIMER_SECONDS))
 
 

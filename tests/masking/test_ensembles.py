@@ -15,7 +15,7 @@ from implicit_bias.errors import InputError
 from implicit_bias.masking.ensembles import ensemble, initialization
 from implicit_bias.schedule import Constant, Geometric, Harmonic, Schedule, SwitchOff
 from implicit_bias.simulate import SGD
-from implicit_bias.simulate.mini_batches import mini_batches
+from implicit_bias.simulate.mini_batches import MiniBatches
 
 MASK = ib.Parameterization("m*w", ["m", "w"])
 DECAY = "m**2 + w**2"
@@ -54,10 +54,12 @@ def by_torch(run, step, steps, *, problem, schedule, optimizer=PLAIN, batch_size
     Z, y = torch.tensor(problem.Z), torch.tensor(problem.y)
     m, w = (torch.tensor(INIT[name][run], requires_grad=True) for name in "mw")
     sgd = torch.optim.SGD([m, w], lr=step, **asdict(optimizer))
-    drawn = None if batch_size is None else mini_batches(6, batch_size, np.array(seed[run]), runs=1)
+    drawn = None
+    if batch_size is not None:
+        drawn = MiniBatches(6, batch_size, np.array(seed[run]), runs=1).weights(range(steps), np.zeros(()))
     path = [(m * w).detach().numpy().copy()]
     for k in range(steps):
-        batch = np.arange(6) if drawn is None else np.flatnonzero(next(drawn)[0])
+        batch = np.arange(6) if drawn is None else np.flatnonzero(drawn[k][0])
         sgd.param_groups[0]["weight_decay"] = 0.0 if schedule is None else 2 * float(schedule(k * step))
         sgd.zero_grad()
         (((Z[batch] @ (m * w) - y[batch]) ** 2).mean() / 2).backward()
@@ -215,7 +217,7 @@ class TestRuns:
 
     def test_many_strengths_come_in_pieces(self, monkeypatch):
         whole = ensemble(PROBLEM, INIT, 0.01, 50, schedule=SCHEDULES)
-        monkeypatch.setattr("implicit_bias.simulate.discrete._MOST_STRENGTHS", 21)
+        monkeypatch.setattr("implicit_bias.simulate.discrete._MOST_NUMBERS", 21)
         np.testing.assert_array_equal(ensemble(PROBLEM, INIT, 0.01, 50, schedule=SCHEDULES).x, whole.x)
 
     def test_arguments_are_copied(self):

@@ -7,11 +7,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chisquare
 
 import implicit_bias as ib
 from implicit_bias.errors import InputError
 from implicit_bias.schedule import Constant, Geometric, Harmonic
-from implicit_bias.simulate.mini_batches import mini_batches
+from implicit_bias.simulate.mini_batches import MiniBatches
 
 MASK = ib.Parameterization("m*w", ["m", "w"])
 DECAY = "m**2 + w**2"
@@ -93,8 +94,8 @@ class TestAgainstOtherCode:
         step, steps = 0.01, 60
         options = {"optimizer": optimizer, "batch_size": batch_size, "seed": 5}
         run = ib.descent(PROBLEM, MASK, INIT, step, steps, **options, record=every_step(steps))
-        drawn = mini_batches(6, batch_size, np.array(5), runs=1)
-        batches = [np.flatnonzero(next(drawn)[0]) for _ in range(steps)]
+        drawn = MiniBatches(6, batch_size, np.array(5), runs=1).weights(range(steps), np.zeros(()))
+        batches = [np.flatnonzero(weights[0]) for weights in drawn]
         assert {len(batch) for batch in batches} == {2, batch_size}
         trained = self.by_torch(batches, step, optimizer, 0.0)
         np.testing.assert_allclose(run.x, trained, rtol=0, atol=1e-12)
@@ -181,12 +182,41 @@ class TestMiniBatches:
     def test_every_batch_is_unbiased_even_the_short_one(self):
         """Seven observations in batches of 3, 3 and 1: each observation's mean weight over many runs is 1."""
         runs = 4_000
-        drawn = mini_batches(7, 3, np.array(0), runs)
-        for size in (3, 3, 1):
-            weights = next(drawn)
+        drawn = MiniBatches(7, 3, np.array(0), runs).weights(range(3), np.zeros(()))
+        for size, weights in zip((3, 3, 1), drawn, strict=True):
             assert np.all(np.sum(weights > 0, axis=1) == size)
             deviation = np.sqrt((7 / size - 1) / runs)
             assert np.max(np.abs(np.mean(weights, axis=0) - 1)) < 4 * deviation
+
+    @given(size=st.integers(1, 7), begin=st.integers(0, 10**6), steps=st.integers(1, 30), inner=st.integers(0, 29))
+    def test_a_batch_depends_on_the_number_of_its_step_alone(self, size, begin, steps, inner):
+        """Drawn alone, among others or by torch, in any precision, it is the same; each epoch takes all once."""
+        drawn, seeds = MiniBatches(7, size, np.array([3, 4]), 2), np.array([4, 3])
+        weights = drawn.weights(range(begin, begin + steps), np.zeros(()))
+        one = begin + inner % steps
+        np.testing.assert_array_equal(drawn.weights(range(one, one + 1), np.zeros(()))[0], weights[inner % steps])
+        for dtype in (torch.float64, torch.float32):
+            by_torch = drawn.weights(range(begin, begin + steps), torch.zeros((), dtype=dtype))
+            assert by_torch.dtype == dtype
+            np.testing.assert_array_equal(by_torch.numpy(), weights.astype(str(dtype).removeprefix("torch.")))
+        other = MiniBatches(7, size, seeds, 2).weights(range(begin, begin + steps), np.zeros(()))
+        np.testing.assert_array_equal(other, weights[:, ::-1])
+        in_epoch = -(-7 // size)
+        epoch = drawn.weights(range(in_epoch * begin, in_epoch * (begin + 1)), np.zeros(()))
+        np.testing.assert_array_equal(np.count_nonzero(epoch, axis=0), 1)
+
+    def test_all_orders_are_as_frequent(self):
+        """24 orders of four observations over runs and epochs, and pairs of orders in epochs that follow."""
+        runs, epochs = 500, 24
+        drawn = MiniBatches(4, 1, np.array(1), runs).weights(range(4 * epochs), np.zeros(()))
+        orders = np.argmax(drawn, axis=-1).reshape(epochs, 4, runs)
+        number = (orders * np.array([64, 16, 4, 1])[:, None]).sum(axis=1)
+        number = np.unique(number, return_inverse=True)[1].reshape(epochs, runs)
+        assert chisquare(np.bincount(number.ravel(), minlength=24)).pvalue > 1e-3
+        pairs = 24 * number[::2] + number[1::2]
+        assert chisquare(np.bincount(pairs.ravel(), minlength=576)).pvalue > 1e-3
+        neighbours = 24 * number[:, ::2] + number[:, 1::2]
+        assert chisquare(np.bincount(neighbours.ravel(), minlength=576)).pvalue > 1e-3
 
     def test_seeds(self):
         def end(seed, init=INIT):

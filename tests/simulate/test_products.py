@@ -24,9 +24,14 @@ class InDigits(MaskProducts):
 
     def __init__(self, momentum, nesterov, decoupled):
         self.momentum, self._nesterov, self._decoupled = mp.mpf(momentum), nesterov, decoupled
-        self.log_scale = self.shift = mp.mpf(0)
-        self._memory, self._remembers, self._xp = [mp.mpf(0), mp.mpf(0)], False, mp
-        mp.abs = abs
+        self.log_scale, self.shift, *self._memory = (np.array(mp.mpf(0), dtype=object) for _ in range(4))
+        self._remembers, self._xp = False, InMpmath
+
+
+class InMpmath:
+    """What the recursion calls, on arrays without axes that hold a number of mpmath."""
+
+    log, abs = staticmethod(mp.log), staticmethod(abs)
 
 
 def trained_by_hand(taken, momentum, nesterov, decoupled):
@@ -52,7 +57,7 @@ def test_the_products_give_the_weight_to_50_digits(taken, mode, decoupled):
             products.step(mp.mpf(gradient), mp.mpf(step), mp.mpf(strength))
         m, w = trained_by_hand(taken, *mode, decoupled)
         p, q = mp.mpf("1.1") + mp.mpf("0.3"), mp.mpf("1.1") - mp.mpf("0.3")
-        x = p * q / 2 * mp.exp(products.log_scale) * mp.sinh(mp.log(p / q) + products.shift)
+        x = p * q / 2 * mp.exp(products.log_scale[()]) * mp.sinh(mp.log(p / q) + products.shift[()])
         assert abs(x - m * w) < mp.mpf(10) ** -40 * (m**2 + w**2)
 
 
@@ -92,7 +97,7 @@ def test_a_small_change_of_one_number_is_noticed(taken, mode, what):
         exact = InDigits(mode[0], mode[1], False)
         for each in taken:
             exact.step(*map(mp.mpf, each))
-        assume(mp.isfinite(exact.log_scale))  # no factor was multiplied by zero
+        assume(mp.isfinite(exact.log_scale[()]))  # no factor was multiplied by zero
         products = InDigits(momentum, mode[1], False)
         for each in changed:
             products.step(*each)

@@ -16,7 +16,7 @@ import sympy as sp
 
 import implicit_bias as ib
 from implicit_bias.symbolic import formulas, template, worker
-from implicit_bias.symbolic.time_limit import StoppedError
+from implicit_bias.symbolic.time_limit import StoppedError, stop_after
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no worker process on this system")
 
@@ -420,3 +420,15 @@ def _is_running(pid):
         return False
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, -math.inf])
+def test_no_time_left_ends_a_process_at_once(seconds):
+    """A short timer instead, which every copy that ends sets anew, might never run out."""
+    copy = os.fork()
+    if not copy:
+        stop_after(seconds)
+        os._exit(0)
+    _, status = os.waitpid(copy, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGPROF

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.engine import Data, Sweep
 from experiments.mask_in_the_mirror.diagonal import setting
 from implicit_bias import Regression, schedule
-from implicit_bias.simulate.mini_batches import mini_batches
+from implicit_bias.simulate.mini_batches import MiniBatches
 
 
 def trained(
@@ -50,7 +50,7 @@ def trained(
             seed=0 if batch_size is None else seeds, record=recorded,
         ).x  # fmt: skip
     else:
-        batches = None if batch_size is None else mini_batches(regression.d, batch_size, seeds, len(runs))
+        batches = None if batch_size is None else MiniBatches(regression.d, batch_size, seeds, len(runs))
         x = np.stack(list(_subgradient_descent(kind, regression, init, runs, step, recorded, batches)))
     return {"x": np.moveaxis(x.reshape(len(x), len(plans), len(weights), regression.n), 0, 2)}
 
@@ -62,7 +62,7 @@ def _subgradient_descent(
     strengths: Sequence[schedule.Schedule],
     step: float,
     marks: np.ndarray,
-    batches: Iterator[np.ndarray] | None,
+    batches: MiniBatches | None,
 ) -> Iterator[np.ndarray]:
     """Plain steps for what ensembles do not cover: L1 on x, L1 on m, and m² = w². Yields x (runs, n) at the marks.
 
@@ -70,18 +70,20 @@ def _subgradient_descent(
     """
     Z, places, last = problem.Z, set(marks.tolist()), int(marks[-1])
     parameters = [value.copy() for value in init.values()]
-    chunk = 1000
-    moves = np.empty(0)
+    chunk = 100
+    moves = weights = np.empty(0)
     for k in range(last + 1):
         if k % chunk == 0:
             times = step * np.arange(k, k + chunk)
             moves = step * np.stack([one(times) for one in strengths], axis=1)[:, :, None]
+            if batches is not None:
+                weights = batches.weights(range(k, k + chunk), Z)
         x = parameters[0] if kind == "l1" else parameters[0] * parameters[1]
         if k in places:
             yield x.copy()
         slope = problem.prediction_gradient(x @ Z.T)
         if batches is not None:
-            slope *= next(batches)
+            slope *= weights[k % chunk]
         pull, shrinkage = step * slope @ Z, moves[k % chunk]
         if kind == "l1":
             x -= pull + shrinkage * np.sign(x)
