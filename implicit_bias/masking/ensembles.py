@@ -147,7 +147,7 @@ def ensemble(
         products: Also accumulate the products over the steps, which say what potential each run has at every record
             without looking at where it is; in float64, see :class:`~implicit_bias.Trajectory`.
         dtype: ``torch.float64`` or ``torch.float32``, the precision of the training.
-        device: Where to train, ``"cpu"`` or ``"cuda"``.
+        device: Where to train, ``"cpu"`` or ``"cuda"``. On CUDA gradient descent replays many steps in one launch.
         throw: Raise when any run diverges, instead of reporting it in ``diverged`` and ``status``.
 
     Returns:
@@ -176,15 +176,16 @@ def ensemble(
     axes = {f"init[{name!r}]": value.shape[:-1] for name, value in values.items()} | {"problem": (len(problems),)}
     plans = plan(d, axes, step, steps, schedule, True, batch_size, seed, record)
     runs = plans.runs
-    m, w = (np.broadcast_to(values[name], (runs, n)).copy() for name in ("m", "w"))
-    _check_dominance(m, w, "init", torch.finfo(dtype).tiny)
+    _check_dominance(values["m"], values["w"], "init", torch.finfo(dtype).tiny)
+    m, w = (np.broadcast_to(values[name].copy(), (runs, n)) for name in ("m", "w"))
 
     with torch.inference_mode():
         networks = DiagonalNetworks(problems, m, w, plans.eta, optimizer, dtype, place, products)
         records, sound, k = train(networks, plans)
         parameters = networks.parameters()
-    for value in parameters.values():
-        value[~sound] = np.nan
+    if not sound.all():
+        for value in parameters.values():
+            value[~sound] = np.nan
     made = _scales_and_shifts(problems, m, w, records) if products else {}
     result = Trajectory(
         t=plans.marks[:, None] * plans.eta,
@@ -243,9 +244,10 @@ def _described(init: object) -> str:
 
 def _check_dominance(m: np.ndarray, w: np.ndarray, name: str, tiny: float) -> None:
     """Raise ``InputError`` unless |w| < m in the precision of the training: elsewhere there is no potential."""
-    bad = np.argwhere(m - np.abs(w) <= 2 * tiny)
-    if len(bad):
-        where = tuple(int(i) for i in bad[0])
+    bad = m - np.abs(w) <= 2 * tiny
+    if bad.any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        m, w = np.broadcast_arrays(m, w)
         raise InputError(
             f"{name}: expected |w| < m for every weight, got m={m[where]:g} and w={w[where]:g} at index {where}; "
             "a larger scale a, where m² − w² = 2a, or float64 keeps them apart."

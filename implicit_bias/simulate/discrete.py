@@ -149,8 +149,10 @@ def train(backend: Backend, plan: Plan) -> tuple[dict[str, FloatArray], BoolArra
             if k == plan.marks[row]:
                 for name, found in backend.state().items():
                     if not row:
-                        records[name] = np.full((len(plan.marks), *found.shape), np.nan)
-                    records[name][row, sound] = found[sound]
+                        records[name] = np.empty((len(plan.marks), *found.shape))
+                    records[name][row] = found
+                    if not sound.all():
+                        records[name][row, ~sound] = np.nan
                 row += 1
             if k == last or not sound.any():
                 break
@@ -166,8 +168,9 @@ def train(backend: Backend, plan: Plan) -> tuple[dict[str, FloatArray], BoolArra
             )
             k = stop
         if not row:  # all runs diverged before the first mark
-            for name, found in backend.state().items():
-                records[name] = np.full((len(plan.marks), *found.shape), np.nan)
+            records = {name: np.empty((len(plan.marks), *found.shape)) for name, found in backend.state().items()}
+        for values in records.values():
+            values[row:] = np.nan
     return records, sound, k
 
 
