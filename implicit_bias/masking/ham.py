@@ -114,8 +114,7 @@ class HAM:
             for weight in weights:
                 if weight.grad is not None:
                     gradient = weight.grad.to_dense() if weight.grad.is_sparse else weight.grad
-                    exponent = growth * weight.sign() * gradient + self.contraction
-                    weight.mul_(torch.exp(-group["lr"] * exponent))
+                    multiply_(weight, gradient, group["lr"], growth, self.contraction)
 
     def stop(self) -> None:
         """Leave all steps to the optimizer from now on."""
@@ -188,6 +187,11 @@ class HAM:
 
     def __repr__(self) -> str:
         return f"HAM({type(self.optimizer).__name__}, growth={self.growth:g}, contraction={self.contraction:g})"
+
+
+def multiply_(weight: torch.Tensor, gradient: torch.Tensor, rate: float, growth: Any, contraction: Any) -> None:
+    """Multiply weights, in place, by the factor of :class:`HAM`; γ and c are numbers, or tensors that broadcast."""
+    weight.mul_(torch.exp(-rate * (growth * weight.sign() * gradient + contraction)))
 
 
 def _trained_weights(model: nn.Module, select: Select | None) -> Iterator[torch.Tensor]:

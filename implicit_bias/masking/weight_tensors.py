@@ -198,19 +198,25 @@ def _attributes(holder: nn.Module) -> list[str]:
     return [
         name
         for name in dict.fromkeys([*plain, *made, *hooked])
-        if name not in hidden and any(isinstance(tensor, nn.Parameter) for tensor in _trained(holder, name))
+        # By place, not by type: torch.func puts plain tensors in the places of parameters.
+        if name not in hidden and any(own in place._parameters for place, own in _places(holder, name))
     ]
 
 
 def _trained(holder: nn.Module, attribute: str) -> list[torch.Tensor]:
     """The parameters below a tensor: itself, its factors, or those from which a hook computes it."""
+    return [getattr(place, name) for place, name in _places(holder, attribute)]
+
+
+def _places(holder: nn.Module, attribute: str) -> list[tuple[nn.Module, str]]:
+    """Where the tensors below a tensor are held: modules with their names there."""
     hook = hooks(holder).get(attribute)
     if hook is not None:
-        return [tensor for part in parts(attribute, hook) for tensor in _trained(holder, part)]
+        return [place for part in parts(attribute, hook) for place in _places(holder, part)]
     if not parametrize.is_parametrized(holder, attribute):
-        return [getattr(holder, attribute)]
+        return [(holder, attribute)]
     held = registered(holder, attribute)
-    return [getattr(held, name) for name in original_names(held)]
+    return [(held, name) for name in original_names(held)]
 
 
 def _computing(holder: nn.Module, attribute: str) -> list[Hook | nn.Module]:

@@ -13,22 +13,31 @@ from torch.optim import Optimizer
 
 from implicit_bias.errors import InputError
 from implicit_bias.files import held
-from implicit_bias.masking import effective_weights, kept_weights, unmask
-from implicit_bias.masking.weight_tensors import selected_tensors
+from implicit_bias.masking import kept_weights, unmask
 from implicit_bias.status import Status, settle
-from implicit_bias.training import checkpoint as checkpoints
-from implicit_bias.training.batches import Batches
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.determinism import reproducible
 from implicit_bias.training.devices import PRECISIONS, checked_device, is_further_process, make_fabric
-from implicit_bias.training.learning_rates import LEARNING_RATES, LearningRate
+from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.loop import LoopSettings, TrainingLoop
 from implicit_bias.training.methods import Method
-from implicit_bias.training.restoration import ModelMemory, left_as_it_was
+from implicit_bias.training.preparation import (
+    at_least_one,
+    begin,
+    check_batches,
+    check_method,
+    check_model,
+    checked_module,
+    checked_rates,
+    checked_seed,
+    configuration_of,
+    saved_run,
+    sgd,
+)
+from implicit_bias.training.restoration import left_as_it_was
 from implicit_bias.training.result import Progress, TrainingResult
-from implicit_bias.training.run_state import Hyperparameter, RunState, Setting, check_configuration, hyperparameters
-from implicit_bias.training.weights import all_finite
-from implicit_bias.validation import positive_number, whole_number
+from implicit_bias.training.run_state import check_configuration
+from implicit_bias.validation import positive_number
 
 
 def train(
@@ -102,17 +111,17 @@ def train(
     """
     began = time.perf_counter()
     settings = LoopSettings(
-        epochs=_at_least_one(epochs, "epochs"),
-        batch_size=_at_least_one(batch_size, "batch_size"),
-        save_every=_at_least_one(save_every, "save_every"),
-        seed=_seed(seed),
-        schedule=_schedule(schedule),
+        epochs=at_least_one(epochs, "epochs"),
+        batch_size=at_least_one(batch_size, "batch_size"),
+        save_every=at_least_one(save_every, "save_every"),
+        seed=checked_seed(seed),
+        schedule=checked_rates(schedule),
         path=None if checkpoint is None else Path(checkpoint),
         log_dir=log_dir,
     )
-    _check_method(method)
+    check_method(method)
     first_rate = positive_number(learning_rate, "learning_rate")
-    make_optimizer = _sgd(positive_number(momentum, "momentum", zero_allowed=True)) if optimizer == "sgd" else optimizer
+    make_optimizer = sgd(positive_number(momentum, "momentum", zero_allowed=True)) if optimizer == "sgd" else optimizer
     if not callable(make_optimizer):
         raise InputError(f"optimizer: expected 'sgd' or a function such as torch.optim.Adam, got {optimizer!r}.")
     place = checked_device(device, devices)
@@ -120,12 +129,12 @@ def train(
         raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
     if batch_size < devices:
         raise InputError(f"batch_size: {batch_size} images cannot be shared by {devices} devices; raise it.")
-    with _only_run(settings.path), reproducible(place), left_as_it_was(_module(model)):
-        saved = _saved(settings.path, resume)
-        _check_model(model, data)
-        _check_batches(model, data, settings.batch_size, place, devices)
+    with _only_run(settings.path), reproducible(place), left_as_it_was(checked_module(model)):
+        saved = saved_run(settings.path, resume)
+        check_model(model, data)
+        check_batches(model, data, settings.batch_size, place, devices)
         model.zero_grad(set_to_none=True)  # gradients from before would enter the first step
-        configuration = _configuration(model, data, method, settings) | {
+        configuration = configuration_of(model, data, method, settings) | {
             "schedule": schedule if isinstance(schedule, str) else "a function",
             "precision": precision,
         }
@@ -135,13 +144,7 @@ def train(
         model.to(fabric.device, PRECISIONS[precision])
         if devices > 1 and fabric.device.type == "cuda":
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        method.prepare(model)
-        built = make_optimizer(method.parameter_groups(model), lr=first_rate)
-        method.start(model, built, settings.epochs)
-        configuration["optimizer"] = type(built).__name__
-        for k, group in enumerate(hyperparameters(built), start=1):
-            configuration |= {f"{name} of group {k}": value for name, value in group.items()}
-        state = RunState(model, built, method, configuration)
+        state = begin(model, method, make_optimizer, first_rate, settings.epochs, configuration)
         loop = TrainingLoop(fabric, state, data, settings, progress)
         history, failure = loop.all_epochs(state.restore(saved) if saved is not None else ())
         method.finish(model)
@@ -152,149 +155,8 @@ def train(
         return settle(result, throw, f"train: {failure}. Training")
 
 
-def _configuration(
-    model: nn.Module, data: ImageData, method: Method, settings: LoopSettings
-) -> dict[str, Hyperparameter]:
-    """The settings that must be the same for a run to be continued."""
-    return {
-        "model": type(model).__name__,
-        "initial weights": checkpoints.tensors_digest(model.state_dict()),
-        "data": data.name,
-        "images": data.digest(),
-        "method": method.name,
-        **{f"{name} of the method": value for name, value in _public_numbers(method).items()},
-        "epochs": settings.epochs,
-        "batch_size": settings.batch_size,
-        "seed": settings.seed,
-    }
-
-
-def _sgd(momentum: float) -> Callable[..., Optimizer]:
-    def make(groups: list[dict], lr: float) -> Optimizer:
-        device = groups[0]["params"][0].device
-        # Fused, a step is a single kernel, where PyTorch has one.
-        return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=device.type in ("cpu", "cuda"))
-
-    return make
-
-
-def _at_least_one(value: int, name: str) -> int:
-    if whole_number(value, name) < 1:
-        raise InputError(f"{name}: expected at least 1, got {value}.")
-    return whole_number(value, name)
-
-
-def _seed(value: int) -> int:
-    if not 0 <= whole_number(value, "seed") < 2**63:
-        raise InputError(f"seed: expected a number from 0 to 2**63 - 1, got {value}.")
-    return whole_number(value, "seed")
-
-
-def _schedule(value: str | LearningRate) -> LearningRate:
-    if callable(value):
-        return value
-    if value not in LEARNING_RATES:
-        known = ", ".join(LEARNING_RATES)
-        raise InputError(f"schedule: expected {known} or a function of a time in [0, 1), got {value!r}.")
-    return LEARNING_RATES[value]
-
-
 def _only_run(path: Path | None) -> AbstractContextManager[None]:
     """Keep other runs away from a checkpoint; the processes of one run share the lock of the first."""
     if path is None or is_further_process():
         return nullcontext()
     return held(path.with_name(f".{path.name}.lock"))
-
-
-def _saved(path: Path | None, resume: bool) -> checkpoints.Checkpoint | None:
-    """The checkpoint to continue from, or None; a new run never overwrites an existing one."""
-    if path is None:
-        if resume:
-            raise InputError("resume: there is nothing to resume from; name the checkpoint.")
-        return None
-    if not path.exists():
-        return None
-    if not resume:
-        raise InputError(f"{path}: holds a run already; resume it (resume=True), or name another file.")
-    return checkpoints.read(path)
-
-
-def _public_numbers(method: Method) -> dict[str, Setting]:
-    """The numbers that a method was made with."""
-    return {
-        name: value
-        for name, value in vars(method).items()
-        if not name.startswith("_") and name not in ("name", "label") and isinstance(value, Setting)
-    }
-
-
-def _module(model: nn.Module) -> nn.Module:
-    if not isinstance(model, nn.Module):
-        raise InputError(f"model: expected a torch.nn.Module, got {type(model).__name__}.")
-    return model
-
-
-def _check_method(method: Method) -> None:
-    if not isinstance(method, Method):
-        raise InputError(f"method: expected a Method, such as training.METHODS['pilot'](), got {method!r}.")
-
-
-def _check_model(model: nn.Module, data: ImageData) -> None:
-    """Run two images through the model, before anything is changed.
-
-    Raises:
-        InputError: If the model does not take them, gives no logits, is masked, or its weights are not finite or have
-            no shape yet.
-    """
-    selected_tensors(model)
-    if effective_weights(model):
-        raise InputError("model: is masked already, and the method puts its own mask on it; unmask the model first.")
-    trained = next((p for p in model.parameters() if p.is_floating_point()), None)
-    if trained is None:
-        raise InputError(f"model: {type(model).__name__} has no parameters to train.")
-    if not all_finite(model):
-        raise InputError(f"model: weights of {type(model).__name__} are nan or inf; initialize it again.")
-    images = next(Batches(data, trained.device, trained.dtype).epoch(seed=0, epoch=1, size=2)).images
-    was_training = model.training
-    try:
-        model.eval()
-        with torch.no_grad():
-            shape = tuple(model(images).shape)
-    except RuntimeError as error:
-        raise InputError(
-            f"model: {type(model).__name__} cannot take images of shape {data.shape} ({error}); "
-            "build(name, data) gives one that can."
-        ) from None
-    finally:
-        model.train(was_training)
-    if shape != (len(images), data.classes):
-        raise InputError(
-            f"model: {type(model).__name__} gives outputs of shape {shape} for {len(images)} images; expected logits "
-            f"of shape ({len(images)}, {data.classes})."
-        )
-
-
-def _check_batches(model: nn.Module, data: ImageData, batch_size: int, place: torch.device, devices: int) -> None:
-    """Run the smallest batch of an epoch through the model as in training: batch normalization takes no single image.
-
-    Raises:
-        InputError: If the model does not take it.
-    """
-    n = len(data.train)
-    smallest = n % batch_size or min(batch_size, n)
-    if devices > 1 and place.type != "cuda":  # GPUs normalize over their shares together
-        smallest = max(1, smallest // devices)
-    trained = next(p for p in model.parameters() if p.is_floating_point())
-    images = next(Batches(data, trained.device, trained.dtype).epoch(seed=0, epoch=1, size=smallest)).images
-    memory = ModelMemory(model)
-    try:
-        model.train()
-        with torch.no_grad():
-            model(images)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"model: {type(model).__name__} takes no batch of {smallest} in training ({error}), which is the smallest "
-            f"share of {n} images in batches of {batch_size}; choose another batch_size."
-        ) from None
-    finally:
-        memory.restore()

@@ -43,6 +43,10 @@ class HyperbolicSteps(Method):
             raise RuntimeError("HAM: start(…) was not called yet, so there are no steps.")
         return self._ham
 
+    def growth_and_contraction(self) -> tuple[float, float]:
+        """The present γ and c."""
+        return self.steps.growth, self.steps.contraction
+
     @property
     def present_strength(self) -> float:
         """The present c."""

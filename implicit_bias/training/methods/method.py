@@ -75,9 +75,17 @@ class Method:
             UnsupportedError: If the optimizer does not do what the method asks for.
         """
 
+    def regularizer(self, model: nn.Module) -> torch.Tensor | None:
+        """The regularizer h, or None if weight decay is all there is."""
+        return self._penalty(model) if self._penalty else None
+
     def penalty(self, model: nn.Module) -> torch.Tensor | None:
-        """The penalty to add to the loss of a batch, or None."""
-        return self.strength * self._penalty(model) if self.strength and self._penalty else None
+        """The penalty to add to the loss of a batch, strength times h, or None."""
+        h = self.regularizer(model) if self.strength else None
+        return None if h is None else self.strength * h
+
+    def growth_and_contraction(self) -> tuple[float, float] | None:
+        """The γ and c by which :func:`~implicit_bias.masking.ham.multiply_` follows every step, or None."""
 
     def end_epoch(self, accuracy: float) -> None:
         """Adapt after an epoch of the given training accuracy (a fraction)."""
