@@ -39,6 +39,7 @@ TRAINING = Training(
     seeds=(0,),
     momentum=0.9,
     step=0.5,
+    step_with_decay=0.5,
     largest_step_times_scale=0.5,
     steps=20_000,
     records=2,
@@ -80,7 +81,9 @@ QUICK = Settings(
     flow_log10_scales=(0, -1),
     last_log10_time=6.0,
     projection_log10_scales=tuple(np.linspace(2, -32, 9).tolist()),
-    training=replace(TRAINING, trained_log10_scales=(0,), decayed_log10_scales=(-1,), step=4.0, steps=2000),
+    training=replace(
+        TRAINING, trained_log10_scales=(0,), decayed_log10_scales=(-1,), step=4.0, step_with_decay=4.0, steps=2000
+    ),
 )
 LARGEST_MISFIT = 1e-3  # ‖Zx − y‖/‖y‖ up to which a flow or a network has come to its end
 DISCRETE_TOLERANCE = 0.1  # relative distance of a trained network to its limit

@@ -27,7 +27,8 @@ class Training:
         decayed_log10_scales: The same of those that decay to it.
         seeds: Of the starts.
         momentum: β.
-        step: η.
+        step: η of the networks that start at their scale.
+        step_with_decay: η of those that decay to it, whose scale a step moves by more.
         largest_step_times_scale: Where a is large η is this over a.
         steps: How many.
         records: Times that are recorded, evenly spaced in log t.
@@ -42,6 +43,7 @@ class Training:
     seeds: Sequence[int]
     momentum: float
     step: float
+    step_with_decay: float
     largest_step_times_scale: float
     steps: int
     records: int
@@ -94,7 +96,8 @@ def trained_at_scales(problem: Mapping[str, int], training: Training, device: st
         )
         for scale, _, decays in runs
     ]
-    sizes = np.minimum(training.step, training.largest_step_times_scale / start_scale)
+    steps = np.array([training.step_with_decay if decays else training.step for _, _, decays in runs])
+    sizes = np.minimum(steps, training.largest_step_times_scale / start_scale)
     # Evenly spaced in the logarithm of time, and the start.
     first = training.first_time * (1 - training.momentum) / training.step
     marks = np.unique([0, *np.geomspace(max(1.0, first), training.steps, training.records).round().astype(int)])

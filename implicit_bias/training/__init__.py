@@ -9,6 +9,7 @@ require("train", "torch", "lightning_fabric", "safetensors")
 from implicit_bias.training.data import DATA, ImageData, Images, load, write_stand_in
 from implicit_bias.training.methods import METHODS, Method, MethodEntry
 from implicit_bias.training.models import MODELS, build
+from implicit_bias.training.population import Member, PopulationResult, iterative_population, train_population
 from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
 from implicit_bias.training.sparsity_curve import SparsityCurve, iterative, one_shot
 from implicit_bias.training.train import train
@@ -20,15 +21,19 @@ __all__ = [
     "EpochRecord",
     "ImageData",
     "Images",
+    "Member",
     "Method",
     "MethodEntry",
+    "PopulationResult",
     "Progress",
     "SparsityCurve",
     "TrainingResult",
     "build",
     "iterative",
+    "iterative_population",
     "load",
     "one_shot",
     "train",
+    "train_population",
     "write_stand_in",
 ]

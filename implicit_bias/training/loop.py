@@ -133,7 +133,7 @@ class TrainingLoop:
         Totals stay on the device until they are needed, since a GPU would idle while each step waits for a number.
         """
         self._model.train()
-        objectives = torch.zeros(self._steps, device=self._fabric.device)
+        objectives = torch.zeros(self._steps, dtype=self._batches.dtype, device=self._fabric.device)
         sums = torch.zeros(2, dtype=self._wide, device=self._fabric.device)
         seen = 0
         for step, batch in enumerate(self._batches.epoch(self._settings.seed, epoch, self._settings.batch_size)):

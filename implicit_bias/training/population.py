@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from implicit_bias.status import Status
 from implicit_bias.training.batches import Batches
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.determinism import reproducible
-from implicit_bias.training.devices import PRECISIONS, checked_device
+from implicit_bias.training.devices import checked_device
 from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.loop import LoopSettings
 from implicit_bias.training.methods import Method
@@ -35,12 +35,13 @@ from implicit_bias.training.preparation import (
     checked_rates,
     checked_seed,
     configuration_of,
+    public_numbers,
     saved_run,
     sgd,
 )
 from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
-from implicit_bias.training.run_state import check_configuration
-from implicit_bias.training.sparsity_curve import GRID, one_shot
+from implicit_bias.training.run_state import Setting, check_configuration
+from implicit_bias.training.sparsity_curve import GRID, Cycles, SparsityCurve, check_cycles, one_shot
 from implicit_bias.validation import positive_number
 
 _SECONDS_BETWEEN_REPORTS = 0.1
@@ -180,71 +181,187 @@ def train_population(
     """
     began = time.perf_counter()
     pairs = _pairs(strengths, seeds)
-    at_least_one(epochs, "epochs")
-    at_least_one(batch_size, "batch_size")
-    at_least_one(save_every, "save_every")
-    rates = checked_rates(schedule)
-    first_rate = positive_number(learning_rate, "learning_rate")
-    make_optimizer = sgd(positive_number(momentum, "momentum", zero_allowed=True))
-    place = checked_device(device, 1)
-    if place.type == "mps":
-        raise InputError("device: expected 'cpu' or 'cuda', got 'mps'; train on the CPU.")
-    if precision not in ("32-true", "64-true"):
-        raise InputError(f"precision: expected '32-true' or '64-true', got {precision!r}.")
-    if members_at_once is not None:
-        at_least_one(members_at_once, "members_at_once")
     folder = None if checkpoints is None else Path(checkpoints)
     if folder is None and resume:
         raise InputError("resume: there is nothing to resume from; name the folder of the checkpoints.")
+    settings = _Settings(
+        data, epochs, learning_rate, momentum, batch_size, schedule, device, precision, members_at_once, save_every
+    )
     with ExitStack() as context:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             context.enter_context(held(folder / ".lock"))
-        context.enter_context(reproducible(place))
-        members = []
-        for strength, seed in pairs:
-            settings = LoopSettings(
-                epochs, batch_size, save_every, seed, rates, _path(folder, strength, seed), log_dir=None
-            )
-            model, chosen = checked_module(build(seed)), method(strength)
-            check_method(chosen)
-            saved = saved_run(settings.path, resume)
-            if not members:
-                check_model(model, data)
-                check_batches(model, data, batch_size, place, 1)
-                _check_stackable(model)
-            configuration = configuration_of(model, data, chosen, settings) | {
-                "schedule": schedule if isinstance(schedule, str) else "a function",
-                "precision": precision,
-            }
-            if saved is not None:
-                check_configuration(saved, configuration)
-            model.to(place, PRECISIONS[precision])
-            state = begin(model, chosen, make_optimizer, first_rate, epochs, configuration)
-            run = MemberRun(state, seed, settings.path)
-            if saved is not None:
-                run.history = state.restore(saved)
-            members.append(run)
-        _check_alike([run.state.model for run in members])
-        batches = Batches(data, place, PRECISIONS[precision])
-        groups = list(_groups(members, members_at_once or _members_at_once(members[0], batches, batch_size), epochs))
-        for number, group in enumerate(groups):
-            report = _Reports(progress, number * epochs, len(groups) * epochs, -(-len(data.train) // batch_size))
-            PopulationLoop(group, batches, epochs, batch_size, rates, save_every, report).run()
-        for run in members:
-            run.state.method.finish(run.state.model)
-            if kept_weights(run.state.model):
-                unmask(run.state.model)
+        runs = _trained(
+            [build(seed) for _, seed in pairs],
+            [method(strength) for strength, _ in pairs],
+            [seed for _, seed in pairs],
+            settings,
+            [_path(folder, strength, seed) for strength, seed in pairs],
+            resume,
+            progress,
+        )
     seconds = time.perf_counter() - began
     return PopulationResult(
         tuple(
-            Member(strength, seed, _result(run, seconds / len(members)), run.failure)
-            for (strength, seed), run in zip(pairs, members, strict=True)
+            Member(strength, seed, _result(run, seconds / len(runs)), run.failure)
+            for (strength, seed), run in zip(pairs, runs, strict=True)
         ),
         data,
         epochs,
         seconds,
     )
+
+
+def iterative_population(
+    build: Callable[[int], nn.Module],
+    data: ImageData,
+    method: Callable[[float], Method],
+    strengths: Sequence[float] = (0.0,),
+    seeds: Sequence[int] = (0,),
+    *,
+    cycles: int,
+    keep: float = 0.8,
+    rewind: str = "weights",
+    warm_up: int = 0,
+    progress: Callable[[int], None] | None = None,
+    epochs: int,
+    learning_rate: float = 0.1,
+    momentum: float = 0.9,
+    batch_size: int = 256,
+    schedule: str | LearningRate = "cosine",
+    device: str | torch.device = "cpu",
+    precision: str = "32-true",
+    members_at_once: int | None = None,
+) -> list[SparsityCurve | None]:
+    r"""Train, prune, rewind and repeat, as :func:`~implicit_bias.training.iterative`, for every strength and seed.
+
+    Args:
+        build: As in :func:`train_population`, like all others that :func:`~implicit_bias.training.iterative` lacks.
+        data: The images to train on, and those that give the accuracy.
+        method: Makes a method for a strength, a new one for every cycle.
+        strengths: The strengths; each is trained with every seed.
+        seeds: Of initial weights, order and augmentation, the same in all cycles.
+        cycles: The number of trainings.
+        keep: The fraction of weights that survive each pruning, in (0, 1].
+        rewind: ``"weights"`` or ``"learning-rate"``.
+        warm_up: The number of epochs before the values that weights go back to.
+        progress: Called with the number of cycles done.
+        epochs: The number of epochs in each cycle.
+        learning_rate: The first learning rate of each cycle.
+        momentum: The momentum of SGD.
+        batch_size: Images of each run in a step.
+        schedule: The learning rates of each cycle; the warm-up keeps the first one.
+        device: Where to train.
+        precision: ``"32-true"`` or ``"64-true"``.
+        members_at_once: How many runs are trained side by side.
+
+    Returns:
+        A curve for each run, seed after seed for each strength; None for one whose loss stopped being finite.
+    """
+    share = check_cycles(cycles, keep, rewind, warm_up)
+    pairs = _pairs(strengths, seeds)
+    settings = _Settings(
+        data, epochs, learning_rate, momentum, batch_size, schedule, device, precision, members_at_once
+    )
+    models = [build(seed) for _, seed in pairs]
+    alive, found = list(range(len(pairs))), [Cycles(share, rewind) for _ in pairs]
+
+    def train_all(settings: _Settings) -> None:
+        runs = _trained(
+            [models[k] for k in alive], [method(pairs[k][0]) for k in alive], [pairs[k][1] for k in alive], settings
+        )
+        ended = [k for k, run in zip(alive, runs, strict=True) if run.failure is not None]
+        alive[:] = [k for k in alive if k not in ended]
+
+    if warm_up:
+        train_all(replace(settings, epochs=warm_up, schedule="constant"))
+    for k in alive:
+        found[k].begin(models[k])
+    for cycle in range(cycles):
+        if alive:
+            train_all(settings)
+        for k in alive:
+            models[k] = found[k].next(models[k], data)
+        if progress is not None:
+            progress(cycle + 1)
+    return [each.curve() if k in alive else None for k, each in enumerate(found)]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """Arguments that all runs share, checked."""
+
+    data: ImageData
+    epochs: int
+    learning_rate: float
+    momentum: float
+    batch_size: int
+    schedule: str | LearningRate
+    device: str | torch.device
+    precision: str
+    members_at_once: int | None
+    save_every: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "save_every", *(["members_at_once"] if self.members_at_once else [])):
+            at_least_one(getattr(self, name), name)
+        positive_number(self.learning_rate, "learning_rate")
+        positive_number(self.momentum, "momentum", zero_allowed=True)
+        checked_rates(self.schedule)
+        if self.precision not in ("32-true", "64-true"):
+            raise InputError(f"precision: expected '32-true' or '64-true', got {self.precision!r}.")
+
+
+def _trained(
+    models: Sequence[nn.Module],
+    methods: Sequence[Method],
+    seeds: Sequence[int],
+    settings: _Settings,
+    paths: Sequence[Path | None] | None = None,
+    resume: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> list[MemberRun]:
+    """Train networks in place, and leave them dense, or pruned as they were."""
+    data, precision, epochs, size = settings.data, settings.precision, settings.epochs, settings.batch_size
+    rates, make_optimizer = checked_rates(settings.schedule), sgd(settings.momentum)
+    place = checked_device(settings.device, 1)
+    if place.type == "mps":
+        raise InputError("device: expected 'cpu' or 'cuda', got 'mps'; train on the CPU.")
+    dtype = torch.float64 if precision == "64-true" else torch.float32
+    members = []
+    with reproducible(place):
+        for model, method, seed, path in zip(models, methods, seeds, paths or [None] * len(models), strict=True):
+            check_method(method)
+            saved = saved_run(path, resume)
+            if not members:
+                check_model(checked_module(model), data)
+                check_batches(model, data, size, place, 1)
+                _check_stackable(model)
+            of_loop = LoopSettings(epochs, size, settings.save_every, seed, rates, path, log_dir=None)
+            configuration = configuration_of(checked_module(model), data, method, of_loop) | {
+                "schedule": settings.schedule if isinstance(settings.schedule, str) else "a function",
+                "precision": precision,
+            }
+            if saved is not None:
+                check_configuration(saved, configuration)
+            model.to(place, dtype)
+            state = begin(model, method, make_optimizer, settings.learning_rate, epochs, configuration)
+            run = MemberRun(state, seed, path)
+            if saved is not None:
+                run.history = state.restore(saved)
+            members.append(run)
+        _check_alike(members)
+        batches = Batches(data, place, dtype)
+        at_once = settings.members_at_once or _members_at_once(models[0], batches, size)
+        groups = list(_groups(members, at_once, epochs))
+        for number, group in enumerate(groups):
+            report = _Reports(progress, number * epochs, len(groups) * epochs, -(-len(data.train) // size))
+            PopulationLoop(group, batches, epochs, size, rates, settings.save_every, report).run()
+        for run in members:
+            run.state.method.finish(run.state.model)
+            if kept_weights(run.state.model):
+                unmask(run.state.model)
+    return members
 
 
 def _pairs(strengths: Sequence[float], seeds: Sequence[int]) -> list[tuple[float, int]]:
@@ -270,9 +387,8 @@ def _groups(members: Sequence[MemberRun], size: int, epochs: int) -> Iterator[li
         yield from (runs[begin : begin + size] for begin in range(0, len(runs), size))
 
 
-def _members_at_once(member: MemberRun, batches: Batches, batch_size: int) -> int:
+def _members_at_once(model: nn.Module, batches: Batches, batch_size: int) -> int:
     """How many runs fit into the memory of a GPU, or are fast together on a CPU."""
-    model = member.state.model
     if batches.train.labels.device.type == "cpu":
         # Convolutions with weights of their own for each run are slower together than one after the other.
         return (
@@ -318,11 +434,26 @@ def _check_stackable(model: nn.Module) -> None:
             )
 
 
-def _check_alike(models: Sequence[nn.Module]) -> None:
-    first = {name: tensor.shape for name, tensor in models[0].state_dict().items()}
-    for model in models[1:]:
-        if {name: tensor.shape for name, tensor in model.state_dict().items()} != first:
+def _check_alike(runs: Sequence[MemberRun]) -> None:
+    """Refuse runs that one computation cannot stand for: it has the layers and the numbers of the first."""
+    first = runs[0].state
+    shapes = {name: tensor.shape for name, tensor in first.model.state_dict().items()}
+    numbers = _apart_from_strength(first.method)
+    for run in runs[1:]:
+        model, method = run.state.model, run.state.method
+        if type(method) is not type(first.method) or _apart_from_strength(method) != numbers:
+            raise InputError(
+                "method: expected methods that differ in strength alone, got "
+                f"{type(first.method).__name__} with {numbers} and {type(method).__name__} with "
+                f"{_apart_from_strength(method)}; train one population for each."
+            )
+        alike = {name: tensor.shape for name, tensor in model.state_dict().items()} == shapes
+        if not alike or repr(model) != repr(first.model):
             raise InputError("build: expected networks of one architecture for all seeds, got different ones.")
+
+
+def _apart_from_strength(method: Method) -> dict[str, Setting]:
+    return {name: value for name, value in public_numbers(method).items() if name != "strength"}
 
 
 def _result(run: MemberRun, seconds: float) -> TrainingResult:

@@ -52,7 +52,7 @@ def configuration_of(
         "data": data.name,
         "images": data.digest(),
         "method": method.name,
-        **{f"{name} of the method": value for name, value in _public_numbers(method).items()},
+        **{f"{name} of the method": value for name, value in public_numbers(method).items()},
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
         "seed": settings.seed,
@@ -107,7 +107,7 @@ def saved_run(path: Path | None, resume: bool) -> checkpoints.Checkpoint | None:
     return checkpoints.read(path)
 
 
-def _public_numbers(method: Method) -> dict[str, Setting]:
+def public_numbers(method: Method) -> dict[str, Setting]:
     """The numbers that a method was made with."""
     return {
         name: value

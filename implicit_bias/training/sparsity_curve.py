@@ -126,13 +126,7 @@ def iterative(
         InputError: If an argument is out of range, or as in :func:`~implicit_bias.training.train`.
         SolverError: If the loss is nan or inf.
     """
-    share = float(finite_array(keep, "keep", ndim=0))
-    if not 0 < share <= 1:
-        raise InputError(f"keep: expected a fraction in (0, 1], got {keep}.")
-    if rewind not in REWINDS:
-        raise InputError(f"rewind: expected 'weights' or 'learning-rate', got {rewind!r}.")
-    if whole_number(cycles, "cycles") < 1 or whole_number(warm_up, "warm_up") < 0:
-        raise InputError(f"cycles, warm_up: expected at least 1 and 0, got {cycles} and {warm_up}.")
+    share = check_cycles(cycles, keep, rewind, warm_up)
     run = partial(
         train, learning_rate=learning_rate, momentum=momentum, batch_size=batch_size, optimizer=optimizer, seed=seed,
         device=device, devices=devices, precision=precision,
@@ -140,15 +134,53 @@ def iterative(
     model = copy.deepcopy(model)
     if warm_up:
         model = run(model, data, method(), epochs=warm_up, schedule="constant").model
-    start = copy.deepcopy(model)
-    found: list[tuple[float, float]] = []
-    kept: dict[str, torch.Tensor] = {}
+    found = Cycles(share, rewind)
+    found.begin(model)
     for cycle in range(cycles):
         model = run(model, data, method(), epochs=epochs, schedule=schedule).model
-        found.append((masking.sparsity(model), accuracy(model, data)))
-        masking.keep_(model, kept)  # a method that leaves plain zeros does not know which of them were pruned
-        kept = masking.kept_weights(masking.prune_(model, 1 - share ** (cycle + 1)))
-        model = masking.keep_(copy.deepcopy(start) if rewind == "weights" else model, kept)
+        model = found.next(model, data)
         if progress is not None:
             progress(cycle + 1)
-    return SparsityCurve(*np.array(found).T)
+    return found.curve()
+
+
+def check_cycles(cycles: int, keep: float, rewind: str, warm_up: int) -> float:
+    """Return the share that every pruning keeps, or raise ``InputError``."""
+    share = float(finite_array(keep, "keep", ndim=0))
+    if not 0 < share <= 1:
+        raise InputError(f"keep: expected a fraction in (0, 1], got {keep}.")
+    if rewind not in REWINDS:
+        raise InputError(f"rewind: expected 'weights' or 'learning-rate', got {rewind!r}.")
+    if whole_number(cycles, "cycles") < 1 or whole_number(warm_up, "warm_up") < 0:
+        raise InputError(f"cycles, warm_up: expected at least 1 and 0, got {cycles} and {warm_up}.")
+    return share
+
+
+class Cycles:
+    """What happens to a network between the trainings of :func:`iterative`.
+
+    Args:
+        share: The fraction of weights that survive each pruning.
+        rewind: ``"weights"`` or ``"learning-rate"``.
+    """
+
+    def __init__(self, share: float, rewind: str) -> None:
+        self._share, self._rewind = share, rewind
+        self._start: nn.Module = nn.Module()
+        self._kept: dict[str, torch.Tensor] = {}
+        self._found: list[tuple[float, float]] = []
+
+    def begin(self, model: nn.Module) -> None:
+        """Remember the values that weights go back to."""
+        self._start = copy.deepcopy(model)
+
+    def next(self, model: nn.Module, data: ImageData) -> nn.Module:
+        """Note a trained network's sparsity and accuracy, prune it, and return the one to train next."""
+        self._found.append((masking.sparsity(model), accuracy(model, data)))
+        masking.keep_(model, self._kept)  # a method that leaves plain zeros does not know which of them were pruned
+        self._kept = masking.kept_weights(masking.prune_(model, 1 - self._share ** len(self._found)))
+        return masking.keep_(copy.deepcopy(self._start) if self._rewind == "weights" else model, self._kept)
+
+    def curve(self) -> SparsityCurve:
+        """What was noted."""
+        return SparsityCurve(*np.array(self._found).T)

@@ -1,0 +1,331 @@
+"""Many runs as one batch, against the same runs one by one."""
+
+import copy
+import threading
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import implicit_bias as ib
+from implicit_bias import training
+from implicit_bias.training import iterative_population, train_population
+from implicit_bias.training.methods import METHODS
+from implicit_bias.training.population import _bytes
+from implicit_bias.training.stack import Stack
+
+DIGITS = training.load("digits")
+SMALL = training.ImageData(
+    "small", DIGITS.train.take(torch.arange(330)), DIGITS.test.take(torch.arange(100)), classes=10, augment=True
+)
+OPTIONS = {"epochs": 2, "batch_size": 100, "precision": "64-true", "learning_rate": 0.05}
+NUMBERS = (
+    "epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "l1_norm", "strength",
+    "sparsity",
+)  # fmt: skip
+
+
+class Narrow(nn.Module):
+    """A convolution, two linear layers and a gain, and two names for one weight."""
+
+    def __init__(self, width=6):
+        super().__init__()
+        self.conv = nn.Conv2d(1, width, 3, padding=1)
+        self.first = nn.Linear(width * 16, 12)
+        self.again = nn.Linear(12, 12, bias=False)
+        self.twice = nn.Linear(12, 12, bias=False)
+        self.twice.weight = self.again.weight
+        self.gain = nn.Parameter(torch.ones(12))
+        self.last = nn.Linear(12, 10)
+
+    def forward(self, images):
+        hidden = torch.relu(nn.functional.avg_pool2d(self.conv(images), 2)).flatten(1)
+        hidden = torch.tanh(self.first(hidden)) * self.gain
+        return self.last(torch.tanh(self.twice(torch.tanh(self.again(hidden)))))
+
+
+def narrow(seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Narrow()
+
+
+def lenet(seed):
+    return training.build("lenet", SMALL, seed)
+
+
+def alone(build, method, member, **options):
+    options = {**OPTIONS, **options}
+    return training.train(build(member.seed), SMALL, method(member.strength), seed=member.seed, throw=False, **options)
+
+
+def assert_same(member, single, tolerance):
+    assert len(member.result.history) == len(single.history)
+    for ours, theirs in zip(member.result.history, single.history, strict=True):
+        for name in NUMBERS:
+            assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=tolerance, abs=tolerance), name
+    ours, theirs = member.result.model.state_dict(), single.model.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, values in theirs.items():
+        torch.testing.assert_close(ours[name], values, rtol=tolerance, atol=tolerance)
+
+
+class TestOneByOne:
+    @pytest.mark.parametrize("build", [lenet, narrow])
+    @pytest.mark.parametrize("name", METHODS)
+    def test_every_member_is_the_run_that_train_makes(self, name, build):
+        """For every method, with strengths and without, order and augmentation by seed, and weights that are tied."""
+        entry = METHODS[name]
+        if build is narrow and name == "continuous-sparsification":
+            build = lenet  # finish(…) leaves two parameters of a tied weight
+        strengths = [0.0, 20 * entry.usual_strength]
+        found = train_population(build, SMALL, entry, strengths, [3, 1], members_at_once=3, **OPTIONS)
+        assert [(member.strength, member.seed) for member in found.members] == [
+            (s, k) for s in strengths for k in (3, 1)
+        ]
+        for member in found.members:
+            assert_same(member, alone(build, entry, member), 1e-10)
+
+    def test_single_precision_for_fifty_steps(self):
+        """Rounding alone differs, before it is amplified."""
+        options = {"precision": "32-true", "batch_size": 66, "epochs": 10}
+        entry = METHODS["mask"]
+        found = train_population(lenet, SMALL, entry, [1e-4], [0, 1, 2], **{**OPTIONS, **options})
+        for member in found.members:
+            single = alone(lenet, entry, member, **options)
+            for name, values in single.model.state_dict().items():
+                difference = (member.result.model.state_dict()[name] - values).norm() / values.norm()
+                assert difference < 1e-4
+
+    @pytest.mark.parametrize("momentum", [0.0, 0.9])
+    @pytest.mark.parametrize("schedule", ["constant", "step", lambda time: 1 - time])
+    def test_momentum_and_schedules(self, momentum, schedule):
+        options = {"momentum": momentum, "schedule": schedule, "epochs": 3}
+        (member,) = train_population(lenet, SMALL, METHODS["pilot"], [1e-3], [5], **{**OPTIONS, **options}).members
+        assert_same(member, alone(lenet, METHODS["pilot"], member, **options), 1e-10)
+
+    def test_each_run_has_the_strength_that_pilot_gives_it(self):
+        found = train_population(lenet, SMALL, METHODS["pilot"], [1e-4, 1e-2], [0], **{**OPTIONS, "epochs": 5})
+        last = [member.result.history[-1].strength for member in found.members]
+        first = [member.result.history[0].strength for member in found.members]
+        assert first == [1e-4, 1e-2]
+        assert last[0] != first[0]
+        assert last[1] / first[1] != last[0] / first[0]
+
+    def test_groups_give_the_same(self):
+        few, many = (
+            train_population(lenet, SMALL, METHODS["mask"], [1e-4], range(5), members_at_once=size, **OPTIONS)
+            for size in (2, 5)
+        )
+        np.testing.assert_allclose(few.l1_norm, many.l1_norm, rtol=1e-12)
+
+    def test_one_shot(self):
+        found = train_population(lenet, SMALL, METHODS["mask"], [0.0, 1e-3], [0, 1], **OPTIONS)
+        sparsities = [0.0, 0.5, 0.95]
+        for row, member in zip(found.one_shot(sparsities), found.members, strict=True):
+            single = alone(lenet, METHODS["mask"], member)
+            np.testing.assert_array_equal(row, training.one_shot(single.model, SMALL, sparsities).accuracy)
+        assert found.accuracy.shape == (4, 2)
+        np.testing.assert_array_equal(found.accuracy[:, -1], found.one_shot([0.0])[:, 0])
+
+
+class TestFailures:
+    @pytest.mark.parametrize("victim", [0, 2])
+    def test_nan_in_one_run_leaves_the_others_as_they_are(self, victim, monkeypatch):
+        """To the last bit, also where the first run, which stands for the architecture, fails."""
+        entry = METHODS["mask"]
+        healthy = train_population(lenet, SMALL, entry, [1e-4], [0, 1, 2], members_at_once=3, **OPTIONS)
+        gradients = Stack.gradients
+        calls = []
+
+        def poisoned(self, images, labels, strengths):
+            calls.append(1)
+            if len(calls) == 6:  # the second of four steps of the second epoch
+                self.parameters["fc1.bias"][victim, 0] = float("nan")
+            return gradients(self, images, labels, strengths)
+
+        monkeypatch.setattr(Stack, "gradients", poisoned)
+        found = train_population(lenet, SMALL, entry, [1e-4], [0, 1, 2], members_at_once=3, **OPTIONS)
+        for k, (member, other) in enumerate(zip(found.members, healthy.members, strict=True)):
+            if k == victim:
+                assert member.failure == "the loss is nan or inf at epoch 2, step 2 of 4 (step 6 in all)"
+                assert member.result.status is ib.Status.NOT_FINITE
+                assert len(member.result.history) == 1
+                continue
+            assert member.failure is None
+            for name, values in other.result.model.state_dict().items():
+                assert torch.equal(member.result.model.state_dict()[name], values)
+        np.testing.assert_array_equal(np.isnan(found.accuracy[victim]), [False, True])
+        np.testing.assert_array_equal(np.isnan(found.one_shot([0.5])[:, 0]), np.arange(3) == victim)
+        assert "1 failed" in repr(found)
+
+    def test_a_step_that_is_too_long_ends_its_run_where_train_ends(self):
+        strengths = [1e-4, 1e3]
+        found = train_population(lenet, SMALL, METHODS["mask"], strengths, [0], **OPTIONS)
+        assert [member.failure is None for member in found.members] == [True, False]
+        bad = found.members[1]
+        with pytest.raises(ib.SolverError, match="epoch 1, step") as caught:
+            training.train(lenet(0), SMALL, METHODS["mask"](1e3), **OPTIONS)
+        assert bad.failure is not None
+        assert bad.failure in str(caught.value)
+
+    def test_all_runs_fail(self):
+        found = train_population(lenet, SMALL, METHODS["mask"], [1e3], [0, 1], **{**OPTIONS, "epochs": 5})
+        assert np.isnan(found.accuracy).all()
+
+
+class TestCheckpoints:
+    def test_a_population_continues_bit_by_bit(self, tmp_path):
+        case = {"build": lenet, "data": SMALL, "method": METHODS["pilot"], "strengths": [1e-3], "seeds": [0, 1]}
+        options = {**OPTIONS, "epochs": 4}
+        whole = train_population(**case, **options)
+        steps = []
+
+        def interrupt(progress):
+            steps.append(progress)
+            if progress.epoch == 3:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train_population(**case, **options, checkpoints=tmp_path, progress=interrupt)
+        assert sorted(path.name for path in tmp_path.glob("*.safetensors")) == [
+            "0.001-0.safetensors", "0.001-1.safetensors"
+        ]  # fmt: skip
+        with pytest.raises(ib.InputError, match="holds a run already"):
+            train_population(**case, **options, checkpoints=tmp_path)
+        resumed = train_population(**case, **options, checkpoints=tmp_path, resume=True)
+        for ours, theirs in zip(resumed.members, whole.members, strict=True):
+            assert_same(ours, theirs.result, 0.0)
+        again = train_population(**case, **options, checkpoints=tmp_path, resume=True)  # nothing is left to do
+        np.testing.assert_array_equal(again.accuracy, whole.accuracy)
+
+    @pytest.mark.parametrize("name", ["mask", "ham", "continuous-sparsification", "dense"])
+    def test_train_and_a_population_continue_each_other(self, name, tmp_path):
+        entry = METHODS[name]
+        options = {**OPTIONS, "epochs": 3}
+        strength = entry.usual_strength
+        whole = alone(lenet, entry, training.Member(strength, 1, None, None), epochs=3)
+
+        def stop(progress):
+            if progress.epoch == 2:
+                raise KeyboardInterrupt
+
+        path = tmp_path / f"{strength!r}-1.safetensors"
+        with pytest.raises(KeyboardInterrupt):
+            training.train(lenet(1), SMALL, entry(strength), seed=1, checkpoint=path, progress=stop, **options)
+        (member,) = train_population(
+            lenet, SMALL, entry, [strength], [1], checkpoints=tmp_path, resume=True, **options
+        ).members
+        assert_same(member, whole, 1e-10)
+        path.unlink()
+        with pytest.raises(KeyboardInterrupt):
+            train_population(lenet, SMALL, entry, [strength], [1], checkpoints=tmp_path, progress=stop, **options)
+        resumed = training.train(lenet(1), SMALL, entry(strength), seed=1, checkpoint=path, resume=True, **options)
+        assert_same(member, resumed, 1e-10)
+
+    def test_two_populations_do_not_write_one_folder(self, tmp_path):
+        told = []
+
+        def other(progress):
+            def run():
+                with pytest.raises(ib.errors.FolderInUseError) as caught:
+                    train_population(lenet, SMALL, METHODS["mask"], checkpoints=tmp_path, **OPTIONS)
+                told.append(str(caught.value))
+
+            if not told:
+                thread = threading.Thread(target=run)
+                thread.start()
+                thread.join()
+
+        train_population(lenet, SMALL, METHODS["mask"], checkpoints=tmp_path, progress=other, **OPTIONS)
+        assert told
+
+    def test_nothing_of_the_models_is_shared_at_the_end(self):
+        found = train_population(lenet, SMALL, METHODS["mask"], [0.0], [0, 1], **OPTIONS)
+        first, second = (member.result.model for member in found.members)
+        before = copy.deepcopy(second.state_dict())
+        with torch.no_grad():
+            for parameter in first.parameters():
+                parameter.zero_()
+                assert parameter.untyped_storage().nbytes() == _bytes(parameter)
+        assert all(torch.equal(values, before[name]) for name, values in second.state_dict().items())
+
+
+class TestIterative:
+    @pytest.mark.parametrize("rewind", ["weights", "learning-rate"])
+    @pytest.mark.parametrize("name", ["dense", "mask"])
+    def test_cycles_are_those_of_single_runs(self, name, rewind):
+        entry, strengths, seeds = METHODS[name], [0.0, 1e-4], [0, 1]
+        options = {**OPTIONS, "cycles": 3, "keep": 0.5, "rewind": rewind, "warm_up": 1, "epochs": 1}
+        found = iterative_population(lenet, SMALL, entry, strengths, seeds, **options)
+        pairs = [(strength, seed) for strength in strengths for seed in seeds]
+        for (strength, seed), curve in zip(pairs, found, strict=True):
+            single = training.iterative(lenet(seed), SMALL, lambda s=strength: entry(s), seed=seed, **options)
+            assert curve is not None
+            np.testing.assert_array_equal(curve.sparsity, single.sparsity)
+            np.testing.assert_array_equal(curve.accuracy, single.accuracy)
+
+    def test_a_run_that_fails_has_no_curve(self):
+        counted = []
+        found = iterative_population(
+            lenet, SMALL, METHODS["mask"], [1e-4, 1e3], [0], **OPTIONS, cycles=2, progress=counted.append
+        )
+        assert found[0] is not None
+        assert found[1] is None
+        assert counted == [1, 2]
+
+
+def with_norm(seed):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
+
+
+def with_dropout(seed):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.Dropout(0.5))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"strengths": []}, ib.InputError, "strengths: expected one or more different"),
+        ({"strengths": [0.1, 0.1]}, ib.InputError, "strengths: expected one or more different"),
+        ({"strengths": [-1.0]}, ib.InputError, "strengths"),
+        ({"seeds": [0, 0]}, ib.InputError, "seeds: expected one or more different"),
+        ({"seeds": [-1]}, ib.InputError, "seed"),
+        ({"epochs": 0}, ib.InputError, "epochs: expected at least 1"),
+        ({"batch_size": 0}, ib.InputError, "batch_size: expected at least 1"),
+        ({"members_at_once": -1}, ib.InputError, "members_at_once: expected at least 1"),
+        ({"precision": "bf16-mixed"}, ib.InputError, "precision: expected '32-true' or '64-true'"),
+        ({"device": "mps"}, ib.InputError, "device: "),
+        ({"resume": True}, ib.InputError, "name the folder"),
+        ({"build": with_norm}, ib.UnsupportedError, r"2 \(BatchNorm1d\) keeps running statistics"),
+        ({"build": with_dropout}, ib.UnsupportedError, r"2 \(Dropout\) draws random numbers"),
+        ({"build": lambda seed: "lenet"}, ib.InputError, "model: expected a torch.nn.Module"),
+        ({"build": lambda seed: Narrow(5 + seed)}, ib.InputError, "build: expected networks of one architecture"),
+        (
+            {"build": lambda seed: nn.Sequential(nn.Conv2d(1, 10, 8, bias=not seed), nn.Flatten())},
+            ib.InputError,
+            "one architecture",
+        ),
+        ({"method": lambda strength: "mask"}, ib.InputError, "method: expected a Method"),
+        (
+            {"method": lambda strength: METHODS["powerpropagation"](strength, power=2 + strength)},
+            ib.InputError,
+            "differ in strength alone",
+        ),
+    ],
+)
+def test_bad_input(change, error, message):
+    case = {"build": lenet, "data": SMALL, "method": METHODS["mask"], "strengths": [0.0, 0.5], "seeds": [0, 1]}
+    with pytest.raises(error, match=message):
+        train_population(**{**case, **OPTIONS, **change})
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", ["mask", "ham"])
+def test_a_gpu_gives_the_same(name):
+    entry = METHODS[name]
+    here, there = (
+        train_population(lenet, SMALL, entry, [1e-4], [0, 1], device=device, **OPTIONS) for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(there.l1_norm, here.l1_norm, rtol=1e-9)
