@@ -245,8 +245,8 @@ def claims(data: Data) -> list[Claim]:
         return from_residual(
             units, 1.0,
             f"{fitted.sum()} of {len(fitted)} runs fit the data to {FITTED:g}; these lie within {gaps.max():.0e} of "
-            f"the limit of their own steps, {units:.2f} of what rounding may leave, and up to {of_flow.max():.0e} from the "
-            "flow's.",
+            f"the limit of their own steps, {units:.2f} of what rounding may leave, and up to {of_flow.max():.0e} from "
+            "the flow's.",
             tolerance_reason="In units of eps · steps · ‖√(x² + a²)‖/‖x‖: steps that end below the rounding are lost.",
         )  # fmt: skip
 
