@@ -36,8 +36,8 @@ def own_limits(problem: Regression, runs: Trajectory) -> np.ndarray:
 def rounding(runs: Trajectory) -> np.ndarray:
     """The relative distance that rounding leaves between ends and the limits of their own steps, shape (runs,).
 
-    An error δ of a shift or a log-scale moves x by √(x² + a²) δ. Each step rounds a factor by up to half a unit. Once its
-    moves are below that, all are lost while the dual adds them up, so δ is up to k units in k steps.
+    An error δ of a shift or a log-scale moves x by √(x² + a²) δ. Each step rounds a factor by up to half a unit. Once
+    its moves are below that, all are lost while the dual adds them up, so δ is up to k units in k steps.
     """
     steps = int(np.asarray(runs.steps)[-1])
     x, scale = runs.x[-1], np.exp(runs.products["log_scale"][-1])
