@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -20,6 +22,10 @@ from implicit_bias.training import write_stand_in
 def call(*arguments):
     """Runs ``implicit-bias train`` in this process; ``output`` of the result holds its errors as well."""
     return CliRunner().invoke(app, ["train", *map(str, arguments)])
+
+
+def rows_of(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def test_a_run_writes_its_folder(quick, tmp_path):
     folder = tmp_path / "run"
     names = sorted(os.listdir(folder))
     assert names == ["checkpoint.safetensors", "history.csv", "tensorboard", "weights.safetensors"]
-    rows = list(csv.DictReader((folder / "history.csv").open()))
+    rows = rows_of(folder / "history.csv")
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert float(rows[1]["strength"]) == pytest.approx(1.1e-5)
     assert load_file(folder / "weights.safetensors").keys() == {
@@ -49,6 +55,62 @@ def test_a_run_writes_its_folder(quick, tmp_path):
     assert other.exit_code == 2
     assert "seed: 0 there, 1 here" in other.output
     assert (folder / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_a_run_says_what_pruning_would_leave_and_writes_a_sparse_network(quick, tmp_path):
+    result = call(*quick, "--method", "mask", "--prune", 0.9)
+    assert result.exit_code == 0, result.output
+    assert "pruned in one shot: " in result.output
+    assert all(f"% at {s} %".replace(" %", "%") in result.output for s in (90, 95, 98, 99))
+    pruned, dense = (load_file(tmp_path / "run" / f"{name}.safetensors") for name in ("pruned", "weights"))
+    weights = [name for name in dense if name.endswith("weight")]
+    zeros = sum(int((pruned[name] == 0).sum()) for name in weights)
+    assert zeros / sum(dense[name].numel() for name in weights) == pytest.approx(0.9, abs=1e-4)
+    least = min(float(pruned[name].abs()[pruned[name] != 0].min()) for name in weights)
+    for name, values in dense.items():
+        kept = pruned[name] != 0
+        assert torch.equal(pruned[name][kept], values[kept])
+        if name in weights:
+            assert float(values[~kept].abs().max()) <= least
+
+
+def test_a_run_can_be_made_longer(quick, tmp_path):
+    assert call(*quick, "--method", "mask").exit_code == 0
+    longer = call("--data", "digits", "--epochs", 4, "--output", tmp_path / "run", "--method", "mask", "--resume")
+    assert longer.exit_code == 0, longer.output
+    rows = rows_of(tmp_path / "run" / "history.csv")
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    # From there on, the learning rates are those of four epochs.
+    assert [float(row["learning_rate"]) for row in rows] == pytest.approx(
+        [0.1, 0.05, 0.05, 0.1 * (1 + np.cos(0.75 * np.pi)) / 2]
+    )
+    shorter = call(*quick, "--method", "mask", "--resume")
+    assert shorter.exit_code == 2
+    assert "epochs: 4 there, 2 here" in shorter.output
+
+
+def test_many_networks(tmp_path):
+    options = ("--data", "digits", "--epochs", 2, "--method", "mask", "--output", tmp_path / "run")
+    result = call(*options, "--strengths", "0,1e-4", "--seeds", 3, "--seed", 5)
+    assert result.exit_code == 0, result.output
+    assert "6 networks in" in result.output
+    rows = rows_of(tmp_path / "run" / "members.csv")
+    assert {(row["first_strength"], row["seed"]) for row in rows} == {(s, k) for s in ("0.0", "0.0001") for k in "567"}
+    assert len(rows) == 12
+    pruned = rows_of(tmp_path / "run" / "pruned.csv")
+    assert len(pruned) == 6 * 5
+    single = call("--data", "digits", "--epochs", 2, "--method", "mask", "--strength", "1e-4", "--seed", 6,
+                  "--output", tmp_path / "one")  # fmt: skip
+    assert single.exit_code == 0
+    (alone,) = [row for row in rows_of(tmp_path / "one" / "history.csv") if row["epoch"] == "2"]
+    (member,) = [row for row in rows if (row["first_strength"], row["seed"], row["epoch"]) == ("0.0001", "6", "2")]
+    assert float(member["l1_norm"]) == pytest.approx(float(alone["l1_norm"]), rel=1e-4)
+    # The printed mean is of the accuracies in the table.
+    dense = [float(row["accuracy"]) for row in pruned if row["strength"] == "0.0" and row["sparsity"] == "0.0"]
+    assert f"{100 * np.mean(dense):.2f} ± " in result.output
+    again = call(*options, "--strengths", "0,1e-4", "--seeds", 3, "--seed", 5)
+    assert again.exit_code == 2
+    assert "resume" in again.output
 
 
 def test_cifar_from_a_folder(tmp_path):
@@ -79,6 +141,15 @@ def test_cifar_from_a_folder(tmp_path):
         (["--data", "cifar10"], "name the folder"),
         (["--data", "cifar10", "--data-folder", "nowhere"], "put https"),
         (["--validation", "1.5"], "fraction"),
+        (["--prune", "1"], "from 0 to below 1"),
+        (["--prune", "0.5", "--seeds", "2"], "--prune: is for a single network"),
+        (["--devices", "2", "--seeds", "2"], "--devices: is for a single network"),
+        (["--strengths", "1e-4,x"], "numbers with commas between them, got '1e-4,x'"),
+        (["--strengths", "1e-4,1e-4"], "strengths: expected one or more different numbers"),
+        (["--strengths", "1e-4", "--strength", "1e-3"], "give one of them"),
+        (["--seeds", "2", "--method", "magic"], "known: dense"),
+        (["--seeds", "2", "--epochs", "0"], "epochs: expected at least 1"),
+        (["--seeds", "2", "--device", "tpu"], "device"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(quick, arguments, message, tmp_path):
@@ -128,6 +199,8 @@ def test_interrupted_and_resumed(tmp_path):
     assert process.returncode == 130
     assert "--resume" in errors
     assert "Traceback" not in errors
+    rows = rows_of(tmp_path / "run" / "history.csv")  # of the epochs in the checkpoint
+    assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
 
 
 @pytest.mark.parametrize("module", ["implicit_bias", "implicit_bias.cli"])

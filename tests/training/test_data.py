@@ -114,15 +114,15 @@ def test_archives_are_read_in_memory(tmp_path, monkeypatch):
 
 
 def test_names_and_folders(tmp_path):
-    with pytest.raises(InputError, match="known: mnist, digits, cifar10, cifar100"):
+    with pytest.raises(InputError, match="known: mnist, digits, fashion-mnist, cifar10, cifar100"):
         load("imagenet")
     with pytest.raises(InputError, match="name the folder"):
         load("cifar10")
     with pytest.raises(InputError, match="is no folder"):
         load("cifar10", tmp_path / "nowhere")
     with pytest.raises(InputError, match="takes none"):
-        load("mnist", tmp_path)
-    assert DATA == ("mnist", "digits", "cifar10", "cifar100")
+        load("digits", tmp_path)
+    assert DATA == ("mnist", "digits", "fashion-mnist", "cifar10", "cifar100")
 
 
 def test_a_split_is_stratified_and_hides_the_test_images():

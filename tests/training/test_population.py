@@ -10,6 +10,7 @@ from torch import nn
 
 import implicit_bias as ib
 from implicit_bias import training
+from implicit_bias.files import FolderInUseError
 from implicit_bias.training import iterative_population, train_population
 from implicit_bias.training.methods import METHODS
 from implicit_bias.training.population import _bytes
@@ -229,7 +230,7 @@ class TestCheckpoints:
 
         def other(progress):
             def run():
-                with pytest.raises(ib.errors.FolderInUseError) as caught:
+                with pytest.raises(FolderInUseError) as caught:
                     train_population(lenet, SMALL, METHODS["mask"], checkpoints=tmp_path, **OPTIONS)
                 told.append(str(caught.value))
 

@@ -1,0 +1,109 @@
+"""``implicit-bias train --seeds … --strengths …``: many networks side by side, and what they say together."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from implicit_bias.cli.training_bar import TrainingBar
+from implicit_bias.files import write_whole
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from implicit_bias.training import ImageData, Method
+
+PRUNED = (0.9, 0.95, 0.98, 0.99)
+"""The sparsities whose accuracies are reported."""
+
+
+def train_many(
+    build: Callable[[int], nn.Module],
+    images: ImageData,
+    method: Callable[[float], Method],
+    strengths: Sequence[float],
+    seeds: Sequence[int],
+    output: Path,
+    console: Console,
+    **training_options: Any,
+) -> None:
+    """Train a network for every strength and seed, write the tables of all, and print their means."""
+    from implicit_bias import training
+
+    with TrainingBar(console) as bar:
+        found = training.train_population(
+            build,
+            images,
+            method,
+            strengths,
+            seeds,
+            checkpoints=output / "checkpoints",
+            progress=bar,
+            **training_options,
+        )
+    names = [{"strength": member.strength, "seed": member.seed} for member in found.members]
+    write_table(
+        output / "members.csv",
+        [
+            {"seed": name["seed"], "first_strength": name["strength"], **asdict(record)}
+            for name, member in zip(names, found.members, strict=True)
+            for record in member.result.history
+        ],
+    )
+    accuracy = found.one_shot([0.0, *PRUNED])
+    write_table(
+        output / "pruned.csv",
+        [
+            {**name, "sparsity": sparsity, "accuracy": value}
+            for name, row in zip(names, accuracy.tolist(), strict=True)
+            for sparsity, value in zip((0.0, *PRUNED), row, strict=True)
+        ],
+    )
+    table = Table("strength", "networks", "test accuracy", *(f"at {s:.0%}" for s in PRUNED), box=None)
+    for strength in strengths:
+        rows = accuracy[[name["strength"] == strength for name in names]]
+        whole = rows[~(rows != rows).any(axis=1)]
+        table.add_row(f"{strength:g}", f"{len(whole)} of {len(rows)}", *(_mean(column) for column in whole.T))
+    Console().print(table)
+    for member in found.members:
+        if member.failure is not None:
+            console.print(
+                f"strength {member.strength:g}, seed {member.seed}: {member.failure}", soft_wrap=True, highlight=False
+            )
+    Console().print(
+        f"{len(found.members)} networks in {found.seconds:.1f} s; means with intervals of 95 % over seeds; "
+        f"wrote {output}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _mean(values: Any) -> str:
+    """The mean with its interval of 95 % by Student's distribution, in per cent."""
+    if not len(values):
+        return "–"
+    if len(values) == 1:
+        return f"{values[0]:.2%}"
+    from scipy import stats
+
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    return f"{100 * values.mean():.2f} ± {100 * half:.2f} %"
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows with the same keys as a CSV file."""
+    from implicit_bias.training import EpochRecord
+
+    table = StringIO()
+    names = list(rows[0]) if rows else list(EpochRecord.__annotations__)
+    writer = csv.DictWriter(table, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, table.getvalue())
