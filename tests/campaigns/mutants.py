@@ -62,7 +62,11 @@ TESTS = {
     "limit/max_margin.py": ["tests/limit/test_units.py"],
     "limit/projection.py": ["tests/limit/test_units.py"],
     "limit/dual_newton.py": [f"tests/limit/test_{name}.py" for name in ("row_basis", "projection", "rows", "sizes")],
-    "masking/diagonal_networks.py": ["tests/masking/test_ensembles.py"],
+    "masking/diagonal_networks.py": [
+        "tests/masking/test_ensembles.py",
+        "tests/masking/test_replay.py",
+        "tests/simulate/test_optimizer.py",
+    ],
     "masking/ensembles.py": ["tests/masking/test_ensembles.py", "tests/masking/test_initialization.py"],
     "masking/reparameterize.py": ["tests/masking/test_replaced.py"],
     "masking/kept.py": ["tests/masking/test_pilot.py", "tests/masking/test_factored_weights.py"],

@@ -286,3 +286,24 @@ def test_a_step_that_overflowed_is_not_recorded(fused):
     assert record["0.weight"].time == pytest.approx(0.2)
     assert record["0.weight"].decay == pytest.approx(0.1 * 0.1 * (1 + 1.5))
     np.testing.assert_allclose(record["0.weight"].accumulated_gradient, total.numpy().ravel(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_the_decay_is_what_the_strength_adds_up_to(momentum, nesterov):
+    """A weight of mean 0 whose loss is constant: only decay acts, so the flow's decay is that of torch's steps alone.
+
+    For small strengths m shrinks by exp(−2A) up to O(α²), with the decay A of the flow.
+    """
+    alpha, rate = 1e-7, 0.3
+    model = masking.mask(nn.Linear(2, 2, bias=False, dtype=torch.float64), 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), rate, momentum=momentum, nesterov=nesterov)
+    masking.decay_strength(optimizer, alpha)
+    record = masking.MirrorRecord(model, optimizer)
+    factors = next(iter(masking.factors(model).values()))
+    before = factors["m"].detach().clone()
+    for _ in range(25):
+        optimizer.zero_grad()
+        (0.0 * model(torch.ones(1, 2, dtype=torch.float64)).sum()).backward()
+        optimizer.step()
+    shrunk = -torch.log(factors["m"].detach() / before) / 2
+    np.testing.assert_allclose(shrunk.numpy(), record["weight"].decay, rtol=1e-4)

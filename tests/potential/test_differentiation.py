@@ -39,3 +39,13 @@ def test_one_forward_pass_and_more_backward_ones():
     x = torch.tensor([0.05], dtype=torch.float64)
     third = torch.func.jacrev(torch.func.jacrev(torch.func.jacfwd(POTENTIALS["hyperbolic"].value)))
     torch.testing.assert_close(third(x).squeeze(), (-x / (2 * (x**2 + 0.01) ** 1.5)).squeeze())
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -2])
+@pytest.mark.parametrize("method", ["gradient", "inverse_gradient"])
+@pytest.mark.parametrize("name", POTENTIALS)
+def test_vmap_over_any_axis(name, method, axis):
+    function = getattr(POTENTIALS[name], method)
+    x = torch.linspace(0.1, 0.4, 24, dtype=torch.float64).reshape(2, 3, 4, 1)  # one weight in the last axis
+    found = torch.func.vmap(function, in_dims=axis)(x)
+    torch.testing.assert_close(found, torch.stack([function(part) for part in x.unbind(axis)]), rtol=1e-12, atol=1e-15)

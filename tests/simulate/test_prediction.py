@@ -174,3 +174,9 @@ def test_batches_of_coupled_weights_are_not_covered():
     three = ib.Parameterization(["a**2/2", "b**2/2", "c**2/2 + a**2/2"])
     with pytest.raises(ib.UnsupportedError, match="coupled"):
         ib.training_limit(two, three, {"a": 1.0, "b": 1.0, "c": 1.0}, step=0.01, batch_size=1)
+
+
+@pytest.mark.parametrize("optimizer", [ib.SGD(), ib.SGD(0.9), ib.SGD(0.9, nesterov=True)])
+def test_a_loss_without_curvature_has_no_critical_step(optimizer):
+    flat = ib.Regression([[0.0, 0.0]], [0.0])
+    assert ib.critical_step(flat, ib.HyperbolicEntropy([1.0, 2.0]), optimizer=optimizer) == np.inf

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import implicit_bias as ib
 from implicit_bias.claims.verdict import Outcome
-from implicit_bias.symbolic.commuting import lie_bracket
+from implicit_bias.symbolic.commuting import lie_bracket, lie_bracket_report
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.symbolic.smoothness import ends_of_flow
+from implicit_bias.symbolic.zero_test import ZeroTest
 
 p, q = SYMBOLS = sp.symbols("p q")
 few = settings(max_examples=max(10, settings.default.max_examples // 5))  # each takes long
@@ -178,3 +179,14 @@ def test_a_rate_that_is_even_and_not_lipschitz_ends_the_flow(power):
     formula = sp.sign(u) * sp.Abs(u) ** sp.Rational(power)
     gradient = sp.Matrix([sp.Rational(power) * sp.Abs(u) ** (sp.Rational(power) - 1)])
     assert ends_of_flow(formula, gradient, [u]) == [sp.Symbol("u")]
+
+
+def test_one_undecided_component_leaves_the_bracket_undecided(monkeypatch):
+    """However many others are proved."""
+    answers = iter([Outcome.PROVED, Outcome.INCONCLUSIVE, Outcome.PROVED])
+    monkeypatch.setattr(
+        "implicit_bias.symbolic.commuting.vanishes", lambda *_, **__: ZeroTest(next(answers, Outcome.PROVED))
+    )
+    fields = [sp.Matrix([p, q]), sp.Matrix([2 * p, 2 * q])]
+    report = lie_bracket_report(("f", "g"), *fields, SYMBOLS, proof_time=1.0)
+    assert report.outcome is Outcome.INCONCLUSIVE
