@@ -1,6 +1,8 @@
 from . import judge as judge
 from .claim import Claim as Claim
 from .claim import corrected as corrected
+from .comparison import Comparison as Comparison
+from .comparison import compare as compare
 from .equation import Equation as Equation
 from .equation import Violation as Violation
 from .ledger import Ledger as Ledger

@@ -13,7 +13,7 @@ from implicit_bias.simulate.mini_batches import MiniBatches
 from implicit_bias.simulate.optimizer import SGD, Directions, Optimizer
 from implicit_bias.simulate.products import MaskProducts
 
-STEPS_OF_A_GRAPH = 50  # a launch, and copies of what differs from step to step, cost as much as a few steps
+MOST_STEPS_OF_A_GRAPH = 50  # a launch, and copies of what differs from step to step, cost as much as a few steps
 
 
 class DiagonalNetworks:
@@ -43,6 +43,7 @@ class DiagonalNetworks:
         dtype: Precision of everything on the device.
         device: Where to compute.
         products: Whether to accumulate the products over the steps, in double precision.
+        steps_between_records: How many steps are usually taken at a time, which a GPU can replay as one.
     """
 
     steps_between_checks = 1000  # a check waits for the device
@@ -57,6 +58,7 @@ class DiagonalNetworks:
         dtype: torch.dtype,
         device: torch.device,
         products: bool = False,
+        steps_between_records: int = MOST_STEPS_OF_A_GRAPH,
     ) -> None:
         self.runs = len(m)
         self._shape = (len(problems), self.runs // len(problems))
@@ -87,7 +89,7 @@ class DiagonalNetworks:
         self._replay: _ManySteps | None = None
         # Adam counts its steps, so no two of them do the same.
         self._replays = captures(device) is not None and self._directions is None
-        self.steps_at_once = STEPS_OF_A_GRAPH if self._replays else 1
+        self.steps_at_once = max(1, min(MOST_STEPS_OF_A_GRAPH, steps_between_records)) if self._replays else 1
         self._products = None
         if products:
             like = torch.zeros_like(self._u, dtype=torch.float64)
@@ -144,7 +146,7 @@ class DiagonalNetworks:
         """
         begin = 0
         if self._replays and self._replay is None:
-            self._replay = _ManySteps(self._step, weights, strengths, self._device)
+            self._replay = _ManySteps(self._step, self.steps_at_once, weights, strengths, self._device)
         if self._replay is not None:
             begin = self._replay.advance(steps, weights, strengths)
         for k in range(begin, steps):
@@ -210,6 +212,7 @@ class _ManySteps:
 
     Args:
         step: Takes one step.
+        count: How many.
         weights: Of the observations in some steps, or None.
         strengths: Of some steps, or None.
         device: Where the networks are.
@@ -218,30 +221,31 @@ class _ManySteps:
     def __init__(
         self,
         step: Callable[[torch.Tensor | None, torch.Tensor | None], None],
+        count: int,
         weights: torch.Tensor | None,
         strengths: torch.Tensor | None,
         device: torch.device,
     ) -> None:
+        self._count = count
         self._inputs = [
-            None if values is None else values.new_empty((STEPS_OF_A_GRAPH, *values.shape[1:]))
-            for values in (weights, strengths)
+            None if values is None else values.new_empty((count, *values.shape[1:])) for values in (weights, strengths)
         ]
 
         def work() -> None:
-            for k in range(STEPS_OF_A_GRAPH):
+            for k in range(count):
                 step(*(_entry(values, k) for values in self._inputs))
 
         self._replay = Replay(work, device)
 
     def advance(self, steps: int, *inputs: torch.Tensor | None) -> int:
         """Take as many of the steps as there are whole graphs in them; return how many these are."""
-        ends = range(STEPS_OF_A_GRAPH, steps + 1, STEPS_OF_A_GRAPH)
+        ends = range(self._count, steps + 1, self._count)
         for end in ends:
             for place, values in zip(self._inputs, inputs, strict=True):
                 if place is not None and values is not None:
-                    place.copy_(values[end - STEPS_OF_A_GRAPH : end])
+                    place.copy_(values[end - self._count : end])
             self._replay()
-        return len(ends) * STEPS_OF_A_GRAPH
+        return len(ends) * self._count
 
 
 def _entry(values: torch.Tensor | None, k: int) -> torch.Tensor | None:

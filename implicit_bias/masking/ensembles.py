@@ -180,7 +180,8 @@ def ensemble(
     m, w = (np.broadcast_to(values[name].copy(), (runs, n)) for name in ("m", "w"))
 
     with torch.inference_mode():
-        networks = DiagonalNetworks(problems, m, w, plans.eta, optimizer, dtype, place, products)
+        usual = int(np.median(np.diff(plans.marks))) if len(plans.marks) > 1 else steps
+        networks = DiagonalNetworks(problems, m, w, plans.eta, optimizer, dtype, place, products, usual)
         records, sound, k = train(networks, plans)
         parameters = networks.parameters()
     if not sound.all():

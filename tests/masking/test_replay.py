@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import implicit_bias as ib
 from implicit_bias.masking import replay
-from implicit_bias.masking.diagonal_networks import STEPS_OF_A_GRAPH
+from implicit_bias.masking.diagonal_networks import MOST_STEPS_OF_A_GRAPH
 from implicit_bias.masking.ensembles import ensemble, initialization
 from implicit_bias.schedule import Geometric, Harmonic
 from implicit_bias.simulate import SGD
@@ -110,12 +110,23 @@ def test_replayed_steps_are_the_steps_themselves(monkeypatch, problem, optimizer
 
 @pytest.mark.parametrize("optimizer", [ib.Adam(), ib.AdamW(), ib.SignDescent()])
 def test_adam_counts_its_steps_and_is_not_captured(monkeypatch, optimizer):
-    case = {"problem": PROBLEM, "init": INIT, "step": 0.01, "steps": 160, "optimizer": optimizer}
+    case = {"problem": PROBLEM, "init": INIT, "step": 0.01, "steps": 160, "optimizer": optimizer, "record": 2}
     eager, count = ensemble(**case), []
     for module in ("replay", "diagonal_networks"):
         monkeypatch.setattr(f"implicit_bias.masking.{module}.captures", recorded(count))
     np.testing.assert_array_equal(ensemble(**case).x, eager.x)
     assert not count
+
+
+@pytest.mark.parametrize(("records", "replays"), [(2, 3), (5, 3), (41, 39), ([0, 3, 100, 200], 2)])
+def test_graphs_fit_between_the_records(monkeypatch, records, replays):
+    """200 steps: 50 at a time, or as many as there are from one record to the next; the first ones go without."""
+    case, count = {"problem": PROBLEM, "init": INIT, "step": 0.01, "steps": 200, "record": records}, []
+    eager = ensemble(**case)
+    for module in ("replay", "diagonal_networks"):
+        monkeypatch.setattr(f"implicit_bias.masking.{module}.captures", recorded(count))
+    np.testing.assert_array_equal(ensemble(**case).x, eager.x)
+    assert len(count) == replays
 
 
 def test_a_processor_has_no_graphs():
@@ -130,7 +141,7 @@ def test_a_processor_has_no_graphs():
 @pytest.mark.cuda
 @pytest.mark.parametrize("options", [{}, {"batch_size": 4, "schedule": Geometric(0.3, tau=0.5), "products": True}])
 def test_a_graph_on_a_gpu_agrees_with_the_processor(options):
-    case = {"problem": PROBLEM, "init": INIT, "step": 0.02, "steps": 10 * STEPS_OF_A_GRAPH + 7, **options}
+    case = {"problem": PROBLEM, "init": INIT, "step": 0.02, "steps": 10 * MOST_STEPS_OF_A_GRAPH + 7, **options}
     case["optimizer"] = SGD(0.8)
     here, there = (ensemble(**case, device=device) for device in ("cpu", "cuda"))
     np.testing.assert_allclose(there.x, here.x, rtol=1e-11, atol=1e-12)
