@@ -125,13 +125,17 @@ def draw(data: Data) -> Figure:
     _draw_excess(axes[0, 1], data)
     _draw_exponents(axes[1, 0], data)
     _draw_ends(axes[1, 1], data)
-    late = data["run_t"][-1].max()
-    figure.supxlabel(
-        "Circles start at the scale a, diamonds start at 1 and decay to a. Filled: the data are fitted to "
-        f"{LARGEST_MISFIT:.0%}. Hollow: on the way, as\n{int(data['steps']):,} steps are a flow time of {late:.0f} and "
-        "a weight far below its size at the end leaves zero at a rate of about its own size: small scales are late.",
-        fontsize=6.5, color="0.3",
-    )  # fmt: skip
+    text = "Circles start at the scale a, diamonds start at 1 and decay to a. "
+    if _arrived(data).all():
+        text += f"All of them fit the data to {LARGEST_MISFIT:.0%}."
+    else:
+        late = data["run_t"][-1].max()
+        text += (
+            f"Filled: the data are fitted to {LARGEST_MISFIT:.0%}. Hollow: on the way, as\n{int(data['steps']):,} "
+            f"steps are a flow time of {late:.0f} and a weight far below its size at the end leaves zero at a rate of "
+            "about its own size: small scales are late."
+        )
+    figure.supxlabel(text, fontsize=6.5, color="0.3")
     return figure
 
 
