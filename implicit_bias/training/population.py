@@ -39,6 +39,7 @@ from implicit_bias.training.preparation import (
     saved_run,
     sgd,
 )
+from implicit_bias.training.restoration import ModelMemory
 from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
 from implicit_bias.training.run_state import Setting, check_configuration
 from implicit_bias.training.sparsity_curve import GRID, Cycles, SparsityCurve, check_cycles, one_shot
@@ -330,17 +331,24 @@ def _trained(
     if place.type == "mps":
         raise InputError("device: expected 'cpu' or 'cuda', got 'mps'; train on the CPU.")
     dtype = torch.float64 if precision == "64-true" else torch.float32
+    for model, method in zip(models, methods, strict=True):
+        checked_module(model)
+        check_method(method)
+    for name, given in (("build", models), ("method", methods)):
+        if len(set(map(id, given))) < len(given):
+            raise InputError(
+                f"{name}: expected a new one in every call, got one for several runs; make it in the call."
+            )
     members = []
     with reproducible(place):
         for model, method, seed, path in zip(models, methods, seeds, paths or [None] * len(models), strict=True):
-            check_method(method)
             saved = saved_run(path, resume)
             if not members:
-                check_model(checked_module(model), data)
+                check_model(model, data)
                 check_batches(model, data, size, place, 1)
-                _check_stackable(model)
+                _check_stackable(model, _some_images(model, data))
             of_loop = LoopSettings(epochs, size, settings.save_every, seed, rates, path, log_dir=None)
-            configuration = configuration_of(checked_module(model), data, method, of_loop) | {
+            configuration = configuration_of(model, data, method, of_loop) | {
                 "schedule": settings.schedule if isinstance(settings.schedule, str) else "a function",
                 "precision": precision,
             }
@@ -389,6 +397,11 @@ def _groups(members: Sequence[MemberRun], size: int, epochs: int) -> Iterator[li
         yield from (runs[begin : begin + size] for begin in range(0, len(runs), size))
 
 
+def _some_images(model: nn.Module, data: ImageData) -> torch.Tensor:
+    like = next(p for p in model.parameters() if p.is_floating_point())
+    return next(Batches(data, like.device, like.dtype).epoch(seed=0, epoch=1, size=8)).images
+
+
 def _members_at_once(model: nn.Module, batches: Batches, batch_size: int) -> int:
     """How many runs fit into the memory of a GPU, or are fast together on a CPU."""
     if batches.train.labels.device.type == "cpu":
@@ -421,19 +434,41 @@ def _bytes(value: object) -> int:
     return sum(map(_bytes, value)) if isinstance(value, tuple | list) else 0
 
 
-def _check_stackable(model: nn.Module) -> None:
-    """Refuse networks whose runs would not be independent copies of one computation."""
-    for name, part in model.named_modules():
-        if getattr(part, "running_mean", None) is not None:
-            raise UnsupportedError(
-                f"model: {name} ({type(part).__name__}) keeps running statistics, which a population does not train; "
-                "take a network without them, or train its runs one by one."
-            )
-        if isinstance(part, nn.modules.dropout._DropoutNd) and part.p:
-            raise UnsupportedError(
-                f"model: {name} ({type(part).__name__}) draws random numbers, which the runs of a population would not "
-                "draw as alone; set p=0, or train its runs one by one."
-            )
+def _check_stackable(model: nn.Module, images: torch.Tensor) -> None:
+    """Refuse networks whose runs would not be independent copies of one computation.
+
+    Raises:
+        UnsupportedError: If a pass in training changes a buffer, or two passes give different outputs.
+    """
+    alone = "take a network that does not, or train its runs one by one."
+    memory = ModelMemory(model)
+    before = {name: values.clone() for name, values in model.named_buffers()}
+    try:
+        model.train()
+        with torch.no_grad():
+            first = model(images)
+            after = dict(model.named_buffers())
+            changed = next((name for name, values in before.items() if not _same(values, after[name])), None)
+            memory.restore()
+            model.train()
+            differs = not _same(first, model(images))
+    finally:
+        memory.restore()
+    if changed is not None:
+        layer = model.get_submodule(changed.rpartition(".")[0])
+        raise UnsupportedError(
+            f"model: {changed} ({type(layer).__name__}) changes in every pass, such as running statistics, which a "
+            f"population does not train; {alone}"
+        )
+    if differs:
+        raise UnsupportedError(
+            "model: draws random numbers, such as dropout, which the runs of a population would not draw as alone; "
+            f"{alone}"
+        )
+
+
+def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
+    return torch.equal(first.nan_to_num(), second.nan_to_num())
 
 
 def _check_alike(runs: Sequence[MemberRun]) -> None:

@@ -59,6 +59,7 @@ class _Rates:
         growth: γ of HAM, if the method has it.
         contraction: c of HAM, likewise.
         multiplied: The names of the weights, on which HAM acts.
+        trained: The names of the parameters that have a gradient; an optimizer leaves the others alone.
     """
 
     rate: float
@@ -68,6 +69,7 @@ class _Rates:
     growth: torch.Tensor | None
     contraction: torch.Tensor | None
     multiplied: frozenset[str]
+    trained: frozenset[str]
 
 
 class PopulationLoop:
@@ -108,6 +110,7 @@ class PopulationLoop:
         regularizer = first.method.regularizer if any(strengths) else lambda model: None
         stack = Stack([each.state.model for each in members], regularizer)
         self._buffers = {name: torch.zeros_like(value) for name, value in stack.parameters.items()}
+        self._trained = self._with_a_gradient()
         for k, each in enumerate(members):
             self._share_momentum(each, k)
         try:
@@ -121,10 +124,23 @@ class PopulationLoop:
                 for state in each.state.optimizer.state.values():
                     state["momentum_buffer"] = state["momentum_buffer"].clone()
 
+    def _with_a_gradient(self) -> frozenset[str]:
+        """The names of the parameters that take part in the objective, and are not frozen."""
+        state = max((each.state for each in self._members), key=lambda state: state.method.strength)
+        named = {name: p for name, p in state.model.named_parameters() if p.requires_grad}
+        state.model.train()
+        value = state.model(next(self._batches.epoch(seed=0, epoch=1, size=self._size)).images).sum()
+        penalty = state.method.penalty(state.model)
+        total = value if penalty is None else value + penalty
+        found = torch.autograd.grad(total, list(named.values()), allow_unused=True)
+        return frozenset(name for name, gradient in zip(named, found, strict=True) if gradient is not None)
+
     def _share_momentum(self, member: MemberRun, k: int) -> None:
         """Let the optimizer of a run hold slices of the common momentum, with the numbers that it has."""
         optimizer = member.state.optimizer
         for name, parameter in member.state.model.named_parameters():
+            if name not in self._trained:
+                continue
             own = self._buffers[name][k]
             before = optimizer.state[parameter].get("momentum_buffer")
             if before is not None:
@@ -221,12 +237,12 @@ class PopulationLoop:
         group = first.optimizer.param_groups[0]
         strengths = numbers([each.state.method.strength for each in members])
         weights = frozenset(names[id(p)] for p in group["params"])  # the first group; biases and norms are the second
-        return _Rates(group["lr"], group["momentum"], strengths, decays, growth, contraction, weights)
+        return _Rates(group["lr"], group["momentum"], strengths, decays, growth, contraction, weights, self._trained)
 
     def _move(self, stack: Stack, gradients: dict[str, torch.Tensor], rates: _Rates) -> None:
         """A step of SGD in the conventions of torch, and what the method adds to it."""
-        for name, values in stack.parameters.items():
-            gradient, decay = gradients[name], rates.decays.get(name)
+        for name in rates.trained:
+            values, gradient, decay = stack.parameters[name], gradients[name], rates.decays.get(name)
             pull = gradient if decay is None else gradient + _along(decay, values) * values
             move = self._buffers[name].mul_(rates.momentum).add_(pull)
             values.sub_(move, alpha=rates.rate)

@@ -56,6 +56,9 @@ def lenet(seed):
     return training.build("lenet", SMALL, seed)
 
 
+SHARED, MADE = lenet(0), METHODS["mask"](0.1)
+
+
 def alone(build, method, member, **options):
     options = {**OPTIONS, **options}
     return training.train(build(member.seed), SMALL, method(member.strength), seed=member.seed, throw=False, **options)
@@ -129,6 +132,72 @@ class TestOneByOne:
             np.testing.assert_array_equal(row, training.one_shot(single.model, SMALL, sparsities).accuracy)
         assert found.accuracy.shape == (4, 2)
         np.testing.assert_array_equal(found.accuracy[:, -1], found.one_shot([0.0])[:, 0])
+
+
+class Peculiar(nn.Module):
+    """A frozen layer, one that no output needs, one that is used twice, normalization and attention."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Linear(8, 6)
+        self.frozen = nn.Linear(6, 6)
+        self.frozen.requires_grad_(False)
+        self.unused = nn.Linear(6, 6)
+        self.norm = nn.LayerNorm(6)
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.twice = torch.nn.utils.parametrizations.weight_norm(nn.Linear(6, 6, bias=False))
+        self.last = nn.Linear(6, 10)
+
+    def forward(self, images):
+        hidden = self.norm(self.frozen(self.embed(images[:, 0])))
+        hidden = hidden + self.attention(hidden, hidden, hidden, need_weights=False)[0]
+        return self.last(self.twice(torch.tanh(self.twice(hidden))).mean(1))
+
+
+def peculiar(seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Peculiar()
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # torch takes attention apart, run by run
+@pytest.mark.parametrize("strength", [0.0, 1e-3])
+@pytest.mark.parametrize("name", ["dense", "l1"])
+def test_what_has_no_gradient_stays_as_it_was(name, strength):
+    """Frozen and unused parameters, of which an optimizer's weight decay takes no notice either."""
+    entry = METHODS[name]
+    found = train_population(peculiar, SMALL, entry, [strength], [0, 1], **OPTIONS)
+    for member in found.members:
+        assert_same(member, alone(peculiar, entry, member), 1e-10)
+        before, after = peculiar(member.seed).double().state_dict(), member.result.model.state_dict()
+        assert torch.equal(after["frozen.weight"], before["frozen.weight"])
+        if name == "dense":
+            assert torch.equal(after["unused.weight"], before["unused.weight"])
+
+
+class Counting(nn.Module):
+    """A buffer that counts passes."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(64, 10)
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, images):
+        self.passes = self.passes + 1
+        return self.inner(images.flatten(1))
+
+
+class Noisy(nn.Module):
+    """Noise without a layer of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(64, 10)
+
+    def forward(self, images):
+        hidden = self.inner(images.flatten(1))
+        return hidden + 0.1 * torch.randn_like(hidden) if self.training else hidden
 
 
 class TestFailures:
@@ -299,8 +368,16 @@ def with_dropout(seed):
         ({"precision": "bf16-mixed"}, ib.InputError, "precision: expected '32-true' or '64-true'"),
         ({"device": "mps"}, ib.InputError, "device: "),
         ({"resume": True}, ib.InputError, "name the folder"),
-        ({"build": with_norm}, ib.UnsupportedError, r"2 \(BatchNorm1d\) keeps running statistics"),
-        ({"build": with_dropout}, ib.UnsupportedError, r"2 \(Dropout\) draws random numbers"),
+        ({"build": with_norm}, ib.UnsupportedError, r"2\.running_mean \(BatchNorm1d\) changes in every pass"),
+        ({"build": with_dropout}, ib.UnsupportedError, "model: draws random numbers"),
+        ({"build": lambda seed: Counting()}, ib.UnsupportedError, r"passes \(Counting\) changes in every pass"),
+        ({"build": lambda seed: Noisy()}, ib.UnsupportedError, "draws random numbers"),
+        ({"build": lambda seed: SHARED}, ib.InputError, "build: expected a new one in every call"),
+        (
+            {"method": lambda strength: MADE},
+            ib.InputError,
+            "method: expected a new one in every call",
+        ),
         ({"build": lambda seed: "lenet"}, ib.InputError, "model: expected a torch.nn.Module"),
         ({"build": lambda seed: Narrow(5 + seed)}, ib.InputError, "build: expected networks of one architecture"),
         (
