@@ -110,7 +110,11 @@ def test_many_networks(tmp_path):
     assert f"{100 * np.mean(dense):.2f} ± " in result.output
     again = call(*options, "--strengths", "0,1e-4", "--seeds", 3, "--seed", 5)
     assert again.exit_code == 2
-    assert "resume" in again.output
+    assert "holds runs already; add --resume" in again.output
+    longer = call("--data", "digits", "--epochs", 3, "--method", "mask", "--output", tmp_path / "run", "--strengths",
+                  "0,1e-4", "--seeds", 4, "--seed", 5, "--resume")  # fmt: skip
+    assert longer.exit_code == 0, longer.output
+    assert len(rows_of(tmp_path / "run" / "members.csv")) == 24  # one more seed, and one more epoch
 
 
 def test_cifar_from_a_folder(tmp_path):

@@ -59,18 +59,20 @@ class Comparison:
             p,
             self.level,
             numbers,
-            tolerance_reason="The chance of any wrong decision in the family.",
+            tolerance_reason="The chance of any wrong decision of this kind in the family.",
         )
 
 
 def compare(differences: Mapping[str, ArrayLike], margin: float, *, confidence: float = 0.95) -> dict[str, Comparison]:
-    r"""Judge a family of paired comparisons, so that the chance of any wrong verdict is at most 1 − confidence.
+    r"""Judge a family of paired comparisons; of each kind, the chance of any wrong verdict is at most 1 − confidence.
 
     For each comparison there are two decisions. *Larger*: Student's two-sided test of mean 0, with the direction of the
     mean. *Equivalent*: two one-sided tests (D. Schuirmann, 1987) reject :math:`|\mu| \ge \text{margin}`; the same
     numbers refute equivalence if they reject :math:`|\mu| \le \text{margin}`. S. Holm's step-down procedure (1979)
-    corrects the p-values of each kind over the whole family, whatever the comparisons have in common. The family and
-    the margin have to stand before the runs are made.
+    corrects the p-values of each kind over the whole family, whatever the comparisons have in common; that also the
+    directions are right is proved for independent comparisons (J. Shaffer, 1980). A p-value of equivalence counts
+    twice, as it is the smaller one of two contrary tests. The family and the margin have to stand before the runs are
+    made.
 
     The tests suppose that differences are independent and about normal. Pairs that are all equal have no spread by
     which to judge, so they decide nothing, and a single pair does not either.
@@ -104,10 +106,10 @@ def compare(differences: Mapping[str, ArrayLike], margin: float, *, confidence: 
     equivalent = _holm(np.array([min(1.0, 2 * min(inside, beyond)) for _, inside, beyond in tests.values()]))
     found = {}
     for k, (name, each) in enumerate(values.items()):
-        count, mean = len(each), float(each.mean())
-        half = np.inf
+        count, size = len(each), _size(each)
+        mean, half = size * float((each / size).mean()), np.inf
         if count > 1:
-            half = float(student.ppf((1 + level) / 2, count - 1) * each.std(ddof=1) / np.sqrt(count))
+            half = size * float(student.ppf((1 + level) / 2, count - 1) * (each / size).std(ddof=1) / np.sqrt(count))
         _, inside, beyond = tests[name]
         found[name] = Comparison(
             count,
@@ -131,16 +133,23 @@ def _outcome(decided: bool, supported: bool) -> Outcome:
 
 def _tests(values: np.ndarray, margin: float) -> tuple[float, float, float]:
     """The p-values of mean 0 (two-sided), of a mean outside of the margin, and of one inside of it."""
+    size = _size(values)
+    values, margin = values / size, margin / size
     count, mean = len(values), float(values.mean())
     spread = float(values.std(ddof=1) / np.sqrt(count)) if count > 1 else 0.0
     # Equal numbers may leave a spread of their rounding.
-    if spread <= 4 * np.finfo(float).eps * float(np.max(np.abs(values))):
+    if spread <= 4 * np.finfo(float).eps:
         return 1.0, 1.0, 1.0
     below, above = (float(student.sf((margin + sign * mean) / spread, count - 1)) for sign in (1, -1))
     two_sided = 2 * float(student.sf(abs(mean) / spread, count - 1))
     inside = max(below, above)  # both have to be rejected
     beyond = float(student.sf((abs(mean) - margin) / spread, count - 1))
     return two_sided, inside, min(1.0, 2 * beyond)  # on either side of 0
+
+
+def _size(values: np.ndarray) -> float:
+    """The largest size, in units of which squares neither overflow nor vanish; 1 if all are 0."""
+    return float(np.max(np.abs(values))) or 1.0
 
 
 def _holm(p: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from implicit_bias.cli.training_bar import TrainingBar
+from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def train_many(
     """Train a network for every strength and seed, write the tables of all, and print their means."""
     from implicit_bias import training
 
+    checkpoints = output / "checkpoints"
+    if any(checkpoints.glob("*.safetensors")) and not training_options["resume"]:
+        raise InputError(f"--output: {output} holds runs already; add --resume to continue them, or name another.")
     with TrainingBar(console) as bar:
         found = training.train_population(
             build,

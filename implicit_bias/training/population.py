@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.func import functional_call, vmap
 
 from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.files import held
 from implicit_bias.masking import kept_weights, unmask
 from implicit_bias.status import Status
 from implicit_bias.training.batches import Batches
+from implicit_bias.training.checkpoint import Checkpoint
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.determinism import reproducible
 from implicit_bias.training.devices import checked_device
@@ -168,7 +170,8 @@ def train_population(
     Raises:
         InputError: As in :func:`~implicit_bias.training.train`; or a strength or a seed comes twice, or the networks
             differ in their architecture.
-        UnsupportedError: If a network has running statistics or random numbers.
+        UnsupportedError: If a network has running statistics or random numbers, or ``torch.func.vmap`` does not know
+            one of its operations (recurrent layers).
         FolderInUseError: If another run writes the folder.
 
     >>> from implicit_bias import training
@@ -334,12 +337,15 @@ def _trained(
     for model, method in zip(models, methods, strict=True):
         checked_module(model)
         check_method(method)
-    for name, given in (("build", models), ("method", methods)):
+    tensors = [tensor for model in models for tensor in (*model.parameters(), *model.buffers())]
+    for name, given in (("build", tensors), ("method", methods)):
         if len(set(map(id, given))) < len(given):
             raise InputError(
-                f"{name}: expected a new one in every call, got one for several runs; make it in the call."
+                f"{name}: expected a new one in every call, got one, or parts of one, for several runs; make it in the "
+                "call."
             )
-    members = []
+    members: list[MemberRun] = []
+    checkpoints: list[Checkpoint | None] = []
     with reproducible(place):
         for model, method, seed, path in zip(models, methods, seeds, paths or [None] * len(models), strict=True):
             saved = saved_run(path, resume)
@@ -347,6 +353,7 @@ def _trained(
                 check_model(model, data)
                 check_batches(model, data, size, place, 1)
                 _check_stackable(model, _some_images(model, data))
+                _check_vmap(model, _some_images(model, data))
             of_loop = LoopSettings(epochs, size, settings.save_every, seed, rates, path, log_dir=None)
             configuration = configuration_of(model, data, method, of_loop) | {
                 "schedule": settings.schedule if isinstance(settings.schedule, str) else "a function",
@@ -356,11 +363,12 @@ def _trained(
                 check_configuration(saved, configuration)
             model.to(place, dtype)
             state = begin(model, method, make_optimizer, settings.learning_rate, epochs, configuration)
-            run = MemberRun(state, seed, path)
-            if saved is not None:
-                run.history = state.restore(saved)
-            members.append(run)
+            members.append(MemberRun(state, seed, path))
+            checkpoints.append(saved)
         _check_alike(members)
+        for run, saved in zip(members, checkpoints, strict=True):
+            if saved is not None:
+                run.history = run.state.restore(saved)
         batches = Batches(data, place, dtype)
         at_once = settings.members_at_once or _members_at_once(models[0], batches, size)
         groups = list(_groups(members, at_once, epochs))
@@ -438,7 +446,8 @@ def _check_stackable(model: nn.Module, images: torch.Tensor) -> None:
     """Refuse networks whose runs would not be independent copies of one computation.
 
     Raises:
-        UnsupportedError: If a pass in training changes a buffer, or two passes give different outputs.
+        UnsupportedError: If a pass in training changes a buffer, two passes give different outputs, or torch cannot
+            compute several networks at once.
     """
     alone = "take a network that does not, or train its runs one by one."
     memory = ModelMemory(model)
@@ -465,6 +474,18 @@ def _check_stackable(model: nn.Module, images: torch.Tensor) -> None:
             "model: draws random numbers, such as dropout, which the runs of a population would not draw as alone; "
             f"{alone}"
         )
+
+
+def _check_vmap(model: nn.Module, images: torch.Tensor) -> None:
+    tensors = {name: values.detach()[None] for name, values in (*model.named_parameters(), *model.named_buffers())}
+    try:
+        vmap(lambda one: functional_call(model, one, (images,)))(tensors)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnsupportedError(
+            f"model: torch.func.vmap cannot compute several {type(model).__name__} at once ({reason}); train its runs "
+            "one by one."
+        ) from error
 
 
 def _same(first: torch.Tensor, second: torch.Tensor) -> bool:

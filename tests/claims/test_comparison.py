@@ -90,6 +90,18 @@ def test_without_a_spread_nothing_is_decided(values):
     assert found.p_larger == found.p_equivalent == 1.0
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-200, 1e200, 1e307])
+def test_numbers_of_any_size(unit):
+    values = [1.0, 1.5, 1.2, 1.4]
+    (found,) = compare({"one": [unit * value for value in values]}, unit * 3).values()
+    (usual,) = compare({"one": values}, 3.0).values()
+    assert found.p_larger == pytest.approx(usual.p_larger)
+    assert found.p_equivalent == pytest.approx(usual.p_equivalent)
+    assert found.half_width == pytest.approx(unit * usual.half_width)
+    (small,) = compare({"one": [1e-200 * value for value in values]}, 0.5).values()
+    assert small.equivalent is Outcome.SUPPORTED
+
+
 def test_verdicts():
     found = compare(
         {"more": [1.1, 0.9, 1.3, 1.2], "less": [-1.1, -0.9, -1.3, -1.2], "same": [0.1, -0.1, 0.0, 0.1]}, 0.5

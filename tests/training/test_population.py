@@ -56,7 +56,7 @@ def lenet(seed):
     return training.build("lenet", SMALL, seed)
 
 
-SHARED, MADE = lenet(0), METHODS["mask"](0.1)
+SHARED, PART, MADE = lenet(0), nn.Linear(64, 10), METHODS["mask"](0.1)
 
 
 def alone(build, method, member, **options):
@@ -188,6 +188,17 @@ class Counting(nn.Module):
         return self.inner(images.flatten(1))
 
 
+class Recurrent(nn.Module):
+    """A layer that torch.func.vmap does not know."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.last = nn.LSTM(8, 12, batch_first=True), nn.Linear(12, 10)
+
+    def forward(self, images):
+        return self.last(self.inner(images[:, 0])[0][:, -1])
+
+
 class Noisy(nn.Module):
     """Noise without a layer of its own."""
 
@@ -245,6 +256,14 @@ class TestFailures:
         assert np.isnan(found.accuracy).all()
 
 
+def interrupt_after(epoch):
+    def interrupt(progress):
+        if progress.epoch == epoch:
+            raise KeyboardInterrupt
+
+    return interrupt
+
+
 class TestCheckpoints:
     def test_a_population_continues_bit_by_bit(self, tmp_path):
         case = {"build": lenet, "data": SMALL, "method": METHODS["pilot"], "strengths": [1e-3], "seeds": [0, 1]}
@@ -293,6 +312,19 @@ class TestCheckpoints:
             train_population(lenet, SMALL, entry, [strength], [1], checkpoints=tmp_path, progress=stop, **options)
         resumed = training.train(lenet(1), SMALL, entry(strength), seed=1, checkpoint=path, resume=True, **options)
         assert_same(member, resumed, 1e-10)
+
+    @pytest.mark.parametrize("name", ["continuous-sparsification", "mask"])
+    def test_runs_at_different_epochs_go_on_together(self, name, tmp_path):
+        """A seed that joins later, and a sigmoid whose temperature is another one in every epoch."""
+        entry, options = METHODS[name], {**OPTIONS, "epochs": 3}
+        strength = entry.usual_strength
+        with pytest.raises(KeyboardInterrupt):
+            train_population(
+                lenet, SMALL, entry, [strength], [0], **options, checkpoints=tmp_path, progress=interrupt_after(2)
+            )
+        found = train_population(lenet, SMALL, entry, [strength], [0, 1], **options, checkpoints=tmp_path, resume=True)
+        for member in found.members:
+            assert_same(member, alone(lenet, entry, member, epochs=3), 1e-10)
 
     def test_two_populations_do_not_write_one_folder(self, tmp_path):
         told = []
@@ -372,6 +404,16 @@ def with_dropout(seed):
         ({"build": with_dropout}, ib.UnsupportedError, "model: draws random numbers"),
         ({"build": lambda seed: Counting()}, ib.UnsupportedError, r"passes \(Counting\) changes in every pass"),
         ({"build": lambda seed: Noisy()}, ib.UnsupportedError, "draws random numbers"),
+        (
+            {"build": lambda seed: Recurrent(), "method": METHODS["dense"]},
+            ib.UnsupportedError,
+            "several Recurrent at once",
+        ),
+        (
+            {"build": lambda seed: nn.Sequential(nn.Flatten(), PART)},
+            ib.InputError,
+            "build: expected a new one in every call, got one, or parts of one",
+        ),
         ({"build": lambda seed: SHARED}, ib.InputError, "build: expected a new one in every call"),
         (
             {"method": lambda strength: MADE},
