@@ -67,8 +67,12 @@ def test_the_identity_of_the_run_is_exact(momentum, nesterov, alpha):
         optimizer.step()
     for name in record:
         identity = record[name]
-        assert identity.relative_residual < 1e-11
+        assert 0 <= identity.relative_residual < 1e-11
         assert identity.flow_relative_residual > 1e-3
+        for residual, point in (
+            (identity.residual, identity.mirror_point), (identity.flow_residual, identity.flow_mirror_point)
+        ):  # fmt: skip
+            np.testing.assert_array_equal(residual, np.abs(point + identity.accumulated_gradient))
         start = identity.effective_init()
         again = ib.derive("m*w", "m**2 + w**2").at(start, identity.decay)
         np.testing.assert_allclose(again.log_scale, identity.potential.log_scale, rtol=0, atol=1e-11)
@@ -182,7 +186,8 @@ def test_scaled_gradients_are_recorded_unscaled(fused):
     assert recorded(step, fused)["0.weight"].flow_relative_residual < 0.01
 
 
-def test_steps_that_cannot_be_recorded_are_refused():
+@pytest.mark.parametrize("frozen", ["m", "w"])
+def test_steps_that_cannot_be_recorded_are_refused(frozen):
     def closure(loss, optimizer):
         loss.backward()
         optimizer.step(lambda: 0.0)
@@ -192,7 +197,7 @@ def test_steps_that_cannot_be_recorded_are_refused():
     model = masking.mask(perceptron(), select=lambda name, _: name == "0.weight")
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     _record = masking.MirrorRecord(model, optimizer)
-    masking.factors(model)["0.weight"]["m"].requires_grad_(False)
+    masking.factors(model)["0.weight"][frozen].requires_grad_(False)
     model(batch_of(0)[0]).sum().backward()
     with pytest.raises(ib.UnsupportedError, match="only one of its factors has a gradient"):
         optimizer.step()
@@ -289,21 +294,24 @@ def test_a_step_that_overflowed_is_not_recorded(fused):
 
 
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
-def test_the_decay_is_what_the_strength_adds_up_to(momentum, nesterov):
-    """A weight of mean 0 whose loss is constant: only decay acts, so the flow's decay is that of torch's steps alone.
+def test_gradient_and_decay_are_what_small_steps_add_up_to(momentum, nesterov):
+    """With a constant slope g in x, p = m + w and q = m − w change by the factors exp(∓L − 2A) up to second order.
 
-    For small strengths m shrinks by exp(−2A) up to O(α²), with the decay A of the flow.
+    The identity itself holds whatever L is, as the shift that it is compared with contains it, too.
     """
-    alpha, rate = 1e-7, 0.3
+    alpha, rate = 1e-6, 0.3
     model = masking.mask(nn.Linear(2, 2, bias=False, dtype=torch.float64), 0.5)
     optimizer = torch.optim.SGD(model.parameters(), rate, momentum=momentum, nesterov=nesterov)
     masking.decay_strength(optimizer, alpha)
     record = masking.MirrorRecord(model, optimizer)
     factors = next(iter(masking.factors(model).values()))
-    before = factors["m"].detach().clone()
+    before = [(factors["m"] + sign * factors["w"]).detach().clone() for sign in (1, -1)]
+    slope = 1e-6 * torch.tensor([[1.0, -2.0], [3.0, -0.5]], dtype=torch.float64)
     for _ in range(25):
         optimizer.zero_grad()
-        (0.0 * model(torch.ones(1, 2, dtype=torch.float64)).sum()).backward()
+        (slope * model.weight).sum().backward()
         optimizer.step()
-    shrunk = -torch.log(factors["m"].detach() / before) / 2
-    np.testing.assert_allclose(shrunk.numpy(), record["weight"].decay, rtol=1e-4)
+    after = [(factors["m"] + sign * factors["w"]).detach() for sign in (1, -1)]
+    p, q = (torch.log(new / old).numpy() for new, old in zip(after, before, strict=True))
+    np.testing.assert_allclose(-(p + q) / 4, record["weight"].decay, rtol=1e-3)
+    np.testing.assert_allclose((q - p).ravel() / 2, np.ravel(record["weight"].accumulated_gradient), rtol=1e-3)

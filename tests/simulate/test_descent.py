@@ -377,6 +377,7 @@ class TestDivergence:
         ({"batch_size": 0}, "1 to d=6"),
         ({"batch_size": 2.0}, "integer"),
         ({"batch_size": 2, "seed": -1}, "seed: expected a non-negative"),
+        ({"batch_size": 2, "seed": [3, -1]}, "seed: expected a non-negative"),
         ({"batch_size": 2, "seed": 0.5}, "seed"),
         ({"batch_size": 2, "seed": [1, 2], "step": [0.1] * 3}, "runs"),
         ({"seed": [1, 2]}, "only mini-batches are random"),
