@@ -196,7 +196,7 @@ def _draw_ends(axes: Axes, data: Data) -> None:
     _marks(axes, data, data["run_distance"][-1], plotting.COLOURS["flow"])
     _marks(axes, data, data["run_own_distance"], plotting.COLOURS["projection"])
     axes.text(2.6, 3e-1, "from the flow's limit", color=plotting.COLOURS["flow"])
-    axes.text(-1.8, 1e-7, "from the limit of the run's\nown steps: what is not fitted\nyet, or the rounding",
+    axes.text(-1.8, 3e-5, "from the limit of the run's\nown steps: what is not fitted\nyet, or the rounding",
               color=plotting.COLOURS["projection"], va="top")  # fmt: skip
     axes.set(yscale="log", xlim=(3, -13), ylim=(1e-14, 5), xlabel=r"$\log_{10}$ of the scale a")
     axes.set(ylabel=r"$\|x - x_\infty\|_2\,/\,\|x_\infty\|_2$", title="Trained ends against their Bregman projections")
