@@ -82,3 +82,8 @@ def test_diagonal_matrices_keep_their_basis():
 def test_forty_dimensions():
     values = np.random.default_rng(1).integers(-1, 2, size=(6, 40)).astype(float)
     check(commuting(values, 9))
+
+
+def test_a_matrix_of_zeros_among_others():
+    values = np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [0.5, 0.5, -1.0]])
+    check(commuting(values, 4))
