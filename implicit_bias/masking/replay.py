@@ -33,7 +33,7 @@ class Replay:
 
 
 def captures(device: torch.device) -> Callable[[Work], Work] | None:
-    """What turns work on a device into the same work in one launch, without doing it; None where there is none."""
+    """How work on a device is captured, without doing it, to be replayed in one launch; None on a CPU."""
     return _captured if device.type == "cuda" else None
 
 

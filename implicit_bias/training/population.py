@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.func import functional_call, vmap
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError
 from implicit_bias.files import held
 from implicit_bias.masking import kept_weights, unmask
 from implicit_bias.status import Status
@@ -37,14 +36,13 @@ from implicit_bias.training.preparation import (
     checked_rates,
     checked_seed,
     configuration_of,
-    public_numbers,
     saved_run,
     sgd,
 )
-from implicit_bias.training.restoration import ModelMemory
 from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
-from implicit_bias.training.run_state import Setting, check_configuration
+from implicit_bias.training.run_state import check_configuration
 from implicit_bias.training.sparsity_curve import GRID, Cycles, SparsityCurve, check_cycles, one_shot
+from implicit_bias.training.stackable import check_alike, check_stackable
 from implicit_bias.validation import positive_number
 
 _SECONDS_BETWEEN_REPORTS = 0.1
@@ -352,8 +350,7 @@ def _trained(
             if not members:
                 check_model(model, data)
                 check_batches(model, data, size, place, 1)
-                _check_stackable(model, _some_images(model, data))
-                _check_vmap(model, _some_images(model, data))
+                check_stackable(model, data)
             of_loop = LoopSettings(epochs, size, settings.save_every, seed, rates, path, log_dir=None)
             configuration = configuration_of(model, data, method, of_loop) | {
                 "schedule": settings.schedule if isinstance(settings.schedule, str) else "a function",
@@ -365,7 +362,7 @@ def _trained(
             state = begin(model, method, make_optimizer, settings.learning_rate, epochs, configuration)
             members.append(MemberRun(state, seed, path))
             checkpoints.append(saved)
-        _check_alike(members)
+        check_alike(members)
         for run, saved in zip(members, checkpoints, strict=True):
             if saved is not None:
                 run.history = run.state.restore(saved)
@@ -405,11 +402,6 @@ def _groups(members: Sequence[MemberRun], size: int, epochs: int) -> Iterator[li
         yield from (runs[begin : begin + size] for begin in range(0, len(runs), size))
 
 
-def _some_images(model: nn.Module, data: ImageData) -> torch.Tensor:
-    like = next(p for p in model.parameters() if p.is_floating_point())
-    return next(Batches(data, like.device, like.dtype).epoch(seed=0, epoch=1, size=8)).images
-
-
 def _members_at_once(model: nn.Module, batches: Batches, batch_size: int) -> int:
     """How many runs fit into the memory of a GPU, or are fast together on a CPU."""
     if batches.train.labels.device.type == "cpu":
@@ -440,78 +432,6 @@ def _bytes(value: object) -> int:
     if isinstance(value, torch.Tensor):
         return value.numel() * value.element_size()
     return sum(map(_bytes, value)) if isinstance(value, tuple | list) else 0
-
-
-def _check_stackable(model: nn.Module, images: torch.Tensor) -> None:
-    """Refuse networks whose runs would not be independent copies of one computation.
-
-    Raises:
-        UnsupportedError: If a pass in training changes a buffer, two passes give different outputs, or torch cannot
-            compute several networks at once.
-    """
-    alone = "take a network that does not, or train its runs one by one."
-    memory = ModelMemory(model)
-    before = {name: values.clone() for name, values in model.named_buffers()}
-    try:
-        model.train()
-        with torch.no_grad():
-            first = model(images)
-            after = dict(model.named_buffers())
-            changed = next((name for name, values in before.items() if not _same(values, after[name])), None)
-            memory.restore()
-            model.train()
-            differs = not _same(first, model(images))
-    finally:
-        memory.restore()
-    if changed is not None:
-        layer = model.get_submodule(changed.rpartition(".")[0])
-        raise UnsupportedError(
-            f"model: {changed} ({type(layer).__name__}) changes in every pass, such as running statistics, which a "
-            f"population does not train; {alone}"
-        )
-    if differs:
-        raise UnsupportedError(
-            "model: draws random numbers, such as dropout, which the runs of a population would not draw as alone; "
-            f"{alone}"
-        )
-
-
-def _check_vmap(model: nn.Module, images: torch.Tensor) -> None:
-    tensors = {name: values.detach()[None] for name, values in (*model.named_parameters(), *model.named_buffers())}
-    try:
-        vmap(lambda one: functional_call(model, one, (images,)))(tensors)
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnsupportedError(
-            f"model: torch.func.vmap cannot compute several {type(model).__name__} at once ({reason}); train its runs "
-            "one by one."
-        ) from error
-
-
-def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
-    return torch.equal(first.nan_to_num(), second.nan_to_num())
-
-
-def _check_alike(runs: Sequence[MemberRun]) -> None:
-    """Refuse runs that one computation cannot stand for: it has the layers and the numbers of the first."""
-    first = runs[0].state
-    shapes = {name: tensor.shape for name, tensor in first.model.state_dict().items()}
-    numbers = _apart_from_strength(first.method)
-    for run in runs[1:]:
-        model, method = run.state.model, run.state.method
-        if type(method) is not type(first.method) or _apart_from_strength(method) != numbers:
-            raise InputError(
-                "method: expected methods that differ in strength alone, got "
-                f"{type(first.method).__name__} with {numbers} and {type(method).__name__} with "
-                f"{_apart_from_strength(method)}; train one population for each."
-            )
-        alike = {name: tensor.shape for name, tensor in model.state_dict().items()} == shapes
-        if not alike or repr(model) != repr(first.model):
-            raise InputError("build: expected networks of one architecture for all seeds, got different ones.")
-
-
-def _apart_from_strength(method: Method) -> dict[str, Setting]:
-    return {name: value for name, value in public_numbers(method).items() if name != "strength"}
 
 
 def _result(run: MemberRun, seconds: float) -> TrainingResult:

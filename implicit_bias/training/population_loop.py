@@ -217,7 +217,7 @@ class PopulationLoop:
             yield images[row], labels[row]
 
     def _rates(self, stack: Stack) -> _Rates:
-        """What the optimizers and methods of the runs say of this epoch."""
+        """Collect learning rate, strengths and decays of all runs for this epoch."""
         members = self._members
         like = next(iter(stack.parameters.values()))
 

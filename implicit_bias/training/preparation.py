@@ -1,4 +1,4 @@
-"""What training checks before it changes a model, and how a run begins."""
+"""Checks of the arguments of a training, and the first state of a run."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def check_cycles(cycles: int, keep: float, rewind: str, warm_up: int) -> float:
 
 
 class Cycles:
-    """What happens to a network between the trainings of :func:`iterative`.
+    """Prunes and rewinds a network between the trainings of :func:`iterative`.
 
     Args:
         share: The fraction of weights that survive each pruning.
@@ -182,5 +182,5 @@ class Cycles:
         return masking.keep_(copy.deepcopy(self._start) if self._rewind == "weights" else model, self._kept)
 
     def curve(self) -> SparsityCurve:
-        """What was noted."""
+        """The accuracies that were noted."""
         return SparsityCurve(*np.array(self._found).T)
