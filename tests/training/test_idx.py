@@ -149,7 +149,7 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(
     FASHION_MNIST.usual_folder is None or not FASHION_MNIST.usual_folder.is_dir(),
-    reason="dataset-fashion-mnist is not installed",
+    reason="Debian's Fashion-MNIST is not on this machine",
 )
 def test_the_files_of_debian():
     data = training.load("fashion-mnist")
