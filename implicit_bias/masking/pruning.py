@@ -135,7 +135,10 @@ def _largest(tensors: list[WeightTensor], amount: float) -> dict[str, torch.Tens
         for t in tensors
     ]
     flat = torch.cat([size.flatten() for size in sizes])
-    kept = flat >= 0
-    kept[torch.topk(flat, round(amount * len(flat)), largest=False).indices] = False
+    pruned = round(amount * len(flat))
+    # The few largest are found much sooner than the many smallest.
+    kept = torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
+    kept[torch.topk(flat, len(flat) - pruned).indices] = True
+    kept &= flat >= 0
     parts = kept.split([size.numel() for size in sizes])
     return {t.name: part.view(size.shape) for t, size, part in zip(tensors, sizes, parts, strict=True)}

@@ -143,7 +143,7 @@ def train_population(
 
     Args:
         build: Makes the dense network of a seed, such as ``lambda seed: training.build("lenet", data, seed)``. All have
-            one architecture, without running statistics (batch normalization) and random numbers (dropout).
+            one architecture, without random numbers (dropout).
         data: The images.
         method: Makes a method for a strength, such as ``training.METHODS["pilot"]``.
         strengths: The strengths; each is trained with every seed.
@@ -168,8 +168,8 @@ def train_population(
     Raises:
         InputError: As in :func:`~implicit_bias.training.train`; or a strength or a seed comes twice, or the networks
             differ in their architecture.
-        UnsupportedError: If a network has running statistics or random numbers, or ``torch.func.vmap`` does not know
-            one of its operations (recurrent layers).
+        UnsupportedError: If a network has random numbers, or ``torch.func.vmap`` does not know one of its operations
+            (recurrent layers), or loses a buffer that changes in every pass.
         FolderInUseError: If another run writes the folder.
 
     >>> from implicit_bias import training
@@ -265,7 +265,7 @@ def iterative_population(
     share = check_cycles(cycles, keep, rewind, warm_up)
     pairs = _pairs(strengths, seeds)
     settings = _Settings(
-        data, epochs, learning_rate, momentum, batch_size, schedule, device, precision, members_at_once
+        data.untested(), epochs, learning_rate, momentum, batch_size, schedule, device, precision, members_at_once
     )
     models = [build(seed) for _, seed in pairs]
     alive, found = list(range(len(pairs))), [Cycles(share, rewind) for _ in pairs]

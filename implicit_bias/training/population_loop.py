@@ -128,11 +128,14 @@ class PopulationLoop:
         """The names of the parameters that take part in the objective, and are not frozen."""
         state = max((each.state for each in self._members), key=lambda state: state.method.strength)
         named = {name: p for name, p in state.model.named_parameters() if p.requires_grad}
+        buffers = {name: values.clone() for name, values in state.model.named_buffers()}
         state.model.train()
         value = state.model(next(self._batches.epoch(seed=0, epoch=1, size=self._size)).images).sum()
         penalty = state.method.penalty(state.model)
         total = value if penalty is None else value + penalty
         found = torch.autograd.grad(total, list(named.values()), allow_unused=True)
+        for name, values in state.model.named_buffers():
+            values.copy_(buffers[name])  # the pass has moved running statistics
         return frozenset(name for name, gradient in zip(named, found, strict=True) if gradient is not None)
 
     def _share_momentum(self, member: MemberRun, k: int) -> None:
@@ -243,7 +246,7 @@ class PopulationLoop:
         """A step of SGD in the conventions of torch, and what the method adds to it."""
         for name in rates.trained:
             values, gradient, decay = stack.parameters[name], gradients[name], rates.decays.get(name)
-            pull = gradient if decay is None else gradient + _along(decay, values) * values
+            pull = gradient if decay is None else torch.addcmul(gradient, _along(decay, values), values)
             move = self._buffers[name].mul_(rates.momentum).add_(pull)
             values.sub_(move, alpha=rates.rate)
             if rates.growth is not None and rates.contraction is not None and name in rates.multiplied:

@@ -131,13 +131,13 @@ def iterative(
         train, learning_rate=learning_rate, momentum=momentum, batch_size=batch_size, optimizer=optimizer, seed=seed,
         device=device, devices=devices, precision=precision,
     )  # fmt: skip
-    model = copy.deepcopy(model)
+    model, untested = copy.deepcopy(model), data.untested()
     if warm_up:
-        model = run(model, data, method(), epochs=warm_up, schedule="constant").model
+        model = run(model, untested, method(), epochs=warm_up, schedule="constant").model
     found = Cycles(share, rewind)
     found.begin(model)
     for cycle in range(cycles):
-        model = run(model, data, method(), epochs=epochs, schedule=schedule).model
+        model = run(model, untested, method(), epochs=epochs, schedule=schedule).model
         model = found.next(model, data)
         if progress is not None:
             progress(cycle + 1)

@@ -378,8 +378,62 @@ class TestIterative:
         assert counted == [1, 2]
 
 
-def with_norm(seed):
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
+def with_norm(seed, **options):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 20), nn.BatchNorm1d(20, **options), nn.ReLU(), nn.Linear(20, 10)
+        )
+
+
+def with_cumulative_average(seed):
+    return with_norm(seed, momentum=None)
+
+
+def resnet(seed):
+    return training.build("resnet20", SMALL, seed)
+
+
+class TestRunningStatistics:
+    @pytest.mark.parametrize(("build", "epochs"), [(with_norm, 3), (resnet, 1)])
+    @pytest.mark.parametrize("name", ["mask", "l1"])
+    def test_every_member_has_its_own(self, build, epochs, name):
+        """Means, variances and counts of batches are those of each run alone, and so is all that depends on them."""
+        entry, options = METHODS[name], {**OPTIONS, "epochs": epochs}
+        found = train_population(build, SMALL, entry, [0.0, 1e-3], [2, 7], members_at_once=3, **options)
+        for member in found.members:
+            assert_same(member, alone(build, entry, member, epochs=epochs), 1e-9)
+
+    def test_checkpoints_hold_them(self, tmp_path):
+        whole = train_population(with_norm, SMALL, METHODS["mask"], [1e-3], [0, 1], **OPTIONS)
+        options = {**OPTIONS, "epochs": 1, "schedule": "constant"}
+        train_population(with_norm, SMALL, METHODS["mask"], [1e-3], [0, 1], checkpoints=tmp_path, **options)
+        again = train_population(
+            with_norm, SMALL, METHODS["mask"], [1e-3], [0, 1], checkpoints=tmp_path, resume=True,
+            **{**OPTIONS, "schedule": "constant"},
+        )  # fmt: skip
+        straight = train_population(
+            with_norm, SMALL, METHODS["mask"], [1e-3], [0, 1], **{**OPTIONS, "schedule": "constant"}
+        )
+        for member, other in zip(again.members, straight.members, strict=True):
+            assert_same(member, other.result, 0)
+        assert any(
+            not torch.equal(whole.members[0].result.model.state_dict()[name], values)
+            for name, values in straight.members[0].result.model.state_dict().items()
+        )
+
+    def test_nan_in_one_run_leaves_the_statistics_of_the_others(self):
+        def broken(seed):
+            model = with_norm(seed)
+            if seed == 1:
+                model[1].bias.data[0] = float("nan")
+            return model
+
+        healthy = train_population(with_norm, SMALL, METHODS["mask"], [1e-3], [0, 1, 2], **OPTIONS)
+        found = train_population(broken, SMALL, METHODS["mask"], [1e-3], [0, 1, 2], **OPTIONS)
+        assert [member.failure is None for member in found.members] == [True, False, True]
+        for k in (0, 2):
+            assert_same(found.members[k], healthy.members[k].result, 0)
 
 
 def with_dropout(seed):
@@ -400,9 +454,13 @@ def with_dropout(seed):
         ({"precision": "bf16-mixed"}, ib.InputError, "precision: expected '32-true' or '64-true'"),
         ({"device": "mps"}, ib.InputError, "device: "),
         ({"resume": True}, ib.InputError, "name the folder"),
-        ({"build": with_norm}, ib.UnsupportedError, r"2\.running_mean \(BatchNorm1d\) changes in every pass"),
+        ({"build": with_cumulative_average}, ib.UnsupportedError, "several Sequential at once"),
         ({"build": with_dropout}, ib.UnsupportedError, "model: draws random numbers"),
-        ({"build": lambda seed: Counting()}, ib.UnsupportedError, r"passes \(Counting\) changes in every pass"),
+        (
+            {"build": lambda seed: Counting()},
+            ib.UnsupportedError,
+            "passes changes in every pass in a way that torch.func.vmap loses",
+        ),
         ({"build": lambda seed: Noisy()}, ib.UnsupportedError, "draws random numbers"),
         (
             {"build": lambda seed: Recurrent(), "method": METHODS["dense"]},
