@@ -5,29 +5,28 @@ Beside the preprint's methods there are PILoT, of the later version of the paper
 Strengths: the decay A = α × flow time decides, since the mask's scale falls to a_T = ½e^(−4A); the flow time is the sum
 of all learning rates over 1 − 0.9, for the momentum. The preprint's α = 10⁻⁴, 3·10⁻⁴, 10⁻³ belong to 150
 epochs of CIFAR, a flow time of 15,000 at the learning rate 0.1, so that A = 1.5 for the weakest. The 4,000 images here
-give a flow time of a few hundred, and A = 1.5 needs strengths thirty times as large.
+give a flow time of a few hundred, and A = 1.5 needs strengths thirty times as large. An optimum at an end of a grid
+extends the grid; what is compared stands in :mod:`experiments.mask_in_the_mirror.comparisons`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from scipy.stats import t as student
 
 from experiments.engine import Data, Sweep
 from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
-from experiments.mask_in_the_mirror import pruning
+from experiments.mask_in_the_mirror import comparisons, pruning
 from experiments.mask_in_the_mirror.pruning import GRID, UNREGULARIZED, label, look
-from implicit_bias import Claim, Verdict, plotting
-from implicit_bias.claims.judge import from_residual
+from implicit_bias import Claim
 
 # Steps of at most a factor of ten in each method's own strength, as many for every method, from no visible effect to
 # too much of it.
@@ -44,24 +43,30 @@ STRENGTHS = {
     "str": [3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2],
 }
 PREPRINTS = {curve: [0.0] if curve == UNREGULARIZED else [1e-4, 3e-4, 1e-3] for curve in STRENGTHS}
-# For 7 epochs in batches of 64. LeNet has a smaller learning rate for masks, which need larger strengths there.
+# For 7 epochs in batches of 64. LeNet has a smaller learning rate for masks.
 SHORT = {
+    "dense": [4e-3, 8e-3, 1.6e-2],
+    "l1": [4.8e-3, 9.6e-3, 1.9e-2],
+    "l1-mask": [4e-3, 7e-3, 1.1e-2],
+    UNREGULARIZED: [0.0],
+    "mask": [3e-3, 4.5e-3, 7e-3],
+    "spred": [2e-3, 3e-3, 4.5e-3],
+    "pilot": [3e-3, 4.5e-3, 7e-3],
+    "continuous-sparsification": [2.4e-3, 4.8e-3, 9.6e-3],
+    "powerpropagation": [4e-3, 6e-3, 9e-3],
+    "str": [1.2e-2, 1.8e-2, 2.7e-2],
+}
+SHORT_LENET = {
     "dense": [8e-3, 1.6e-2, 3.2e-2],
     "l1": [1.2e-3, 2.4e-3, 4.8e-3],
-    "l1-mask": [1.2e-3, 2.4e-3, 4e-3],
+    "l1-mask": [3.2e-3, 5e-3, 8e-3],
     UNREGULARIZED: [0.0],
-    "mask": [1.5e-3, 3e-3, 4.5e-3],
-    "spred": [1e-3, 2e-3, 3e-3],
-    "pilot": [1.5e-3, 3e-3, 4.5e-3],
-    "continuous-sparsification": [3e-4, 6e-4, 1.2e-3],
-    "powerpropagation": [2e-3, 4e-3, 6e-3],
-    "str": [4e-3, 8e-3, 1.2e-2],
-}
-SHORT_LENET = SHORT | {
-    "l1-mask": [1.6e-3, 3.2e-3, 5e-3],
     "mask": [2e-3, 4e-3, 6e-3],
     "spred": [1.3e-3, 2.7e-3, 4e-3],
     "pilot": [2e-3, 4e-3, 6e-3],
+    "continuous-sparsification": [3e-4, 6e-4, 1.2e-3],
+    "powerpropagation": [4e-3, 6e-3, 9e-3],
+    "str": [8e-3, 1.2e-2, 1.8e-2],
 }
 # Eight times as long a training needs an eighth of the strength for the same decay.
 LONG = {
@@ -72,9 +77,10 @@ LONG = {
 
 @dataclass(frozen=True)
 class TunedNetwork(pruning.Network):
-    """A network, and the strengths to choose from, by curve."""
+    """A network, the strengths to begin with, by curve, and how many seeds choose among them."""
 
-    strengths: Mapping[str, Sequence[float]]
+    strengths: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    tuning_seeds: int = 1
 
 
 @dataclass(frozen=True)
@@ -83,22 +89,20 @@ class Settings:
 
     Attributes:
         networks: The networks with their strengths.
-        seeds: Of initial weights and batches; strengths are chosen with the first.
         held_out: The part of the training images on which strengths are chosen.
         sparsities: The fractions of weights that are pruned.
         tuning_sparsities: Those whose mean accuracy chooses a strength.
-        decay_strengths: Strengths of the mask that show what decay does to it.
+        most_extensions: How often a grid whose best strength is at an end may grow by one.
         pilot_delta: δ of PILoT's schedule.
-        data_folder: Where CIFAR is.
+        data_folder: Where the images are.
         device: Where to train.
     """
 
     networks: Sequence[TunedNetwork]
-    seeds: Sequence[int] = (0, 1, 2)
     held_out: float = 0.2
     sparsities: Sequence[float] = GRID
     tuning_sparsities: Sequence[float] = GRID[8::3]
-    decay_strengths: Sequence[float] = (0.0, 3e-4, 1e-3, 2e-3, 4e-3, 7e-3)
+    most_extensions: int = 6
     pilot_delta: float = 1.05
     data_folder: str | None = None
     device: str = "cpu"
@@ -106,13 +110,15 @@ class Settings:
 
 def tuned(network: pruning.Network, strengths: Mapping[str, Sequence[float]], **changes: Any) -> TunedNetwork:
     """The network with these strengths and changes."""
-    return TunedNetwork(**vars(replace(network, **changes)), strengths=strengths)
+    return TunedNetwork(**{**vars(network), **changes}, strengths=strengths)
 
 
 FULL = Settings([tuned(pruning.LENET, STRENGTHS), tuned(pruning.CONVNET, LONG, epochs=56)])
 SETTINGS = Settings(
-    [tuned(pruning.BRISK_LENET, SHORT_LENET, epochs=7), tuned(pruning.CONVNET, SHORT, epochs=7)],
-    decay_strengths=(0.0, 7e-4, 1.4e-3, 2.8e-3, 4e-3, 6e-3),
+    [
+        tuned(pruning.SMALL_LENET, SHORT_LENET, epochs=7, seeds=20, tuning_seeds=3),
+        tuned(pruning.CONVNET, SHORT, epochs=7, seeds=4),
+    ]
 )
 QUICK_STRENGTHS = {"dense": [3e-2], UNREGULARIZED: [0.0], "mask": [1e-2, 3e-2], "pilot": [3e-2]}
 QUICK = Settings(
@@ -122,298 +128,283 @@ QUICK = Settings(
             network,
             epochs=2,
             share=0.5,
+            seeds=2,
+            tuning_seeds=1,
             masked_learning_rate=0.1,
             undecayed_learning_rate=0.1,
             strengths=QUICK_STRENGTHS,
         )
         for network in SETTINGS.networks
     ],
-    seeds=(0, 1),
     sparsities=GRID[::4],
     tuning_sparsities=GRID[8::8],
-    decay_strengths=(0.0, 1e-2, 3e-2),
+    most_extensions=0,
 )
+FASHION = [
+    tuned(
+        network,
+        {**STRENGTHS, "ham": [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2]},
+        data="fashion-mnist",
+        pooling=1,
+        epochs=25,
+        batch_size=256,
+        seeds=seeds,
+        tuning_seeds=min(seeds, 5),
+        together=seeds,
+    )
+    for network, seeds in ((pruning.LENET, 20), (pruning.CONVNET, 20), (pruning.RESNET20, 5))
+]
 
 
 def cifar(network: pruning.Network) -> Settings:
     """The preprint's sizes, for one of its networks."""
-    strengths = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
-    return Settings([tuned(network, PREPRINTS)], held_out=0.1, decay_strengths=strengths)
+    return Settings([tuned(network, PREPRINTS)], held_out=0.1, most_extensions=0)
 
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
     """Choose a strength for each method and network on held-out training images, then train with it on all of them."""
-    networks, seeds = settings.networks, settings.seeds
+    networks = settings.networks
     curves = list(networks[0].strengths)
-
-    def task(
-        network: pruning.Network,
-        curve: str,
-        strength: float,
-        seed: int,
-        sparsities: Sequence[float],
-        held_out: float | None,
-    ) -> dict[str, object]:
-        return {
-            "training": network.training(curve), "curve": curve, "strength": strength, "seed": seed,
-            "options": {"delta": settings.pilot_delta} if curve == "pilot" else {}, "sparsities": sparsities,
-            "held_out": held_out, "folder": settings.data_folder, "device": settings.device,
-        }  # fmt: skip
-
-    places = [
-        (n, c, s)
-        for n, network in enumerate(networks)
-        for c, curve in enumerate(curves)
-        for s in range(len(network.strengths[curve]))
-    ]
-    count = max(len(row) for network in networks for row in network.strengths.values())
+    most = max(network.seeds for network in networks)
+    tried = _tried(settings, curves, sweep)
+    count = max(len(row) for row in tried.values())
     strengths = np.full((len(networks), len(curves), count), np.nan)
-    for n, c, s in places:
-        strengths[n, c, s] = networks[n].strengths[curves[c]][s]
-    is_choice = np.isfinite(strengths).sum(axis=2) > 1
-    levels = settings.tuning_sparsities
-    validation = np.full((*strengths.shape, len(levels)), np.nan)
-    tuned = [place for place in places if is_choice[place[:2]]]
-    grid = [task(networks[n], curves[c], strengths[n, c, s], seeds[0], levels, settings.held_out) for n, c, s in tuned]
-    for place, found in zip(tuned, sweep(pruning.pruned_once, grid, "figure2: strengths"), strict=True):
-        validation[place] = found["accuracy"]
-    # Of equally good strengths the weaker one; a single one is never compared.
-    best = np.argmax(np.nan_to_num(validation.mean(axis=3), nan=-1.0), axis=2)
-    chosen = np.take_along_axis(strengths, best[..., None], axis=2)[..., 0]
+    validation = np.full((*strengths.shape, len(settings.tuning_sparsities)), np.nan)
+    chosen = np.zeros(strengths.shape[:2])
+    for place, row in tried.items():
+        for s, (strength, accuracy) in enumerate(sorted(row.items())):
+            strengths[(*place, s)], validation[(*place, s)] = strength, accuracy.mean(axis=0)
+        chosen[place] = _best(row)
 
-    grid = [
-        task(network, curve, chosen[n, c], seed, settings.sparsities, None)
-        for n, network in enumerate(networks)
-        for c, curve in enumerate(curves)
-        for seed in seeds
-    ]
-    runs = sweep(pruning.pruned_once, grid, "figure2: seeds")
-    grid = [
-        task(networks[0], "mask" if strength else UNREGULARIZED, strength, seeds[0], settings.sparsities, None)
-        for strength in settings.decay_strengths
-    ]
-    decays = sweep(pruning.pruned_once, grid, "figure2: decay")
+    def results(places: Sequence[tuple[int, str, float]], sparsities: Sequence[float], text: str) -> list[np.ndarray]:
+        grid = [
+            _task(settings, networks[n], curve, strength, seeds, sparsities, None)
+            for n, curve, strength in places
+            for seeds in networks[n].groups()
+        ]
+        rows = iter(sweep(pruning.pruned_once, grid, text))
+        return [pruning.by_seed([next(rows)["accuracy"] for _ in networks[n].groups()], most) for n, _, _ in places]
+
+    places = [(n, curve, float(chosen[n, c])) for n in range(len(networks)) for c, curve in enumerate(curves)]
+    accuracy = results(places, settings.sparsities, "figure2: seeds")
     # The cost of pruning is counted from a dense net that was not regularized for it.
-    grid = [task(network, "dense", 0.0, seed, [0.0], None) for network in networks for seed in seeds]
-    references = sweep(pruning.pruned_once, grid, "figure2: references")
-    shape = (len(networks), len(curves), len(seeds))
+    references = results([(n, "dense", 0.0) for n in range(len(networks))], [0.0], "figure2: references")
     return {
         "network": np.array([network.model for network in networks]),
         "title": np.array([network.title for network in networks]),
+        "seeds": np.array([network.seeds for network in networks]),
         "curve": np.array(curves),
         "strengths": strengths,
-        "tuning_sparsity": np.array(levels),
+        "tuning_sparsity": np.array(settings.tuning_sparsities),
         "validation_accuracy": validation,
         "chosen_strength": chosen,
         "sparsity": np.array(settings.sparsities),
-        "accuracy": np.reshape([run["accuracy"] for run in runs], (*shape, -1)),
-        "reference_accuracy": np.reshape([run["accuracy"] for run in references], (len(networks), len(seeds))),
-        "decay_strength": np.array(settings.decay_strengths),
-        "decay_accuracy": np.array([run["accuracy"] for run in decays]),
-        "scale": np.array([run["scale"] for run in decays]),
-        "flow_scale": np.array([run["flow_scale"] for run in decays]),
-        "decay_scale": np.array([run["decay_scale"] for run in decays]),
+        "accuracy": np.reshape(accuracy, (len(networks), len(curves), most, -1)),
+        "reference_accuracy": np.reshape(references, (len(networks), most)),
     }
 
 
+def _task(
+    settings: Settings,
+    network: TunedNetwork,
+    curve: str,
+    strength: float,
+    seeds: Sequence[int],
+    sparsities: Sequence[float],
+    held_out: float | None,
+) -> dict[str, object]:
+    return {
+        "training": network.training(curve), "curve": curve, "strength": strength, "seeds": seeds,
+        "options": {"delta": settings.pilot_delta} if curve == "pilot" else {}, "sparsities": sparsities,
+        "held_out": held_out, "folder": settings.data_folder, "device": settings.device,
+    }  # fmt: skip
+
+
+Row = dict[float, np.ndarray]
+"""Accuracies on held-out images by strength, (seeds, sparsities)."""
+
+
+def _tried(settings: Settings, curves: Sequence[str], sweep: Sweep) -> dict[tuple[int, int], Row]:
+    """Accuracies of all strengths that were tried, by network and curve; a strength without a choice is not tried."""
+    networks, levels = settings.networks, settings.tuning_sparsities
+    places = [(n, c) for n in range(len(networks)) for c in range(len(curves))]
+    found: dict[tuple[int, int], Row] = {place: {} for place in places}
+    wanted = {(n, c): list(networks[n].strengths[curves[c]]) for n, c in places}
+    for place, strengths in wanted.items():
+        if len(strengths) == 1:
+            found[place], wanted[place] = {strengths[0]: np.full((1, len(levels)), np.nan)}, []
+    for extensions in range(1 + settings.most_extensions):
+        if extensions:
+            wanted = {place: _extension(row) for place, row in found.items() if len(row) > 1}
+        tries = [
+            (place, strength, networks[place[0]].groups(networks[place[0]].tuning_seeds))
+            for place, strengths in wanted.items()
+            for strength in strengths
+        ]
+        grid = [
+            _task(settings, networks[n], curves[c], strength, seeds, levels, settings.held_out)
+            for (n, c), strength, groups in tries
+            for seeds in groups
+        ]
+        rows = iter(sweep(pruning.pruned_once, grid, "figure2: strengths"))
+        for place, strength, groups in tries:
+            found[place][strength] = np.concatenate([next(rows)["accuracy"] for _ in groups])
+    return found
+
+
+def _best(row: Row) -> float:
+    """The strength with the highest mean accuracy, of equally good ones the weakest; runs that failed are the worst."""
+    return max(sorted(row), key=lambda strength: float(np.nan_to_num(row[strength], nan=-1.0).mean()))
+
+
+def _extension(row: Row) -> list[float]:
+    """The next strength to try if the best one is at an end of the grid, unless strength 0 is as good."""
+    best, positive = _best(row), sorted(strength for strength in row if strength > 0)
+    up, down = (positive[-1] / positive[-2], positive[1] / positive[0]) if len(positive) > 1 else (2.0, 2.0)
+    if best == positive[-1]:
+        return [_rounded(up * positive[-1])]
+    if best != positive[0]:
+        return []
+    if 0.0 not in row:
+        return [0.0]
+    return [_rounded(positive[0] / down)] if _is_worse(row[0.0], row[best]) else []
+
+
+def _rounded(strength: float) -> float:
+    """Three digits, as people write strengths."""
+    return float(f"{strength:.3g}")
+
+
+def _is_worse(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether the mean accuracy of one is below the other's by more than half of Student's 95 % interval."""
+    gaps = (other - one).mean(axis=1)
+    if len(gaps) == 1 or np.isnan(gaps).any():
+        return not gaps.mean() <= 0
+    return bool(gaps.mean() > student.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
+
+
+FEATURED = ("mask", "pilot", "dense", "str")  # the others are grey, and in the table
+
+
 def draw(data: Data) -> Figure:
-    """Error against sparsity for each network; below, how strengths were chosen and what decay does to the mask."""
-    figure = plt.figure(figsize=(7.2, 6.2), layout="constrained")
+    """Error against sparsity for each network; below, the paired differences that are judged at one sparsity."""
     count = len(data["network"])
-    grid = figure.add_gridspec(2, 6, height_ratios=[1.25, 1])
-    tops: list[Axes] = []
+    figure, grid = plt.subplots(2, count, figsize=(7.2, 6.4), layout="constrained", squeeze=False, sharey="row")
     for n in range(count):
-        axes = figure.add_subplot(grid[0, 6 * n // count : 6 * (n + 1) // count], sharey=tops[0] if tops else None)
-        _draw_network(axes, data, n)
-        tops.append(axes)
-    tops[0].set_ylabel("test error (%)")
-    below = [figure.add_subplot(grid[1, 2 * k : 2 * k + 2]) for k in range(3)]
-    _draw_tuning(below[0], data)
-    _draw_decay(below[1], data)
-    _draw_scale(below[2], data)
-    figure.legend(*tops[0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
+        _draw_errors(grid[0, n], data, n)
+        _draw_differences(grid[1, n], data, n)
+    grid[0, 0].set_ylabel("test error (%)")
     return figure
 
 
-def _draw_network(axes: Axes, data: Data, n: int) -> None:
-    mean, half = pruning.mean_and_interval(100 * (1 - data["accuracy"][n]))
+def _draw_errors(axes: Axes, data: Data, n: int) -> None:
+    mean, half = pruning.mean_and_interval(100 * (1 - _accuracy(data, n)))
+    ends = {}
     for c, curve in enumerate(map(str, data["curve"])):
-        pruning.draw_errors(
-            axes, data["sparsity"], mean[c], half[c], (c % 5, 5), label=label(curve), lw=1.0, ms=3,
-            zorder=3 if curve in ("mask", "pilot") else 2, **look(curve),
-        )  # fmt: skip
+        if curve in FEATURED:
+            pruning.draw_errors(
+                axes, data["sparsity"], mean[c], half[c], (c % 5, 5), lw=1.3, ms=3.5, zorder=3, **look(curve)
+            )
+            ends[curve] = mean[c, -1]
+        else:
+            axes.plot(100 * (1 - data["sparsity"]), mean[c], color="0.75", lw=0.8, zorder=1)
     pruning.weights_left_axis(axes, data["sparsity"])
     pruning.error_axis(axes, 0.8 * np.nanmin(mean))
-    axes.set_title(data["title"][n])
+    _label_ends(axes, ends, 100 * (1 - float(data["sparsity"].max())))
+    axes.set_title(f"{data['title'][n]}, {data['seeds'][n]} seeds")
 
 
-def _draw_tuning(axes: Axes, data: Data) -> None:
-    error = 100 * (1 - data["validation_accuracy"][0].mean(axis=2))
-    for c, curve in enumerate(map(str, data["curve"])):
-        axes.plot(data["strengths"][0, c], error[c], lw=1.0, ms=3, **look(curve))
-        k = np.flatnonzero(data["strengths"][0, c] == data["chosen_strength"][0, c])
-        axes.plot(data["strengths"][0, c, k], error[c, k], "o", ms=7, mfc="none", mew=0.8, color=look(curve)["color"])
-    axes.set(xscale="log", xlabel="regularization strength", ylabel="validation error (%)")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_title("Strengths chosen on held-out images")
+def _label_ends(axes: Axes, ends: Mapping[str, float], place: float) -> None:
+    """Names at the ends of curves, moved apart where they would collide."""
+    low, high = axes.get_ylim()
+    known = {curve: height for curve, height in ends.items() if np.isfinite(height)}
+    least, before = 0.055 * np.log(high / low), -np.inf
+    for curve in sorted(known, key=lambda curve: known[curve]):
+        height = max(np.log(known[curve]), before + least)
+        before = height
+        axes.annotate(
+            label(curve), (place, np.exp(height)), (4, 0), textcoords="offset points", va="center", fontsize=7,
+            color=look(curve)["color"], annotation_clip=False,
+        )  # fmt: skip
 
 
-def _draw_decay(axes: Axes, data: Data) -> None:
-    left = 100 * (1 - data["sparsity"])
-    for colour, accuracy, scale in zip(_decay_colours(data), data["decay_accuracy"], data["scale"], strict=True):
-        axes.plot(left, 100 * (1 - accuracy), color=colour, lw=1.2, label=f"{scale:.1g}")
-    pruning.weights_left_axis(axes, data["sparsity"])
-    pruning.error_axis(axes, 80 * float(np.nanmin(1 - data["decay_accuracy"])))
-    axes.set(ylabel="test error (%)", title="What decay does to the mask")
-    axes.legend(title="scale $a_T$ left", handlelength=1.0, ncols=2, columnspacing=0.8, loc="upper left")
+def _draw_differences(axes: Axes, data: Data, n: int) -> None:
+    accuracy, columns = _accuracy(data, n), _columns(data)
+    k = columns[len(columns) // 2]
+    row = {str(curve): c for c, curve in enumerate(data["curve"])}
+    pairs = [(one, other) for one, other, _ in comparisons.ONE_SHOT if one in row and other in row]
+    for height, (one, other) in enumerate(reversed(pairs)):
+        gaps = 100 * (accuracy[row[one], :, k] - accuracy[row[other], :, k])
+        axes.plot(gaps, np.full(len(gaps), height), "|", ms=5, mew=0.5, color="0.7")
+        (mean,), (half,) = pruning.mean_and_interval(gaps[:, None])
+        axes.errorbar(mean, height, xerr=half, fmt="o", ms=4, lw=1.2, color=look(one)["color"])
+    axes.axvspan(-comparisons.MARGIN, comparisons.MARGIN, color="0.9", zorder=0)
+    axes.axvline(0, color="0.6", lw=0.7, zorder=0)
+    axes.set_yticks(range(len(pairs)), [f"{label(one)} − {label(other)}" for one, other in reversed(pairs)])
+    axes.set_xscale("symlog", linthresh=2, linscale=1.0)
+    axes.set_xticks([-50, -10, -2, 0, 2, 10, 50], ["−50", "−10", "−2", "0", "2", "10", "50"])
+    axes.minorticks_off()
+    axes.set_xlabel(f"points ahead with {pruning.percent(float(data['sparsity'][k]))} pruned")
 
 
-def _draw_scale(axes: Axes, data: Data) -> None:
-    strengths = data["decay_strength"]
-    fine = np.linspace(0, strengths.max(), 200)
-    # All runs have the same flow time, which the last one's prediction tells.
-    rate = np.log(2 * data["flow_scale"][-1]) / strengths[-1]
-    axes.plot(fine, 0.5 * np.exp(rate * fine), **plotting.FLOW_LOOK, label=r"flow: $a_T = \frac{1}{2}e^{-4A}$")
-    axes.plot(strengths, data["decay_scale"], color="0.6", lw=0.8, label="the optimizer's decay")
-    for colour, strength, scale in zip(_decay_colours(data), strengths, data["scale"], strict=True):
-        axes.plot(strength, scale, "s", color=colour, ms=4)
-    axes.set(yscale="log", xlabel="strength α of the mask", ylabel="median of (m² − w²) / 2")
-    axes.set_title("The scale that training leaves")
-    axes.legend(loc="upper right")
+def _accuracy(data: Data, n: int) -> np.ndarray:
+    """Accuracies of a network, (curves, seeds, sparsities)."""
+    return data["accuracy"][n][:, : int(data["seeds"][n])]
 
 
-def _decay_colours(data: Data) -> np.ndarray:
-    return mpl.colormaps[plotting.SEQUENCE](np.linspace(0.05, 1, len(data["decay_strength"])))
+def _columns(data: Data) -> list[int]:
+    return pruning.nearest(data["sparsity"], comparisons.SPARSITIES)
 
 
 def table(data: Data) -> str:
-    """Accuracies with their intervals, and the strengths that tuning chose."""
+    """Accuracies with their intervals, the strengths that tuning chose, and all comparisons."""
     columns = pruning.nearest(data["sparsity"], (0, 0.8, 0.9, 0.95, 0.98, 0.99))
-    seeds = data["accuracy"].shape[2]
     levels = data["tuning_sparsity"]
     sections = [
-        f"Test accuracy in per cent after pruning this part of the weights in one shot: mean of {seeds} seeds with "
-        "Student's\n95 % confidence interval. The strength is the one with the best mean accuracy from "
+        "Test accuracy in per cent after pruning this part of the weights in one shot: mean over seeds with Student's\n"
+        "95 % confidence interval. The strength is the one with the best mean accuracy from "
         f"{pruning.percent(levels.min())} to {pruning.percent(levels.max())} sparsity\non held-out training images, "
         "* if it is the largest or the smallest of those tried. Test images took no part in this\nchoice."
     ]
     for n, title in enumerate(data["title"]):
-        mean, half = pruning.mean_and_interval(100 * data["accuracy"][n])
+        mean, half = pruning.mean_and_interval(100 * _accuracy(data, n))
         head = ["method", "strength", "of", *(pruning.percent(data["sparsity"][k]) for k in columns)]
         rows = []
         for c, curve in enumerate(map(str, data["curve"])):
             tried, chosen = data["strengths"][n, c][np.isfinite(data["strengths"][n, c])], data["chosen_strength"][n, c]
-            mark = "*" if len(tried) > 1 and chosen in (tried.min(), tried.max()) else ""
+            mark = "*" if len(tried) > 1 and 0 < chosen in (tried.min(), tried.max()) else ""
             found = [pruning.with_interval(mean[c, k], half[c, k]) for k in columns]
             rows.append([label(curve), f"{chosen:g}{mark}", ", ".join(f"{each:g}" for each in tried), *found])
-        (mean,), (half,) = pruning.mean_and_interval(100 * data["reference_accuracy"][n, :, None])
+        reference = data["reference_accuracy"][n, : int(data["seeds"][n]), None]
+        (mean,), (half,) = pruning.mean_and_interval(100 * reference)
         text = f"A dense net trained without regularization and not pruned: {pruning.with_interval(mean, half)}."
-        sections.append(f"## {title}\n\n{markdown_table(head, rows)}\n\n{text}")
-    rows = [
-        [f"{strength:g}", f"{flow:.2g}", f"{decay:.2g}", f"{scale:.2g}"]
-        for strength, flow, decay, scale in zip(
-            data["decay_strength"], data["flow_scale"], data["decay_scale"], data["scale"], strict=True
+        sections.append(
+            f"## {title}, {data['seeds'][n]} seeds\n\n{markdown_table(head, rows)}\n\n{text}\n\n{_pairs(data, n)}"
         )
-    ]
-    sections.append(
-        f"## The median of (m² − w²)/2 over all weights, {data['title'][0]}\n\n"
-        + markdown_table(["strength α", "flow: ½ e^(−4A)", "the optimizer's decay alone", "after training"], rows)
-    )
     return "\n\n".join(sections) + "\n"
 
 
+def _pairs(data: Data, n: int) -> str:
+    """The comparisons of a network as a table."""
+    columns, family = _columns(data), _family(data, n)
+    return comparisons.pairs_table(family, data["sparsity"], columns)
+
+
+def _family(data: Data, n: int) -> comparisons.Family:
+    accuracy = dict(zip(map(str, data["curve"]), _accuracy(data, n), strict=True))
+    reference = data["reference_accuracy"][n, : int(data["seeds"][n])]
+    return comparisons.one_shot_family(accuracy, reference, data["sparsity"], _columns(data), str(data["title"][n]))
+
+
 def observations(data: Data) -> list[Claim]:
-    """The preprint's statements about one-shot pruning, checked in these runs, and the scale that theory predicts.
-
-    The intervals are those of other seeds on the same test images; other images are not in them.
-    """
-    columns = pruning.nearest(data["sparsity"], (0.95, 0.98, 0.99))
-    present = list(map(str, data["curve"]))
-    later = ("pilot", "str")
-    leads = [("mask", rival, "preprint, figure 2") for rival in present if rival not in ("mask", *later)]
-    leads += [("pilot", rival, "paper, one-shot pruning") for rival in ("spred", "str") if rival in present]
-    leads += [("pilot", "mask", "this project")]
-    found = []
-    for n, network in enumerate(data["network"]):
-        stem = f"figure2/{network}"
-        for one, other, source in leads:
-            found.append(
-                Claim(
-                    f"{stem}/{one}-ahead-of-{other}",
-                    rf"\text{{{label(one)} is more accurate than {label(other)} at high sparsity}}",
-                    source,
-                    check=lambda n=n, one=one, other=other: _is_ahead(data, n, one, other, columns),
-                )
-            )
-        found.append(
-            Claim(
-                f"{stem}/near-dense",
-                r"\text{the mask at 98 \% loses at most 2 points to a dense net without regularization or pruning}",
-                "this project",
-                check=lambda n=n: _is_near_dense(data, n),
-            )
-        )
+    """The preprint's statements about one-shot pruning, and what else is compared, checked in these runs."""
     return [
-        *found,
-        Claim(
-            "figure2/scale",
-            r"\operatorname{median}(m_T^2 - w_T^2) = \text{what the optimizer's steps of decay alone leave}",
-            "this project",
-            uses=("ours/conserved", "ours/flow-heavy-ball"),
-            check=lambda: _keeps_scale(data),
-        ),
-    ]
-
-
-def _is_ahead(data: Data, n: int, one: str, other: str, columns: Iterable[int]) -> Verdict:
-    """The verdict on one method being ahead of another at all of some sparsities."""
-    row = {str(name): c for c, name in enumerate(data["curve"])}
-    accuracy, columns = data["accuracy"][n], list(columns)
-    if lost := pruning.without_numbers({label(curve): accuracy[row[curve]] for curve in (one, other)}):
-        return lost
-    found = {
-        float(data["sparsity"][k]): pruning.paired_difference(
-            accuracy[row[one], :, k], accuracy[row[other], :, k], len(columns)
+        claim
+        for n, network in enumerate(data["network"])
+        for claim in comparisons.one_shot_claims(
+            _family(data, n), f"figure2/{network}", data["sparsity"], _columns(data)
         )
-        for k in columns
-    }
-    text = f"{label(one)} minus {label(other)}: " + ", ".join(
-        f"{gap:+.1f} ± {half:.1f} at {pruning.percent(s)}" for s, (gap, half) in found.items()
-    )
-    return pruning.ahead(found.values(), text)
-
-
-def _is_near_dense(data: Data, n: int) -> Verdict:
-    (k,) = pruning.nearest(data["sparsity"], [0.98])
-    level, mask = float(data["sparsity"][k]), list(data["curve"]).index("mask")
-    accuracy = {"dense": data["reference_accuracy"][n], "mask": data["accuracy"][n, mask, :, k]}
-    if lost := pruning.without_numbers(accuracy):
-        return lost
-    loss, half = pruning.paired_difference(*accuracy.values())
-    text = (
-        f"The mask at {pruning.percent(level)} loses {loss:.1f} ± {half:.1f} points to a dense net of "
-        f"{100 * accuracy['dense'].mean():.1f} %, trained without regularization and not pruned."
-    )
-    return from_residual(
-        loss + half, 2.0, text, refuted_above=2.0 + 2 * half, sparsity=level, loss=loss,
-        tolerance_reason="The loss that the experiment set out to allow.",
-    )  # fmt: skip
-
-
-def _keeps_scale(data: Data) -> Verdict:
-    factor = data["scale"] / data["decay_scale"]
-    text = ", ".join(
-        f"{scale:.3g} beside {decay:.3g} and {flow:.3g}"
-        for scale, decay, flow in zip(data["scale"], data["decay_scale"], data["flow_scale"], strict=True)
-    )
-    return from_residual(
-        float(np.max(np.abs(np.log(factor)))), 0.1,
-        f"The median of (m² − w²)/2 beside the optimizer's own decay and the flow's ½e^(−4A): {text}.",
-        tolerance_reason="Beside decay there are terms in the square of a step's gradient, larger where it is large.",
-    )  # fmt: skip
+    ]
 
 
 EXPERIMENT = Experiment(
@@ -421,33 +412,32 @@ EXPERIMENT = Experiment(
     title="One-shot pruning: the mask against its rivals",
     caption=(
         "Test error of networks from which all but the largest weights are cut after training, at the preprint's 26 "
-        "sparsities (0 and 1 − 0.8ᵏ): means over seeds, with 95 % intervals at a few of them. Each method has one "
-        "strength for each network, the best of a grid on held-out training images, where its mean error over the "
-        "sparsities from 83 % to 99 % counts. Below: those errors of the first network, with circles around the chosen "
-        "strengths, which may be the ends of the grid; one run of the mask at each of some strengths, which leave it "
-        "the scale a_T; and that scale beside ½e^(−4A) and beside what the optimizer's decay alone would leave."
+        "sparsities (0 and 1 − 0.8ᵏ): means over seeds, with 95 % intervals at a few of them; methods without a name "
+        "here are grey. Each method has one strength for each network, the best of a grid on held-out training images, "
+        "where its mean error over the sparsities from 83 % to 99 % counts. Below: differences of accuracies, paired "
+        "by seed (ticks), with their means and 95 % intervals; the band is the margin of half a point within which two "
+        "methods count as equivalent."
     ),
     expectation=(
         "The preprint's figure 2 (ResNet-20 on CIFAR-10, ResNet-18 on CIFAR-100): the mask with regularization stays "
         "accurate up to higher sparsities than its rivals. The later paper: so does PILoT, before STR and spred. "
-        "Theory: decay takes the scale of the mask's potential from ½ to ½e^(−4A), from an L2 to an L1 bias, and more "
-        "weights can go without loss. It says nothing about which network ends up more accurate."
+        "Theory says nothing about which network ends up more accurate."
     ),
     configuration={
         "default": SETTINGS,
         "quick": QUICK,
         "full": FULL,
+        "fashion-mnist": Settings(FASHION, most_extensions=3),
         "cifar10": cifar(pruning.RESNET20),
         "cifar100": cifar(pruning.RESNET18),
     },
     compute=compute,
     draw=draw,
     # Rounding grows in training as any difference does, and decides single images of a thousand, or which of two
-    # strengths is chosen; a wrong method or data set shows all the same, and so does a wrong decay.
+    # strengths is chosen; a wrong method or data set shows all the same.
     tolerances={
-        **dict.fromkeys(("accuracy", "validation_accuracy", "decay_accuracy", "reference_accuracy"), 0.25),
+        **dict.fromkeys(("accuracy", "validation_accuracy", "reference_accuracy"), 0.25),
         "chosen_strength": 2e-2,
-        "scale": 1e-3,
     },
     observations=observations,
     table=table,

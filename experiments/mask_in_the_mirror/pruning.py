@@ -2,9 +2,9 @@ r"""Networks and their images, runs as tasks, and intervals over seeds, for figu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,18 +13,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from scipy.stats import t as student
 
 from experiments.engine import Data
-from implicit_bias import Outcome, SolverError, Status, Verdict, plotting
-from implicit_bias.claims.judge import from_residual
+from implicit_bias import plotting
 
 if TYPE_CHECKING:
-    from implicit_bias.training import ImageData, Method, TrainingResult
+    from implicit_bias.training import ImageData, Method
 
 CONFIDENCE = 0.95
 MOMENTUM = 0.9
 KEPT_SHARE = 0.8  # of the weights, in each of the preprint's 25 steps
 GRID = (0.0, *(1 - KEPT_SHARE ** np.arange(1, 26)).tolist())
 UNREGULARIZED = "unregularized"
-DATA_LABELS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+DATA_LABELS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,8 @@ class Network:
         masked_learning_rate: η of m ⊙ w.
         undecayed_learning_rate: η of m ⊙ w without regularization.
         schedule: Of the learning rate.
+        seeds: How many; they are 0, 1, ….
+        together: How many seeds are one task: dense networks are faster side by side, convolutional ones are not.
     """
 
     label: str
@@ -56,6 +57,8 @@ class Network:
     masked_learning_rate: float
     undecayed_learning_rate: float
     schedule: str
+    seeds: int = 3
+    together: int = 1
 
     @property
     def title(self) -> str:
@@ -63,6 +66,11 @@ class Network:
         pixels = f" averaged {self.pooling} × {self.pooling}" if self.pooling > 1 else ""
         epochs = f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}"
         return f"{self.label}, {DATA_LABELS[self.data]}{pixels}, {epochs}"
+
+    def groups(self, count: int | None = None) -> list[list[int]]:
+        """The seeds, or the first ones of them, by task."""
+        seeds = list(range(self.seeds if count is None else count))
+        return [seeds[k : k + self.together] for k in range(0, len(seeds), self.together)]
 
     def training(self, curve: str) -> Training:
         """The network's training by a method."""
@@ -100,13 +108,20 @@ LENET = Network(
     masked_learning_rate=0.1,
     undecayed_learning_rate=0.1,
     schedule="cosine",
+    together=10,
 )
 # Smaller batches are more steps in the same time, in which masks stand a higher learning rate; in LeNet it is not quite
 # the preprint's doubled one, and without decay it stays as it is.
 BRISK_LENET = replace(LENET, batch_size=64, masked_learning_rate=0.15)
-# Without averaging it would take four times as long for the same picture.
+# Without averaging twenty seeds would take three times as long.
+SMALL_LENET = replace(BRISK_LENET, pooling=2)
 CONVNET = replace(
-    BRISK_LENET, label="Convnet", pooling=2, model="convnet", masked_learning_rate=0.2, undecayed_learning_rate=0.2
+    SMALL_LENET,
+    label="Convnet",
+    model="convnet",
+    masked_learning_rate=0.2,
+    undecayed_learning_rate=0.2,
+    together=1,
 )
 # The preprint's.
 RESNET20 = Network(
@@ -150,56 +165,51 @@ def pruned_once(
     curve: str,
     strength: float,
     options: Mapping[str, float],
-    seed: int,
+    seeds: Sequence[int],
     held_out: float | None,
     sparsities: Sequence[float],
     folder: str | None,
     device: str,
 ) -> Data:
-    """A task of figure 2: train, then prune the smallest weights, once for each sparsity.
+    """A task of figure 2: train a population, then prune the smallest weights, once for each sparsity.
 
     Args:
         training: The network, its images and the learning rate.
         curve: A method's name, or :data:`UNREGULARIZED`.
         strength: Its strength.
         options: Further arguments of the method.
-        seed: Of initial weights and batches.
+        seeds: Of initial weights and batches.
         held_out: The part of the training images that judges, and takes no part in training; None: test images judge.
         sparsities: Fractions of weights to prune.
-        folder: Where CIFAR is.
+        folder: Where the images are.
         device: Where to train.
 
     Returns:
-        accuracy: Of each pruned network; nan if the run left the floating-point range.
-        scale: For m ⊙ w with the preprint's regularizer and β = 1 the median of (m² − w²)/2, else nan.
-        flow_scale: Likewise ½ exp(−4A), with A from the strengths and learning rates of all epochs.
-        decay_scale: Likewise what the optimizer's decay alone leaves, step by step.
+        accuracy: Of each pruned network, (seeds, sparsities); nan if the run left the floating-point range.
     """
     import torch
 
-    from implicit_bias.training import METHODS, build, one_shot, train
+    from implicit_bias.training import build, one_shot, train_population
 
     torch.set_num_threads(1)  # tasks share the cores, and results must not depend on how many there are
     data = images(training.data, training.share, training.pooling, folder, held_out)
-    method = METHODS["mask" if curve == UNREGULARIZED else curve](strength, **options)
-    has_scale = curve in ("mask", UNREGULARIZED, "pilot")
-    scale = _measure_scale(method) if has_scale else [np.nan]
-    result = train(
-        build(training.model, data, seed), _untested(data), method, epochs=training.epochs,
-        batch_size=training.batch_size, learning_rate=training.learning_rate, momentum=MOMENTUM,
-        schedule=training.schedule, seed=seed, device=device, throw=False,
+    found = train_population(
+        lambda seed: build(training.model, data, seed), data.untested(), maker(curve, options), [strength], seeds,
+        epochs=training.epochs, batch_size=training.batch_size, learning_rate=training.learning_rate,
+        momentum=MOMENTUM, schedule=training.schedule, device=device,
     )  # fmt: skip
-    if result.status is not Status.CONVERGED:
-        accuracy, scale = np.full(len(sparsities), np.nan), [np.nan]
-    else:
-        accuracy = one_shot(result.model, data, sparsities).accuracy
-    flow, decay = predicted_scales(result, -(-len(data.train) // training.batch_size)) if has_scale else (np.nan,) * 2
-    return {
-        "accuracy": accuracy,
-        "scale": np.array(scale[0]),
-        "flow_scale": np.array(flow),
-        "decay_scale": np.array(decay),
-    }
+    accuracy = np.full((len(seeds), len(sparsities)), np.nan)
+    for row, member in zip(accuracy, found.members, strict=True):
+        if member.failure is None:
+            row[:] = one_shot(member.result.model, data, sparsities).accuracy
+    return {"accuracy": accuracy}
+
+
+def maker(curve: str, options: Mapping[str, float]) -> Callable[[float], Method]:
+    """What makes a curve's method for a strength."""
+    from implicit_bias.training import METHODS
+
+    return partial(METHODS["mask" if curve == UNREGULARIZED else curve], **options)
 
 
 def pruned_in_turn(
@@ -209,11 +219,11 @@ def pruned_in_turn(
     rewind: str,
     cycles: int,
     warm_up: int,
-    seed: int,
+    seeds: Sequence[int],
     folder: str | None,
     device: str,
 ) -> Data:
-    """A task of figure 3: train, prune a fifth of the weights left, rewind, and again.
+    """A task of figure 3: train a population, prune a fifth of the weights left, rewind, and again.
 
     Args:
         training: The network, its images and the learning rate.
@@ -222,29 +232,26 @@ def pruned_in_turn(
         rewind: ``weights`` or ``learning-rate``.
         cycles: How often to train.
         warm_up: Epochs before the weights that are rewound to.
-        seed: Of initial weights and batches.
-        folder: Where CIFAR is.
+        seeds: Of initial weights and batches.
+        folder: Where the images are.
         device: Where to train.
 
     Returns:
-        accuracy: Of the network trained in each cycle on the test images, nan if a run left the floating-point range.
+        accuracy: Of the network trained in each cycle on the test images, (seeds, cycles); nan if a run left the
+        floating-point range.
     """
     import torch
 
-    from implicit_bias.training import METHODS, build, iterative
+    from implicit_bias.training import build, iterative_population
 
     torch.set_num_threads(1)
     data = images(training.data, training.share, training.pooling, folder, None)
-    try:
-        found = iterative(
-            build(training.model, data, seed), data, lambda: METHODS[curve](strength), cycles=cycles, keep=KEPT_SHARE,
-            rewind=rewind, warm_up=warm_up, epochs=training.epochs, batch_size=training.batch_size,
-            learning_rate=training.learning_rate, momentum=MOMENTUM, schedule=training.schedule, seed=seed,
-            device=device,
-        )  # fmt: skip
-    except SolverError:
-        return {"accuracy": np.full(cycles, np.nan)}
-    return {"accuracy": found.accuracy}
+    found = iterative_population(
+        lambda seed: build(training.model, data, seed), data, maker(curve, {}), [strength], seeds, cycles=cycles,
+        keep=KEPT_SHARE, rewind=rewind, warm_up=warm_up, epochs=training.epochs, batch_size=training.batch_size,
+        learning_rate=training.learning_rate, momentum=MOMENTUM, schedule=training.schedule, device=device,
+    )  # fmt: skip
+    return {"accuracy": np.array([np.full(cycles, np.nan) if each is None else each.accuracy for each in found])}
 
 
 @cache
@@ -255,7 +262,7 @@ def images(name: str, share: float, pooling: int, folder: str | None, held_out: 
         name: Its name.
         share: The part of the training images that is used.
         pooling: Over squares of how many pixels images are averaged.
-        folder: Where CIFAR is.
+        folder: Where the images are.
         held_out: The part of the used training images that stands in for the test images; None: test images judge.
     """
     from implicit_bias.training import load
@@ -281,49 +288,10 @@ def _averaged(data: ImageData, pooling: int) -> ImageData:
     return replace(data, train=smaller(data.train), test=smaller(data.test))
 
 
-def _untested(data: ImageData) -> ImageData:
-    """The data with one test image left, since nobody reads the tests after every epoch, and they take time."""
-    import torch
-
-    return replace(data, test=data.test.take(torch.arange(1)))
-
-
-def _measure_scale(method: Method) -> list[float]:
-    """A list to which the method adds the median of (m² − w²)/2 over all weights when training has ended."""
-    import torch
-
-    from implicit_bias import masking
-
-    found, finish = [], method.finish
-
-    def measure(model: torch.nn.Module) -> None:
-        with torch.no_grad():
-            parts = [((f["m"] ** 2 - f["w"] ** 2) / 2).flatten() for f in masking.factors(model).values()]
-            found.append(float(torch.cat(parts).double().median()))
-        finish(model)
-
-    method.finish = measure
-    return found
-
-
-def predicted_scales(result: TrainingResult, steps: int) -> tuple[float, float]:
-    """Predictions of (m² − w²)/2 after a run from β = 1, without looking at its gradients.
-
-    Args:
-        result: Tells strengths and learning rates of all epochs.
-        steps: Of an epoch.
-
-    Returns:
-        ½ exp(−4A), where momentum μ lets the flow's time pass 1 / (1 − μ) times as fast as steps × η; and ½ s², with
-        s = 1 at first and multiplied by nothing but the optimizer's decay, momentum included.
-    """
-    decay, s, velocity = 0.0, 1.0, 0.0
-    for record in result.history:
-        decay += steps * record.strength * record.learning_rate / (1 - MOMENTUM)
-        for _ in range(steps):
-            velocity = MOMENTUM * velocity + 2 * record.strength * s
-            s -= record.learning_rate * velocity
-    return 0.5 * float(np.exp(-4 * decay)), 0.5 * s**2
+def by_seed(parts: Iterable[np.ndarray], most: int) -> np.ndarray:
+    """Rows of tasks one below the other, as many as the most seeds of a network; those that it lacks are nan."""
+    found = np.concatenate(list(parts))
+    return np.pad(found, [(0, most - len(found)), (0, 0)], constant_values=np.nan)
 
 
 def mean_and_interval(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -331,36 +299,6 @@ def mean_and_interval(accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     count = accuracy.shape[-2]
     spread = accuracy.std(axis=-2, ddof=1) / np.sqrt(count)
     return accuracy.mean(axis=-2), student.ppf((1 + CONFIDENCE) / 2, count - 1) * spread
-
-
-def paired_difference(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> tuple[float, float]:
-    """Mean difference of accuracies in points, paired by seed, and half the width of its interval.
-
-    Args:
-        one: A fraction for each seed.
-        other: The fraction to subtract, for each seed.
-        comparisons: How many intervals hold together with 95 % (Bonferroni).
-    """
-    gaps = 100 * (one - other)
-    quantile = student.ppf(1 - (1 - CONFIDENCE) / 2 / comparisons, len(gaps) - 1)
-    return float(gaps.mean()), float(quantile * gaps.std(ddof=1) / np.sqrt(len(gaps)))
-
-
-def ahead(differences: Iterable[tuple[float, float]], text: str) -> Verdict:
-    """SUPPORTED if every difference is positive with all of its interval, REFUTED if one is negative with all of its.
-
-    Args:
-        differences: Means and half the widths of their intervals, as :func:`paired_difference` gives them.
-        text: The evidence.
-    """
-    found = list(differences)
-    evidence = f"{text}. Intervals are over seeds, on the same test images, and for this comparison alone."
-    gap, half = min(found, key=sum)
-    if gap + half < 0:
-        return Verdict(Outcome.REFUTED, evidence, counterexample={"gap": gap, "half_width": half})
-    # Networks that all guess tie in every seed, in an interval without a width: that is no lead.
-    missing = max(half - gap for gap, half in found) or np.finfo(float).tiny
-    return from_residual(missing, 0.0, evidence, tolerance_reason="The lead must clear the interval of the difference.")
 
 
 def nearest(levels: Iterable[float], wanted: Iterable[float]) -> list[int]:
@@ -372,21 +310,6 @@ def nearest(levels: Iterable[float], wanted: Iterable[float]) -> list[int]:
 def with_interval(mean: float, half: float) -> str:
     """A cell of a table."""
     return "diverged" if np.isnan(mean) else f"{mean:.1f} ± {half:.1f}"
-
-
-def without_numbers(accuracies: Mapping[str, np.ndarray]) -> Verdict | None:
-    """INCONCLUSIVE if a run of what is compared left the floating-point range, else None.
-
-    This says something about its learning rate, and nothing about the method's accuracy.
-
-    Args:
-        accuracies: By name, with seeds along the first axis.
-    """
-    lost = {name: int(np.isnan(found).reshape(len(found), -1).any(axis=1).sum()) for name, found in accuracies.items()}
-    if not any(lost.values()):
-        return None
-    text = ", ".join(f"{count} of {len(accuracies[name])} of {name}" for name, count in lost.items() if count)
-    return Verdict(Outcome.INCONCLUSIVE, f"Runs left the floating-point range at their learning rate: {text}.")
 
 
 def percent(sparsity: float) -> str:

@@ -67,8 +67,8 @@ def _check_vmap(model: nn.Module, images: torch.Tensor, after: Mapping[str, torc
     lost = next((n for n, values in buffers.items() if not _close(values[0], after[n])), None)
     if lost is not None:
         raise UnsupportedError(
-            f"model: {lost} changes in every pass in a way that torch.func.vmap loses for several {name} at once; train "
-            "its runs one by one."
+            f"model: {lost} changes in every pass in a way that torch.func.vmap loses for several {name} at once; "
+            "train its runs one by one."
         )
 
 

@@ -13,10 +13,10 @@ from implicit_bias import Outcome
 from implicit_bias.training import write_stand_in
 
 SPARSITIES = np.array([0.0, 0.95, 0.98, 0.99])
-LENET = figure2.tuned(pruning.LENET, {"dense": [0.0, 1e-2], "mask": [1e-2, 1e-1]}, epochs=1, share=0.1)
-TINY = replace(
-    figure2.QUICK, networks=[LENET], sparsities=[0.0, 0.9], tuning_sparsities=[0.9], decay_strengths=[0.0, 1e-2]
+LENET = figure2.tuned(
+    pruning.LENET, {"dense": [0.0, 1e-2], "mask": [1e-2, 1e-1]}, epochs=1, share=0.1, seeds=2, together=1
 )
+TINY = replace(figure2.QUICK, networks=[LENET], sparsities=[0.0, 0.9], tuning_sparsities=[0.9])
 
 
 def measured(reference=0.95, **accuracy):
@@ -29,6 +29,7 @@ def measured(reference=0.95, **accuracy):
     return {
         "network": np.array(["lenet"]),
         "title": np.array(["LeNet-300-100"]),
+        "seeds": np.array([3]),
         "curve": np.array(list(accuracy)),
         "strengths": np.tile([1e-4, 1e-3, 1e-2], (1, len(means), 1)),
         "tuning_sparsity": SPARSITIES[1:],
@@ -37,11 +38,6 @@ def measured(reference=0.95, **accuracy):
         "sparsity": SPARSITIES,
         "accuracy": found[None],
         "reference_accuracy": reference_accuracy,
-        "decay_strength": np.array([0.0, 1e-2]),
-        "decay_accuracy": np.full((2, len(SPARSITIES)), 0.9),
-        "scale": np.array([0.5, 0.1]),
-        "flow_scale": np.array([0.5, 0.12]),
-        "decay_scale": np.array([0.5, 0.11]),
     }
 
 
@@ -56,13 +52,6 @@ def test_intervals_are_students():
     assert [mean.item() - half.item(), mean.item() + half.item()] == pytest.approx([low, high])
 
 
-def test_differences_are_paired_by_seed():
-    one, other = np.random.default_rng(0).uniform(0.5, 1, (2, 4))
-    low, high = ttest_1samp(100 * (one - other), 0).confidence_interval(1 - 0.05 / 3)
-    gap, half = pruning.paired_difference(one, other, 3)
-    assert [gap - half, gap + half] == pytest.approx([low, high])
-
-
 def test_runs_without_an_accuracy_decide_nothing():
     """A run that left the floating-point range says something about its learning rate alone."""
     data = measured(dense=0.5, spred=0.9, mask=0.945, pilot=0.945)
@@ -70,24 +59,46 @@ def test_runs_without_an_accuracy_decide_nothing():
     found = outcomes(data)
     assert found["lenet/mask-ahead-of-dense"] is found["lenet/near-dense"] is Outcome.INCONCLUSIVE
     assert found["lenet/mask-ahead-of-spred"] is Outcome.SUPPORTED
-    assert figure2.table(data).count("diverged") == len(SPARSITIES) + 1
+    assert figure2.table(data).count("diverged") == len(SPARSITIES) + 1 + 3  # with one pair at three sparsities
 
 
 def test_a_lead_needs_to_clear_the_interval_of_the_difference():
     leading = outcomes(measured(dense=0.5, l1=0.944, spred=0.9, mask=0.945, pilot=0.945))
     assert leading == {
         "lenet/mask-ahead-of-dense": Outcome.SUPPORTED,
+        "lenet/mask-equivalent-to-dense": Outcome.REFUTED,
         "lenet/mask-ahead-of-l1": Outcome.INCONCLUSIVE,
+        "lenet/mask-equivalent-to-l1": Outcome.INCONCLUSIVE,
         "lenet/mask-ahead-of-spred": Outcome.SUPPORTED,
+        "lenet/mask-equivalent-to-spred": Outcome.REFUTED,
         "lenet/pilot-ahead-of-spred": Outcome.SUPPORTED,
+        "lenet/pilot-equivalent-to-spred": Outcome.REFUTED,
         "lenet/pilot-ahead-of-mask": Outcome.INCONCLUSIVE,
+        "lenet/pilot-equivalent-to-mask": Outcome.INCONCLUSIVE,
         "lenet/near-dense": Outcome.SUPPORTED,
-        "scale": Outcome.SUPPORTED,
     }
-    behind = outcomes(measured(reference=0.97, dense=0.5, l1=0.97, spred=0.5, mask=0.9, pilot=0.8))
+    behind = outcomes(measured(reference=0.99, dense=0.5, l1=0.98, spred=0.5, mask=0.9, pilot=0.8))
     assert behind["lenet/mask-ahead-of-l1"] is behind["lenet/near-dense"] is Outcome.REFUTED
     assert behind["lenet/pilot-ahead-of-mask"] is Outcome.REFUTED
     assert behind["lenet/mask-ahead-of-spred"] is Outcome.SUPPORTED
+
+
+def test_methods_that_differ_by_less_than_half_a_point_are_equivalent():
+    data = measured(dense=0.5, l1=0.945, spred=0.9, mask=0.945, pilot=0.945)
+    data["accuracy"][0, 1] = data["accuracy"][0, 3] + [[1e-4], [-1e-4], [2e-4]]
+    found = outcomes(data)
+    assert found["lenet/mask-equivalent-to-l1"] is Outcome.SUPPORTED
+    assert found["lenet/mask-ahead-of-l1"] is Outcome.INCONCLUSIVE
+    assert "| Mask − L1 on x | -0.01 ± 0.04 equivalent |" in figure2.table(data)
+
+
+def test_seeds_that_a_network_lacks_are_no_failures():
+    data = measured(dense=0.5, spred=0.9, mask=0.945, pilot=0.945)
+    expected, table = outcomes(data), figure2.table(data)
+    data["accuracy"] = np.pad(data["accuracy"], [(0, 0), (0, 0), (0, 2), (0, 0)], constant_values=np.nan)
+    data["reference_accuracy"] = np.pad(data["reference_accuracy"], [(0, 0), (0, 2)], constant_values=np.nan)
+    assert outcomes(data) == expected
+    assert figure2.table(data) == table
 
 
 def test_networks_that_all_guess_lead_nobody():
@@ -99,13 +110,7 @@ def test_networks_that_all_guess_lead_nobody():
 
 def test_the_cost_of_pruning_is_not_told_by_a_net_made_ready_for_it():
     """The decay of that net was chosen for accuracy after pruning, and costs accuracy before it."""
-    assert outcomes(measured(reference=0.97, dense=0.92, mask=0.92, pilot=0.92))["lenet/near-dense"] is Outcome.REFUTED
-
-
-def test_a_scale_that_does_not_decay_is_noticed():
-    data = measured(dense=0.9, mask=0.9, pilot=0.9)
-    data["scale"][1] = 0.5
-    assert outcomes(data)["scale"] is not Outcome.SUPPORTED
+    assert outcomes(measured(reference=0.99, dense=0.92, mask=0.92, pilot=0.92))["lenet/near-dense"] is Outcome.REFUTED
 
 
 def test_the_table_holds_every_number():
@@ -119,41 +124,70 @@ def test_the_table_holds_every_number():
 
 
 class Recorder:
-    """A sweep whose networks do best with the second strength on held-out images and with the first on test images."""
+    """A sweep whose networks do best with one strength on held-out images and with the weakest on test images."""
 
-    def __init__(self):
-        self.tasks = []
+    def __init__(self, held_out):
+        self.tasks, self.held_out = [], held_out
 
     def __call__(self, function, grid, text):
         self.tasks += grid
-        return [self.result(task) for task in grid]
+        return [{"accuracy": self.accuracy(task)} for task in grid]
 
-    def result(self, task):
-        is_tuning = task["held_out"] is not None
-        value = task["strength"] if is_tuning else 1 - task["strength"]
-        return {
-            "accuracy": np.full(len(task["sparsities"]), value),
-            **{name: np.array(0.5) for name in ("scale", "flow_scale", "decay_scale")},
-        }
+    def accuracy(self, task):
+        value = self.held_out(task["strength"]) if task["held_out"] is not None else 1 - task["strength"]
+        return np.full((len(task["seeds"]), len(task["sparsities"])), value)
+
+    def tuned(self, curve):
+        return sorted({task["strength"] for task in self.tasks if task["held_out"] and task["curve"] == curve})
 
 
 def test_strengths_are_chosen_on_held_out_images():
-    recorder = Recorder()
+    recorder = Recorder(lambda strength: strength)
     data = figure2.compute(TINY, recorder)
     np.testing.assert_array_equal(data["chosen_strength"], [[1e-2, 1e-1]])
     np.testing.assert_allclose(data["accuracy"][0, 1], 0.9)
     tuning = [task for task in recorder.tasks if task["held_out"] is not None]
-    assert {task["seed"] for task in tuning} == {0}
-    assert len(tuning) == 4
+    assert [task["seeds"] for task in tuning] == [[0]] * 4
+
+
+@pytest.mark.parametrize(
+    ("optimum", "expected"),
+    [
+        (3e-1, [1e-2, 1e-1, 1.0]),
+        (5e1, [1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3]),
+        (1e-4, [0.0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]),
+        (1e-1, [1e-2, 1e-1, 1.0]),
+        (0.0, [0.0, 1e-2, 1e-1]),
+    ],
+)
+def test_an_optimum_at_an_end_extends_the_grid(optimum, expected):
+    """Until it is inside, or strength 0 is as good; accuracies are highest where strengths are the optimum."""
+    recorder = Recorder(lambda strength: 1 - abs(np.log1p(1e6 * strength) - np.log1p(1e6 * optimum)) / 40)
+    data = figure2.compute(replace(TINY, most_extensions=9), recorder)
+    tried = recorder.tuned("mask")
+    assert tried == pytest.approx(expected)
+    chosen = data["chosen_strength"][0, 1]
+    assert tried[0] < chosen < tried[-1] or chosen == 0
+
+
+def test_strength_zero_that_is_as_good_within_its_interval_ends_the_search():
+    row = {0.0: np.array([[0.90], [0.91], [0.92]]), 1e-3: np.array([[0.91], [0.91], [0.92]]), 1e-2: np.zeros((3, 1))}
+    assert figure2._extension(row) == []
+    row[0.0] -= 0.1
+    assert figure2._extension(row) == [1e-4]
+    del row[0.0]
+    assert figure2._extension(row) == [0.0]
+    row[1e-3][0] = np.nan
+    assert figure2._best(row) == 1e-3  # a run that failed counts as the worst, the others stay
 
 
 def test_a_method_without_a_choice_is_not_tuned():
     network = replace(LENET, strengths={pruning.UNREGULARIZED: [0.0], "mask": [1e-2, 1e-1]})
-    recorder = Recorder()
+    recorder = Recorder(lambda strength: strength)
     data = figure2.compute(replace(TINY, networks=[network]), recorder)
     assert data["chosen_strength"][0, 0] == 0
     assert np.isnan(data["validation_accuracy"][0, 0]).all()
-    assert not [task for task in recorder.tasks if task["held_out"] and task["curve"] == pruning.UNREGULARIZED]
+    assert recorder.tuned(pruning.UNREGULARIZED) == []
 
 
 @pytest.mark.parametrize("pooling", [1, 2])
@@ -179,21 +213,17 @@ def test_runs_repeat_to_the_byte_and_draw(tmp_path):
     first = figure2.compute(TINY, Sweep(Store(tmp_path / "one")))
     again = figure2.compute(TINY, Sweep(Store(tmp_path / "two")))
     assert all(first[name].tobytes() == again[name].tobytes() for name in first)
-    # A fifteenth of a full run still learns, and the scale after decay is that of the optimizer's steps.
+    # A fifteenth of a full run still learns.
     assert first["accuracy"][0, 0, :, 0].min() > 0.2
-    np.testing.assert_allclose(first["scale"], first["decay_scale"], rtol=0.05)
-    np.testing.assert_allclose(first["flow_scale"][0], 0.5)
-    assert len(figure2.draw(first).axes) == 4
+    assert len(figure2.draw(first).axes) == 2
 
 
-def test_predictions_of_the_scale_are_the_closed_form_for_small_steps():
-    """With small steps, of which few belong to the start of momentum, both predictions are ½ exp(−4A)."""
-    from types import SimpleNamespace
-
-    result = SimpleNamespace(history=[SimpleNamespace(strength=0.1, learning_rate=1e-5)] * 2)
-    flow, decay = pruning.predicted_scales(result, 5000)
-    assert flow == pytest.approx(0.5 * np.exp(-4 * 0.1 * 1.0))
-    assert decay == pytest.approx(flow, rel=1e-3)
+def test_tasks_of_several_seeds_give_the_same_rows(tmp_path):
+    alone, together = (
+        figure2.compute(replace(TINY, networks=[replace(LENET, together=many)]), Sweep(Store(tmp_path / str(many))))
+        for many in (1, 2)
+    )
+    np.testing.assert_allclose(alone["accuracy"], together["accuracy"], atol=5e-3)
 
 
 @pytest.mark.parametrize(("name", "network"), [("cifar10", pruning.RESNET20), ("cifar100", pruning.RESNET18)])
@@ -205,9 +235,7 @@ def test_cifar_is_the_preprints_and_runs_from_files(name, network, tmp_path):
     assert (whole.epochs, whole.batch_size, whole.learning_rate, whole.masked_learning_rate) == (150, 256, 0.1, 0.2)
     folder = write_stand_in(tmp_path / "files", name, records=100)
     tiny = figure2.tuned(network, {"dense": [1e-4], "mask": [1e-4]}, epochs=1, model="convnet")
-    small = replace(
-        settings, networks=[tiny], sparsities=[0.0, 0.9], decay_strengths=[0.0, 1e-4], data_folder=str(folder)
-    )
+    small = replace(settings, networks=[tiny], sparsities=[0.0, 0.9], data_folder=str(folder))
     data = figure2.compute(small, Sweep(Store(tmp_path / "store")))
     assert data["accuracy"].shape == (1, 2, 3, 2)
 
