@@ -36,9 +36,10 @@ def main(
         bool, typer.Option("--full", help="As large as they should be, written to figures/full: hours, for networks.")
     ] = False,
     data: Annotated[
-        str | None, typer.Option(help="Other images for networks: cifar10 or cifar100, at the preprint's sizes.")
+        str | None,
+        typer.Option(help="Other images for networks: fashion-mnist, cifar10 or cifar100; on a GPU, for hours."),
     ] = None,
-    data_folder: Annotated[str | None, typer.Option(help="Where the binary version of CIFAR is.")] = None,
+    data_folder: Annotated[str | None, typer.Option(help="Where the images of --data are.")] = None,
     device: Annotated[str | None, typer.Option(help="For networks: cpu, cuda, cuda:1 or mps.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Tasks at the same time.", show_default="all cores")] = None,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run tasks on this Dask cluster.")] = None,
@@ -121,12 +122,14 @@ def _chosen(experiments: Mapping[str, Experiment], names: Sequence[str], mode: s
 
 def _changes(chosen: Iterable[Experiment], mode: str, data_folder: str | None, device: str | None) -> dict[str, str]:
     """The settings that the options change."""
-    if mode not in MODES and data_folder is None:
+    if mode.startswith("cifar") and data_folder is None:
         raise typer.BadParameter(
             f"--data {mode} needs --data-folder: the folder that holds the binary version of CIFAR."
         )
     if mode in MODES and data_folder is not None:
-        raise typer.BadParameter("--data-folder needs --data, cifar10 or cifar100: other images come with a package.")
+        raise typer.BadParameter(
+            "--data-folder needs --data, fashion-mnist, cifar10 or cifar100: other images come with a package."
+        )
     changes = {name: value for name, value in (("data_folder", data_folder), ("device", device)) if value is not None}
     unused = [name for name in changes if not any(hasattr(each.settings(mode), name) for each in chosen)]
     if unused:

@@ -3,6 +3,7 @@ from .claim import Claim as Claim
 from .claim import corrected as corrected
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
+from .comparison import joint_verdict as joint_verdict
 from .equation import Equation as Equation
 from .equation import Violation as Violation
 from .ledger import Ledger as Ledger

@@ -47,20 +47,38 @@ class Comparison:
             statement: What was compared, the beginning of the evidence.
             of_equivalence: Whether the claim is that the mean is within the margin.
         """
-        outcome = self.equivalent if of_equivalence else self.larger
-        p = self.p_equivalent if of_equivalence else self.p_larger
-        what = f"within ± {self.margin:g}: " if of_equivalence else ""
-        seen = f"{self.mean:+.3g} ± {self.half_width:.2g} over {self.count} pairs"
-        evidence = f"{statement}: {what}{seen}, adjusted p = {p:.2g}."
-        numbers = {"mean": self.mean, "half_width": self.half_width} if outcome is Outcome.REFUTED else {}
-        return Verdict(
-            outcome,
-            evidence,
-            p,
-            self.level,
-            numbers,
-            tolerance_reason="The chance of any wrong decision of this kind in the family.",
-        )
+        return joint_verdict({"": self}, statement, of_equivalence=of_equivalence)
+
+
+def joint_verdict(found: Mapping[str, Comparison], statement: str, *, of_equivalence: bool = False) -> Verdict:
+    """The verdict on all of some comparisons together: SUPPORTED if each is, REFUTED if one of them is.
+
+    Args:
+        found: The comparisons by name, out of one family of :func:`compare`; all of them appear in the evidence.
+        statement: What was compared, the beginning of the evidence.
+        of_equivalence: Whether the claim is that the means are within the margin, and not that they are above 0.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if not found:
+        raise InputError("found: expected one comparison or more, by name.")
+    each = [(c.equivalent, c.p_equivalent) if of_equivalence else (c.larger, c.p_larger) for c in found.values()]
+    refuted = next((k for k, (outcome, _) in enumerate(each) if outcome is Outcome.REFUTED), None)
+    numbers: dict[str, float] = {}
+    if refuted is not None:
+        (outcome, p), wrong = each[refuted], list(found.values())[refuted]
+        numbers = {"mean": wrong.mean, "half_width": wrong.half_width}
+    else:
+        are_all = all(outcome is Outcome.SUPPORTED for outcome, _ in each)
+        outcome, p = Outcome.SUPPORTED if are_all else Outcome.INCONCLUSIVE, max(p for _, p in each)
+    first = next(iter(found.values()))
+    what = f"within ± {first.margin:g}: " if of_equivalence else ""
+    seen = ", ".join(f"{c.mean:+.3g} ± {c.half_width:.2g}{name and f' {name}'}" for name, c in found.items())
+    return Verdict(
+        outcome, f"{statement}: {what}{seen} over {first.count} pairs, adjusted p = {p:.2g}.", p, first.level, numbers,
+        tolerance_reason="The chance of any wrong decision of this kind in the family.",
+    )  # fmt: skip
 
 
 def compare(differences: Mapping[str, ArrayLike], margin: float, *, confidence: float = 0.95) -> dict[str, Comparison]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from implicit_bias import InputError, Outcome
-from implicit_bias.claims.comparison import _holm, compare
+from implicit_bias.claims.comparison import _holm, compare, joint_verdict
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 samples = st.lists(st.floats(-3, 3, allow_subnormal=False).map(lambda x: round(x, 3)), min_size=2, max_size=12)
@@ -119,6 +119,27 @@ def test_verdicts():
     assert found["same"].verdict("x").outcome is Outcome.INCONCLUSIVE
 
 
+@given(
+    st.lists(st.sampled_from(["ahead", "equal", "behind", "wide"]), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_together_they_hold_if_each_does_and_fail_if_one_does(kinds, of_equivalence):
+    ways = {
+        "ahead": [2.0, 2.01, 1.99, 2.02],
+        "equal": [0.01, -0.01, 0.012, -0.012],
+        "behind": [-2.0, -2.01, -1.99, -2.02],
+        "wide": [3.0, -3.0, 1.0, -1.0],
+    }
+    found = compare({f"{k} {kind}": ways[kind] for k, kind in enumerate(kinds)}, 0.5)
+    verdict = joint_verdict(found, "One minus other", of_equivalence=of_equivalence)
+    good, bad = ({"equal"}, {"ahead", "behind"}) if of_equivalence else ({"ahead"}, {"behind"})
+    expected = Outcome.REFUTED if bad & {*kinds} else Outcome.SUPPORTED if {*kinds} <= good else Outcome.INCONCLUSIVE
+    assert verdict.outcome is expected
+    assert bool(verdict.counterexample) == (expected is Outcome.REFUTED)
+    assert all(name in verdict.evidence for name in found)
+    assert verdict.residual <= 0.05 or expected is Outcome.INCONCLUSIVE
+
+
 def test_a_family_asks_more_of_each_comparison():
     values = [0.9, 0.1, 0.6, 0.2, 0.8]
     alone = compare({"one": values}, 0.5)["one"]
@@ -145,3 +166,8 @@ def test_bad_input(arguments, message):
     *given, confidence = arguments if len(arguments) == 3 else (*arguments, 0.95)
     with pytest.raises(InputError, match=message):
         compare(*given, confidence=confidence)
+
+
+def test_nothing_has_no_joint_verdict():
+    with pytest.raises(InputError, match="found: expected one comparison or more"):
+        joint_verdict({}, "One minus other")

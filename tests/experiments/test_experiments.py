@@ -26,9 +26,8 @@ def test_every_experiment_has_both_modes():
     assert {"digit", "figure1a", "figure1b", "figure1c", "figure4", "figure5"} <= set(registry())
     for name, experiment in registry().items():
         assert experiment.name == name
-        assert (
-            {"default", "quick"} <= set(experiment.configuration) <= {"default", "quick", "full", "cifar10", "cifar100"}
-        )
+        modes = set(experiment.configuration)
+        assert {"default", "quick"} <= modes <= {"default", "quick", "full", "cifar10", "cifar100", "fashion-mnist"}
         assert experiment.caption.endswith(".")
         assert experiment.expectation.endswith(".")
 
@@ -90,7 +89,7 @@ class TestCommandLine:
         ("arguments", "message"),
         [
             (("--data", "cifar10", "--data-folder", "/nonexistent"), "/nonexistent is no folder"),
-            (("--data", "mnist", "--data-folder", "."), "cifar10 or cifar100"),
+            (("--data", "mnist", "--data-folder", "."), "cifar10 or cifar100 or fashion-mnist"),
             (("figure2", "--data-folder", "."), "--data-folder needs --data"),
             (("figure2", "--quick", "--device", "cuda:77"), "cuda"),
             (("figure2", "--quick", "--device", "tpu"), "tpu"),

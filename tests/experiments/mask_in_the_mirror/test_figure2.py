@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.stats import t, ttest_1samp
+from scipy.stats import t
 
 from experiments.engine import Store, Sweep
-from experiments.mask_in_the_mirror import figure2, pruning
+from experiments.mask_in_the_mirror import comparisons, figure2, pruning
 from implicit_bias import Outcome
 from implicit_bias.training import write_stand_in
 
@@ -41,8 +41,18 @@ def measured(reference=0.95, **accuracy):
     }
 
 
+def compared(data):
+    """The data with the differences that belong to its accuracies."""
+    seeds = int(data["seeds"][0])
+    accuracy = dict(zip(data["curve"], data["accuracy"][0], strict=True))
+    found = comparisons.one_shot_differences(accuracy, data["reference_accuracy"][0], data["sparsity"])
+    assert all(len(values) >= seeds for values in found.values())
+    return data | {"comparison": np.array(list(found)), "difference": np.array([list(found.values())])}
+
+
 def outcomes(data):
-    return {claim.id.removeprefix("figure2/"): claim.verdict().outcome for claim in figure2.observations(data)}
+    claims = figure2.observations(compared(data))
+    return {claim.id.removeprefix("figure2/"): claim.verdict().outcome for claim in claims}
 
 
 def test_intervals_are_students():
@@ -59,7 +69,9 @@ def test_runs_without_an_accuracy_decide_nothing():
     found = outcomes(data)
     assert found["lenet/mask-ahead-of-dense"] is found["lenet/near-dense"] is Outcome.INCONCLUSIVE
     assert found["lenet/mask-ahead-of-spred"] is Outcome.SUPPORTED
-    assert figure2.table(data).count("diverged") == len(SPARSITIES) + 1 + 3  # with one pair at three sparsities
+    assert (
+        figure2.table(compared(data)).count("diverged") == len(SPARSITIES) + 1 + 3
+    )  # with one pair at three sparsities
 
 
 def test_a_lead_needs_to_clear_the_interval_of_the_difference():
@@ -89,16 +101,16 @@ def test_methods_that_differ_by_less_than_half_a_point_are_equivalent():
     found = outcomes(data)
     assert found["lenet/mask-equivalent-to-l1"] is Outcome.SUPPORTED
     assert found["lenet/mask-ahead-of-l1"] is Outcome.INCONCLUSIVE
-    assert "| Mask − L1 on x | -0.01 ± 0.04 equivalent |" in figure2.table(data)
+    assert "| Mask − L1 on x | -0.01 ± 0.04 equivalent |" in figure2.table(compared(data))
 
 
 def test_seeds_that_a_network_lacks_are_no_failures():
     data = measured(dense=0.5, spred=0.9, mask=0.945, pilot=0.945)
-    expected, table = outcomes(data), figure2.table(data)
+    expected, table = outcomes(data), figure2.table(compared(data))
     data["accuracy"] = np.pad(data["accuracy"], [(0, 0), (0, 0), (0, 2), (0, 0)], constant_values=np.nan)
     data["reference_accuracy"] = np.pad(data["reference_accuracy"], [(0, 0), (0, 2)], constant_values=np.nan)
     assert outcomes(data) == expected
-    assert figure2.table(data) == table
+    assert figure2.table(compared(data)) == table
 
 
 def test_networks_that_all_guess_lead_nobody():
@@ -115,12 +127,12 @@ def test_the_cost_of_pruning_is_not_told_by_a_net_made_ready_for_it():
 
 def test_the_table_holds_every_number():
     data = measured(dense=0.5, mask=0.945, pilot=0.9)
-    page = figure2.table(data)
+    page = figure2.table(compared(data))
     assert page.count("94.5 ± 2.") == len(SPARSITIES)
     assert page.count("| 0.001 |") == 3
     assert page.count("| 0.0001, 0.001, 0.01 |") == 3
     data["chosen_strength"][0, 1] = 1e-2
-    assert figure2.table(data).count("| 0.01* |") == 1
+    assert figure2.table(compared(data)).count("| 0.01* |") == 1
 
 
 class Recorder:
@@ -224,6 +236,27 @@ def test_tasks_of_several_seeds_give_the_same_rows(tmp_path):
         for many in (1, 2)
     )
     np.testing.assert_allclose(alone["accuracy"], together["accuracy"], atol=5e-3)
+
+
+def test_differences_are_points_of_accuracy_paired_by_seed():
+    data = compared(measured(dense=0.5, spred=0.9, mask=0.945, pilot=0.945))
+    by_hand = 100 * (data["accuracy"][0, 2, :, 2] - data["accuracy"][0, 1, :, 2])
+    (k,) = np.flatnonzero(data["comparison"] == "mask minus spred at 98 %")
+    np.testing.assert_allclose(data["difference"][0, k], by_hand)
+    (k,) = np.flatnonzero(data["comparison"] == "allowed loss of the mask")
+    lost = 100 * (data["reference_accuracy"][0] - data["accuracy"][0, 2, :, 2])
+    np.testing.assert_allclose(data["difference"][0, k], 2 - lost)
+
+
+def test_the_plan_has_fourteen_comparisons_of_a_network():
+    """Ten pairs and a loss in figure 2, two gains and a rivalry in figure 3."""
+    accuracy = {curve: np.zeros((2, len(SPARSITIES))) for curve in figure2.STRENGTHS}
+    one_shot = comparisons.one_shot_differences(accuracy, np.zeros(2), SPARSITIES)
+    in_turn = comparisons.iterative_differences(
+        {(r, c): np.zeros(2) for r in ("imp", "lrr") for c in ("dense", "mask")}
+    )
+    assert len({name.partition(" at ")[0] for name in one_shot}) + len(in_turn) == 14
+    assert len(one_shot) == 3 * 10 + 1
 
 
 @pytest.mark.parametrize(("name", "network"), [("cifar10", pruning.RESNET20), ("cifar100", pruning.RESNET18)])
