@@ -57,7 +57,11 @@ def errata(ledger: Ledger) -> str:
         rows.append([section.title, *(str(count or "–") for count in counts)])
     parts = [_table(rows)]
     for section in shown:
-        refuted = [entry for entry in section.printed if entry.verdict.outcome is Outcome.REFUTED]
+        refuted = [
+            entry
+            for entry in section.printed
+            if entry.verdict.outcome is Outcome.REFUTED and not entry.claim.observation
+        ]
         if refuted:
             rows = [["place", "printed", "holds instead", "counterexample"]]
             rows += [_row(section, entry) for entry in refuted]

@@ -85,6 +85,7 @@ class Paper:
         hypotheses: Sequence[str] = (),
         uses: Sequence[str] = (),
         figure: str | None = None,
+        observation: bool = False,
     ) -> Callable[[Callable[..., Verdict]], Claim]:
         """Turn a check into a claim of this paper.
 
@@ -101,6 +102,8 @@ class Paper:
             hypotheses: What it assumes, in LaTeX or words.
             uses: Ids of the claims it rests on: short ones of this paper, full ones (``key/id``) of others.
             figure: A picture that shows it, as a path from the root of the repository.
+            observation: Whether it was observed by its authors, and is judged on other data: then a refutation is no
+                erratum.
 
         Returns:
             A decorator that turns the check into the claim.
@@ -125,6 +128,7 @@ class Paper:
                 tuple(full.values()),
                 figure,
                 check=_with_ids_as_written(check, full) if takes_used(check, before) else check,
+                observation=observation,
             )
             return self._claims[id]
 
