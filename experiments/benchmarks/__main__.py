@@ -21,6 +21,7 @@ from experiments.benchmarks import (
     limit,
     masked_step,
     picture,
+    population,
     table,
 )
 from implicit_bias import plotting
@@ -29,7 +30,7 @@ from implicit_bias.files import held, write_whole
 
 BENCHMARKS = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (flow, decaying_flow, limit, basis_pursuit, large, growth, ensemble, masked_step)
+    for module in (flow, decaying_flow, limit, basis_pursuit, large, growth, ensemble, masked_step, population)
 }
 FIGURES = Path(__file__).resolve().parents[2] / "figures"
 
