@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from experiments import recorded, registry, report
 from experiments.engine import OtherCodeError, Store, Sweep, Workers, connect, on_cluster, processes
 from experiments.experiment import Experiment, load
+from implicit_bias.cli.command import run
 from implicit_bias.cli.failing import unwritten_files_fail
 from implicit_bias.errors import InputError, did_you_mean
 
@@ -203,4 +204,4 @@ def _progress_bars() -> Iterator[Callable[[str, int], Callable[[], None]]]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

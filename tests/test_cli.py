@@ -304,6 +304,16 @@ def test_a_flag_takes_no_value(command):
     assert max(map(len, help_text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("module", ["experiments", "experiments.benchmarks", "derivations"])
+def test_a_flag_of_the_other_programs_takes_no_value(module):
+    environment = {**os.environ, "COLUMNS": "80"}
+    result = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True, env=environment
+    )
+    assert "--help" in result.stdout
+    assert "bool" not in result.stdout.lower()
+
+
 def test_help_lists_methods_and_data():
     words = " ".join(CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200"}).output.split())
     for name in (*DATA, *MODELS, *METHODS):

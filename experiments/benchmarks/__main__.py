@@ -24,6 +24,7 @@ from experiments.benchmarks import (
     table,
 )
 from implicit_bias import plotting
+from implicit_bias.cli.command import run
 from implicit_bias.cli.failing import unwritten_files_fail
 from implicit_bias.errors import did_you_mean
 from implicit_bias.files import held, write_whole
@@ -95,4 +96,4 @@ def _record(folder: Path, name: str) -> dict:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

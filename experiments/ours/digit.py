@@ -189,7 +189,7 @@ def draw(data: Data) -> Figure:
         axes.spines[["top", "right"]].set_visible(True)
         axes.set_title(title, fontsize=6.5)
         if k:
-            axes.set_xlabel(f"error {_in_words(_error(image, truth, truth))}", fontsize=7)
+            axes.set_xlabel(f"error {_in_words(float(_error(image, truth, truth)))}", fontsize=7)
         else:
             axes.set_xlabel(f"{data['lit']} of {truth.size} pixels", fontsize=7)
     panels = rows[1].subgridspec(1, 2)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from implicit_bias.errors import did_you_mean
@@ -39,6 +41,13 @@ class Group(TyperGroup):
     def get_params(self, ctx: Any) -> list:
         """The options, flags without a type."""
         return _untyped_flags(super().get_params(ctx))
+
+
+def run(main: Callable[..., object]) -> None:
+    """Run a function as a program of its own, as ``typer.run`` does, with :class:`Command`."""
+    app = typer.Typer(add_completion=False)
+    app.command(cls=Command)(main)
+    app()
 
 
 def _untyped_flags(params: list) -> list:
