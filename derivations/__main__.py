@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from derivations import RECORD, SAVED, ledger, recorded
 from implicit_bias.claims import Verdict
+from implicit_bias.cli.command import run
 from implicit_bias.cli.failing import BAD_INPUT, fail, unwritten_files_fail
 from implicit_bias.cli.judge import verdict_table
 from implicit_bias.errors import InputError, MissingPackageError, require
@@ -86,4 +87,4 @@ def _details(console: Console, statement: str, verdict: Verdict) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -9,9 +9,12 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING
 
+from implicit_bias.errors import require
+
 if TYPE_CHECKING:  # workers of the engine load no experiments
     from experiments.experiment import Experiment
 
+require("experiments", "joblib", "markdown_it", "PIL", "threadpoolctl")
 _COMMANDS = (f"{__name__}.__main__", f"{__name__}.benchmarks", f"{__name__}.notebooks")  # hold no experiments
 
 

@@ -16,8 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from experiments import recorded, registry, report
 from experiments.engine import OtherCodeError, Store, Sweep, Workers, connect, on_cluster, processes
 from experiments.experiment import Experiment, load
+from implicit_bias.cli.command import run
 from implicit_bias.cli.failing import unwritten_files_fail
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, did_you_mean
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 COMMAND = "python -m experiments"
@@ -116,7 +117,8 @@ def _chosen(experiments: Mapping[str, Experiment], names: Sequence[str], mode: s
     unknown = [name for name in names if name not in known]
     if unknown:
         where = "" if mode in MODES else f" with --data {mode}"
-        raise typer.BadParameter(f"no experiment is called {', '.join(unknown)}{where}; known: {', '.join(known)}.")
+        hint = did_you_mean(unknown[0], known)
+        raise typer.BadParameter(f"no experiment is called {unknown[0]}{hint}{where}; known: {', '.join(known)}.")
     return [experiments[name] for name in names or known]
 
 
@@ -205,4 +207,4 @@ def _progress_bars() -> Iterator[Callable[[str, int], Callable[[], None]]]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +27,6 @@ from implicit_bias.display import ledger_page
 from implicit_bias.display.ledger_page import Entry
 from implicit_bias.files import write_whole
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = "index.html"
 LEDGER_PAGE = derivations.SAVED.with_suffix(".html")
 FILES = ("data.npz", "README.md", "figure.svg", "figure.pdf", "manifest.json")  # the page links to those there are
@@ -44,6 +44,8 @@ MANIFEST = {
     "tasks": int,
     "seconds": float | int,
 }
+FLOATING = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])")  # a number as programs print it
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDE = '<div class="wide numbers" tabindex="0">'  # scrolls on its own, by the keyboard as well
 T = TypeVar("T")
 
@@ -100,17 +102,17 @@ def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) 
     checked = _unless_missing(missing, "ledger", lambda: Ledger.load(ledger)) or Ledger([])
     derived = ledger_page.entries(checked)
     drawn = [entry for section in sections for entry in section.entries]
-    template = ledger_page.environment(Path(__file__).parent).get_template("report.html.jinja")
-    page = template.render(
+    environment = ledger_page.environment(Path(__file__).parent)
+    environment.filters |= {"deviation": deviation, "spoken": spoken}
+    page = environment.get_template("report.html.jinja").render(
         sections=sections,
         benchmarks=benchmarks,
         ledger=checked,
         is_as_recorded=checked.outcomes() == derivations.recorded(),
         missing=missing,
-        root=Path(os.path.relpath(ROOT, folder)).as_posix(),
         ledger_page=Path(os.path.relpath(LEDGER_PAGE, folder)).as_posix(),
         ledger_pages=Path(os.path.relpath(LEDGER_PAGE.with_suffix(""), folder)).as_posix(),
-        shown={f"figures/{section.name}/figure.png": section.name for section in sections},
+        papers=ledger_page.sections(checked),
         duration=duration,
         derived=derived,
         drawn=drawn,
@@ -179,6 +181,32 @@ def _without_picture(path: Path) -> Markup:
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     html = reader.render(re.sub("^##", "###", text, flags=re.MULTILINE))
     return Markup(html.replace("<table>", WIDE + "<table>").replace("</table>", "</table></div>"))  # noqa: S704
+
+
+def spoken(text: str) -> str:
+    """A text whose numbers read as a person writes them: 2.0e-02 as 0.020, 3e+08 as 3·10⁸, 1e-16 as 10⁻¹⁶."""
+
+    def written(found: re.Match) -> str:
+        digits, exponent = found.group(1), int(found.group(2))
+        if float(digits) == 0:
+            return "0"
+        if -4 < exponent < 4:
+            return f"{Decimal(found.group()):f}"
+        power = "10" + str(exponent).translate(SUPERSCRIPTS)
+        return power if digits == "1" else f"{digits}·{power}"
+
+    return FLOATING.sub(written, text)
+
+
+def deviation(verdict: Verdict) -> str:
+    """How far a check was off and how far it may be, as a sentence or two; nothing where no number says so."""
+    if verdict.residual is None:
+        return ""
+    off = f"{verdict.residual:.2g}" if verdict.residual > 0 else "none"
+    if verdict.tolerance is None:
+        return f"{off}."
+    allowed = f"up to {verdict.tolerance:.2g} is allowed" if verdict.tolerance else "none is allowed"
+    return f"{off}; {allowed}. {verdict.tolerance_reason}".strip()
 
 
 def duration(seconds: float) -> str:

@@ -1,3 +1,5 @@
+__version__: str
+
 from . import masking as masking
 from . import schedule as schedule
 from . import training as training

@@ -16,3 +16,4 @@ METHOD_TABLE: tuple[tuple[str, str, float], ...] = (
     ("str", "STR", 0.005),
     ("ham", "HAM", 0.001),
 )
+USUAL_STRENGTHS = {name: strength for name, _, strength in METHOD_TABLE}

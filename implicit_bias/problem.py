@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 from scipy.special import expit
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, did_you_mean
 from implicit_bias.linear_map import Design, LinearMap, linear_map
 from implicit_bias.validation import FloatArray, finite_array, read_only, whole_number
 
@@ -61,7 +61,8 @@ class Regression:
     def __init__(self, Z: Design, y: ArrayLike, loss: Loss = "squared", truth: ArrayLike | None = None) -> None:
         linear, target = check_system(Z, y)
         if not isinstance(loss, str) or loss not in _LOSSES:
-            raise InputError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}.")
+            hint = did_you_mean(str(loss), _LOSSES)
+            raise InputError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}{hint}.")
         if loss == "logistic" and not np.all(np.abs(target) == 1):
             k = int(np.flatnonzero(np.abs(target) != 1)[0])
             raise InputError(f"y: the logistic loss expects labels -1 and 1, got {target[k]:g} at index {k}.")

@@ -159,7 +159,7 @@ class SwitchOff(Schedule):
     """Follow another schedule until a time, then stay at zero, so that the decay no longer grows.
 
     Args:
-        schedule: The schedule to follow first.
+        schedule: The schedule to follow first; a number stands for a constant strength.
         time: Flow time at which the strength becomes zero, > 0.
 
     >>> SwitchOff(Constant(2.0), time=3.0).total
@@ -170,8 +170,7 @@ class SwitchOff(Schedule):
     time: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.schedule, Schedule):
-            raise InputError(f"schedule: expected a Schedule, got {type(self.schedule).__name__}.")
+        object.__setattr__(self, "schedule", as_schedule(self.schedule))
         _settle(self, time=positive_number(self.time, "time"))
 
     def __call__(self, t: ArrayLike) -> FloatArray:  # noqa: D102
@@ -231,21 +230,31 @@ class Pulse(Schedule):
         return (self.start, end) if self.start else (end,)
 
 
+def as_schedule(schedule: object) -> Schedule:
+    """Return a schedule: a number stands for a constant strength.
+
+    Raises:
+        InputError: If the argument is neither.
+    """
+    if isinstance(schedule, Schedule):
+        return schedule
+    if isinstance(schedule, (bool, str)) or not isinstance(schedule, Real):
+        raise InputError(f"schedule: expected an ib.schedule object or a number, got {schedule!r}.")
+    return Constant(positive_number(float(schedule), "schedule", zero_allowed=True))
+
+
 def checked_schedule(schedule: Schedule | float | str | None, has_regularizer: bool) -> Schedule:
-    """Return a schedule: a number stands for a constant strength, None for no decay.
+    """Return a schedule as :func:`as_schedule` does; None stands for no decay.
 
     Raises:
         InputError: If the argument is not a schedule or a number, or there is no regularizer to act on.
     """
     if schedule is None:
         return Constant(0.0)
-    if not isinstance(schedule, Schedule):
-        if isinstance(schedule, (bool, str)) or not isinstance(schedule, Real):
-            raise InputError(f"schedule: expected an ib.schedule object or a number, got {schedule!r}.")
-        schedule = Constant(positive_number(schedule, "schedule", zero_allowed=True))
+    checked = as_schedule(schedule)
     if not has_regularizer:
         raise InputError(
             "schedule: there is no regularizer that it could act on; give one, as in "
             "ib.Parameterization('m*w', regularizer='m**2 + w**2')."
         )
-    return schedule
+    return checked

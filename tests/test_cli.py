@@ -2,20 +2,26 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+import implicit_bias as ib
 from implicit_bias import training
 from implicit_bias.cli import app
 from implicit_bias.cli.train import DATA, METHODS, MODELS
+from implicit_bias.cli.training_bar import TrainingBar
 from implicit_bias.training import write_stand_in
 
 
@@ -132,6 +138,11 @@ def test_cifar_from_a_folder(tmp_path):
         (["--data", "imagenet"], "known: mnist"),
         (["--model", "transformer"], "known: lenet"),
         (["--method", "magic"], "known: dense"),
+        (["--method", "pilott"], "no method is called 'pilott' (did you mean pilot?)"),
+        (["--data", "mnits"], "(did you mean mnist?)"),
+        (["--model", "lent"], "(did you mean lenet?)"),
+        (["--schedule", "cosin"], "(did you mean cosine?)"),
+        (["--set", "dleta=1"], "pilot has no 'dleta' (did you mean delta?)"),
         (["--set", "delta"], "expected NAME=NUMBER, got 'delta'"),
         (["--set", "gamma=1"], "it has delta, threshold"),
         (["--method", "dense", "--set", "gamma=1"], "it has nothing to set"),
@@ -222,8 +233,11 @@ def test_python_runs_the_commands(module):
         (["fly"], "No such command 'fly'"),
         (["--bogus"], "No such option: --bogus"),
         (["derive"], "Missing argument"),
-        (["derive", "m*w", "--params", "m,w", "--regularizar", "m**2"], "(--regularizar m**2)"),
-        (["derive", "-m*w", "--params", "m,w", "--jsonn"], "(--jsonn)"),
+        (
+            ["derive", "m*w", "--params", "m,w", "--regularizar", "m**2"],
+            "No such option: --regularizar (did you mean --regularizer?)",
+        ),
+        (["derive", "-m*w", "--params", "m,w", "--jsonn"], "No such option: --jsonn (did you mean --json?)"),
         (["derive", "m*w", "--params", "m,w", "-j"], "(-j)"),
         (["limit", "system.npz", "--scale", "one"], "--scale"),
         (["limit", "system.npz", "--bogus"], "No such option: --bogus"),
@@ -274,3 +288,45 @@ def test_completion_knows_every_name():
     assert DATA == training.DATA
     assert tuple(training.MODELS) == MODELS
     assert tuple(training.METHODS) == METHODS
+
+
+def test_the_version():
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"implicit-bias {ib.__version__}\n")
+    with (Path(__file__).parent.parent / "CITATION.cff").open(encoding="utf-8") as citation:
+        assert f"version: {ib.__version__}\n" in citation
+
+
+@pytest.mark.parametrize("command", ["", "derive", "limit", "judge", "verify", "train", "explore"])
+def test_a_flag_takes_no_value(command):
+    help_text = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "80"}).output
+    assert "bool" not in help_text.lower()
+    assert max(map(len, help_text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("module", ["experiments", "experiments.benchmarks", "derivations"])
+def test_a_flag_of_the_other_programs_takes_no_value(module):
+    environment = {**os.environ, "COLUMNS": "80"}
+    result = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True, env=environment
+    )
+    assert "--help" in result.stdout
+    assert "bool" not in result.stdout.lower()
+
+
+def test_help_lists_methods_and_data():
+    words = " ".join(CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200"}).output.split())
+    for name in (*DATA, *MODELS, *METHODS):
+        assert re.search(rf"[ ,]{name}[ ,.]", words), name
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(60, "test"), (80, "sparsity"), (200, "α")])
+def test_progress_fits_on_one_line(columns, shown):
+    """The numbers that matter most come first; those that the line cannot hold are left out."""
+    record = training.EpochRecord(99, 0.01, 0.0012, 0.9991, 0.0123, 0.9812, 123456.7, 4.1e-3, 0.981, 0.5)
+    console = Console(file=StringIO(), width=columns, force_terminal=True, color_system=None)
+    with TrainingBar(console) as bar:
+        bar(training.Progress(100, 100, 150, 200, 0.00123, 0.9991, record))
+    lines = [line for line in re.split(r"[\r\n]|\x1b\[[0-9?]*[A-Za-z]", console.file.getvalue()) if "loss" in line]
+    assert lines
+    assert all(len(line) <= columns and shown in line and "…" not in line for line in lines)

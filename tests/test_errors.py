@@ -1,9 +1,15 @@
-"""If a package is missing, the error is one sentence with the command that installs it."""
+"""A missing package is one sentence with the command that installs it; an unknown name comes with the likely one."""
 
+import copy
+import pickle
 import subprocess
 import sys
 
 import pytest
+
+import implicit_bias as ib
+from implicit_bias.errors import InputError, did_you_mean
+from implicit_bias.shown import Shown
 
 TRAINING = ("torch", "lightning_fabric", "safetensors")
 CASES = [
@@ -14,6 +20,7 @@ CASES = [
     ("from implicit_bias.training import load; load('digits')", "sklearn", "train"),
     ("from implicit_bias.claims.judge import quarters; quarters(0, 1)", "hypothesis", "judge"),
     ("import implicit_bias.display.ledger_page", "jinja2", "judge"),
+    *(("import experiments", package, "experiments") for package in ("joblib", "PIL", "markdown_it")),
     ("from implicit_bias.training.tensorboard import TensorBoard; TensorBoard('.', 1)", "tensorboard", "train"),
 ]
 
@@ -55,3 +62,81 @@ def test_the_ledger_says_it_in_one_line(package, extra, arguments):
     assert [line for line in done.stderr.splitlines() if line.strip()] == [
         f"python -m derivations: {package} is needed here and not installed: pip install 'implicit-bias[{extra}]'."
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("deriv", "derive"),
+        ("sgd", "SGD"),
+        ("Hyperbolic", "HyperbolicEntropy"),
+        ("flow", "gradient_flow"),
+        ("limit", "bregman_projection"),
+        ("bregman", "bregman_projection"),
+        ("critcal_step", "critical_step"),
+    ],
+)
+def test_an_unknown_name_of_the_library(name, meant):
+    code = (
+        "import implicit_bias as ib\n"
+        f"try: ib.{name}\nexcept AttributeError as error: print(error)\n"
+        f"try: from implicit_bias import {name}x\nexcept ImportError: print('and no import')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = done.stdout.splitlines()
+    assert first.startswith(f"implicit_bias has no {name!r} (did you mean ")
+    assert meant in first
+    assert second == "and no import"
+
+
+def test_an_unknown_attribute_of_a_result():
+    R = ib.HyperbolicEntropy(scale=1.0)
+    problem = ib.Regression([[1.0, 2.0]], [1.0])
+    run = ib.mirror_flow(problem, R, t=1.0)
+    for call, message in [
+        (lambda: R.grad, "HyperbolicEntropy has no 'grad' (did you mean gradient"),
+        (lambda: R.hesian, "(did you mean hessian_diagonal?)"),
+        (lambda: run.losses, "Trajectory has no 'losses' (did you mean loss?)"),
+        (lambda: run.ys, "Trajectory has no 'ys'; it has accumulated_gradient, at, decay, "),
+        (lambda: ib.derive("m*w").mirormap, "(did you mean mirror_map?)"),
+    ]:
+        with pytest.raises(AttributeError) as caught:
+            call()
+        assert message in str(caught.value)
+    assert not hasattr(R, "grad")
+    assert getattr(R, "_private", None) is None
+    for twin in (copy.deepcopy(R), pickle.loads(pickle.dumps(R))):  # noqa: S301
+        assert twin.value([0.5]) == R([0.5]) == R.value([0.5])
+
+
+def test_an_error_inside_a_property_is_not_about_its_name():
+    class Broken(Shown):
+        @property
+        def value(self):
+            return self.helper.missing_part
+
+        helper = None
+
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'missing_part'"):
+        _ = Broken().value
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ib.Regression([[1.0, 2.0]], [1.0], loss="logisic"), "(did you mean logistic?)"),
+        (lambda: ib.derive("sinn(m)*w"), "'sinn' cannot be called (did you mean sin?)"),
+        (lambda: ib.derive("m*w").at(m=1.0, v=0.0), "expected the parameters m, w; unknown: v; missing: w."),
+        (lambda: ib.derive("m*w").at([1.0, 0.0]), "as in {'m': ..., 'w': ...}, got list"),
+    ],
+)
+def test_an_unknown_word_in_an_argument(call, message):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert message in str(caught.value)
+
+
+def test_only_names_that_are_like_it_are_named():
+    assert did_you_mean("magic", ["dense", "mask"]) == ""
+    assert did_you_mean("w", ["weight", "window"]) == ""  # a letter is part of everything
+    assert did_you_mean("PILOT", ["pilot", "spred"]) == " (did you mean pilot?)"

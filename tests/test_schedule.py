@@ -158,10 +158,16 @@ def test_zero_is_a_strength_but_no_time(value):
             build(value)
 
 
-@pytest.mark.parametrize("value", [None, 1.0, Constant, np.sin])
+@pytest.mark.parametrize("value", [None, True, "1", Constant, np.sin])
 def test_only_a_schedule_is_switched_off(value):
-    with pytest.raises(InputError, match=r"^schedule: expected a Schedule"):
+    with pytest.raises(InputError, match=r"^schedule: expected an ib\.schedule object or a number"):
         SwitchOff(value, 1.0)
+
+
+def test_a_number_is_a_constant_strength():
+    assert SwitchOff(2, 3.0) == SwitchOff(Constant(2.0), 3.0)
+    with pytest.raises(InputError, match="non-negative"):
+        SwitchOff(-1.0, 3.0)
 
 
 def test_a_schedule_without_its_integral_cannot_be_made():

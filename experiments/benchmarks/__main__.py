@@ -25,7 +25,9 @@ from experiments.benchmarks import (
     table,
 )
 from implicit_bias import plotting
+from implicit_bias.cli.command import run
 from implicit_bias.cli.failing import unwritten_files_fail
+from implicit_bias.errors import did_you_mean
 from implicit_bias.files import held, write_whole
 
 BENCHMARKS = {
@@ -51,7 +53,8 @@ def main(
     """
     unknown = [name for name in names or () if name not in BENCHMARKS]
     if unknown:
-        raise typer.BadParameter(f"no benchmark is called {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}.")
+        hint = did_you_mean(unknown[0], BENCHMARKS)
+        raise typer.BadParameter(f"no benchmark is called {unknown[0]}{hint}; known: {', '.join(BENCHMARKS)}.")
     folder = output or FIGURES / ("quick/benchmarks" if quick else "benchmarks")
     console = Console()
     with (
@@ -94,4 +97,4 @@ def _record(folder: Path, name: str) -> dict:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

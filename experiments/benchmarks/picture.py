@@ -15,12 +15,13 @@ from experiments.benchmarks.benchmark import Row
 from implicit_bias import plotting
 
 NEEDED = {"flow", "limit", "basis_pursuit", "growth"}  # the benchmarks that it shows
-# One colour and one marker each, so that the picture can be read without colours.
+# One colour and one marker each, so that the picture can be read without colours. The rivals' colours are theirs alone:
+# in this project blue is the limit and orange the flow.
 _LOOKS = {
-    flow_methods.DIFFRAX: (plotting.COLOURS["projection"], "o"),
-    flow_methods.DOP853: (plotting.COLOURS["flow"], "s"),
-    flow_methods.LSODA: (plotting.COLOURS["basis pursuit"], "^"),
-    flow_methods.TORCHDIFFEQ: (plotting.COLOURS["minimum L2"], "D"),
+    flow_methods.DIFFRAX: ("#AA3377", "o"),
+    flow_methods.DOP853: ("#228833", "s"),
+    flow_methods.LSODA: ("#66CCEE", "^"),
+    flow_methods.TORCHDIFFEQ: ("#777777", "D"),
 }
 _GROWTH_LOOKS = {"limit": (plotting.COLOURS["projection"], "o"), "flow": (plotting.COLOURS["flow"], "s")}
 
@@ -38,7 +39,7 @@ def draw(rows: Mapping[str, list[Row]]) -> Figure:
     for axes, size in zip(panels, sizes, strict=True):
         _draw_flow(axes, [row for row in rows["flow"] if (row["d"], row["n"]) == size])
     panels[0].set_ylabel("times slower than implicit_bias")
-    panels[-1].legend(*panels[0].get_legend_handles_labels(), loc="lower right")
+    panels[-1].legend(*panels[0].get_legend_handles_labels(), loc="lower right", ncols=2)
     left, middle, right = lower.subplots(1, 3, width_ratios=[1.1, 1, 1])
     _draw_ratios(left, rows)
     _draw_growth(middle, rows["growth"], "n", "number of weights n")

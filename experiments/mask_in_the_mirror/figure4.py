@@ -60,7 +60,7 @@ def draw(data: Data) -> Figure:
     """A panel for each setting and schedule, with a line for each start."""
     rows, columns = data["error"].shape[:2]
     figure, panels = plt.subplots(
-        rows, columns, figsize=(7.2, 3.9), layout="constrained", sharex=True, sharey=True, squeeze=False
+        rows, columns, figsize=(7.2, 3.9), layout="constrained", sharex="row", sharey=True, squeeze=False
     )
     for row, kind in enumerate(data["setting"]):
         for column, name in enumerate(map(str, data["schedule"])):
@@ -68,13 +68,14 @@ def draw(data: Data) -> Figure:
             panel.plot(data["t"], data["error"][row, column].T, color=plotting.schedule_colour(name), lw=0.9)
             if kind == "mask":
                 panel.plot(data["flow_t"], data["flow_error"][column].T, **plotting.FLOW_LOOK)
-            panel.set(xscale="log", yscale="log", ylim=(5e-5, 5), xlim=(0.1, data["flow_t"][-1]))
-            panel.set_xticks([1e0, 1e2, 1e4])
+            end = data["flow_t"][-1] if kind == "mask" else data["t"][-1]  # only a mask's flow goes on
+            panel.set(xscale="log", yscale="log", ylim=(5e-5, 5), xlim=(0.1, end))
+            panel.set_xticks([1e0, 1e2, 1e4] if kind == "mask" else [1e-1, 1e1, 1e3])
             if row == 0:
                 panel.set_title(name.replace("constant ", "α = "))
         panels[row, 0].set_ylabel(ROWS[str(kind)])
     panels[-1, columns // 2].set_xlabel("t = step × η")
-    figure.supylabel(r"$\Vert x_t - x^*\Vert_2$", fontsize=8)
+    figure.supylabel(r"distance to the truth, $\Vert x_t - x^*\Vert_2$", fontsize=8)
     handles = [
         Line2D([], [], color="0.3", lw=0.9, label=f"{data['error'].shape[2]} trained networks, one for each start"),
         Line2D([], [], **plotting.FLOW_LOOK, label="their flows"),

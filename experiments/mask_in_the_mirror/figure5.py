@@ -111,7 +111,9 @@ def draw(data: Data) -> Figure:
         right.plot(data["checked_t"], data[name].max(axis=0), ms=3.5, lw=1.0, label=label, **look)
     right.set(xscale="log", yscale="log", xlabel="t = step × η")
     right.set_ylabel(r"distance to $\mathrm{argmin}\{R_{a_t}: Zx = Zx_t\}$")
-    right.set_title("The mask minimizes its potential")
+    right.set_title(
+        f"From the minimizer of its potential:\n1/{factor:g} of the step, about 1/{factor:g} of the distance"
+    )
     right.legend()
     handles = [
         Line2D(

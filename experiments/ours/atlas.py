@@ -122,6 +122,22 @@ def _title(output: str, regularizer: str | None) -> str:
     return ",\\ \\ ".join(f"{name} = {_spaced(sp.latex(sp.sympify(f)))}" for name, f in written)
 
 
+def _large(formula: str) -> str:
+    """The formula with fractions in full size, but for those inside of them."""
+    text, depth, inside = "", 0, []
+    for part in re.split(r"(\\frac|[{}])", formula):
+        if part == r"\frac" and not inside:
+            part, inside = r"\dfrac", [depth, depth]  # until two groups have closed at this depth
+        elif part == "{":
+            depth += 1
+        elif part == "}":
+            depth -= 1
+            if inside and inside[-1] == depth:
+                inside.pop()
+        text += part
+    return text
+
+
 def _spaced(latex: str) -> str:
     """The formula with room between a factor and a function, which Matplotlib leaves out."""
     return re.sub(r"(?<=[\w}]) (?=\\(?:operatorname|log|sinh|cosh|tanh|sin|cos|tan))", r"\\, ", latex)
@@ -171,12 +187,12 @@ def _formula(latex: str, closed: bool) -> str:
 def draw(data: Data) -> Figure:
     """One row for each parameterization: text, potential, metric, exponent."""
     count = len(data["name"])
-    height = 0.5 + 1.12 * count
-    figure = plt.figure(figsize=(7.9, height))
+    height = 0.5 + 1.55 * count
+    figure = plt.figure(figsize=(8.6, height))
     # Set by hand: the constrained layout of so many panels differs from run to run in the last digit.
     grid = figure.add_gridspec(
-        count, 4, width_ratios=[2.6, 1, 1, 1], left=0.005, right=0.985, bottom=0.4 / height, top=1 - 0.25 / height,
-        wspace=0.3, hspace=0.42,
+        count, 4, width_ratios=[3.3, 1, 1, 1], left=0.005, right=0.985, bottom=0.4 / height, top=1 - 0.25 / height,
+        wspace=0.32, hspace=0.45,
     )  # fmt: skip
     for row in range(count):
         _draw_text(figure, grid[row, 0], data, row)
@@ -193,11 +209,13 @@ def draw(data: Data) -> Figure:
         top = 3.1 if np.nanmax(data["exponent"][row]) > 2.2 else 2.1
         panels[2].set(xscale="log", xlim=(1e-3, 1e2), ylim=(0.9, top))
         panels[2].set_xticks([1e-3, 1e-1, 1e1])
+        panels[2].set_yticks([1, 2, 3] if top > 3 else [1, 1.5, 2])
+        low, high = data["domain"][row]
         for axes in panels:
-            axes.tick_params(labelsize=6, pad=1.5)
+            axes.tick_params(labelsize=7, pad=1.5)
             if axes is not panels[2]:
-                axes.set_xlim(-2, 2)
-                axes.set_xticks([-2, 0, 2])
+                axes.set_xlim(max(-2, low), min(2, high))
+                axes.set_xticks([x for x in (-2, -1, 0, 1, 2) if low - 1e-6 <= x <= high + 1e-6])
             axes.minorticks_off()
         if row == 0:
             for axes, title in zip(panels, ("potential R − min R", "metric 1/R''", "local exponent p(s)"), strict=True):
@@ -218,11 +236,11 @@ def _draw_text(figure: Figure, place: SubplotSpec, data: Data, row: int) -> None
     ]
     mark = "" if data["closed_form"][row] else "   numerical"
     colour = "black" if data["closed_form"][row] else plotting.COLOURS["flow"]
-    axes.text(0, 1.0, f"${data['name'][row]}${mark}", fontsize=9, color=colour, va="top", transform=axes.transAxes)
-    for line, height in zip(str(data["formula"][row]).split("\n"), (0.63, 0.27), strict=False):
-        size = 7.5 if len(line) < SMALL_PRINT_LENGTH else 5.7
-        axes.text(0.03, height, line, fontsize=size, va="center", transform=axes.transAxes)
-    axes.text(0.03, -0.04, "    ".join(note for note in notes if note), fontsize=6.5, color="0.35", va="center",
+    axes.text(0, 1.06, f"${data['name'][row]}${mark}", fontsize=11, color=colour, va="top", transform=axes.transAxes)
+    for line, height in zip(str(data["formula"][row]).split("\n"), (0.58, 0.16), strict=False):
+        text, size = (_large(line), 9.0) if len(line) < SMALL_PRINT_LENGTH else (line, 7.0)
+        axes.text(0.03, height, text, fontsize=size, va="center", transform=axes.transAxes)
+    axes.text(0.03, -0.16, "    ".join(note for note in notes if note), fontsize=7.5, color="0.35", va="center",
               transform=axes.transAxes)  # fmt: skip
 
 

@@ -189,7 +189,7 @@ def draw(data: Data) -> Figure:
         axes.spines[["top", "right"]].set_visible(True)
         axes.set_title(title, fontsize=6.5)
         if k:
-            axes.set_xlabel(f"error {_error(image, truth, truth):.2g}", fontsize=7)
+            axes.set_xlabel(f"error {_in_words(float(_error(image, truth, truth)))}", fontsize=7)
         else:
             axes.set_xlabel(f"{data['lit']} of {truth.size} pixels", fontsize=7)
     panels = rows[1].subgridspec(1, 2)
@@ -221,8 +221,8 @@ def _draw_errors(axes: Axes, data: Data) -> None:
         strict=True,
     ):
         if gap > ARRIVAL_DISTANCE * _error(x, truth, truth):
-            text = rf"on its way: $\|Zx-y\|/\|y\|=$ {_power_of_ten(misfit)}"
-            axes.annotate(text, (s, _error(x, truth, truth)), xytext=(6, 3), textcoords="offset points", fontsize=6.5)
+            text = "on its way:\n" + rf"$\|Zx-y\|/\|y\|=$ {_power_of_ten(misfit)}"
+            axes.annotate(text, (s, _error(x, truth, truth)), xytext=(6, -2), textcoords="offset points", fontsize=6.5)
     axes.invert_xaxis()
     axes.legend(loc="lower left")
 
@@ -258,6 +258,11 @@ def _draw_flows(axes: Axes, data: Data, heights: np.ndarray) -> None:
 def _draw_trained(axes: Axes, data: Data, heights: np.ndarray) -> None:
     look: dict = plotting.METHOD_LOOKS["mask"] | {"ls": "", "ms": 6, "mfc": "none", "mew": 1.2}
     axes.plot(data["run_log10_scale"], heights, label="trained networks", **look)
+
+
+def _in_words(value: float) -> str:
+    """Two digits, as a power of ten where the number is small."""
+    return f"{value:.2g}" if value > 1e-3 else _power_of_ten(value)
 
 
 def _power_of_ten(value: float) -> str:
@@ -314,8 +319,8 @@ def claims(data: Data) -> list[Claim]:
         return from_residual(
             float(distance[arrived].max()) if arrived.any() else np.nan,
             DISCRETE_TOLERANCE,
-            f"Relative distance of {arrived.sum()} trained networks to their own limits: {text}; "
-            f"{(~arrived).sum()} have not arrived.",
+            f"Relative distance of {arrived.sum()} trained networks to their own limits: {text}"
+            + (f"; {(~arrived).sum()} more are still on their way." if (~arrived).any() else "."),
             tolerance_reason="Heavy ball follows the flow up to O(η/(1 − β)); steps are as long as is stable.",
         )
 

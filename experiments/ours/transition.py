@@ -73,6 +73,7 @@ QUICK = Settings(
 )
 # The slowest run, at a = 1e-12, takes a flow time of 17,000 to fit the data to 1e-10, the slowest with decay 3,000.
 FULL = Settings(training=replace(TRAINING, step=1e-3, steps=1_800_000))
+DECADES = (4, 0, -4, -8, -12)  # marked on the axes of scales
 LARGEST_MISFIT = 1e-2  # ‖Zx − y‖/‖y‖ of a run that has arrived: its norms are those of an interpolator
 FITTED = 1e-10  # of a run whose end is compared with the limit of its own steps
 L1_COLOUR, L2_COLOUR = plotting.COLOURS["basis pursuit"], plotting.COLOURS["minimum L2"]
@@ -131,9 +132,9 @@ def draw(data: Data) -> Figure:
     else:
         late = data["run_t"][-1].max()
         text += (
-            f"Filled: the data are fitted to {LARGEST_MISFIT:.0%}. Hollow: on the way, as\n{int(data['steps']):,} "
-            f"steps are a flow time of {late:.0f} and a weight far below its size at the end leaves zero at a rate of "
-            "about its own size: small scales are late."
+            f"Filled: the data are fitted to {LARGEST_MISFIT:.0%}. Hollow: on the way;\n{int(data['steps']):,} "
+            f"steps are a flow time of {late:.0f}, and a weight far below its size at the end leaves zero at a rate of "
+            "about its own size, so small scales are late."
         )
     figure.supxlabel(text, fontsize=6.5, color="0.3")
     return figure
@@ -158,6 +159,7 @@ def _draw_norms(axes: Axes, data: Data) -> None:
     axes.set(
         xlim=(6, -13), xlabel=r"$\log_{10}$ of the scale a", ylabel="norm relative to the minimum", ylim=(0.8, 3.4)
     )
+    axes.set_xticks(DECADES)
     axes.set_title("Lines: limit; marks: trained networks")
 
 
@@ -199,6 +201,7 @@ def _draw_ends(axes: Axes, data: Data) -> None:
     axes.text(-1.8, 3e-5, "from the limit of the run's\nown steps: what is not fitted\nyet, or the rounding",
               color=plotting.COLOURS["projection"], va="top")  # fmt: skip
     axes.set(yscale="log", xlim=(3, -13), ylim=(1e-14, 5), xlabel=r"$\log_{10}$ of the scale a")
+    axes.set_xticks(DECADES[1:])
     axes.set(ylabel=r"$\|x - x_\infty\|_2\,/\,\|x_\infty\|_2$", title="Trained ends against their Bregman projections")
 
 
@@ -260,9 +263,10 @@ def claims(data: Data) -> list[Claim]:
             return Verdict(Outcome.INCONCLUSIVE, "All trained networks left the floating-point range.")
         exponents, order = data["run_exponent"][:, kept], np.argsort(-data["run_log10_scale"][kept])
         first, last = exponents[0], exponents[-1]
+        lost = "" if kept.all() else f", as {(~kept).sum()} diverged,"
         text = (
-            f"The exponent of {kept.sum()} runs ({(~kept).sum()} diverged) is {first.min():.3f} or more at the start "
-            f"and, at the end, from {last.max():.3f} at the largest scale to {last.min():.3f} at the smallest."
+            f"The exponent of {kept.sum()} runs{lost} is {first.min():.3f} or more at the start and, at the end, from "
+            f"{last.max():.3f} at the largest scale to {last.min():.3f} at the smallest."
         )
         return from_residual(
             excess(np.diff(last[order]), exponents - 2, 1 - exponents, 2 - first), 0.02, text,

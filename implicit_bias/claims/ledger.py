@@ -16,7 +16,7 @@ from implicit_bias.claims.claim import CORRECTION, Claim, corrected
 from implicit_bias.claims.paper import Paper
 from implicit_bias.claims.saved import saved_field
 from implicit_bias.claims.verdict import Outcome, Verdict
-from implicit_bias.errors import InputError, MissingPackageError
+from implicit_bias.errors import InputError, MissingPackageError, did_you_mean
 from implicit_bias.files import write_whole
 from implicit_bias.shown import Shown
 
@@ -110,7 +110,8 @@ class Ledger(Shown, Mapping[str, Claim]):
         found = [each for each in self if each == name] or [each for each in self if each.partition("/")[2] == name]
         if len(found) != 1:
             known = f"it may be {' or '.join(found)}" if found else f"known: {', '.join(self)}"
-            raise InputError(f"{'Several claims are' if found else 'No claim is'} called {name!r}; {known}.")
+            hint = "" if found else did_you_mean(name, self)
+            raise InputError(f"{'Several claims are' if found else 'No claim is'} called {name!r}{hint}; {known}.")
         return found[0]
 
     def place(self, name: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import webbrowser
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from implicit_bias.cli.failing import BAD_INPUT, fail
+from implicit_bias.cli.failing import BAD_INPUT, bad_input_fails, fail
+from implicit_bias.errors import require
 
 
 def explore(
@@ -27,8 +27,8 @@ def explore(
     implicit-bias explore --port 8080 --no-browser
     """
     console = Console(stderr=True)
-    if importlib.util.find_spec("marimo") is None:
-        fail("implicit-bias explore", "the explorer needs marimo: pip install 'implicit-bias[explore]'.", BAD_INPUT)
+    with bad_input_fails("implicit-bias explore"):
+        require("explore", "marimo", "uvicorn")
     from implicit_bias.explore import server
 
     try:

@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, MissingPackageError
 
 BAD_INPUT = 2
 FAILED = 1
@@ -39,13 +39,13 @@ def _in_words(what: str | Exception) -> str:
 
 @contextmanager
 def bad_input_fails(command: str) -> Iterator[None]:
-    """Exit with 2 on bad input, and with 1 if a solver fails."""
+    """Exit with 2 on bad input or if a package is missing, and with 1 if a solver fails."""
     from implicit_bias.status import SolverError
 
     try:
         with unwritten_files_fail(command):
             yield
-    except InputError as error:
+    except (InputError, MissingPackageError) as error:
         fail(command, error, BAD_INPUT)
     except SolverError as error:
         fail(command, error, FAILED)

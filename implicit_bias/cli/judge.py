@@ -53,7 +53,6 @@ def judge(
     implicit-bias judge my_paper.py --html page.html --json ledger.json
     """
     from implicit_bias.claims.isolated import SourceError, judge_source
-    from implicit_bias.errors import MissingPackageError
     from implicit_bias.files import write_whole
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the process of the checks ends, too
@@ -72,8 +71,6 @@ def judge(
         except SourceError as error:
             for note in getattr(error, "__notes__", ()):
                 shown.print(note, highlight=False, markup=False, soft_wrap=True)
-            fail(COMMAND, error, BAD_INPUT)
-        except MissingPackageError as error:
             fail(COMMAND, error, BAD_INPUT)
     console.print(verdict_table(ledger, list(ledger), f"Claims of {source}"))
 

@@ -13,7 +13,7 @@ import typer
 
 from implicit_bias.cli.failing import bad_input_fails
 from implicit_bias.cli.named_numbers import named_numbers
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,13 +129,22 @@ def _potential(
             raise InputError(
                 f"--{more[0]}: goes with initial values, which set the scale themselves; leave out one of them."
             )
+        if scale is not None and not scale > 0:
+            raise InputError(f"--scale: expected a positive number, got {scale:g}; give a tiny one by --log-scale.")
         return HyperbolicEntropy(scale, log_scale=log_scale)
     formula, names, h = trained.parameterization, trained.params, trained.regularizer
     if formula is None:
         formula, names, h = MASK[0], MASK[1] if names is None else names, MASK[2] if h is None else h
     model = Parameterization(formula, names, h)
     values: dict[str, Any] = {name: arrays[f"{name}0"] for name in model.params if f"{name}0" in arrays}
-    values |= named_numbers("--init", init)
+    given = named_numbers("--init", init)
+    unknown = next((name for name in given if name not in model.params), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, model.params)
+        raise InputError(
+            f"--init: {model.output} has no parameter {unknown!r}{hint}; it has {', '.join(model.params)}."
+        )
+    values |= given
     missing = [name for name in model.params if name not in values]
     if missing:
         raise InputError(

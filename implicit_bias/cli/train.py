@@ -19,7 +19,7 @@ from implicit_bias.cli.failing import BAD_INPUT, FAILED, fail, unwritten_files_f
 from implicit_bias.cli.named_numbers import named_numbers
 from implicit_bias.cli.population import PRUNED, train_many, write_table
 from implicit_bias.cli.training_bar import TrainingBar
-from implicit_bias.errors import InputError, MissingPackageError
+from implicit_bias.errors import InputError, MissingPackageError, did_you_mean
 from implicit_bias.method_table import METHOD_TABLE
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ METHODS = tuple(name for name, *_ in METHOD_TABLE)
 
 def train(
     data: Annotated[
-        str, typer.Option(help="mnist, digits, fashion-mnist, cifar10 or cifar100.", autocompletion=lambda: DATA)
+        str,
+        typer.Option(
+            help="mnist (5,000 images without --data-folder), digits, fashion-mnist, cifar10 or cifar100.",
+            autocompletion=lambda: DATA,
+        ),
     ] = "mnist",
     data_folder: Annotated[
         Path | None,
@@ -200,9 +204,7 @@ def _refuse_for_many(fits: dict[str, bool]) -> None:
 def _strengths(known: dict[str, MethodEntry], method: str, one: float | None, many: str | None) -> list[float]:
     """The strengths that the options name."""
     if many is None:
-        if one is None and method not in known:
-            raise InputError(f"--method: no method is called {method!r}; known: {', '.join(known)}.")
-        return [known[method].usual_strength if one is None else one]
+        return [_entry(known, method).usual_strength if one is None else one]
     if one is not None:
         raise InputError("--strengths: is for several strengths and --strength for one; give one of them.")
     try:
@@ -213,16 +215,26 @@ def _strengths(known: dict[str, MethodEntry], method: str, one: float | None, ma
 
 def _method(known: dict[str, MethodEntry], name: str, strength: float | None, parameters: list[str]) -> Method:
     """A method with the numbers given for it."""
-    if name not in known:
-        raise InputError(f"--method: no method is called {name!r}; known: {', '.join(known)}.")
-    accepted = [each for each in inspect.signature(known[name].make).parameters if each != "strength"]
+    entry = _entry(known, name)
+    accepted = [each for each in inspect.signature(entry.make).parameters if each != "strength"]
     numbers = named_numbers("--set", parameters)
     if "strength" in numbers:
         raise InputError("--set: strength has an option of its own; give it by --strength.")
     unknown = [each for each in numbers if each not in accepted]
     if unknown:
-        raise InputError(f"--set: {name} has no {unknown[0]!r}; it has {', '.join(accepted) or 'nothing to set'}.")
-    return known[name](known[name].usual_strength if strength is None else strength, **numbers)
+        hint = did_you_mean(unknown[0], accepted)
+        raise InputError(
+            f"--set: {name} has no {unknown[0]!r}{hint}; it has {', '.join(accepted) or 'nothing to set'}."
+        )
+    return entry(entry.usual_strength if strength is None else strength, **numbers)
+
+
+def _entry(known: dict[str, MethodEntry], name: str) -> MethodEntry:
+    """The method of a name."""
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise InputError(f"--method: no method is called {name!r}{hint}; known: {', '.join(known)}.")
+    return known[name]
 
 
 def _check_output(output: Path, resume: bool) -> None:

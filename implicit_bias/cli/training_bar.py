@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,14 @@ if TYPE_CHECKING:
     from implicit_bias.training import Progress
 
 
+BESIDE_THE_NUMBERS = 32  # columns for the epoch, a short bar and the time left
+
+
 class TrainingBar:
-    """A bar over all steps with loss, accuracy, ‖x‖₁, α and sparsity; a context manager, and a progress function."""
+    """A bar over all steps with as many numbers as one line holds; a context manager, and a progress function."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         self._bar = Bar(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=None),
@@ -38,16 +44,21 @@ class TrainingBar:
     def __call__(self, progress: Progress) -> None:
         """Show where training stands."""
         record = progress.record
-        numbers = f"loss {progress.loss:.3g}  accuracy {progress.accuracy:.1%}"
+        numbers = [f"loss {progress.loss:.3g}", f"accuracy {progress.accuracy:.1%}"]
         if record is not None:
-            numbers += (
-                f"  test {record.test_accuracy:.1%}  ‖x‖₁ {record.l1_norm:.4g}  α {record.strength:.2g}"
-                f"  sparsity {record.sparsity:.1%}"
-            )
+            numbers[1:1] = [f"test {record.test_accuracy:.1%}", f"sparsity {record.sparsity:.1%}"]
+            numbers += [f"‖x‖₁ {record.l1_norm:.4g}", f"α {record.strength:.2g}"]
         self._bar.update(
             self._task,
             total=progress.epochs * progress.steps,
             completed=(progress.epoch - 1) * progress.steps + progress.step,
             epoch=f"{progress.epoch}/{progress.epochs}",
-            numbers=numbers,
+            numbers=_as_many_as_fit(numbers, self._console.width - BESIDE_THE_NUMBERS),
         )
+
+
+def _as_many_as_fit(numbers: Sequence[str], columns: int) -> str:
+    """The first of the numbers, on a line of so many columns; at least one."""
+    ends = accumulate(len(each) + 2 for each in numbers)
+    count = sum(end - 2 <= columns for end in ends)
+    return "  ".join(numbers[: max(count, 1)])

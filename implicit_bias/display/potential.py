@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,23 @@ _VALUES_AT_ONCE = 1_000_000
 _LEAST_REACH = 2.0  # of the drawn weights: initializations make weights of order one
 
 
-def plot(potential: SeparablePotential, x: ArrayLike | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def plot(
+    potential: SeparablePotential,
+    x: ArrayLike | None = None,
+    ax: Axes | None = None,
+    *,
+    normalize: bool = False,
+    **options: Any,
+) -> Axes:
     """Draw R_i(x_i) for up to six different coordinates; see :meth:`implicit_bias.SeparablePotential.plot`."""
     grid = _window(potential) if x is None else finite_array(x, "x", ndim=1)[:, None]
     if grid.size == 0:
         raise InputError("x: expected weights to draw at, got none.")
     chosen = _chosen(potential)
-    values = _terms(potential, grid, chosen)
+    values = _terms(potential, grid, chosen, potential.terms)
+    if normalize:  # R − min R is the divergence from the minimizer, where no digits cancel
+        rise = _terms(potential, grid, chosen, lambda x: potential.divergence_terms_at(x, potential.minimizer))
+        values = rise / np.max(rise, axis=0)
     grid = np.broadcast_to(grid[:, chosen] if grid.shape[1] > 1 else grid, values.shape)
     names = [f"coordinate {i}" for i in chosen]
     seen: list[np.ndarray] = []
@@ -42,7 +53,7 @@ def plot(potential: SeparablePotential, x: ArrayLike | None = None, ax: Axes | N
             usual = {"label": name, "color": colour} if len(chosen) > 1 else {"color": alone}
             target.plot(weights, curve, **look(options, **usual))
         target.set_xlabel("weight $x$")
-        target.set_ylabel("potential $R(x)$")
+        target.set_ylabel(r"$(R(x) - \min R)\,/\,$largest shown" if normalize else "potential $R(x)$")
     return target
 
 
@@ -94,12 +105,14 @@ def _window(potential: SeparablePotential) -> np.ndarray:
     return left + shares * (right - left)
 
 
-def _terms(potential: SeparablePotential, grid: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """R_i(x_i) of the chosen coordinates, shape (k, chosen), without holding those of all at once."""
+def _terms(
+    potential: SeparablePotential, grid: np.ndarray, chosen: np.ndarray, of: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """A function of all weights at the chosen coordinates, shape (k, chosen), without holding those of all at once."""
     size = potential.size or 1
     step = max(1, _VALUES_AT_ONCE // size)
     parts = [
-        potential.terms(np.broadcast_to(grid[k : k + step], (len(grid[k : k + step]), size)))[:, chosen]
+        of(np.broadcast_to(grid[k : k + step], (len(grid[k : k + step]), size)))[:, chosen]
         for k in range(0, len(grid), step)
     ]
     return np.concatenate(parts)

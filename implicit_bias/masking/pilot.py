@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.replaced import refuse_replaced
+from implicit_bias.method_table import USUAL_STRENGTHS
 from implicit_bias.validation import positive_number, whole_number
 
 _OTHER_DECAYS = tuple(getattr(torch.optim, name) for name in ("Adafactor", "Muon") if hasattr(torch.optim, name))
@@ -93,21 +94,30 @@ class PILoT:
     Args:
         optimizer: Any ``torch.optim`` optimizer with a weight decay but Adafactor and Muon; what AdamW makes of the
             strength stands in :func:`~implicit_bias.masking.masked_groups`.
-        alpha: The first strength α >= 0.
+        alpha: The first strength α >= 0; by default one that suits LeNet-300-100.
         delta: δ >= 1.
-        l1_threshold: K >= 0.
-        epochs: The number T of epochs.
+        l1_threshold: K >= 0; at 0 the norm decides nothing.
+        epochs: The number T of epochs that you train; there is no default, since α rises in the first half of them.
 
     Attributes:
         alpha: The present strength.
         epoch: The number of epochs that have ended.
 
     Raises:
-        InputError: If a number is out of range, or no group holds factors.
+        InputError: If a number is out of range, epochs are not given, or no group holds factors.
         UnsupportedError: As in :func:`~implicit_bias.masking.masked_groups`.
     """
 
-    def __init__(self, optimizer: Optimizer, alpha: float, delta: float, l1_threshold: float, epochs: int) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        alpha: float = USUAL_STRENGTHS["pilot"],
+        delta: float = 1.01,
+        l1_threshold: float = 0.0,
+        epochs: int | None = None,
+    ) -> None:
+        if epochs is None:
+            raise InputError("epochs: expected how many epochs you train, as in PILoT(optimizer, epochs=20), got none.")
         self.optimizer = optimizer
         self.alpha = positive_number(alpha, "alpha", zero_allowed=True)
         self.delta = positive_number(delta, "delta")

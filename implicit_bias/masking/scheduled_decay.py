@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from implicit_bias.errors import InputError
 from implicit_bias.masking.pilot import decay_strength, masked_groups
-from implicit_bias.schedule import Schedule
+from implicit_bias.schedule import Schedule, as_schedule
 from implicit_bias.validation import positive_number
 
 
@@ -23,18 +23,18 @@ class ScheduledDecay:
     Args:
         optimizer: As for :class:`~implicit_bias.masking.PILoT`. η is the learning rate of its first group with factors
             of masks, which may change.
-        schedule: A schedule of :mod:`implicit_bias.schedule`.
+        schedule: A schedule of :mod:`implicit_bias.schedule`, or a number for a constant strength.
 
     Attributes:
         time: t.
 
     Raises:
-        InputError: As in :func:`~implicit_bias.masking.masked_groups`.
+        InputError: If the schedule is neither; and as in :func:`~implicit_bias.masking.masked_groups`.
         UnsupportedError: As in :func:`~implicit_bias.masking.masked_groups`.
     """
 
-    def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
-        self.schedule, self.time = schedule, 0.0
+    def __init__(self, optimizer: Optimizer, schedule: Schedule | float) -> None:
+        self.schedule, self.time = as_schedule(schedule), 0.0
         self._before = optimizer.register_step_pre_hook(self._set)
         self._after = optimizer.register_step_post_hook(self._advance)
         self._set(optimizer)

@@ -38,6 +38,10 @@ class Potential(Shown, ABC):
     def value(self, x: Array) -> Array:
         """R(x), shape ``(...)``."""
 
+    def __call__(self, x: Array) -> Array:
+        """R(x), as :meth:`value` gives it."""
+        return self.value(x)
+
     @abstractmethod
     def gradient(self, x: Array) -> Array:
         """The mirror map ∇R(x), shape ``(..., n)``."""

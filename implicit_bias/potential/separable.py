@@ -197,19 +197,21 @@ class SeparablePotential(Potential):
         """
         return []
 
-    def plot(self, x: Array | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+    def plot(self, x: Array | None = None, ax: Axes | None = None, *, normalize: bool = False, **options: Any) -> Axes:
         """Draw the terms R_i(x_i) against x_i, for up to six coordinates that differ.
 
         Args:
             x: The weights to draw, shape (k,), all in the domain; by default those from −2 to 2 in the domain, and a
                 wider range if the minimizer is beyond.
             ax: Where to draw; by default pyplot's current axes, so that several calls share one plot.
+            normalize: Draw (R_i − min R_i) / (the largest such value drawn) instead: between 0 and 1, so that
+                potentials of very different scales show their shapes, from a parabola to |x|.
             options: Arguments for matplotlib's ``Axes.plot``.
 
         Raises:
             DomainError: If a weight is outside the domain.
         """
-        return self._display.plot(self, x, ax, **options)
+        return self._display.plot(self, x, ax, normalize=normalize, **options)
 
     def _evaluate(
         self,

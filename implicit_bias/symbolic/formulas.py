@@ -18,7 +18,7 @@ from typing import Any
 
 import sympy as sp
 
-from implicit_bias.errors import FormulaError, UnsupportedError
+from implicit_bias.errors import FormulaError, UnsupportedError, did_you_mean
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import StoppedError
 from implicit_bias.symbolic.worker import call
@@ -229,9 +229,9 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
         case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
             raise FormulaError(f"{name} takes exactly one argument.")
         case ast.Call(func=function):
-            raise FormulaError(
-                f"{ast.unparse(function)[:40]!r} cannot be called; known functions: {', '.join(FUNCTIONS)}."
-            )
+            called = ast.unparse(function)[:40]
+            hint = did_you_mean(called, FUNCTIONS)
+            raise FormulaError(f"{called!r} cannot be called{hint}; known functions: {', '.join(FUNCTIONS)}.")
         case _:
             raise FormulaError(
                 f"{ast.unparse(node)[:40]!r} is not allowed (a {type(node).__name__}); use names, numbers, "

@@ -181,8 +181,7 @@ class Parameterization(Shown):
         """
         self._refuse_constants()
         if not isinstance(init, Mapping) or set(init) != set(self.params):
-            got = ", ".join(map(str, init)) or "none" if isinstance(init, Mapping) else type(init).__name__
-            raise InputError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
+            raise InputError(f"init: {self._wrong_names(init)}.")
         values = [_real_numbers(init[name], f"init[{name!r}]") for name in self.params]
         for name, value in zip(self.params, values, strict=True):
             if value.ndim > 1 or value.size == 0:
@@ -194,6 +193,18 @@ class Parameterization(Shown):
         except ValueError:
             shapes = ", ".join(f"{name}: {v.shape}" for name, v in zip(self.params, values, strict=True))
             raise InputError(f"init: expected one shape for all parameters, got {shapes}.") from None
+
+    def _wrong_names(self, init: object) -> str:
+        """How initial values differ from what is expected."""
+        if not isinstance(init, Mapping):
+            example = ", ".join(f"{name!r}: ..." for name in self.params)
+            return f"expected a dict with numbers for each parameter, as in {{{example}}}, got {type(init).__name__}"
+        unknown = [str(name) for name in init if name not in self.params]
+        missing = [name for name in self.params if name not in init]
+        wrong = [
+            f"{state}: {', '.join(names)}" for names, state in ((unknown, "unknown"), (missing, "missing")) if names
+        ]
+        return f"expected the parameters {', '.join(self.params)}; {'; '.join(wrong)}"
 
     def _refuse_constants(self) -> None:
         if self.constants:

@@ -16,6 +16,9 @@ from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.symbolic.time_limit import OPTIONAL_SECONDS, StoppedError
 from implicit_bias.symbolic.worker import call
 
+_WHY_ZERO = ": the scale vanishes there, so x never changes its sign, and there is no potential on the whole line"
+_WHY_NEGATIVE = ", and no exchange of parameters or change of their signs is known that keeps g and h and mends it"
+
 
 class StartConditions:
     """The conditions of a derivation on the initial values: some formulas in them are positive.
@@ -50,12 +53,10 @@ class StartConditions:
                 k = int(bad[0])
                 values = (np.atleast_1d(value)[k] for value in start)
                 got = ", ".join(f"{name} = {value:g}" for name, value in zip(self._initial, values, strict=True))
+                reason = _WHY_NEGATIVE if numbers[k] < 0 else _WHY_ZERO
                 raise DomainError(
                     f"init: expected {' and '.join(f'{c} > 0' for c in self._conditions)} in every coordinate, got "
-                    f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}. Where it is 0 the "
-                    "scale vanishes: x never changes its sign, and there is no potential on the whole line. Where it "
-                    "is negative, no exchange or change of signs of the parameters is known to leave g and h as they "
-                    "are and to make it positive."
+                    f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}{reason}."
                 )
         return start
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, did_you_mean
 from implicit_bias.masking import effective_weights
 from implicit_bias.masking.weight_tensors import selected_tensors
 from implicit_bias.training import checkpoint as checkpoints
@@ -89,8 +89,8 @@ def checked_rates(value: str | LearningRate) -> LearningRate:
     if callable(value):
         return value
     if value not in LEARNING_RATES:
-        known = ", ".join(LEARNING_RATES)
-        raise InputError(f"schedule: expected {known} or a function of a time in [0, 1), got {value!r}.")
+        known, hint = ", ".join(LEARNING_RATES), did_you_mean(str(value), LEARNING_RATES)
+        raise InputError(f"schedule: expected {known} or a function of a time in [0, 1), got {value!r}{hint}.")
     return LEARNING_RATES[value]
 
 

@@ -48,6 +48,21 @@ def test_a_potential_draws_given_weights_with_options(ax):
         R.plot([[1.0]], ax)
 
 
+def test_normalized_potentials_show_their_shapes(ax):
+    """Between 0 at the minimizer and 1: a parabola at a large scale, |x| at a small one, whatever their values are."""
+    x = np.linspace(-1, 1, 201)
+    for scale, shape in ((1e8, x**2), (1e-300, np.abs(x))):
+        ib.HyperbolicEntropy(scale=scale).plot(x, ax, normalize=True)
+        np.testing.assert_allclose(ax.lines[-1].get_ydata(), shape, atol=5e-3)
+    shifted = ib.HyperbolicEntropy(scale=[0.1, 2.0], shift=[0.7, -0.4])
+    shifted.plot(ax=ax, normalize=True)
+    for line in ax.lines[-2:]:
+        values = line.get_ydata()
+        assert np.max(values) == 1.0
+        assert 0 <= np.min(values) < 1e-3
+    assert "min" in ax.get_ylabel()
+
+
 def test_the_window_is_inside_the_domain_and_shows_the_minimizer(ax):
     for minimizer in (0.01, 50.0):
         R = ib.Entropy(scale=minimizer)

@@ -1,13 +1,14 @@
 """The command that starts the explorer, and who may talk to it."""
 
-import importlib.util
 import socket
 import urllib.error
 import urllib.request
+from importlib.util import find_spec
 
 import pytest
 from typer.testing import CliRunner
 
+from implicit_bias import errors
 from implicit_bias.cli import app
 from implicit_bias.explore.server import HOST, listen
 
@@ -24,12 +25,12 @@ def test_a_port_that_is_taken():
     assert len(result.output.strip().splitlines()) == 1
 
 
-def test_without_marimo(monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "marimo" else found(name))
+@pytest.mark.parametrize("package", ["marimo", "uvicorn"])
+def test_without_a_package(monkeypatch, package):
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == package else find_spec(name))
     result = call("--no-browser")
     assert result.exit_code == 2
-    assert "implicit-bias[explore]" in result.output
+    assert f"{package} is needed here and not installed: pip install 'implicit-bias[explore]'." in result.output
 
 
 def test_it_listens_on_this_machine_only():

@@ -282,6 +282,21 @@ def test_impossible_numbers_are_refused(arguments, message):
         masking.PILoT(optimizer, *arguments)
 
 
+def test_it_needs_no_numbers_but_the_epochs():
+    """The others are those of ``training.METHODS["pilot"]``, which does well on LeNet."""
+    optimizer = torch.optim.SGD(masking.mask(perceptron()).parameters(), 0.1)
+    pilot = masking.PILoT(optimizer, epochs=4)
+    usual = ib.training.METHODS["pilot"]
+    assert (pilot.alpha, pilot.l1_threshold) == (usual.usual_strength, 0.0)
+    assert pilot.delta == usual.make().delta
+    assert optimizer.param_groups[0]["weight_decay"] == 2 * usual.usual_strength
+    assert [pilot.step(0.1 * k) > usual.usual_strength for k in (1, 2, 3, 4)] == [True, True, True, False]
+    with pytest.raises(
+        InputError, match=r"epochs: expected how many epochs you train, as in PILoT\(optimizer, epochs=20\)"
+    ):
+        masking.PILoT(optimizer)
+
+
 def test_an_impossible_accuracy_changes_nothing():
     pilot = masking.PILoT(torch.optim.SGD(masking.mask(perceptron()).parameters(), 0.1), 0.1, 1.1, 0.0, 5)
     before = pilot.state_dict()

@@ -96,3 +96,11 @@ def test_a_step_that_overflowed_takes_no_time(fused):
         scaler.step(optimizer)
         scaler.update()
         assert decay.time == pytest.approx(time)
+
+
+def test_a_number_is_a_constant_strength():
+    optimizer = torch.optim.SGD(masking.mask(perceptron()).parameters(), 0.1)
+    assert masking.ScheduledDecay(optimizer, 0.3).schedule == ib.schedule.Constant(0.3)
+    assert optimizer.param_groups[0]["weight_decay"] == 0.6
+    with pytest.raises(InputError, match=r"an ib\.schedule object or a number, got 'strong'"):
+        masking.ScheduledDecay(optimizer, "strong")

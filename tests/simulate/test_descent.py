@@ -349,7 +349,7 @@ class TestDivergence:
             {"parameterization": ib.Parameterization(["m*w", "m"], ["m", "w"]), "init": {"m": [[1.0]], "w": 1.0}},
             "share",
         ),
-        ({"init": {"m": 1.0}}, "exactly the parameters"),
+        ({"init": {"m": 1.0}}, "missing: "),
         ({"init": [1.0, 1.0]}, "dict"),
         ({"init": {"m": np.nan, "w": 1.0}}, "nan"),
         ({"init": {"m": np.ones(2), "w": 1.0}}, r"init\['m'\]: .*\(9,\) or \(runs, 9\)"),

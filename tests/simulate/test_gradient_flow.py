@@ -248,8 +248,8 @@ def test_the_number_of_steps_is_limited():
     [
         ({"schedule": Constant(0.1)}, "no regularizer"),
         ({"parameterization": MASK.with_regularizer(DECAY), "schedule": [0.1]}, "schedule object or a number"),
-        ({"init": {"m": 1.0}}, "exactly the parameters"),
-        ({"init": {"m": 1.0, "w": 1.0, "v": 1.0}}, "exactly the parameters"),
+        ({"init": {"m": 1.0}}, "parameters m, w; missing: w"),
+        ({"init": {"m": 1.0, "w": 1.0, "v": 1.0}}, "parameters m, w; unknown: v"),
         ({"init": {"m": np.ones(3), "w": np.ones(2)}}, "one shape"),
         ({"init": {"m": np.ones(2), "w": np.ones(2)}}, r"^init: expected numbers or arrays of shape \(3,\)"),
         ({"init": {"m": np.nan, "w": 1.0}}, "nan"),

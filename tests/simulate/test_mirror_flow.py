@@ -162,7 +162,7 @@ def test_failures_are_a_status():
         (PLAIN, {}, "init"),
         (PLAIN, {"init": INIT, "schedule": Constant(1.0)}, "regularizer"),
         (DECAYING, {"init": INIT, "schedule": "much"}, "schedule object or a number"),
-        (DECAYING, {"init": {"m": 1.0}}, "exactly the parameters"),
+        (DECAYING, {"init": {"m": 1.0}}, "missing: "),
         (DECAYING, {"init": {"m": np.ones(2), "w": np.zeros(2)}}, "2 coordinates"),
         (DECAYING, {"init": {"m": 0.5, "w": 0.5}}, "m0"),
         (ib.HyperbolicEntropy(scale=1.0), {"init": INIT}, "ready potential"),

@@ -211,10 +211,10 @@ def test_a_mask_that_cannot_change_sign_is_named(w):
 
 
 INITS = [
-    ({"m": 1.0}, "exactly the parameters m, w, got m"),
-    ({"m": 1.0, "w": 0.0, "q": 1.0}, "got m, w, q"),
-    ({"m": 1.0, "v": 0.0}, "got m, v"),
-    (None, "got none"),
+    ({"m": 1.0}, "parameters m, w; missing: w"),
+    ({"m": 1.0, "w": 0.0, "q": 1.0}, "parameters m, w; unknown: q"),
+    ({"m": 1.0, "v": 0.0}, "unknown: v; missing: w"),
+    (None, "missing: m, w"),
     ([1.0, 0.0], "list"),
     ({"m": [1.0, 2.0, 3.0], "w": [0.0, 0.0]}, r"m: \(3,\), w: \(2,\)"),
     ({"m": [1.0, np.nan], "w": [0.0, 0.0]}, r"init\['m'\].*index \(1,\)"),

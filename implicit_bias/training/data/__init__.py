@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, did_you_mean
 from implicit_bias.training.data.cifar import cifar10, cifar100
 from implicit_bias.training.data.digits import digits
 from implicit_bias.training.data.idx import fashion_mnist, whole_mnist
@@ -49,7 +49,7 @@ def load(name: str, folder: str | Path | None = None) -> ImageData:
         InputError: If there is no such data set, its folder is missing, or a file is missing or damaged.
     """
     if name not in DATA:
-        raise InputError(f"data: no data set is called {name!r}; known: {', '.join(DATA)}.")
+        raise InputError(f"data: no data set is called {name!r}{did_you_mean(name, DATA)}; known: {', '.join(DATA)}.")
     if folder is None:
         if name not in SHIPPED:
             raise InputError(f"data folder: {name} is read from files; name the folder that holds them.")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, did_you_mean
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.models.convnet import ConvNet
 from implicit_bias.training.models.lenet import LeNet
@@ -36,7 +36,7 @@ def build(name: str, data: ImageData, seed: int = 0) -> nn.Module:
         InputError: If there is no such model, or the images are too small for it.
     """
     if name not in MODELS:
-        raise InputError(f"model: no model is called {name!r}; known: {', '.join(MODELS)}.")
+        raise InputError(f"model: no model is called {name!r}{did_you_mean(name, MODELS)}; known: {', '.join(MODELS)}.")
     generator = torch.Generator().manual_seed(whole_number(seed, "seed"))
     with torch.random.fork_rng(devices=[]):
         model = MODELS[name](data.shape, data.classes)
