@@ -1,4 +1,4 @@
-"""Print the ledger: ``python -m derivations [ID ...]``; ``--html`` also saves it, as JSON, a page and in the README."""
+"""Print the ledger: ``python -m derivations [ID ...]``; ``--html`` also saves it, as JSON, pages and in docs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main(
         bool,
         typer.Option(
             "--html",
-            help="Write all claims to figures/ledger.html, a page for each paper, .json, and the README's errata.",
+            help="Write all claims to figures/ledger.html, a page for each paper, .json, and docs/errata.md.",
         ),
     ] = False,
 ) -> None:
@@ -66,7 +66,7 @@ def main(
             checked.save(SAVED)
             checked.save_pages(PAGE, root="..")
             errata.update()
-        console.print(f"Written to {PAGE}, {SAVED.name} and {errata.README.name}.")
+        console.print(f"Written to {PAGE}, {SAVED.name} and {errata.ERRATA.name}.")
     if record:
         with unwritten_files_fail(COMMAND):
             write_whole(RECORD, json.dumps({**(recorded() if ids else {}), **checked.outcomes()}, indent=2) + "\n")

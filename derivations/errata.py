@@ -1,4 +1,4 @@
-"""Writes the parts of README and docs/ledger.md that come from the ledger: ``python -m derivations.errata``.
+"""Writes the parts of docs/errata.md and docs/ledger.md that come from the ledger: ``python -m derivations.errata``.
 
 ``python -m derivations --html`` writes it, too, after it has saved the ledger.
 """
@@ -15,21 +15,21 @@ from implicit_bias.display.ledger_page import Entry, Section, sections
 from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-GUIDE = README.with_name("docs") / "ledger.md"
+ERRATA = Path(__file__).resolve().parents[1] / "docs" / "errata.md"
+GUIDE = ERRATA.with_name("ledger.md")
 BEGIN, END = "<!-- written by python -m derivations.errata -->", "<!-- end of errata -->"
 LONGEST_FORMULA = 240  # letters of LaTeX that a cell of a table can hold
 
 
 def update() -> None:
-    """Write the parts of the README and of the guide anew.
+    """Write the parts of both pages anew.
 
     Raises:
         InputError: If one of the marks is missing, or the file is not a saved ledger.
         OSError: If a file cannot be read or written.
     """
     ledger = Ledger.load(SAVED)
-    for path, part in ((README, errata(ledger)), (GUIDE, contents(ledger))):
+    for path, part in ((ERRATA, errata(ledger)), (GUIDE, contents(ledger))):
         write_whole(path, replaced(path.read_text(encoding="utf-8"), part))
 
 
@@ -96,7 +96,7 @@ def _row(section: Section, entry: Entry) -> list[str]:
 def _formula(latex: str) -> str:
     """A formula as GitHub shows it; bars would end a cell of the table."""
     if len(latex) > LONGEST_FORMULA:
-        return "in [the ledger](figures/ledger.html)"
+        return "in [the ledger](../figures/ledger.html)"
     without_bars = latex.replace(r"\|", r"\Vert ").replace("|", r"\vert ").replace("\n", " ")
     return f"$`{without_bars}`$"
 

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import warnings
+from html import unescape
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -124,11 +125,15 @@ def guides(folder: Path) -> None:
     for guide in GUIDES.glob("*.md"):
         text = guide.read_text(encoding="utf-8")
         html = re.sub(r'(href|src)="([^"]+)"', lambda m: f'{m[1]}="{_address(m[2], up)}"', markdown.render(text))
+        html = _FORMULA.sub(lambda m: mathml(unescape(m[1])), html)
         html = re.sub(r"<(h\d)>(.+?)</h", lambda m: f'<{m[1]} id="{_anchor(m[2])}">{m[2]}</h', html)
         title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]
         name = "index" if guide.stem == "README" else guide.stem
         page = template.render(title=title, content=Markup(html))  # noqa: S704 - our own pages
         write_whole(folder / f"{name}.html", page)
+
+
+_FORMULA = re.compile(r"\$<code>(.*?)</code>\$")  # as GitHub writes formulas
 
 
 def _anchor(heading: str) -> str:

@@ -26,6 +26,8 @@ from derivations import ledger, papers, recorded
 from derivations.__main__ import main as derivations
 from experiments import registry
 from experiments.__main__ import main as experiments
+from experiments.benchmarks.__main__ import BENCHMARKS
+from experiments.benchmarks.__main__ import main as benchmarks
 from implicit_bias.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,14 +56,13 @@ def test_the_readme_runs(tmp_path):
     code = "\n".join(["import matplotlib", "matplotlib.use('Agg')", *blocks("README.md", "python")])
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    scale, limit, *transition = done.stdout.splitlines()
+    scale, limit = done.stdout.splitlines()
     assert (tmp_path / "potential.png").exists()
     assert scale == "(m0**2 - w0**2)*exp(-4*A)/2"
     distance, bound = numbers(limit)
     assert distance < 1e-8
     assert bound < 1e-10
-    assert len(transition) == 2
-    assert max(map(float, transition)) < 1e-9
+    assert (ROOT / "docs" / "pictures" / "potential.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("page", pages_with("pycon"))
@@ -146,6 +147,9 @@ def check_command(command, known_names=True):
         case ["python", "-m", "experiments", *arguments]:
             found = typer_command(experiments).make_context("experiments", arguments).params
             assert not known_names or set(found["names"] or ()) <= registry().keys()
+        case ["python", "-m", "experiments.benchmarks", *arguments]:
+            found = typer_command(benchmarks).make_context("benchmarks", arguments).params
+            assert set(found["names"] or ()) <= BENCHMARKS.keys()
         case ["python", "-m", "derivations", *arguments]:
             found = typer_command(derivations).make_context("derivations", arguments).params
             assert not known_names or all(ledger().full_id(name) for name in found["ids"] or ())
@@ -273,19 +277,19 @@ def measured(name, **wanted):
     return float(found[0][column])
 
 
-def test_differences_of_the_readme_are_those_of_the_table():
+def test_differences_of_the_results_are_those_of_the_table():
     """All of LeNet's, row by row, with what was decided; and the numbers in the sentences below them."""
-    readme = TEXTS["README.md"]
+    results = TEXTS["docs/results.md"]
     lenet = (RECORDED / "figure2.md").read_text("utf-8").split("## ")[1].splitlines()
     pairs = [line for line in lenet if line.startswith(("| difference", "| Mask −", "| PILoT −"))]
     assert len(pairs) == 11
-    assert "\n".join([pairs[0], "| --- | --- | --- | --- |", *pairs[1:]]) in readme
+    assert "\n".join([pairs[0], "| --- | --- | --- | --- |", *pairs[1:]]) in results
     in_turn = (RECORDED / "figure3.md").read_text("utf-8").split("## ")[1]
     for method in ("IMP", "LRR"):
         mean, half = re.search(rf"{method} with the mask − without: \+(\S+) ± (\S+)", in_turn).groups()
-        assert f"{mean} ± {half}" in readme
+        assert f"{mean} ± {half}" in results
     onset = [line.split(" | ") for line in (RECORDED / "onset.md").read_text("utf-8").splitlines() if "±" in line]
-    (first, *_, last), sentence = onset, " ".join(readme.split())
+    (first, *_, last), sentence = onset, " ".join(results.split())
     assert f"from {first[-2]} % at scale {first[3]} to {last[-2].split()[0]} % at {last[3]}, in every step" in sentence
     assert f"grow from {float(first[-1].strip(' |')):.1g} % to {last[-1].strip(' |')} %" in sentence
 
@@ -294,12 +298,12 @@ def test_numbers_of_benchmarks_are_the_recorded_ones():
     def flow(method, end):
         return measured("flow", column="ratio", n="100", end=end, method=method)
 
-    readme, simulate = (" ".join(TEXTS[page].split()) for page in ("README.md", "docs/simulate.md"))
+    results, simulate = (" ".join(TEXTS[page].split()) for page in ("docs/results.md", "docs/simulate.md"))
     assert round(1 / flow("diffrax Dopri8", "10.0")) == 5
     assert int(flow("diffrax Dopri8", "10000.0")) == 25
     assert flow("SciPy DOP853", "10.0") == pytest.approx(1, abs=0.2)
     assert flow("SciPy DOP853", "10000.0") > 100
-    assert "five times faster than it up to t = 10 and 25 times slower" in readme
+    assert "five times faster than it up to t = 10 and 25 times slower" in results
     assert "five times faster up to t = 10, and 25 times slower" in simulate
     for method, stated in (("SciPy DOP853", "DOP853 takes 1.4 times"), ("SciPy LSODA", "LSODA on m and w 0.8 times")):
         ratio = measured("decaying_flow", column="ratio", n="100", end="500.0", method=method)
@@ -307,14 +311,14 @@ def test_numbers_of_benchmarks_are_the_recorded_ones():
         assert stated in simulate
     clarabel = measured("limit", column="ratio", n="10000", method="CVXPY + Clarabel, dual")
     assert round(clarabel) == 265
-    assert "some 265 times faster" in readme
+    assert "some 265 times faster" in results
     ensembles = measured("ensemble", column="ratio", method="ensemble, one run after another")
-    for text in (readme, simulate):
+    for text in (results, simulate):
         assert f"train {round(ensembles)} times faster than one after another" in text
     for model, stated in (("convnet", "1.05"), ("lenet", "1.2")):
         ratio = measured("masked_step", column="ratio", model=model, variant="masked")
         assert f"{ratio:.3g}" == stated
-        assert stated in readme
+        assert stated in results
 
 
 @pytest.fixture(scope="module")

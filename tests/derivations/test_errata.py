@@ -1,4 +1,4 @@
-"""The README's errata are those of the saved ledger."""
+"""The errata in docs are those of the saved ledger."""
 
 import pytest
 import sympy as sp
@@ -35,8 +35,8 @@ def part():
     return errata.errata(Ledger([*paper.claims, *ours.claims], papers=[paper, ours]).run())
 
 
-def test_the_readme_is_as_the_saved_ledger_has_it():
-    text = errata.README.read_text(encoding="utf-8")
+def test_the_errata_are_as_the_saved_ledger_has_it():
+    text = errata.ERRATA.read_text(encoding="utf-8")
     assert errata.replaced(text, errata.errata(Ledger.load(derivations.SAVED))) == text, "python -m derivations.errata"
 
 
@@ -50,7 +50,7 @@ def test_the_guide_is_as_the_saved_ledger_has_it():
 
 def test_every_printed_statement_that_is_refuted_has_a_row(part):
     assert "| Lemma 2 | $`\\vert a\\vert  = 2 m_{0}`$ | $`\\Vert a\\Vert  = m_0`$ | m0 = 1 |" in part
-    assert "| Lemma 3 | in [the ledger](figures/ledger.html) | not known | m0 = 1 |" in part
+    assert "| Lemma 3 | in [the ledger](../figures/ledger.html) | not known | m0 = 1 |" in part
     assert part.count("m0 = 1") == 2  # the project's own one is only counted
     assert "**Mirrors**, A. Author (arXiv:2601.00001v2)" in part
 
