@@ -15,6 +15,18 @@ from implicit_bias.potential import Potential
 from implicit_bias.validation import FloatArray
 
 _SMALLEST_EIGENVALUE = 1e-13  # of the Hessian, relative to the largest; a step in the other directions would be noise
+_ROUGH_TOLERANCE = 1e-3  # on the misfit of a potential on the way to another
+
+
+def follow(linear: LinearMap, y: FloatArray, potential: Potential, max_iterations: int) -> tuple[FloatArray, int]:
+    """A start ν for a potential by way of the easier ones that lead to it, and the number of steps taken."""
+    nu, previous, steps = np.zeros(len(y)), None, 0
+    for easier in potential.relaxations():
+        # The next one needs only a rough start.
+        current, _, _, count = newton(linear, y, easier, nu, _ROUGH_TOLERANCE, max_iterations - steps)
+        nu = current if previous is None else current + 2 * (current - previous)
+        previous, steps = current, steps + count
+    return nu, steps
 
 
 def newton(
