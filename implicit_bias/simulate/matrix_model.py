@@ -130,7 +130,7 @@ class MatrixModel:
         for term in self.parameterization.terms:
             total = total + term.number * _chain([_as_matrix(factor, named) for factor in term.factors])
         found = np.asarray(total)
-        return found.reshape(*found.shape[:-2], -1)
+        return found.reshape(*found.shape[:-2], math.prod(self.parameterization.shape))
 
     def _pull(self, named: Named, gradient: FloatArray) -> dict[str, FloatArray]:
         """∂gᵀ times a gradient in the weights, shape (..., n), by name."""

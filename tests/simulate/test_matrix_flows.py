@@ -246,6 +246,16 @@ def test_bad_arguments():
         ib.gradient_flow(problem, U, {"U": start}, [1.0], schedule=0.1)
 
 
+def test_a_flow_that_reaches_no_time_and_runs_that_diverge_say_so():
+    problem, start, _ = commuting(0)
+    U = ib.MatrixParameterization("U @ U.T", {"U": (5, 5)})
+    flow = ib.gradient_flow(problem, U, {"U": start}, [1e6], max_steps=3, throw=False)
+    assert flow.status is ib.Status.MAX_ITERATIONS
+    assert flow.x.shape == (0, 25)
+    runs = ib.descent(problem, U, {"U": start}, [0.1, 1e6], 50, throw=False)
+    assert runs.diverged.tolist() == [False, True]
+
+
 def test_the_effective_start_of_a_flow_is_its_own():
     problem, start, _ = commuting(1)
     U = ib.MatrixParameterization("U @ U.T", {"U": (5, 5)}, 0.5)
