@@ -157,7 +157,7 @@ def _draw_shares(axes: Axes, data: Data) -> None:
     axes.plot(share, data["share_distance"], "-", marker="^", ms=4, color="black", label="distance from a mirror flow")
     axes.plot(share, _off_projection(data, "share_"), "-", marker="o", ms=4, color=COLOURS[1],
               label=r"$\|X_\infty - \mathrm{projection}\|_F$")  # fmt: skip
-    axes.plot(share, _traces(data["share_end"]) - LEAST_TRACE, "-", marker="s", ms=4, color=COLOURS[0],
+    axes.plot(share, _traces(data["share_end"]) - LEAST_TRACE, "-", marker="s", ms=4, color="0.55",
               label=r"$\mathrm{tr}\,X_\infty - 1$")  # fmt: skip
     axes.set(xlabel="share s of the part that does not commute", ylim=(-0.02, None))
     axes.set_title(rf"From mirror flow to none, $\alpha = 10^{{{data['share_log10_scale']:g}}}$")

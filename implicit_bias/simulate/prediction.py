@@ -173,9 +173,7 @@ def training_limit(
     """
     check_arguments(problem, parameterization)
     if not isinstance(parameterization, Parameterization):
-        raise UnsupportedError(
-            "parameterization: predictions cover an ib.Parameterization, got one of matrices; run it."
-        )
+        raise UnsupportedError("parameterization: predictions cover no matrices; run it by ib.descent.")
     beta = checked_sgd(optimizer).momentum
     eta = step_sizes(step, 1)
     if eta.ndim:

@@ -224,7 +224,7 @@ def test_without_commuting_measurements_there_is_no_potential():
     unbalanced = {"U": np.eye(5), "V": np.zeros((5, 5))}
     with pytest.raises(ib.UnsupportedError, match="not symmetric"):
         ib.gradient_flow(other, factors, unbalanced, [0.1]).potential()
-    with pytest.raises(ib.UnsupportedError, match="predictions cover an ib.Parameterization"):
+    with pytest.raises(ib.UnsupportedError, match="predictions cover no matrices"):
         ib.training_limit(problem, U, {"U": start}, step=0.1)
 
 

@@ -1,0 +1,133 @@
+"""The flow of X = U Uᵀ from a small start: a theorem for commuting measurements, and the conjecture for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import sympy as sp
+
+from derivations.matrix_factorization import PAPER
+from implicit_bias import Outcome, Regression, Statement, Verdict, VonNeumannEntropy, bregman_projection
+from implicit_bias.claims import Equation, judge
+
+FLOW = r"U' = -(\nabla f(UU^\top) + \nabla f(UU^\top)^\top) U"
+START = r"U_0 U_0^\top = \alpha I"
+COMMUTING = r"A_i \text{ symmetric and commuting}"
+ABSTRACT = "as summarized in the abstract"
+eigenvalue, start, least, entropy = sp.symbols("x alpha S E", positive=True)
+order = sp.Symbol("n", positive=True, integer=True)
+slope, factor = sp.Symbol("g", real=True), sp.Symbol("u", positive=True)
+
+
+def established(used: Mapping[str, Verdict]) -> bool:
+    """Whether all claims that an argument rests on are proved or argued."""
+    return all(verdict.outcome in (Outcome.PROVED, Outcome.ARGUED) for verdict in used.values())
+
+
+@PAPER.claim(
+    "commuting-flow",
+    statement=Statement(
+        r"\tfrac{d}{dt} \tfrac14 \log x = ", -slope, r" \text{ for an eigenvalue } x \text{ of } X \text{ and } g "
+        r"\text{ of } \nabla f(X) \text{, so } X_t = \alpha e^{-4 L_t}",
+    ),
+    source=f"{ABSTRACT} (theoretical evidence); derived here",
+    hypotheses=(FLOW, START, COMMUTING),
+)  # fmt: skip
+def commuting_flow(statement: Statement) -> Verdict:
+    """Follow one eigenvalue of U in the joint eigenbasis."""
+    velocity = -2 * slope * factor
+    return judge.argue(
+        "∇f(X) is a combination of the A_i, so in their joint eigenbasis all of U Uᵀ and ∇f stay diagonal, and each "
+        "factor follows u' = −2gu. The stated rate integrates to log x = log α − 4∫g.",
+        stated=Equation(
+            statement.formula,
+            sp.diff(sp.log(factor**2) / 4, factor) * velocity,
+            says="the rate of a quarter of the logarithm of x = u²",
+        ),
+    )
+
+
+@PAPER.claim(
+    "commuting-trace",
+    statement=Statement(
+        r"\operatorname{tr} X_\infty - S \le ",
+        (entropy + order) / sp.log(1 / start),
+        r", \text{ with } S = \operatorname{tr} X_* \text{ the least trace and } E = \operatorname{tr}(X_* \log X_* - "
+        r"X_*): \text{ as } \alpha \to 0 \text{ the nuclear norm becomes least}",
+    ),
+    source=f"{ABSTRACT} (theoretical evidence); the bound is derived here",
+    hypotheses=(FLOW, START, COMMUTING, r"\alpha < 1", r"X_\infty \text{ fits the data}"),
+    uses=("commuting-flow", "matrix-mirror/von-neumann"),
+)
+def commuting_trace(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
+    """Compare the minimizer of the entropy with that of the trace, and bound the entropy below by −n."""
+    if not established(used):
+        return Verdict(Outcome.INCONCLUSIVE, "That the flow ends at the least entropy is not established.")
+    term = eigenvalue * sp.log(eigenvalue) - eigenvalue
+    ratio = sp.Symbol("q", positive=True)
+    verdict = judge.argue(
+        "With L = log(1/α) > 0, X_∞ has the least Σ (x log x − x) + L tr X among all X that fit. Compared with X_*, L (tr "
+        "X_∞ − S) ≤ E − Σ (x log x − x). A term x log x − x is convex with slope log x, so it is least at x = 1, where "
+        "it is −1; hence the sum is at least −n, and division by L gives the bound.",
+        Equation(sp.diff(term, eigenvalue), sp.log(eigenvalue), says="the slope of a term"),
+        Equation(sp.diff(term, eigenvalue, 2), 1 / eigenvalue, says="its curvature, which is positive"),
+        Equation(term.subs(eigenvalue, 1), sp.Integer(-1), says="its least value"),
+        Equation(
+            (statement.formula * sp.log(1 / start)).subs(start, sp.exp(-ratio)),
+            entropy - order * term.subs(eigenvalue, 1),
+            says="the bound times L",
+        ),
+    )
+    return judge.agreed(
+        verdict,
+        _excess_over_the_bound,
+        1e-9,
+        "Projections are converged to a relative 1e-12, of traces of a few units.",
+    )
+
+
+def _excess_over_the_bound() -> float:
+    """The largest excess of tr X − S over the bound, on commuting measurements with a known least trace."""
+    generator, worst = np.random.default_rng(0), -np.inf
+    for _ in range(5):
+        vectors = np.linalg.qr(generator.normal(size=(4, 4)))[0]
+        values = generator.uniform(-1, 1, size=(2, 4))
+        values[0, 3], values[1, 3] = 1.0, generator.uniform(0.5, 1)  # ⟨A_1, X⟩ <= tr X, with equality along the last
+        size = generator.uniform(0.5, 3)  # X_* = size v_4 v_4ᵀ
+        rows = [((vectors * each) @ vectors.T).ravel() for each in values]
+        for log_scale in (-1.0, -5.0, -50.0):
+            found = bregman_projection(Regression(rows, size * values[:, 3]), VonNeumannEntropy(4, log_scale=log_scale))
+            bound = (size * np.log(size) - size + 4) / -log_scale
+            worst = max(worst, float(np.trace(found.x.reshape(4, 4))) - size - bound)
+    return max(worst, 0.0)
+
+
+@PAPER.claim(
+    "conjecture",
+    statement=r"X_\infty \to \operatorname{argmin} \{ \|X\|_* : X \succeq 0,\ \langle A_i, X \rangle = y_i \} "
+    r"\text{ as } \alpha \to 0, \text{ whatever the } A_i",
+    source=f"{ABSTRACT}, for gradient descent with small enough steps; here its limit, the flow",
+    hypotheses=(FLOW, START, r"f(X_\infty) = 0"),
+    uses=("greedy-low-rank/counterexample",),
+)
+def conjecture(used: Mapping[str, Verdict]) -> Verdict:
+    """Take the measured gap of the counterexample; it does not shrink with the start."""
+    found = used["greedy-low-rank/counterexample"]
+    if found.outcome is not Outcome.SUPPORTED:
+        return Verdict(Outcome.INCONCLUSIVE, "No instance is established on which the trace stays above the least one.")
+    from derivations.greedy_low_rank.counterexample import LOG10_SCALES, excess_traces
+
+    gaps = excess_traces()
+    return judge.from_residual(
+        float(min(gaps)),
+        1e-3,
+        "On two measurements of 3 × 3 matrices whose least trace is certified to be 1, the trace at the end is "
+        + ", ".join(f"{1 + gap:.6f} from α = 1e{at:g}" for gap, at in zip(gaps, LOG10_SCALES, strict=True))
+        + ". This is by numbers at these scales; it proves no limit.",
+        refuted_above=0.05,
+        tolerance_reason="The flows are integrated to 1e-9, and their traces no longer change with the scale.",
+        least_trace=1.0,
+        trace=1 + gaps[-1],
+        log10_scale=LOG10_SCALES[-1],
+    )
