@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import sympy as sp
 
+from derivations.greedy_low_rank.counterexample import LOG10_SCALES, excess_traces
 from derivations.matrix_factorization import PAPER
 from implicit_bias import Outcome, Regression, Statement, Verdict, VonNeumannEntropy, bregman_projection
 from implicit_bias.claims import Equation, judge
@@ -15,9 +16,10 @@ FLOW = r"U' = -(\nabla f(UU^\top) + \nabla f(UU^\top)^\top) U"
 START = r"U_0 U_0^\top = \alpha I"
 COMMUTING = r"A_i \text{ symmetric and commuting}"
 ABSTRACT = "as summarized in the abstract"
-eigenvalue, start, least, entropy = sp.symbols("x alpha S E", positive=True)
+start, entropy = sp.Symbol("alpha", positive=True), sp.Symbol("E", real=True)
+exponent = sp.Symbol("w", real=True)  # of an eigenvalue exp(w)
 order = sp.Symbol("n", positive=True, integer=True)
-slope, factor = sp.Symbol("g", real=True), sp.Symbol("u", positive=True)
+slope, other_slope, entry = sp.symbols("g_i g_j x_ij", real=True)
 
 
 def established(used: Mapping[str, Verdict]) -> bool:
@@ -28,22 +30,26 @@ def established(used: Mapping[str, Verdict]) -> bool:
 @PAPER.claim(
     "commuting-flow",
     statement=Statement(
-        r"\tfrac{d}{dt} \tfrac14 \log x = ", -slope, r" \text{ for an eigenvalue } x \text{ of } X \text{ and } g "
-        r"\text{ of } \nabla f(X) \text{, so } X_t = \alpha e^{-4 L_t}",
+        r"\tfrac{d}{dt} x_{ij} = ",
+        -2 * (slope + other_slope) * entry,
+        r" \text{ in the eigenbasis of } \nabla f(X), \text{ with eigenvalues } g_i, g_j: \ X_t = \alpha e^{-4 L_t}",
     ),
     source=f"{ABSTRACT} (theoretical evidence); derived here",
     hypotheses=(FLOW, START, COMMUTING),
-)  # fmt: skip
+)
 def commuting_flow(statement: Statement) -> Verdict:
-    """Follow one eigenvalue of U in the joint eigenbasis."""
-    velocity = -2 * slope * factor
+    """Differentiate an entry of U Uᵀ for two rows of U, in a basis in which ∇f is diagonal."""
+    row, other_row = (sp.Matrix(sp.symbols(f"{name}1 {name}2", real=True)) for name in "uv")
+    moved, other_moved = -2 * slope * row, -2 * other_slope * other_row
     return judge.argue(
-        "∇f(X) is a combination of the A_i, so in their joint eigenbasis all of U Uᵀ and ∇f stay diagonal, and each "
-        "factor follows u' = −2gu. The stated rate integrates to log x = log α − 4∫g.",
+        "∇f(X) is a combination of the A_i, so it is diagonal in their joint eigenbasis at all times, and row i of U "
+        "follows u' = −2 g_i u. By the stated rate the entries with i ≠ j, which start at 0, stay there, and the "
+        "others follow x' = −4 g x, so log x = log α − 4∫g. The identity is for rows of two entries; more add such "
+        "terms.",
         stated=Equation(
-            statement.formula,
-            sp.diff(sp.log(factor**2) / 4, factor) * velocity,
-            says="the rate of a quarter of the logarithm of x = u²",
+            statement.formula.xreplace({entry: row.dot(other_row)}),
+            sp.expand(moved.dot(other_row) + row.dot(other_moved)),
+            says="the rate of the entry ⟨u, v⟩",
         ),
     )
 
@@ -57,27 +63,20 @@ def commuting_flow(statement: Statement) -> Verdict:
         r"X_*): \text{ as } \alpha \to 0 \text{ the nuclear norm becomes least}",
     ),
     source=f"{ABSTRACT} (theoretical evidence); the bound is derived here",
-    hypotheses=(FLOW, START, COMMUTING, r"\alpha < 1", r"X_\infty \text{ fits the data}"),
+    hypotheses=(FLOW, START, COMMUTING, r"\alpha < 1", r"X_t \to X_\infty,\ f(X_\infty) = 0"),
     uses=("commuting-flow", "matrix-mirror/von-neumann"),
 )
 def commuting_trace(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:
     """Compare the minimizer of the entropy with that of the trace, and bound the entropy below by −n."""
     if not established(used):
         return Verdict(Outcome.INCONCLUSIVE, "That the flow ends at the least entropy is not established.")
-    term = eigenvalue * sp.log(eigenvalue) - eigenvalue
-    ratio = sp.Symbol("q", positive=True)
+    term = sp.exp(exponent) * (exponent - 1)
     verdict = judge.argue(
-        "With L = log(1/α) > 0, X_∞ has the least Σ (x log x − x) + L tr X among all X that fit. Compared with X_*, L (tr "
-        "X_∞ − S) ≤ E − Σ (x log x − x). A term x log x − x is convex with slope log x, so it is least at x = 1, where "
-        "it is −1; hence the sum is at least −n, and division by L gives the bound.",
-        Equation(sp.diff(term, eigenvalue), sp.log(eigenvalue), says="the slope of a term"),
-        Equation(sp.diff(term, eigenvalue, 2), 1 / eigenvalue, says="its curvature, which is positive"),
-        Equation(term.subs(eigenvalue, 1), sp.Integer(-1), says="its least value"),
-        Equation(
-            (statement.formula * sp.log(1 / start)).subs(start, sp.exp(-ratio)),
-            entropy - order * term.subs(eigenvalue, 1),
-            says="the bound times L",
-        ),
+        "With L = log(1/α) > 0, X_∞ has the least Σ (x log x − x) + L tr X among all X that fit. Compared with X_*, "
+        "L (tr X_∞ − S) ≤ E − Σ (x log x − x). With x = exp(w) a term is exp(w)(w − 1), whose slope w exp(w) changes "
+        "its sign at w = 0 alone, where the term is −1. So the sum is at least −n, and division by L gives the bound.",
+        Equation(sp.diff(term, exponent), exponent * sp.exp(exponent), says="the slope of a term"),
+        stated=Equation(statement.formula, (entropy + order) / -sp.log(start), says="the bound, with L = −log α"),
     )
     return judge.agreed(
         verdict,
@@ -116,8 +115,6 @@ def conjecture(used: Mapping[str, Verdict]) -> Verdict:
     found = used["greedy-low-rank/counterexample"]
     if found.outcome is not Outcome.SUPPORTED:
         return Verdict(Outcome.INCONCLUSIVE, "No instance is established on which the trace stays above the least one.")
-    from derivations.greedy_low_rank.counterexample import LOG10_SCALES, excess_traces
-
     gaps = excess_traces()
     return judge.from_residual(
         float(min(gaps)),

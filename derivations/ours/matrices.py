@@ -27,15 +27,15 @@ def unbalanced_factors(statement: Statement) -> Verdict:
     """Solve the flow of one pair of singular vectors, and compare with a sinh 2z."""
     grown, mixed = sp.cosh(dual), sp.sinh(dual)
     return judge.argue(
-        "The measurements, and with them ∇f, have common singular vectors p_i, q_i. Along one pair the rows a = Uᵀp and b = "
-        "Vᵀq follow a' = −s b, b' = −s a, so with z = −∫s they are a = cosh z a_0 + sinh z b_0 and b = sinh z a_0 + "
-        "cosh z b_0, where |a_0|² = u, |b_0|² = v and ⟨a_0, b_0⟩ = 0. Rows of different pairs stay orthogonal. The "
-        "singular value ⟨a, b⟩ is (u + v) cosh z sinh z, and a sinh 2z is ∇R* of the entropy of scale a. Where the matrix "
-        "is not square, the rows without a partner stay as they are, and do not enter X.",
+        "The measurements, and with them ∇f, have common singular vectors p_i, q_i. Along one pair a = Uᵀp and b = Vᵀq "
+        "follow a' = −s b, b' = −s a, so with z = −∫s they are a = cosh z a_0 + sinh z b_0 and b = sinh z a_0 + "
+        "cosh z b_0, where |a_0|² = u, |b_0|² = v and ⟨a_0, b_0⟩ = 0. Those of different pairs stay orthogonal. The "
+        "singular value ⟨a, b⟩ is (u + v) cosh z sinh z, and α sinh 2z is ∇R* of the entropy of scale α. Where the "
+        "matrix is not square, vectors without a partner stay as they are, and do not enter X.",
         Equation(
-            sp.diff(grown, dual) * first + sp.diff(mixed, dual) * second,
-            mixed * first + grown * second,
-            says="a' = z' b, tested against a_0 + b_0",
+            sp.diff(grown * mixed * (first + second), dual),
+            first * (grown**2 + mixed**2) + second * (mixed**2 + grown**2),
+            says="d⟨a, b⟩/dz = |a|² + |b|²",
         ),
         stated=Equation(
             (statement.formula * sp.sinh(2 * dual)).rewrite(sp.exp),

@@ -1,4 +1,4 @@
-"""The counterexample, by another integrator, by gradient descent in a loop and by a search of the semidefinite program."""
+"""The counterexample, by another integrator, by descent in a loop and by a search of the semidefinite program."""
 
 import numpy as np
 from scipy.integrate import solve_ivp
