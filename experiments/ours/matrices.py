@@ -168,29 +168,29 @@ def claims(data: Data) -> list[Claim]:
     """The claims of theory about these ends."""
 
     def fitted() -> Verdict:
-        worst = float(max(data["loss"].max(), data["share_loss"].max()))
+        worst = float(np.max([data["loss"].max(), data["share_loss"].max()]))
         return from_residual(
             worst, 1e-11, f"The largest loss at the end is {worst:.1e}.", tolerance_reason=MISFIT_REASON
         )
 
     def projected() -> Verdict:
         gaps, arrived = _off_projection(data)[0], data["loss"][0] < ARRIVED
+        last = float(gaps[arrived].max()) if arrived.any() else np.nan
         text = (
-            f"The end is at most {gaps.max():.1e} off the projection over {len(gaps)} scales, and "
-            f"{gaps[arrived].max():.1e} for the {arrived.sum()} whose loss is below {ARRIVED:g}."
+            f"The end is at most {gaps.max():.1e} off the projection over {len(gaps)} scales, and {last:.1e} for the "
+            f"{arrived.sum()} whose loss is below {ARRIVED:g}."
         )
-        return from_residual(
-            float(max(gaps.max(), 1e4 * gaps[arrived].max())), 1e-5, text, tolerance_reason=MISFIT_REASON
-        )
+        return from_residual(float(np.max([gaps.max(), 1e4 * last])), 1e-5, text, tolerance_reason=MISFIT_REASON)
 
     def least() -> Verdict:
-        primal, dual = data["projection"][0, -1], MULTIPLIERS[0] * OBSERVED[0] + MULTIPLIERS[1] * OBSERVED[1]
+        proven = MULTIPLIERS[0] * OBSERVED[0] + MULTIPLIERS[1] * OBSERVED[1]
         slack = float(np.linalg.eigvalsh(np.eye(3) - MULTIPLIERS[0] * FIRST)[0])
-        gap = max(abs(dual - LEAST_TRACE), excess(-slack), float(abs(_traces(data["end"][0, -1]) - LEAST_TRACE)))
+        at_the_end = float(_traces(data["end"][0, -1]))
+        gap = float(np.max([abs(proven - LEAST_TRACE), excess(-slack), abs(at_the_end - LEAST_TRACE)]))
         return from_residual(
             gap, 1e-3,
-            f"The multipliers (½, 0) certify that no trace is below {dual:g}, and at the smallest scale the flow's is "
-            f"{_traces(data['end'][0, -1]):.8f}, the projection's {_traces(primal):.8f}.",
+            f"The multipliers (½, 0) certify that no trace is below {proven:g}, and at the smallest scale the flow's "
+            f"is {at_the_end:.8f}, the projection's {_traces(data['projection'][0, -1]):.8f}.",
             tolerance_reason="The trace approaches its limit like a power of α.",
         )  # fmt: skip
 
@@ -205,8 +205,9 @@ def claims(data: Data) -> list[Claim]:
     def measured() -> Verdict:
         at_zero = float(np.max(data["share_distance"][data["share"] == 0]))
         rises = np.diff(data["share_distance"])
+        beyond = excess(float(data["share_distance"].max()) - 1)
         return from_residual(
-            max(at_zero, excess(-float(rises.min())), excess(float(data["share_distance"].max()) - 1)), 0.0,
+            float(np.max([at_zero, excess(-float(rises.min())), beyond])), 0.0,
             f"It is {at_zero:g} for s = 0 and rises with s up to {data['share_distance'].max():.3f}.",
             tolerance_reason="Brackets below their own rounding count as 0, so there is none to allow for.",
         )  # fmt: skip

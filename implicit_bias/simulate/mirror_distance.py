@@ -38,7 +38,8 @@ def mirror_distance(
     with spectral norms of the Hessians. It is 0 where all fields commute: a bracket below the rounding of its own terms
     counts as 0. It does not change if a row of Z, the regularizer or all parameters together are measured in other
     units. It uses predictions rather than weights, as the entries of :math:`X = UU^\top` never commute, while
-    measurements of X may. With one observation and no regularizer it is 0.
+    measurements of X may. With one observation and no regularizer it is 0. At each record it takes d Hessians, each as
+    large as the parameters squared, and a product for every pair.
 
     Args:
         problem: Data; of its loss only the predictions matter.

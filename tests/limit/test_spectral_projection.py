@@ -91,6 +91,13 @@ def test_as_the_scale_vanishes_the_trace_falls_to_that_of_the_semidefinite_progr
     assert abs(gaps[2]) <= 1e-12
 
 
+def test_a_start_that_overflows_is_shortened():
+    matrices, _, _ = commuting(0)
+    for R in (ib.VonNeumannEntropy(6, scale=1e-3), ib.SpectralHypentropy((6, 6), scale=1e-3)):
+        found = ib.bregman_projection(matrices, R, start=[-1e5, 1e5, 1e6])
+        np.testing.assert_allclose(found.x, ib.bregman_projection(matrices, R).x, rtol=0, atol=1e-10)
+
+
 def test_what_no_positive_matrix_satisfies_is_not_called_converged():
     for row, y in ((np.eye(2), -1.0), (np.array([[0.0, 1.0], [-1.0, 0.0]]), 1.0)):
         problem = ib.Regression(row.reshape(1, 4), [y])
