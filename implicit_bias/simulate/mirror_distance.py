@@ -60,7 +60,7 @@ def mirror_distance(
     >>> problem = Regression([[1.0, 0.0], [0.0, 1.0]], [0.5, 0.5])
     >>> shared = Parameterization(["a*b", "a**2"])
     >>> mirror_distance(problem, shared, {"a": [1.0], "b": [0.5]}).round(4).tolist()
-    [0.3727]
+    [0.5279]
     >>> mirror_distance(problem, Parameterization(["a*b", "a**2 + b**2"]), {"a": [1.0], "b": [0.5]}).tolist()
     [0.0]
     """

@@ -136,6 +136,21 @@ def test_the_boundary_of_the_cone():
             method([1.0, 0.5, 0.0, 1.0])
 
 
+@pytest.mark.parametrize("unit", [1e-150, 1.0, 1e150])
+def test_what_is_zero_to_rounding_does_not_depend_on_units(unit):
+    R = ib.VonNeumannEntropy(2, scale=unit)
+    assert R.gradient([unit, 0.0, 0.0, 1e-14 * unit])[3] == pytest.approx(np.log(1e-14) / 4)
+    assert R.value([unit, 0.0, 0.0, -1e-17 * unit]) == pytest.approx(-unit / 4)
+    with pytest.raises(ib.DomainError, match="zero to rounding"):
+        R.gradient([unit, 0.0, 0.0, 1e-16 * unit])
+    with pytest.raises(ib.DomainError, match="semidefinite"):
+        R.value([unit, 0.0, 0.0, -1e-13 * unit])
+    with pytest.raises(ib.DomainError, match="positive definite"):
+        ib.VonNeumannEntropy(2, scale=[[unit, 0.0], [0.0, 1e-16 * unit]])
+    with pytest.raises(ib.DomainError, match="symmetric"):
+        R.value([unit, 1e-11 * unit, 0.0, unit])
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
