@@ -27,6 +27,8 @@ from .potential import NumericalPotential as NumericalPotential
 from .potential import Potential as Potential
 from .potential import QuadraticForms as QuadraticForms
 from .potential import SeparablePotential as SeparablePotential
+from .potential import SpectralHypentropy as SpectralHypentropy
+from .potential import VonNeumannEntropy as VonNeumannEntropy
 from .problem import Regression as Regression
 from .simulate import SGD as SGD
 from .simulate import Adam as Adam
@@ -37,12 +39,14 @@ from .simulate import Trajectory as Trajectory
 from .simulate import critical_step as critical_step
 from .simulate import descent as descent
 from .simulate import gradient_flow as gradient_flow
+from .simulate import mirror_distance as mirror_distance
 from .simulate import mirror_flow as mirror_flow
 from .simulate import training_limit as training_limit
 from .status import SolverError as SolverError
 from .status import Status as Status
 from .symbolic import CommutingReport as CommutingReport
 from .symbolic import Derivation as Derivation
+from .symbolic import MatrixParameterization as MatrixParameterization
 from .symbolic import Parameterization as Parameterization
 from .symbolic import SteepestDescent as SteepestDescent
 from .symbolic import derive as derive

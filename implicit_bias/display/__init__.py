@@ -17,7 +17,7 @@ from implicit_bias.display import claims, flow, limit, potential
 from implicit_bias.display.card import Html
 from implicit_bias.display.flow import plot_loss
 from implicit_bias.limit import Projection, Transition
-from implicit_bias.potential import QuadraticForms, SeparablePotential
+from implicit_bias.potential import QuadraticForms, SeparablePotential, SpectralHypentropy, VonNeumannEntropy
 from implicit_bias.simulate import Trajectory
 
 __all__ = ["html", "plot", "plot_loss"]
@@ -43,6 +43,8 @@ html.register(Verdict, claims.verdict_html)
 html.register(Trajectory, flow.html)
 html.register(QuadraticForms, potential.forms_html)
 html.register(SeparablePotential, potential.html)
+html.register(SpectralHypentropy, potential.spectral_html)
+html.register(VonNeumannEntropy, potential.spectral_html)
 html.register(Projection, limit.projection_html)
 html.register(Transition, limit.transition_html)
 plot.register(Trajectory, flow.plot)

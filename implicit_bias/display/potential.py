@@ -14,7 +14,7 @@ from implicit_bias.display.card import Html, beside, card, displayed, line, rows
 from implicit_bias.display.picture import axes, look, picture
 from implicit_bias.errors import InputError
 from implicit_bias.plotting import COLOURS, SEQUENCE
-from implicit_bias.potential import QuadraticForms, SeparablePotential
+from implicit_bias.potential import QuadraticForms, SeparablePotential, SpectralHypentropy, VonNeumannEntropy
 from implicit_bias.validation import finite_array
 
 POINTS = 201
@@ -80,6 +80,25 @@ def forms_html(potential: QuadraticForms) -> Html:
     lines += [("decay A", f"{potential.decay:.6g}"), ("argmin R", _range(potential.minimizer))]
     formula = r"R(x) = \sup_z \langle x, z\rangle - \tfrac14 \|\exp(-AB + \sum_i z_i A_i)\,\theta_0\|^2"
     return card(text("QuadraticForms"), line(displayed(formula)), rows([(text(a), text(b)) for a, b in lines]))
+
+
+def spectral_html(potential: VonNeumannEntropy | SpectralHypentropy) -> Html:
+    """Numbers of a potential of matrices."""
+    if isinstance(potential, VonNeumannEntropy):
+        shape, formula = (
+            (potential.order, potential.order),
+            r"R_S(X) = \tfrac1r \operatorname{tr}(X\log X - X\log S - X)",
+        )
+        scales = [("eigenvalues of log S", _range(np.linalg.eigvalsh(potential.log_scale)))]
+        scales.append(("rate r", f"{potential.rate:.6g}"))
+    else:
+        shape, scales = potential.shape, [("log a", f"{potential.log_scale:.6g}")]
+        formula = (
+            r"R_a(X) = \tfrac12 \sum_i \sigma_i \operatorname{arcsinh}\tfrac{\sigma_i}{a} - \sqrt{\sigma_i^2 + a^2}"
+        )
+    lines = [("matrices", f"{shape[0]} × {shape[1]}"), *scales]
+    name = type(potential).__name__
+    return card(text(name), line(displayed(formula)), rows([(text(a), text(b)) for a, b in lines]))
 
 
 def _range(value: ArrayLike) -> str:

@@ -6,6 +6,8 @@ potentials have few coordinates, so all matrices are dense.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from implicit_bias.limit.dual_newton import zero_of_increasing
@@ -15,36 +17,89 @@ from implicit_bias.potential import Potential
 from implicit_bias.validation import FloatArray
 
 _SMALLEST_EIGENVALUE = 1e-13  # of the Hessian, relative to the largest; a step in the other directions would be noise
+_MOST_HALVINGS = 60
+_MOST_WITHOUT_GAIN = 25  # steps in a row
+_ROUGH_TOLERANCE = 1e-3  # on the misfit of a potential on the way to another
+
+
+@dataclass(frozen=True, eq=False)
+class CoupledState:
+    """Where Newton's method ended.
+
+    Attributes:
+        nu: The dual variable ν.
+        x: Its weight ∇R*(−Zᵀν).
+        misfit: ‖Zx − y‖ relative to max(‖y‖, ‖Z argmin R‖).
+        steps: How many steps were taken.
+    """
+
+    nu: FloatArray
+    x: FloatArray
+    misfit: float
+    steps: int
+
+
+def solve(
+    linear: LinearMap, y: FloatArray, potential: Potential, start: FloatArray | None, tol: float, max_iterations: int
+) -> CoupledState:
+    """Solve Zx = y in the dual, for rows of Z that are scaled to size 1.
+
+    If rounding or the limit on steps ended the iteration, the misfit is above the tolerance.
+
+    Args:
+        linear: Z.
+        y: Right-hand side.
+        potential: R.
+        start: ν to start from. Without one, or if that fails, a sequence of easier potentials leads to a start.
+        tol: Tolerance on the misfit.
+        max_iterations: Limit on the steps in all.
+    """
+    first = None if start is None else newton(linear, y, potential, start, tol, max_iterations)
+    if first is not None and first.misfit <= tol:
+        return first
+    spent = 0 if first is None else first.steps
+    nu, previous = np.zeros(len(y)), None
+    for easier in potential.relaxations():
+        # The next one needs only a rough start.
+        current = newton(linear, y, easier, nu, _ROUGH_TOLERANCE, max_iterations - spent)
+        nu = current.nu if previous is None else current.nu + 2 * (current.nu - previous)
+        previous, spent = current.nu, spent + current.steps
+    second = newton(linear, y, potential, nu, tol, max_iterations - spent)
+    best = first if first is not None and first.misfit <= second.misfit else second
+    return replace(best, steps=spent + second.steps)
 
 
 def newton(
     linear: LinearMap, y: FloatArray, potential: Potential, nu: FloatArray, tol: float, max_iterations: int
-) -> tuple[FloatArray, FloatArray, float, int]:
-    """Solve Zx = y in the dual, for rows of Z that are scaled to size 1.
-
-    Returns:
-        The dual variable ν, its weight x, the misfit ‖Zx − y‖ relative to max(‖y‖, ‖Z argmin R‖), and the number of
-        steps. If rounding or the limit on steps ended the iteration, the misfit is above the tolerance.
-    """
-    d = len(y)
-    Z = linear.adjoint(np.eye(d))
+) -> CoupledState:
+    """Newton's method from a dual variable, for one potential; of all its states the one of least misfit."""
+    Z = linear.adjoint(np.eye(len(y)))
     reference = max(norm(y), norm(Z @ potential.minimizer)) or 1.0
-    x, misfit = _misfit(Z, y, potential, nu, reference)
-    for k in range(max_iterations):
-        if misfit <= tol:
-            return nu, x, misfit, k
-        metric = potential.respond(-nu @ Z)[1]
+
+    def state(nu: FloatArray, steps: int) -> CoupledState:
+        x = potential.respond(-nu @ Z)[0]
+        return CoupledState(nu, x, norm(y - Z @ x) / reference, steps)
+
+    now = state(nu, 0)
+    for _ in range(_MOST_HALVINGS):  # a start may lie where exponentials overflow
+        if np.isfinite(now.misfit):
+            break
+        now = state(now.nu / 2, 0)
+    best = now
+    while now.misfit > tol and now.steps < max_iterations and now.steps - best.steps < _MOST_WITHOUT_GAIN:
+        metric = potential.respond(-now.nu @ Z)[1]
         values, vectors = np.linalg.eigh(Z @ metric @ Z.T)
         keep = values > _SMALLEST_EIGENVALUE * values[-1]
-        residual = (y - Z @ x) / reference
+        residual = (y - Z @ now.x) / reference
         step = -(vectors[:, keep] / values[keep]) @ (vectors[:, keep].T @ residual) * reference
-        moved = nu + step * _line_search(Z, y, potential, nu, step, reference, float(step @ residual))
-        x_moved, misfit_moved = _misfit(Z, y, potential, moved, reference)
-        is_rounding = not misfit_moved < misfit and misfit <= 1e3 * tol
-        if is_rounding or not np.isfinite(misfit_moved):
-            return nu, x, misfit, k
-        nu, x, misfit = moved, x_moved, misfit_moved
-    return nu, x, misfit, max_iterations
+        size = _line_search(Z, y, potential, now.nu, step, reference, float(step @ residual))
+        moved = state(now.nu + size * step, now.steps + 1)
+        is_rounding = not moved.misfit < now.misfit and now.misfit <= 1e3 * tol
+        if is_rounding or not np.isfinite(moved.misfit):
+            break
+        # The dual falls in every step, but the misfit need not; if it does not for long, rounding has stopped it.
+        now, best = moved, moved if moved.misfit < best.misfit else best
+    return replace(best, steps=now.steps)
 
 
 def _line_search(
@@ -64,10 +119,3 @@ def _line_search(
         return value if np.isfinite(value) else np.inf
 
     return zero_of_increasing(slope, slope(1.0), 0.25 * abs(at_zero))
-
-
-def _misfit(
-    Z: FloatArray, y: FloatArray, potential: Potential, nu: FloatArray, reference: float
-) -> tuple[FloatArray, float]:
-    x = potential.respond(-nu @ Z)[0]
-    return x, norm(y - Z @ x) / reference

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.careful_sum import UNIT_ROUNDOFF
 from implicit_bias.errors import InputError
-from implicit_bias.limit.coupled import newton
+from implicit_bias.limit.coupled import solve
 from implicit_bias.limit.dual_newton import DualNewton, DualState
 from implicit_bias.limit.error_bound import error_bound, evaluate
 from implicit_bias.limit.row_basis import contradiction, row_basis
@@ -243,9 +243,11 @@ class System:
             misfit = norm(self._linear.apply(x) - self._y) / norm(self._y)
             certificate = self._outer_certificate(self.basis.certificate)
             return Projection(x, np.zeros(self.shape[0]), misfit, np.inf, 0, Status.INFEASIBLE, certificate)
-        first = np.zeros(len(self.basis.kept)) if start is None else self.inner_dual(start)
-        nu, x, misfit, count = newton(self.basis.linear, self.basis.y, potential, first, tol, max_iterations)
-        is_near = _is_near(self.basis.linear, self.basis.y, x)
+        linear, y = self.basis.linear, self.basis.y
+        first = None if start is None else self.inner_dual(start)
+        found = solve(linear, y, potential, first, tol, max_iterations)
+        nu, x, misfit, count = found.nu, found.x, found.misfit, found.steps
+        is_near = _is_near(linear, y, x)
         status = Status.CONVERGED if misfit <= tol and is_near else Status.STALLED
         if status is not Status.CONVERGED and is_near and count >= max_iterations:
             status = Status.MAX_ITERATIONS

@@ -8,6 +8,7 @@ inverse of the gradient sends them back, and a gradient flow of the parameters i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,10 @@ class Potential(Shown, ABC):
 
         .. math:: D_R(x, x_2) = R(x) - R(x_2) - \langle\nabla R(x_2), x - x_2\rangle
         """
+
+    def relaxations(self) -> Sequence[Potential]:
+        """Easier potentials that lead to this one, the easiest first; none unless a class has some."""
+        return []
 
     @abstractmethod
     def respond(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -195,7 +195,7 @@ class QuadraticForms(Potential):
         """
         mu, mu2 = self.gradient(x), self.gradient(x2)
         change = 2 * (mu2 - mu) @ self._values
-        return np.sum(self._powers(mu) * _exponential_excess(change), axis=-1) / 4
+        return np.sum(self._powers(mu) * exponential_excess(change), axis=-1) / 4
 
     @property
     def minimizer(self) -> FloatArray:
@@ -342,7 +342,7 @@ def _check_commuting(matrices: FloatArray, names: list[str]) -> None:
             )
 
 
-def _exponential_excess(change: FloatArray) -> FloatArray:
+def exponential_excess(change: FloatArray) -> FloatArray:
     """exp(d) − 1 − d without cancellation."""
     d = np.clip(change, -1e-2, 1e-2)  # the next term of the series is below 1e-17 of the first
     series = d**2 / 2 * (1 + d / 3 * (1 + d / 4 * (1 + d / 5 * (1 + d / 6 * (1 + d / 7 * (1 + d / 8))))))

@@ -14,14 +14,16 @@ from implicit_bias.potential.family import NoFamily
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule
 from implicit_bias.simulate.discrete import plan, train
-from implicit_bias.simulate.families import DerivedFamilies
 from implicit_bias.simulate.gradient_flow import check_arguments
+from implicit_bias.simulate.matrix_families import families_of
+from implicit_bias.simulate.matrix_model import model_of
 from implicit_bias.simulate.mini_batches import MiniBatches
-from implicit_bias.simulate.model import Model
+from implicit_bias.simulate.model import Model, velocity
 from implicit_bias.simulate.optimizer import SGD, WITHOUT_POTENTIAL, Directions, Optimizer, checked_optimizer
 from implicit_bias.simulate.products import MaskProducts, scale_and_shift
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
+from implicit_bias.symbolic.matrix_parameterization import MatrixParameterization
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.validation import BoolArray, FloatArray, finite_array
 
@@ -30,7 +32,7 @@ PLAIN = SGD()
 
 def descent(
     problem: Regression,
-    parameterization: Parameterization,
+    parameterization: Parameterization | MatrixParameterization,
     init: Mapping[str, ArrayLike],
     step: ArrayLike,
     steps: int,
@@ -54,7 +56,8 @@ def descent(
         problem: Data and loss.
         parameterization: x = g(θ) with its regularizer, if it has one.
         init: Initial values by parameter name: numbers, or arrays of shape (n,) or (runs, n) or (runs, 1); of a coupled
-            parameterization numbers or arrays of shape (runs,).
+            parameterization numbers or arrays of shape (runs,); of matrices matrices, with an axis (runs,) in front if
+            there are several runs.
         step: Step size η > 0, a number or shape (runs,).
         steps: Number of steps.
         optimizer: Gradient descent, by default without momentum; or :class:`~implicit_bias.SignDescent`,
@@ -90,29 +93,28 @@ def descent(
         raise UnsupportedError("problem: descent covers dense data, got a sparse Z or an operator; use Z.toarray().")
     checked_optimizer(optimizer)
     values = _start(problem, parameterization, init)
-    inner = (problem.n,) if parameterization.separable else ()
-    axes = {f"init[{name!r}]": value.shape[: value.ndim - len(inner)] for name, value in values.items() if value.ndim}
+    model = model_of(parameterization, problem.n)
+    inner = model.inner
+    axes = {f"init[{k!r}]": value.shape[: value.ndim - len(inner[k])] for k, value in values.items() if value.ndim}
     has_regularizer = parameterization.regularizer is not None
     plans = plan(problem.d, axes, step, steps, schedule, has_regularizer, batch_size, seed, record)
-    names, runs = parameterization.params, plans.runs
-    theta = np.stack([np.broadcast_to(values[name], (runs, *inner)) for name in names])
-
-    model = Model(parameterization, problem.n)
+    runs = plans.runs
+    begun = {name: np.broadcast_to(values[name], (runs, *shape)) for name, shape in inner.items()}
     products = None
     if isinstance(optimizer, SGD) and _is_mask(parameterization):
-        products = MaskProducts(np.zeros(theta.shape[1:]), optimizer.momentum, optimizer.nesterov)
-    backend = _InNumPy(problem, model, theta, plans.eta, optimizer, products)
+        products = MaskProducts(np.zeros((runs, problem.n)), optimizer.momentum, optimizer.nesterov)
+    backend = _InNumPy(problem, model, model.joined(begun), plans.eta, optimizer, products)
     records, sound, k = train(backend, plans)
     with np.errstate(all="ignore"):  # runs that diverged hold nan
         parameters = model.shaped(records["theta"])
         x = model.weights(parameters)
         loss = problem.prediction_loss(_predictions(problem, x.reshape(-1, problem.n))).reshape(x.shape[:-1])
     shape = (len(plans.marks), *plans.shape)
-    init_of_runs = {name: value.reshape((*plans.shape, *inner)) for name, value in zip(names, theta, strict=True)}
+    init_of_runs = {name: value.reshape((*plans.shape, *inner[name])) for name, value in begun.items()}
     exact = {}
     if products is not None:
         gradient = problem.linear.adjoint(records["dual"])
-        m, w = theta
+        m, w = begun.values()
         made = scale_and_shift(m, w, records["log_scale"], records["shift"], gradient)
         exact = dict(zip(("log_scale", "shift"), made, strict=True))
     acting = parameterization if plans.schedules else parameterization.with_regularizer(None)
@@ -126,8 +128,8 @@ def descent(
         status=Status.CONVERGED if np.all(sound) else Status.NOT_FINITE,
         stats=Stats(evaluations=k, jacobians=0, steps=k, wall_time=time.perf_counter() - began),
         problems=(problem,),
-        families=DerivedFamilies(acting, init_of_runs) if follows_flow else NoFamily(WITHOUT_POTENTIAL),
-        parameters={name: v.reshape((*shape, *inner)) for name, v in zip(names, parameters, strict=True)},
+        families=families_of(problem, acting, init_of_runs) if follows_flow else NoFamily(WITHOUT_POTENTIAL),
+        parameters={name: v.reshape((*shape, *inner[name])) for name, v in model.named(parameters).items()},
         products={name: value.reshape((*shape, problem.n)) for name, value in exact.items()},
         steps=plans.marks,
         diverged=~sound.reshape(plans.shape),
@@ -195,7 +197,7 @@ class _InNumPy:
         if self._products is not None:
             self._products.step(gradient, self._eta, alpha[:, None])
         if self._directions is None:
-            motion = model.velocity(self._values, gradient, along)
+            motion = velocity(self._values, gradient, along)
         else:
             motion = self._rescaled(self._directions, gradient, along)
         self._state += self._eta * self._move(np.concatenate([model.flat(motion), pressure, alpha[:, None]], axis=1))
@@ -203,24 +205,26 @@ class _InNumPy:
 
     def _rescaled(self, directions: Directions, gradient: FloatArray, alpha: FloatArray) -> FloatArray:
         """The velocity of an optimizer that rescales each entry of the gradient, with its decay."""
-        model, values = self._model, self._values
+        values = self._values
         inside = 0.0 if self._decoupled else alpha
-        motion = -directions.step(-model.velocity(values, gradient, inside))
+        motion = -directions.step(-velocity(values, gradient, inside))
         return motion - alpha * values.pulls if self._decoupled and len(values.pulls) else motion
 
-    def _move(self, velocity: FloatArray) -> FloatArray:
+    def _move(self, motion: FloatArray) -> FloatArray:
         """The direction of a step; with momentum it depends on the earlier velocities."""
         if not isinstance(self._optimizer, SGD) or not self._optimizer.momentum:
-            return velocity
+            return motion
         self._memory *= self._optimizer.momentum
-        self._memory += velocity
-        return velocity + self._optimizer.momentum * self._memory if self._optimizer.nesterov else self._memory
+        self._memory += motion
+        return motion + self._optimizer.momentum * self._memory if self._optimizer.nesterov else self._memory
 
 
-def _is_mask(parameterization: Parameterization) -> bool:
+def _is_mask(parameterization: Parameterization | MatrixParameterization) -> bool:
     """Whether it is x = m·w, with m² + w² if it has a regularizer."""
+    if isinstance(parameterization, MatrixParameterization) or not parameterization.separable:
+        return False
     symbols, h = parameterization.symbols, parameterization.regularizer
-    if not parameterization.separable or len(symbols) != 2:
+    if len(symbols) != 2:
         return False
     first, second = symbols
     return parameterization.output == first * second and (h is None or h == first**2 + second**2)
@@ -232,8 +236,10 @@ def _predictions(problem: Regression, x: FloatArray) -> FloatArray:
 
 
 def _start(
-    problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]
+    problem: Regression, parameterization: Parameterization | MatrixParameterization, init: Mapping[str, ArrayLike]
 ) -> dict[str, FloatArray]:
+    if isinstance(parameterization, MatrixParameterization):
+        return parameterization.start(init, runs=True)
     # This checks the names alone, since the values may have an axis of runs.
     parameterization.start(dict.fromkeys(init, 0.0) if isinstance(init, Mapping) else init)
     values = {name: finite_array(value, f"init[{name!r}]") for name, value in init.items()}

@@ -8,7 +8,8 @@ from scipy.integrate import solve_ivp
 
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.potential.joint_diagonalization import joint_eigenbasis
-from implicit_bias.simulate.model import Model
+from implicit_bias.simulate.model import FormulaModel
+from implicit_bias.simulate.model import velocity as velocity_of
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.validation import FloatArray
 
@@ -38,12 +39,12 @@ def pulled_back(
     matrices = _matrices(parameterization)
     if matrices is not None:
         return _by_exponentials(parameterization, matrices, theta, accumulated_gradient, decay)
-    model = Model(parameterization, len(accumulated_gradient))
+    model = FormulaModel(parameterization, len(accumulated_gradient))
 
     def velocity(_: float, flat: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):  # what is not finite fails in the integrator
             # The field of training, backwards: −∂gᵀ(−L) − (−A)∇h.
-            return model.flat(model.velocity(model.evaluate(model.shaped(flat)), -accumulated_gradient, -decay))
+            return model.flat(velocity_of(model.evaluate(model.shaped(flat)), -accumulated_gradient, -decay))
 
     start = model.flat(theta)
     smallest = _RELATIVE_TOLERANCE * float(np.max(np.abs(start), initial=0.0))

@@ -14,12 +14,15 @@ from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.potential.family import Families, NoFamily
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule, checked_schedule
-from implicit_bias.simulate.families import DerivedFamilies
 from implicit_bias.simulate.integrate import Method, Settings, integrate, with_path
+from implicit_bias.simulate.matrix_families import families_of
+from implicit_bias.simulate.matrix_model import model_of
 from implicit_bias.simulate.model import Model
+from implicit_bias.simulate.model import velocity as velocity_of
 from implicit_bias.simulate.trajectory import Stats, Trajectory
 from implicit_bias.status import Status, settle
 from implicit_bias.symbolic.dynamics import SteepestDescent
+from implicit_bias.symbolic.matrix_parameterization import MatrixParameterization
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.validation import FloatArray, time_points
 
@@ -31,7 +34,7 @@ _NO_LIMIT = (
 
 def gradient_flow(
     problem: Regression,
-    parameterization: Parameterization,
+    parameterization: Parameterization | MatrixParameterization,
     init: Mapping[str, ArrayLike],
     t: ArrayLike,
     *,
@@ -59,7 +62,8 @@ def gradient_flow(
     Args:
         problem: Data and loss.
         parameterization: x = g(θ) with its regularizer, if it has one.
-        init: Initial values by parameter name: numbers or arrays of shape (n,); numbers for a coupled parameterization.
+        init: Initial values by parameter name: numbers or arrays of shape (n,); numbers for a coupled parameterization;
+            matrices for one of matrices.
         t: An end time, which returns the solver's own steps, or increasing times to return; in flow time.
         schedule: Strength α_t of the regularizer, or a number for a constant one; None for no decay.
         dynamics: Steepest descent in another norm; None for gradient flow, which is that of order 2.
@@ -80,7 +84,7 @@ def gradient_flow(
     steering = _steering(dynamics)
     times = time_points(t)
     strength = checked_schedule(schedule, parameterization.regularizer is not None)
-    model = Model(parameterization, problem.n)
+    model = model_of(parameterization, problem.n)
     start = start_of_flow(problem, parameterization, init)
     linear, size = problem.linear, model.size
 
@@ -90,11 +94,11 @@ def gradient_flow(
         alpha = 0.0 if schedule is None else strength(time)
         gradient = linear.adjoint(pressure)
         if steering is None:
-            motion = model.velocity(values, gradient, alpha)
+            motion = velocity_of(values, gradient, alpha)
         elif steering.decoupled and len(values.pulls):
-            motion = steering.direction(model.velocity(values, gradient, 0.0)) - alpha * values.pulls
+            motion = steering.direction(velocity_of(values, gradient, 0.0)) - alpha * values.pulls
         else:
-            motion = steering.direction(model.velocity(values, gradient, alpha))
+            motion = steering.direction(velocity_of(values, gradient, alpha))
         return np.concatenate([model.flat(motion), pressure])
 
     path = integrate(
@@ -103,11 +107,11 @@ def gradient_flow(
         times,
         strength.breakpoints,
         Settings(method, rtol, atol, max_steps, dense),
-        scale=np.concatenate([model.flat(_smallness(start)), np.ones(problem.d)]),
+        scale=np.concatenate([model.flat(model.smallness(start)), np.ones(problem.d)]),
     )
 
     acting = parameterization if schedule is not None else parameterization.with_regularizer(None)
-    families: Families = DerivedFamilies(acting, dict(zip(parameterization.params, start, strict=True)))
+    families = families_of(problem, acting, model.named(start))
     if steering is not None:
         families = NoFamily(_NO_LIMIT)
     reading = _Reading(problem, parameterization, strength, families, path.status, path.stats)
@@ -119,7 +123,7 @@ class _Reading:
     """Turns states (θ, ν) of the integrator, shape (k, size + d), into a trajectory; it can be pickled."""
 
     problem: Regression
-    parameterization: Parameterization
+    parameterization: Parameterization | MatrixParameterization
     strength: Schedule
     families: Families
     status: Status
@@ -141,12 +145,12 @@ class _Reading:
             stats=self.stats,
             problems=(problem,),
             families=self.families,
-            parameters=dict(zip(self.parameterization.params, theta, strict=True)),
+            parameters=self._model.named(theta),
         )
 
     @cached_property
     def _model(self) -> Model:
-        return Model(self.parameterization, self.problem.n)
+        return model_of(self.parameterization, self.problem.n)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the compiled functions, which cannot be pickled; they are compiled again when needed."""
@@ -167,22 +171,23 @@ def _steering(dynamics: SteepestDescent | None) -> SteepestDescent | None:
     return None if dynamics.exponent == 2 else dynamics
 
 
-def _smallness(start: FloatArray) -> FloatArray:
-    """The smallest nonzero initial value of each coordinate, at most 1; repeated to the shape of θ."""
-    size = np.where(start == 0, 1.0, np.abs(start))
-    return np.broadcast_to(np.minimum(np.min(size, axis=0), 1.0), start.shape)
-
-
-def check_arguments(problem: Regression, parameterization: Parameterization) -> None:
+def check_arguments(problem: Regression, parameterization: Parameterization | MatrixParameterization) -> None:
     """Raise ``InputError`` if the first two arguments of ``gradient_flow`` have the wrong type."""
     if not isinstance(problem, Regression):
         raise InputError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
-    if not isinstance(parameterization, Parameterization):
-        raise InputError(f"parameterization: expected an ib.Parameterization, got {type(parameterization).__name__}.")
+    if not isinstance(parameterization, (Parameterization, MatrixParameterization)):
+        raise InputError(
+            "parameterization: expected an ib.Parameterization or an ib.MatrixParameterization, got "
+            f"{type(parameterization).__name__}."
+        )
 
 
-def start_of_flow(problem: Regression, parameterization: Parameterization, init: Mapping[str, ArrayLike]) -> FloatArray:
+def start_of_flow(
+    problem: Regression, parameterization: Parameterization | MatrixParameterization, init: Mapping[str, ArrayLike]
+) -> FloatArray:
     """θ_0, shape (p, n), or (p,) if the weights share their parameters."""
+    if isinstance(parameterization, MatrixParameterization):
+        return model_of(parameterization, problem.n).joined(parameterization.start(init))
     values = parameterization.start(init)
     if not parameterization.separable:
         if values.ndim > 1:

@@ -19,7 +19,7 @@ from implicit_bias.schedule import Schedule, checked_schedule
 from implicit_bias.shown import Shown
 from implicit_bias.simulate.families import DerivedFamilies
 from implicit_bias.simulate.gradient_flow import check_arguments, start_of_flow
-from implicit_bias.simulate.model import Model
+from implicit_bias.simulate.model import FormulaModel
 from implicit_bias.simulate.optimizer import SGD, checked_sgd
 from implicit_bias.simulate.steps import step_sizes
 from implicit_bias.status import Status
@@ -172,6 +172,8 @@ def training_limit(
     [0.5213, 1.2393]
     """
     check_arguments(problem, parameterization)
+    if not isinstance(parameterization, Parameterization):
+        raise UnsupportedError("parameterization: predictions cover no matrices; run it by ib.descent.")
     beta = checked_sgd(optimizer).momentum
     eta = step_sizes(step, 1)
     if eta.ndim:
@@ -230,7 +232,7 @@ class _Modified:
     ) -> None:
         beta = optimizer.momentum
         second = 1 - beta + 2 * beta**2 if optimizer.nesterov else 1 + beta
-        self.problem, self.model = problem, Model(parameterization, problem.n)
+        self.problem, self.model = problem, FormulaModel(parameterization, problem.n)
         self.reached = 0.0
         self._curvature, self._noise = eta * second / (1 - beta) ** 2, eta / (1 - beta)
         self._batch = None if batch in (None, problem.d) else batch

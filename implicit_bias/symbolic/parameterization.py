@@ -172,6 +172,12 @@ class Parameterization(Shown):
         """The column of partial derivatives of a formula in the parameters."""
         return gradient(formula, self.symbols)
 
+    def hessian(self, formula: sp.Expr) -> sp.Matrix:
+        """The matrix of second derivatives of a formula in the parameters, without point masses at kinks."""
+        # The second derivative of |θ| is a point mass at its kink, which no integrator meets.
+        found = jacobian(real(self.gradient(formula)), [real(s) for s in self.symbols])
+        return plain(found.replace(sp.DiracDelta, lambda *_: sp.Integer(0)))
+
     def start(self, init: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
         """Initial values by name as one array of shape (p,), for numbers, or (p, n).
 
@@ -259,10 +265,7 @@ class Parameterization(Shown):
 
     def _bend(self, field: sp.Matrix) -> sp.Matrix:
         """∇²g·dθ/ds of one coordinate: the change of ∇g along a field."""
-        gradient = self.gradient(self.output)
-        # The second derivative of |θ| is a point mass at its kink, which no integrator meets.
-        hessian = jacobian(real(gradient), [real(s) for s in self.symbols])
-        return plain(hessian.replace(sp.DiracDelta, lambda *_: sp.Integer(0))) * field
+        return self.hessian(self.output) * field
 
     def _parsed(self, h: str | sp.Expr) -> sp.Expr:
         return parse(h, [*self.params, *self.constants], "regularizer")

@@ -49,7 +49,12 @@ _DERIVATIONS = [
 TESTS = {
     "simulate/discrete.py": ["tests/simulate/test_descent.py", "tests/masking/test_ensembles.py"],
     "simulate/families.py": ["tests/simulate/test_trajectory.py", "tests/simulate/test_coupled.py"],
-    "simulate/model.py": ["tests/simulate/test_descent.py", "tests/simulate/test_coupled.py"],
+    "simulate/matrix_families.py": ["tests/simulate/test_matrix_flows.py"],
+    "simulate/matrix_model.py": [
+        "tests/symbolic/test_matrix_parameterization.py",
+        "tests/simulate/test_matrix_flows.py",
+    ],
+    "simulate/model.py": [f"tests/simulate/test_{name}.py" for name in ("descent", "coupled", "mirror_distance")],
     "simulate/optimizer.py": ["tests/simulate/test_descent.py"],
     "simulate/integrate.py": ["tests/simulate/test_gradient_flow.py", "tests/simulate/test_dense.py"],
     "simulate/mini_batches.py": ["tests/simulate/test_descent.py"],
@@ -58,7 +63,11 @@ TESTS = {
     "simulate/steps.py": ["tests/simulate/test_descent.py"],
     "limit/dependency.py": ["tests/limit/test_row_basis.py"],
     "limit/error_bound.py": ["tests/limit/test_active_bound.py"],
-    "limit/coupled.py": ["tests/simulate/test_coupled.py", "tests/limit/test_units.py"],
+    "limit/coupled.py": [
+        "tests/limit/test_spectral_projection.py",
+        "tests/simulate/test_coupled.py",
+        "tests/limit/test_units.py",
+    ],
     "limit/max_margin.py": ["tests/limit/test_units.py"],
     "limit/projection.py": ["tests/limit/test_units.py"],
     "limit/dual_newton.py": [f"tests/limit/test_{name}.py" for name in ("row_basis", "projection", "rows", "sizes")],
@@ -79,6 +88,9 @@ TESTS = {
     "potential/derivative_rules.py": ["tests/potential/test_in_jax.py", "tests/potential/test_entropy.py"],
     "potential/hyperbolic_entropy.py": [
         f"tests/potential/test_hyperbolic_entropy_{topic}.py" for topic in ("bounds", "values")
+    ],
+    "potential/spectral.py": [
+        f"tests/potential/test_{name}.py" for name in ("von_neumann_entropy", "spectral_hypentropy")
     ],
     "potential/separable.py": ["tests/potential/test_separable.py", "tests/potential/test_entropy.py"],
     "careful_sum.py": ["tests/test_linear_map.py"],

@@ -177,6 +177,17 @@ def test_coupled_weights_have_a_card_without_a_graph():
     assert "0.5" in outline.words
 
 
+def test_potentials_of_matrices_have_a_card():
+    for potential, shape in (
+        (ib.VonNeumannEntropy(3, scale=0.5), "3 × 3"),
+        (ib.SpectralHypentropy((2, 4), 0.5), "2 × 4"),
+    ):
+        outline = Outline(potential._repr_html_())
+        assert type(potential).__name__ in outline.words
+        assert shape in outline.words
+        assert "-0.693147" in outline.words
+
+
 def test_many_runs_show_the_first():
     mask = ib.Parameterization("m*w")
     runs = ib.descent(ib.Regression([[1.0, 2.0]], [2.0]), mask, {"m": 1.0, "w": 0.0}, [0.1, 0.2], 5)

@@ -10,7 +10,18 @@ from experiments.experiment import load
 from implicit_bias import plotting
 
 # Arrays that were asked for, not measured.
-AXES = ("decay_strength", "dose", "doses", "flow_log10_scale", "log10_scale", "sparsity", "t", "times")
+AXES = (
+    "decay_strength",
+    "dose",
+    "doses",
+    "flow_log10_scale",
+    "log10_scale",
+    "share",
+    "share_log10_scale",
+    "sparsity",
+    "t",
+    "times",
+)
 ROUNDING = 1e-5  # relative to the largest entry, and more than residuals, gaps and excesses of the saved runs
 
 

@@ -14,7 +14,18 @@ from implicit_bias import Outcome
 from implicit_bias.claims import corrected
 
 # Arrays that were asked for, not measured.
-AXES = ("decay_strength", "dose", "doses", "flow_log10_scale", "log10_scale", "sparsity", "t", "times")
+AXES = (
+    "decay_strength",
+    "dose",
+    "doses",
+    "flow_log10_scale",
+    "log10_scale",
+    "share",
+    "share_log10_scale",
+    "sparsity",
+    "t",
+    "times",
+)
 
 
 def verdicts(experiment, data):
