@@ -58,7 +58,6 @@ class Settings:
 
 QUICK = Settings(seeds=2, sizes=(50.0, 1000.0, 20_000.0), points=200)
 BISECTIONS = 36
-TOLERANCES = {"rtol": 1e-10, "atol": 1e-12}
 LONG = 0.1  # a wait in τ after which a plateau is compared with the flow
 STEP_COLOUR = plotting.COLOURS["projection"]
 
@@ -85,6 +84,12 @@ def _end(path: SaddlePath) -> float:
     return float(1.15 * path.times[-1])
 
 
+def _flow(problem: Regression, size: float, tau: float | np.ndarray, dense: bool = False) -> Trajectory:
+    """The dual flow at log(1/a) = size, at times τ."""
+    potential = HyperbolicEntropy(log_scale=-size)
+    return mirror_flow(problem, potential, t=np.multiply(tau, size), rtol=1e-10, atol=1e-12, dense=dense)
+
+
 def drawn_path(d: int, n: int, seed: int, sizes: Sequence[float], points: int) -> Data:
     """The path, and the weights of the flow at each scale on a grid of τ that is finer around jumps."""
     problem = regression(d, n, seed)
@@ -92,7 +97,7 @@ def drawn_path(d: int, n: int, seed: int, sizes: Sequence[float], points: int) -
     near = path.times[:, None] + np.linspace(-0.1, 0.1, 41) * path.times[0]
     tau = np.unique(np.concatenate([np.linspace(0, _end(path), points), near.ravel()]))
     tau = tau[tau > 0]
-    flows = [mirror_flow(problem, HyperbolicEntropy(log_scale=-size), t=tau * size, **TOLERANCES) for size in sizes]
+    flows = [_flow(problem, size, tau) for size in sizes]
     return {
         "tau": tau,
         "flow": np.stack([flow.x for flow in flows]).astype(np.float32),
@@ -113,7 +118,7 @@ def measured(d: int, n: int, seed: int, sizes: Sequence[float]) -> Data:
     middles = (borders[:-1] + borders[1:])[is_long] / 2
     errors, gaps = [], []
     for size in sizes:
-        flow = mirror_flow(problem, HyperbolicEntropy(log_scale=-size), t=end * size, dense=True, **TOLERANCES)
+        flow = _flow(problem, size, end, dense=True)
         levels = (path.loss[:-1] + path.loss[1:]) / 2
         jumps = np.array([_passes(flow, level, end * size) for level in levels]) / size
         errors.append(np.max(np.abs(jumps - path.times)))
@@ -123,8 +128,8 @@ def measured(d: int, n: int, seed: int, sizes: Sequence[float]) -> Data:
         "time_error": np.array(errors),
         "plateau_gap": np.array(gaps),
         "jumps": np.array(len(path.times)),
-        "bound": np.max(path.error_bound),
-        "l1_gap": np.max(np.abs(path.x[-1] - basis_pursuit[:n] + basis_pursuit[n:])),
+        "bound": np.array(np.max(path.error_bound)),
+        "l1_gap": np.array(np.max(np.abs(path.x[-1] - basis_pursuit[:n] + basis_pursuit[n:]))),
     }
 
 
