@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from implicit_bias.errors import NotCommutingError, UnsupportedError
+from implicit_bias.errors import NotCommutingError
 from implicit_bias.explore.refused import RefusedError, refusals
 from implicit_bias.symbolic.derivation import Derivation, derive
 from implicit_bias.symbolic.formulas import CONSTANTS, FUNCTIONS

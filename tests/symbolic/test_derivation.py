@@ -381,7 +381,7 @@ def test_no_regularizer_is_named_where_the_search_fails(monkeypatch):
         raise ib.UnsupportedError("too slow")
 
     monkeypatch.setattr(ib.Parameterization, "commuting_regularizers", refuse)
-    with pytest.raises(ib.NotCommutingError, match="Ask .commuting_regularizers") as caught:
+    with pytest.raises(ib.NotCommutingError, match=r"Ask \.commuting_regularizers") as caught:
         ib.derive("m*w", "m**2")
     assert caught.value.alternatives == ()
 
