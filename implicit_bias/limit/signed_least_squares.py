@@ -67,7 +67,7 @@ def signed_least_squares(linear: EntriesMap, y: FloatArray, signs: FloatArray, s
     if found is None:
         return None
     x = np.zeros(linear.shape[1])
-    x[chosen] = signs[chosen] * found / unit
+    x[chosen] = signs[chosen] * found / unit + 0.0  # no −0
     fit = _bounded(linear, y, x, chosen, columns, unit)
     is_rounding = (x != 0) & (np.abs(x) <= fit.error_bound)
     if np.isfinite(fit.error_bound) and np.any(is_rounding):
