@@ -227,6 +227,7 @@ def test_units_and_kinds_of_data():
         scaled = ib.saddle_to_saddle(ib.Regression(np.ldexp(problem.Z, z_power), np.ldexp(problem.y, y_power)))
         np.testing.assert_allclose(np.ldexp(scaled.x, z_power - y_power), path.x, rtol=1e-12, atol=1e-13)
         np.testing.assert_allclose(np.ldexp(scaled.times, z_power + y_power), path.times, rtol=1e-12)
+        np.testing.assert_allclose(np.ldexp(scaled.dual, z_power), path.dual, rtol=1e-9, atol=1e-12)
     from scipy.sparse import csc_array
 
     sparse = ib.saddle_to_saddle(ib.Regression(csc_array(problem.Z), problem.y))
@@ -234,6 +235,32 @@ def test_units_and_kinds_of_data():
     np.testing.assert_array_equal(path.at(path.times), path.x[1:])
     assert path.at([[0.0], [path.times[0] / 2]]).shape == (2, 1, problem.n)
     assert [len(support) for support in path.supports][:2] == [0, 1]
+
+
+@pytest.mark.parametrize("exponent", range(8, 17))
+@pytest.mark.parametrize("seed", range(4))
+def test_what_rounding_hides_is_not_told(seed, exponent):
+    """Nearly fitted data: jumps that are told are those of exact arithmetic, the next one is beyond the horizon."""
+    rng = np.random.default_rng(100 * seed + exponent)
+    Z = np.round(rng.standard_normal((3, 5)), 3)
+    y = Z[:, 0] / 3 + 10.0**-exponent * rng.standard_normal(3)
+    path = ib.saddle_to_saddle(ib.Regression(Z, y), throw=False)
+    times, plateaus, _, _ = exact_path(Z.tolist(), y.tolist())
+    told = len(path.times)
+    assert told <= len(times)
+    np.testing.assert_allclose(path.times, [float(time) for time in times[:told]], rtol=1e-5)
+    for found, bound, exact in zip(path.x, path.error_bound, plateaus, strict=False):
+        square = sum((Fraction(float(a)) - b) ** 2 for a, b in zip(found, exact, strict=True))
+        assert square <= Fraction(float(bound)) ** 2
+    if told < len(times):
+        assert path.horizon <= times[told] * (1 + Fraction(1, 10**5))
+    assert told >= (len(times) if exponent == 8 else 1)
+    assert path.status in (Status.CONVERGED, Status.STALLED)
+
+
+def test_a_path_beyond_the_floating_point_range_is_refused():
+    with pytest.raises(InputError, match="floating-point range; rescale them"):
+        ib.saddle_to_saddle(ib.Regression([[1e-200, 0.0]], [1e-200]))
 
 
 def test_without_a_solution_the_path_ends_at_least_squares():
