@@ -17,9 +17,11 @@ from .errors import NotCommutingError as NotCommutingError
 from .errors import UnsupportedError as UnsupportedError
 from .limit import MaxMargin as MaxMargin
 from .limit import Projection as Projection
+from .limit import SaddlePath as SaddlePath
 from .limit import Transition as Transition
 from .limit import bregman_projection as bregman_projection
 from .limit import max_margin as max_margin
+from .limit import saddle_to_saddle as saddle_to_saddle
 from .limit import transition as transition
 from .potential import Entropy as Entropy
 from .potential import HyperbolicEntropy as HyperbolicEntropy

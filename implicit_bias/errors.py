@@ -28,11 +28,13 @@ class NotCommutingError(InputError):
 
     Attributes:
         report: The :class:`~implicit_bias.symbolic.commuting.CommutingReport` with bracket and witness.
+        alternatives: Regularizers whose combinations do commute, as SymPy expressions; empty if none were looked for
+            or found.
     """
 
-    def __init__(self, message: str, report: object) -> None:
+    def __init__(self, message: str, report: object, alternatives: tuple[object, ...] = ()) -> None:
         super().__init__(message)
-        self.report = report
+        self.report, self.alternatives = report, alternatives
 
     def __reduce__(self) -> tuple:
         """Make the error picklable, notes included, so that a worker process can hand it to its parent."""

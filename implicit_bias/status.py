@@ -16,6 +16,7 @@ class Status(Enum):
     STEP_SIZE = "step_size"
     NOT_FINITE = "not_finite"
     UNSTABLE = "unstable"
+    DEGENERATE = "degenerate"
 
     @property
     def advice(self) -> str:
@@ -39,6 +40,10 @@ _ADVICE = {
     ),
     Status.UNSTABLE: (
         "The step is beyond the critical one, where training ends elsewhere than a flow: shorten it, or run it."
+    ),
+    Status.DEGENERATE: (
+        "Several points minimize the loss over the weights that may move, and orders below the leading one choose "
+        "among them: perturb Z, or take a small finite scale."
     ),
 }
 

@@ -16,7 +16,7 @@ from implicit_bias.claims.verdict import Verdict
 from implicit_bias.display import claims, flow, limit, potential
 from implicit_bias.display.card import Html
 from implicit_bias.display.flow import plot_loss
-from implicit_bias.limit import Projection, Transition
+from implicit_bias.limit import Projection, SaddlePath, Transition
 from implicit_bias.potential import QuadraticForms, SeparablePotential, SpectralHypentropy, VonNeumannEntropy
 from implicit_bias.simulate import Trajectory
 
@@ -47,7 +47,9 @@ html.register(SpectralHypentropy, potential.spectral_html)
 html.register(VonNeumannEntropy, potential.spectral_html)
 html.register(Projection, limit.projection_html)
 html.register(Transition, limit.transition_html)
+html.register(SaddlePath, limit.saddle_path_html)
 plot.register(Trajectory, flow.plot)
 plot.register(SeparablePotential, potential.plot)
 plot.register(Projection, limit.plot_projection)
 plot.register(Transition, limit.plot_transition)
+plot.register(SaddlePath, limit.plot_saddle_path)

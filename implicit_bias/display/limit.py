@@ -1,4 +1,4 @@
-"""Limits: the weights of a Bregman projection with their error bound, and the way from L2 to L1."""
+"""Limits: the weights of a Bregman projection with their error bound, the way from L2 to L1, and a path of saddles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from implicit_bias.display.card import Html, badge, beside, card, rows, text
 from implicit_bias.display.picture import axes, draw_curves, draw_vector, picture, span
-from implicit_bias.limit import Projection, Transition
+from implicit_bias.limit import Projection, SaddlePath, Transition
 from implicit_bias.norm import norm
 from implicit_bias.plotting import COLOURS
 from implicit_bias.status import Status
@@ -66,3 +66,32 @@ def transition_html(transition: Transition) -> Html:
     ]
     drawing = picture("Weights against the scale", partial(plot_transition, transition))
     return card(text("From L2 to L1"), beside(rows(lines), drawing))
+
+
+def plot_saddle_path(path: SaddlePath, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw weights as steps against τ; see :meth:`implicit_bias.SaddlePath.plot`."""
+    last = path.times[-1] if len(path.times) else min(path.horizon, 1.0)
+    at = np.concatenate([[0.0], path.times, [min(1.1 * last, path.horizon)]])
+    with axes(ax) as target:
+        drawn = np.vstack([path.x, path.x[-1:]])
+        draw_curves(target, at, drawn, COLOURS["projection"], {"drawstyle": "steps-post"} | options)
+        target.set_xlabel(r"$\tau = t\,/\,\log(1/a)$")
+    return target
+
+
+def saddle_path_html(path: SaddlePath) -> Html:
+    """Status, numbers and picture."""
+    lines = [(text("status"), badge(path.status))]
+    if path.status is not Status.CONVERGED:
+        lines.append((text("advice"), text(path.status.advice)))
+    last = f", the last at τ = {path.times[-1]:.6g}" if len(path.times) else ""
+    lines += [
+        (text("jumps"), text(f"{len(path.times)}{last}")),
+        (text("several weights at once"), text(f"at {np.sum(path.ties)} jumps")),
+        (text("known up to τ"), text(f"{path.horizon:.3g}")),
+        (text("loss"), text(f"{path.loss[0]:.6g} to {path.loss[-1]:.2g}")),
+        (text("drawn"), text(span(path.x))),
+        (text("‖x − x*‖₂ at most"), text(f"{np.max(path.error_bound):.2g}")),
+    ]
+    drawing = picture("Weights that jump from saddle to saddle", partial(plot_saddle_path, path))
+    return card(text("Saddle to saddle"), beside(rows(lines), drawing))

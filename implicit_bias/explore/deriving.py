@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from implicit_bias.errors import NotCommutingError, UnsupportedError
+from implicit_bias.errors import NotCommutingError
 from implicit_bias.explore.refused import RefusedError, refusals
 from implicit_bias.symbolic.derivation import Derivation, derive
 from implicit_bias.symbolic.formulas import CONSTANTS, FUNCTIONS
 from implicit_bias.symbolic.parameterization import Parameterization
 
 TIME_LIMIT = 8.0  # seconds for a closed form; without one the potential is numerical
-_SECONDS_FOR_REGULARIZERS = 2.0  # for those that would do
 MOST_PARAMETERS = 4  # each has two sliders
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*", re.ASCII)
 
@@ -55,16 +54,13 @@ def _derived(formula: str, regularizer: str | None) -> Derivation:
         try:
             return derive(decaying, time_limit=TIME_LIMIT)
         except NotCommutingError as error:
-            raise RefusedError("regularizer", _not_commuting(parameterization, regularizer, error)) from error
+            raise RefusedError("regularizer", _not_commuting(regularizer, error)) from error
 
 
-def _not_commuting(parameterization: Parameterization, h: str, error: NotCommutingError) -> str:
+def _not_commuting(h: str, error: NotCommutingError) -> str:
     """Why a regularizer does not fit, and which ones would."""
     witness = getattr(error.report, "witness", None) or {}
     where = ", ".join(f"{name} = {value:g}" for name, value in witness.items())
     sentence = f"Decay by {h} leaves no potential, as [∇g, ∇h] ≠ 0" + (f" at {where}" if where else "")
-    try:
-        others = parameterization.commuting_regularizers(2, time_limit=_SECONDS_FOR_REGULARIZERS)
-    except UnsupportedError:
-        others = []
-    return sentence + (f"; every combination of these commutes: {', '.join(map(str, others))}." if others else ".")
+    others = ", ".join(map(str, error.alternatives))
+    return sentence + (f"; every combination of these commutes: {others}." if others else ".")

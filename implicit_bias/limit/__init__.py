@@ -1,7 +1,17 @@
-"""Limits of flows: Bregman projections, their path over the scales of a potential, and directions of largest margin."""
+"""Limits of flows: Bregman projections, their path over the scales of a potential, saddles, and largest margins."""
 
 from implicit_bias.limit.max_margin import MaxMargin, max_margin
 from implicit_bias.limit.projection import Projection, bregman_projection
+from implicit_bias.limit.saddle_to_saddle import SaddlePath, saddle_to_saddle
 from implicit_bias.limit.transition import Transition, transition
 
-__all__ = ["MaxMargin", "Projection", "Transition", "bregman_projection", "max_margin", "transition"]
+__all__ = [
+    "MaxMargin",
+    "Projection",
+    "SaddlePath",
+    "Transition",
+    "bregman_projection",
+    "max_margin",
+    "saddle_to_saddle",
+    "transition",
+]

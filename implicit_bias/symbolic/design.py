@@ -6,7 +6,7 @@ the arc length of the metric, :math:`u(x) = \int\sqrt{R''(x)}\,dx`, and g is its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 import mpmath as mp
@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from implicit_bias.errors import DomainError, FormulaError, InputError, UnsupportedError
 from implicit_bias.potential import Potential
 from implicit_bias.potential.arc_length import ArcLength
-from implicit_bias.symbolic.formulas import parse
+from implicit_bias.symbolic.assumptions import bare, with_constants
+from implicit_bias.symbolic.formulas import check_names, parse
 from implicit_bias.symbolic.parameterization import Parameterization
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import StoppedError
@@ -28,6 +29,8 @@ _DIGITS = 50
 _AGREEMENT_TOLERANCE = 1e-20  # numerical second derivatives keep more than half of the digits
 _LEAST_AGREEING_POINTS = 4  # on each side of zero
 _DOUBLE_TOLERANCE = 1e-11  # relative, for 1/R'' in double precision
+_TRIALS = 8  # sets of numbers for the constants, at which a result is checked
+_PRIMES = (3, 5, 7, 11, 13)
 _U = sp.Symbol("u", real=True)
 _POSITIVE = sp.Symbol("x", positive=True)
 _REAL = sp.Symbol("x", real=True)
@@ -89,8 +92,8 @@ def _designed_again(source: sp.Expr | Potential, regularizer: sp.Expr | None) ->
 @overload
 def design(potential: Potential) -> NumericalParameterization: ...
 @overload
-def design(potential: str | sp.Expr) -> Parameterization: ...
-def design(potential: str | sp.Expr | Potential) -> Parameterization:
+def design(potential: str | sp.Expr, constants: Sequence[str] | str = ()) -> Parameterization: ...
+def design(potential: str | sp.Expr | Potential, constants: Sequence[str] | str = ()) -> Parameterization:
     r"""The parameterization with one parameter u per weight whose implicit bias is a given potential.
 
     Finds :math:`u(x) = \int\sqrt{R''}\,dx` and its inverse g as formulas where SymPy can: always for a polynomial
@@ -107,24 +110,32 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
     Args:
         potential: R of one coordinate, a formula in x; constant and linear terms do not matter. Or a potential with one
             formula for all coordinates.
+        constants: Names of positive numbers in the formula, as a list or separated by commas, which the result keeps
+            as symbols; those on which g does not depend are left out. The check then runs at several values of them.
 
     Returns:
         A separable parameterization in ``u``.
 
     Raises:
-        FormulaError: If the formula leaves the whitelist.
+        FormulaError: If the formula leaves the whitelist, or a constant does not occur in it.
         InputError: If R'' is negative at a sampled x, R is affine, or the potential has coordinates of its own.
-        UnsupportedError: If R has a kink, or R'' vanishes or is infinite at a point where no closed form is found.
+        UnsupportedError: If R has a kink, R'' vanishes or is infinite at a point where no closed form is found, or
+            constants leave no closed form or change the domain.
 
     >>> design("x**2/2")
     Parameterization('u', ['u'])
     >>> design("x*log(x) - x")
     Parameterization('u**2/4', ['u'])
+    >>> design("x*log(x/c)/c", constants="c")
+    Parameterization('c*u**2/4', ['u'], constants=['c'])
     >>> from implicit_bias.potential import HyperbolicEntropy
     >>> design(HyperbolicEntropy(scale=1.0)).parameter_at([0.0]).tolist()
     [0.0]
     """
+    names = check_names(constants, "constants") if np.size(constants) else ()
     if isinstance(potential, Potential):
+        if names:
+            raise InputError("constants: a ready potential holds none; give them with a formula.")
         if potential.size is not None:
             raise InputError(
                 f"potential: expected one formula for all coordinates (numbers as parameters), got {potential!r} with "
@@ -132,47 +143,107 @@ def design(potential: str | sp.Expr | Potential) -> Parameterization:
             )
         low, high = potential.domain
         return NumericalParameterization(potential, ArcLength(potential.metric, (float(low), float(high))))
-    formula = parse(potential, ["x"], "potential")
+    if "x" in names:
+        raise FormulaError("constants: x is the weight in the formula of R; take another name.")
+    formula = parse(potential, ["x", *names], "potential")
+    unused = next((each for each in names if each not in {symbol.name for symbol in formula.free_symbols}), None)
+    if unused is not None:
+        raise FormulaError(f"constants: {unused} does not occur in R; leave it out.")
     name = str(formula)[:80]
     try:
-        bends, sides = call(TIME_LIMIT, _curvatures, formula)
+        bends, sides = call(TIME_LIMIT, _curvatures, formula, names)
     except StoppedError as error:
         raise UnsupportedError(f"Finding R'' of R = {name} {error} for {TIME_LIMIT:g} seconds of computing.") from None
     try:
-        g = call(TIME_LIMIT, _closed, formula, bends, sides)
+        g = call(TIME_LIMIT, _closed, formula, bends, sides, names)
     except StoppedError:
         g = None
     if g is not None:
-        return Parameterization(g, ["u"])
+        return Parameterization(g, ["u"], constants=_occurring(g, names))
+    if names:
+        raise UnsupportedError(
+            f"potential: no closed form of g was found for R = {name} with the constants {', '.join(names)}; give "
+            "numbers for them, and g is tabulated."
+        )
     with mp.workdps(_DIGITS):
         return NumericalParameterization(formula, _tabulated(name, _numerical(formula, "x"), bends, sides))
 
 
-def _curvatures(formula: sp.Expr) -> tuple[dict[int, sp.Expr], tuple[int, ...]]:
+def _occurring(g: sp.Expr, names: Sequence[str]) -> list[str]:
+    """The constants in a formula."""
+    return [name for name in names if name in {symbol.name for symbol in g.free_symbols}]
+
+
+def _values(names: Sequence[str]) -> list[dict[sp.Basic, sp.Basic]]:
+    """Numbers for the constants, by plain symbol and by constant, at which results are checked; one empty set if none.
+
+    Different primes keep any two of them apart, and each is now the larger and now the smaller one.
+    """
+    if not names:
+        return [{}]
+    found: list[dict[sp.Basic, sp.Basic]] = []
+    for k in range(_TRIALS):
+        numbers: dict[sp.Basic, sp.Basic] = {}
+        for i, name in enumerate(names):
+            power = (3 * k + 5 * i + k * i) % 5 - 2
+            value = sp.Integer(_PRIMES[i % len(_PRIMES)]) ** power * sp.Rational(11 + k + 2 * i, 10)
+            numbers |= {sp.Symbol(name): value, with_constants(sp.Symbol(name), [name]): value}
+        found.append(numbers)
+    return found
+
+
+def _curvatures(formula: sp.Expr, names: Sequence[str]) -> tuple[dict[int, sp.Expr], tuple[int, ...]]:
     """R'' on the two sides of zero as formulas in x > 0, and the signs that the domain holds."""
+    formula = with_constants(formula, names)
     halves = {sign: formula.xreplace({sp.Symbol("x"): sign * _POSITIVE}) for sign in (1, -1)}
     bends = {sign: sp.simplify(sp.diff(half, _POSITIVE, 2)) for sign, half in halves.items()}
     if any(bend.has(sp.DiracDelta) for bend in bends.values()):
         raise _kink(formula, "away from x = 0")
     with mp.workdps(_DIGITS):
-        sides = _check_convex(formula, _numerical(formula, "x"), bends)
+        found = set()
+        for numbers in _values(names):
+            known = formula.xreplace(numbers)
+            at = {sign: bend.xreplace(numbers) for sign, bend in bends.items()}
+            try:
+                found.add(_check_convex(known, _numerical(known, "x"), at))
+            except InputError as error:
+                if not names:
+                    raise
+                raise InputError(
+                    f"{error} With constants it has to be so for all positive numbers in their place: write 1 + p for "
+                    "a p above 1, or give numbers."
+                ) from None
+    if len(found) > 1:
+        raise UnsupportedError(
+            f"potential: whether R = {str(formula)[:80]} is defined for both signs of x depends on the constants; give "
+            "numbers for them."
+        )
+    (sides,) = found
     is_split = formula.has(sp.Abs, sp.sign) and len(sides) == 2
-    if is_split and sp.limit(sp.diff(halves[1] + halves[-1], _POSITIVE), _POSITIVE, 0, "+") != 0:
+    if is_split and sp.simplify(sp.limit(sp.diff(halves[1] + halves[-1], _POSITIVE), _POSITIVE, 0, "+")) != 0:
         raise _kink(formula, "at x = 0")
     return bends, sides
 
 
-def _closed(formula: sp.Expr, bends: dict[int, sp.Expr], sides: tuple[int, ...]) -> sp.Expr | None:
+def _closed(
+    formula: sp.Expr, bends: dict[int, sp.Expr], sides: tuple[int, ...], names: Sequence[str]
+) -> sp.Expr | None:
     """A formula of g, or None."""
-    value = _numerical(formula, "x")
-    for g in _candidates(formula, bends, sides):
+    trials = _values(names)
+    for g in _candidates(with_constants(formula, names), bends, sides):
         try:
-            output = Parameterization(g, ["u"]).output
+            output = Parameterization(bare(g), ["u"], constants=_occurring(g, names)).output
         except FormulaError:  # a function beyond the whitelist
             continue
         with mp.workdps(_DIGITS):
-            if _has_potential(output, value, sides):
-                return output
+            agreeing = dict.fromkeys(sides, 0)
+            for numbers in trials:
+                weight, value = (_numerical(f.xreplace(numbers), n) for f, n in ((output, "u"), (formula, "x")))
+                if not _has_potential(weight, value, agreeing):
+                    break
+            else:
+                if all(agreeing[side] >= _LEAST_AGREEING_POINTS for side in sides):
+                    return output
     return None
 
 
@@ -300,10 +371,14 @@ def _of_quadratic_metric(metric: sp.Poly) -> Iterator[sp.Expr]:
     if a == 0:
         yield b * _U**2 / 4 - c / b if b != 0 else sp.sqrt(c) * _U
         return
-    center, offset, rate = -b / (2 * a), (4 * a * c - b**2) / (4 * a**2), sp.sqrt(abs(a))
-    if a < 0:
+    center, offset = -b / (2 * a), sp.factor((4 * a * c - b**2) / (4 * a**2))
+    growth, kind = _sign(sp.factor(a)), _sign(offset)
+    if growth is None or kind is None:  # it depends on the constants
+        return
+    rate = sp.sqrt(growth * a)
+    if growth < 0:
         yield center + sp.sqrt(-offset) * sp.sin(rate * _U)
-    elif offset > 0:
+    elif kind > 0:
         yield center + sp.sqrt(offset) * sp.sinh(rate * _U)
     else:
         radius = sp.sqrt(-offset)
@@ -311,10 +386,15 @@ def _of_quadratic_metric(metric: sp.Poly) -> Iterator[sp.Expr]:
             yield center + sign * (radius * sp.cosh(rate * _U) if offset else sp.exp(sign * rate * _U))
 
 
-def _has_potential(g: sp.Expr, value: Function, sides: tuple[int, ...]) -> bool:
-    """Whether g'² R''(g) = 1 wherever g increases, on every side of zero, by numerical derivatives of g and R."""
-    weight = _numerical(g, "u")
-    agreeing = dict.fromkeys(sides, 0)
+def _sign(value: sp.Expr) -> int | None:
+    """The sign of a number, or of a formula of positive constants where it has one."""
+    if value.is_zero:
+        return 0
+    return 1 if value.is_positive else -1 if value.is_negative else None
+
+
+def _has_potential(weight: Function, value: Function, agreeing: dict[int, int]) -> bool:
+    """Whether g'² R''(g) = 1 wherever g increases, by numerical derivatives; counts the points on each side of zero."""
     for u in [*_SAMPLES, *(-s for s in _SAMPLES)]:
         x = weight(u)
         if x is None or value(x) is None or not 1e-4 < abs(x) < 1e4:
@@ -325,7 +405,7 @@ def _has_potential(g: sp.Expr, value: Function, sides: tuple[int, ...]) -> bool:
         if abs(slope**2 * bend - 1) > _AGREEMENT_TOLERANCE:
             return False
         agreeing[1 if x > 0 else -1] = agreeing.get(1 if x > 0 else -1, 0) + 1
-    return all(agreeing[side] >= _LEAST_AGREEING_POINTS for side in sides)
+    return True
 
 
 class _EndOfDomainError(Exception):

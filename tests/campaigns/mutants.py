@@ -61,6 +61,7 @@ TESTS = {
     "simulate/mirror_flow.py": ["tests/simulate/test_agreement.py"],
     "simulate/trajectory.py": ["tests/simulate/test_dense.py", "tests/simulate/test_trajectory.py"],
     "simulate/steps.py": ["tests/simulate/test_descent.py"],
+    "limit/signed_least_squares.py": ["tests/limit/test_saddle_to_saddle.py"],
     "limit/dependency.py": ["tests/limit/test_row_basis.py"],
     "limit/error_bound.py": ["tests/limit/test_active_bound.py"],
     "limit/coupled.py": [

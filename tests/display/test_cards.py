@@ -80,6 +80,8 @@ def results(mask, problem):
         "projection": ib.bregman_projection(problem, entropy),
         "infeasible": ib.bregman_projection(ib.Regression(np.ones((2, 3)), [1.0, 2.0]), entropy, throw=False),
         "transition": ib.transition(problem, log_scales=[5.0, -5.0, -50.0]),
+        "saddles": ib.saddle_to_saddle(problem),
+        "degenerate": ib.saddle_to_saddle(ib.Regression(np.ones((1, 2)), [1.0]), throw=False),
     }
 
 
@@ -101,6 +103,8 @@ KINDS = {
     "projection": "KKT residual",
     "infeasible": "project y onto the range",
     "transition": "log a from 5 to -50",
+    "saddles": "jumps",
+    "degenerate": "perturb Z",
 }
 
 

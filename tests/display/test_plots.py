@@ -134,6 +134,16 @@ def test_a_transition_draws_decreasing_scales(problem, ax):
     assert ax.xaxis.get_inverted()
 
 
+def test_a_path_of_saddles_draws_steps(problem, ax):
+    path = ib.saddle_to_saddle(problem)
+    assert path.plot(ax) is ax
+    x, weights = ax.lines[0].get_data()
+    assert ax.lines[0].get_drawstyle() == "steps-post"
+    assert x[:-1].tolist() == [0.0, *path.times]
+    assert weights[:-1].tolist() == path.x[:, 0].tolist()
+    assert path.times[-1] < x[-1] <= path.horizon
+
+
 def test_without_axes_calls_share_one_plot(problem, pyplot):
     before = dict(plt.rcParams)
     first = ib.HyperbolicEntropy(scale=0.1).plot()

@@ -356,6 +356,36 @@ def test_neuron_wise_masks_are_refused_with_their_bracket():
     assert [float(v) for v in report.bracket.subs(report.witness)] == [0.0, -1.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("formula", "h", "expected"),
+    [
+        ("m*w", "m**2", {"m*w", "m**2 + w**2"}),
+        ("u**3 - v**3", "u**2 + v**2", {"u**3", "v**3"}),
+        ("log(u) - log(v)", "u**2 + v**2", {"log(u)", "log(v)"}),
+        ("a*b*c", "a**2 + b**2 + c**2", {"a*b*c"}),
+    ],
+)
+def test_an_error_names_regularizers_that_commute(formula, h, expected):
+    """Each of them commutes by a test of its own, and the message holds them."""
+    with pytest.raises(ib.NotCommutingError) as caught:
+        ib.derive(formula, h)
+    alternatives = caught.value.alternatives
+    assert {str(one) for one in alternatives} >= expected
+    assert all(ib.Parameterization(formula).commutes_with(one).proved for one in alternatives)
+    assert all(text in str(caught.value) for text in expected)
+    assert ib.derive(formula, alternatives[-1]).commuting.holds
+
+
+def test_no_regularizer_is_named_where_the_search_fails(monkeypatch):
+    def refuse(*_, **__):
+        raise ib.UnsupportedError("too slow")
+
+    monkeypatch.setattr(ib.Parameterization, "commuting_regularizers", refuse)
+    with pytest.raises(ib.NotCommutingError, match=r"Ask \.commuting_regularizers") as caught:
+        ib.derive("m*w", "m**2")
+    assert caught.value.alternatives == ()
+
+
 def test_coupled_parameterizations_that_commute_point_to_quadratic_forms():
     with pytest.raises(ib.UnsupportedError, match="QuadraticForms"):
         ib.derive(ib.Parameterization(["u**2", "v**2"], "u,v"))

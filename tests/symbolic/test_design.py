@@ -108,6 +108,65 @@ def test_a_kink_is_refused(R, where):
         ib.design(R)
 
 
+@pytest.mark.parametrize(
+    ("R", "constants", "expected"),
+    [
+        ("c*x**2/2", "c", "u/sqrt(c)"),
+        ("x*log(x/c)/c", "c", "c*u**2/4"),
+        ("a*x*log(x) + b*x", "a,b", "u**2/(4*a)"),  # linear terms do not matter
+        ("x*log(x) + (c - x)*log(c - x)", "c", "c*sin(u/sqrt(c))/2 + c/2"),
+        ("b*(x/c*arctan(x/c) - log(x**2 + c**2)/2)", "b,c", "c*sinh(u/sqrt(b))"),
+        ("exp(c*x)", ["c"], "2*log(u/2 + 1)/c"),
+        ("abs(x)**(1 + p)", "p", None),
+    ],
+)
+def test_constants_stay_symbols(R, constants, expected):
+    """With exact derivatives, g'² R''(g) = 1 at numbers that the search did not use."""
+    shape = ib.design(R, constants)
+    formula = module.parse(R, ["x", *module.check_names(constants)])
+    used = {symbol.name for symbol in shape.output.free_symbols} - {"u"}
+    assert set(shape.constants) == used
+    if expected is not None:
+        assert shape == ib.Parameterization(expected, ["u"], constants=shape.constants)
+    x, v = sp.Symbol("x", positive=True), sp.Symbol("u", positive=True)
+    bend = sp.diff(formula.xreplace({sp.Symbol("x"): x}), x, 2)
+    g = shape.output.xreplace({u: v})
+    for numbers in (
+        {"a": "0.037", "b": "41.5", "c": "7.3", "p": "0.61"},
+        {"a": "19", "b": "0.3", "c": "2.9", "p": "5"},
+    ):
+        values = {sp.Symbol(name): sp.Rational(value) for name, value in numbers.items()}
+        at = {v: sp.Rational(1, 3)}
+        slope = sp.diff(g, v).xreplace(values).xreplace(at).evalf(40)
+        weight = g.xreplace(values).xreplace(at).evalf(40)
+        assert abs(slope**2 * bend.xreplace(values).xreplace({x: weight}).evalf(40) - 1) < 1e-30
+
+
+def test_a_design_with_constants_is_one_for_each_number():
+    """Numbers in place of the constants give the potential that was asked for with these numbers."""
+    shape = ib.design("c*x*log(x) - x", "c")
+    R = ib.derive(shape).at({"u": 1.5, "c": 2.0})
+    start = 1.5**2 / 8
+    np.testing.assert_allclose(R.gradient([0.1, 1.0]), 2 * np.log(np.array([0.1, 1.0]) / start), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("R", "constants", "error", "message"),
+    [
+        ("abs(x)**p", "p", InputError, "all positive numbers in their place: write 1 \\+ p"),
+        ("(10 - c)*x**2", "c", InputError, "expected a convex R"),
+        ("x*asinh(x/c) - sqrt(x**2 + c**2)", "c", ib.UnsupportedError, "with the constants c; give numbers"),
+        ("c*abs(x) + x**2", "c", ib.UnsupportedError, "kink at x = 0"),
+        ("x**2", "c", ib.FormulaError, "c does not occur in R"),
+        ("x**2", "x", ib.FormulaError, "x is the weight"),
+        (ib.Entropy(scale=1.0), "c", InputError, "a ready potential holds none"),
+    ],
+)
+def test_constants_that_leave_no_design_are_refused(R, constants, error, message):
+    with pytest.raises(error, match=message):
+        ib.design(R, constants)
+
+
 HYPERBOLIC = "x*asinh(x/3) - sqrt(x**2 + 9)"  # twice the potential of the mask with scale 3
 
 
