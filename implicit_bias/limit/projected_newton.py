@@ -2,12 +2,14 @@ r"""Find the active rows of a projection onto inequalities, by a projected Newto
 
 The dual of :math:`\min\{R(x) : s_i z_i^Tx \ge b_i\}` is that of the equations :math:`z_i^Tx = s_ib_i`, with multipliers
 :math:`\mu_i = -s_i\nu_i \ge 0`. Each step is Newton's on the free rows, which have a positive multiplier or are not
-satisfied; multipliers that would become negative end at zero [Bertsekas1982]_. The line search goes along the segment to
-that point, on which the dual is convex, so it is the one for equations.
+satisfied; multipliers that would become negative end at zero [Bertsekas1982]_. If that end is no good, the step goes to
+the minimizer of the quadratic model over non-negative multipliers. The line search is along the segment to the end, on
+which the dual is convex, so it is the one for equations.
 
 References:
     .. [Bertsekas1982] Bertsekas, "Projected Newton methods for optimization problems with simple constraints", SIAM
        Journal on Control and Optimization 20, 1982.
+    .. [Lawson1974] Lawson and Hanson, "Solving least squares problems", Prentice-Hall 1974, chapter 23.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import LinAlgError, solve
+from scipy.linalg import LinAlgError, cholesky, solve
+from scipy.optimize import nnls
 
 from implicit_bias.limit.dual_newton import DualNewton, DualState
 from implicit_bias.linear_map import EntriesMap
@@ -24,9 +27,11 @@ from implicit_bias.potential import SeparablePotential
 from implicit_bias.validation import BoolArray, FloatArray, IntArray
 
 _ROUGH_TOLERANCE = 1e-3  # of an easier potential on the way, which gives only a start
+_NEAR = 1e-6  # a misfit at which the other rows can be judged, though rounding may keep it from the tolerance
 _MOST_STEPS_WITHOUT_GAIN = 25
 # A step that ends at zero multipliers must keep this share of the descent that Newton's step promises.
 _LEAST_SHARE_OF_DESCENT = 0.01
+_SMALLEST_RIDGE = 1e-14  # relative to the diagonal of the Hessian
 _RIDGES = (1e-8, 1e-4, 1.0)  # relative to the diagonal of the Hessian
 
 
@@ -66,13 +71,13 @@ def find_multipliers(
         solver = ProjectedNewton(linear.rows(chosen), target[chosen], max_iterations - iterations)
         first = nu[chosen]
         state = solver.solve(potential, solver.follow(potential, first) if is_first else first, tol)
-        if not state.converged and not is_first:
+        if state.misfit > _NEAR and not is_first:
             second = solver.solve(potential, solver.follow(potential, np.zeros(len(chosen))), tol)
             state = second if second.misfit < state.misfit else state
         iterations, is_first = iterations + solver.iterations, False
         nu = np.zeros(d)
         nu[chosen] = state.nu
-        more = _most_violated(linear, target, potential, nu, chosen, n, tol) if state.converged else chosen
+        more = _most_violated(linear, target, potential, nu, chosen, n, tol) if state.misfit <= _NEAR else chosen
         if len(more) == len(chosen):
             return Multipliers(nu, state.misfit, iterations)
         chosen = more
@@ -173,8 +178,13 @@ class ProjectedNewton:
         plain = part.solve_hessian(-residual)
         promised = float(residual @ plain)
         step = self._to_boundary(state.nu, free, plain)
-        if float(state.residual @ step) <= _LEAST_SHARE_OF_DESCENT * promised < 0:
+        share = _LEAST_SHARE_OF_DESCENT if len(state.nu) <= self._linear.shape[1] else 1.0
+        if float(state.residual @ step) <= share * promised < 0:
             return step
+        best = self._quadratic_step(state)
+        if best is not None and float(state.residual @ best) < 0:
+            return best
+        part.linearize(state)
         # Nearly dependent rows make Newton's step so long that its end has no more to do with the step.
         scaled = -residual / part.scaling
         for ridge in _RIDGES if part.hessian is not None else ():
@@ -186,6 +196,40 @@ class ProjectedNewton:
             if float(state.residual @ step) <= _LEAST_SHARE_OF_DESCENT * float(residual @ shorter) < 0:
                 return step
         return self._to_boundary(state.nu, free, scaled / part.scaling)  # every entry of which descends
+
+    def _quadratic_step(self, state: DualState) -> FloatArray | None:
+        r"""The step to the least value of the dual's quadratic model over all non-negative multipliers, if there is one.
+
+        With :math:`H = A^TA` that is the problem of the least u with :math:`A^Tu \ge h = r + H\mu`, which non-negative
+        least squares solves [Lawson1974]_.
+        """
+        whole = self._whole
+        whole.linearize(state)
+        if whole.hessian is None:
+            return None
+        d, n = self._linear.shape
+        if n <= d:
+            root = (self._linear.columns(np.arange(n)) * np.sqrt(state.metric)).T / whole.scaling
+        else:
+            try:
+                root = cholesky(whole.hessian + _SMALLEST_RIDGE * np.eye(d))
+            except LinAlgError:
+                return None
+        # A sign for each column, and multipliers in units in which H has a unit diagonal.
+        root = root * self._signs
+        multipliers = -self._signs * state.nu * whole.scaling
+        least = self._signs * state.residual / whole.scaling + root.T @ (root @ multipliers)
+        size = float(np.max(least))
+        if not 0 < size < np.inf or not np.all(np.isfinite(root)):
+            return None
+        try:
+            found = nnls(np.vstack([root, least / size]), np.append(np.zeros(len(root)), 1.0))[0]
+        except RuntimeError:  # it has reached its limit on iterations
+            return None
+        rest = 1 - float(least / size @ found)
+        if not rest > 0:
+            return None
+        return self._projected(-self._signs * (found * (size / rest)) / whole.scaling) - state.nu
 
     def _to_boundary(self, nu: FloatArray, free: BoolArray, step: FloatArray) -> FloatArray:
         """The step from ν to the nearest point of ν + step whose multipliers are not negative."""
