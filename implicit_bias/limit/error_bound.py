@@ -208,7 +208,7 @@ def _active_bound(
     gap: float,
     moved: FloatArray,
     residual: FloatArray,
-    exceeded: FloatArray | float,
+    exceeded: FloatArray | float = 0.0,
 ) -> float:
     r"""A bound if few weights are active: the gap bounds the inactive weights, and least squares the active ones.
 
