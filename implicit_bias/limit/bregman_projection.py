@@ -42,9 +42,9 @@ def bregman_projection(
     Args:
         problem: Z, shape (d, n) with d < n, and y, shape (d,), under the squared loss. Rows may be linearly dependent
             if y is in the range of Z. For a LinearOperator, d products give the rows; if these take more than a quarter
-            of a gigabyte, conjugate gradients replace the factorization.
-            Inequalities take any d and any loss of labels, and need the entries of Z.
-        potential: R, with one coordinate per column of Z; for inequalities a :class:`~implicit_bias.SeparablePotential`.
+            of a gigabyte, conjugate gradients replace the factorization. Inequalities take any d and any loss with
+            labels, and need the entries of Z.
+        potential: R, with one coordinate per column of Z; for inequalities it must be separable.
         constraint: ``"="`` or ``">="``.
         tol: Tolerance on the KKT residual, which is relative (see :class:`Projection`); at most 0.01. If rounding ν and
             x to double precision leaves a larger residual, that counts as converged.
@@ -53,15 +53,15 @@ def bregman_projection(
         throw: Raise if the tolerance is not reached, instead of reporting it in ``status``.
 
     Raises:
-        InputError: If shapes do not match, for equations d >= n or the loss is not squared, for inequalities y has other
-            entries than −1 and 1, or the two products of an operator, with Z and Zᵀ, do not belong to one matrix.
+        InputError: If shapes do not match, for equations d >= n or the loss is not squared, for inequalities y has
+            other entries than −1 and 1, or the two products of an operator, with Z and Zᵀ, do not belong to one matrix.
         UnsupportedError: If inequalities are asked for with a coupled potential or an operator that is too large.
         SolverError: If y is not in the range of Z, no x separates the labels, or the tolerance is not reached, if
             ``throw``.
 
     References:
-        .. [Moroshko2020] Moroshko et al., "Implicit bias in deep linear classification: initialization scale vs training
-           accuracy", NeurIPS 2020.
+        .. [Moroshko2020] Moroshko et al., "Implicit bias in deep linear classification: initialization scale vs
+           training accuracy", NeurIPS 2020.
 
     >>> from implicit_bias.potential import HyperbolicEntropy
     >>> bregman_projection(Regression([[1.0, 2.0]], [2.0]), HyperbolicEntropy(scale=1e-300)).x.round(3).tolist()

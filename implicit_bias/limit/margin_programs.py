@@ -11,6 +11,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy.optimize import linprog, nnls
@@ -38,9 +39,9 @@ def largest_in_weighted_l1(labelled: csc_array, up: FloatArray, down: FloatArray
         up: The cost of positive weights, shape (n,); inf where there must be none.
         down: The cost of negative weights, shape (n,); inf where there must be none.
     """
-    d, n = labelled.shape
+    d, n = _shape(labelled)
     can_rise, can_fall = np.flatnonzero(np.isfinite(up)), np.flatnonzero(np.isfinite(down))
-    columns = hstack([labelled[:, can_rise], -labelled[:, can_fall]], format="csc")
+    columns = csc_array(hstack([labelled[:, can_rise], -labelled[:, can_fall]]))
     cost = np.append(up[can_rise], down[can_fall])
     found = _margin_program(columns, np.append(cost, 0.0), (0, None))
     if found is None:
@@ -75,7 +76,7 @@ def largest_in_linf(labelled: csc_array) -> list[Candidate]:
     # b_iᵀx = γ on the rows with a multiplier, which are one more than the free weights at a vertex.
     inner = np.column_stack([block[:, free], -np.ones(len(rows))])
     x[free] = _solved(inner, -block @ np.where(at_end, x, 0.0))[:-1]
-    multipliers = np.zeros(labelled.shape[0])
+    multipliers = np.zeros(len(plain.multipliers))
     multipliers[rows] = _solved(inner.T, np.append(np.zeros(len(free)), -1.0))
     return [plain, Candidate(x, np.clip(multipliers, 0.0, None))]
 
@@ -99,7 +100,7 @@ def _margin_program(
     columns: csc_array, cost: FloatArray | None, bounds: tuple[float, float | None]
 ) -> Candidate | None:
     """Solve max γ over b_iᵀx >= γ and bounds on x, with Σ cost_j x_j <= 1 if there are costs."""
-    d, n = columns.shape
+    d, n = _shape(columns)
     matrix = hstack([-columns, np.ones((d, 1))], format="csc")
     limits = np.zeros(d)
     if cost is not None:
@@ -117,6 +118,10 @@ def _margin_program(
     return Candidate(found.x[:n], np.clip(-found.ineqlin.marginals[:d], 0.0, None))
 
 
+def _shape(matrix: csc_array) -> tuple[int, int]:
+    return cast("tuple[int, int]", matrix.shape)  # SciPy declares that it may be None
+
+
 def _positive(values: FloatArray) -> np.ndarray:
     """The indices of values that are positive beyond a solver's tolerance."""
     return np.flatnonzero(values > _ACTIVE * np.max(values, initial=0.0))
@@ -124,4 +129,6 @@ def _positive(values: FloatArray) -> np.ndarray:
 
 def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """The shortest least-squares solution."""
-    return np.linalg.lstsq(matrix, right, rcond=None)[0] if matrix.size else np.zeros(matrix.shape[1])
+    if not matrix.size:
+        return np.zeros(matrix.shape[1])
+    return np.linalg.lstsq(matrix, right, rcond=None)[0].astype(float, copy=False)

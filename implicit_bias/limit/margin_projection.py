@@ -1,7 +1,7 @@
 r"""The Bregman projection onto margins of 1, :math:`\operatorname{argmin} \{ R(x) : y_i z_i^Tx \ge 1 \}`.
 
-A projected Newton method finds the rows that hold with equality. Their equations are solved and bounded like any others;
-what remains is to keep the multipliers non-negative, and to check the other rows.
+A projected Newton method finds the rows that hold with equality. Their equations are solved and bounded like any
+others; what remains is to keep the multipliers non-negative, and to check the other rows.
 """
 
 from __future__ import annotations
@@ -53,12 +53,14 @@ class ActiveRows(System):
         return np.maximum(-self._labels * scaled, 0.0)
 
     def evaluated(self, potential: SeparablePotential, nu: FloatArray) -> Evaluation:
+        """The weight of the multipliers, with bounds on its errors."""
         product = self._linear.careful_adjoint(self._labels * self.multipliers(nu))
         return evaluate(self.basis, potential, nu, product)
 
     def bounded(
         self, solver: DualNewton, potential: SeparablePotential, at: Evaluation, x: FloatArray, residual: FloatArray
     ) -> float:
+        """A bound on the distance of x to the minimizer."""
         inequalities = self.inequalities(self.multipliers(at.nu))
         return error_bound(self.basis, solver, potential, at, x, residual, inequalities)
 
@@ -118,8 +120,8 @@ def project_onto_margins(
     rows = with_entries(problem.linear) if isinstance(problem.linear, OperatorMap) else problem.linear
     if not isinstance(rows, EntriesMap):
         raise UnsupportedError(
-            f"Z: constraint '>=' needs the entries of Z, got an operator of shape {rows.shape}, whose rows are too large "
-            "to be stored; give an array."
+            f"Z: constraint '>=' needs the entries of Z, got an operator of shape {rows.shape}, whose rows are too "
+            "large to be stored; give an array."
         )
     labels, exponents = problem.y, np.frexp(rows.row_sizes)[1]
     first = None if start is None else np.ldexp(start, exponents)
@@ -195,7 +197,7 @@ def _at_minimizer(system: ActiveRows, potential: SeparablePotential, tol: float)
     n = system.shape[1]
     x = np.broadcast_to(potential.minimizer, (n,)).copy()
     wobble = potential.response_error(np.zeros(n), np.zeros(n), x)
-    is_known = wobble is not None and np.all(system.room(x, wobble) >= 0)
+    bound = norm(wobble) if wobble is not None and np.all(system.room(x, wobble) >= 0) else np.inf
     missed, nothing = system.missed(x), np.zeros(len(system.others))
     status = Status.CONVERGED if missed <= tol else Status.STALLED
-    return Projection(x, nothing, missed, norm(wobble) if is_known else np.inf, 0, status, multipliers=nothing)
+    return Projection(x, nothing, missed, bound, 0, status, multipliers=nothing)

@@ -1,13 +1,14 @@
 r"""The limit of the logistic loss: the direction of largest margin in the geometry of the optimizer.
 
-On separable labels the logistic loss has no minimizer: x grows for ever, like log t, and only its direction has a limit,
+On separable labels the logistic loss has no minimizer: x grows for ever, like log t, and only its direction has a
+limit,
 
 .. math:: \operatorname{argmax}\{\min_i y_i z_i^T x : \phi(x) \le 1\} .
 
-φ is the L2 norm for gradient descent, the L∞ norm for sign descent, and for the mirror flow of a potential R its *horizon
-function*, whose unit ball is the limit of the sublevel sets of R [Pesme2024]_. For every hyperbolic entropy that is the
-L1 norm. Convergence is very slow there: the dual variables grow like log log t, and a weight becomes active only when
-they reach about :math:`\log(1/a)`.
+φ is the L2 norm for gradient descent, the L∞ norm for sign descent, and for the mirror flow of a potential R its
+*horizon function*, whose unit ball is the limit of the sublevel sets of R [Pesme2024]_. For every hyperbolic entropy
+that is the L1 norm. Convergence is very slow there: the dual variables grow like log log t, and a weight becomes active
+only when they reach about :math:`\log(1/a)`.
 
 References:
     .. [Pesme2024] Pesme, Dragomir, Flammarion, "Implicit bias of mirror flow on separable data", NeurIPS 2024.
@@ -103,7 +104,8 @@ def max_margin(problem: Regression, geometry: Norm | Potential = "l1", *, throw:
         )
     if problem.kind == "squared":
         raise InputError(
-            f"problem: expected the logistic or the exponential loss, got {problem!r}: only there weights grow for ever."
+            f"problem: expected the logistic or the exponential loss, got {problem!r}: only there weights grow for "
+            "ever."
         )
     if isinstance(problem.linear, OperatorMap):
         raise InputError("Z: a margin needs the entries of Z, got a LinearOperator; give an array.")

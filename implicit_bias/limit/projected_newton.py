@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve
+from scipy.linalg import LinAlgError, cholesky
 from scipy.optimize import nnls
 
 from implicit_bias.limit.dual_newton import DualNewton, DualState
@@ -32,7 +32,6 @@ _MOST_STEPS_WITHOUT_GAIN = 25
 # A step that ends at zero multipliers must keep this share of the descent that Newton's step promises.
 _LEAST_SHARE_OF_DESCENT = 0.01
 _SMALLEST_RIDGE = 1e-14  # relative to the diagonal of the Hessian
-_RIDGES = (1e-8, 1e-4, 1.0)  # relative to the diagonal of the Hessian
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,41 +177,32 @@ class ProjectedNewton:
         plain = part.solve_hessian(-residual)
         promised = float(residual @ plain)
         step = self._to_boundary(state.nu, free, plain)
+        # With more rows than weights, H is singular and Newton's step too long; its end, clipped, means nothing.
         share = _LEAST_SHARE_OF_DESCENT if len(state.nu) <= self._linear.shape[1] else 1.0
         if float(state.residual @ step) <= share * promised < 0:
             return step
         best = self._quadratic_step(state)
         if best is not None and float(state.residual @ best) < 0:
             return best
-        part.linearize(state)
-        # Nearly dependent rows make Newton's step so long that its end has no more to do with the step.
-        scaled = -residual / part.scaling
-        for ridge in _RIDGES if part.hessian is not None else ():
-            try:
-                shorter = solve(part.hessian + ridge * np.eye(len(residual)), scaled, assume_a="pos") / part.scaling
-            except LinAlgError:
-                continue
-            step = self._to_boundary(state.nu, free, shorter)
-            if float(state.residual @ step) <= _LEAST_SHARE_OF_DESCENT * float(residual @ shorter) < 0:
-                return step
-        return self._to_boundary(state.nu, free, scaled / part.scaling)  # every entry of which descends
+        return self._to_boundary(state.nu, free, -residual / part.scaling**2)  # every entry of which descends
 
     def _quadratic_step(self, state: DualState) -> FloatArray | None:
-        r"""The step to the least value of the dual's quadratic model over all non-negative multipliers, if there is one.
+        r"""The step to the minimizer of the dual's quadratic model over all non-negative multipliers, if there is one.
 
         With :math:`H = A^TA` that is the problem of the least u with :math:`A^Tu \ge h = r + H\mu`, which non-negative
         least squares solves [Lawson1974]_.
         """
         whole = self._whole
         whole.linearize(state)
-        if whole.hessian is None:
+        hessian = whole.hessian
+        if hessian is None:
             return None
         d, n = self._linear.shape
         if n <= d:
             root = (self._linear.columns(np.arange(n)) * np.sqrt(state.metric)).T / whole.scaling
         else:
             try:
-                root = cholesky(whole.hessian + _SMALLEST_RIDGE * np.eye(d))
+                root = cholesky(hessian + _SMALLEST_RIDGE * np.eye(d))
             except LinAlgError:
                 return None
         # A sign for each column, and multipliers in units in which H has a unit diagonal.

@@ -35,9 +35,9 @@ class SeparablePotential(Potential):
     Attributes:
         formula: R in LaTeX, for display.
         settings: The names of the attributes in the formula, for display.
-        horizon: The norm to which the sublevel sets of R tend in shape as they grow, restricted to the domain: ``"l1"``,
-            ``"l2"`` or ``"linf"``; None if there is none of them, or it is not known. It is the geometry in which the
-            mirror flow of R maximizes the margin of separable labels.
+        horizon: The norm to whose ball the sublevel sets of R tend in shape as they grow, within the domain: ``"l1"``,
+            ``"l2"`` or ``"linf"``; None if it is none of them, or not known. It is the geometry in which the mirror
+            flow of R maximizes the margin of separable labels.
     """
 
     formula: ClassVar[str] = ""

@@ -331,7 +331,7 @@ def test_weights_without_a_metric_have_no_blur():
 
 
 def test_an_inequality_that_may_be_exceeded_counts_like_residual():
-    """The minimizer exceeds an active inequality by at most the gap over its multiplier, which moves the active weight."""
+    """The minimizer exceeds an active inequality by at most the gap over its multiplier: the active weight moves."""
     rows, potential = LEVER, Kinked()
     at = evaluation(1, 3, metric=potential.m)
     base = module._active_bound(rows, potential, at, 1e-4, np.zeros(3), np.zeros(1))

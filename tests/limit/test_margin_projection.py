@@ -248,7 +248,7 @@ def test_bad_input():
         bregman_projection(
             problem, ib.QuadraticForms([np.eye(2), np.diag([1.0, -1.0])], theta0=[1.0, 1.0]), constraint=">="
         )
-    with pytest.raises(InputError, match="expected an ib.Regression"):
+    with pytest.raises(InputError, match=r"expected an ib\.Regression"):
         bregman_projection(np.eye(2), potential, constraint=">=")
     few = bregman_projection(
         labelled(*separable(0, 10, 30)), HyperbolicEntropy(scale=1e-9), constraint=">=", max_iterations=2, throw=False

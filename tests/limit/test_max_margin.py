@@ -1,4 +1,4 @@
-"""The largest margins against their dual bounds, other programs, and the flow of the logistic loss that leads to one."""
+"""The largest margins against their dual bounds and other programs, and the flow that leads to one of them."""
 
 import mpmath as mp
 import numpy as np
@@ -263,7 +263,7 @@ class OneSided(ib.SeparablePotential):
 
 
 def test_bounded_slopes_give_the_recession_function():
-    """max z·x over 2x₁⁺ + x₁⁻ + x₂⁺ + 3x₂⁻ <= 1 is the largest of z₁/2, −z₁, z₂ and −z₂/3."""
+    """The largest z·x over 2x₁⁺ + x₁⁻ + x₂⁺ + 3x₂⁻ <= 1 is the largest of z₁/2, −z₁, z₂ and −z₂/3."""
     for z in ([3.0, -4.0], [-3.0, -4.0], [1.0, 0.25], [0.5, -3.0]):
         found = ib.max_margin(ib.Regression([z], [1.0], loss="logistic"), OneSided())
         assert found.margin == pytest.approx(max(z[0] / 2, -z[0], z[1], -z[1] / 3), rel=1e-14)
@@ -291,7 +291,7 @@ def test_weights_that_cannot_grow_stay_zero():
 
 def test_geometries_that_are_not_known_are_named(labelled):
     problem = ib.Regression(*labelled, loss="logistic")
-    with pytest.raises(InputError, match="'l1', 'l2', 'linf' or an ib.Potential, got 'l3'"):
+    with pytest.raises(InputError, match=r"'l1', 'l2', 'linf' or an ib\.Potential, got 'l3'"):
         ib.max_margin(problem, "l3")
     with pytest.raises(InputError, match="30 coordinates"):
         ib.max_margin(problem, ib.HyperbolicEntropy(scale=[1.0, 2.0]))
@@ -304,8 +304,8 @@ def test_geometries_that_are_not_known_are_named(labelled):
         ib.max_margin(problem, Unknown())
     Unknown.horizon = "l2"
     assert ib.max_margin(problem, Unknown()).margin == ib.max_margin(problem, "l2").margin
+    forms = ib.QuadraticForms(np.eye(30)[:, :, None] * np.eye(30)[:, None, :], theta0=np.ones(30))
     with pytest.raises(ib.UnsupportedError, match="horizon function of QuadraticForms"):
-        forms = ib.QuadraticForms(np.eye(30)[:, :, None] * np.eye(30)[:, None, :], theta0=np.ones(30))
         ib.max_margin(problem, forms)
     with pytest.raises(InputError, match="logistic or the exponential loss"):
         ib.max_margin(ib.Regression(*labelled))
