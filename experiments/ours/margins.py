@@ -78,7 +78,7 @@ LOOKS = {
     "linf": plotting.COLOURS["flow"],
 }
 RUNS = ("gradient flow", "flow of the mask", "sign descent", "Adam", "per-sample Adam")
-EXPECTED = dict(zip(RUNS, ("l2", "l1", "linf", "linf", "l2"), strict=True))
+EXPECTED: dict[str, str] = dict(zip(RUNS, ("l2", "l1", "linf", "linf", "l2"), strict=True))
 LATE_TIMES = (0.25, 0.5, 1.0)  # at which log t is this share of its last value
 ROUNDING = 1e-12
 
@@ -86,8 +86,11 @@ ROUNDING = 1e-12
 class Euclidean(SeparablePotential):
     """R(x) = Σ x_i²/2, whose mirror flow is the gradient flow of x."""
 
-    size = None
     horizon = "l2"
+
+    @property
+    def size(self) -> None:
+        """One formula for any number of weights."""
 
     def terms_at(self, x):
         """x²/2."""
