@@ -15,7 +15,6 @@ SEPARATED = (
 )
 SUMMARY = "as summarized in the abstract"
 time, first, margin = sp.symbols("t l_0 gamma", positive=True)
-shares = sp.symbols("p1 p2", positive=True)  # e^(−q_n)
 size, step = sp.symbols("c a", positive=True)  # |z_nk| for all k, and the slope of the loss of the sample
 mean = sp.Symbol("v", positive=True)
 beta = sp.Symbol("beta2", positive=True)
@@ -34,16 +33,22 @@ beta = sp.Symbol("beta2", positive=True)
 )
 def sign_flow(statement: Statement) -> Verdict:
     """Bound the speed of log(1/L) from below by the largest margin, and the size of the weights by the time."""
-    loss, total = sp.symbols("L s", positive=True)  # s = Σ_k |∂_k L|
     path = sp.log(1 / first) + margin * time
+    x, u = sp.symbols("x1 x2", real=True), sp.symbols("u1 u2", real=True)
+    rows = sp.Matrix(2, 2, sp.symbols("b11 b12 b21 b22", real=True))
+    weights, direction = sp.Matrix(x), sp.Matrix(u)
+    losses = [sp.exp(-q) for q in rows * weights]
     return judge.argue(
         "−d log L/dt is ‖∇L‖₁/L, and ‖∇L‖₁ ≥ −⟨∇L, u⟩ = Σ e^(−q_n) ⟨b_n, u⟩ ≥ γ_∞ L for the u of the largest margin. "
         "So log(1/L) ≥ log(1/L(0)) + γ_∞ t, while min q_n ≥ log(1/L) as every e^(−q_n) ≤ L. The entries of x have "
         "speeds of at most 1, so ‖x_t‖_∞ ≤ t. No margin over ‖x‖_∞ exceeds γ_∞, so the quotient tends to it, and the "
         "gap is at most log L(0)/t.",
-        Equation(sp.diff(-sp.log(loss), loss) * -total, total / loss, says="the speed of log(1/L) where L' = −s"),
-        Equation(shares[0] * margin + shares[1] * margin, margin * sum(shares), says="Σ e^(−q_n) γ of two samples"),
-        stated=Equation(statement.formula * time, path, says="t times the stated bound"),
+        Equation(
+            -sum(sp.diff(sum(losses), each) * along for each, along in zip(x, u, strict=True)),
+            sum(loss * along for loss, along in zip(losses, rows * direction, strict=True)),
+            says="−⟨∇L, u⟩ of two samples and two weights",
+        ),
+        stated=Equation(statement.formula, path / time, says="the stated bound"),
     )
 
 
@@ -63,23 +68,20 @@ def sign_flow(statement: Statement) -> Verdict:
 )
 def equal_sizes(statement: Statement) -> Verdict:
     """Insert the gradient of one sample, whose entries differ in sign alone."""
-    sign = sp.Symbol("s", real=True)  # of an entry; s² = 1
-    gradient = step * size * sign
+    gradient = -step * size  # of an entry, or its negative
     return judge.argue(
         "The gradient of sample n is a z_n with the slope a of its loss, so its entries are ±ac_n. By induction v is "
         "the same in all entries, whatever the order of the samples, β₁, β₂ and ε, and so is what Adam divides by. Its "
         "steps are those of heavy ball with a step that adapts, in the span of the samples; with all samples "
         "in each step the entries differ.",
         stated=Equation(
-            statement.formula,
-            (beta * mean + (1 - beta) * sp.expand(gradient**2)).subs(sign**2, 1),
-            says="the mean of squares, where s² = 1",
+            statement.formula, mean + (1 - beta) * (gradient**2 - mean), says="the mean of squares after a step"
         ),
     )
 
 
-SAMPLES, WEIGHTS, SEED = 6, 10, 3
-STEP, TIME = 0.004, 60.0
+SAMPLES, WEIGHTS, SEED = 6, 5, 1
+STEP, TIME = 0.004, 50.0
 
 
 @PAPER.claim(
@@ -89,21 +91,21 @@ STEP, TIME = 0.004, 60.0
         r"direction of that in } L_2; \text{ with one sample a step it is the other way round}"
     ),
     source=f"{SUMMARY}; the data are ours",
-    hypotheses=(SEPARATED, "random signs, six samples and ten weights", "β₁ = 0.9, β₂ = 0.95, ε = 0, constant step"),
+    hypotheses=(SEPARATED, "random signs, six samples and five weights", "β₁ = 0.9, β₂ = 0.95, ε = 0, constant step"),
     uses=("equal-sizes",),
 )
 def departure() -> Verdict:
     """Train by both, and compare shares of the L∞ margin and cosines with the direction of the L2 margin."""
     full, single = trained(None), trained(1)
-    residual = max(0.98 - full["linf"], single["linf"] - 0.9, full["cosine"] - 0.99, 0.998 - single["cosine"], 0.0)
+    residual = max(0.99 - full["linf"], single["linf"] - 0.8, full["cosine"] - 0.93, 0.998 - single["cosine"], 0.0)
     return judge.from_residual(
         residual,
         0.0,
-        f"After t = {TIME:g} at steps of {STEP:g}: with all samples {full['linf']:.4f} of the L∞ margin and a cosine of "
-        f"{full['cosine']:.4f} with the L2 direction; with one, {single['linf']:.4f} and {single['cosine']:.4f}.",
-        tolerance_reason="The two directions have a cosine of 0.728 only; steps and times leave a percent.",
+        f"After t = {TIME:g} at steps of {STEP:g}: with all samples {full['linf']:.4f} of the L∞ margin and a cosine "
+        f"of {full['cosine']:.4f} with the L2 direction; with one, {single['linf']:.4f} and {single['cosine']:.4f}.",
+        tolerance_reason="The two directions are far apart, with a cosine of 0.82; steps and times leave a percent.",
         refuted_above=0.05,
-        residual=residual,
+        deviation=residual,
     )
 
 
@@ -111,7 +113,7 @@ def trained(batch_size: int | None) -> dict[str, float]:
     """The share of the L∞ margin, and the cosine with the direction of largest L2 margin, after Adam."""
     rng = np.random.default_rng(SEED)
     samples = rng.choice([-1.0, 1.0], (SAMPLES, WEIGHTS)) * rng.uniform(0.5, 2, SAMPLES)[:, None]
-    problem = Regression(samples, np.sign(rng.standard_normal(SAMPLES)), loss="logistic")
+    problem = Regression(samples, np.sign(samples @ rng.standard_normal(WEIGHTS)), loss="logistic")
     run = descent(
         problem,
         Parameterization("x", ["x"]),
