@@ -19,7 +19,7 @@ from implicit_bias.limit.inequalities import Inequalities
 from implicit_bias.limit.projected_newton import find_multipliers
 from implicit_bias.limit.projection import Projection, System, with_entries
 from implicit_bias.limit.separability import inseparable
-from implicit_bias.linear_map import EntriesMap, OperatorMap
+from implicit_bias.linear_map import CombinedRowsMap, EntriesMap, OperatorMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import SeparablePotential
 from implicit_bias.problem import Regression
@@ -65,12 +65,13 @@ class ActiveRows(System):
         return error_bound(self.basis, solver, potential, at, x, residual, inequalities)
 
     def inequalities(self, multipliers: FloatArray) -> Inequalities:
-        """What the minimizer satisfies beside the equations, and how far it may exceed these."""
+        """What the minimizer satisfies beside the equations, and how far it may exceed these.
+
+        Of combinations of rows that is not known, as their coefficients are rounded.
+        """
         most = np.divide(1.01, multipliers, out=np.full(len(multipliers), np.inf), where=multipliers > 0)
-        combination = self.basis.combination
-        if combination is not None:
-            sizes = np.abs(combination)
-            most = np.sum(np.multiply(sizes, most, out=np.zeros_like(sizes), where=sizes > 0), axis=1)
+        kept = self.basis.kept
+        most = np.full(len(kept), np.inf) if isinstance(self.basis.linear, CombinedRowsMap) else most[kept]
         return Inequalities(self._other_rows, self._other_labels, np.ones(len(self.others)), most)
 
     def room(self, x: FloatArray, width: FloatArray) -> FloatArray:
