@@ -15,7 +15,7 @@ from implicit_bias.errors import InputError, did_you_mean
 from implicit_bias.linear_map import Design, LinearMap, linear_map
 from implicit_bias.validation import FloatArray, finite_array, read_only, whole_number
 
-Loss = Literal["squared", "logistic"]
+Loss = Literal["squared", "logistic", "exponential"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ _LOSSES: dict[Loss, _Terms] = {
         lambda p, y: -y * expit(-y * p),
         lambda p, y: expit(-y * p) * expit(y * p),
     ),
+    "exponential": _Terms(
+        lambda p, y: np.exp(-y * p),
+        lambda p, y: -y * np.exp(-y * p),
+        lambda p, y: np.exp(-y * p),
+    ),
 }
 
 
@@ -41,13 +46,14 @@ class Regression:
     r"""Linear regression or classification: a loss of the predictions Zx, averaged over d observations.
 
     The squared loss is :math:`f(x) = \frac{1}{2d}\|Zx-y\|_2^2`, the logistic loss
-    :math:`f(x) = \frac1d\sum_i \log(1 + e^{-y_i z_i^T x})` for labels :math:`y_i = \pm1`.
+    :math:`f(x) = \frac1d\sum_i \log(1 + e^{-y_i z_i^T x})` for labels :math:`y_i = \pm1`, and the exponential loss
+    :math:`f(x) = \frac1d\sum_i e^{-y_i z_i^T x}`.
 
     Args:
         Z: Design matrix, shape (d, n): an array, a sparse array of SciPy, or a SciPy ``LinearOperator``. A float64
             array is not copied; :attr:`Z` is a read-only view of it.
-        y: Observations, shape (d,); labels −1 and 1 for the logistic loss.
-        loss: ``"squared"`` or ``"logistic"``.
+        y: Observations, shape (d,); labels −1 and 1 for the logistic and the exponential loss.
+        loss: ``"squared"``, ``"logistic"`` or ``"exponential"``.
         truth: The weights that generated y, shape (n,), if they are known.
 
     Raises:
@@ -63,9 +69,9 @@ class Regression:
         if not isinstance(loss, str) or loss not in _LOSSES:
             hint = did_you_mean(str(loss), _LOSSES)
             raise InputError(f"loss: expected one of {', '.join(map(repr, _LOSSES))}, got {loss!r}{hint}.")
-        if loss == "logistic" and not np.all(np.abs(target) == 1):
+        if loss != "squared" and not np.all(np.abs(target) == 1):
             k = int(np.flatnonzero(np.abs(target) != 1)[0])
-            raise InputError(f"y: the logistic loss expects labels -1 and 1, got {target[k]:g} at index {k}.")
+            raise InputError(f"y: the {loss} loss expects labels -1 and 1, got {target[k]:g} at index {k}.")
         if truth is not None:
             truth = finite_array(truth, "truth", ndim=1)
             if truth.shape != linear.shape[1:]:

@@ -103,7 +103,7 @@ def test_bad_data_are_named(Z, y, part):
 
 
 def test_bad_options_and_weights_are_named():
-    with pytest.raises(InputError, match=r"^loss: expected one of 'squared', 'logistic', got 'hinge'"):
+    with pytest.raises(InputError, match=r"^loss: expected one of 'squared', 'logistic', 'exponential', got 'hinge'"):
         ib.Regression([[1.0, 2.0]], [1.0], loss="hinge")
     with pytest.raises(InputError, match=r"^truth: expected shape \(2,\)"):
         ib.Regression([[1.0, 2.0]], [1.0], truth=[1.0])

@@ -3,10 +3,9 @@
 Read: the abstract and the first page of arXiv v1, and the reviews of NeurIPS 2020, which summarize the results. Not
 read: the theorems, so their numbers and hypotheses are not quoted; every source here says "as summarized in".
 
-What is decided here follows from identities and from one training sample, for which the whole path of the flow of the
-exponential loss is known in closed form. What waits for projections onto inequality constraints, y_n ⟨x_n, w⟩ ≥ 1: that
-the direction of the flow of several samples tends to the minimizer of Q_μ over them in the intermediate regime, to
-the L2 and L1 margins at its ends, and the numbers of the paper's own data sets.
+What is decided here follows from identities, from one training sample, for which the whole path of the flow of the
+exponential loss is known in closed form, and for several samples from a duality gap and from projections onto the
+inequalities y_n ⟨x_n, w⟩ ≥ 1. What is not: the rates of the paper's theorems, and the numbers of its own data sets.
 """
 
 from implicit_bias import Paper

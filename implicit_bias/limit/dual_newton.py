@@ -91,7 +91,7 @@ class DualNewton:
             self.iterations += 1
             self.linearize(state)
             step = self.solve_hessian(-state.residual)
-            step = step * self._line_search(potential, state, step, reference)
+            step = step * self.line_search(potential, state, step, reference)
             state = self.evaluate(potential, state.nu + step, reference, tol)
             # The dual falls in every step, but the misfit need not; if it does not for long, rounding has stopped it.
             best, since_best = (state, 0) if state.misfit < best.misfit else (best, since_best + 1)
@@ -176,10 +176,15 @@ class DualNewton:
         # Rounding makes conjugate gradients slower than the d steps of exact arithmetic.
         return lambda v: cg(hessian, v, rtol=_CG_TOLERANCE, maxiter=10 * d)[0]
 
-    def _line_search(
-        self, potential: SeparablePotential, state: DualState, step: FloatArray, reference: float
+    def line_search(
+        self,
+        potential: SeparablePotential,
+        state: DualState,
+        step: FloatArray,
+        reference: float,
+        largest: float = np.inf,
     ) -> float:
-        """A multiple of the step at which the slope of the dual has fallen to a fraction of its start.
+        """A multiple of the step at which the slope of the dual has fallen to a fraction of its start, or the largest.
 
         Slopes are relative to the reference, so that large data do not overflow. A slope below its own rounding counts
         as zero: a step in directions that no active weight sees is noise, and it must not stop the rest of the step.
@@ -199,18 +204,20 @@ class DualNewton:
         blurred = ROUNDING * np.abs(state.x) + self.blur(state)
         noise = ROUNDING * float(np.abs(step) @ np.abs(self.y / reference))
         noise += float(np.abs(motion) @ (blurred / reference))
-        return zero_of_increasing(slope, full, max(0.25 * abs(at_zero), noise))
+        return zero_of_increasing(slope, full, max(0.25 * abs(at_zero), noise), largest)
 
 
-def zero_of_increasing(slope: Callable[[float], float], at_one: float, goal: float) -> float:
-    """A t > 0 with |slope(t)| <= goal, for an increasing slope that is negative at 0."""
+def zero_of_increasing(slope: Callable[[float], float], at_one: float, goal: float, largest: float = np.inf) -> float:
+    """A t > 0 with |slope(t)| <= goal, for an increasing slope that is negative at 0; or ``largest``, if it is less."""
     low, high, size, value = 0.0, np.inf, 1.0, at_one
     for _ in range(80):
         if abs(value) <= goal:
             break
         low, high = (size, high) if value < 0 else (low, size)
+        if low >= largest:
+            return largest
         if high == np.inf:
-            size *= 4
+            size = min(4 * size, largest)
         elif low == 0:
             size = high / 16 if high > 1e-3 else high**2
         else:

@@ -10,6 +10,14 @@ So :math:`D(x^*, \bar x) \le G`, and the potential turns that into a distance. W
 :math:`\tilde x` only up to rounding. Each term below bounds how far they may be off, so the final bound holds for the
 doubles that the solver returns. If few weights are active, G bounds the others linearly, and the equations bound the
 active ones.
+
+For inequalities :math:`Bx \ge b` with multipliers :math:`\mu \ge 0` and :math:`\bar x = \nabla R^*(B^T\mu)`, optimality
+says :math:`\langle\nabla R(x^*), \tilde x - x^*\rangle \ge 0` for every feasible :math:`\tilde x`. Hence
+
+.. math:: D(x^*, \bar x) + \mu^T(Bx^* - b) \le D(\tilde x, \bar x) + \mu^T(B\tilde x - b),
+
+which is the duality gap. Its last term vanishes if :math:`\tilde x` solves the equations of all rows with a multiplier;
+what remains is to check that it satisfies the other inequalities.
 """
 
 from __future__ import annotations
@@ -18,8 +26,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from implicit_bias.careful_sum import UNIT_ROUNDOFF, sum_error
+from implicit_bias.careful_sum import UNIT_ROUNDOFF, CarefulSum, sum_error
 from implicit_bias.limit.dual_newton import DualNewton
+from implicit_bias.limit.inequalities import Inequalities
 from implicit_bias.limit.row_basis import RowBasis
 from implicit_bias.linear_map import CombinedRowsMap, EntriesMap, LinearMap
 from implicit_bias.norm import norm
@@ -53,9 +62,18 @@ class Evaluation:
     doubt: FloatArray
 
 
-def evaluate(rows: RowBasis, potential: SeparablePotential, nu: FloatArray) -> Evaluation:
-    """Compute the weight of a dual variable and its residual, with bounds on their errors."""
-    product = rows.linear.careful_adjoint(-nu)
+def evaluate(
+    rows: RowBasis, potential: SeparablePotential, nu: FloatArray, product: CarefulSum | None = None
+) -> Evaluation:
+    """Compute the weight of a dual variable and its residual, with bounds on their errors.
+
+    Args:
+        rows: The conditions Z̃x = ỹ.
+        potential: R.
+        nu: ν, shape (r,).
+        product: −Z̃ᵀν, shape (n,), if the caller knows it better.
+    """
+    product = rows.linear.careful_adjoint(-nu) if product is None else product
     z = product.high + product.low
     x = potential.inverse_gradient_at(z)
     wobble = potential.response_error(z, product.error + UNIT_ROUNDOFF * np.abs(z), x)
@@ -76,6 +94,7 @@ def error_bound(
     at: Evaluation,
     x: FloatArray,
     residual: FloatArray,
+    inequalities: Inequalities | None = None,
 ) -> float:
     """A proven bound on ‖x − x*‖₂; inf if none is known.
 
@@ -86,10 +105,13 @@ def error_bound(
         at: The dual variable and its weight.
         x: The weight whose error we bound, shape (n,).
         residual: ỹ − Z̃x, shape (r,).
+        inequalities: What x* satisfies instead of all conditions, if these are active inequalities.
     """
     if not (np.all(np.isfinite(at.wobble)) and rows.is_exact and rows.smallest > 0):
         return np.inf
     solution = _in_the_metric(solver, at) or _shortest(rows, solver, at)
+    if inequalities is not None and not inequalities.hold_near(at.x, solution.shift, solution.width):
+        return np.inf
     gap = _largest_divergence(potential, at, solution)
     apart = potential.separation(at.x, gap) if gap < np.inf else None
     if apart is None:
@@ -97,7 +119,8 @@ def error_bound(
     moved = np.abs(x - at.x)
     bound = norm(moved) + norm(at.wobble) + float(np.max(apart))
     if gap > 0:
-        bound = min(bound, _active_bound(rows, potential, at, gap, moved, residual))
+        exceeded = 0.0 if inequalities is None else inequalities.exceeded * gap
+        bound = min(bound, _active_bound(rows, potential, at, gap, moved, residual, exceeded))
     return _SLACK * bound if np.isfinite(bound) else np.inf
 
 
@@ -185,6 +208,7 @@ def _active_bound(
     gap: float,
     moved: FloatArray,
     residual: FloatArray,
+    exceeded: FloatArray | float = 0.0,
 ) -> float:
     r"""A bound if few weights are active: the gap bounds the inactive weights, and least squares the active ones.
 
@@ -193,7 +217,8 @@ def _active_bound(
     :math:`\kappa = |R'(\bar x + t) - R'(\bar x)|`. All inactive weights share the gap, so
     :math:`\sum w_i|s_i| \le (G + \sum m_i) / \min_i(\kappa_i/w_i)` with
     :math:`m_i = \kappa_i t_i - D_i(\bar x + t_i)`. For the active weights,
-    :math:`Z_S(x - x^*)_S = -r - Z_I(x - x^*)_I` with the residual r of x.
+    :math:`Z_S(x - x^*)_S = -r - Z_I(x - x^*)_I` with the residual r of x. If the conditions are active inequalities,
+    x* may exceed them a little, which counts as residual.
     """
     linear = rows.linear
     order = np.argsort(-at.metric, kind="stable")
@@ -222,7 +247,7 @@ def _active_bound(
         known = moved[others] + at.wobble[others]
         inactive_sum += float(np.sum(known))
         weighted_sum += float(np.sum(columns[others] * known))
-    doubt = (at.doubt + 2 * UNIT_ROUNDOFF * np.abs(residual)) / rows.lengths
+    doubt = (at.doubt + exceeded + 2 * UNIT_ROUNDOFF * np.abs(residual)) / rows.lengths
     missing = np.abs(residual / rows.lengths) + doubt + 2 * _product_error(linear) * norm(moved)
     return (norm(missing) + weighted_sum) / (smallest * float(np.min(sizes))) + inactive_sum
 

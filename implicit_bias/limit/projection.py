@@ -1,9 +1,4 @@
-r"""The point where the flow ends: the Bregman projection onto the interpolating weights.
-
-.. math:: x^* = \operatorname{argmin} \{ R(x) : Zx = y \}
-
-Newton's method finds it on the dual, which is unconstrained, smooth and convex in d variables.
-"""
+"""A system Zx = y with rows scaled and made independent, the projection onto it, and how that is measured."""
 
 from __future__ import annotations
 
@@ -11,26 +6,24 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from implicit_bias.careful_sum import UNIT_ROUNDOFF
 from implicit_bias.errors import InputError
 from implicit_bias.limit.coupled import solve
 from implicit_bias.limit.dual_newton import DualNewton, DualState
-from implicit_bias.limit.error_bound import error_bound, evaluate
+from implicit_bias.limit.error_bound import Evaluation, error_bound, evaluate
 from implicit_bias.limit.row_basis import contradiction, row_basis
 from implicit_bias.linear_map import DenseMap, EntriesMap, LinearMap, OperatorMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential, SeparablePotential
-from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
-from implicit_bias.status import Status, settle
-from implicit_bias.validation import FloatArray, finite_array, positive_number, whole_number
+from implicit_bias.status import Status
+from implicit_bias.validation import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LARGEST_TOLERANCE = 1e-2  # with a larger one, "converged" would mean nothing
+LARGEST_TOLERANCE = 1e-2  # with a larger one, "converged" would mean nothing
 _DEPENDENT_ROUNDINGS = 4  # for each row, of a misfit relative to the data
 _MOST_ENTRIES = 2**25  # of an operator whose rows are stored: a quarter of a gigabyte
 _MOST_REFINEMENTS = 4
@@ -39,7 +32,7 @@ _PROBE_TOLERANCE = 1e-8  # relative difference allowed between an operator's two
 
 @dataclass(frozen=True, eq=False)
 class Projection(Shown):
-    """The minimizer of a potential over the solutions of Zx = y.
+    """The minimizer of a potential over the solutions of Zx = y, or over the x with y_i z_iᵀx >= 1.
 
     Attributes:
         x: The minimizer, shape (n,).
@@ -57,7 +50,9 @@ class Projection(Shown):
         iterations: Newton steps, including those for easier potentials on the way.
         status: How the solver ended.
         certificate: If no x solves Zx = y, a ν of unit length, shape (d,), with Zᵀν = 0 and yᵀν ≠ 0: every entry of Zᵀν
-            is within the rounding of its own terms, and yᵀν is not.
+            is within the rounding of its own terms, and yᵀν is not. If no x separates the labels, p >= 0 with Σp = 1
+            for which every entry of Σ p_i y_i z_i is zero in the same sense.
+        multipliers: For inequalities μ = −yν >= 0, shape (d,), with ∇R(x) = Σ μ_i y_i z_i; None for equations.
     """
 
     x: FloatArray
@@ -67,6 +62,7 @@ class Projection(Shown):
     iterations: int
     status: Status
     certificate: FloatArray | None = None
+    multipliers: FloatArray | None = None
 
     def __repr__(self) -> str:
         return (
@@ -84,118 +80,19 @@ class Projection(Shown):
         return self._display.plot(self, ax, **options)
 
 
-def bregman_projection(
-    problem: Regression,
-    potential: Potential,
-    *,
-    tol: float = 1e-12,
-    start: ArrayLike | None = None,
-    max_iterations: int = 500,
-    throw: bool = True,
-) -> Projection:
-    r"""Compute :math:`\operatorname{argmin}\{R(x) : Zx = y\}` by Newton's method in the dual.
-
-    Args:
-        problem: Z, shape (d, n) with d < n, and y, shape (d,), under the squared loss. Rows may be linearly dependent
-            if y is in the range of Z. For a LinearOperator, d products give the rows; if these take more than a quarter
-            of a gigabyte, conjugate gradients replace the factorization.
-        potential: R, with one coordinate per column of Z.
-        tol: Tolerance on the KKT residual, which is relative (see :class:`Projection`); at most 0.01. If rounding ν and
-            x to double precision leaves a larger residual, that counts as converged.
-        start: A dual ν to start from, shape (d,); by default the solver follows a sequence of easier potentials.
-        max_iterations: Limit on Newton steps in all.
-        throw: Raise if the tolerance is not reached, instead of reporting it in ``status``.
-
-    Raises:
-        InputError: If shapes do not match, d >= n, the loss is not squared, or the two products of an operator, with Z
-            and Zᵀ, do not belong to one matrix.
-        SolverError: If y is not in the range of Z or the tolerance is not reached, if ``throw``.
-
-    >>> from implicit_bias.potential import HyperbolicEntropy
-    >>> bregman_projection(Regression([[1.0, 2.0]], [2.0]), HyperbolicEntropy(scale=1e-300)).x.round(3).tolist()
-    [0.0, 1.0]
-    """
-    check_interpolates(problem, "bregman_projection")
-    d, n = problem.d, problem.n
-    if not isinstance(potential, Potential):
-        raise InputError(
-            f"potential: expected an ib.Potential, got {type(potential).__name__}; a derivation gives one by "
-            ".at(init, decay)."
-        )
-    if potential.size not in (None, n):
-        raise InputError(f"potential: expected {n} coordinates, one per column of Z, got {potential.size}.")
-    check_tolerance(tol)
-    if whole_number(max_iterations, "max_iterations") < 0:
-        raise InputError(f"max_iterations: expected an integer >= 0, got {max_iterations}.")
-    given = None
-    if start is not None:
-        given = finite_array(start, "start", ndim=1)
-        if given.shape != (d,):
-            raise InputError(f"start: expected shape ({d},), one entry per row of Z, got {given.shape}.")
-    system = System(problem)
-    with np.errstate(all="ignore"):  # an overflow shows up in the misfit and the status
-        if isinstance(potential, SeparablePotential):
-            found = system.project(potential, tol, given, max_iterations)
-        else:
-            found = system.project_coupled(potential, tol, given, max_iterations)
-    lacks_a_way = found.status is Status.STALLED and _lacks_a_way(potential)
-    return settle(found, throw, "bregman_projection", _START_FROM_EASIER if lacks_a_way else None)
-
-
-_START_FROM_EASIER = (
-    "Rounding errors stop further progress, or Newton's method starts too far from the solution, as the potential has "
-    "no relaxations: loosen tol, rescale Z and y, or define relaxations() if the potential is your own."
-)
-
-
-def _lacks_a_way(potential: Potential) -> bool:
-    """Whether a potential is finite on the whole line, and its class names no easier ones on the way to it."""
-    if not isinstance(potential, SeparablePotential):
-        return False
-    if type(potential).relaxations is not SeparablePotential.relaxations:
-        return False
-    low, high = potential.domain
-    return bool(np.all(np.isneginf(low)) and np.all(np.isposinf(high)))
-
-
-def check_interpolates(problem: Regression, what: str) -> None:
-    """Raise ``InputError`` unless the problem's flow ends where Zx = y."""
-    if not isinstance(problem, Regression):
-        raise InputError(
-            f"problem: expected an ib.Regression, as in ib.Regression(Z, y), got {type(problem).__name__}."
-        )
-    if problem.kind != "squared":
-        raise InputError(
-            f"problem: {what} covers the squared loss, whose flow ends where Zx = y, got the {problem.kind} loss; "
-            "ib.max_margin gives its limit on separable labels."
-        )
-
-
-def check_tolerance(tol: float) -> None:
-    """Raise ``InputError`` unless a tolerance on the KKT residual is positive and small enough to mean something."""
-    if positive_number(tol, "tol") > _LARGEST_TOLERANCE:
-        raise InputError(f"tol: expected a relative tolerance of at most {_LARGEST_TOLERANCE:g}, got {tol:g}.")
-
-
 class System:
     """Zx = y with rows scaled to unit size and made independent.
 
     Neither the problem nor its solution depends on the scale of a row, and scaling by powers of two is exact.
 
     Raises:
-        InputError: If d >= n, or an operator contradicts itself.
+        InputError: If an operator contradicts itself.
     """
 
-    def __init__(self, problem: Regression) -> None:
-        linear, target = problem.linear, problem.y
-        d, n = self.shape = linear.shape
-        if n <= d:
-            raise InputError(
-                "Z: expected fewer rows than columns (an underdetermined system, where the potential decides), got "
-                f"shape {self.shape}."
-            )
+    def __init__(self, linear: LinearMap, target: FloatArray) -> None:
+        self.shape = linear.shape
         if isinstance(linear, OperatorMap):
-            linear = _with_entries(linear)
+            linear = with_entries(linear)
         self._exponents = np.frexp(linear.row_sizes)[1]
         self._linear = linear.scaled_rows(-self._exponents)
         with np.errstate(all="ignore"):
@@ -258,6 +155,16 @@ class System:
         found = self._on_all_rows(self._measured(solver, potential, state, tol), tol)
         return replace(found, dual=self.outer_dual(found.dual))
 
+    def evaluated(self, potential: SeparablePotential, nu: FloatArray) -> Evaluation:
+        """The weight of a dual variable of the independent conditions, with bounds on its errors."""
+        return evaluate(self.basis, potential, nu)
+
+    def bounded(
+        self, solver: DualNewton, potential: SeparablePotential, at: Evaluation, x: FloatArray, residual: FloatArray
+    ) -> float:
+        """A bound on the distance of x to the minimizer."""
+        return error_bound(self.basis, solver, potential, at, x, residual)
+
     def _on_all_rows(self, found: Projection, tol: float) -> Projection:
         """The result with its misfit on the rows that depend on others, too, which nothing has been solved for."""
         dropped = self.basis.dropped
@@ -307,7 +214,7 @@ class System:
         polished = solver.evaluate(potential, state.nu - solver.solve_hessian(state.residual), reference, tol)
         if polished.misfit <= state.misfit:
             state = polished
-        at = evaluate(self.basis, potential, state.nu)
+        at = self.evaluated(potential, state.nu)
         correction = solver.correction(at.residual)
         moved = (at.x + correction) - at.x
         left = at.residual - solver.linear.apply(moved)
@@ -331,7 +238,7 @@ class System:
         status = Status.CONVERGED if is_feasible and is_stationary and is_near else Status.STALLED
         if status is not Status.CONVERGED and solver.iterations >= solver.max_iterations:
             status = Status.MAX_ITERATIONS
-        bound = error_bound(self.basis, solver, potential, at, x, residual)
+        bound = self.bounded(solver, potential, at, x, residual)
         return Projection(x, state.nu, max(misfit, shift), bound, solver.iterations, status)
 
     def _refined(self, solver: DualNewton, potential: SeparablePotential, state: DualState, tol: float) -> DualState:
@@ -373,10 +280,10 @@ def _is_near(linear: LinearMap, y: FloatArray, x: FloatArray) -> bool:
     If no x in the domain satisfies Zx = y, weights may shrink towards its end for ever, and the misfit with them.
     """
     size = max(norm(y), norm(linear.absolute_apply(np.abs(x))))
-    return norm(y - linear.apply(x)) <= _LARGEST_TOLERANCE * size
+    return norm(y - linear.apply(x)) <= LARGEST_TOLERANCE * size
 
 
-def _with_entries(linear: OperatorMap) -> LinearMap:
+def with_entries(linear: OperatorMap) -> LinearMap:
     """Replace an operator by its rows, which are its products with unit vectors, if they fit into memory."""
     d, n = linear.shape
     if d * n > _MOST_ENTRIES:

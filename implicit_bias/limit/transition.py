@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
+from implicit_bias.limit.bregman_projection import check_interpolates, check_tolerance, check_underdetermined
 from implicit_bias.limit.dual_newton import DualNewton
-from implicit_bias.limit.projection import Projection, System, check_interpolates, check_tolerance
+from implicit_bias.limit.projection import Projection, System
 from implicit_bias.potential import HyperbolicEntropy
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
@@ -100,7 +101,8 @@ def transition(
     [[0.4, 0.8], [0.0, 1.0]]
     """
     check_interpolates(problem, "transition")
-    system = System(problem)
+    check_underdetermined(problem)
+    system = System(problem.linear, problem.y)
     asked = _logarithms(scales, log_scales)
     check_tolerance(tol)
     if whole_number(max_iterations, "max_iterations") < 0:

@@ -48,6 +48,7 @@ class Entropy(SeparablePotential):
 
     formula = r"R_a(x) = \frac{1}{r} \sum_i x_i \log \frac{x_i}{a_i} - x_i"
     settings = ("scale", "log_scale", "rate")
+    horizon = "l1"
 
     def __init__(
         self, scale: ArrayLike | None = None, *, log_scale: ArrayLike | None = None, rate: float = 4.0

@@ -49,6 +49,7 @@ class HyperbolicEntropy(SeparablePotential):
 
     formula = r"R_a(x) = \frac{1}{r} \sum_i x_i \operatorname{arcsinh} \frac{x_i}{a_i} - \sqrt{x_i^2 + a_i^2} - b_i x_i"
     settings = ("scale", "log_scale", "shift", "rate")
+    horizon = "l1"
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import array_api_compat
 import numpy as np
@@ -35,10 +35,14 @@ class SeparablePotential(Potential):
     Attributes:
         formula: R in LaTeX, for display.
         settings: The names of the attributes in the formula, for display.
+        horizon: The norm to whose ball the sublevel sets of R tend in shape as they grow, within the domain: ``"l1"``,
+            ``"l2"`` or ``"linf"``; None if it is none of them, or not known. It is the geometry in which the mirror
+            flow of R maximizes the margin of separable labels.
     """
 
     formula: ClassVar[str] = ""
     settings: ClassVar[tuple[str, ...]] = ()
+    horizon: ClassVar[Literal["l1", "l2", "linf"] | None] = None
 
     @abstractmethod
     def terms_at(self, x: Array) -> Array:

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
 from implicit_bias.errors import InputError, UnsupportedError
-from implicit_bias.limit.projection import Projection, bregman_projection
+from implicit_bias.limit.bregman_projection import bregman_projection
+from implicit_bias.limit.projection import Projection
 from implicit_bias.potential import HyperbolicEntropy, Potential, SeparablePotential
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule, checked_schedule

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from implicit_bias.errors import InputError, UnsupportedError
-from implicit_bias.limit.projection import Projection, bregman_projection
+from implicit_bias.limit.bregman_projection import bregman_projection
+from implicit_bias.limit.projection import Projection
 from implicit_bias.potential import HyperbolicEntropy, Potential
 from implicit_bias.potential.family import Families, Family, ReversibleFamilies
 from implicit_bias.problem import Regression

@@ -328,3 +328,14 @@ def test_weights_without_a_metric_have_no_blur():
     at = evaluation(1, 3, metric=[1.0, 0.0, 1e-310], wobble=[0.0, 1e-320, 1e-320])
     found = module._inactive_sums(potential, at, 1e-4, np.array([1, 2]), np.array([1.0, 1.0]))
     between(found, 1e-4 / SLOPES.min(), 0.01)
+
+
+def test_an_inequality_that_may_be_exceeded_counts_like_residual():
+    """The minimizer exceeds an active inequality by at most the gap over its multiplier: the active weight moves."""
+    rows, potential = LEVER, Kinked()
+    at = evaluation(1, 3, metric=potential.m)
+    base = module._active_bound(rows, potential, at, 1e-4, np.zeros(3), np.zeros(1))
+    found = module._active_bound(rows, potential, at, 1e-4, np.zeros(3), np.zeros(1), np.array([2.0]))
+    between(found - base, 0.5, 0.01)
+    nothing = module._active_bound(rows, potential, at, 1e-4, np.zeros(3), np.zeros(1), np.array([np.inf]))
+    assert nothing == np.inf

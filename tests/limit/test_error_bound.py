@@ -427,7 +427,7 @@ def test_the_parts_of_the_bound_add_up(monkeypatch):
 def test_the_active_weight_was_moved_one_way_or_the_other(residual, monkeypatch):
     told = []
     monkeypatch.setattr(
-        module, "_active_bound", lambda rows, potential, at, gap, moved, left: told.append(moved) or 1.0
+        module, "_active_bound", lambda rows, potential, at, gap, moved, left, exceeded: told.append(moved) or 1.0
     )
     rows, potential = conditions([[1.0, 0.0]]), Quadratic(np.ones(2))
     bounded(evaluation(1, 2, residual=[residual], x=[1.0, 2.0]), potential, rows, x=[1.0 + residual, 2.0])

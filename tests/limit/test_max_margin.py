@@ -1,8 +1,9 @@
-"""The largest margin against its dual bound, and the flow of the logistic loss that leads to it."""
+"""The largest margins against their dual bounds and other programs, and the flow that leads to one of them."""
 
+import mpmath as mp
 import numpy as np
 import pytest
-from scipy.optimize import LinearConstraint, minimize
+from scipy.optimize import LinearConstraint, linprog, minimize
 
 import implicit_bias as ib
 from implicit_bias.errors import InputError
@@ -128,3 +129,183 @@ def test_support_is_what_attains_the_margin():
     )
     assert found.margin == pytest.approx(1.0, rel=1e-9)
     assert found.support.tolist() == [0, 2]
+
+
+GEOMETRIES = ("l1", "l2", "linf")
+
+
+def separable(seed):
+    """Labels that some x separates, with fewer or more observations than weights, and integers half of the time."""
+    rng = np.random.default_rng(seed)
+    d, n = [(4, 9), (9, 4), (12, 12), (6, 40), (40, 6)][seed % 5]
+    Z = rng.standard_normal((d, n)) if seed % 2 else rng.integers(-4, 5, (d, n)).astype(float)
+    truth = rng.standard_normal(n)
+    keep = np.abs(Z @ truth) > 0.05
+    return Z[keep], np.sign(Z @ truth)[keep]
+
+
+def exact_size(x, geometry):
+    sizes = [abs(v) for v in x]
+    return {"l1": mp.fsum, "linf": max, "l2": lambda each: mp.sqrt(mp.fsum(v**2 for v in each))}[geometry](sizes)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("seed", range(100))
+def test_primal_and_dual_in_50_digits(geometry, seed):
+    """The margin of the direction, and the bound of the multipliers on all margins, are apart by at most ``gap``."""
+    Z, y = separable(seed)
+    found = ib.max_margin(ib.Regression(Z, y, loss="logistic"), geometry)
+    dual = {"l1": "linf", "l2": "l2", "linf": "l1"}[geometry]
+    with mp.workdps(50):
+        x, p = [mp.mpf(float(v)) for v in found.direction], [mp.mpf(float(v)) for v in found.multipliers]
+        rows = [[mp.mpf(float(v)) for v in row] for row in y[:, None] * Z]
+        best = min(mp.fdot(row, x) for row in rows) / exact_size(x, geometry)
+        combined = [mp.fdot(p, column) for column in zip(*rows, strict=True)]
+        bound = exact_size(combined, dual) / mp.fsum(p)
+        assert min(p) >= 0
+        assert best >= found.margin - found.gap
+        assert bound <= found.margin + found.gap
+        assert best <= bound
+        assert bound - best <= 1e-9 * best
+    assert found.gap <= 1e-9 * found.margin
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_against_other_programs(seed):
+    """L1 and L∞ from the dual linear programs, L2 from a quadratic program."""
+    Z, y = separable(seed)
+    rows, problem = y[:, None] * Z, ib.Regression(Z, y, loss="logistic")
+    d, n = Z.shape
+    # min ‖Bᵀp‖ over the simplex: ∞-norm with one bound for all entries, 1-norm with one for each.
+    for geometry, count, total in (("l1", 1, np.ones((n, 1))), ("linf", n, np.eye(n))):
+        found = linprog(
+            np.append(np.zeros(d), np.ones(count)),
+            A_ub=np.vstack([np.hstack([sign * rows.T, -total]) for sign in (1, -1)]),
+            b_ub=np.zeros(2 * n),
+            A_eq=np.append(np.ones(d), np.zeros(count))[None],
+            b_eq=[1.0],
+        )
+        assert ib.max_margin(problem, geometry).margin == pytest.approx(found.fun, rel=1e-7)
+    if d <= n:  # otherwise the start would have to be feasible
+        hard = minimize(
+            lambda x: x @ x / 2,
+            np.linalg.pinv(rows) @ np.ones(d),
+            jac=lambda x: x,
+            constraints=LinearConstraint(rows, 1),
+            tol=1e-14,
+        ).x
+        assert ib.max_margin(problem, "l2").margin == pytest.approx(1 / np.linalg.norm(hard), rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_against_a_cone_program(seed):
+    clarabel = pytest.importorskip("clarabel", reason="clarabel is not installed")
+    from scipy.sparse import csc_matrix
+
+    Z, y = separable(seed)
+    d, n = Z.shape
+    rows = y[:, None] * Z
+    # min t with ‖x‖₂ <= t and Bx >= 1
+    A = csc_matrix(np.vstack([np.hstack([np.zeros((d, 1)), -rows]), -np.eye(n + 1)]))
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    found = clarabel.DefaultSolver(
+        csc_matrix((n + 1, n + 1)),
+        np.append(1.0, np.zeros(n)),
+        A,
+        np.append(-np.ones(d), np.zeros(n + 1)),
+        [clarabel.NonnegativeConeT(d), clarabel.SecondOrderConeT(n + 1)],
+        settings,
+    ).solve()
+    margin = ib.max_margin(ib.Regression(Z, y, loss="logistic"), "l2").margin
+    assert margin == pytest.approx(1 / found.x[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("seed", range(10))
+def test_inseparable_labels_are_certified_in_every_geometry(geometry, seed):
+    rng = np.random.default_rng(seed)
+    Z, y = rng.integers(-4, 5, (6, 4)).astype(float), np.sign(rng.standard_normal(6))
+    shares = rng.integers(1, 5, 5).astype(float)
+    Z[5] = -y[5] * (shares * y[:5]) @ Z[:5]
+    found = ib.max_margin(ib.Regression(Z, y, loss="logistic"), geometry, throw=False)
+    assert found.status is ib.Status.INFEASIBLE
+    assert found.gap == np.inf
+    assert np.all(found.certificate >= 0)
+    assert np.sum(found.certificate) == pytest.approx(1.0)
+    assert np.all(np.abs(found.certificate @ (y[:, None] * Z)) <= 100 * 2.0**-53 * (found.certificate @ np.abs(Z)))
+
+
+def test_margins_of_one_point_in_closed_form():
+    """By Hölder the margin of one point is its dual norm."""
+    problem = ib.Regression([[3.0, -4.0]], [1.0], loss="exponential")
+    for geometry, margin, direction in (("l1", 4, [0, -1]), ("l2", 5, [0.6, -0.8]), ("linf", 7, [1, -1])):
+        found = ib.max_margin(problem, geometry)
+        assert found.margin == pytest.approx(margin, rel=1e-15)
+        np.testing.assert_allclose(found.direction, direction, atol=1e-15)
+        np.testing.assert_array_equal(found.multipliers, [1.0])
+
+
+class OneSided(ib.SeparablePotential):
+    """Slopes between −1 and 2 for the first weight and between −3 and 1 for the second: R(tx)/t has these limits."""
+
+    size = 2
+    domain = (-np.inf, np.inf)
+
+    @property
+    def dual_domain(self):
+        return np.array([-1.0, -3.0]), np.array([2.0, 1.0])
+
+    def terms_at(self, x):
+        raise NotImplementedError
+
+    gradient_at = inverse_gradient_at = metric_at = terms_at
+
+
+def test_bounded_slopes_give_the_recession_function():
+    """The largest z·x over 2x₁⁺ + x₁⁻ + x₂⁺ + 3x₂⁻ <= 1 is the largest of z₁/2, −z₁, z₂ and −z₂/3."""
+    for z in ([3.0, -4.0], [-3.0, -4.0], [1.0, 0.25], [0.5, -3.0]):
+        found = ib.max_margin(ib.Regression([z], [1.0], loss="logistic"), OneSided())
+        assert found.margin == pytest.approx(max(z[0] / 2, -z[0], z[1], -z[1] / 3), rel=1e-14)
+        assert found.gap <= 1e-12
+
+
+def test_the_horizon_of_the_mask_is_the_l1_norm_at_every_scale(labelled):
+    problem = ib.Regression(*labelled, loss="logistic")
+    want = ib.max_margin(problem, "l1")
+    start = {"m": np.full(30, 1.0), "w": np.linspace(-0.5, 0.5, 30)}
+    for potential in (ib.HyperbolicEntropy(scale=1e5), ib.derive("m*w", "m**2 + w**2").at(start, 0.3)):
+        found = ib.max_margin(problem, potential)
+        np.testing.assert_allclose(found.direction, want.direction, atol=1e-12)
+        assert found.margin == pytest.approx(want.margin, rel=1e-12)
+
+
+def test_weights_that_cannot_grow_stay_zero():
+    problem = ib.Regression([[-3.0, 1.0], [2.0, 1.0]], [1.0, 1.0], loss="logistic")
+    found = ib.max_margin(problem, ib.Entropy(scale=1.0))
+    # (x₁, 1 − x₁) with x₁ >= 0 has the margins 1 − 4x₁ and 1 + x₁.
+    np.testing.assert_allclose(found.direction, [0.0, 1.0], atol=1e-14)
+    negative = ib.Regression([[-1.0, -1.0]], [1.0], loss="logistic")
+    assert ib.max_margin(negative, ib.Entropy(scale=1.0), throw=False).status is ib.Status.STALLED
+
+
+def test_geometries_that_are_not_known_are_named(labelled):
+    problem = ib.Regression(*labelled, loss="logistic")
+    with pytest.raises(InputError, match=r"'l1', 'l2', 'linf' or an ib\.Potential, got 'l3'"):
+        ib.max_margin(problem, "l3")
+    with pytest.raises(InputError, match="30 coordinates"):
+        ib.max_margin(problem, ib.HyperbolicEntropy(scale=[1.0, 2.0]))
+
+    class Unknown(OneSided):
+        size = None
+        dual_domain = (-np.inf, np.inf)
+
+    with pytest.raises(ib.UnsupportedError, match="horizon function of Unknown is not known"):
+        ib.max_margin(problem, Unknown())
+    Unknown.horizon = "l2"
+    assert ib.max_margin(problem, Unknown()).margin == ib.max_margin(problem, "l2").margin
+    forms = ib.QuadraticForms(np.eye(30)[:, :, None] * np.eye(30)[:, None, :], theta0=np.ones(30))
+    with pytest.raises(ib.UnsupportedError, match="horizon function of QuadraticForms"):
+        ib.max_margin(problem, forms)
+    with pytest.raises(InputError, match="logistic or the exponential loss"):
+        ib.max_margin(ib.Regression(*labelled))

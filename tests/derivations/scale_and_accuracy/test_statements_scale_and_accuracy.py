@@ -117,3 +117,68 @@ def test_a_tenth_is_reached_at_an_accuracy_beyond_hope(alpha):
     margin = 2 * alpha**2 * (math.sinh(clock) + math.sinh(clock / 2) / 2)
     assert margin == pytest.approx(42 * math.sqrt(6) * alpha**2, rel=1e-9)
     assert margin / math.log(10) > 100
+
+
+def several(alpha, samples, time):
+    """The weights and 4∫e^(−q_n) of each sample after a flow of u₊² − u₋² from α on the sum of exp(−q_n)."""
+    count, d = samples.shape
+
+    def velocity(t, state):
+        losses = np.exp(-samples @ (state[:d] ** 2 - state[d : 2 * d] ** 2))
+        pull = losses @ samples
+        return np.concatenate([2 * pull * state[:d], -2 * pull * state[d : 2 * d], 4 * losses])
+
+    end = solve_ivp(velocity, (0, time), [alpha] * (2 * d) + [0] * count, "LSODA", rtol=1e-11, atol=1e-12).y[:, -1]
+    return end[:d] ** 2 - end[d : 2 * d] ** 2, end[2 * d :]
+
+
+def least_cost(alpha, samples, margin, start):
+    """The minimizer of Q over margins, by sequential quadratic programming."""
+    a = 2 * alpha**2
+    constraint = {"type": "ineq", "fun": lambda w: samples @ w - margin, "jac": lambda w: samples}
+    return minimize(
+        lambda w: float(np.sum(w * np.arcsinh(w / a) - np.sqrt(a**2 + w**2) + a)),
+        start,
+        jac=lambda w: np.arcsinh(w / a),
+        constraints=constraint,
+        method="SLSQP",
+        tol=1e-14,
+        options={"maxiter": 500},
+    )
+
+
+@about("scale-and-accuracy/gap-of-the-path")
+@few
+@given(st.integers(0, 1000), st.floats(0.5, 1.5), st.floats(5.0, 200.0))
+def test_the_path_is_as_near_to_the_minimizer_as_its_margins_say(seed, alpha, time):
+    samples = np.random.default_rng(seed).standard_normal((2, 4))
+    weights, duals = several(alpha, samples, time)
+    margins = samples @ weights
+    assume(min(margins) > 0.1)
+    found = least_cost(alpha, samples, min(margins), weights)
+    assume(found.success)
+    a, best = 2 * alpha**2, found.x
+    assert np.arcsinh(weights / a) == pytest.approx(duals @ samples, abs=1e-6)
+
+    def cost(w):
+        return w * np.arcsinh(w / a) - np.sqrt(a**2 + w**2)
+
+    divergence = float(np.sum(cost(best) - cost(weights) - np.arcsinh(weights / a) * (best - weights)))
+    assert divergence <= float(duals @ (margins - min(margins))) + 1e-6
+
+
+@about("scale-and-accuracy/error-at-a-fixed-ratio")
+def test_at_a_fixed_ratio_the_error_falls_like_one_over_the_margin():
+    """Other samples, by the flow of the parameters and sequential quadratic programming."""
+    samples, products = np.random.default_rng(5).standard_normal((2, 3)), []
+    for margin in (4.0, 8.0, 16.0):
+        alpha = math.sqrt(2 * margin)
+
+        def missing(log_time, alpha=alpha, margin=margin):
+            return float(np.min(samples @ several(alpha, samples, math.exp(log_time))[0]) - margin)
+
+        weights = several(alpha, samples, math.exp(brentq(missing, -8.0, 25.0, xtol=1e-6)))[0]
+        best = least_cost(alpha, samples, margin, weights).x
+        products.append(np.linalg.norm(weights - best) / np.linalg.norm(best) * margin)
+    assert products[2] == pytest.approx(products[1], rel=0.01)
+    assert products[1] == pytest.approx(products[0], rel=0.02)

@@ -9,7 +9,7 @@ from experiments.ours.atlas import ENTRIES
 from implicit_bias import Outcome
 from implicit_bias.explore.catalogue import CATALOGUE
 
-NAMES = ("errata", "dose", "transition", "atlas", "runs", "gain", "edge_of_stability")
+NAMES = ("errata", "dose", "transition", "atlas", "runs", "gain", "edge_of_stability", "margins")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -40,8 +40,18 @@ SPOILED = {
     "gain": {"gd_deviation": 1e6, "sgd_gain": 0.1, "gd_predicted": 1.2},
     "edge_of_stability": {"critical": 1.01, "sharpness": 1.1, "from_own": 1e6, "is_predicted": 0, "beta_gain": -1.0},
     "atlas": {"metric_error": 1e9, "exponent": 1.2, "excess": -1.0},
+    "margins": {"best": 1.06, "log10_t": np.linspace(1, 2, 41)} | {"margin/Adam": np.array([1.2, 1.2, 0.9])},
 }
-NOTICED = {"errata": 2, "dose": 2, "transition": 5, "atlas": 3, "runs": 3, "gain": 3, "edge_of_stability": 5}
+NOTICED = {
+    "errata": 2,
+    "dose": 2,
+    "transition": 5,
+    "atlas": 3,
+    "runs": 3,
+    "gain": 3,
+    "edge_of_stability": 5,
+    "margins": 4,
+}
 
 
 def test_claims_notice_spoiled_numbers(quick):

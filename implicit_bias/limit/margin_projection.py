@@ -1,0 +1,204 @@
+r"""The Bregman projection onto margins of 1, :math:`\operatorname{argmin} \{ R(x) : y_i z_i^Tx \ge 1 \}`.
+
+A projected Newton method finds the rows that hold with equality. Their equations are solved and bounded like any
+others; what remains is to keep the multipliers non-negative, and to check the other rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csc_array
+
+from implicit_bias.errors import UnsupportedError
+from implicit_bias.limit.dependency import depends_exactly
+from implicit_bias.limit.dual_newton import ROUNDING, DualNewton, DualState
+from implicit_bias.limit.error_bound import Evaluation, error_bound, evaluate
+from implicit_bias.limit.inequalities import Inequalities
+from implicit_bias.limit.projected_newton import find_multipliers
+from implicit_bias.limit.projection import Projection, System, with_entries
+from implicit_bias.limit.separability import inseparable
+from implicit_bias.linear_map import CombinedRowsMap, EntriesMap, OperatorMap
+from implicit_bias.norm import norm
+from implicit_bias.potential import SeparablePotential
+from implicit_bias.problem import Regression
+from implicit_bias.status import Status
+from implicit_bias.validation import FloatArray, IntArray
+
+_MOST_CHANGES = 20  # of the active rows, after the projected Newton method has found them nearly
+_IDENTIFIED = 1e-9  # misfit at which the active rows are nearly known
+_LARGEST_IDENTIFIED = 1e-3  # a larger misfit identifies nothing
+
+
+class ActiveRows(System):
+    """The active ones of the inequalities y_i z_iᵀx >= 1, as equations z_iᵀx = y_i beside the others.
+
+    Args:
+        rows: The z_i, shape (d, n).
+        labels: The y_i, −1 or 1.
+        active: The indices of the active rows.
+    """
+
+    def __init__(self, rows: EntriesMap, labels: FloatArray, active: IntArray) -> None:
+        if len(active):
+            super().__init__(rows.rows(active), labels[active])
+        self.shape = len(active), rows.shape[1]
+        self.active, self._rows, self._all_labels, self._labels = active, rows, labels, labels[active]
+        self._leave(np.setdiff1d(np.arange(len(labels)), active))
+
+    def multipliers(self, nu: FloatArray) -> FloatArray:
+        """The multipliers of the active rows scaled to unit size, with zero for negative ones."""
+        scaled = nu if self.basis.combination is None else nu @ self.basis.combination
+        return np.maximum(-self._labels * scaled, 0.0)
+
+    def evaluated(self, potential: SeparablePotential, nu: FloatArray) -> Evaluation:
+        """The weight of the multipliers, with bounds on its errors."""
+        product = self._linear.careful_adjoint(self._labels * self.multipliers(nu))
+        return evaluate(self.basis, potential, nu, product)
+
+    def bounded(
+        self, solver: DualNewton, potential: SeparablePotential, at: Evaluation, x: FloatArray, residual: FloatArray
+    ) -> float:
+        """A bound on the distance of x to the minimizer."""
+        inequalities = self.inequalities(self.multipliers(at.nu))
+        return error_bound(self.basis, solver, potential, at, x, residual, inequalities)
+
+    def inequalities(self, multipliers: FloatArray) -> Inequalities:
+        """What the minimizer satisfies beside the equations, and how far it may exceed these.
+
+        Of combinations of rows that is not known, as their coefficients are rounded.
+        """
+        most = np.divide(1.01, multipliers, out=np.full(len(multipliers), np.inf), where=multipliers > 0)
+        kept = self.basis.kept
+        most = np.full(len(kept), np.inf) if isinstance(self.basis.linear, CombinedRowsMap) else most[kept]
+        return Inequalities(self._other_rows, self._other_labels, np.ones(len(self.others)), most)
+
+    def room(self, x: FloatArray, width: FloatArray) -> FloatArray:
+        """A lower bound on what the weights within a width of x have beyond the other inequalities, shape (k,)."""
+        inequalities = Inequalities(self._other_rows, self._other_labels, np.ones(len(self.others)), np.empty(0))
+        return inequalities.room(x, np.zeros(len(x)), width)
+
+    def all_multipliers(self, dual: FloatArray) -> FloatArray:
+        """The multipliers of all rows, shape (d,), from a dual of the active ones as they are given."""
+        multipliers = np.zeros(len(self._all_labels))
+        multipliers[self.active] = np.maximum(-self._labels * dual, 0.0)
+        return multipliers
+
+    def signed(self, multipliers: FloatArray) -> FloatArray:
+        """ν for multipliers of all rows."""
+        return -self._all_labels * multipliers
+
+    def add_implied(self, rows: IntArray) -> None:
+        """Leave rows out of the other inequalities, because the equations imply them."""
+        self._leave(np.setdiff1d(self.others, rows))
+
+    def _leave(self, others: IntArray) -> None:
+        """Take some rows as the other inequalities."""
+        self.others, self._other_labels = others, self._all_labels[others]
+        self._other_rows = self._rows.rows(others) if len(others) else None
+
+    def implies(self, row: int) -> bool:
+        """Whether z_iᵀx = y_i follows exactly from the equations."""
+        if self.basis.smallest <= 0:
+            return False
+        columns = np.arange(self.shape[1])
+        table = np.column_stack([self._rows.columns(columns), self._all_labels])
+        return depends_exactly(table[[row]], table[self.active[self.basis.kept]])
+
+    def missed(self, x: FloatArray) -> float:
+        """How far x is from satisfying the other inequalities, relative to their terms."""
+        if self._other_rows is None:
+            return 0.0
+        terms = 1 + self._other_rows.absolute_apply(np.abs(x))
+        return float(np.max(np.maximum(1 - self._other_labels * self._other_rows.apply(x), 0.0) / terms))
+
+
+def project_onto_margins(
+    problem: Regression, potential: SeparablePotential, tol: float, start: FloatArray | None, max_iterations: int
+) -> Projection:
+    """The projection onto margins of at least 1."""
+    rows = with_entries(problem.linear) if isinstance(problem.linear, OperatorMap) else problem.linear
+    if not isinstance(rows, EntriesMap):
+        raise UnsupportedError(
+            f"Z: constraint '>=' needs the entries of Z, got an operator of shape {rows.shape}, whose rows are too "
+            "large to be stored; give an array."
+        )
+    labels, exponents = problem.y, np.frexp(rows.row_sizes)[1]
+    first = None if start is None else np.ldexp(start, exponents)
+    scaled, target = rows.scaled_rows(-exponents), np.ldexp(labels, -exponents)
+    nearly = find_multipliers(scaled, target, potential, _IDENTIFIED, max_iterations, first)
+    nu = np.ldexp(nearly.nu, -exponents)
+    found = None
+    if nearly.misfit <= _LARGEST_IDENTIFIED:
+        found = _with_active_rows(rows, labels, potential, nu, tol, max_iterations)
+    if found is None:
+        x = potential.respond(rows.adjoint(-nu))[0]
+        status = Status.MAX_ITERATIONS if nearly.iterations >= max_iterations else Status.STALLED
+        status = status if np.all(np.isfinite(x)) else Status.NOT_FINITE
+        found = Projection(x, nu, nearly.misfit, np.inf, 0, status, multipliers=-labels * nu)
+    found = replace(found, iterations=found.iterations + nearly.iterations)
+    if found.status is not Status.CONVERGED:
+        certificate = inseparable(csc_array(rows.columns(np.arange(problem.n)) * labels[:, None]))
+        if certificate is not None:
+            found = replace(found, status=Status.INFEASIBLE, error_bound=np.inf, certificate=certificate)
+    return found
+
+
+def _with_active_rows(
+    rows: EntriesMap, labels: FloatArray, potential: SeparablePotential, nu: FloatArray, tol: float, max_iterations: int
+) -> Projection | None:
+    """The projection from a ν near its own, once the active rows are right; None if they contradict each other."""
+    active, stays, iterations = np.flatnonzero(nu), np.arange(0), 0
+    for _ in range(_MOST_CHANGES):
+        system = ActiveRows(rows, labels, active)
+        if not len(active):
+            return _at_minimizer(system, potential, tol)
+        if system.is_trivial:
+            return None
+        solver = system.newton(max_iterations - iterations)
+        state = system.solve(solver, potential, tol, system.inner_dual(nu[active]))
+        iterations += solver.iterations
+        nu = np.zeros(len(labels))
+        nu[active] = system.outer_dual(state.nu)
+        # Rows that have come back after their multiplier fell below zero are as good as active with multiplier zero.
+        dropped = np.setdiff1d(active[labels[active] * nu[active] > 0], stays)
+        unsure = system.room(state.x, solver.blur(state) + ROUNDING * np.abs(state.x))
+        close = system.others[unsure <= 0]
+        implied = np.array([row for row in close if system.implies(row)], dtype=int)
+        added = np.setdiff1d(close, implied)
+        if not len(dropped) and not len(added):
+            system.add_implied(implied)
+            return _finished(system, solver, potential, state, tol, iterations)
+        stays = np.union1d(stays, added)
+        active = np.union1d(np.setdiff1d(active, dropped), added)
+    return None
+
+
+def _finished(
+    system: ActiveRows, solver: DualNewton, potential: SeparablePotential, state: DualState, tol: float, iterations: int
+) -> Projection:
+    """The result for the right active rows, on all rows."""
+    found = system.finish(solver, potential, state, tol)
+    multipliers = system.all_multipliers(found.dual)
+    missed = system.missed(found.x)
+    status = found.status if missed <= tol or found.status is not Status.CONVERGED else Status.STALLED
+    return replace(
+        found,
+        dual=system.signed(multipliers),
+        multipliers=multipliers,
+        kkt_residual=max(found.kkt_residual, missed),
+        iterations=iterations,
+        status=status,
+    )
+
+
+def _at_minimizer(system: ActiveRows, potential: SeparablePotential, tol: float) -> Projection:
+    """The result if the minimizer of the potential has margins of 1."""
+    n = system.shape[1]
+    x = np.broadcast_to(potential.minimizer, (n,)).copy()
+    wobble = potential.response_error(np.zeros(n), np.zeros(n), x)
+    bound = norm(wobble) if wobble is not None and np.all(system.room(x, wobble) >= 0) else np.inf
+    missed, nothing = system.missed(x), np.zeros(len(system.others))
+    status = Status.CONVERGED if missed <= tol else Status.STALLED
+    return Projection(x, nothing, missed, bound, 0, status, multipliers=nothing)

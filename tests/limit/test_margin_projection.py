@@ -1,0 +1,256 @@
+"""Projections onto margins of 1 against 50-digit solutions, other programs and their optimality conditions."""
+
+import itertools
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from scipy.optimize import LinearConstraint, minimize
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import aslinearoperator
+
+import implicit_bias as ib
+from implicit_bias import Entropy, HyperbolicEntropy, Regression, Status, UnsupportedError, bregman_projection
+from implicit_bias.errors import InputError
+from tests.limit.test_projection import exact_projection
+
+
+def labelled(Z, y):
+    return Regression(Z, y, loss="logistic")
+
+
+def separable(seed, d, n):
+    rng = np.random.default_rng(seed)
+    Z = rng.standard_normal((d, n))
+    return Z, np.sign(Z @ rng.standard_normal(n))
+
+
+def exact_margin_projection(Z, y, potential, found):
+    """The projection to 50 digits: of all sets of active rows, the one whose equations satisfy all KKT conditions.
+
+    The set that the solver found is only tried first.
+    """
+    d, n = Z.shape
+    scale, shift, rate = float(potential.scale), float(potential.shift), mp.mpf(potential.rate)
+    guess = tuple(np.flatnonzero(found.multipliers))
+    sets = (chosen for k in range(d + 1) for chosen in itertools.combinations(range(d), k))
+    for chosen in itertools.chain([guess], sets):
+        rows = list(chosen)
+        if rows and np.linalg.matrix_rank(Z[rows]) < len(rows):
+            continue
+        if rows:
+            x = exact_projection(Z[rows], y[rows], potential, found.dual[rows])
+        else:
+            x = mp.matrix([scale * mp.sinh(mp.mpf(shift)) for _ in range(n)])
+        if x is None:
+            continue
+        margins = [y[i] * mp.fsum(mp.mpf(Z[i, j]) * x[j] for j in range(n)) for i in range(d)]
+        if min(margins) < 1 - mp.mpf(10) ** -45:
+            continue
+        if rows:  # ∇R(x) = Σ μ_i y_i z_i, an overdetermined system
+            B = mp.matrix((y[rows, None] * Z[rows]).tolist())
+            slopes = mp.matrix([(mp.asinh(v / scale) - shift) / rate for v in x])
+            multipliers = mp.lu_solve(B * B.T, B * slopes)
+            if min(multipliers) < -(mp.mpf(10) ** -45):
+                continue
+        return x
+    return None
+
+
+@st.composite
+def label_systems(draw):
+    """Small systems of labels that some x separates, with integer or real entries, so that rows may be degenerate."""
+    d, n = draw(st.integers(1, 4)), draw(st.integers(2, 6))
+    entry = st.integers(-3, 3) if draw(st.booleans()) else st.floats(-3, 3).map(lambda v: round(v, 3))
+    Z = np.array([[float(draw(entry)) for _ in range(n)] for _ in range(d)])
+    truth = np.array([float(draw(entry)) for _ in range(n)])
+    y = np.where(Z @ truth >= 0, 1.0, -1.0)
+    assume(np.min(y * (Z @ truth)) > 0.05)
+    return Z, y
+
+
+@given(
+    instance=label_systems(),
+    log_scale=st.one_of(st.floats(-690, 0), st.floats(-12, 5)),
+    shift=st.sampled_from([0.0, 1.5]),
+)
+@example(instance=(np.array([[1.0, 0.0], [1.0, 1.0], [1.0, -1.0]]), np.ones(3)), log_scale=0.0, shift=0.0)
+@example(instance=(np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 0.0]]), np.ones(2)), log_scale=-9.0, shift=0.0)
+@example(instance=(np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]]), np.ones(3)), log_scale=-3.0, shift=0.0)
+def test_error_bound_against_50_digits(instance, log_scale, shift):
+    Z, y = instance
+    potential = HyperbolicEntropy(scale=math.exp(log_scale), shift=shift)
+    found = bregman_projection(labelled(Z, y), potential, constraint=">=")
+    assert np.all(found.multipliers >= 0)
+    with mp.workdps(700):
+        want = exact_margin_projection(Z, y, potential, found)
+        assume(want is not None)
+        distance = float(mp.norm(mp.matrix([mp.mpf(float(v)) - w for v, w in zip(found.x, want, strict=True)])))
+    assert distance <= found.error_bound
+    assert distance <= 1e-7 * (1 + np.linalg.norm(found.x))
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("scale", [1e3, 1.0, 1e-4, 1e-100])
+def test_bounds_are_tight_and_hold(seed, scale):
+    """On random labels the bound is finite, and as strict as for equations: the active rows are such."""
+    d, n = [(3, 8), (8, 3), (6, 6), (4, 5)][seed % 4]
+    Z, y = separable(seed, d, n)
+    potential = HyperbolicEntropy(scale=scale)
+    found = bregman_projection(labelled(Z, y), potential, constraint=">=")
+    with mp.workdps(700):
+        active = np.flatnonzero(found.multipliers)
+        want = exact_projection(Z[active], y[active], potential, found.dual[active])
+        margins = [y[i] * mp.fsum(mp.mpf(Z[i, j]) * want[j] for j in range(n)) for i in range(d)]
+        assert min(margins) > 1 - mp.mpf(10) ** -45
+        distance = float(mp.norm(mp.matrix([mp.mpf(float(v)) - w for v, w in zip(found.x, want, strict=True)])))
+    assert distance <= found.error_bound < 1e-9 * (1 + np.linalg.norm(found.x))
+
+
+@pytest.mark.parametrize(("d", "n"), [(20, 60), (60, 20), (300, 10), (5, 5)])
+@pytest.mark.parametrize("scale", [1e4, 1.0, 1e-3, 1e-300])
+def test_kkt_conditions(d, n, scale):
+    Z, y = separable(3, d, n)
+    potential = HyperbolicEntropy(scale=scale)
+    found = bregman_projection(labelled(Z, y), potential, constraint=">=")
+    margins = y * (Z @ found.x)
+    tolerance = 1e-12 * np.max(np.abs(Z) @ np.abs(found.x))
+    assert np.all(margins >= 1 - tolerance)
+    assert np.all(found.multipliers >= 0)
+    np.testing.assert_array_equal(found.dual, -y * found.multipliers)
+    np.testing.assert_allclose(margins[found.multipliers > 0], 1, atol=tolerance)
+    if scale > 1e-100:
+        slopes = (y * found.multipliers) @ Z
+        np.testing.assert_allclose(potential.gradient(found.x), slopes, atol=1e-9 * np.max(np.abs(slopes)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_against_trust_constr(seed):
+    Z, y = separable(seed, 5, 9)
+    potential = HyperbolicEntropy(scale=0.7, shift=np.linspace(-1, 1, 9))
+    want = minimize(
+        potential.value,
+        np.linalg.pinv(Z) @ (2 * y),
+        jac=potential.gradient,
+        constraints=LinearConstraint(y[:, None] * Z, 1, np.inf),
+        method="trust-constr",
+        options={"gtol": 1e-10, "xtol": 1e-12, "barrier_tol": 1e-12, "maxiter": 5000},
+    ).x
+    found = bregman_projection(labelled(Z, y), potential, constraint=">=")
+    np.testing.assert_allclose(found.x, want, atol=2e-5)
+
+
+def test_ends_of_the_scale_are_the_l2_and_the_l1_margin():
+    Z, y = separable(1, 12, 40)
+    for scale, geometry, tolerance in ((1e8, "l2", 1e-10), (1e-300, "l1", 1e-2)):
+        x = bregman_projection(labelled(Z, y), HyperbolicEntropy(scale=scale), constraint=">=").x
+        size = np.linalg.norm(x) if geometry == "l2" else np.sum(np.abs(x))
+        found = ib.max_margin(labelled(Z, y), geometry)
+        np.testing.assert_allclose(x / size, found.direction, atol=tolerance)
+
+
+def test_entropy_of_positive_weights():
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((6, 20))
+    y = np.sign(Z @ np.abs(rng.standard_normal(20)))
+    found = bregman_projection(labelled(Z, y), Entropy(scale=0.1), constraint=">=")
+    assert np.all(found.x > 0)
+    assert np.min(y * (Z @ found.x)) > 1 - 1e-12
+    assert found.error_bound < 1e-10
+
+
+def test_no_inequality_is_active_at_a_minimizer_with_margins():
+    potential = HyperbolicEntropy(scale=1.0, shift=2.0)
+    found = bregman_projection(labelled(np.eye(2), np.ones(2)), potential, constraint=">=")
+    np.testing.assert_array_equal(found.multipliers, 0)
+    np.testing.assert_allclose(found.x, math.sinh(2), rtol=1e-15)
+    assert 0 < found.error_bound < 1e-13
+
+
+def test_copies_of_a_row_share_its_multiplier_and_leave_a_bound():
+    Z, y = separable(0, 4, 7)
+    once = bregman_projection(labelled(Z, y), HyperbolicEntropy(scale=0.1), constraint=">=")
+    many = bregman_projection(
+        labelled(np.vstack([Z, Z, 3 * Z]), np.tile(y, 3)), HyperbolicEntropy(scale=0.1), constraint=">="
+    )
+    np.testing.assert_allclose(many.x, once.x, atol=once.error_bound + many.error_bound)
+    assert many.error_bound < 1e-12
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array, aslinearoperator])
+def test_kinds_of_matrices(kind):
+    Z, y = separable(2, 8, 20)
+    want = bregman_projection(labelled(Z, y), HyperbolicEntropy(scale=0.01), constraint=">=")
+    found = bregman_projection(labelled(kind(Z), y), HyperbolicEntropy(scale=0.01), constraint=">=")
+    np.testing.assert_allclose(found.x, want.x, atol=want.error_bound + found.error_bound)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-3, 1e100])
+def test_the_size_of_a_row_changes_only_units(size):
+    Z, y = separable(4, 5, 9)
+    scale = np.array([1.0, size, 1.0, 1.0, 1.0])[:, None]
+    margins = bregman_projection(
+        labelled(Z * size, y), HyperbolicEntropy(log_scale=-2.0 - math.log(size)), constraint=">="
+    )
+    plain = bregman_projection(labelled(Z, y), HyperbolicEntropy(log_scale=-2.0), constraint=">=")
+    np.testing.assert_allclose(margins.x * size, plain.x, rtol=1e-9, atol=1e-12)
+    uneven = bregman_projection(labelled(Z * scale, y), HyperbolicEntropy(scale=1.0), constraint=">=", throw=False)
+    assert uneven.status is not Status.INFEASIBLE
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_inseparable_labels_are_certified(seed):
+    """By Farkas' lemma no x separates the labels if a positive combination of the labelled rows vanishes."""
+    rng = np.random.default_rng(seed)
+    Z, y = rng.integers(-4, 5, (6, 4)).astype(float), np.sign(rng.standard_normal(6))
+    shares = rng.integers(1, 5, 5).astype(float)
+    Z[5] = -y[5] * (shares * y[:5]) @ Z[:5]  # integers: the combination vanishes exactly
+    found = bregman_projection(labelled(Z, y), HyperbolicEntropy(scale=0.1), constraint=">=", throw=False)
+    assert found.status is Status.INFEASIBLE
+    assert found.error_bound == np.inf
+    assert np.all(found.certificate >= 0)
+    assert np.sum(found.certificate) == pytest.approx(1.0)
+    terms = found.certificate @ np.abs(Z)
+    assert np.all(np.abs(found.certificate @ (y[:, None] * Z)) <= 100 * 2.0**-53 * terms)
+    with pytest.raises(ib.SolverError, match="No x separates the labels"):
+        bregman_projection(labelled(Z, y), HyperbolicEntropy(scale=0.1), constraint=">=")
+
+
+def test_a_row_of_zeros_is_inseparable():
+    found = bregman_projection(
+        labelled([[1.0, 2.0], [0.0, 0.0]], [1.0, 1.0]), HyperbolicEntropy(scale=1.0), constraint=">=", throw=False
+    )
+    assert found.status is Status.INFEASIBLE
+    np.testing.assert_array_equal(found.certificate, [0.0, 1.0])
+
+
+@pytest.mark.parametrize("gap", [1e-4, 1e-8, 1e-14, 1e-100])
+def test_labels_that_are_barely_separable_are_never_called_inseparable(gap):
+    Z = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, gap]])
+    found = bregman_projection(labelled(Z, [1.0, -1.0]), HyperbolicEntropy(scale=1.0), constraint=">=", throw=False)
+    assert found.status is not Status.INFEASIBLE
+    if found.status is Status.CONVERGED:
+        assert np.min(np.array([1.0, -1.0]) * (Z @ found.x)) > 0.99
+
+
+def test_bad_input():
+    problem, potential = labelled(np.eye(2), np.ones(2)), HyperbolicEntropy(scale=1.0)
+    with pytest.raises(InputError, match="expected '=' or '>=', got '>'"):
+        bregman_projection(problem, potential, constraint=">")
+    with pytest.raises(InputError, match="labels -1 and 1, got 2 at index 1"):
+        bregman_projection(Regression(np.eye(2), [1.0, 2.0]), potential, constraint=">=")
+    with pytest.raises(InputError, match="2 coordinates"):
+        bregman_projection(problem, HyperbolicEntropy(scale=[1.0, 2.0, 3.0]), constraint=">=")
+    with pytest.raises(UnsupportedError, match="couples"):
+        bregman_projection(
+            problem, ib.QuadraticForms([np.eye(2), np.diag([1.0, -1.0])], theta0=[1.0, 1.0]), constraint=">="
+        )
+    with pytest.raises(InputError, match=r"expected an ib\.Regression"):
+        bregman_projection(np.eye(2), potential, constraint=">=")
+    few = bregman_projection(
+        labelled(*separable(0, 10, 30)), HyperbolicEntropy(scale=1e-9), constraint=">=", max_iterations=2, throw=False
+    )
+    assert few.status is Status.MAX_ITERATIONS
