@@ -16,12 +16,18 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.limit.margin_projection import project_onto_margins
-from implicit_bias.limit.projection import LARGEST_TOLERANCE, Projection, System
+from implicit_bias.limit.projection import (
+    Projection,
+    System,
+    check_interpolates,
+    check_tolerance,
+    check_underdetermined,
+)
 from implicit_bias.limit.separability import INSEPARABLE
 from implicit_bias.potential import Potential, SeparablePotential
 from implicit_bias.problem import Regression
 from implicit_bias.status import Status, settle
-from implicit_bias.validation import finite_array, positive_number, whole_number
+from implicit_bias.validation import finite_array, whole_number
 
 
 def bregman_projection(
@@ -127,19 +133,6 @@ def _lacks_a_way(potential: Potential) -> bool:
     return bool(np.all(np.isneginf(low)) and np.all(np.isposinf(high)))
 
 
-def check_interpolates(problem: Regression, what: str) -> None:
-    """Raise ``InputError`` unless the problem's flow ends where Zx = y."""
-    if not isinstance(problem, Regression):
-        raise InputError(
-            f"problem: expected an ib.Regression, as in ib.Regression(Z, y), got {type(problem).__name__}."
-        )
-    if problem.kind != "squared":
-        raise InputError(
-            f"problem: {what} covers the squared loss, whose flow ends where Zx = y, got the {problem.kind} loss; "
-            "ib.max_margin gives its limit on separable labels."
-        )
-
-
 def _check_labels(problem: Regression, potential: Potential) -> None:
     """Raise ``InputError`` unless the problem and the potential fit inequalities."""
     if not isinstance(problem, Regression):
@@ -155,18 +148,3 @@ def _check_labels(problem: Regression, potential: Potential) -> None:
             f"potential: constraint '>=' covers separable potentials, got {type(potential).__name__}, which couples "
             "weights."
         )
-
-
-def check_underdetermined(problem: Regression) -> None:
-    """Raise ``InputError`` unless there are fewer equations than weights."""
-    if problem.n <= problem.d:
-        raise InputError(
-            "Z: expected fewer rows than columns (an underdetermined system, where the potential decides), got "
-            f"shape {problem.linear.shape}."
-        )
-
-
-def check_tolerance(tol: float) -> None:
-    """Raise ``InputError`` unless a tolerance on the KKT residual is positive and small enough to mean something."""
-    if positive_number(tol, "tol") > LARGEST_TOLERANCE:
-        raise InputError(f"tol: expected a relative tolerance of at most {LARGEST_TOLERANCE:g}, got {tol:g}.")

@@ -16,14 +16,15 @@ from implicit_bias.limit.row_basis import contradiction, row_basis
 from implicit_bias.linear_map import DenseMap, EntriesMap, LinearMap, OperatorMap
 from implicit_bias.norm import norm
 from implicit_bias.potential import Potential, SeparablePotential
+from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
 from implicit_bias.status import Status
-from implicit_bias.validation import FloatArray
+from implicit_bias.validation import FloatArray, positive_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LARGEST_TOLERANCE = 1e-2  # with a larger one, "converged" would mean nothing
+_LARGEST_TOLERANCE = 1e-2  # with a larger one, "converged" would mean nothing
 _DEPENDENT_ROUNDINGS = 4  # for each row, of a misfit relative to the data
 _MOST_ENTRIES = 2**25  # of an operator whose rows are stored: a quarter of a gigabyte
 _MOST_REFINEMENTS = 4
@@ -78,6 +79,34 @@ class Projection(Shown):
             options: Passed to matplotlib's ``Axes.plot``.
         """
         return self._display.plot(self, ax, **options)
+
+
+def check_interpolates(problem: Regression, what: str) -> None:
+    """Raise ``InputError`` unless the problem's flow ends where Zx = y."""
+    if not isinstance(problem, Regression):
+        raise InputError(
+            f"problem: expected an ib.Regression, as in ib.Regression(Z, y), got {type(problem).__name__}."
+        )
+    if problem.kind != "squared":
+        raise InputError(
+            f"problem: {what} covers the squared loss, whose flow ends where Zx = y, got the {problem.kind} loss; "
+            "ib.max_margin gives its limit on separable labels."
+        )
+
+
+def check_underdetermined(problem: Regression) -> None:
+    """Raise ``InputError`` unless there are fewer equations than weights."""
+    if problem.n <= problem.d:
+        raise InputError(
+            "Z: expected fewer rows than columns (an underdetermined system, where the potential decides), got "
+            f"shape {problem.linear.shape}."
+        )
+
+
+def check_tolerance(tol: float) -> None:
+    """Raise ``InputError`` unless a tolerance on the KKT residual is positive and small enough to mean something."""
+    if positive_number(tol, "tol") > _LARGEST_TOLERANCE:
+        raise InputError(f"tol: expected a relative tolerance of at most {_LARGEST_TOLERANCE:g}, got {tol:g}.")
 
 
 class System:
@@ -280,7 +309,7 @@ def _is_near(linear: LinearMap, y: FloatArray, x: FloatArray) -> bool:
     If no x in the domain satisfies Zx = y, weights may shrink towards its end for ever, and the misfit with them.
     """
     size = max(norm(y), norm(linear.absolute_apply(np.abs(x))))
-    return norm(y - linear.apply(x)) <= LARGEST_TOLERANCE * size
+    return norm(y - linear.apply(x)) <= _LARGEST_TOLERANCE * size
 
 
 def with_entries(linear: OperatorMap) -> LinearMap:

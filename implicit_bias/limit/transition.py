@@ -15,9 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.errors import InputError
-from implicit_bias.limit.bregman_projection import check_interpolates, check_tolerance, check_underdetermined
 from implicit_bias.limit.dual_newton import DualNewton
-from implicit_bias.limit.projection import Projection, System
+from implicit_bias.limit.projection import (
+    Projection,
+    System,
+    check_interpolates,
+    check_tolerance,
+    check_underdetermined,
+)
 from implicit_bias.potential import HyperbolicEntropy
 from implicit_bias.problem import Regression
 from implicit_bias.shown import Shown
