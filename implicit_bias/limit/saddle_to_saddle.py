@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.careful_sum import SMALLEST, UNIT_ROUNDOFF, sum_error
 from implicit_bias.errors import InputError
-from implicit_bias.limit.bregman_projection import check_interpolates
+from implicit_bias.limit.projection import check_interpolates
 from implicit_bias.limit.signed_least_squares import SignedFit, signed_least_squares
 from implicit_bias.linear_map import EntriesMap
 from implicit_bias.problem import Regression
