@@ -59,6 +59,7 @@ class Settings:
 QUICK = Settings(unique=3, faces=3, points=12)
 COLOUR = plotting.COLOURS["projection"]
 SLOPE_TOLERANCE = 1e-3
+SMALLEST = np.finfo(float).tiny  # a weight that another machine rounds to zero has a logarithm, too
 D, N, FACE = 3, 9, 6  # of a degenerate regression: observations, weights, and those that L1 minimizers may use
 
 
@@ -190,13 +191,13 @@ def draw(data: Data) -> Figure:
 
 def _slopes(data: Data) -> np.ndarray:
     """The slopes of log of the largest weight off the support in log a, between the last two scales."""
-    logs = np.log(data["off"][:, -2:])
+    logs = np.log(np.maximum(data["off"][:, -2:], SMALLEST))
     return np.diff(logs, axis=1)[:, 0] / np.diff(data["log_scales"][-2:])[0]
 
 
 def _draw_approach(axes: Axes, data: Data) -> None:
     at = data["log_scales"] / np.log(10)
-    axes.plot(at, np.log10(data["off"]).T, color=COLOUR, lw=0.8, marker="o", ms=2)
+    axes.plot(at, np.log10(np.maximum(data["off"], SMALLEST)).T, color=COLOUR, lw=0.8, marker="o", ms=2)
     axes.xaxis.set_inverted(True)
     axes.set(xlabel=r"$\log_{10}\,a$", ylabel=r"$\log_{10}$ of the largest weight off the support")
     axes.set_title("One L1 minimizer: a power of a, one line an instance")

@@ -31,7 +31,7 @@ from implicit_bias.symbolic.compiled import on_arrays
 from implicit_bias.symbolic.dynamics import SteepestDescent
 from implicit_bias.symbolic.identities import Identity
 from implicit_bias.symbolic.leading_terms import LeadingTerm
-from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.symbolic.parameterization import Parameterization, commuting_instead
 from implicit_bias.symbolic.regularizer_flow import RegularizerFlow
 from implicit_bias.symbolic.start_conditions import StartConditions
 from implicit_bias.symbolic.time_limit import OPTIONAL_SECONDS, StoppedError
@@ -40,8 +40,6 @@ from implicit_bias.validation import positive_number
 
 _COMPILED = ("_numbers", "_conditions", "_map")
 TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here take up to six
-_SECONDS_TO_ADVISE = 2.0  # of computing, for regularizers that commute where the one asked for does not
-_MOST_DEGREES = 6  # of those regularizers
 _OTHER_H = "Ask .commuting_regularizers(degree) of the parameterization for others."
 
 
@@ -476,19 +474,6 @@ def _proved(parameterization: Parameterization, dynamics: SteepestDescent | None
     return derivation
 
 
-def _commuting_instead(parameterization: Parameterization) -> tuple[sp.Expr, ...]:
-    """Regularizers that commute with g: polynomials up to the degree of g, and terms of g; none if that takes long."""
-    terms = [term.as_coeff_Mul()[1] for term in sp.Add.make_args(parameterization.output)]
-    of_polynomials = [term for term in terms if term.is_polynomial(*parameterization.symbols)]
-    others = [term for term in terms if term not in of_polynomials and not parameterization.constants]
-    degrees = [sp.Poly(term, *parameterization.symbols).total_degree() for term in of_polynomials]
-    degree = min(max([2, *degrees]), _MOST_DEGREES)
-    try:
-        return tuple(parameterization.commuting_regularizers(degree, others or None, time_limit=_SECONDS_TO_ADVISE))
-    except InputError:  # too many candidates, too slow, or a basis for some signs alone: the error does without
-        return ()
-
-
 def _derived(parameterization: Parameterization, dynamics: SteepestDescent | None, seconds: float) -> Derivation:
     h, constants = parameterization.regularizer, parameterization.constants
     formulas = [with_constants(formula, constants) for formula in (parameterization.output, h or sp.Integer(0))]
@@ -501,7 +486,7 @@ def _derived(parameterization: Parameterization, dynamics: SteepestDescent | Non
     except StoppedError as error:
         raise UnsupportedError(f"Whether ∇g and ∇h commute {error} for {limit}; simplify the formulas.") from None
     if not commuting.holds:
-        others = () if dynamics is not None else _commuting_instead(parameterization)
+        others = () if dynamics is not None else commuting_instead(parameterization)
         advice = f"Combinations of these h do commute: {', '.join(map(str, others))}." if others else _OTHER_H
         raise NotCommutingError(
             f"The fields of g = {parameterization.output} and h = {h} do not commute, so decay does not act on a "

@@ -26,6 +26,8 @@ from implicit_bias.validation import finite_array, positive_number
 
 COMMUTING_SECONDS = 20.0  # of computing, for one test whether fields commute
 SEARCH_SECONDS = 60.0  # for one search of regularizers
+_SECONDS_TO_ADVISE = 2.0  # of computing, for regularizers that commute where the one asked for does not
+_MOST_DEGREES = 6  # of those regularizers
 
 
 class Parameterization(Shown):
@@ -330,6 +332,19 @@ class Parameterization(Shown):
                 f"Whether the fields of {self!r} commute {error} for a limit of {COMMUTING_SECONDS:g} seconds; "
                 "simplify them."
             ) from None
+
+
+def commuting_instead(parameterization: Parameterization) -> tuple[sp.Expr, ...]:
+    """Regularizers that commute with g: polynomials up to the degree of g, and terms of g; none if that takes long."""
+    terms = [term.as_coeff_Mul()[1] for term in sp.Add.make_args(parameterization.output)]
+    of_polynomials = [term for term in terms if term.is_polynomial(*parameterization.symbols)]
+    others = [term for term in terms if term not in of_polynomials and not parameterization.constants]
+    degrees = [sp.Poly(term, *parameterization.symbols).total_degree() for term in of_polynomials]
+    degree = min(max([2, *degrees]), _MOST_DEGREES)
+    try:
+        return tuple(parameterization.commuting_regularizers(degree, others or None, time_limit=_SECONDS_TO_ADVISE))
+    except InputError:  # too many candidates, too slow, or a basis for some signs alone: the error does without
+        return ()
 
 
 def _real_numbers(value: ArrayLike, name: str) -> NDArray[np.float64]:
