@@ -10,6 +10,7 @@ from scipy.linalg import expm
 
 import implicit_bias as ib
 from implicit_bias.schedule import Geometric
+from implicit_bias.simulate.matrix_families import MatrixFamilies
 from implicit_bias.simulate.matrix_model import MatrixModel
 
 MODELS = {
@@ -226,6 +227,33 @@ def test_without_commuting_measurements_there_is_no_potential():
         ib.gradient_flow(other, factors, unbalanced, [0.1]).potential()
     with pytest.raises(ib.UnsupportedError, match="predictions cover no matrices"):
         ib.training_limit(problem, U, {"U": start}, step=0.1)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_what_commutes_does_not_depend_on_units(unit):
+    """Starts and measurements in other units have potentials, or none, as before."""
+    problem, start, vectors = commuting(9)
+    U = ib.MatrixParameterization("U @ U.T", {"U": (5, 5)})
+    factors = ib.MatrixParameterization("U @ V.T", {"U": (5, 5), "V": (5, 5)})
+    skew = np.eye(5) + 1e-4 * np.eye(5, k=1)
+    other = ib.Regression(unit * np.vstack([problem.Z, (vectors @ np.eye(5, k=1) @ vectors.T).ravel()]), [0.0] * 3)
+    problem = ib.Regression(unit * problem.Z, problem.y)
+
+    def potential(problem, parameterization, init):
+        scaled = {name: np.sqrt(unit) * value for name, value in init.items()}
+        return MatrixFamilies(problem, parameterization, scaled)()(0.0)
+
+    assert isinstance(potential(problem, U, {"U": start}), ib.VonNeumannEntropy)
+    assert isinstance(potential(problem, factors, {"U": np.eye(5), "V": 0 * start}), ib.SpectralHypentropy)
+    for arguments in (
+        (other, U, {"U": start}),
+        (problem, U, {"U": skew @ start}),
+        (other, factors, {"U": np.eye(5), "V": 0 * start}),
+        (problem, factors, {"U": skew, "V": 0 * start}),
+        (problem, factors, {"U": np.eye(5), "V": 1e-4 * np.eye(5)}),
+    ):
+        with pytest.raises(ib.UnsupportedError):
+            potential(*arguments)
 
 
 def test_bad_arguments():
