@@ -98,6 +98,29 @@ def test_a_start_that_overflows_is_shortened():
         np.testing.assert_allclose(found.x, ib.bregman_projection(matrices, R).x, rtol=0, atol=1e-10)
 
 
+def test_steps_are_counted_and_limited():
+    """Those on the way to a tiny scale, too."""
+    matrices, _, _ = commuting(1)
+    R = ib.VonNeumannEntropy(6, log_scale=-300.0)
+    found = ib.bregman_projection(matrices, R)
+    again = ib.bregman_projection(matrices, R, start=found.dual)
+    assert again.iterations <= 1 < found.iterations
+    for limit in (0, 1, 3, found.iterations - 1):
+        short = ib.bregman_projection(matrices, R, max_iterations=limit, throw=False)
+        assert short.iterations <= limit
+        assert short.status in (ib.Status.MAX_ITERATIONS, ib.Status.STALLED)
+    assert ib.bregman_projection(matrices, R, max_iterations=found.iterations).iterations == found.iterations
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_projections_do_not_depend_on_units(unit):
+    matrices, _, _ = commuting(2)
+    want = ib.bregman_projection(matrices, ib.VonNeumannEntropy(6, scale=0.1)).x
+    scaled = ib.Regression(matrices.Z, unit * matrices.y)
+    found = ib.bregman_projection(scaled, ib.VonNeumannEntropy(6, scale=0.1 * unit)).x
+    np.testing.assert_allclose(found / unit, want, rtol=0, atol=1e-11)
+
+
 def test_what_no_positive_matrix_satisfies_is_not_called_converged():
     for row, y in ((np.eye(2), -1.0), (np.array([[0.0, 1.0], [-1.0, 0.0]]), 1.0)):
         problem = ib.Regression(row.reshape(1, 4), [y])
