@@ -287,10 +287,11 @@ def test_differences_of_the_results_are_those_of_the_table():
     in_turn = (RECORDED / "figure3.md").read_text("utf-8").split("## ")[1]
     for method in ("IMP", "LRR"):
         mean, half = re.search(rf"{method} with the mask − without: \+(\S+) ± (\S+)", in_turn).groups()
-        assert f"{mean} ± {half}" in results
+        assert f"{mean} ± {half}" in " ".join(results.split())
     onset = [line.split(" | ") for line in (RECORDED / "onset.md").read_text("utf-8").splitlines() if "±" in line]
     (first, *_, last), sentence = onset, " ".join(results.split())
-    assert f"from {first[-2]} % at scale {first[3]} to {last[-2].split()[0]} % at {last[3]}, in every step" in sentence
+    assert f"from {first[-2]} % at scale {first[3]} to {last[-2].split()[0]} % at {last[3]}." in sentence
+    assert f"falls from {first[-3]} % to {last[-3]} %" in sentence
     assert f"grow from {float(first[-1].strip(' |')):.1g} % to {last[-1].strip(' |')} %" in sentence
 
 

@@ -102,7 +102,7 @@ def counterexample(used: Mapping[str, Verdict]) -> Verdict:
     seconds = [float(np.linalg.eigvalsh(X)[1]) for X, _, _ in found]
     return judge.from_residual(
         max(LEAST_GAP - (min(traces) - 1), 0.0),
-        0.0,
+        1e-8,
         f"The traces are {', '.join(f'{trace:.6f}' for trace in traces)}, beside the least one, 1. The second "
         f"eigenvalues are {', '.join(f'{value:.1e}' for value in seconds)}: the ends become a matrix of rank one that "
         f"is not e₃e₃ᵀ. The distance from a mirror flow is up to {max(d for _, _, d in found):.2f}.",

@@ -14,16 +14,16 @@ import numpy as np
 
 from derivations.mask_in_the_mirror import PAPER
 from implicit_bias import Outcome, Verdict
-from implicit_bias.claims import compare, joint_verdict
 
 FIGURES = Path(__file__).resolve().parents[2] / "figures"
 MARGIN = 0.5  # points
+IMAGES = {"figure2": "4,000 images", "figure3": "2,000 images"}
 NETWORKS = {"lenet": "LeNet-300-100", "convnet": "a small convolutional net"}
 BASELINE = "m ⊙ w with regularization beats the dense baseline at high sparsity"
 L1 = "the lasso penalty on x struggles at high sparsity: m ⊙ w with regularization beats it"
 SPRED = "the start of spred does worse than m ⊙ w at high sparsity"
 IMP = "the mask improves IMP at high sparsity"
-LRR = "LRR with the mask is the most accurate at high sparsity"
+LRR = "the mask improves LRR at high sparsity"
 COMPETES = "IMP with the mask competes with LRR: it is at most half a point behind"
 
 
@@ -35,6 +35,8 @@ def judged(figure: str, network: str, comparison: str) -> Verdict:
         network: The network's name there.
         comparison: Its name, without the sparsity.
     """
+    from implicit_bias.claims import compare, joint_verdict  # SciPy's statistics are not needed to list the claims
+
     with np.load(FIGURES / figure / "data.npz", allow_pickle=False) as data:
         n = [str(name) for name in data["network"]].index(network)
         seeds, title = int(data["seeds"][n]), str(data["title"][n])
@@ -54,7 +56,7 @@ def _told(figure: str, network: str, statement: str) -> dict[str, Any]:
     return {
         "statement": rf"\text{{{statement}}}",
         "source": f"main text on figure {figure[-1]}, judged on {NETWORKS[network]}",
-        "hypotheses": (rf"\text{{{NETWORKS[network]} on 4,000 images of MNIST}}",),
+        "hypotheses": (rf"\text{{{NETWORKS[network]} on {IMAGES[figure]} of MNIST}}",),
         "figure": f"figures/{figure}/figure.png",
         "observation": True,
     }

@@ -65,7 +65,8 @@ class Network:
         """The network, its images and how long it is trained."""
         pixels = f" averaged {self.pooling} × {self.pooling}" if self.pooling > 1 else ""
         epochs = f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}"
-        return f"{self.label}, {DATA_LABELS[self.data]}{pixels}, {epochs}"
+        part = f", {100 * self.share:g} % of the images" if self.share < 1 else ""
+        return f"{self.label}, {DATA_LABELS[self.data]}{pixels}{part}, {epochs}"
 
     def groups(self, count: int | None = None) -> list[list[int]]:
         """The seeds, or the first ones of them, by task."""

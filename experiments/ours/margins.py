@@ -259,7 +259,7 @@ def claims(data: Data) -> list[Claim]:
 
     def mask() -> Verdict:
         share = _shares(data, "flow of the mask")
-        late = data["log10_t"] >= 2
+        late = ~(data["log10_t"] < 2)  # also times without a number
         falls = float(np.max(-np.diff(share[late, NORMS.index("l1")])))
         others = max(float(np.max(share[-1, k])) for k in (1, 2))
         return from_residual(

@@ -75,10 +75,10 @@ def joint_verdict(found: Mapping[str, Comparison], statement: str, *, of_equival
     first = next(iter(found.values()))
     what = f"within ± {first.margin:g}: " if of_equivalence else ""
     seen = ", ".join(f"{c.mean:+.3g} ± {c.half_width:.2g}{name and f' {name}'}" for name, c in found.items())
-    return Verdict(
-        outcome, f"{statement}: {what}{seen} over {first.count} pairs, adjusted p = {p:.2g}.", p, first.level, numbers,
-        tolerance_reason="The chance of any wrong decision of this kind in the family.",
-    )  # fmt: skip
+    evidence = f"{statement}: {what}{seen} over {first.count} pairs, adjusted p = {p:.2g}."
+    if outcome is Outcome.REFUTED:
+        return Verdict(outcome, evidence, counterexample=numbers)
+    return Verdict(outcome, evidence, p, first.level, tolerance_reason="The chance of any wrong decision of this kind.")
 
 
 def compare(differences: Mapping[str, ArrayLike], margin: float, *, confidence: float = 0.95) -> dict[str, Comparison]:

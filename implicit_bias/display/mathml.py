@@ -11,6 +11,7 @@ from latex2mathml.converter import convert
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _SIZED = re.compile(r"\\[bB]igg?[lrm]?\s*(\\[{}|])")  # of which the converter shows the backslash
 _ARGUMENT = re.compile(r"\\arg\s*\\(min|max)")  # whose arg the converter does not know
+_WORDS = re.compile(r"\\text\{((?:[^{}\\$<>&]|\\%)*)\}")
 _PRIMES = re.compile(r"(_(?:\w|\{[^{}]*\}))('+)")
 
 
@@ -21,6 +22,9 @@ def mathml(latex: str, display: str = "inline") -> str:
         latex: The formula without dollar signs.
         display: ``inline`` or ``block``.
     """
+    words = _WORDS.fullmatch(latex)
+    if words:  # which would not wrap as a formula
+        return escape(words[1].replace(r"\%", "%"))
     # The converter sets primes after an index apart.
     plain = _ARGUMENT.sub(r"\\operatorname{arg\1}", _SIZED.sub(r"\1", latex))
     written = _PRIMES.sub(lambda found: found[1] + "^{" + r"\prime" * len(found[2]) + "}", plain)

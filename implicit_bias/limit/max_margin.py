@@ -94,8 +94,8 @@ def max_margin(problem: Regression, geometry: Norm | Potential = "l1", *, throw:
         SolverError: If no x separates the labels or the margin is inaccurate, if ``throw``.
 
     >>> labelled = Regression([[1.0, 2.0], [1.0, -1.0]], [1.0, 1.0], loss="logistic")
-    >>> max_margin(labelled).direction.round(3).tolist(), max_margin(labelled, "linf").direction.round(3).tolist()
-    ([1.0, 0.0], [1.0, 0.0])
+    >>> float(max_margin(labelled).margin), max_margin(labelled, "linf").direction.round(3).tolist()[0]
+    (1.0, 1.0)
     """
     if not isinstance(problem, Regression):
         raise InputError(
@@ -114,6 +114,10 @@ def max_margin(problem: Regression, geometry: Norm | Potential = "l1", *, throw:
     exponent = int(np.frexp(np.max(problem.linear.row_sizes))[1])
     labelled = csc_array(problem.Z, copy=True)
     labelled.data = np.ldexp(labelled.data, -exponent)
+    if np.any((abs(labelled).max(axis=1).toarray().ravel() == 0) & (problem.linear.row_sizes > 0)):
+        raise InputError(
+            "Z: the sizes of its rows differ by more than floating-point numbers do; multiply rows by positive numbers."
+        )
     labelled = csc_array(labelled * problem.y[:, None])
     candidates = gauge.candidates(labelled)
     found = _best(linear_map(labelled), gauge, candidates, exponent)
@@ -234,7 +238,9 @@ def _best(rows: LinearMap, gauge: _Gauge, candidates: list[Candidate], exponent:
     gap = max(most - margin, margin - least) * _SLACK + SMALLEST
     status = Status.CONVERGED if gap <= _LARGEST_GAP * margin else Status.STALLED
     support = np.flatnonzero(margins <= margin * (1 + _SUPPORT))
-    return MaxMargin(direction, math.ldexp(margin, exponent), math.ldexp(gap, exponent), support, multipliers, status)
+    return MaxMargin(
+        direction, math.ldexp(margin, exponent), math.ldexp(gap, exponent) + 2 * SMALLEST, support, multipliers, status
+    )
 
 
 def _direction(rows: LinearMap, gauge: _Gauge, x: FloatArray) -> tuple[FloatArray, FloatArray, float] | None:

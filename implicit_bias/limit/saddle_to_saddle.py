@@ -253,7 +253,18 @@ class _Walk:
         wait = float(np.min(gap[moves] / np.abs(speed[moves])))
         rounding = 4 * sum_error(self.linear.shape[0]) * self.linear.absolute_adjoint(np.abs(self.nu))
         drift = self.drift + wait * doubt + rounding + 4 * UNIT_ROUNDOFF
-        arrives = moves & (gap - wait * np.abs(speed) <= 2 * drift)
+        # The wait itself is off by the drift of the entry that arrives first, over its speed.
+        first = int(np.argmin(np.where(moves, gap / np.abs(speed), np.inf)))
+        late = 2 * (drift[first] + wait * doubt[first]) / np.abs(speed[first])
+        arrives = moves & (gap - wait * np.abs(speed) <= 2 * drift + late * np.abs(speed))
+        # Entries whose direction rounding hides may be at a wall before.
+        unsure = ~moves & (doubt > 0)
+        room = np.maximum(1 - np.abs(s) - self.drift, 0.0)[unsure] / (np.abs(speed) + doubt)[unsure]
+        if float(np.min(room, initial=np.inf)) < wait:
+            self.horizon = self.time + float(np.min(room))
+            return Status.STALLED
+        if np.any(np.abs(s) > 1 + 2 * (self.drift + rounding)):
+            return Status.STALLED
         if not np.isfinite(wait) or np.max(drift[arrives]) > _LARGEST_DRIFT:
             return Status.STALLED
         self.horizon = self.time = self.time + wait
@@ -270,6 +281,11 @@ class _Walk:
             return Status.STALLED
         if not np.isfinite(fit.error_bound):
             return Status.DEGENERATE
+        # A point that is less certain than it is large, or a loss that rises, is no minimizer that the path goes to.
+        before = self.fits[-1].residual
+        rises = np.linalg.norm(fit.residual) > (1 + _LARGEST_DRIFT) * np.linalg.norm(before)
+        if rises or fit.error_bound > np.max(np.abs(fit.x), initial=0.0):
+            return Status.STALLED
         self.fits.append(fit)
         self.times.append(self.time)
         self.duals.append(self.nu)

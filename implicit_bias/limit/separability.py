@@ -10,8 +10,8 @@ from implicit_bias.limit.margin_programs import largest_in_box
 from implicit_bias.validation import FloatArray
 
 INSEPARABLE = (
-    "No x separates the labels: with the weights in result.certificate, rows y_i z_i cancel. Check the labels, or add "
-    "features."
+    "No x separates the labels: with the weights in result.certificate, rows y_i z_i cancel, up to rounding. Check the "
+    "labels, or add features."
 )
 _ZERO_MULTIPLIER = 1e-9  # relative to the largest: the linear program does not tell smaller multipliers from zero
 _ROUNDINGS = 8

@@ -14,4 +14,5 @@ def test_every_statement_of_the_ledger_is_tested(monkeypatch):
     for path in FILES:
         monkeypatch.syspath_prepend(path.parent)
         importlib.import_module(path.stem)
-    assert set(derivations.ledger()) == TESTED
+    # What was observed on networks is in words, and has tests of its own.
+    assert {name for name, claim in derivations.ledger().items() if not claim.observation} == TESTED

@@ -197,30 +197,6 @@ def test_against_other_programs(seed):
         assert ib.max_margin(problem, "l2").margin == pytest.approx(1 / np.linalg.norm(hard), rel=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_against_a_cone_program(seed):
-    clarabel = pytest.importorskip("clarabel", reason="clarabel is not installed")
-    from scipy.sparse import csc_matrix
-
-    Z, y = separable(seed)
-    d, n = Z.shape
-    rows = y[:, None] * Z
-    # min t with ‖x‖₂ <= t and Bx >= 1
-    A = csc_matrix(np.vstack([np.hstack([np.zeros((d, 1)), -rows]), -np.eye(n + 1)]))
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    found = clarabel.DefaultSolver(
-        csc_matrix((n + 1, n + 1)),
-        np.append(1.0, np.zeros(n)),
-        A,
-        np.append(-np.ones(d), np.zeros(n + 1)),
-        [clarabel.NonnegativeConeT(d), clarabel.SecondOrderConeT(n + 1)],
-        settings,
-    ).solve()
-    margin = ib.max_margin(ib.Regression(Z, y, loss="logistic"), "l2").margin
-    assert margin == pytest.approx(1 / found.x[0], rel=1e-6)
-
-
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 @pytest.mark.parametrize("seed", range(10))
 def test_inseparable_labels_are_certified_in_every_geometry(geometry, seed):
