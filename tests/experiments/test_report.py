@@ -1,6 +1,7 @@
 """The page of all figures is complete, needs nothing but its folder, and is written and escaped whatever that holds."""
 
 import hashlib
+import io
 import json
 import shutil
 from html import escape, unescape
@@ -307,7 +308,7 @@ class TestInABrowser:
         load = "Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.src && i.decode(); }))"
         self.tab.evaluate(load)
         assert self.tab.evaluate("document.documentElement.scrollHeight / innerHeight") == screens  # nothing moves
-        assert screens < (15 if width == 1280 else 25)
+        assert screens < (16 if width == 1280 else 25)  # of two dozen figures
 
     def test_contents_stay_in_view(self):
         for width in (390, 1280):
@@ -321,8 +322,9 @@ class TestInABrowser:
             self.open(scheme=scheme)
             self.tab.evaluate("document.querySelectorAll('.picture img')[1].scrollIntoView()")
             self.tab.evaluate("document.querySelectorAll('.picture img')[1].decode()")
-            shots.append(self.tab.locator(".picture img").nth(1).screenshot())
-        assert shots[0] == shots[1]
+            shot = Image.open(io.BytesIO(self.tab.locator(".picture img").nth(1).screenshot())).convert("RGB")
+            shots.append(np.asarray(shot)[4:-4, 4:-4])  # at its edges the page shines through parts of pixels
+        np.testing.assert_array_equal(*shots)
 
     def test_a_picture_can_be_enlarged(self):
         self.open(1280)
