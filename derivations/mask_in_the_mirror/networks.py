@@ -52,10 +52,10 @@ def judged(figure: str, network: str, comparison: str) -> Verdict:
 
 
 def _told(figure: str, network: str, statement: str) -> dict[str, Any]:
-    """What the claims have in common."""
+    """The source, the hypotheses and the picture of a claim."""
     return {
         "statement": rf"\text{{{statement}}}",
-        "source": f"main text on figure {figure[-1]}, judged on {NETWORKS[network]}",
+        "source": f"main text on figure {figure[-1]}, as summarized, judged on {NETWORKS[network]}",
         "hypotheses": (rf"\text{{{NETWORKS[network]} on {IMAGES[figure]} of MNIST}}",),
         "figure": f"figures/{figure}/figure.png",
         "observation": True,
