@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import webbrowser
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from implicit_bias.cli.failing import BAD_INPUT, bad_input_fails, fail
-from implicit_bias.errors import require
+from implicit_bias.cli.failing import BAD_INPUT, fail
 
 
 def explore(
@@ -27,23 +27,19 @@ def explore(
     implicit-bias explore --port 8080 --no-browser
     """
     console = Console(stderr=True)
-    with bad_input_fails("implicit-bias explore"):
-        require("explore", "marimo", "uvicorn")
-    from implicit_bias.explore import server
+    from implicit_bias.explore.server import HOST, Server
 
     try:
-        listener = server.listen(port)
+        server = Server(port)
     except OSError as error:
         fail(
             "implicit-bias explore",
             f"port {port} cannot be used ({error.strerror}): name another with --port, or 0 for any.",
             BAD_INPUT,
         )
-    address = f"http://{server.HOST}:{listener.getsockname()[1]}"
-
-    def ready() -> None:
-        console.print(f"The explorer is at {address} (Ctrl-C ends it).", highlight=False, soft_wrap=True)
-        if browser:
-            webbrowser.open(address)
-
-    server.serve(listener, ready)
+    address = f"http://{HOST}:{server.port}"
+    console.print(f"The explorer is at {address} (Ctrl-C ends it).", highlight=False, soft_wrap=True)
+    if browser:
+        webbrowser.open(address)  # which waits until it is answered
+    with suppress(KeyboardInterrupt):
+        server.serve()

@@ -54,13 +54,13 @@ def _derived(formula: str, regularizer: str | None) -> Derivation:
         try:
             return derive(decaying, time_limit=TIME_LIMIT)
         except NotCommutingError as error:
-            raise RefusedError("regularizer", _not_commuting(regularizer, error)) from error
+            others = tuple(map(str, error.alternatives))
+            raise RefusedError("regularizer", _not_commuting(regularizer, error, others), others) from error
 
 
-def _not_commuting(h: str, error: NotCommutingError) -> str:
+def _not_commuting(h: str, error: NotCommutingError, others: tuple[str, ...]) -> str:
     """Why a regularizer does not fit, and which ones would."""
     witness = getattr(error.report, "witness", None) or {}
     where = ", ".join(f"{name} = {value:g}" for name, value in witness.items())
     sentence = f"Decay by {h} leaves no potential, as [∇g, ∇h] ≠ 0" + (f" at {where}" if where else "")
-    others = ", ".join(map(str, error.alternatives))
-    return sentence + (f"; every combination of these commutes: {others}." if others else ".")
+    return sentence + (f"; every combination of these commutes: {', '.join(others)}." if others else ".")

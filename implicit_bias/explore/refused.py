@@ -17,11 +17,12 @@ class RefusedError(InputError):
 
     Attributes:
         field: ``"formula"``, ``"regularizer"`` or ``"picture"``: where the sentence belongs.
+        alternatives: Regularizers that would do, as they are typed.
     """
 
-    def __init__(self, field: str, sentence: str) -> None:
+    def __init__(self, field: str, sentence: str, alternatives: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
-        self.field = field
+        self.field, self.alternatives = field, alternatives
 
 
 @contextmanager

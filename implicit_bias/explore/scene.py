@@ -3,13 +3,14 @@ r"""Every number of the picture: level sets of R, the flow's path, where it land
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
 
 import numpy as np
 
 from implicit_bias.explore.deriving import derived
+from implicit_bias.explore.flow import PointMap, followed, moved
 from implicit_bias.explore.refused import RefusedError, refusals
 from implicit_bias.explore.setting import Setting
 from implicit_bias.explore.side_by_side import SideBySide
@@ -18,21 +19,18 @@ from implicit_bias.limit import bregman_projection
 from implicit_bias.potential import NumericalPotential, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.problem import Regression
-from implicit_bias.schedule import Geometric
-from implicit_bias.simulate import descent, gradient_flow, mirror_flow
+from implicit_bias.symbolic.compiled import compiled_at_point
 from implicit_bias.symbolic.derivation import Derivation
 from implicit_bias.symbolic.parameterization import Parameterization
 
 Interval = tuple[float, float]
+_Init = tuple[tuple[str, tuple[float, float]], ...]
 
-MOST_STEPS = 500  # of gradient descent
-_LEAST_STEPS = 50  # enough to see whether it converges
-_GRID_POINTS = 101  # along each axis of the plane
-_CURVE_POINTS = 161
+_POINTS = 121  # along each axis of the plane, and of each curve
 # Level sets pass here, as fractions of the way from argmin R to where the flow lands.
 _LEVELS = np.array([0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0])
 _TIME_CONSTANTS = 20.0  # after as many, what decays exponentially is over
-_MOST_PATH_POINTS = 500
+_KEPT = 16  # potentials that stay while the observation moves
 _WINDOW_SIZES = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0])  # half widths, times a power of ten
 
 
@@ -44,21 +42,18 @@ class Scene:
         setting: The setting that they belong to.
         closed_form: Whether R is a formula.
         window: The ends of both axes of the plane, ((low, high), (low, high)).
-        grid: Weights along the two axes inside the domain, each of shape (k_i,).
-        excess: R − min R on the grid, shape (k_2, k_1).
         levels: Increasing values of R − min R whose level sets are drawn.
         landing_level: R − min R where the flow lands.
         start: x_0, shape (2,).
         path: The flow from its start to its end, shape (k, 2).
+        time: The flow times of its points, shape (k,).
         landing: argmin {R : z·x = y}, shape (2,).
         gap: ‖end of the path − landing‖₂.
         minimizer: argmin R, shape (2,).
         minimum_l1: The ends of the segment of least L1 norm on the line, shape (2, 2); equal where it is a point.
         minimum_l2: The point of least L2 norm, shape (2,).
-        descent: Steps of gradient descent, shape (k, 2), or None.
-        descent_note: Their label, or an empty string.
-        x: Weights, shape (2, k): a row for each weight.
-        potential: R_i − min R_i, shape (2, k).
+        x: Weights along the two axes of the window, inside the domain, shape (2, k): a row for each weight.
+        potential: R_i − min R_i, shape (2, k); sums of an entry of each row are R − min R in the plane.
         mirror_map: R_i', shape (2, k).
         metric: 1/R_i'', shape (2, k).
         distance: Distances upwards from the minimizer, shape (2, k).
@@ -70,19 +65,16 @@ class Scene:
     setting: Setting
     closed_form: bool
     window: tuple[Interval, Interval]
-    grid: tuple[np.ndarray, np.ndarray]
-    excess: np.ndarray
     levels: np.ndarray
     landing_level: float
     start: np.ndarray
     path: np.ndarray
+    time: np.ndarray
     landing: np.ndarray
     gap: float
     minimizer: np.ndarray
     minimum_l1: np.ndarray
     minimum_l2: np.ndarray
-    descent: np.ndarray | None
-    descent_note: str
     x: np.ndarray
     potential: np.ndarray
     mirror_map: np.ndarray
@@ -93,87 +85,117 @@ class Scene:
     alike: bool
 
 
-def compute(setting: Setting) -> Scene:
+def compute(setting: Setting, window: tuple[Interval, Interval] | None = None) -> Scene:
     """Compute the picture of a setting.
+
+    Args:
+        setting: What to draw.
+        window: The ends of both axes, of equal length; by default a square around all points.
 
     Raises:
         RefusedError: If there is nothing to draw; its message is one sentence.
     """
     derivation = derived(setting.formula, setting.regularizer)
     with refusals("picture"), np.errstate(all="ignore"):  # overflow is looked for where it matters
-        return _compute(setting, derivation)
+        return _compute(setting, derivation, window)
 
 
-def _compute(setting: Setting, derivation: Derivation) -> Scene:
+def started_at(setting: Setting, x: tuple[float, float]) -> Setting:
+    """The setting whose start has moved to other weights along the flow of ∇g, which leaves the shape of R as it is.
+
+    Raises:
+        RefusedError: If the flow does not lead there.
+    """
+    maps = _point_map(derived(setting.formula, setting.regularizer).parameterization)
+    found = []
+    for k in range(2):
+        with refusals("picture"):
+            theta = moved(maps, [float(values[k]) for values in setting.init.values()], x[k])
+        if theta is None:
+            raise RefusedError("picture", f"No start leads to x{'₁₂'[k]} = {x[k]:.3g}: the flow of ∇g does not pass there.")
+        found.append(theta)
+    init = {name: (float(found[0][j]), float(found[1][j])) for j, name in enumerate(setting.init)}
+    return replace(setting, init=init)
+
+
+def _compute(setting: Setting, derivation: Derivation, window: tuple[Interval, Interval] | None) -> Scene:
     z, y = np.array(setting.z, dtype=float), float(setting.y)
     if not np.any(z):
         raise RefusedError("picture", "With z = 0 there is no constraint: move one entry of z.")
-    init = {name: np.asarray(values, dtype=float) for name, values in setting.init.items()}
-    family = _family(derivation, init)
-    start = np.asarray(family(0.0).minimizer, dtype=float)
     minimum_l1, minimum_l2 = _minimum_l1(z, y), y * z / (z @ z)
-    reach = 1e3 * (1.0 + float(np.max(np.abs([start, minimum_l2, *minimum_l1]))))
-    singles, both = _potentials(derivation, init, family(setting.decay), setting.decay, reach)
+    start, both = _potential(derivation, tuple(setting.init.items()), setting.decay)
+    if isinstance(both, NumericalPotential):
+        reach = 1e3 * (1.0 + float(np.max(np.abs([start, minimum_l2, *minimum_l1]))))
+        # Rounded, so that a table serves while the observation moves.
+        both = _tabulated(derivation, tuple(setting.init.items()), setting.decay, 10.0 ** np.ceil(np.log10(reach)))
     _check_reachable(both, z, y)
     found = bregman_projection(Regression(z[None], [y]), both)
     landing, center = found.x, np.broadcast_to(both.minimizer, 2)
-    path, time = _path(setting, derivation, init, start, both, landing, float(found.dual[0]))
-    window, unit = _window(np.array([start, center, landing, minimum_l2, *minimum_l1, np.zeros(2)]))
-    grid = _inside(singles[0], *window[0], _GRID_POINTS), _inside(singles[1], *window[1], _GRID_POINTS)
-    parts = [_excess(single, axis) for single, axis in zip(singles, grid, strict=True)]
-    curves = [_curves(single, ends, unit) for single, ends in zip(singles, window, strict=True)]
-    steps, note = (None, "") if setting.step is None else _descent(setting, derivation, init, time, setting.step)
+    duration = _duration(setting, start, both, landing, float(found.dual[0]))
+    theta = derivation.parameterization.start(setting.init)
+    time, path = followed(_point_map(derivation.parameterization), theta, setting.z, y, setting.decay, duration)
+    if window is None:
+        window = _window(np.array([start, center, landing, minimum_l2, *minimum_l1, np.zeros(2)]))
+    x = _inside(both, window)
+    distance = _distances(both, center, (window[0][1] - window[0][0]) / 2)
+    exponent = both.effective_exponent(np.concatenate([distance, (landing - center)[None]]))
+    # R − min R; a difference of values of R would cancel where R is flat.
+    excess = np.asarray(both.divergence_terms_at(x, np.broadcast_to(center, x.shape)))
     level = float(both.divergence(landing, center))
     return Scene(
         setting=setting,
         closed_form=derivation.closed_form,
         window=window,
-        grid=grid,
-        excess=parts[1][:, None] + parts[0][None, :],
-        levels=_levels(both, landing, level, float(np.max(parts[0]) + np.max(parts[1]))),
+        levels=_levels(both, landing, level, float(np.sum(np.max(excess, axis=0)))),
         landing_level=level,
         start=start,
         path=path,
+        time=time,
         landing=landing,
         gap=float(np.linalg.norm(path[-1] - landing)),
         minimizer=center,
         minimum_l1=minimum_l1,
         minimum_l2=minimum_l2,
-        descent=steps,
-        descent_note=note,
-        **{name: np.stack([curve[name] for curve in curves]) for name in curves[0]},
-        landing_exponent=np.array([
-            float(single.effective_exponent(np.array(value - middle)))
-            for single, value, middle in zip(singles, landing, center, strict=True)
-        ]),
-        alike=singles[0] is singles[1],
-    )  # fmt: skip
+        x=x.T,
+        potential=excess.T,
+        mirror_map=np.asarray(both.gradient(x)).T,
+        metric=np.asarray(both.metric(x)).T,
+        distance=distance.T,
+        exponent=exponent[:-1].T,
+        landing_exponent=exponent[-1],
+        alike=all(first == second for first, second in setting.init.values()),
+    )
 
 
-def _family(derivation: Derivation, init: dict[str, np.ndarray]) -> Callable[[float], SeparablePotential]:
-    """The potentials that a start has at each decay."""
+@lru_cache(maxsize=_KEPT)
+def _potential(derivation: Derivation, init: _Init, decay: float) -> tuple[np.ndarray, SeparablePotential]:
+    """x_0 and the potential of both weights."""
     # All potentials that a derivation makes are separable, which the type of Derivation.family does not say.
-    return cast("Callable[[float], SeparablePotential]", derivation.family(init))
+    family = cast("Callable[[float], SeparablePotential]", derivation.family(dict(init)))
+    return np.asarray(family(0.0).minimizer, dtype=float), family(decay)
 
 
-def _potentials(
-    derivation: Derivation, init: dict[str, np.ndarray], potential: SeparablePotential, decay: float, reach: float
-) -> tuple[tuple[SeparablePotential, SeparablePotential], SeparablePotential]:
-    """The potential of each weight, the same object where both start alike, and that of both together."""
-    is_alike = all(values[0] == values[1] for values in init.values())
-    if isinstance(potential, NumericalPotential):
-        starts, functions = potential.parameters(potential.minimizer), _functions(derivation.parameterization)
-        first = TabulatedPotential(*functions, starts[:, 0], reach)
-        singles = first, first if is_alike else TabulatedPotential(*functions, starts[:, 1], reach)
-        return singles, SideBySide(singles)
-    first, second = (_family(derivation, {name: values[k] for name, values in init.items()})(decay) for k in range(2))
-    return (first, first if is_alike else second), potential
+@lru_cache(maxsize=_KEPT)
+def _tabulated(derivation: Derivation, init: _Init, decay: float, reach: float) -> SideBySide:
+    """The same potential as a table for each weight, one for both where they start alike."""
+    _, potential = _potential(derivation, init, decay)
+    starts = cast("NumericalPotential", potential).parameters(potential.minimizer)
+    tables = {tuple(start): TabulatedPotential(*_functions(derivation.parameterization), start, reach) for start in starts.T}
+    return SideBySide([tables[tuple(start)] for start in starts.T])
 
 
 @lru_cache(maxsize=128)
 def _functions(parameterization: Parameterization) -> tuple[SeparableMap, PointField]:
     """The functions of a parameterization, compiled once: for arrays, and for one point."""
     return parameterization.separable_map(), parameterization.field_at_point()
+
+
+@lru_cache(maxsize=128)
+def _point_map(parameterization: Parameterization) -> PointMap:
+    """g, ∇g and, with a regularizer, ∇h at the parameters of one weight."""
+    g, h = parameterization.output, parameterization.regularizer
+    pull = [] if h is None else parameterization.gradient(h)
+    return compiled_at_point(parameterization.symbols, [g, *parameterization.gradient(g), *pull])
 
 
 def _check_reachable(potential: SeparablePotential, z: np.ndarray, y: float) -> None:
@@ -196,60 +218,19 @@ def _end(value: float) -> str:
     return "0" if abs(value) < 1e-9 else f"{value:.3g}".replace("-", "−")
 
 
-def _path(
-    setting: Setting, derivation: Derivation, init: dict[str, np.ndarray], start: np.ndarray,
-    potential: SeparablePotential, landing: np.ndarray, nu: float,
-) -> tuple[np.ndarray, float]:  # fmt: skip
-    """The weights along the flow, shape (k, 2), and how long it was followed.
+def _duration(
+    setting: Setting, start: np.ndarray, potential: SeparablePotential, landing: np.ndarray, nu: float
+) -> float:
+    """How long to follow the flow.
 
     The residual shrinks from its first value and its integral is ν. So the flow is on its way for about ν over the
     first residual, and then converges at the rate Σ z_i² / R_i''.
     """
-    problem, schedule = _problem(setting), _schedule(setting, derivation)
-    z, y = problem.Z[0], float(problem.y[0])
-    first = [abs(value) for value in (z @ start - y, y if schedule else 0.0) if value]
+    z, y, decays = np.array(setting.z), setting.y, setting.regularizer is not None
+    first = [abs(value) for value in (z @ start - y, y if decays else 0.0) if value]
     rate = float(np.sum(z**2 * potential.metric(landing)))
     travel = 4 * abs(nu) / min(first) if first else 0.0
-    time = min(_TIME_CONSTANTS / max(rate, 1e-30) + (_TIME_CONSTANTS if schedule else 0.0) + travel, 1e30)
-    if not first:
-        return np.stack([start, start]), time
-    if isinstance(potential, SideBySide):
-        flow = gradient_flow(
-            problem, derivation.parameterization, init, time,
-            schedule=schedule, rtol=1e-7, atol=1e-12, method="LSODA", throw=False,
-        )  # fmt: skip
-    else:
-        # It uses the logarithm of the scale; decay may leave parameters far below rounding.
-        flow = mirror_flow(problem, derivation, init, time, schedule=schedule, rtol=1e-6, atol=1e-8, throw=False)
-    return _thinned(flow.x), time
-
-
-def _thinned(path: np.ndarray) -> np.ndarray:
-    """A few hundred points of a path at most, among them the first and the last."""
-    chosen = np.unique(np.linspace(0, len(path) - 1, min(len(path), _MOST_PATH_POINTS)).round().astype(int))
-    return path[chosen]
-
-
-def _problem(setting: Setting) -> Regression:
-    return Regression([setting.z], [setting.y])
-
-
-def _schedule(setting: Setting, derivation: Derivation) -> Geometric | None:
-    return None if derivation.regularizer is None else Geometric(setting.decay, 1.0)
-
-
-def _descent(
-    setting: Setting, derivation: Derivation, init: dict[str, np.ndarray], time: float, step: float
-) -> tuple[np.ndarray, str]:
-    """Gradient descent for as long as the flow was followed, up to ``MOST_STEPS`` steps, and its label."""
-    count = int(min(max(np.ceil(time / step), _LEAST_STEPS), MOST_STEPS))
-    runs = descent(
-        _problem(setting), derivation.parameterization, init, step, count,
-        schedule=_schedule(setting, derivation), record=np.arange(count), throw=False,
-    )  # fmt: skip
-    sound = np.all(np.isfinite(runs.x), axis=1)
-    label = f"gradient descent, η = {step:g}"
-    return runs.x[sound], label + (f": {count} steps" if np.all(sound) else f": diverged within {count} steps")
+    return min(_TIME_CONSTANTS / max(rate, 1e-30) + (_TIME_CONSTANTS if decays else 0.0) + travel, 1e30)
 
 
 def _minimum_l1(z: np.ndarray, y: float) -> np.ndarray:
@@ -261,26 +242,28 @@ def _minimum_l1(z: np.ndarray, y: float) -> np.ndarray:
     return ends
 
 
-def _window(points: np.ndarray) -> tuple[tuple[Interval, Interval], float]:
-    """A square around points, rounded so that it does not move with every slider, and its half width."""
+def _window(points: np.ndarray) -> tuple[Interval, Interval]:
+    """A square around points, rounded so that it does not move with every slider."""
     low, high = np.min(points, axis=0), np.max(points, axis=0)
     half = 0.62 * float(np.max(high - low)) or 1.0
     power = 10.0 ** np.floor(np.log10(half))
     half = float(_WINDOW_SIZES[np.searchsorted(_WINDOW_SIZES, half / power * (1 - 1e-9))] * power)
     x1, x2 = (float(center) for center in np.round((low + high) / 2 / (half / 4)) * (half / 4))
-    return ((x1 - half, x1 + half), (x2 - half, x2 + half)), half
+    return (x1 - half, x1 + half), (x2 - half, x2 + half)
 
 
-def _inside(potential: SeparablePotential, low: float, high: float, count: int) -> np.ndarray:
-    """Weights between two values that lie in the domain."""
-    ends = [float(np.squeeze(end)) for end in potential.domain]
+def _inside(potential: SeparablePotential, window: tuple[Interval, Interval]) -> np.ndarray:
+    """Weights along both axes of a window that lie in the domain, shape (k, 2)."""
+    low, high = np.array(window).T
     margin = 1e-3 * (high - low)
-    return np.linspace(low if low > ends[0] else ends[0] + margin, high if high < ends[1] else ends[1] - margin, count)
+    first, last = potential.domain
+    return np.linspace(np.where(low > first, low, first + margin), np.where(high < last, high, last - margin), _POINTS)
 
 
-def _excess(potential: SeparablePotential, x: np.ndarray) -> np.ndarray:
-    """R − min R of one weight, elementwise; a difference of values of R would cancel where R is flat."""
-    return np.asarray(potential.divergence_terms_at(x, np.full_like(x, float(np.squeeze(potential.minimizer)))))
+def _distances(potential: SeparablePotential, center: np.ndarray, unit: float) -> np.ndarray:
+    """Distances upwards from the minimizer, evenly on a logarithmic scale, shape (k, 2)."""
+    room = 0.999 * (np.broadcast_to(potential.domain[1], 2) - center)
+    return np.geomspace(np.minimum(1e-6 * unit, 1e-6 * room), np.minimum(1e2 * unit, room), _POINTS)
 
 
 def _levels(potential: SeparablePotential, landing: np.ndarray, level: float, top: float) -> np.ndarray:
@@ -293,18 +276,3 @@ def _levels(potential: SeparablePotential, landing: np.ndarray, level: float, to
     if not level > 1e-9 * top:
         values = top * np.linspace(0.1, 0.9, 9) ** 2
     return np.unique(values[np.isfinite(values) & (values > 0)])
-
-
-def _curves(potential: SeparablePotential, window: Interval, unit: float) -> dict[str, np.ndarray]:
-    """The curves of one weight."""
-    x, center = _inside(potential, *window, _CURVE_POINTS), float(np.squeeze(potential.minimizer))
-    room = 0.999 * (float(np.squeeze(potential.domain[1])) - center)
-    distance = np.geomspace(min(1e-6 * unit, 1e-6 * room), min(1e2 * unit, room), _CURVE_POINTS)
-    return {
-        "x": x,
-        "potential": _excess(potential, x),
-        "mirror_map": np.asarray(potential.gradient(x)),
-        "metric": np.asarray(potential.metric(x)),
-        "distance": distance,
-        "exponent": np.asarray(potential.effective_exponent(distance)),
-    }

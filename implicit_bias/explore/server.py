@@ -2,95 +2,123 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Awaitable, Callable
-from contextlib import chdir
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+
+from implicit_bias.errors import InputError
+from implicit_bias.explore.answers import answer, atlas, derive_atlas
 
 HOST = "127.0.0.1"
-APP = Path(__file__).parent / "app.py"
-Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+LONGEST_QUESTION = 20_000  # bytes
+_SECONDS_OF_SILENCE = 120  # after which a connection is closed
+_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_ADDRESSES = {"/": "index.html", **{f"/{name}": name for name in ("style.css", "explorer.js", "drawing.js", "icon.svg")}}
+_HEADERS = {
+    # Nothing is loaded from elsewhere, no text becomes a script, and no other page shows this one in a frame.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
 
 
-def listen(port: int) -> socket.socket:
-    """Return a socket that listens on a port of this machine, 0 for any free one.
+class Server(ThreadingHTTPServer):
+    """The explorer: a thread for each connection, so that nobody waits for another's formula.
+
+    Derivations run in worker processes with a limit of their own, so a thread that waits for one takes no time.
+
+    Args:
+        port: A port of this machine, 0 for any free one.
 
     Raises:
         OSError: If the port is taken.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen()
-    except BaseException:
-        listener.close()
-        raise
-    return listener
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        super().__init__((HOST, port), _Handler)
+        self.port = self.server_address[1]
+        self.hosts = {f"{name}:{self.port}" for name in (HOST, "localhost")}
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Report a bug; a browser that has turned away is none."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+    def serve(self) -> None:
+        """Answer until interrupted; meanwhile derive the atlas."""
+        threading.Thread(target=derive_atlas, daemon=True).start()
+        self.serve_forever()
 
 
-def serve(listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve the explorer until interrupted.
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # connections stay open
+    server_version, sys_version = "implicit-bias", ""
+    disable_nagle_algorithm = True
+    wbufsize = -1  # an answer goes out at once, not its head before its body
+    timeout = _SECONDS_OF_SILENCE
+    server: Server
 
-    The app runs read-only: its code is not sent to the browser, and there is no access to files. marimo's own server
-    command would look for newer releases and offer to edit; this uses its ASGI application alone.
+    def do_GET(self) -> None:
+        if not self._is_from_here():
+            return
+        name = _ADDRESSES.get(self.path.partition("?")[0])
+        if name is not None:
+            kind = _KINDS[name.rpartition(".")[2]]
+            self._send(200, f"{kind}; charset=utf-8", files("implicit_bias.explore").joinpath("page", name).read_bytes())
+        elif self.path == "/atlas":
+            self._send_data(200, atlas())
+        else:
+            self._send_data(404, {"error": "There is nothing at this address."})
 
-    Args:
-        listener: A socket from :func:`listen`.
-        ready: Called once connections are answered.
-    """
-    # marimo looks for its configuration from the current folder upwards; what it finds there must not depend on where
-    # the explorer was started, and the colours are to follow the system's.
-    with TemporaryDirectory() as folder, chdir(folder):
-        Path(".marimo.toml").write_text('[display]\ntheme = "system"\n', encoding="utf-8")
-        _run(listener, ready)
+    def do_POST(self) -> None:
+        if not self._is_from_here():
+            return
+        try:
+            size = int(self.headers.get("Content-Length", ""))
+            if not 0 <= size <= LONGEST_QUESTION:
+                raise ValueError(f"expected at most {LONGEST_QUESTION} bytes")
+        except ValueError:
+            self.close_connection = True  # the rest is not read
+            self._send_data(413, {"error": f"A question has at most {LONGEST_QUESTION} bytes."})
+            return
+        content = self.rfile.read(size)
+        try:
+            found = answer(self.path.removeprefix("/"), json.loads(content))
+        except (InputError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            self._send_data(400, {"error": f"This page asked what it cannot ask: {error}."})
+        else:
+            self._send_data(200, found)
 
+    def _is_from_here(self) -> bool:
+        """Refuse what a page from elsewhere sends to this machine through the user's browser.
 
-def _run(listener: socket.socket, ready: Callable[[], None]) -> None:
-    import marimo
-    import uvicorn
+        Listening on 127.0.0.1 keeps other machines out, but not other web pages: one may send to any address, or have
+        its own name resolve to 127.0.0.1. The headers Origin and Host, which the browser sets, reveal both.
+        """
+        origin = self.headers.get("Origin")
+        is_ours = self.headers.get("Host") in self.server.hosts and (
+            origin is None or origin.removeprefix("http://") in self.server.hosts
+        )
+        if not is_ours:
+            self.close_connection = True
+            self._send_data(403, {"error": "The explorer answers only pages from its own address."})
+        return is_ours
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            ready()
+    def _send_data(self, status: int, data: object) -> None:
+        self._send(status, "application/json", json.dumps(data, allow_nan=False).encode())
 
-    application = marimo.create_asgi_app(quiet=True, include_code=False).with_app(path="/", root=str(APP)).build()
-    config = uvicorn.Config(
-        only_from_here(application, listener.getsockname()[1]),
-        log_level="error",
-        lifespan="on",
-        timeout_graceful_shutdown=1,
-    )
-    Server(config).run(sockets=[listener])
+    def _send(self, status: int, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        for name, value in {**_HEADERS, "Content-Type": kind, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
 
-
-def only_from_here(application: Application, port: int) -> Application:
-    """Refuse what a page from elsewhere sends to this machine through the user's browser.
-
-    Listening on 127.0.0.1 keeps other machines out, but not other web pages: one may open a WebSocket to any address,
-    or have its own name resolve to 127.0.0.1. The headers Origin and Host, which the browser sets, reveal both.
-    """
-    hosts = {f"{name}:{port}".encode() for name in (HOST, "localhost")}
-    origins = {b"http://" + host for host in hosts}
-
-    async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] in ("http", "websocket"):
-            headers = dict(scope["headers"])
-            if headers.get(b"host") not in hosts or headers.get(b"origin", next(iter(origins))) not in origins:
-                await _refuse(scope, receive, send)
-                return
-        await application(scope, receive, send)
-
-    return guarded
-
-
-async def _refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": b"The explorer answers only pages from its own address.\n"})
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are not reported; bugs are, with their traceback, by ``socketserver``."""

@@ -17,7 +17,7 @@ class Setting:
         decay: :math:`A_\infty = \int\alpha_t\,dt`, spent as :math:`\alpha_t = A_\infty e^{-t}` in flow time.
         z: The two entries of z.
         y: The observation.
-        step: The step size of gradient descent, or None for the flow alone.
+        step: The step size η of gradient descent.
     """
 
     formula: str
@@ -26,4 +26,4 @@ class Setting:
     decay: float = 0.0
     z: tuple[float, float] = (1.0, 2.0)
     y: float = 2.0
-    step: float | None = None
+    step: float = 0.05

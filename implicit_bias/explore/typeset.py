@@ -1,4 +1,4 @@
-"""The formulas of a derivation in LaTeX, for the page."""
+"""The formulas of a derivation for the page, as MathML, which browsers typeset by themselves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from itertools import islice
 
 import sympy as sp
 
+from implicit_bias.display.mathml import mathml
 from implicit_bias.explore.refused import first_sentence
 from implicit_bias.symbolic.derivation import Derivation
 
@@ -14,7 +15,11 @@ _LOCAL_EXPONENT = r"\frac{s\,R_A'(x_{\min}+s)}{R_A(x_{\min}+s)-R_A(x_{\min})}"
 
 
 def typeset(derivation: Derivation) -> tuple[tuple[str, str], ...]:
-    """Pairs of a name and a formula in LaTeX; without a closed form, the equations that define R."""
+    """Pairs of a name and a formula in MathML; without a closed form, the equations that define R."""
+    return tuple((name, mathml(latex, "block")) for name, latex in _in_latex(derivation))
+
+
+def _in_latex(derivation: Derivation) -> tuple[tuple[str, str], ...]:
     if not derivation.closed_form:
         # g is set anew here, as derivation.latex() is one long line.
         g = _latex(derivation.parameterization.output)

@@ -38,7 +38,7 @@ from implicit_bias.symbolic.time_limit import OPTIONAL_SECONDS, StoppedError
 from implicit_bias.symbolic.worker import answers, call, why_no_limit
 from implicit_bias.validation import positive_number
 
-_COMPILED = ("_numbers", "_conditions", "_map")
+_COMPILED = ("_numbers", "_conditions", "_map", "_decaying")
 TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here take up to six
 _OTHER_H = "Ask .commuting_regularizers(degree) of the parameterization for others."
 
@@ -271,11 +271,8 @@ class Derivation(Shown):
     def _numerical(self, values: tuple[np.ndarray, ...]) -> Callable[[float], NumericalPotential]:
         """The potential of the flow of ∇g from where decay alone has led."""
         names = self.parameterization.params
-        curves = self.parameterization
-        if self.dynamics is not None:
-            curves = _Steered(self.parameterization, self.dynamics)
-        base = NumericalPotential(curves, dict(zip(names, values, strict=True)))
-        start, flow = np.stack(values), RegularizerFlow(self.parameterization, self.dynamics)
+        base = NumericalPotential(_Curves(self), dict(zip(names, values, strict=True)))
+        start, flow = np.stack(values), self._decaying
 
         @lru_cache(maxsize=4)  # a flow at fixed decay asks for the same one every time
         def make(decay: float) -> NumericalPotential:
@@ -367,19 +364,22 @@ class Derivation(Shown):
     def _map(self) -> SeparableMap:
         return self.parameterization.separable_map(self.dynamics)
 
+    @cached_property
+    def _decaying(self) -> RegularizerFlow:
+        return RegularizerFlow(self.parameterization, self.dynamics)
+
 
 @dataclass(frozen=True)
-class _Steered:
-    """A parameterization as a numerical potential needs it, with its curves under some dynamics."""
+class _Curves:
+    """A parameterization as a numerical potential needs it, with its curves under the dynamics, compiled once."""
 
-    parameterization: Parameterization
-    dynamics: SteepestDescent
+    derivation: Derivation
 
     def separable_map(self) -> SeparableMap:
-        return self.parameterization.separable_map(self.dynamics)
+        return self.derivation._map
 
     def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
-        return self.parameterization.start(init)
+        return self.derivation.parameterization.start(init)
 
 
 def derive(

@@ -1,0 +1,210 @@
+// Draws the arrays that Python computed as the inside of SVG elements, in CSS pixels of the page. All text is numbers.
+
+const MARGIN = { left: 46, right: 12, top: 10, bottom: 34 };
+const TICK = 5;
+
+// Maps from numbers to pixels of a panel of some size: `across` and `up` are pairs of ends, low first.
+export function panel(width, height, across, up, top = MARGIN.top) {
+  const inner = { left: MARGIN.left, right: width - MARGIN.right, top, bottom: height - MARGIN.bottom };
+  const x = (value) => inner.left + ((value - across[0]) / (across[1] - across[0])) * (inner.right - inner.left);
+  const y = (value) => inner.bottom - ((value - up[0]) / (up[1] - up[0])) * (inner.bottom - inner.top);
+  const back = (px, py) => [
+    across[0] + ((px - inner.left) / (inner.right - inner.left)) * (across[1] - across[0]),
+    up[0] + ((inner.bottom - py) / (inner.bottom - inner.top)) * (up[1] - up[0]),
+  ];
+  return { width, height, inner, across, up, x, y, back };
+}
+
+const pixel = (value) => Math.round(value * 10) / 10;
+
+// A line through points, interrupted where a number is missing.
+export function line(view, xs, ys) {
+  let text = "", pen = "M";
+  for (let k = 0; k < xs.length; k++) {
+    if (xs[k] === null || ys[k] === null) { pen = "M"; continue; }
+    const px = view.x(xs[k]), py = view.y(ys[k]);
+    if (Math.abs(px) > 1e5 || Math.abs(py) > 1e5) { pen = "M"; continue; }
+    text += `${pen}${pixel(px)} ${pixel(py)}`;
+    pen = "L";
+  }
+  return text;
+}
+
+const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+const power = (k) => (k === 0 ? "1" : "10" + [...String(k)].map((c) => SUPERSCRIPTS[c]).join(""));
+
+// Some round values between two ends with their texts.
+export function ticks([low, high], count) {
+  const raw = (high - low) / count, unit = 10 ** Math.floor(Math.log10(raw));
+  const step = unit * [1, 2, 2.5, 5, 10].find((f) => f * unit >= raw * (1 - 1e-9));
+  const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
+  const values = Array.from({ length: last - first + 1 }, (_, k) => (first + k) * step);
+  const largest = Math.max(...values.map(Math.abs), 0), exponent = largest > 0 ? Math.floor(Math.log10(largest) + 1e-9) : 0;
+  const shift = Math.abs(exponent) > 3 ? exponent : 0, size = step / 10 ** shift;
+  let digits = Math.max(0, -Math.floor(Math.log10(size) + 1e-9));
+  if (Math.abs(size * 10 ** digits - Math.round(size * 10 ** digits)) > 1e-6) digits += 1;
+  return values.map((value, k) => {
+    const text = (value / 10 ** shift).toFixed(digits).replace("-", "−");
+    return [value, k === values.length - 1 && shift ? `${text}·${power(shift)}` : text];
+  });
+}
+
+const powersBetween = ([low, high], most) => {
+  const every = Math.max(1, Math.ceil((high - low) / most)), found = [];
+  for (let k = Math.ceil(low - 1e-9); k <= high + 1e-9; k += 1) if (k % every === 0) found.push([k, power(k)]);
+  return found;
+};
+
+export function frame(view, label = "", powers = false, label_up = "") {
+  const { inner } = view, wide = Math.max(2, Math.floor((inner.right - inner.left) / 70));
+  const across = powers ? powersBetween(view.across, wide) : ticks(view.across, wide);
+  let text = `<path class="axis" d="M${inner.left} ${inner.top}V${inner.bottom}H${inner.right}"/>`;
+  for (const [value, name] of across) {
+    const px = pixel(view.x(value));
+    text += `<path class="axis" d="M${px} ${inner.bottom}v${TICK}"/><text x="${px}" y="${inner.bottom + 17}" text-anchor="middle">${name}</text>`;
+  }
+  for (const [value, name] of ticks(view.up, Math.max(2, Math.floor((inner.bottom - inner.top) / 45)))) {
+    const py = pixel(view.y(value));
+    text += `<path class="axis" d="M${inner.left} ${py}h${-TICK}"/><text x="${inner.left - 8}" y="${py + 4}" text-anchor="end">${name}</text>`;
+  }
+  text += `<text x="${inner.right}" y="${inner.bottom + 31}" text-anchor="end">${label}</text>`;
+  return text + (label_up ? `<text x="4" y="${inner.top - 10}">${label_up}</text>` : "");
+}
+
+// Paths of the level sets of f₁(x₁) + f₂(x₂), by marching squares; levels increase.
+export function contours(view, [xs, ys], [first, second], levels) {
+  const paths = levels.map(() => ""), px = xs.map(view.x), py = ys.map(view.y);
+  for (let j = 0; j + 1 < ys.length; j++) {
+    for (let i = 0; i + 1 < xs.length; i++) {
+      const corner = [first[i] + second[j], first[i + 1] + second[j], first[i + 1] + second[j + 1], first[i] + second[j + 1]];
+      const low = Math.min(...corner), high = Math.max(...corner);
+      if (!(high > levels[0])) continue; // also where a number is missing
+      for (let k = 0; k < levels.length && levels[k] < high; k++) {
+        if (levels[k] < low) continue;
+        const cut = (a, b) => (levels[k] - corner[a]) / (corner[b] - corner[a]);
+        const crosses = (a, b) => corner[a] < levels[k] !== corner[b] < levels[k];
+        const at = (x, y) => `${pixel(x)} ${pixel(y)}`, found = [];
+        if (crosses(0, 1)) found.push(at(px[i] + cut(0, 1) * (px[i + 1] - px[i]), py[j]));
+        if (crosses(1, 2)) found.push(at(px[i + 1], py[j] + cut(1, 2) * (py[j + 1] - py[j])));
+        if (crosses(3, 2)) found.push(at(px[i] + cut(3, 2) * (px[i + 1] - px[i]), py[j + 1]));
+        if (crosses(0, 3)) found.push(at(px[i], py[j] + cut(0, 3) * (py[j + 1] - py[j])));
+        for (let m = 0; m + 1 < found.length; m += 2) paths[k] += `M${found[m]}L${found[m + 1]}`;
+      }
+    }
+  }
+  return paths;
+}
+
+const clip = (view, id) => `<clipPath id="${id}"><rect x="${view.inner.left}" y="${view.inner.top}" width="${view.inner.right - view.inner.left}" height="${view.inner.bottom - view.inner.top}"/></clipPath>`;
+
+// How many points of increasing times have been passed.
+export const passed = (times, now) => {
+  let k = 0;
+  while (k < times.length && times[k] <= now) k++;
+  return k;
+};
+
+// Everything in the plane that cannot be grabbed.
+export function plane(view, scene) {
+  const top = scene.landing_level, levels = scene.levels;
+  const paths = contours(view, scene.curves.x, scene.curves.potential, levels);
+  let text = `<defs>${clip(view, "inside")}</defs><g clip-path="url(#inside)">`;
+  text += `<path class="zero" d="M${view.x(0)} ${view.inner.top}V${view.inner.bottom}M${view.inner.left} ${view.y(0)}H${view.inner.right}"/>`;
+  paths.forEach((d, k) => { if (d) text += `<path class="${Math.abs(levels[k] - top) <= 1e-5 * top ? "reached" : "level"}" d="${d}"/>`; });
+  text += `</g>${frame(view, "weight x₁", false, "weight x₂")}`;
+  return text;
+}
+
+// Points of special meaning on the line.
+export function points(view, scene) {
+  const [one, two] = scene.minimum_l1, at = (p) => [pixel(view.x(p[0])), pixel(view.y(p[1]))];
+  const [ax, ay] = at(one), [bx, by] = at(two), [sx, sy] = at(scene.minimum_l2), [lx, ly] = at(scene.landing);
+  let text = `<g clip-path="url(#inside)">`;
+  if (ax !== bx || ay !== by) text += `<path class="l1" stroke-width="4" d="M${ax} ${ay}L${bx} ${by}"/>`;
+  text += [[ax, ay], [bx, by]].map(([x, y]) => `<path class="l1" d="M${x} ${y - 6}l6 6l-6 6l-6 -6z"/>`).join("");
+  text += `<rect class="l2" x="${sx - 5}" y="${sy - 5}" width="10" height="10"/>`;
+  return text + `<circle class="landing" cx="${lx}" cy="${ly}" r="8"/></g>`;
+}
+
+// The flow and the run up to a moment; the rest of the flow's path is thin.
+export function trained(view, scene, run, now) {
+  const xs = scene.path.map((p) => p[0]), ys = scene.path.map((p) => p[1]), k = Math.max(1, passed(scene.time, now));
+  let text = `<g clip-path="url(#inside)"><path class="flow ahead" d="${line(view, xs, ys)}"/>`;
+  text += `<path class="flow" d="${line(view, xs.slice(0, k), ys.slice(0, k))}"/>`;
+  if (run) {
+    const count = Math.min(run.x.length, Math.floor(now / run.step + 1e-9) + 1);
+    let dots = "";
+    for (let j = 0; j < count; j++) {
+      const [x, y] = run.x[j], px = view.x(x), py = view.y(y);
+      if (Math.abs(px) < 1e4 && Math.abs(py) < 1e4) dots += `M${pixel(px) - 2} ${pixel(py)}a2 2 0 1 0 4 0a2 2 0 1 0 -4 0`;
+    }
+    text += `<path class="dots" d="${dots}"/>`;
+    if (run.limit) {
+      const x = pixel(view.x(run.limit[0])), y = pixel(view.y(run.limit[1]));
+      text += `<path class="run-limit" d="M${x - 7} ${y - 7}L${x + 7} ${y + 7}M${x - 7} ${y + 7}L${x + 7} ${y - 7}"/>`;
+    }
+  }
+  return `${text}<circle class="head" r="4" cx="${pixel(view.x(xs[k - 1]))}" cy="${pixel(view.y(ys[k - 1]))}"/></g>`;
+}
+
+const ends = (values) => {
+  const finite = values.filter((v) => v !== null).sort((a, b) => a - b);
+  if (!finite.length) return [0, 1];
+  // Values that run away near the end of a domain are cut off.
+  const sizes = finite.map(Math.abs).sort((a, b) => a - b), most = 12 * sizes[sizes.length >> 1];
+  const low = Math.max(finite[0], -most), high = Math.min(finite[finite.length - 1], most), size = Math.max(Math.abs(low), Math.abs(high));
+  if (!(high - low > 1e-6 * size)) return [(low + high) / 2 - (size / 2 || 1), (low + high) / 2 + (size / 2 || 1)];
+  return [low - 0.04 * (high - low), high + 0.06 * (high - low)];
+};
+
+// Both weights against time: the flow, the run's steps, and where theory says that each ends.
+export function weights(width, height, scene, run, range, now) {
+  const log = (t) => Math.log10(Math.max(t, range[0]));
+  const limits = [...scene.landing, ...(run && run.limit ? run.limit : [])];
+  const view = panel(width, height, range.map(Math.log10), ends([...scene.path.flat(), ...limits]));
+  let text = `<defs>${clip(view, "during")}</defs><g clip-path="url(#during)"><path class="zero" d="M${view.inner.left} ${view.y(0)}H${view.inner.right}"/>`;
+  text += `<path class="axis" d="M${pixel(view.x(log(now)))} ${view.inner.top}V${view.inner.bottom}"/>`;
+  for (const k of [0, 1]) {
+    text += `<path class="landing limit-line" d="M${view.inner.left} ${pixel(view.y(scene.landing[k]))}H${view.inner.right}"/>`;
+    if (run && run.limit) text += `<path class="run-limit limit-line" d="M${view.inner.left} ${pixel(view.y(run.limit[k]))}H${view.inner.right}"/>`;
+    const shown = Math.max(1, passed(scene.time, now)), ts = scene.time.map(log), xs = scene.path.map((p) => p[k]);
+    text += `<path class="flow ahead" d="${line(view, ts, xs)}"/><path class="flow" d="${line(view, ts.slice(0, shown), xs.slice(0, shown))}"/>`;
+    if (run) {
+      let dots = "", last = -Infinity;
+      for (let j = 0; j < run.x.length && j * run.step <= now * (1 + 1e-9); j++) {
+        const px = view.x(log(j * run.step)), py = view.y(run.x[j][k]);
+        if (px - last < 2.5 || Math.abs(py) > 1e4) continue; // dots that would hide each other
+        last = px;
+        dots += `M${pixel(px) - 2} ${pixel(py)}a2 2 0 1 0 4 0a2 2 0 1 0 -4 0`;
+      }
+      text += `<path class="dots" d="${dots}"/>`;
+    }
+  }
+  text += "</g>";
+  const places = [0, 1].map((k) => view.y(scene.path[scene.path.length - 1][k]));
+  const apart = Math.abs(places[0] - places[1]) < 13 ? (places[0] < places[1] ? [-7, 7] : [7, -7]) : [0, 0];
+  for (const k of [0, 1]) text += `<text x="${view.inner.right - 6}" y="${pixel(places[k] + apart[k] + 14)}" text-anchor="end">x${"₁₂"[k]}</text>`;
+  return text + frame(view, "flow time t = step number × η", true);
+}
+
+// A curve of one weight, or of both where they differ.
+export function curve(name, width, height, scene) {
+  const isExponent = name === "exponent", values = scene.curves[name];
+  const across = (isExponent ? scene.curves.distance : scene.curves.x).map((row) => (isExponent ? row.map(Math.log10) : row));
+  const all = values.flat(), highest = Math.max(...all.filter((v) => v !== null));
+  const up = isExponent ? [0.9, highest < 2.2 ? 2.15 : 1.05 * Math.min(highest, 6)] : ends(all);
+  const view = panel(width, height, [Math.min(...across.flat()), Math.max(...across.flat())], up);
+  const id = `in-${name}`, both = scene.alike ? [0] : [0, 1];
+  let text = `<defs>${clip(view, id)}</defs><g clip-path="url(#${id})">`;
+  for (const height of isExponent ? [1, 2] : [0]) text += `<path class="zero" d="M${view.inner.left} ${view.y(height)}H${view.inner.right}"/>`;
+  for (const k of both) text += `<path class="curve${k ? " second" : ""}" d="${line(view, across[k], values[k])}"/>`;
+  if (isExponent) {
+    for (const k of [0, 1]) {
+      const at = Math.log10(scene.landing_distance[k] || 1e-300), p = scene.landing_exponent[k];
+      if (p !== null && at >= view.across[0] && at <= view.across[1]) text += `<circle class="landing" r="5" cx="${pixel(view.x(at))}" cy="${pixel(view.y(p))}"/><text x="${pixel(view.x(at)) + 8}" y="${pixel(view.y(p)) + 14 - 20 * k}">x${"₁₂"[k]}</text>`;
+    }
+  }
+  text += `</g>${frame(view, isExponent ? "distance s from argmin R" : "weight x", isExponent)}`;
+  if (!scene.alike && !isExponent) text += `<text x="${view.inner.left + 10}" y="${view.inner.top + 10}">x₁ solid, x₂ dashed</text>`;
+  return text;
+}
