@@ -63,8 +63,10 @@ def train(setting: Setting, time: float) -> Run:
         with np.errstate(all="ignore"):
             limit = run.limit().x
     except (DomainError, SolverError, UnsupportedError):
-        return Run(step, x, None, np.inf, f"The run made {count} steps; no potential tells its limit in double precision.")
+        note = f"The run made {count} steps; no potential tells its limit in double precision."
+        return Run(step, x, None, np.inf, note)
     gap = float(np.linalg.norm(x[-1] - limit))
+    close = f"{gap:.0e}".replace("e-0", "e−").replace("e-", "e−") if gap else "1e−16"
     far = gap > 1e-3 * (1 + float(np.abs(limit).max()))
-    note = f"After {count} steps the run is within {gap:.1g} of its limit" + (", and still on its way." if far else ".")
+    note = f"After {count} steps the run is within {close} of its limit" + (", and still on its way." if far else ".")
     return Run(step, x, limit, gap, note)

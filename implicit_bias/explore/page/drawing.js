@@ -192,11 +192,12 @@ export function curve(name, width, height, scene) {
   const isExponent = name === "exponent", values = scene.curves[name];
   const across = (isExponent ? scene.curves.distance : scene.curves.x).map((row) => (isExponent ? row.map(Math.log10) : row));
   const all = values.flat(), highest = Math.max(...all.filter((v) => v !== null));
-  const up = isExponent ? [0.9, highest < 2.2 ? 2.15 : 1.05 * Math.min(highest, 6)] : ends(all);
+  const up = isExponent ? [0.9, highest < 2.2 ? 2.4 : 1.05 * Math.min(highest, 6)] : ends(all);
   const view = panel(width, height, [Math.min(...across.flat()), Math.max(...across.flat())], up);
   const id = `in-${name}`, both = scene.alike ? [0] : [0, 1];
   let text = `<defs>${clip(view, id)}</defs><g clip-path="url(#${id})">`;
   for (const height of isExponent ? [1, 2] : [0]) text += `<path class="zero" d="M${view.inner.left} ${view.y(height)}H${view.inner.right}"/>`;
+  if (isExponent) for (const k of [1, 2]) text += `<text x="${view.inner.left + 5}" y="${pixel(view.y(k)) - 4}">L${k}</text>`;
   for (const k of both) text += `<path class="curve${k ? " second" : ""}" d="${line(view, across[k], values[k])}"/>`;
   if (isExponent) {
     for (const k of [0, 1]) {
