@@ -1,6 +1,6 @@
 """How results look: cards in a notebook (Jupyter, marimo), and plots on axes; a file for each part of the pipeline.
 
-Only :class:`implicit_bias.shown.Shown` imports this package, when a result is to be shown.
+Only :class:`implicit_bias.shown.Shown` imports this package, when a result is to be shown, and the explorer.
 A card is HTML that needs nothing from the network: formulas are MathML, pictures are inline, on white.
 """
 

@@ -42,7 +42,7 @@ def answer(question: str, asked: object) -> dict[str, Any]:
 
     Args:
         question: One of these names.
-        asked: The data of a page; for ``formulas`` its two formulas, otherwise a :class:`Setting` and what is to change.
+        asked: The data of a page: for ``formulas`` its two formulas, otherwise a :class:`Setting` and what changes.
 
     Returns:
         The answer, or ``refused``: the sentence, its field, and regularizers that would do.

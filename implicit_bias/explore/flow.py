@@ -83,7 +83,10 @@ def followed(
             break
         at = states[-1].tolist()
         ends = [z[i] * maps(at[i * p : (i + 1) * p])[0] for i in range(2)]
-        if abs(ends[0] + ends[1] - y) <= _FITTED * (abs(ends[0]) + abs(ends[1]) + abs(y)) and decay * exp(-at[-1]) <= _FITTED:
+        if (
+            abs(ends[0] + ends[1] - y) <= _FITTED * (abs(ends[0]) + abs(ends[1]) + abs(y))
+            and decay * exp(-at[-1]) <= _FITTED
+        ):
             break
     states = np.concatenate(pieces)
     states = states[: 1 + int(np.searchsorted(states[:, -1], time))]
@@ -94,8 +97,8 @@ def followed(
 def moved(maps: PointMap, theta: Sequence[float], target: float) -> np.ndarray | None:
     r"""The parameters of one weight after :math:`d\theta/dx = \nabla g/\lVert\nabla g\rVert^2` has led it to a target.
 
-    Everything that the flow of ∇g conserves stays as it is, such as the scale of a mask, so that the start moves and the
-    shape of R does not.
+    Everything that the flow of ∇g conserves stays as it is, such as the scale of a mask, so that the start moves and
+    the shape of R does not.
 
     Returns:
         θ of shape (p,) with g(θ) = target, or None if the flow does not reach it.

@@ -112,7 +112,9 @@ def started_at(setting: Setting, x: tuple[float, float]) -> Setting:
         with refusals("picture"):
             theta = moved(maps, [float(values[k]) for values in setting.init.values()], x[k])
         if theta is None:
-            raise RefusedError("picture", f"No start leads to x{'₁₂'[k]} = {x[k]:.3g}: the flow of ∇g does not pass there.")
+            raise RefusedError(
+                "picture", f"No start leads to x{'₁₂'[k]} = {x[k]:.3g}: the flow of ∇g does not pass there."
+            )
         found.append(theta)
     init = {name: (float(found[0][j]), float(found[1][j])) for j, name in enumerate(setting.init)}
     return replace(setting, init=init)
@@ -180,7 +182,9 @@ def _tabulated(derivation: Derivation, init: _Init, decay: float, reach: float) 
     """The same potential as a table for each weight, one for both where they start alike."""
     _, potential = _potential(derivation, init, decay)
     starts = cast("NumericalPotential", potential).parameters(potential.minimizer)
-    tables = {tuple(start): TabulatedPotential(*_functions(derivation.parameterization), start, reach) for start in starts.T}
+    tables = {
+        tuple(start): TabulatedPotential(*_functions(derivation.parameterization), start, reach) for start in starts.T
+    }
     return SideBySide([tables[tuple(start)] for start in starts.T])
 
 

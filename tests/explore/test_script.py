@@ -25,7 +25,9 @@ def test_the_lines_make_the_same_picture(setting, tmp_path):
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr
     scene, steps = compute(setting), train(setting, 1e3)
-    flow, limit, last = (np.array(line.split("[")[1].strip("]").split(), float) for line in run.stdout.splitlines()[-3:])
+    flow, limit, last = (
+        np.array(line.split("[")[1].strip("]").split(), float) for line in run.stdout.splitlines()[-3:]
+    )
     np.testing.assert_allclose(flow, scene.path[-1], atol=1e-6)
     np.testing.assert_allclose(limit, scene.landing, atol=1e-7)
     np.testing.assert_allclose(last, steps.x[-1], atol=1e-7)

@@ -71,28 +71,44 @@ export function frame(view, label = "", powers = false, label_up = "") {
   return text + (label_up ? `<text x="4" y="${inner.top - 10}">${label_up}</text>` : "");
 }
 
-// Paths of the level sets of f₁(x₁) + f₂(x₂), by marching squares; levels increase.
-export function contours(view, [xs, ys], [first, second], levels) {
-  const paths = levels.map(() => ""), px = xs.map(view.x), py = ys.map(view.y);
-  for (let j = 0; j + 1 < ys.length; j++) {
-    for (let i = 0; i + 1 < xs.length; i++) {
-      const corner = [first[i] + second[j], first[i + 1] + second[j], first[i + 1] + second[j + 1], first[i] + second[j + 1]];
-      const low = Math.min(...corner), high = Math.max(...corner);
-      if (!(high > levels[0])) continue; // also where a number is missing
-      for (let k = 0; k < levels.length && levels[k] < high; k++) {
-        if (levels[k] < low) continue;
-        const cut = (a, b) => (levels[k] - corner[a]) / (corner[b] - corner[a]);
-        const crosses = (a, b) => corner[a] < levels[k] !== corner[b] < levels[k];
-        const at = (x, y) => `${pixel(x)} ${pixel(y)}`, found = [];
-        if (crosses(0, 1)) found.push(at(px[i] + cut(0, 1) * (px[i + 1] - px[i]), py[j]));
-        if (crosses(1, 2)) found.push(at(px[i + 1], py[j] + cut(1, 2) * (py[j + 1] - py[j])));
-        if (crosses(3, 2)) found.push(at(px[i] + cut(3, 2) * (px[i + 1] - px[i]), py[j + 1]));
-        if (crosses(0, 3)) found.push(at(px[i], py[j] + cut(0, 3) * (py[j + 1] - py[j])));
-        for (let m = 0; m + 1 < found.length; m += 2) paths[k] += `M${found[m]}L${found[m + 1]}`;
-      }
+// Where a convex function on a grid crosses a level: left and right of its least value, as pixels.
+function crossings(px, values, least, level) {
+  const found = [];
+  for (const side of [-1, 1]) {
+    let near = least, far = side < 0 ? 0 : values.length - 1;
+    if (!(values[near] < level && values[far] >= level)) continue; // also where a number is missing
+    while (Math.abs(far - near) > 1) {
+      const middle = (near + far) >> 1;
+      if (values[middle] < level) near = middle; else far = middle;
     }
+    found.push(px[near] + ((level - values[near]) / (values[far] - values[near])) * (px[far] - px[near]));
   }
-  return paths;
+  return found;
+}
+
+// Paths of the level sets of f₁(x₁) + f₂(x₂), both convex: closed curves about the least point, cut off at the border.
+export function contours(view, [xs, ys], [first, second], levels) {
+  const px = xs.map(view.x), py = ys.map(view.y), last = [px.length - 1, py.length - 1];
+  const least = [first, second].map((values) => values.indexOf(Math.min(...values.filter((value) => value !== null))));
+  const [cx, cy] = [px[least[0]], py[least[1]]];
+  return levels.map((level) => {
+    const found = []; // angle, pixels, and whether the border cuts here
+    second.forEach((value, j) => {
+      for (const x of crossings(px, first, least[0], level - value)) found.push([Math.atan2(py[j] - cy, x - cx), x, py[j], j === 0 || j === last[1]]);
+    });
+    first.forEach((value, i) => {
+      for (const y of crossings(py, second, least[1], level - value)) found.push([Math.atan2(y - cy, px[i] - cx), px[i], y, i === 0 || i === last[0]]);
+    });
+    found.sort((one, other) => one[0] - other[0]);
+    let text = "", before = found[found.length - 1];
+    for (const point of found) {
+      const isCut = before[3] && point[3];
+      if (!text || isCut) text += `M${isCut || before === point ? "" : `${pixel(before[1])} ${pixel(before[2])}L`}${pixel(point[1])} ${pixel(point[2])}`;
+      else text += `L${pixel(point[1])} ${pixel(point[2])}`;
+      before = point;
+    }
+    return text;
+  });
 }
 
 const clip = (view, id) => `<clipPath id="${id}"><rect x="${view.inner.left}" y="${view.inner.top}" width="${view.inner.right - view.inner.left}" height="${view.inner.bottom - view.inner.top}"/></clipPath>`;
@@ -104,15 +120,17 @@ export const passed = (times, now) => {
   return k;
 };
 
-// Everything in the plane that cannot be grabbed.
-export function plane(view, scene) {
-  const top = scene.landing_level, levels = scene.levels;
-  const paths = contours(view, scene.curves.x, scene.curves.potential, levels);
-  let text = `<defs>${clip(view, "inside")}</defs><g clip-path="url(#inside)">`;
-  text += `<path class="zero" d="M${view.x(0)} ${view.inner.top}V${view.inner.bottom}M${view.inner.left} ${view.y(0)}H${view.inner.right}"/>`;
-  paths.forEach((d, k) => { if (d) text += `<path class="${Math.abs(levels[k] - top) <= 1e-5 * top ? "reached" : "level"}" d="${d}"/>`; });
-  text += `</g>${frame(view, "weight x₁", false, "weight x₂")}`;
-  return text;
+// The axes of the plane.
+export function plane(view) {
+  const zero = `<path class="zero" d="M${view.x(0)} ${view.inner.top}V${view.inner.bottom}M${view.inner.left} ${view.y(0)}H${view.inner.right}"/>`;
+  return `<defs>${clip(view, "inside")}</defs><g clip-path="url(#inside)">${zero}</g>${frame(view, "weight x₁", false, "weight x₂")}`;
+}
+
+// The level sets of R, among them the one where the flow ends.
+export function rings(view, scene) {
+  const top = scene.landing_level, paths = contours(view, scene.curves.x, scene.curves.potential, scene.levels);
+  const classOf = (level) => (Math.abs(level - top) <= 1e-5 * top ? "reached" : "level");
+  return `<g clip-path="url(#inside)">${paths.map((d, k) => (d ? `<path class="${classOf(scene.levels[k])}" d="${d}"/>` : "")).join("")}</g>`;
 }
 
 // Points of special meaning on the line.
@@ -157,12 +175,12 @@ const ends = (values) => {
   return [low - 0.04 * (high - low), high + 0.06 * (high - low)];
 };
 
-// Both weights against time: the flow, the run's steps, and where theory says that each ends.
+// Both weights against time: axes, and the flow, the run's steps, and where theory says that each ends.
 export function weights(width, height, scene, run, range, now) {
   const log = (t) => Math.log10(Math.max(t, range[0]));
   const limits = [...scene.landing, ...(run && run.limit ? run.limit : [])];
   const view = panel(width, height, range.map(Math.log10), ends([...scene.path.flat(), ...limits]));
-  let text = `<defs>${clip(view, "during")}</defs><g clip-path="url(#during)"><path class="zero" d="M${view.inner.left} ${view.y(0)}H${view.inner.right}"/>`;
+  let text = `<g clip-path="url(#during)"><path class="zero" d="M${view.inner.left} ${view.y(0)}H${view.inner.right}"/>`;
   text += `<path class="axis" d="M${pixel(view.x(log(now)))} ${view.inner.top}V${view.inner.bottom}"/>`;
   for (const k of [0, 1]) {
     text += `<path class="landing limit-line" d="M${view.inner.left} ${pixel(view.y(scene.landing[k]))}H${view.inner.right}"/>`;
@@ -184,10 +202,10 @@ export function weights(width, height, scene, run, range, now) {
   const places = [0, 1].map((k) => view.y(scene.path[scene.path.length - 1][k]));
   const apart = Math.abs(places[0] - places[1]) < 13 ? (places[0] < places[1] ? [-7, 7] : [7, -7]) : [0, 0];
   for (const k of [0, 1]) text += `<text x="${view.inner.right - 6}" y="${pixel(places[k] + apart[k] + 14)}" text-anchor="end">x${"₁₂"[k]}</text>`;
-  return text + frame(view, "flow time t = step number × η", true);
+  return [`<defs>${clip(view, "during")}</defs>${frame(view, "flow time t = step number × η", true)}`, text];
 }
 
-// A curve of one weight, or of both where they differ.
+// A curve of one weight, or of both where they differ: its axes, and what is in them.
 export function curve(name, width, height, scene) {
   const isExponent = name === "exponent", values = scene.curves[name];
   const across = (isExponent ? scene.curves.distance : scene.curves.x).map((row) => (isExponent ? row.map(Math.log10) : row));
@@ -195,7 +213,7 @@ export function curve(name, width, height, scene) {
   const up = isExponent ? [0.9, highest < 2.2 ? 2.4 : 1.05 * Math.min(highest, 6)] : ends(all);
   const view = panel(width, height, [Math.min(...across.flat()), Math.max(...across.flat())], up);
   const id = `in-${name}`, both = scene.alike ? [0] : [0, 1];
-  let text = `<defs>${clip(view, id)}</defs><g clip-path="url(#${id})">`;
+  let text = `<g clip-path="url(#${id})">`;
   for (const height of isExponent ? [1, 2] : [0]) text += `<path class="zero" d="M${view.inner.left} ${view.y(height)}H${view.inner.right}"/>`;
   if (isExponent) for (const k of [1, 2]) text += `<text x="${view.inner.left + 5}" y="${pixel(view.y(k)) - 4}">L${k}</text>`;
   for (const k of both) text += `<path class="curve${k ? " second" : ""}" d="${line(view, across[k], values[k])}"/>`;
@@ -205,7 +223,7 @@ export function curve(name, width, height, scene) {
       if (p !== null && at >= view.across[0] && at <= view.across[1]) text += `<circle class="landing" r="5" cx="${pixel(view.x(at))}" cy="${pixel(view.y(p))}"/><text x="${pixel(view.x(at)) + 8}" y="${pixel(view.y(p)) + 14 - 20 * k}">x${"₁₂"[k]}</text>`;
     }
   }
-  text += `</g>${frame(view, isExponent ? "distance s from argmin R" : "weight x", isExponent)}`;
+  text += "</g>";
   if (!scene.alike && !isExponent) text += `<text x="${view.inner.left + 10}" y="${view.inner.top + 10}">x₁ solid, x₂ dashed</text>`;
-  return text;
+  return [`<defs>${clip(view, id)}</defs>${frame(view, isExponent ? "distance s from argmin R" : "weight x", isExponent)}`, text];
 }

@@ -1,6 +1,6 @@
 // The page's state, its fields and handles. Python computes every number; drawing.js draws them.
 
-import { panel, plane, points, trained, weights, curve } from "./drawing.js";
+import { panel, plane, rings, points, trained, weights, curve } from "./drawing.js";
 
 const TYPING = 300; // milliseconds after which a formula counts as typed
 const RESTING = 160; // milliseconds after which a finger counts as resting
@@ -186,24 +186,37 @@ function tell(note = "") {
 
 // ---- drawing -------------------------------------------------------------------------------------------------------
 
-const layers = {};
+// What each element holds, so that only what has changed is made anew: texts take a browser longest.
+const held = new Map();
+function put(element, content) {
+  if (held.get(element) === content) return;
+  held.set(element, content);
+  element.innerHTML = content;
+}
+
 function build() {
+  for (const name of [...CURVES, "weights"]) $(name).innerHTML = "<g></g><g></g>";
   $("plane").innerHTML =
-    '<g id="layer-plane"></g><g id="layer-line"></g>' +
+    '<g id="layer-axes"></g><g id="layer-plane"></g>' +
     '<g class="grip line" id="hold-line" tabindex="0" role="button"><line class="reach"/><line class="fits"/></g>' +
     '<g id="layer-points"></g><g id="layer-trained"></g>' +
     [0, 1].map((k) => `<g class="grip end" id="hold-end${k}" tabindex="0" role="button"><circle class="reach" r="22"/><circle r="6"/></g>`).join("") +
     '<g class="start" id="hold-start" tabindex="0" role="button"><circle class="reach" r="24"/><circle r="7"/></g>';
-  for (const name of ["plane", "points", "trained"]) layers[name] = $(`layer-${name}`);
 }
 
-const size = (element) => [Math.max(60, element.clientWidth), Math.max(60, element.clientHeight)];
+const sizes = new Map();
 
-function fit(element) {
-  const [width, height] = size(element);
-  element.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  return [width, height];
+// Sizes are asked for when they change alone, as an answer makes the browser lay out the page at once.
+function resized() {
+  for (const name of ["plane", "weights", ...CURVES]) {
+    const size = [Math.max(60, $(name).clientWidth), Math.max(60, $(name).clientHeight)];
+    sizes.set(name, size);
+    $(name).setAttribute("viewBox", `0 0 ${size.join(" ")}`);
+  }
+  draw();
 }
+
+const axesAndContent = (name, contents) => contents.forEach((content, k) => put($(name).children[k], content));
 
 const times = () => {
   const positive = scene.time.filter((t) => t > 0), last = Math.max(...positive, 1e-6);
@@ -212,11 +225,12 @@ const times = () => {
 const now = () => { const [first, last] = times(); return moment >= 1 ? Infinity : first * (last / first) ** moment; };
 
 function draw() {
-  if (!scene) return;
-  views.plane = panel(...fit($("plane")), ...scene.window, 24);
-  layers.plane.innerHTML = plane(views.plane, scene);
-  layers.points.innerHTML = points(views.plane, scene);
-  for (const name of CURVES) $(name).innerHTML = curve(name, ...fit($(name)), scene);
+  if (!scene || !sizes.size) return;
+  views.plane = panel(...sizes.get("plane"), ...scene.window, 24);
+  put($("layer-axes"), plane(views.plane));
+  put($("layer-plane"), rings(views.plane, scene));
+  put($("layer-points"), points(views.plane, scene));
+  for (const name of CURVES) axesAndContent(name, curve(name, ...sizes.get(name), scene));
   $("pictures").dataset.landing = scene.landing.join(" ");
   $("pictures").dataset.drawn = String(Number($("pictures").dataset.drawn ?? 0) + 1);
   drawTraining();
@@ -225,8 +239,8 @@ function draw() {
 
 function drawTraining() {
   const range = times(), at = now();
-  layers.trained.innerHTML = trained(views.plane, scene, run, at);
-  $("weights").innerHTML = weights(...fit($("weights")), scene, run, range, Math.min(at, range[1]));
+  put($("layer-trained"), trained(views.plane, scene, run, at));
+  axesAndContent("weights", weights(...sizes.get("weights"), scene, run, range, Math.min(at, range[1])));
   $("clock").textContent = moment >= 1 ? "at the end" : `t = ${short(at)}`;
   $("moment").setAttribute("aria-valuetext", $("clock").textContent);
 }
@@ -343,6 +357,7 @@ function shown(id, value, position = value) {
   const input = $(id);
   if (document.activeElement !== input || Number(input.value) !== position) input.value = position;
   const text = short(value);
+  if (input.getAttribute("aria-valuetext") === text) return;
   input.setAttribute("aria-valuetext", text);
   document.querySelector(`output[for="${id}"]`).textContent = text;
 }
@@ -441,7 +456,7 @@ const DRAWN = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-opa
 
 // The plane as a file of its own, with the colours it has here.
 function standalone() {
-  const copy = $("plane").cloneNode(true), [width, height] = size($("plane"));
+  const copy = $("plane").cloneNode(true), [width, height] = sizes.get("plane");
   const originals = [$("plane"), ...$("plane").querySelectorAll("*")], copies = [copy, ...copy.querySelectorAll("*")];
   originals.forEach((original, k) => { const style = getComputedStyle(original); for (const name of DRAWN) copies[k].setAttribute(name, style.getPropertyValue(name)); });
   for (const handle of copy.querySelectorAll(".end, .reach")) handle.remove();
@@ -493,7 +508,7 @@ async function begin() {
   $("play").addEventListener("click", play);
   $("moment").addEventListener("input", () => { if (playing) play(); moment = Number($("moment").value); if (scene) drawTraining(); });
   window.addEventListener("popstate", open);
-  new ResizeObserver(draw).observe($("pictures"));
+  new ResizeObserver(resized).observe(document.querySelector("main"));
   open();
 }
 
