@@ -125,6 +125,9 @@ def _setting(asked: Mapping[str, Any]) -> Setting:
     init = asked.get("init")
     if not isinstance(init, Mapping):
         raise InputError("init: expected an object of pairs")
+    step = _number(asked.get("step"), "step")
+    if step <= 0:
+        raise InputError(f"step: expected a positive number, got {step:g}")
     return Setting(
         formula=_text(asked, "formula").strip(),
         init={str(name): _pair(pair, "init") for name, pair in init.items()},
@@ -132,7 +135,7 @@ def _setting(asked: Mapping[str, Any]) -> Setting:
         decay=_number(asked.get("decay"), "decay"),
         z=_pair(asked.get("z"), "z"),
         y=_number(asked.get("y"), "y"),
-        step=_number(asked.get("step"), "step"),
+        step=step,
     )
 
 

@@ -118,6 +118,6 @@ def moved(maps: PointMap, theta: Sequence[float], target: float) -> np.ndarray |
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # where LSODA gives up, the target is not reached
-        found = odeint(velocity, theta, [x, target], rtol=1e-10, atol=1e-14)[-1]
+        found = odeint(velocity, theta, [x, target], rtol=1e-10, atol=1e-14, mxstep=_MOST_STEPS)[-1]
     reached = maps(found.tolist())[0]
     return found if isfinite(reached) and abs(reached - target) <= 1e-6 * (abs(target) + abs(x)) else None

@@ -113,7 +113,7 @@ def started_at(setting: Setting, x: tuple[float, float]) -> Setting:
             theta = moved(maps, [float(values[k]) for values in setting.init.values()], x[k])
         if theta is None:
             raise RefusedError(
-                "picture", f"No start leads to x{'₁₂'[k]} = {x[k]:.3g}: the flow of ∇g does not pass there."
+                "picture", f"No start was found at x{'₁₂'[k]} = {x[k]:.3g}: the flow of ∇g could not be followed there."
             )
         found.append(theta)
     init = {name: (float(found[0][j]), float(found[1][j])) for j, name in enumerate(setting.init)}

@@ -187,12 +187,12 @@ def test_a_regularizer_that_does_not_commute_gets_one_that_does(page):
     """The last picture stays, greyed, with the sentence beside the field; a click takes the suggestion."""
     drawn = page.inner_html("#layer-plane")
     page.fill("#regularizer", "m**2")
-    page.wait_for_selector("#pictures.stale")
+    page.wait_for_selector("main.stale")
     assert "[∇g, ∇h] ≠ 0" in page.inner_text("#regularizer-said")
     assert page.get_attribute("#regularizer", "aria-invalid") == "true"
     assert page.inner_html("#layer-plane") == drawn
     page.click("#instead button:has-text('m**2 + w**2')")
-    page.wait_for_selector("#pictures:not(.stale)")
+    page.wait_for_selector("main:not(.stale)")
     assert page.input_value("#regularizer") == "m**2 + w**2"
     assert page.locator("#instead button").count() == 0
 
@@ -200,12 +200,12 @@ def test_a_regularizer_that_does_not_commute_gets_one_that_does(page):
 def test_a_picture_that_cannot_be_drawn_leaves_the_last_one(page):
     drawn = page.inner_html("#layer-plane")
     page.evaluate("() => { location.hash = location.hash.replace('.z=1%2C2', '.z=0%2C0') }")
-    page.wait_for_selector("#pictures.stale")
+    page.wait_for_selector("main.stale")
     assert "z = 0" in page.inner_text("#picture-said")
     assert page.inner_html("#layer-plane") == drawn
     page.focus("#z1")
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#pictures:not(.stale)")
+    page.wait_for_selector("main:not(.stale)")
 
 
 def test_a_wrong_formula_is_answered_beside_its_field(page, tmp_path):
@@ -216,11 +216,11 @@ def test_a_wrong_formula_is_answered_beside_its_field(page, tmp_path):
         told = page.inner_text("#formula-said").strip()
         assert part in told
         assert page.locator("main img").count() == 0
-        assert page.locator("#pictures.stale").count() == 1
+        assert page.locator("main.stale").count() == 1
         assert not file.exists()
     page.fill("#regularizer", "")
     page.fill("#formula", "sinh(u)")
-    page.wait_for_selector("#pictures:not(.stale)")
+    page.wait_for_selector("main:not(.stale)")
     assert page.inner_text("#formula-said") == ""
 
 

@@ -21,6 +21,15 @@ from implicit_bias.explore.scene import started_at
 from implicit_bias.explore.tabulated import TabulatedPotential
 
 MASK = Setting("m*w", {"m": (1.0, 0.8), "w": (0.1, -0.2)}, "m**2 + w**2", decay=0.4)
+ASKED = {
+    "formula": "m*w",
+    "regularizer": "",
+    "init": {"m": [1, 1], "w": [0, 0]},
+    "decay": 0,
+    "z": [1, 2],
+    "y": 2,
+    "step": 0.1,
+}
 LAYERS = Setting("a*b*c", {"a": (0.5, 0.6), "b": (0.5, 0.4), "c": (0.5, 0.5)})
 
 
@@ -174,7 +183,7 @@ def test_the_start_moves_along_the_flow_of_g(setting, conserved):
 
 
 def test_a_start_that_the_flow_does_not_reach_is_refused():
-    with pytest.raises(RefusedError, match="No start leads to x₂ = -1"):
+    with pytest.raises(RefusedError, match="No start was found at x₂ = -1"):
         started_at(Setting("u**2", {"u": (1.0, 1.0)}), (2.0, -1.0))
 
 
@@ -196,6 +205,8 @@ def test_a_window_is_kept():
         ("picture", {"init": {"m": [1, "2"]}, "formula": "m", "regularizer": ""}, "init"),
         ("picture", {"init": {"m": [1, 1e300]}, "formula": "m", "regularizer": ""}, "at most 1e+12"),
         ("picture", {"init": {"m": [1, float("nan")]}, "formula": "m", "regularizer": ""}, "at most 1e+12"),
+        ("picture", {**ASKED, "step": 0}, "step: expected a positive number"),
+        ("picture", {**ASKED, "window": [[0, 1], [1, 0]]}, "window: expected increasing pairs"),
         ("formulas", {"formula": 3, "regularizer": ""}, "formula: expected a text"),
     ],
 )

@@ -32,7 +32,7 @@ function say(field, sentence = "", alternatives = []) {
   wrong[field] = sentence;
   const place = $(`${field}-said`);
   if (place.textContent !== sentence) place.textContent = sentence;
-  $("pictures").classList.toggle("stale", Object.values(wrong).some(Boolean));
+  document.querySelector("main").classList.toggle("stale", Object.values(wrong).some(Boolean));
   if (field === "picture") return;
   $(field).setAttribute("aria-invalid", String(Boolean(sentence)));
   if (field !== "regularizer") return;
