@@ -178,8 +178,9 @@ const ends = (values) => {
 // Both weights against time: axes, and the flow, the run's steps, and where theory says that each ends.
 export function weights(width, height, scene, run, range, now) {
   const log = (t) => Math.log10(Math.max(t, range[0]));
-  const limits = [...scene.landing, ...(run && run.limit ? run.limit : [])];
-  const view = panel(width, height, range.map(Math.log10), ends([...scene.path.flat(), ...limits]));
+  const all = [...scene.path.flat(), ...scene.landing, ...(run && run.limit ? run.limit : [])], [low, high] = [Math.min(...all), Math.max(...all)];
+  const room = 0.06 * (high - low) || Math.abs(high) / 2 || 1;
+  const view = panel(width, height, range.map(Math.log10), [low - room, high + room]);
   let text = `<g clip-path="url(#during)"><path class="zero" d="M${view.inner.left} ${view.y(0)}H${view.inner.right}"/>`;
   text += `<path class="axis" d="M${pixel(view.x(log(now)))} ${view.inner.top}V${view.inner.bottom}"/>`;
   for (const k of [0, 1]) {
@@ -201,7 +202,7 @@ export function weights(width, height, scene, run, range, now) {
   text += "</g>";
   const places = [0, 1].map((k) => view.y(scene.path[scene.path.length - 1][k]));
   const apart = Math.abs(places[0] - places[1]) < 13 ? (places[0] < places[1] ? [-7, 7] : [7, -7]) : [0, 0];
-  for (const k of [0, 1]) text += `<text x="${view.inner.right - 6}" y="${pixel(places[k] + apart[k] + 14)}" text-anchor="end">x${"₁₂"[k]}</text>`;
+  for (const k of [0, 1]) text += `<text x="${view.inner.right - 6}" y="${pixel(Math.min(places[k] + apart[k] + 14, view.inner.bottom - 4))}" text-anchor="end">x${"₁₂"[k]}</text>`;
   return [`<defs>${clip(view, "during")}</defs>${frame(view, "flow time t = step number × η", true)}`, text];
 }
 

@@ -176,7 +176,7 @@ function tell(note = "") {
   const [l1, l2, end] = [scene.minimum_l1[0], scene.minimum_l2, scene.landing];
   const way = [0, 1].map((k) => l1[k] - l2[k]), length = way[0] ** 2 + way[1] ** 2;
   const part = length > 1e-12 ? ((end[0] - l2[0]) * way[0] + (end[1] - l2[1]) * way[1]) / length : null;
-  const where = part === null || part < -0.005 || part > 1.005 ? "" : `, ${Math.round(100 * part)} % of the way from the least L2 norm to the least L1 norm`;
+  const where = part === null || part < -0.005 || part > 1.005 ? "" : `, ${Math.round(100 * part)} % of the way from the least L2 norm to the least L1 norm`;
   const far = scene.gap > 1e-4 * (1 + Math.max(...end.map(Math.abs)));
   const flow = far
     ? "Double precision does not follow the flow to its end here; the circle is where theory says it lands."
