@@ -198,8 +198,8 @@ def _functions(parameterization: Parameterization) -> tuple[SeparableMap, PointF
 def _point_map(parameterization: Parameterization) -> PointMap:
     """g, ∇g and, with a regularizer, ∇h at the parameters of one weight."""
     g, h = parameterization.output, parameterization.regularizer
-    pull = [] if h is None else parameterization.gradient(h)
-    return compiled_at_point(parameterization.symbols, [g, *parameterization.gradient(g), *pull])
+    pull = [] if h is None else parameterization.gradient(h).flat()
+    return compiled_at_point(parameterization.symbols, [g, *parameterization.gradient(g).flat(), *pull])
 
 
 def _check_reachable(potential: SeparablePotential, z: np.ndarray, y: float) -> None:
@@ -234,7 +234,7 @@ def _duration(
     first = [abs(value) for value in (z @ start - y, y if decays else 0.0) if value]
     rate = float(np.sum(z**2 * potential.metric(landing)))
     travel = 4 * abs(nu) / min(first) if first else 0.0
-    return min(_TIME_CONSTANTS / max(rate, 1e-30) + (_TIME_CONSTANTS if decays else 0.0) + travel, 1e30)
+    return float(min(_TIME_CONSTANTS / max(rate, 1e-30) + (_TIME_CONSTANTS if decays else 0.0) + travel, 1e30))
 
 
 def _minimum_l1(z: np.ndarray, y: float) -> np.ndarray:

@@ -7,6 +7,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from typing import cast
 
 from implicit_bias.errors import InputError
 from implicit_bias.explore.answers import answer, atlas, derive_atlas
@@ -65,7 +66,6 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1  # an answer goes out at once, not its head before its body
     timeout = _SECONDS_OF_SILENCE
-    server: Server
 
     def do_GET(self) -> None:
         if not self._is_from_here():
@@ -106,10 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
         Listening on 127.0.0.1 keeps other machines out, but not other web pages: one may send to any address, or have
         its own name resolve to 127.0.0.1. The headers Origin and Host, which the browser sets, reveal both.
         """
-        origin = self.headers.get("Origin")
-        is_ours = self.headers.get("Host") in self.server.hosts and (
-            origin is None or origin.removeprefix("http://") in self.server.hosts
-        )
+        origin, hosts = self.headers.get("Origin"), cast("Server", self.server).hosts
+        is_ours = self.headers.get("Host") in hosts and (origin is None or origin.removeprefix("http://") in hosts)
         if not is_ours:
             self.close_connection = True
             self._send_data(403, {"error": "The explorer answers only pages from its own address."})
