@@ -5,6 +5,7 @@ A frame is a picture that Python computed and the page drew; the latency is the 
 depend on what else the machine does; the processor time that a frame takes, of Python and of the browser, hardly does.
 """
 
+import json
 import math
 import os
 import shutil
@@ -12,8 +13,11 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+
+from implicit_bias.explore.catalogue import CATALOGUE
 
 SECONDS = 3.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -79,6 +83,9 @@ def main():
     path = next(filter(None, map(shutil.which, BROWSERS)))
     process, address = started()
     try:
+        for entry in CATALOGUE:  # until the atlas has been derived, which takes a processor for some seconds
+            data = json.dumps({"formula": entry.formula, "regularizer": entry.regularizer}).encode()
+            urllib.request.urlopen(f"{address}/formulas", data=data).read()  # noqa: S310
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 900})
