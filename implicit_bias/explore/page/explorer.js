@@ -179,7 +179,7 @@ function tell(note = "") {
   const where = part === null || part < -0.005 || part > 1.005 ? "" : `, ${Math.round(100 * part)} % of the way from the least L2 norm to the least L1 norm`;
   const far = scene.gap > 1e-4 * (1 + Math.max(...end.map(Math.abs)));
   const flow = far
-    ? "Double precision does not follow the flow to its end here; the circle is where theory says it lands."
+    ? `The flow was followed to ${scene.gap.toExponential(0).replace("-", "−")} from where theory says that it lands, the circle, and no closer.`
     : `The flow ends at (${short(end[0])}, ${short(end[1])})${where}; it is within ${scene.gap.toExponential(0).replace("-", "−")} of the point of the line where R is least.`;
   $("told").textContent = `${flow} ${note}`;
 }
