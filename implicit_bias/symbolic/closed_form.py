@@ -15,6 +15,7 @@ from implicit_bias.symbolic.assumptions import ResultNames, initial, real
 from implicit_bias.symbolic.by_balance import by_balance
 from implicit_bias.symbolic.by_flow import along_the_flow, by_inversion, by_sine, curve_alone
 from implicit_bias.symbolic.by_metric import by_metric
+from implicit_bias.symbolic.by_powers import by_powers, has_powers_of_constants
 from implicit_bias.symbolic.candidate import STEP_TIME_SHARE, Candidate
 from implicit_bias.symbolic.commuting import CommutingReport, gradient, lie_bracket, lie_bracket_report
 from implicit_bias.symbolic.dynamics import steepest_field
@@ -245,6 +246,11 @@ def _first_found(
 ) -> tuple[Candidate, tuple[str, ...]]:
     """The first candidate with a potential, else x(s) alone, and why the other routes failed."""
     notes: list[str] = []
+    if has_powers_of_constants(g):
+        try:
+            return by_powers(g, h, symbols)
+        except UnsupportedError as error:
+            notes.append(str(error))
     try:
         return by_metric(g, h, symbols, deadline), ()
     except UnsupportedError as error:
