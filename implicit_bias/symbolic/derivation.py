@@ -25,6 +25,7 @@ from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotenti
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 from implicit_bias.shown import Shown
 from implicit_bias.symbolic.assumptions import ResultNames, real, with_constants
+from implicit_bias.symbolic.by_powers import has_powers_of_constants
 from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms, exponential_rate
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.compiled import on_arrays
@@ -214,8 +215,13 @@ class Derivation(Shown):
         # Names that the constants had taken are free again.
         names = self.names.renamed(ResultNames.beside(parameterization.params), parameterization.params)
         form = self.form.replaced({**names, **numbers})
-        if form is None:
+        # Powers of constants were taken of positive parameters; a known degree may allow others.
+        output = with_constants(self.parameterization.output, self.parameterization.constants)
+        positive_alone = has_powers_of_constants(output)
+        if form is None or (positive_alone and self.closed_form):
             return derive(parameterization, dynamics=self.dynamics)
+        if positive_alone:
+            form = replace(form, conditions=())  # the flow is integrated, as far as g is smooth
         commuting = replace(self.commuting, bracket=self.commuting.bracket.xreplace(numbers))
         return Derivation(parameterization, commuting, form, self.dynamics)
 
