@@ -21,7 +21,7 @@ ABSTRACT = "on the abstract (which minimizer is chosen depends on the depth); wh
 FACE = r"F \text{ the solutions of } Zx = y \text{ of least } \|x\|_1, \text{ not empty}"
 LIMIT = r"x(\alpha) \text{ the limit of the flow of a loss of } Zx, \ Z x(\alpha) = y"
 COMPARED = (
-    "Limit points of x(α) are in F, as the L1 norm leads. With a point x° of F, ‖x(α)‖₁ ≥ ‖x°‖₁ and R(x(α)) ≤ R(x°), so "
+    "Limit points of x(α) are in F, as the L1 norm leads. With a point x° of F, ‖x(α)‖₁ ≥ ‖x°‖₁, R(x(α)) ≤ R(x°), so "
     "the next term cannot be larger at x(α) than at x°, up to what vanishes with α. F lies in one orthant, as the mean "
     "of two points with opposite signs would have a smaller norm"
 )
@@ -82,10 +82,10 @@ def power(statement: Statement) -> Verdict:
     lower = depth / 2 * alpha * (size / alpha + 1) ** (2 / depth)
     argued = judge.argue(
         "The potential of a weight is α q_D(x/α), whose slope ζ solves h_D(ζ) = (1 − ζ)^(−D/(D−2)) − (1 + "
-        "ζ)^(−D/(D−2)) = x/α (Woodworth et al., 2020). For b > 0 the second term is between 0 and 1, so 1 − ζ is between "
-        "(b/α + 1)^(−(D−2)/D) and (b/α)^(−(D−2)/D), the slopes of the identities. So R is b minus (D/2) α^((D−2)/D) "
-        f"times the stated term, up to a relative O(α^(2/D)). {COMPARED}, and there b^(2/D) is strictly concave. On "
-        "three weights at α = 1e-40 limits for D = 3, 4 and 6 are those of the stated term, which differ from each other.",
+        "ζ)^(−D/(D−2)) = x/α (Woodworth et al., 2020). For b > 0 the second term is between 0 and 1, so 1 − ζ is "
+        "between (b/α + 1)^(−(D−2)/D) and (b/α)^(−(D−2)/D), the slopes of the identities. So R is b minus (D/2) "
+        f"α^((D−2)/D) times the stated term, up to a relative O(α^(2/D)). {COMPARED}, and there b^(2/D) is strictly "
+        "concave. On three weights at α = 1e-40 limits for D = 3, 4 and 6, which differ, are those of the stated term.",
         Equation(sp.diff(gap, size), (size / alpha) ** (-more / depth), says="the slope of the stated term"),
         Equation(sp.diff(lower, size), (size / alpha + 1) ** (-more / depth), says="and of the smaller bound"),
     )
