@@ -125,6 +125,11 @@ def several_groups(statement: Statement, used: Mapping[str, Verdict]) -> Verdict
             _across**2 / (loss * _doubled) + _nu * both * (_nu - loss * _doubled) / (loss * _doubled),
             says="d log γ̃/dt",
         ),
+        Equation(
+            statement.formula.xreplace({loss: sp.exp(-_margin) + sp.exp(-_margin - _inverse)}),
+            (_margin - sp.log(1 + sp.exp(-_inverse))) * _lengths[0] ** -_powers[0] * _lengths[1] ** -_powers[1],
+            says="γ̃ of two samples with the margins q and q + s",
+        ),
     )
 
 
@@ -163,5 +168,10 @@ def radial_part(statement: Statement) -> Verdict:
             (turning**2).subs(_across, sp.sqrt(rest.dot(rest))).xreplace({length: sp.sqrt(theta.dot(theta))}),
             moved.dot(moved),
             says="the squared speed of the direction",
+        ),
+        Equation(
+            (turning * _across).xreplace({_across**2: rest.dot(rest), length: sp.sqrt(theta.dot(theta))}),
+            moved.dot(rest),
+            says="which points along θ' − v",
         ),
     )
