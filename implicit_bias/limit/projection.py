@@ -51,8 +51,8 @@ class Projection(Shown):
         iterations: Newton steps, including those for easier potentials on the way.
         status: How the solver ended.
         certificate: If no x solves Zx = y, a ν of unit length, shape (d,), with Zᵀν = 0 and yᵀν ≠ 0: every entry of Zᵀν
-            is within the rounding of its own terms, and yᵀν is not. If no x separates the labels, p >= 0 with Σp = 1
-            for which every entry of Σ p_i y_i z_i is zero in the same sense.
+            is within the rounding of its own terms, and yᵀν is not. If no x separates the labels, p >= 0 with Σp = 1:
+            the doubles nearest to weights with which the rows y_i z_i cancel exactly.
         multipliers: For inequalities μ = −yν >= 0, shape (d,), with ∇R(x) = Σ μ_i y_i z_i; None for equations.
     """
 
