@@ -111,8 +111,8 @@ def test_random_doubles_of_real_problems(k):
     exact = cancelling(rows, np.abs(null))
     numbers = fractions_of(rows)
     assert all(sum(p * row[j] for p, row in zip(exact, numbers, strict=True)) == 0 for j in range(2))
-    rows[0, 0] = -rows[0, 0]
-    assert inseparable(csc_array(rows)) is None or no_x_separates(rows)
+    rows[0] = -rows[0]  # the only weights with which they cancel have a negative one now
+    assert inseparable(csc_array(rows)) is None
 
 
 combined = st.integers(1, 4).flatmap(
