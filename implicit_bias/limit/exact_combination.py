@@ -115,8 +115,10 @@ def _enough_digits(block: np.ndarray, p: int) -> int:
     return 2 + (2 * sum(sizes) + 2 * _WEIGHT_BITS + 64 + 2 * max(sizes, default=0)) // (p.bit_length() - 1)
 
 
-def _solved(matrix: np.ndarray, right: np.ndarray, inverse: IntArray, p: int, most: int) -> tuple[list[int], int] | None:
-    """The solution of matrix @ w = right as numerators over one denominator, or None if digits do not determine it."""
+def _solved(
+    matrix: np.ndarray, right: np.ndarray, inverse: IntArray, p: int, most: int
+) -> tuple[list[int], int] | None:
+    """Numerators and one denominator of the w with matrix @ w = right, or None if so many digits are too few."""
     left, power, found = right.copy(), 1, np.zeros(len(right), dtype=object)
     attempt = _FIRST_DIGITS
     for count in range(1, most + 1):

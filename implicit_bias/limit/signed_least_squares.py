@@ -11,8 +11,8 @@ may differ have a smallest singular value s, then :math:`\|h\| \le \|c'\|/s^2` a
 
 If these columns depend on each other, the minimizer may still be unique, as −h has the sign σ wherever x̂ is zero.
 Where some u has :math:`\sigma_i z_i^Tu \ge m > 0` on those weights and is orthogonal to the columns of the others, then
-:math:`m\sum_{\hat x_i=0}|h_i| \le \|u\|\,\|Zh\|`, and the columns on the support of x̂ bound the rest of h. So there is an
-s again, with :math:`\|Zh\| \ge s\|h\|` for all such h. By duality such a u exists unless h may move freely.
+:math:`m\sum_{\hat x_i=0}|h_i| \le \|u\|\,\|Zh\|`, and the columns on the support of x̂ bound the rest of h. So there
+is an s again, with :math:`\|Zh\| \ge s\|h\|` for all such h. By duality such a u exists unless h may move freely.
 
 References:
     .. [LawsonHanson1974] Lawson, Hanson, "Solving Least Squares Problems", Prentice-Hall 1974, chapter 23.
@@ -184,7 +184,7 @@ def _smallest_stretch(columns: FloatArray, is_on: BoolArray) -> float:
 
 
 def _supporting(on: FloatArray, off: FloatArray) -> FloatArray | None:
-    """A u about orthogonal to the columns ``on``, whose products with those of ``off`` are positive, if there is one."""
+    """A u orthogonal to the columns ``on`` up to rounding, whose products with ``off`` are positive, or None."""
     d, many = off.shape
     found = linprog(
         np.append(np.zeros(d), -1.0),

@@ -37,10 +37,10 @@ def mirror_distance(
         \|F_l\|}
 
     with spectral norms of the Hessians. It is 0 where all fields commute: a bracket below the rounding of its own terms
-    counts as 0, and one whose fields underflow, too. It does not change if a row of Z, the regularizer or all parameters together are measured in other
-    units. It uses predictions rather than weights, as the entries of :math:`X = UU^\top` never commute, while
-    measurements of X may. With one observation and no regularizer it is 0. At each record it takes d Hessians, each as
-    large as the parameters squared, and a product for every pair.
+    counts as 0, and one whose fields underflow, too. It does not change if a row of Z, the regularizer or all
+    parameters together are measured in other units. It uses predictions rather than weights, as the entries of :math:`X
+    = UU^\top` never commute, while measurements of X may. With one observation and no regularizer it is 0. At each
+    record it takes d Hessians, each as large as the parameters squared, and a product for every pair.
 
     Args:
         problem: Data; of its loss only the predictions matter.
@@ -81,7 +81,9 @@ def mirror_distance(
                 f"{values[name].shape}; of a trajectory of several runs take .of_run(...)."
             )
     rows = problem.linear.adjoint(np.eye(problem.d))
-    rows = np.ldexp(rows, -_exponents(rows)[:, None])  # predictions in other units, in which no product leaves the range
+    rows = np.ldexp(
+        rows, -_exponents(rows)[:, None]
+    )  # predictions in other units, in which no product leaves the range
     records = range(counts.pop())
     return np.array([_largest(model, model.joined({k: v[r] for k, v in values.items()}), rows) for r in records])
 

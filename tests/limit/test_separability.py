@@ -117,9 +117,7 @@ def test_random_doubles_of_real_problems(k):
 
 combined = st.integers(1, 4).flatmap(
     lambda n: st.tuples(
-        st.lists(
-            st.lists(st.integers(-3, 3), min_size=n, max_size=n).filter(any), min_size=1, max_size=4
-        ),
+        st.lists(st.lists(st.integers(-3, 3), min_size=n, max_size=n).filter(any), min_size=1, max_size=4),
         st.lists(st.integers(1, 4), min_size=4, max_size=4),
         st.lists(st.integers(-60, 60), min_size=5, max_size=5),
         st.lists(st.integers(-500, 400), min_size=4, max_size=4),
