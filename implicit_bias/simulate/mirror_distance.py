@@ -81,9 +81,7 @@ def mirror_distance(
                 f"{values[name].shape}; of a trajectory of several runs take .of_run(...)."
             )
     rows = problem.linear.adjoint(np.eye(problem.d))
-    rows = np.ldexp(
-        rows, -_exponents(rows)[:, None]
-    )  # predictions in other units, in which no product leaves the range
+    rows = np.ldexp(rows, -_exponents(rows)[:, None])  # units in which no product leaves the range
     records = range(counts.pop())
     return np.array([_largest(model, model.joined({k: v[r] for k, v in values.items()}), rows) for r in records])
 
