@@ -25,7 +25,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from implicit_bias.careful_sum import SMALLEST, UNIT_ROUNDOFF
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, did_you_mean
 from implicit_bias.limit.margin_programs import Candidate, largest_in_l2, largest_in_linf, largest_in_weighted_l1
 from implicit_bias.limit.separability import INSEPARABLE, certified, inseparable
 from implicit_bias.linear_map import LinearMap, OperatorMap, linear_map
@@ -183,13 +183,19 @@ def _gauge(geometry: Norm | Potential, n: int) -> _Gauge:
     """The gauge that was asked for."""
     if isinstance(geometry, Potential):
         return _horizon(geometry, n)
+    if not isinstance(geometry, str):
+        raise InputError(
+            f"geometry: expected 'l1', 'l2', 'linf' or an ib.Potential, got {type(geometry).__name__}; a derivation "
+            "gives a potential by .at(init, decay)."
+        )
     if geometry == "l1":
         return _weighted_l1(np.ones(n), np.ones(n))
     if geometry == "l2":
         return _L2
     if geometry == "linf":
         return _LINF
-    raise InputError(f"geometry: expected 'l1', 'l2', 'linf' or an ib.Potential, got {geometry!r}.")
+    hint = did_you_mean(geometry.replace("-", ""), ("l1", "l2", "linf"))
+    raise InputError(f"geometry: expected 'l1', 'l2', 'linf' or an ib.Potential, got {geometry!r}{hint}.")
 
 
 def _horizon(potential: Potential, n: int) -> _Gauge:

@@ -143,8 +143,9 @@ def design(potential: str | sp.Expr | Potential, constants: Sequence[str] | str 
             )
         low, high = potential.domain
         return NumericalParameterization(potential, ArcLength(potential.metric, (float(low), float(high))))
-    if "x" in names:
-        raise FormulaError("constants: x is the weight in the formula of R; take another name.")
+    for name, meaning in (("x", "the weight in the formula of R"), ("u", "the parameter of the result g(u)")):
+        if name in names:
+            raise FormulaError(f"constants: {name} is {meaning}; take another name.")
     formula = parse(potential, ["x", *names], "potential")
     unused = next((each for each in names if each not in {symbol.name for symbol in formula.free_symbols}), None)
     if unused is not None:
