@@ -75,7 +75,7 @@ def bregman_projection(
     """
     if not isinstance(constraint, str) or constraint not in ("=", ">="):
         got = repr(constraint) if isinstance(constraint, str) else type(constraint).__name__
-        raise InputError(f"constraint: expected '=' for Zx = y or '>=' for margins of at least 1, got {got}.")
+        raise InputError(f"constraint: expected '=' or '>=', got {got}.")
     if constraint == "=":
         check_interpolates(problem, "bregman_projection")
     else:

@@ -19,7 +19,7 @@ import numpy as np
 from implicit_bias.limit.dependency import random_prime
 from implicit_bias.validation import FloatArray, IntArray
 
-_WEIGHT_BITS = 30  # of the weights that may be chosen, relative to the largest
+_WEIGHT_BITS = 200  # of the weights that may be chosen, relative to the largest
 _MOST_PRODUCTS = 4e7  # of long integers, which take a few seconds
 _MOST_STEPS = 1e9  # of the elimination modulo a prime
 _FIRST_DIGITS = 8
@@ -43,13 +43,15 @@ def cancelling(rows: FloatArray, shares: FloatArray) -> list[Fraction] | None:
     digits = _enough_digits(numbers[basis][:, columns], prime)
     if not len(others) or digits * len(basis) ** 2 > _MOST_PRODUCTS:
         return None
-    if len(others) == 1:
-        chosen = np.array([1], dtype=object)
-    else:
-        # In units in which the rows are whole numbers; logarithms, as sizes of rows may leave the range of doubles.
-        size = np.frexp(np.max(np.abs(rows), axis=1))[1]
-        logs = (np.log2(shares) - size)[order][others] - exponents[others]
-        chosen = np.round(np.exp2(logs - np.max(logs) + _WEIGHT_BITS)).astype(np.int64).astype(object)
+    chosen = np.array([1], dtype=object)
+    if len(others) > 1:
+        # In units in which the rows are whole numbers; their sizes may leave the range of doubles.
+        mantissa, exponent = np.frexp(shares[order][others])
+        size = np.frexp(np.max(np.abs(rows), axis=1))[1][order][others]
+        exponent = exponent - size - exponents[others]
+        shift = np.maximum(exponent - np.max(exponent) + _WEIGHT_BITS, 0).tolist()
+        whole = np.ldexp(mantissa, 53).astype(np.int64).tolist()
+        chosen = np.array([value << each >> 53 for value, each in zip(whole, shift, strict=True)], dtype=object)
     right = -(chosen @ numbers[others][:, columns])
     solved = _solved(numbers[basis][:, columns].T, right, inverse, prime, digits)
     if solved is None:

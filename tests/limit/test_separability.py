@@ -127,6 +127,9 @@ combined = st.integers(1, 4).flatmap(
 
 @given(combined)
 @example(([[1, 0], [0, 1], [1, 0]], [1, 1, 1, 1], [0] * 5, [0] * 4))  # two ways to cancel
+@example(
+    ([[3, -1, -1], [-1, 0, -3], [3, 0, 3], [-1, -1, 2]], [3, 1, 3, 1], [-58, 11, -25, -46, 39], [100, -371, -227, 288])
+)
 @example(([[2]], [1, 1, 1, 1], [3, -4, 0, 0, 0], [7, 0, 0, 0]))
 def test_weights_cancel_in_fractions(instance):
     """Whatever the units of rows and columns, λ >= 0 with Σλ = 1 and Σ λ_i rows_i = 0, to the last digit."""
