@@ -165,8 +165,8 @@ def design(potential: str | sp.Expr | Potential, constants: Sequence[str] | str 
         return Parameterization(g, ["u"], constants=_occurring(g, names))
     if names:
         raise UnsupportedError(
-            f"potential: no closed form of g was found and proved for R = {name} with the constants {', '.join(names)}; "
-            "give numbers for them, and g is tabulated."
+            f"potential: no closed form of g was found and proved for R = {name} with the constants "
+            f"{', '.join(names)}; give numbers for them, and g is tabulated."
         )
     with mp.workdps(_DIGITS):
         return NumericalParameterization(formula, _tabulated(name, _numerical(formula, "x"), bends, sides))
