@@ -19,7 +19,7 @@ import numpy as np
 from implicit_bias.limit.dependency import random_prime
 from implicit_bias.validation import FloatArray, IntArray
 
-_WEIGHT_BITS = 200  # of the weights that may be chosen, relative to the largest
+_LARGEST_SHIFT = 2100  # between the sizes of weights that may be chosen; smaller ones count as zero
 _MOST_PRODUCTS = 4e7  # of long integers, which take a few seconds
 _MOST_STEPS = 1e9  # of the elimination modulo a prime
 _FIRST_DIGITS = 8
@@ -30,8 +30,8 @@ def cancelling(rows: FloatArray, shares: FloatArray) -> list[Fraction] | None:
 
     Args:
         rows: Shape (k, n), finite, none of them zero.
-        shares: Positive, shape (k,): how much each row, scaled to unit size, takes part in a combination that nearly
-            cancels.
+        shares: Positive, shape (k,): how much each row takes part in a combination that nearly cancels, after a power
+            of two has brought its largest entry to between a half and one.
     """
     if rows.size * len(rows) > _MOST_STEPS:
         return None
@@ -40,20 +40,22 @@ def cancelling(rows: FloatArray, shares: FloatArray) -> list[Fraction] | None:
     prime = random_prime(np.random.default_rng())
     basis, columns, inverse = _basis(numbers, prime)
     others = np.setdiff1d(np.arange(len(order)), basis)
-    digits = _enough_digits(numbers[basis][:, columns], prime)
-    if not len(others) or digits * len(basis) ** 2 > _MOST_PRODUCTS:
+    if not len(others):
         return None
     chosen = np.array([1], dtype=object)
     if len(others) > 1:
-        # In units in which the rows are whole numbers; their sizes may leave the range of doubles.
+        # In units in which the rows are whole numbers.
         mantissa, exponent = np.frexp(shares[order][others])
         size = np.frexp(np.max(np.abs(rows), axis=1))[1][order][others]
         exponent = exponent - size - exponents[others]
-        shift = np.maximum(exponent - np.max(exponent) + _WEIGHT_BITS, 0).tolist()
+        shift = np.maximum(exponent - max(np.min(exponent), np.max(exponent) - _LARGEST_SHIFT), -60).tolist()
         whole = np.ldexp(mantissa, 53).astype(np.int64).tolist()
-        chosen = np.array([value << each >> 53 for value, each in zip(whole, shift, strict=True)], dtype=object)
-    right = -(chosen @ numbers[others][:, columns])
-    solved = _solved(numbers[basis][:, columns].T, right, inverse, prime, digits)
+        chosen = np.array([value << 60 + each >> 60 for value, each in zip(whole, shift, strict=True)], dtype=object)
+    right, block = -(chosen @ numbers[others][:, columns]), numbers[basis][:, columns].T
+    digits = _enough_digits(block, right, prime)
+    if digits * len(basis) ** 2 > _MOST_PRODUCTS:
+        return None
+    solved = _solved(block, right, inverse, prime, digits)
     if solved is None:
         return None
     top, denominator = solved
@@ -111,10 +113,15 @@ def _basis(numbers: np.ndarray, p: int) -> tuple[IntArray, IntArray, IntArray]:
     return chosen, np.array(columns, dtype=int), made[np.ix_(chosen, chosen)].T
 
 
-def _enough_digits(block: np.ndarray, p: int) -> int:
-    """How many digits to the base p determine the solution, by Hadamard's bound on determinants."""
-    sizes = [math.isqrt(sum(int(v) ** 2 for v in row)).bit_length() + 1 for row in block]
-    return 2 + (2 * sum(sizes) + 2 * _WEIGHT_BITS + 64 + 2 * max(sizes, default=0)) // (p.bit_length() - 1)
+def _enough_digits(block: np.ndarray, right: np.ndarray, p: int) -> int:
+    """How many digits to the base p determine the solution of a system, by Hadamard's bound on determinants."""
+    bits = sum(_bits(column) for column in block.T) + _bits(right)
+    return 2 + 2 * bits // (p.bit_length() - 1)
+
+
+def _bits(column: np.ndarray) -> int:
+    """A bound on the binary logarithm of the length of a vector."""
+    return math.isqrt(sum(int(value) ** 2 for value in column)).bit_length() + 1
 
 
 def _solved(

@@ -148,8 +148,16 @@ def test_along_a_trajectory():
     assert ib.mirror_distance(problem, U, flow.parameters).shape == (3,)
 
 
+def test_fields_that_vanish_commute():
+    problem, path = sensing(0)
+    assert ib.mirror_distance(problem, U, {"U": 0 * path}).tolist() == [0.0, 0.0]
+
+
 def test_bad_arguments():
     problem, path = sensing(0)
+    two = ib.MatrixParameterization("U @ V", {"U": (3, 3), "V": (3, 3)})
+    with pytest.raises(ib.InputError, match="an axis of records"):
+        ib.mirror_distance(problem, two, {"U": path, "V": path[:1]})
     for parameters, message in (
         ({"U": path[0]}, "an axis of records in front"),
         ({"V": path}, "exactly U"),
