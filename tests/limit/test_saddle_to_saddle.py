@@ -283,6 +283,14 @@ def times_in_50_digits(problem, path):
     return times
 
 
+def test_times_that_underflow_keep_their_bounds():
+    """Rounding a subnormal time is an error, too: with y = (3, 1) and columns in these units they are d/2 over Zᵀy."""
+    path = ib.saddle_to_saddle(ib.Regression(np.diag([3.0, 7.0]) * 2.0**560, np.array([3.0, 1.0]) * 2.0**500))
+    exact = [Fraction(1, 9 * 2**1060), Fraction(1, 7 * 2**1060)]
+    for found, bound, want in zip(path.times, path.time_error_bound, exact, strict=True):
+        assert 0 < abs(Fraction(float(found)) - want) <= Fraction(float(bound)) < Fraction(1, 2**1070)
+
+
 def test_times_of_ties_have_no_bound():
     """From the first jump on at which two weights arrive together."""
     path = ib.saddle_to_saddle(ib.Regression(np.diag([2.0, 1.0, 1.0]), [2.0, 1.0, 1.0]))
