@@ -70,7 +70,7 @@ def test_the_second_jump_counts_the_first_as_a_square_and_not_as_a_factor():
 def test_what_is_not_certain_has_no_bound_from_then_on(change):
     parts = {"x": [0.0, 0.0, 0.0], "residual": [1.0, -0.5], "push": [2.0, -0.5, 0.1], "held": [False] * 3}
     start = fit(**(parts | change))
-    nu = FIRST_NU if "push" not in change else -np.array([(1 + 1e-5) / 4, -0.62 - 1e-5])
+    nu = FIRST_NU if "push" not in change else -np.array([(1 + 1e-5) / 4, -0.625 - 1e-5])
     times = JumpTimes(DenseMap(Z))
     times.wait(start, np.zeros(2), nu, 0.4, 0.4)
     times.jump(start, SECOND, np.array([1.0, 0.0, 0.0]), np.array([True, False, False]))
