@@ -25,6 +25,11 @@ CASES = [
 ]
 
 
+def test_letters_in_another_order_are_the_likely_name():
+    assert did_you_mean("sihn", ["sin", "sinh", "cosh"]) == " (did you mean sinh?)"
+    assert did_you_mean("u", ["v", "U"]) == " (did you mean U?)"
+
+
 def without(package, code, *arguments):
     """Run a program that cannot import a package."""
     hidden = f"import sys; sys.modules[{package!r}] = None\n{code}"
