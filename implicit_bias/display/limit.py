@@ -1,6 +1,4 @@
-"""Limits: the weights of a Bregman projection with their error bound, where a run will end, the way from L2 to L1, and a
-path of saddles.
-"""
+"""Limits: Bregman projections with their error bounds, where a run ends, the way from L2 to L1, paths of saddles."""
 
 from __future__ import annotations
 
