@@ -20,7 +20,6 @@ pytest.importorskip("nbformat")
 
 import nbformat
 from matplotlib import pyplot as plt
-
 from typer.testing import CliRunner
 
 from derivations.mask_in_the_mirror.potential import theorem_2_1, theorem_3_1
@@ -264,7 +263,8 @@ def test_the_command_writes_them_and_keeps_what_was_changed(tmp_path, monkeypatc
 def test_a_notebook_is_a_script(tmp_path):
     """``python notebook.py`` runs a notebook from any folder; we try the quickest."""
     done = subprocess.run(
-        [sys.executable, notebooks.FOLDER / "check_a_paper.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        [sys.executable, notebooks.FOLDER / "check_a_paper.py"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300,
         env=os.environ | {"MPLBACKEND": "Agg"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -294,7 +294,7 @@ def test_notebooks_run_from_the_wheel(wheel, name, tmp_path):
         "import sys\nsys.modules['derivations'] = sys.modules['experiments'] = None\n", "utf-8"
     )
     ours = os.environ | {"PYTHONPATH": str(wheel), "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-    ask = "import implicit_bias; print(implicit_bias.__file__); from implicit_bias.cli import app; app(['notebooks', '.'])"
+    ask = "import implicit_bias as ib; print(ib.__file__); from implicit_bias.cli import app; app(['notebooks', '.'])"
     done = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, env=ours)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(wheel))
