@@ -18,6 +18,7 @@ import nbformat
 from jinja2 import Environment
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from PIL import Image
 
 from implicit_bias import Ledger
 from implicit_bias.display.mathml import mathml
@@ -84,11 +85,13 @@ class Site:
         parts = []
         for name in names:
             about = json.loads((ROOT / "figures" / name / "manifest.json").read_text("utf-8"))
+            width, height = Image.open(ROOT / "figures" / name / "figure.png").size
+            tall = ' class="tall"' if height > width else ""
             picture, report = (self.take(f"figures/{each}") for each in (f"{name}/figure.png", "index.html"))
             title, caption = (escape(about[key]) for key in ("title", "caption"))
             parts.append(
-                f'<figure><h2>{title}</h2><a href="{picture}"><img src="{picture}" alt="{title}. {caption}" '
-                f'loading="lazy"></a><figcaption><p>{caption}</p>'
+                f'<figure><h2>{title}</h2><a href="{picture}"><img{tall} src="{picture}" width="{width}" '
+                f'height="{height}" alt="{title}. {caption}" loading="lazy"></a><figcaption><p>{caption}</p>'
                 f'<p><a href="{report}#{name}">Numbers and verdicts</a> · '
                 f"<code>python -m experiments {name}</code></p></figcaption></figure>"
             )
@@ -128,20 +131,22 @@ class Site:
             for _, link in _LINK.findall(content.decode("utf-8")):
                 path = unquote(unescape(link)).partition("#")[0]
                 target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
-                if path and ":" not in path and target not in self._places:
-                    self._places[target] = f"repository/{target}"
-                    self._waiting.append((target, self._copy))
+                if path and ":" not in path and not (self.folder / "repository" / target).exists():
+                    self._copy(target, f"repository/{target}")
 
     def _markdown(self, name: str, place: str) -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
-        html = _GITHUB_FORMULA.sub(lambda m: mathml(unescape(m[1])), _MARKDOWN.render(text))
+        html = _GITHUB_FORMULA.sub(lambda m: _in_table(unescape(m[1])), _MARKDOWN.render(text))
         title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]
         self.page(place, title, self._linked(html, name, place))
 
     def _notebook(self, name: str, place: str) -> None:
         cells = nbformat.read(ROOT / name, as_version=4).cells
         html = "".join(f"<section>{self._linked(_cell(cell), name, place)}</section>" for cell in cells)
-        self.page(place, _plain(_MARKDOWN.render(cells[0].source.splitlines()[0])), html)
+        title = re.sub(
+            r"\$(.*?)\$", lambda m: m[1].replace("_", ""), cells[0].source.splitlines()[0].removeprefix("# ")
+        )
+        self.page(place, title, html)
 
     def _linked(self, html: str, name: str, place: str) -> str:
         """The page with links that lead where the files of the repository are in the site."""
@@ -161,6 +166,11 @@ class Site:
 def anchor(heading: str) -> str:
     """The name by which links find a heading, as on GitHub."""
     return re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]+>", "", heading).lower()).replace(" ", "-")
+
+
+def _in_table(latex: str) -> str:
+    """A formula of a table, where bars are written in words, as they would end a cell."""
+    return mathml(latex.replace(r"\Vert ", r"\|").replace(r"\vert ", "|").replace(r"\Vert", r"\|"))
 
 
 def _plain(html: str) -> str:

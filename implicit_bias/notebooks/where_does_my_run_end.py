@@ -86,8 +86,7 @@ def _(mo, np, predicted):
 def _(ib, init, mask, np, problem, schedule):
     steps = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.2])
     runs = ib.descent(problem, mask, init, steps, 10_000, schedule=schedule)
-    flow_limit = runs.flow_limit(run=0)
-    predictions = [ib.training_limit(problem, mask, init, step=eta, schedule=schedule).x for eta in steps]
+    predictions = [ib.training_limit(problem, mask, init, step=eta, schedule=schedule) for eta in steps]
     exact = [runs.limit(run=k) for k in range(len(steps))]
 
     def off(ends):
@@ -95,8 +94,8 @@ def _(ib, init, mask, np, problem, schedule):
         return np.array([np.abs(x - end).max() for x, end in zip(runs.x[-1], ends, strict=True)])
 
     distances = {
-        "flow": off([flow_limit.x] * len(steps)),
-        "prediction": off(predictions),
+        "flow": off([found.flow.x for found in predictions]),
+        "prediction": off([found.x for found in predictions]),
         "own": off([limit.x for limit in exact]),
     }
     return distances, exact, runs, steps
