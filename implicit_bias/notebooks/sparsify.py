@@ -159,8 +159,8 @@ def _(accuracy, mo, quoted, sparsities):
     {accuracy["pilot"]:.0%}. The right-hand picture says why: with decay most weights have moved far towards zero
     before anybody prunes, so that removing them changes little.
 
-    This is one seed of a small network; `figures/full/mnist` of the repository compares nine methods with spreads,
-    and there PILoT is not always first.
+    This is one seed of a small network; `figures/figure2` of the repository compares ten methods on two networks
+    with many seeds, and there PILoT is not always first.
     """)
     return
 
