@@ -30,6 +30,7 @@ _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _GITHUB_FORMULA = re.compile(r"\$<code>(.*?)</code>\$")  # as GitHub writes formulas in tables
 _FORMULA = re.compile(r"(?<![\\\w])(\$\$.+?\$\$|\$[^\s$](?:[^$\n]*?[^\s$\\])?\$(?!\d))", re.DOTALL)
 _CODE = re.compile(r"(^```.*?^```$|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
+_SESSION = re.compile(r'(<code class="language-pycon">)(.*?)(</code>)', re.DOTALL)
 _LINK = re.compile(r'(href|src)="([^"]+)"')
 _HEADING = re.compile(r"<(h[1-4])>(.+?)</h\d>", re.DOTALL)
 
@@ -137,6 +138,7 @@ class Site:
     def _markdown(self, name: str, place: str) -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         html = _GITHUB_FORMULA.sub(lambda m: _in_table(unescape(m[1])), _MARKDOWN.render(text))
+        html = _SESSION.sub(lambda m: m[1] + "".join(map(_line, m[2].splitlines(keepends=True))) + m[3], html)
         title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]
         self.page(place, title, self._linked(html, name, place))
 
@@ -166,6 +168,12 @@ class Site:
 def anchor(heading: str) -> str:
     """The name by which links find a heading, as on GitHub."""
     return re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]+>", "", heading).lower()).replace(" ", "-")
+
+
+def _line(line: str) -> str:
+    """A line of a Python session; its prompt, or all of it if Python answered it, stays behind when one copies."""
+    prompt = next((each for each in ("&gt;&gt;&gt; ", "... ", "...\n") if line.startswith(each)), line).rstrip("\n")
+    return f'<span class="shown">{prompt}</span>{line.removeprefix(prompt)}'
 
 
 def _in_table(latex: str) -> str:

@@ -434,6 +434,21 @@ def site(built, browser):
     context.close()
 
 
+@pytest.mark.parametrize("guide", ["runs", "solvers"])
+def test_what_one_copies_from_a_guide_runs(site, guide, tmp_path):
+    """Selecting a session takes neither the prompts nor the answers along."""
+    site.goto(f"{site.folder}/{guide}.html")
+    copied = site.locator("pre:has(.shown)").evaluate_all(
+        "all => all.map(each => { getSelection().selectAllChildren(each); return getSelection().toString(); })"
+    )
+    assert len(copied) == len(blocks(f"docs/{guide}.md", "pycon"))
+    code = "\n".join(copied)
+    assert ">>>" not in code
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "ib.descent" in code
+
+
 class TestSearch:
     """It needs no server and no network."""
 
