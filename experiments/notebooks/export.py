@@ -82,7 +82,7 @@ def _fill(cell: nbformat.NotebookNode, output: object, names: Mapping[int, str])
     text = bundle.get("text/markdown", "").strip()
     answer = _FOLD.match(text)
     if answer is not None:
-        _become_text(cell, _unfolding(*answer.groups(), cell.source))
+        _become_text(cell, _unfolding(answer[1], answer[2], cell.source))
     elif text and _is_text(cell.source):
         _become_text(cell, text)
     else:

@@ -102,7 +102,7 @@ def _(np, solve_ivp):
         "m² + w²": lambda theta: -2 * theta,
     }
     orders = {
-        h: {pair: endpoint(*(fields[f] for f in pair), (1.0, 0.5)) for pair in (("g", h), (h, "g"))}
+        h: {(a, b): endpoint(fields[a], fields[b], (1.0, 0.5)) for a, b in (("g", h), (h, "g"))}
         for h in ("m²", "m² + w²")
     }
     gaps = {h: float(np.linalg.norm(np.subtract(*(end for end, _ in both.values())))) for h, both in orders.items()}
