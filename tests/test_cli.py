@@ -297,7 +297,7 @@ def test_the_version():
         assert f"version: {ib.__version__}\n" in citation
 
 
-@pytest.mark.parametrize("command", ["", "derive", "limit", "judge", "verify", "train", "explore"])
+@pytest.mark.parametrize("command", ["", "derive", "limit", "judge", "verify", "train", "explore", "notebooks"])
 def test_a_flag_takes_no_value(command):
     help_text = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "80"}).output
     assert "bool" not in help_text.lower()
