@@ -3,7 +3,7 @@ r"""Closed forms: solving the flows of a parameterization and inverting x(s), wi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
