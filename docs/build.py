@@ -103,8 +103,14 @@ def reference(folder: Path) -> None:
     for name, module in modules.items():
         page = folder / f"{name.replace('.', '/')}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(page, formulas.put_back(render.html_module(module, modules)))
+        write_whole(page, _reachable(formulas.put_back(render.html_module(module, modules))))
     write_whole(folder / "search.js", formulas.put_back_as_text(render.search_index(modules)))
+
+
+def _reachable(html: str) -> str:
+    """A page on which the keyboard reaches what scrolls sideways, and every link says where it leads."""
+    html = re.sub(r"<(pre|table)(?=[ >])", r'<\1 tabindex="0"', html)
+    return html.replace('<a class="headerlink"', '<a class="headerlink" aria-label="Link to this entry"')
 
 
 def _name_array_types() -> None:
@@ -124,7 +130,8 @@ def guides(folder: Path) -> None:
     up = Path("../" * len(folder.relative_to(ROOT).parts)) if folder.is_relative_to(ROOT) else ROOT
     for guide in GUIDES.glob("*.md"):
         text = guide.read_text(encoding="utf-8")
-        html = re.sub(r'(href|src)="([^"]+)"', lambda m: f'{m[1]}="{_address(m[2], up)}"', markdown.render(text))
+        html = _reachable(markdown.render(text))
+        html = re.sub(r'(href|src)="([^"]+)"', lambda m: f'{m[1]}="{_address(m[2], up)}"', html)
         html = _FORMULA.sub(lambda m: mathml(unescape(m[1])), html)
         html = re.sub(r"<(h\d)>(.+?)</h", lambda m: f'<{m[1]} id="{_anchor(m[2])}">{m[2]}</h', html)
         title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]

@@ -47,8 +47,9 @@ MANIFEST = {
 }
 FLOATING = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?!\w|\.\d)")  # a number as programs print it
 # An index or an exponent in plain text: a letter, perhaps with its own exponent, and what follows _ or ^.
-INDEX = re.compile(r"(?<![\w.])([A-Za-zα-ωΑ-Ω])_(?:([\w∞])(?!\w)|\{([^{}]+)\})")
+INDEX = re.compile(r"(?<![\w.])([A-Za-zα-ωΑ-Ω])_(?:([A-Za-z0-9α-ω∞])(?![A-Za-z0-9_])|\{([^{}]+)\})")
 EXPONENT = re.compile(r"\^(?:\(([^()]*(?:\([^()]*\)[^()]*)*)\)|(-?[\w∞]+))")
+MINUS = re.compile(r"(?<![\w.)])-(?=\d)")  # the sign of a number, and no hyphen
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDE = '<div class="wide numbers" tabindex="0">'  # scrolls on its own, by the keyboard as well
 T = TypeVar("T")
@@ -188,7 +189,7 @@ def _without_picture(path: Path) -> Markup:
 
 
 def spoken(text: str) -> str:
-    """A text whose numbers read as a person writes them: 2.0e-02 as 0.020, 3e+08 as 3·10⁸, 1e-16 as 10⁻¹⁶."""
+    """A text whose numbers read as a person writes them: 2.0e-02 as 0.020, 3e+08 as 3·10⁸, -1e-16 as −10⁻¹⁶."""
 
     def written(found: re.Match) -> str:
         digits, exponent = found.group(1), int(found.group(2))
@@ -199,7 +200,7 @@ def spoken(text: str) -> str:
         power = "10" + str(exponent).translate(SUPERSCRIPTS)
         return power if digits == "1" else f"{digits}·{power}"
 
-    return FLOATING.sub(written, text)
+    return MINUS.sub("−", FLOATING.sub(written, text))
 
 
 def prose(text: str) -> Markup:

@@ -17,7 +17,8 @@ SERIOUS = {"serious", "critical"}
 def findings(tab, rules=()):
     """What axe-core finds, by all rules or by some: lines of impact, rule, number of places and the first of them."""
     options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
-    found = axe.Axe().run(tab, options=options).response["violations"]
+    # Formulas have the colours of the text around them, and so many elements that they alone would take minutes.
+    found = axe.Axe().run(tab, context={"exclude": [["math"]]}, options=options).response["violations"]
     return [
         f"{each['impact']} {each['id']}, {len(each['nodes'])} times, first {each['nodes'][0]['html'][:200]}"
         for each in found
@@ -46,15 +47,13 @@ def opened(context, page):
     return tab
 
 
-@pytest.mark.parametrize(
-    "name", ["index.html", "ledger.html", "ledger/mask-in-the-mirror.html", "ledger/greedy-low-rank.html"]
-)
+@pytest.mark.parametrize("name", ["index.html", "ledger.html", "ledger/mask-in-the-mirror.html"])
 def test_nothing_serious_is_found(browser, pages, name):
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         assert findings(opened(context, pages / name)) == []
 
 
-@pytest.mark.parametrize("name", ["index.html", "ledger/greedy-low-rank.html"])
+@pytest.mark.parametrize("name", ["index.html", "ledger/mask-in-the-mirror.html"])
 def test_text_stands_out_on_a_dark_page(browser, pages, name):
     with browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark") as context:
         assert findings(opened(context, pages / name), ["color-contrast"]) == []

@@ -29,6 +29,7 @@ from experiments.__main__ import main as experiments
 from experiments.benchmarks.__main__ import BENCHMARKS
 from experiments.benchmarks.__main__ import main as benchmarks
 from implicit_bias.cli import app
+from tests import test_accessibility as accessibility
 
 ROOT = Path(__file__).resolve().parent.parent
 # The measured numbers that pages state. Neither make figures nor make bench writes here.
@@ -330,6 +331,14 @@ def built(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.html")}
+
+
+@pytest.mark.parametrize("page", ["limit.html", "implicit_bias.html"])
+def test_axe_finds_nothing_serious_on_a_guide_and_the_reference(built, page, browser):
+    with browser.new_context(viewport={"width": 1000, "height": 900}) as context:
+        tab = context.new_page()
+        tab.set_content(built[page])
+        assert accessibility.findings(tab) == []
 
 
 def test_the_reference_holds_every_public_name(built):

@@ -227,7 +227,7 @@ def draw(data: Data) -> Figure:
 
 
 def _halves(line: str) -> tuple[str, str]:
-    """A long sum of LaTeX in two lines, broken before the sign outside of all brackets that is nearest to the middle."""
+    """A long sum of LaTeX in two lines, broken before the sign outside of brackets that is nearest to the middle."""
     depth, signs = 0, []
     for k, letter in enumerate(line):
         depth += (letter in "{(") - (letter in "})")
