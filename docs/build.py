@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 
 from pdoc import doc, render
-from site_pages import Site
+from site_pages import Site, reachable
 
 import derivations
 import implicit_bias
@@ -102,7 +102,7 @@ def reference(site: Site) -> None:
     for name, module in modules.items():
         page = folder / f"{name.replace('.', '/')}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(page, formulas.put_back(render.html_module(module, modules)))
+        write_whole(page, reachable(formulas.put_back(render.html_module(module, modules))))
         for member in module.members.values():
             if not member.name.startswith("_") and member.docstring:
                 first = formulas.put_back_as_text(member.docstring.partition("\n\n")[0])

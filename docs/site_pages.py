@@ -68,7 +68,7 @@ class Site:
         for name, heading, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
             self.find(title, _plain(heading), f"{place}#{name}", _plain(text))
         up = "../" * place.count("/")
-        content = Markup(html)  # noqa: S704 - our own pages
+        content = Markup(reachable(html))  # noqa: S704 - our own pages
         self._write(place, self._template.render(title=title, content=content, up=up))
 
     def find(self, page: str, heading: str, address: str, text: str) -> None:
@@ -163,6 +163,12 @@ class Site:
             return f'{found[1]}="{escape(there + mark + heading)}"'
 
         return _LINK.sub(leads, html)
+
+
+def reachable(html: str) -> str:
+    """A page on which the keyboard reaches what scrolls sideways, and every link says where it leads."""
+    html = re.sub(r"<(pre|table)(?=[ >])", r'<\1 tabindex="0"', html)
+    return html.replace('<a class="headerlink"', '<a class="headerlink" aria-label="Link to this entry"')
 
 
 def anchor(heading: str) -> str:

@@ -30,6 +30,7 @@ from experiments.benchmarks.__main__ import BENCHMARKS
 from experiments.benchmarks.__main__ import main as benchmarks
 from implicit_bias.cli import app
 from implicit_bias.notebooks import NAMES
+from tests import test_accessibility as accessibility
 
 ROOT = Path(__file__).resolve().parent.parent
 # The measured numbers that pages state. Neither make figures nor make bench writes here.
@@ -348,6 +349,14 @@ class Built(dict):
     def __init__(self, pages, folder):
         super().__init__(pages)
         self.folder = folder
+
+
+@pytest.mark.parametrize("page", ["limit.html", "implicit_bias.html"])
+def test_axe_finds_nothing_serious_on_a_guide_and_the_reference(built, page, browser):
+    with browser.new_context(viewport={"width": 1000, "height": 900}) as context:
+        tab = context.new_page()
+        tab.set_content(built[page])
+        assert accessibility.findings(tab) == []
 
 
 def test_the_reference_holds_every_public_name(built):

@@ -189,9 +189,9 @@ class Derivation(Shown):
         Raises:
             InputError: If names or shapes do not match, or a decay is given without a regularizer.
             DomainError: If an initial value lies outside the region of the derivation, g is not real there or its
-                gradient vanishes; it names the coordinate and its values. Where an exchange of parameters or a change
-                of their signs leaves g and h as they are and leads into the region, the start is changed so: it has
-                the same x(t).
+                gradient vanishes; it names the coordinate and its values. Where an exchange of parameters, a
+                change of their signs or a shift leaves g and h as they are and leads into the region, the start is
+                changed so: it has the same x(t).
 
         >>> derive("m*w", "m**2 + w**2").at(m=[1.0], w=[0.0], decay=0.5).scale.round(4).tolist()
         [0.0677]
