@@ -79,6 +79,12 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
     devices: Annotated[int, typer.Option(help="How many devices, or processes on the CPU.")] = 1,
     precision: Annotated[str, typer.Option(help="32-true, 64-true or bf16-mixed.")] = "32-true",
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="Keep kernels with channels last in memory: faster on a GPU.")
+    ] = False,
+    compile_passes: Annotated[
+        bool, typer.Option("--compile", help="Let torch compile the passes, and capture them as graphs on a GPU.")
+    ] = False,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("run"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder, if there is one.")] = False,
 ) -> None:
@@ -125,7 +131,14 @@ def train(
         if validation:
             images = images.split(validation, seed)
         if seeds is not None or strengths is not None:
-            _refuse_for_many({"--prune": prune is None, "--devices": devices == 1})
+            _refuse_for_many(
+                {
+                    "--prune": prune is None,
+                    "--devices": devices == 1,
+                    "--channels-last": not channels_last,
+                    "--compile": not compile_passes,
+                }
+            )
             train_many(
                 lambda seed: training.build(model, images, seed),
                 images,
@@ -158,6 +171,8 @@ def train(
                 device=device,
                 devices=devices,
                 precision=precision,
+                channels_last=channels_last,
+                compiled=compile_passes,
                 checkpoint=checkpoint,
                 resume=resume,
                 log_dir=output / "tensorboard",

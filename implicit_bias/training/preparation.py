@@ -56,6 +56,8 @@ def configuration_of(
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
         "seed": settings.seed,
+        "channels_last": settings.channels_last,
+        "compiled": settings.compiled,
     }
 
 
