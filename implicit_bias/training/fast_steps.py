@@ -48,10 +48,12 @@ def compilation(model: nn.Module) -> Iterator[None]:
     Raises:
         InputError: Then, from the error of torch.
     """
-    from torch._dynamo.exc import TorchDynamoException
+    from torch._dynamo.exc import BackendCompilerFailed, TorchDynamoException
 
     try:
         yield
+    except BackendCompilerFailed as error:
+        raise _not_compiled(model, error.inner_exception) from error
     except TorchDynamoException as error:
         raise _not_compiled(model, error) from error
 

@@ -98,10 +98,10 @@ def test_kernels_of_the_compiler():
 
 
 def test_bfloat16_keeps_weights_and_learns():
-    """Weights, momentum and history are float32; its 8 digits of two leave the weights within 5 % after nine steps."""
+    """Weights, momentum and history are float32; its 8 digits of two leave all within a tenth after nine steps."""
     fast, plain = run(**FEW, precision="bf16-mixed", channels_last=True), run(**FEW)
     assert {p.dtype for p in fast.model.parameters()} == {torch.float32}
-    assert_near(fast, plain, 0.05)
+    assert_near(fast, plain, 0.1)
     assert not same(fast, plain)
 
 
@@ -154,7 +154,7 @@ def test_kernels_are_in_the_other_order_while_it_trains(monkeypatch):
 
     model = build("convnet", COLOUR)
     train(model, COLOUR, METHODS["mask"](), epochs=1, batch_size=32, channels_last=True, progress=look)
-    assert len(found) == 4  # m and w of two kernels
+    assert len(set(map(id, found))) == 4  # m and w of two kernels
 
 
 class Plain(nn.Module):
@@ -200,3 +200,25 @@ def test_many_runs_are_all_compiled(traced):
     for _ in range(10):
         run(epochs=1, compiled=True)
     assert len(traced) == 10
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(
+    ("way", "tolerance"),
+    [({"channels_last": True}, 1e-3), ({"compiled": True}, 1e-3), ({"compiled": True, "precision": "bf16-mixed"}, 0.1)],
+)
+@pytest.mark.parametrize("model", ["convnet", "resnet20"])
+def test_a_gpu_takes_the_plain_steps_and_resumes(model, way, tolerance, tmp_path):
+    """With captured graphs, for nine steps; a resumed run ends where the whole one does."""
+    options = {**FEW, "model": model, "device": "cuda", "learning_rate": 0.01}
+    fast = run(**options, **way)
+    assert_near(fast, run(**options), tolerance)
+    path = tmp_path / "run.safetensors"
+
+    def stop(progress):
+        if progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(**options, **way, checkpoint=path, progress=stop)
+    assert_near(run(**options, **way, checkpoint=path, resume=True), fast, tolerance)
