@@ -125,8 +125,8 @@ BENCHMARK = Benchmark(
     title="The step of training, plain and fast",
     explanation=(
         "A step of `training.train` with a mask, as a user gets it: random images with shifts, forward, backward, SGD "
-        "with momentum, and the records of an epoch; on the GPU if there is one, and there of residual networks. Compilation is in an epoch before "
-        "those that count. Ratios are to the plain step in float32."
+        "with momentum, and the records of an epoch; on a GPU residual networks, on a CPU a small one. "
+        "Compilation is in an epoch before those that count. Ratios are to the plain step in float32."
     ),
     configuration={"default": SETTINGS, "quick": QUICK},
     threads=2,
