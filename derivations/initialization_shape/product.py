@@ -57,7 +57,7 @@ def product(statement: Statement) -> Verdict:
             conditions=(quotient - 1,),
         ),
         stated=Equation(
-            sp.expand_trig(sp.sinh(2 * slope.xreplace({x: scale * ratio}))).rewrite(sp.exp),
+            sp.expand_trig(sp.sinh(2 * slope.xreplace({x: scale * ratio}))).rewrite([sp.sinh, sp.cosh], sp.exp),
             ratio * (shape + 1 / shape) / 2 + sp.sqrt(1 + ratio**2) * (shape - 1 / shape) / 2,
             says="sinh(2R') where x/a is sinh(2z − log s)",
         ),
