@@ -64,7 +64,7 @@ def test_the_second_jump_counts_the_first_as_a_square_and_not_as_a_factor():
         {"push": [2.0, -3.3, 0.1]},  # another entry could arrive as early
         {"push": [1e-5, -0.5, 0.1]},  # the entry may not move at all
         {"push_error": 5.0},
-        {"residual_error": 0.5},
+        {"residual_error": 5.0},
     ],
 )
 def test_what_is_not_certain_has_no_bound_from_then_on(change):
