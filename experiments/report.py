@@ -223,7 +223,8 @@ def deviation(verdict: Verdict) -> str:
     if verdict.residual is None:
         return ""
     if is_test(verdict):
-        return f"{verdict.residual:.2g}; {verdict.tolerance:.2g} or less decides. {verdict.tolerance_reason}"
+        bounds = verdict.tolerance_reason.replace("The", "the", 1)
+        return f"{verdict.residual:.2g}; {verdict.tolerance:.2g} or less decides, which bounds {bounds}"
     off = f"{verdict.residual:.2g}" if verdict.residual > 0 else "none"
     if verdict.tolerance is None:
         return f"{off}."

@@ -189,7 +189,7 @@ def test_a_ledger_that_is_not_the_recorded_one_is_marked(figures):
         ({"residual": 0.0, "tolerance_reason": ""}, "none; up to 1e-08 is allowed."),
         (
             {"residual": 1.7e-8, "tolerance": 1 - 0.95, "tolerance_reason": f"{CHANCE}."},
-            f"1.7e-08; 0.05 or less decides. {CHANCE}.",
+            "1.7e-08; 0.05 or less decides, which bounds the chance of any wrong decision of this kind.",
         ),
         ({"outcome": "INCONCLUSIVE", "residual": 3.0, "tolerance": None, "tolerance_reason": ""}, "3."),
         ({"outcome": "INCONCLUSIVE", "residual": None, "tolerance": None, "tolerance_reason": ""}, ""),
