@@ -184,7 +184,8 @@ def _without_picture(path: Path) -> Markup:
     """A README as HTML, without its title and its picture, which the page shows already; wide tables scroll."""
     text = re.sub(r"^(# |!\[).*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    html = reader.render(re.sub("^##", "###", text, flags=re.MULTILINE))
+    html = reader.render(spoken(re.sub("^##", "###", text, flags=re.MULTILINE)))
+    html = html.replace("<th></th>", "<td></td>")  # a corner of a table names nothing
     return Markup(html.replace("<table>", WIDE + "<table>").replace("</table>", "</table></div>"))  # noqa: S704
 
 
@@ -222,7 +223,8 @@ def deviation(verdict: Verdict) -> str:
     if verdict.residual is None:
         return ""
     if is_test(verdict):
-        return f"{verdict.residual:.2g}; {verdict.tolerance:.2g} or less decides. {verdict.tolerance_reason}"
+        bounds = verdict.tolerance_reason.replace("The", "the", 1)
+        return f"{verdict.residual:.2g}; {verdict.tolerance:.2g} or less decides, which bounds {bounds}"
     off = f"{verdict.residual:.2g}" if verdict.residual > 0 else "none"
     if verdict.tolerance is None:
         return f"{off}."

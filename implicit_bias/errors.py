@@ -57,8 +57,9 @@ def require(extra: str, *packages: str) -> None:
     """
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
+        verb = "is" if len(missing) == 1 else "are"
         raise MissingPackageError(
-            f"{' and '.join(missing)} is needed here and not installed: pip install 'implicit-bias[{extra}]'."
+            f"{' and '.join(missing)} {verb} needed here and not installed: pip install 'implicit-bias[{extra}]'."
         )
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import implicit_bias as ib
-from implicit_bias.errors import InputError, did_you_mean
+from implicit_bias.errors import InputError, MissingPackageError, did_you_mean, require
 from implicit_bias.shown import Shown
 
 TRAINING = ("torch", "lightning_fabric", "safetensors")
@@ -145,3 +145,8 @@ def test_only_names_that_are_like_it_are_named():
     assert did_you_mean("magic", ["dense", "mask"]) == ""
     assert did_you_mean("w", ["weight", "window"]) == ""  # a letter is part of everything
     assert did_you_mean("PILOT", ["pilot", "spred"]) == " (did you mean pilot?)"
+
+
+def test_several_missing_packages_are_named_together():
+    with pytest.raises(MissingPackageError, match=r"^no_a and no_b are needed here .*'implicit-bias\[train\]'\.$"):
+        require("train", "no_a", "sys", "no_b")
