@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -33,7 +34,9 @@ def compiled(model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
     from torch._inductor import list_options
 
     # Without the tuning by which two runs could have sums in different orders, where torch knows this option.
-    options = {"triton.cudagraphs": True} | ({"deterministic": True} if "deterministic" in list_options() else {})
+    options: dict[str, Any] = {"triton.cudagraphs": True}
+    if "deterministic" in list_options():
+        options["deterministic"] = True
     torch.compiler.reset()
     try:
         return torch.compile(model, dynamic=False, options=options)
