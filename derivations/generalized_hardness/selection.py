@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -189,13 +190,13 @@ def deep_end(layers: int) -> float:
     with mp.workdps(60):
         scale, exponent = mpf("1e-40"), mpf(-layers) / (layers - 2)
 
-        def gap(weight: mpf) -> mpf:  # 1 − ζ, from (1 − ζ)^p = x/α + (1 + ζ)^p
+        def gap(weight: Any) -> Any:  # 1 − ζ, from (1 − ζ)^p = x/α + (1 + ζ)^p
             found = (weight / scale) ** (1 / exponent)
             for _ in range(30):
                 found = (weight / scale + (2 - found) ** exponent) ** (1 / exponent)
             return found
 
-        def along(t: mpf) -> mpf:
+        def along(t: Any) -> Any:
             unit = (mpf(1) / scale) ** (1 / exponent)
             return sum(mpf(n) * gap(mpf(b) + t * mpf(n)) / unit for n, b in zip(MOVE, WEIGHTS, strict=True))
 
