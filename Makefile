@@ -55,7 +55,11 @@ $(BIN)/python:
 	  echo "implicit_bias needs Python 3.11 or newer, got $$($(PYTHON) --version). Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# One stamp for each set of extras; touching pyproject.toml or constraints.txt reinstalls.
+# One stamp for each extra or dependency group; touching pyproject.toml or constraints.txt reinstalls. A fresh
+# environment may come with a pip that knows no groups.
+EXTRAS := experiments explore
 $(VENV)/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  $(if $(filter $*,$(EXTRAS)),-e '.[$*]',-e . --group $*)
 	@touch $@

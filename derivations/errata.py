@@ -47,7 +47,7 @@ def replaced(text: str, part: str) -> str:
 
 
 def errata(ledger: Ledger) -> str:
-    """A table of how many claims of each paper have which verdict, and one of refuted statements for each paper."""
+    """A table of refuted statements for each paper, and then how many claims of each have which verdict."""
     shown = sections(ledger)
     outcomes = [outcome for outcome in Outcome if any(outcome in _found(section.entries) for section in shown)]
     rows = [["claims of", "printed places", "claims", *(outcome.value for outcome in outcomes)]]
@@ -55,7 +55,7 @@ def errata(ledger: Ledger) -> str:
         found = _found(section.entries)
         counts = (section.places, len(found), *map(found.count, outcomes))
         rows.append([section.title, *(str(count or "–") for count in counts)])
-    parts = [_table(rows)]
+    counted, parts = _table(rows), []
     for section in shown:
         refuted = [
             entry
@@ -66,8 +66,9 @@ def errata(ledger: Ledger) -> str:
             rows = [["place", "printed", "holds instead", "counterexample"]]
             rows += [_row(section, entry) for entry in refuted]
             paper = section.paper
-            cited = f", {paper.authors} ({paper.citation})" if paper and paper.arxiv else ""
-            parts.append(f"**{section.title}**{cited}\n\n{_table(rows)}")
+            cited = f"{paper.authors} ({paper.citation})\n\n" if paper and paper.arxiv else ""
+            parts.append(f"## {section.title}\n\n{cited}{_table(rows)}")
+    parts.append(f"## How many claims have which verdict\n\n{counted}")
     return "\n" + "\n".join(parts) + "\n"
 
 

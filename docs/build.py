@@ -1,6 +1,7 @@
-r"""Build the reference from docstrings, and the guides as pages beside it: ``python docs/build.py [FOLDER]``.
+r"""Build the site: guides, notebooks, figures, ledger and reference as pages, ``python docs/build.py [FOLDER]``.
 
-Formulas become MathML here, at build time, so that the pages ask nothing of the internet.
+The folder can be read from disk, or put on any server as it is. Formulas become MathML here, at
+build time, so that the pages ask nothing of the internet.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import json
 import re
 import sys
 import warnings
-from html import unescape
 from pathlib import Path
 
-from markdown_it import MarkdownIt
-from markupsafe import Markup
 from pdoc import doc, render
+from site_pages import Site, reachable
 
+import derivations
 import implicit_bias
+from experiments import registry
 from implicit_bias import Status, claims
 from implicit_bias.display.mathml import mathml
 from implicit_bias.files import write_whole
@@ -82,8 +83,9 @@ class Formulas:
         return f"FORMULA{len(self._latex) - 1}{kind}"
 
 
-def reference(folder: Path) -> None:
-    """Write a page for each module."""
+def reference(site: Site) -> None:
+    """Write a page for each module, and let the site's search find their names."""
+    folder = site.folder
     # pdoc looks into a package's namespace, which has no lazily loaded name until it is used.
     for package in (implicit_bias, claims):
         vars(package).update({name: getattr(package, name) for name in package.__all__})
@@ -97,13 +99,15 @@ def reference(folder: Path) -> None:
     formulas = Formulas()
     for module in modules.values():
         formulas.take_out(module)
-    render.configure(
-        docformat="google", include_undocumented=False, show_source=False, template_directory=GUIDES / "templates"
-    )
     for name, module in modules.items():
         page = folder / f"{name.replace('.', '/')}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(page, formulas.put_back(render.html_module(module, modules)))
+        write_whole(page, reachable(formulas.put_back(render.html_module(module, modules))))
+        for member in module.members.values():
+            if not member.name.startswith("_") and member.docstring:
+                first = formulas.put_back_as_text(member.docstring.partition("\n\n")[0])
+                address = f"{name.replace('.', '/')}.html#{member.qualname}"
+                site.find("Reference", f"{name}.{member.qualname}".replace("implicit_bias.", "ib."), address, first)
     write_whole(folder / "search.js", formulas.put_back_as_text(render.search_index(modules)))
 
 
@@ -117,37 +121,13 @@ def _name_array_types() -> None:
             vars(module).update({key: value for key, value in short.items() if key in vars(module)})
 
 
-def guides(folder: Path) -> None:
-    """Write a page for each guide; their links lead to one another and to the files of this repository."""
-    markdown = MarkdownIt("commonmark").enable("table")
-    template = render.env.get_template("guide.html.jinja2")
-    up = Path("../" * len(folder.relative_to(ROOT).parts)) if folder.is_relative_to(ROOT) else ROOT
-    for guide in GUIDES.glob("*.md"):
-        text = guide.read_text(encoding="utf-8")
-        html = re.sub(r'(href|src)="([^"]+)"', lambda m: f'{m[1]}="{_address(m[2], up)}"', markdown.render(text))
-        html = _FORMULA.sub(lambda m: mathml(unescape(m[1])), html)
-        html = re.sub(r"<(h\d)>(.+?)</h", lambda m: f'<{m[1]} id="{_anchor(m[2])}">{m[2]}</h', html)
-        title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]
-        name = "index" if guide.stem == "README" else guide.stem
-        page = template.render(title=title, content=Markup(html))  # noqa: S704 - our own pages
-        write_whole(folder / f"{name}.html", page)
-
-
-_FORMULA = re.compile(r"\$<code>(.*?)</code>\$")  # as GitHub writes formulas
-
-
-def _anchor(heading: str) -> str:
-    """The name by which links find a heading, as on GitHub."""
-    return re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]+>", "", heading).lower()).replace(" ", "-")
-
-
-def _address(link: str, up: Path) -> str:
-    """Where a guide's link leads from a built page."""
-    if re.match(r"\w+:|#", link):
-        return link
-    if link.startswith("../"):
-        return (up / link.removeprefix("../")).as_posix()
-    return re.sub(r"(^|/)README\.md", r"\1index.md", link).replace(".md", ".html")
+def guides(site: Site) -> None:
+    """Write a page for each guide, with all that they link to, the gallery, and what the search looks into."""
+    for guide in sorted(GUIDES.glob("*.md")):
+        site.take(f"docs/{guide.name}")
+    site.gallery(sorted(registry()))
+    site.ledger(derivations.SAVED)
+    site.write_search()
 
 
 def main(folder: Path) -> None:
@@ -157,8 +137,12 @@ def main(folder: Path) -> None:
     # On Python 3.13 it finds the wrong lines for classes of torch that name another module than their own.
     warnings.filterwarnings("ignore", message="Error parsing source code", module="pdoc")
     try:
-        reference(folder)
-        guides(folder)
+        render.configure(
+            docformat="google", include_undocumented=False, show_source=False, template_directory=GUIDES / "templates"
+        )
+        site = Site(folder, render.env)
+        reference(site)
+        guides(site)
     except OSError as error:
         raise SystemExit(f"docs/build.py: {error}") from None
     print(f"wrote {folder / 'index.html'}")

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
 import derivations
+from implicit_bias.claims import comparison
 from implicit_bias.claims.claim import Claim
 from implicit_bias.claims.ledger import Ledger
 from implicit_bias.claims.verdict import Verdict, saved_field
@@ -44,7 +45,11 @@ MANIFEST = {
     "tasks": int,
     "seconds": float | int,
 }
-FLOATING = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])")  # a number as programs print it
+FLOATING = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?!\w|\.\d)")  # a number as programs print it
+# An index or an exponent in plain text: a letter, perhaps with its own exponent, and what follows _ or ^.
+INDEX = re.compile(r"(?<![\w.])([A-Za-zα-ωΑ-Ω])_(?:([A-Za-z0-9α-ω∞])(?![A-Za-z0-9_])|\{([^{}]+)\})")
+EXPONENT = re.compile(r"\^(?:\(([^()]*(?:\([^()]*\)[^()]*)*)\)|(-?[\w∞]+))")
+MINUS = re.compile(r"(?<![\w.)])-(?=\d)")  # the sign of a number, and no hyphen
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDE = '<div class="wide numbers" tabindex="0">'  # scrolls on its own, by the keyboard as well
 T = TypeVar("T")
@@ -103,7 +108,7 @@ def write(folder: Path, names: Iterable[str], ledger: Path = derivations.SAVED) 
     derived = ledger_page.entries(checked)
     drawn = [entry for section in sections for entry in section.entries]
     environment = ledger_page.environment(Path(__file__).parent)
-    environment.filters |= {"deviation": deviation, "spoken": spoken}
+    environment.filters |= {"deviation": deviation, "is_test": is_test, "prose": prose, "spoken": spoken}
     page = environment.get_template("report.html.jinja").render(
         sections=sections,
         benchmarks=benchmarks,
@@ -179,12 +184,13 @@ def _without_picture(path: Path) -> Markup:
     """A README as HTML, without its title and its picture, which the page shows already; wide tables scroll."""
     text = re.sub(r"^(# |!\[).*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    html = reader.render(re.sub("^##", "###", text, flags=re.MULTILINE))
+    html = reader.render(spoken(re.sub("^##", "###", text, flags=re.MULTILINE)))
+    html = html.replace("<th></th>", "<td></td>")  # a corner of a table names nothing
     return Markup(html.replace("<table>", WIDE + "<table>").replace("</table>", "</table></div>"))  # noqa: S704
 
 
 def spoken(text: str) -> str:
-    """A text whose numbers read as a person writes them: 2.0e-02 as 0.020, 3e+08 as 3·10⁸, 1e-16 as 10⁻¹⁶."""
+    """A text whose numbers read as a person writes them: 2.0e-02 as 0.020, 3e+08 as 3·10⁸, -1e-16 as −10⁻¹⁶."""
 
     def written(found: re.Match) -> str:
         digits, exponent = found.group(1), int(found.group(2))
@@ -195,13 +201,30 @@ def spoken(text: str) -> str:
         power = "10" + str(exponent).translate(SUPERSCRIPTS)
         return power if digits == "1" else f"{digits}·{power}"
 
-    return FLOATING.sub(written, text)
+    return MINUS.sub("−", FLOATING.sub(written, text))
+
+
+def prose(text: str) -> Markup:
+    """A text whose indices and exponents are set as such: x_t, R_{a_t} and e^(-4A) with <sub> and <sup>."""
+    typeset = INDEX.sub(r"\1<sub>\2\3</sub>", str(escape(text)))
+    return Markup(EXPONENT.sub(r"<sup>\1\2</sup>", typeset))  # noqa: S704
+
+
+def is_test(verdict: Verdict) -> bool:
+    """Whether the verdict's number is a p-value, which is small where a difference shows."""
+    return verdict.tolerance_reason.startswith(comparison.CHANCE)
 
 
 def deviation(verdict: Verdict) -> str:
-    """How far a check was off and how far it may be, as a sentence or two; nothing where no number says so."""
+    """How far a check was off and how far it may be, or the p-value and its level, as a sentence or two.
+
+    It is empty where no number says so.
+    """
     if verdict.residual is None:
         return ""
+    if is_test(verdict):
+        bounds = verdict.tolerance_reason.replace("The", "the", 1)
+        return f"{verdict.residual:.2g}; {verdict.tolerance:.2g} or less decides, which bounds {bounds}"
     off = f"{verdict.residual:.2g}" if verdict.residual > 0 else "none"
     if verdict.tolerance is None:
         return f"{off}."

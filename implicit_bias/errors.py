@@ -57,23 +57,28 @@ def require(extra: str, *packages: str) -> None:
     """
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
+        verb = "is" if len(missing) == 1 else "are"
         raise MissingPackageError(
-            f"{' and '.join(missing)} is needed here and not installed: pip install 'implicit-bias[{extra}]'."
+            f"{' and '.join(missing)} {verb} needed here and not installed: pip install 'implicit-bias[{extra}]'."
         )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question in brackets for an unknown name, or nothing where no known name is like it.
 
-    A known name is like it if it contains all of it, or if it or one of its words has most letters in common with it.
+    A known name is like it if it has the same letters in another order, if it contains all of it, or if it or one of
+    its words has most letters in common with it.
 
     >>> did_you_mean("pilit", ["mask", "pilot"])
     ' (did you mean pilot?)'
     >>> did_you_mean("grad", ["value", "gradient"]), did_you_mean("x", ["mask"])
     (' (did you mean gradient?)', '')
+    >>> did_you_mean("sihn", ["sin", "sinh"])
+    ' (did you mean sinh?)'
     """
     word, names = str(name).lower(), {each.lower(): each for each in known}
     words = {part: each for each in names for part in each.replace("-", "_").split("_") if len(part) > 3}
-    near = get_close_matches(word, [each for each in names if len(word) > 2 and word in each], n=2, cutoff=0.0)
+    near = [each for each in names if len(word) > 2 and sorted(each) == sorted(word)]
+    near = near or get_close_matches(word, [each for each in names if len(word) > 2 and word in each], n=2, cutoff=0.0)
     near = near or get_close_matches(word, names, n=1) or [words[each] for each in get_close_matches(word, words, n=1)]
     return f" (did you mean {' or '.join(names[each] for each in near)}?)" if near else ""

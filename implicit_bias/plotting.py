@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 
 # Mostly Okabe and Ito's palette. A test checks that its colours stay apart under common colour-vision deficiencies.
@@ -55,6 +59,8 @@ _LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
 FLOW_LOOK: dict[str, Any] = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn over training
 SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
 
+_PIXELS_PER_INCH = 110  # of a figure on a page; the picture itself may have more
+
 STYLE: dict[Any, str | float | bool] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
@@ -93,6 +99,42 @@ def style() -> Iterator[None]:
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
         yield
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its alternative text, as a notebook shows it.
+
+    Attributes:
+        figure: A figure of matplotlib.
+        text: What there is to see, in a sentence or two, for whoever does not see it.
+
+    Raises:
+        InputError: If the text is empty.
+    """
+
+    figure: Figure
+    text: str
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise InputError("Picture: expected a text that says what there is to see, got an empty one.")
+
+    def png(self) -> bytes:
+        """The figure at its own resolution; the same figure gives the same bytes."""
+        picture = BytesIO()
+        self.figure.savefig(picture, format="png", dpi=self.figure.dpi, metadata={"Software": None})
+        return picture.getvalue()
+
+    @property
+    def width(self) -> int:
+        """Pixels that it takes on a page."""
+        return round(self.figure.get_figwidth() * _PIXELS_PER_INCH)
+
+    def _repr_html_(self) -> str:
+        data = b64encode(self.png()).decode("ascii")
+        look = f"width:{self.width}px;max-width:100%;height:auto;background:#ffffff"
+        return f'<img alt="{escape(self.text)}" style="{look}" src="data:image/png;base64,{data}">'
 
 
 def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:

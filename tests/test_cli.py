@@ -123,6 +123,28 @@ def test_many_networks(tmp_path):
     assert len(rows_of(tmp_path / "run" / "members.csv")) == 24  # one more seed, and one more epoch
 
 
+def test_many_starts(tmp_path):
+    options = ("--data", "digits", "--epochs", 1, "--method", "mask", "--strength", "1e-4")
+    result = call(*options, "--starts", "beta=0.1,1", "--seeds", 2, "--output", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "4 networks in" in result.output
+    rows = rows_of(tmp_path / "run" / "members.csv")
+    assert [(row["beta"], row["seed"]) for row in rows] == [("0.1", "0"), ("0.1", "1"), ("1.0", "0"), ("1.0", "1")]
+    assert {row["beta"] for row in rows_of(tmp_path / "run" / "pruned.csv")} == {"0.1", "1.0"}
+    single = call(*options, "--set", "beta=0.1", "--seed", 1, "--output", tmp_path / "one")
+    assert single.exit_code == 0, single.output
+    (alone,) = rows_of(tmp_path / "one" / "history.csv")
+    assert float(rows[1]["l1_norm"]) == pytest.approx(float(alone["l1_norm"]), rel=1e-4)
+
+
+def test_channels_last_from_the_command_line(quick, tmp_path):
+    result = call(*quick, "--channels-last", "--precision", "bf16-mixed")
+    assert result.exit_code == 0, result.output
+    resumed = call(*quick, "--precision", "bf16-mixed", "--resume")
+    assert resumed.exit_code == 2
+    assert "channels_last: True there, False here" in resumed.output
+
+
 def test_cifar_from_a_folder(tmp_path):
     write_stand_in(tmp_path / "data", records=10)
     result = call(
@@ -162,6 +184,11 @@ def test_cifar_from_a_folder(tmp_path):
         (["--strengths", "1e-4,x"], "numbers with commas between them, got '1e-4,x'"),
         (["--strengths", "1e-4,1e-4"], "strengths: expected one or more different numbers"),
         (["--strengths", "1e-4", "--strength", "1e-3"], "give one of them"),
+        (["--starts", "beta"], "expected a name and numbers, such as beta=0.1,1, got 'beta'"),
+        (["--starts", "betta=1,2", "--method", "mask"], "--starts: mask has no 'betta' (did you mean beta?)"),
+        (["--starts", "delta=1.1,2", "--set", "delta=1.5"], "--starts: delta is given by --set, too"),
+        (["--channels-last", "--seeds", "2"], "--channels-last: is for a single network"),
+        (["--compile", "--starts", "delta=1.1,2"], "--compile: is for a single network"),
         (["--seeds", "2", "--method", "magic"], "known: dense"),
         (["--seeds", "2", "--epochs", "0"], "epochs: expected at least 1"),
         (["--seeds", "2", "--device", "tpu"], "device"),
@@ -297,7 +324,7 @@ def test_the_version():
         assert f"version: {ib.__version__}\n" in citation
 
 
-@pytest.mark.parametrize("command", ["", "derive", "limit", "judge", "verify", "train", "explore"])
+@pytest.mark.parametrize("command", ["", "derive", "limit", "judge", "verify", "train", "explore", "notebooks"])
 def test_a_flag_takes_no_value(command):
     help_text = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "80"}).output
     assert "bool" not in help_text.lower()

@@ -29,6 +29,8 @@ from experiments.__main__ import main as experiments
 from experiments.benchmarks.__main__ import BENCHMARKS
 from experiments.benchmarks.__main__ import main as benchmarks
 from implicit_bias.cli import app
+from implicit_bias.notebooks import NAMES
+from tests import test_accessibility as accessibility
 
 ROOT = Path(__file__).resolve().parent.parent
 # The measured numbers that pages state. Neither make figures nor make bench writes here.
@@ -118,7 +120,7 @@ def commands(page):
 
 def inline_commands(page):
     spans = re.findall(r"`([^`]+)`", prose(page))
-    programs = ("make ", "pip install ", "implicit-bias ", "python -m ")
+    programs = ("make ", "marimo ", "pip install ", "implicit-bias ", "python -m ")
     return [shlex.split(span.replace("\n", " ")) for span in spans if span.startswith(programs)]
 
 
@@ -134,6 +136,8 @@ def check_command(command, known_names=True):
         case ["make", *targets]:
             rules = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
             assert {target for target in targets if "=" not in target} <= set(rules)
+        case ["marimo", "edit", notebook]:
+            assert Path(notebook).stem in NAMES
         case ["pip", "install", "-e", what]:
             extra = re.fullmatch(r"\.(?:\[(\w+)\])?", what)
             assert extra is not None
@@ -329,7 +333,30 @@ def built(tmp_path_factory):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.html")}
+    return Built(
+        {
+            path.relative_to(folder).as_posix(): path.read_text("utf-8")
+            for path in folder.rglob("*.html")
+            if not path.is_relative_to(folder / "repository" / "figures")  # these have tests of their own
+        },
+        folder,
+    )
+
+
+class Built(dict):
+    """The pages of the site by their places, and its folder."""
+
+    def __init__(self, pages, folder):
+        super().__init__(pages)
+        self.folder = folder
+
+
+@pytest.mark.parametrize("page", ["limit.html", "implicit_bias.html"])
+def test_axe_finds_nothing_serious_on_a_guide_and_the_reference(built, page, browser):
+    with browser.new_context(viewport={"width": 1000, "height": 900}) as context:
+        tab = context.new_page()
+        tab.set_content(built[page])
+        assert accessibility.findings(tab) == []
 
 
 def test_the_reference_holds_every_public_name(built):
@@ -359,15 +386,137 @@ def test_the_pages_ask_nothing_of_the_internet(built):
 
 
 def test_links_between_built_pages_lead_somewhere(built):
+    """The folder can go to any server: nothing on its pages leads out of it, and everything is there."""
     for page, html in built.items():
-        for link in re.findall(r'<a [^>]*href="([^":]+\.html)?(?:#([^"]+))?"', html):
-            target = (Path(page).parent / link[0]).as_posix() if link[0] else page
-            target = posixpath.normpath(target)
-            if target in built:
-                # pdoc also links to private bases, which the reference leaves out.
-                assert not link[1] or link[1].startswith("_") or f'id="{link[1]}"' in built[target], (page, link)
-            else:
-                assert target.startswith(("..", "/")), (page, link)
+        html = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)  # pdoc's has links of its own
+        for path, anchor in re.findall(r'<(?:a|img) [^>]*(?:href|src)="([^"#:]*)(?:#([^"]+))?"', html):
+            target = posixpath.normpath((Path(page).parent / unquote(path)).as_posix()) if path else page
+            assert not target.startswith(("..", "/")), (page, path)
+            assert (built.folder / target).is_file(), (page, path)
+            # pdoc also links to private bases, which the reference leaves out.
+            if target in built and anchor and not anchor.startswith("_"):
+                assert f'id="{anchor}"' in built[target], (page, path, anchor)
+
+
+def test_what_the_report_and_the_ledger_link_to_comes_along(built):
+    pages = [*built.folder.glob("repository/figures/*.html"), *built.folder.glob("repository/figures/ledger/*.html")]
+    assert len(pages) > len(papers())
+    for page in pages:
+        for path in re.findall(r'(?:href|src)="([^"#:]+)(?:#[^"]*)?"', page.read_text("utf-8")):
+            assert (page.parent / unquote(path)).is_file(), (page.name, path)
+
+
+def test_the_gallery_shows_every_figure(built):
+    page = built["gallery.html"]
+    pictures = re.findall(r'<img[^>]* src="repository/figures/(\w+)/figure.png"[^>]* alt="([^"]+)"', page)
+    assert [name for name, _ in pictures] == sorted(registry())
+    assert all(len(text) > 60 for _, text in pictures)
+    report = (built.folder / "repository" / "figures" / "index.html").read_text("utf-8")
+    for name in registry():
+        assert f'id="{name}"' in report
+        assert f"<code>python -m experiments {name}</code>" in page
+
+
+def test_notebooks_are_pages_with_their_pictures_and_answers(built):
+    for notebook in NAMES:
+        page = built[f"notebooks/{notebook}.html"]
+        assert f'href="notebooks/{notebook}.html"' in built["index.html"]
+        assert "<summary>Answer</summary>" in page
+        assert "<summary>Code of this picture</summary>" in page
+        images = re.findall(r"<img [^>]*>", page)
+        assert images
+        assert all(re.search(r'alt="[^"]{8,}"', image) for image in images)
+        prose = re.sub(r"<img [^>]*>|<(pre|code|math|style)\b.*?</\1>", "", page, flags=re.DOTALL)
+        assert not re.search(r"FORMULA\d|\$[^<]*\$|\\\\frac", prose), notebook
+
+
+@pytest.fixture(scope="module")
+def site(built, browser):
+    """The site read from disk, by a browser without a network."""
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.failures = []
+    page.on("pageerror", lambda error: page.failures.append(str(error)))
+    page.on("requestfailed", lambda request: page.failures.append(request.url))
+    page.folder = built.folder.as_uri()
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("guide", ["runs", "solvers"])
+def test_what_one_copies_from_a_guide_runs(site, guide, tmp_path):
+    """Selecting a session takes neither the prompts nor the answers along."""
+    site.goto(f"{site.folder}/{guide}.html")
+    copied = site.locator("pre:has(.shown)").evaluate_all(
+        "all => all.map(each => { getSelection().selectAllChildren(each); return getSelection().toString(); })"
+    )
+    assert len(copied) == len(blocks(f"docs/{guide}.md", "pycon"))
+    code = "\n".join(copied)
+    assert ">>>" not in code
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "ib.descent" in code
+
+
+class TestSearch:
+    """It needs no server and no network."""
+
+    def found(self, site, words):
+        site.keyboard.press("Escape")
+        site.keyboard.press("/")
+        site.keyboard.type(words)
+        return site.locator("#found a").evaluate_all("all => all.map(a => [a.textContent, a.getAttribute('href')])")
+
+    @pytest.mark.parametrize(
+        ("words", "first"),
+        [
+            ("critical_step", "Reference: ib.critical_step"),
+            ("which solver", "Simulate training: Which solver"),
+            ("powerpropagation schwarz", "Glossary: Methods"),
+            ("mask-in-the-mirror/thm-3.1", "Ledger: mask-in-the-mirror/thm-3.1"),
+            ("choose a solver", "Choose a solver"),
+        ],
+    )
+    def test_it_finds_guides_names_and_claims(self, site, words, first):
+        site.goto(f"{site.folder}/notebooks/l2_to_l1.html")
+        found = self.found(site, words)
+        assert first in [text for text, _ in found][:3]
+        assert site.inner_text("#told").endswith(" found")
+        link = next(link for text, link in found if text == first)
+        place, _, anchor = link.removeprefix("../").partition("#")
+        site.click(f'#found a[href="{link}"]')
+        assert site.url == f"{site.folder}/{place}#{anchor}"
+        site.locator(f'[id="{unquote(anchor)}"]').wait_for(state="attached")
+        assert site.failures == []
+
+    def test_arrows_walk_through_it_and_escape_ends_it(self, site):
+        site.goto(f"{site.folder}/index.html")
+        self.found(site, "limit")
+        site.keyboard.press("ArrowDown")
+        assert site.evaluate("document.activeElement.closest('#found') !== null")
+        site.keyboard.press("ArrowUp")
+        assert site.evaluate("document.activeElement.id") == "find"
+        assert self.found(site, "no such words") == []
+        assert site.inner_text("#told") == "0 found"
+        site.keyboard.press("Escape")
+        assert site.locator("#found").is_hidden()
+
+    @pytest.mark.parametrize("page", ["index", "runs", "gallery", "glossary", "notebooks/ten_minutes", "implicit_bias"])
+    def test_nothing_is_wider_than_a_phone(self, site, page):
+        site.set_viewport_size({"width": 390, "height": 844})
+        site.goto(f"{site.folder}/{page}.html")
+        assert site.evaluate("document.documentElement.scrollWidth") <= 390
+
+    @pytest.mark.parametrize("page", ["index", "gallery", "notebooks/ten_minutes"])
+    def test_text_stands_out_in_the_dark(self, site, page):
+        site.emulate_media(color_scheme="dark")
+        site.goto(f"{site.folder}/{page}.html")
+        look = (
+            "({color, backgroundColor}) => [color, backgroundColor].map(c => c.match(/\\d+/g).slice(0, 3).map(Number))"
+        )
+        text, ground = site.evaluate(f"({look})(getComputedStyle(document.body))")
+        assert min(text) - max(ground) > 180
+        site.emulate_media(color_scheme="light")
 
 
 def test_doctests_of_the_reference_are_as_they_were_written(built):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import implicit_bias as ib
-from implicit_bias.errors import InputError, did_you_mean
+from implicit_bias.errors import InputError, MissingPackageError, did_you_mean, require
 from implicit_bias.shown import Shown
 
 TRAINING = ("torch", "lightning_fabric", "safetensors")
@@ -23,6 +23,11 @@ CASES = [
     *(("import experiments", package, "experiments") for package in ("joblib", "PIL", "markdown_it")),
     ("from implicit_bias.training.tensorboard import TensorBoard; TensorBoard('.', 1)", "tensorboard", "train"),
 ]
+
+
+def test_letters_in_another_order_are_the_likely_name():
+    assert did_you_mean("sihn", ["sin", "sinh", "cosh"]) == " (did you mean sinh?)"
+    assert did_you_mean("u", ["v", "U"]) == " (did you mean U?)"
 
 
 def without(package, code, *arguments):
@@ -140,3 +145,8 @@ def test_only_names_that_are_like_it_are_named():
     assert did_you_mean("magic", ["dense", "mask"]) == ""
     assert did_you_mean("w", ["weight", "window"]) == ""  # a letter is part of everything
     assert did_you_mean("PILOT", ["pilot", "spred"]) == " (did you mean pilot?)"
+
+
+def test_several_missing_packages_are_named_together():
+    with pytest.raises(MissingPackageError, match=r"^no_a and no_b are needed here .*'implicit-bias\[train\]'\.$"):
+        require("train", "no_a", "sys", "no_b")

@@ -31,6 +31,7 @@ LAYERS = [
     {"plotting"},
     {"display"},
     {"explore"},
+    {"notebooks"},
     {"cli", "__main__"},
 ]
 HEAVY = ["torch", "sympy", "matplotlib", "scipy"]

@@ -6,16 +6,68 @@ import sympy as sp
 
 from derivations.kernel_and_rich import PAPER
 from derivations.kernel_and_rich.setting import alpha, size
-from implicit_bias import Statement, Verdict
+from implicit_bias import Outcome, Statement, Verdict
 from implicit_bias.claims import Equation, judge
 
 excess = sp.Symbol("k", positive=True)  # D − 2
 D = excess + 2
+shift = sp.Symbol("y", positive=True)
+signal = sp.Symbol("A", real=True)  # Xᵀ∫r of one weight
 inner = sp.Symbol("zeta", real=True)  # the argument of h_D, between −1 and 1
 POWER = -D / (D - 2)
 H = (1 - inner) ** POWER - (1 + inner) ** POWER
 NORMALIZATION = r"\dot w_\pm = \mp D\, X^\top r \circ w_\pm^{D-1}, \ w_\pm(0) = \alpha \mathbf{1}"
 DEPTH = r"D = k + 2, \ k \ge 1"
+
+
+@PAPER.claim(
+    "eq-51-53",
+    statement=Statement(
+        r"w_+ = ",
+        (alpha**-excess + D * excess * signal) ** (-1 / excess),
+        r", \ w_- = ",
+        (alpha**-excess - D * excess * signal) ** (-1 / excess),
+        r", \ \beta = \alpha^D h_D(-D (D - 2)\, \alpha^{D-2} A), \ h_D(\zeta) = ",
+        H,
+        r", \ A = X^\top \int_0^t r",
+    ),
+    source="equations (51) and (53); that β is this h_D follows",
+    hypotheses=(NORMALIZATION, DEPTH),
+)
+def solution_of_the_flow(statement: Statement) -> Verdict:
+    """Differentiate both weights in A, for brackets of any positive value, and insert ζ on both sides of zero."""
+    plus, minus, stated = statement.formulas
+    bracket = sp.Symbol("c", positive=True)
+    small, large = 1 / (1 + shift), (1 + 2 * shift) / (1 + shift)  # 1 − ζ and 1 + ζ at ζ = y/(1 + y), y > 0
+    if {weight.xreplace({signal: sp.Integer(0)}) for weight in (plus, minus)} != {alpha}:
+        return Verdict(Outcome.INCONCLUSIVE, "The stated weights do not start at α.")
+    steps = []
+    for weight, sign in ((plus, 1), (minus, -1)):
+        inside = (bracket - alpha**-excess) / (sign * D * excess)  # A, by the value c of the bracket
+        by_bracket = weight.xreplace({signal: inside}).simplify()
+        steps += [
+            Equation(
+                sign * D * excess * sp.diff(by_bracket, bracket),
+                -sign * D * by_bracket ** (D - 1),
+                says=f"dw/dA of w{'₊' if sign > 0 else '₋'}, where its bracket is c",
+            ),
+            Equation(
+                weight.as_base_exp()[0].xreplace({signal: -inner * alpha**-excess / (D * excess)}),
+                alpha**-excess * (1 - sign * inner),
+                says="its bracket at A = −ζ α^(2−D)/(D(D − 2))",
+            ),
+        ]
+    for first, second, sign in ((small, large, 1), (large, small, -1)):
+        at_place = stated.xreplace({1 - inner: first, inner + 1: second})
+        weights = [sp.log(alpha) - sp.log(each) / excess for each in (first, second)]  # log w, by its bracket
+        steps.append(
+            Equation(
+                alpha**D * at_place,
+                sp.exp(D * weights[0]) - sp.exp(D * weights[1]),
+                says=f"β at ζ = {'' if sign > 0 else '−'}y/(1 + y)",
+            )
+        )
+    return judge.prove("Where the brackets are positive, as they are while the weights are finite.", *steps)
 
 
 @PAPER.claim(
@@ -43,6 +95,12 @@ def potential_of_depth(statement: Statement) -> Verdict:
         "to ∞ on (−1, 1), so its inverse increases, q_D is strictly convex, and a point of {Xβ = y} whose slopes lie "
         "in the row space is the only minimizer there.",
         (D * excess * sp.diff(weight, bracket), -D * weight ** (D - 1)),
+        Equation(
+            sp.diff(statement.formula, inner),
+            D / excess * ((1 - inner) ** (POWER - 1) + (1 + inner) ** (POWER - 1)),
+            says="h_D increases",
+            conditions=(1 - inner**2,),
+        ),
         Equation(
             start ** (-D / excess) * stated,
             end,

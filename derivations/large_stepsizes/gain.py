@@ -119,7 +119,11 @@ def shift(statement: Statement) -> Verdict:
         r" > 0",
     ),
     source="as summarized in the abstract (stochasticity helps); this inequality is derived here",
-    hypotheses=(r"\gamma |g_B| < 1 \text{ for every batch } B", "both at the same weights"),
+    hypotheses=(
+        r"q(z) = -\tfrac12 \log (1 - z^2)^2 \text{, the gain of a step}",
+        r"\gamma |g_B| < 1 \text{ for every batch } B",
+        "both at the same weights",
+    ),
     uses=("gain",),
 )
 def noise_adds_gain(statement: Statement) -> Verdict:

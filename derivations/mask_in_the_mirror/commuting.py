@@ -90,7 +90,7 @@ def moved_by_bracket(one: sp.Expr, other: sp.Expr) -> sp.Expr:
         m * second,
         r", \dots): \ [\nabla g_1, \nabla g_2] \notin \ker \partial g",
     ),
-    source="Lemma C.1, one mask for a neuron; a neuron has two weights or more",
+    source="Lemma C.1, one mask for a neuron, read where mask and weights do not vanish; a neuron has two or more",
     hypotheses=("p = 1",),
     uses=("thm-c.1",),
 )

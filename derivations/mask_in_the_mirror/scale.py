@@ -276,7 +276,10 @@ def scaling(statement: Statement) -> Verdict:
     "scaling-better",
     statement=Statement(r"\text{The scaling } 2u_0v_0 = ", sp.Integer(1), r" \text{ is better than that of spred}"),
     source="section 2, end",
-    hypotheses=(r"f(x) = \|Zx - y\|_2^2/(2d) \text{ for a sparse truth, } d < n",),
+    hypotheses=(
+        r"f(x) = \|Zx - y\|_2^2/(2d) \text{ for a sparse truth, } d < n",
+        "in the mean error of random problems, without decay",
+    ),
     uses=("scaling",),
 )
 def scaling_better(statement: Statement) -> Verdict:

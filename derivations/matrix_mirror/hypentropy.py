@@ -56,6 +56,7 @@ def update(statement: Statement) -> Verdict:
         r" \to \|X\|_* \text{ as } \beta \to 0",
     ),
     source="abstract, on a quantity related to the nuclear norm; the factor is derived here",
+    hypotheses=(r"\Phi_\beta \text{ of the claim on the code's update}", r"X \text{ fixed}"),
     uses=("code-update",),
 )
 def nuclear_limit(statement: Statement, used: Mapping[str, Verdict]) -> Verdict:

@@ -14,6 +14,7 @@ from implicit_bias.claims import judge
 from implicit_bias.claims.equation import Equation
 
 FLOW = r"\frac{d}{dt} \nabla\phi(x_t) = -\nabla \sum_i e^{-\langle z_i, x_t \rangle}, \quad x_0 = 0"
+DUAL = r"\nu = \int_0^t e^{-\langle z, x \rangle}"  # of one point z
 larger, smaller, dual = sp.symbols("z1 z2 nu", positive=True)
 start = sp.symbols("b1 b2", real=True)  # arcsinh(x_0/a)
 SOURCE = "abstract, on the direction"
@@ -54,7 +55,7 @@ def one_point_power(statement: Statement) -> Verdict:
         r"\text{ the maximum margin in the 1-norm}",
     ),
     source=f"{SOURCE}; this case is derived here",
-    hypotheses=(FLOW, r"\nabla\phi(x) = \tfrac12 \operatorname{arcsinh}(x/a)"),
+    hypotheses=(FLOW, r"\nabla\phi(x) = \tfrac12 \operatorname{arcsinh}(x/a)", DUAL, "t > 0"),
 )
 def one_point_hypentropy(statement: Statement) -> Verdict:
     """Invert the mirror map at νz: the ratio of two hyperbolic sines."""
@@ -104,7 +105,7 @@ def one_point_cosh(statement: Statement) -> Verdict:
         r"\text{ with } x_1 + x_2 = 1 \text{ have the maximum margin in the 1-norm}",
     ),
     source="derived here: where the maximum margin is not unique, the start decides",
-    hypotheses=(r"\nabla\phi(x) = \tfrac12 \operatorname{arcsinh}(x/a)", "flow as above, from x_0"),
+    hypotheses=(r"\nabla\phi(x) = \tfrac12 \operatorname{arcsinh}(x/a)", "flow as above, but from x_0", DUAL),
 )
 def uniqueness(statement: Statement) -> Verdict:
     """Solve the flow from two different weights on a point that prefers neither."""

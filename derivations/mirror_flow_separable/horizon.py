@@ -16,7 +16,8 @@ scale = sp.Symbol("a", positive=True)
 SOURCE = "abstract, for separable potentials"
 DEFINITION = (
     r"\phi_\infty(x) = \lim_{c \to \infty} R_c(e_1)/R_c(x), \quad R_c(x) = \sup\{r : \phi(rx) \le c\}: "
-    r"\text{ the unit ball is the limit of normalized sublevel sets}"
+    r"\text{ the unit ball is the limit of normalized sublevel sets, here of two weights } x_1, x_2 > 0; "
+    r"\text{ all is even in each weight}"
 )
 
 

@@ -73,7 +73,7 @@ def equal_sizes(statement: Statement) -> Verdict:
         "The gradient of sample n is a z_n with the slope a of its loss, so its entries are ±ac_n. By induction v is "
         "the same in all entries, whatever the order of the samples, β₁, β₂ and ε, and so is what Adam divides by. Its "
         "steps are those of heavy ball with a step that adapts, in the span of the samples; with all samples "
-        "in each step the entries differ.",
+        "in each step the entries differ in general.",
         stated=Equation(
             statement.formula, mean + (1 - beta) * (gradient**2 - mean), says="the mean of squares after a step"
         ),
@@ -91,7 +91,11 @@ STEP, TIME = 0.004, 50.0
         r"direction of that in } L_2; \text{ with one sample a step it is the other way round}"
     ),
     source=f"{SUMMARY}; the data are ours",
-    hypotheses=(SEPARATED, "random signs, six samples and five weights", "β₁ = 0.9, β₂ = 0.95, ε = 0, constant step"),
+    hypotheses=(
+        SEPARATED,
+        "one draw of random signs, six samples and five weights",
+        "β₁ = 0.9, β₂ = 0.95, ε = 0, constant step",
+    ),
     uses=("equal-sizes",),
 )
 def departure() -> Verdict:

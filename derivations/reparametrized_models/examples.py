@@ -210,7 +210,10 @@ INNER = sp.sqrt(size**2 + k**2 / 4)
         r" - \langle w, y_0 \rangle,\quad n = \|w\|,\ k = a_0^2 - \|y_0\|^2",
     ),
     source="equation (5.5.5) and the formula after it in Wang's thesis",
-    hypotheses=(r"G(a, z) = a z", r"\|y_0 + \nabla R(w)\| = \sqrt{\sqrt{n^2 + k^2/4} - k/2}"),
+    hypotheses=(
+        r"G(a, z) = a z, \ a_0 > 0 \text{ and } a > 0 \text{ at } w",
+        r"\|y_0 + \nabla R(w)\| = \sqrt{\sqrt{n^2 + k^2/4} - k/2}",
+    ),
     uses=("hidden-neuron-potential",),
 )  # fmt: skip
 def divergence_of_the_hidden_neuron(statement: Statement) -> Verdict:

@@ -222,8 +222,8 @@ def strict_saddle(statement: Statement) -> Verdict:
     characteristic = (hessian[0, 0] - level) * (hessian[1, 1] - level) - hessian[0, 1] * hessian[1, 0]
     return judge.argue(
         "f has the one-sided slopes λ ± p at v_i = 0. If one is negative, so is an eigenvalue, and gradient descent "
-        "leaves exponentially; if both are positive, zero is a strict minimum of both. The curvature of the loss does "
-        "not enter.",
+        "leaves exponentially from almost all starts nearby; if both are positive, zero is a strict minimum in v_i and "
+        "in (u_i, w_i). The curvature of the loss does not enter.",
         stated=Equation(
             (plus - level) * (minus - level), characteristic, says="the characteristic polynomial of the Hessian"
         ),

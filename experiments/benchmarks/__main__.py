@@ -15,6 +15,7 @@ from experiments.benchmarks import (
     basis_pursuit,
     decaying_flow,
     ensemble,
+    fast_step,
     flow,
     growth,
     large,
@@ -32,7 +33,18 @@ from implicit_bias.files import held, write_whole
 
 BENCHMARKS = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (flow, decaying_flow, limit, basis_pursuit, large, growth, ensemble, masked_step, population)
+    for module in (
+        flow,
+        decaying_flow,
+        limit,
+        basis_pursuit,
+        large,
+        growth,
+        ensemble,
+        masked_step,
+        fast_step,
+        population,
+    )
 }
 FIGURES = Path(__file__).resolve().parents[2] / "figures"
 

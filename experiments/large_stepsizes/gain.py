@@ -180,15 +180,17 @@ def _draw_growth(axes: Axes, data: Data) -> None:
         for side, style in (("on", "-"), ("off", "--")):
             axes.plot(data[f"{name}_recorded"], data[f"{name}_mean_gain_{side}"], color=OWN_COLOUR, ls=style, lw=1.2)
         last = data[f"{name}_recorded"][-1], data[f"{name}_mean_gain_on"][-1]
-        axes.annotate(text, last, (0, -10), textcoords="offset points", ha="right", color=OWN_COLOUR)
+        axes.annotate(text, last, (0, 3), textcoords="offset points", ha="right", va="bottom", color=OWN_COLOUR)
     axes.set(xscale="log", yscale="log", xlabel="steps", ylabel="mean gain")
+    axes.set_ylim(top=2 * axes.get_ylim()[1])
     axes.set_title("Mean gain: solid on the support, dashed off it")
 
 
 def _draw_shifts(axes: Axes, data: Data) -> None:
     weights = np.arange(1, len(data["support"]) + 1)
-    looks = (("sgd", OWN_COLOUR, "single observations"), ("decay", plotting.COLOURS["truth"], "with decay"),
-             ("gd", PREDICTED_COLOUR, "gradient descent"))  # fmt: skip
+    # All three are shifts of the runs themselves, as dark as the run is noisy; the prediction has another colour.
+    looks = (("sgd", OWN_COLOUR, "single observations"), ("decay", "0.65", "with decay"),
+             ("gd", "0.1", "gradient descent"))  # fmt: skip
     for name, colour, text in looks:
         for side, marker in _sides(data):
             axes.plot(weights[side], data[f"{name}_shift"][side], marker, ms=3, color=colour)

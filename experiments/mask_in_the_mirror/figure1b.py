@@ -24,6 +24,7 @@ from implicit_bias.claims.judge import from_residual
 
 KINDS = ("mask", "l1-mask", "l1")
 LEAST_SHOWN = 3e-6  # where the pictures end
+END_OF_PANEL = 1.9  # times the last time: where limits are drawn
 SOURCE = "Jacobs and Burkholz, preprint, figure 1b"
 
 
@@ -78,20 +79,20 @@ def draw(data: Data) -> Figure:
         panel.set(xscale="log", yscale="log", xlabel="t = step × η", title=setting.LABELS[str(kind)])
     for curve in data["flow_error"].mean(axis=1):
         panels[0].plot(data["flow_t"], curve, **plotting.FLOW_LOOK)
-    ends = [(panels[0], data["limit_error"].mean(axis=1)), (panels[2], data["lasso_error"])]
-    for panel, values in ends:
+    last = [data["flow_t"][-1], data["t"][-1], data["t"][-1]]
+    for k, values in ((0, data["limit_error"].mean(axis=1)), (2, data["lasso_error"])):
         for name, value in zip(data["schedule"], values, strict=False):
             if value < LEAST_SHOWN:  # the harmonic schedule spends decay without end, and its limit is x* itself
                 continue
             shape = "D" if str(name).startswith("constant") else "o"
-            panel.plot(
-                1.9 * data["flow_t"][-1], value, marker=shape, ms=3.5, mew=0.8, mfc="white", clip_on=False,
+            panels[k].plot(
+                END_OF_PANEL * last[k], value, marker=shape, ms=3.5, mew=0.8, mfc="white", clip_on=False,
                 color=plotting.schedule_colour(str(name)),
             )  # fmt: skip
     panels[0].set_ylabel(r"$\Vert x_t - x^*\Vert_2$, mean of " + f"{data['error'].shape[2]} starts")
-    panels[0].set(xlim=(0.1, 2.5 * data["flow_t"][-1]), ylim=(LEAST_SHOWN, 5))
-    for panel in panels[1:]:
-        panel.set_xlim(*panels[0].get_xlim())
+    panels[0].set_ylim(LEAST_SHOWN, 5)
+    for panel, end in zip(panels, last, strict=True):
+        panel.set_xlim(0.1, 2.5 * end)
     handles = [
         Line2D([], [], color=plotting.schedule_colour(str(name)), label=plotting.schedule_label(str(name)))
         for name in data["schedule"]

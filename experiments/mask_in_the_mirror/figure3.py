@@ -6,6 +6,7 @@ leaves them where they are and only starts the learning rate again; the mask sta
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,7 +25,8 @@ from implicit_bias import Claim
 
 REWINDS = {"weights": "IMP", "learning-rate": "LRR"}
 LINES = {"weights": "--", "learning-rate": "-"}
-GAIN_COLOURS = {"weights": "0.55", "learning-rate": "0.25"}  # no method has these, as a gain is between two
+GAIN_COLOURS = {"weights": "#AA4499", "learning-rate": "#117733"}  # no method has these, as a gain is between two
+TITLE_WIDTH = 42  # letters in a line above one of two panels
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,8 @@ def _draw_gains(axes: Axes, data: Data, n: int) -> None:
         # Means decide the range, since intervals of single cycles may be much wider.
         reach = max(reach, 2 * float(np.nanmax(np.abs(mean), initial=0)))
     axes.set(ylim=(-reach, reach))
-    axes.set_title(f"{data['title'][n]} a cycle,\n{data['seeds'][n]} seeds")
+    title = f"{data['title'][n]} a cycle, {data['seeds'][n]} seeds".replace(" %", "\N{NO-BREAK SPACE}%")
+    axes.set_title("\n".join(textwrap.wrap(title, TITLE_WIDTH)))
 
 
 def _accuracy(data: Data, n: int) -> np.ndarray:

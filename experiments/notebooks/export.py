@@ -1,8 +1,9 @@
-"""Run the notebooks and write each beside itself as a Jupyter notebook with outputs, for reading on the web.
+"""Run the notebooks and write each here as a Jupyter notebook with outputs, for reading on the web.
 
 ``python experiments/notebooks/export.py [NAME ...]``. The cells come from marimo's own export; the outputs are those of
-one run, reduced to what every viewer shows: text, PNG and HTML. Text with computed numbers becomes Markdown cells, a
-slider a sentence that names its value. The same outputs give the same bytes.
+one run, reduced to what every viewer shows: text, PNG with its alternative text, and HTML. Text with computed numbers
+becomes Markdown cells, a slider a sentence that names its value, an answer to an exercise a text that unfolds; code
+that is folded in marimo is folded here, too. The same outputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ast
 import base64
 import importlib.util
-import io
+import re
 import subprocess
 import sys
 import time
@@ -22,18 +23,19 @@ import marimo as mo
 import matplotlib as mpl
 import nbformat
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 
 from implicit_bias.files import write_whole
+from implicit_bias.notebooks import FOLDER as SOURCES
+from implicit_bias.notebooks import NAMES
+from implicit_bias.plotting import Picture
 
-FOLDER = Path(__file__).resolve().parent
-NAMES = ("ten_minutes", "derive_your_own", "l2_to_l1", "check_a_paper", "sparsify", "design_a_bias")
-PIXELS_PER_INCH = 110  # of a figure on the page; the picture itself may have more
+FOLDER = Path(__file__).resolve().parent  # of the exports
+_FOLD = re.compile(r"^/// details \| (.+?)\n(.*?)\n///\s*\Z", re.DOTALL)  # as marimo writes what unfolds
 
 
 def execute(name: str) -> tuple[nbformat.NotebookNode, Mapping[str, Any]]:
     """Run a notebook: the Jupyter notebook, and all that its cells define."""
-    path = FOLDER / f"{name}.py"
+    path = SOURCES / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"notebook_{name}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python module.")
@@ -46,6 +48,8 @@ def execute(name: str) -> tuple[nbformat.NotebookNode, Mapping[str, Any]]:
     for number, (cell, output) in enumerate(zip(document.cells, outputs, strict=True)):
         cell.id = f"cell-{number}"
         if cell.cell_type == "code":
+            if cell.metadata.get("jupyter", {}).get("source_hidden"):
+                cell.metadata.tags = ["hide-input"]  # Jupyter Book's name for it
             _fill(cell, output, names)
     plt.close("all")
     nbformat.validate(document)
@@ -75,17 +79,33 @@ def _fill(cell: nbformat.NotebookNode, output: object, names: Mapping[int, str])
         bundle = {"text/markdown": text}
     else:
         bundle = _bundle(output)
-    if _is_text(cell.source) and "text/markdown" in bundle:
-        cell.cell_type, cell.source = "markdown", bundle["text/markdown"].strip()
-        for key in ("outputs", "execution_count"):
-            cell.pop(key)
-        for key in ("jupyter", "tags"):
-            cell.metadata.pop(key, None)
-        return
-    metadata = {}
-    if isinstance(output, Figure):
-        metadata = {"image/png": {"width": round(output.get_figwidth() * PIXELS_PER_INCH)}}
-    cell.outputs = [nbformat.v4.new_output("display_data", data=bundle, metadata=metadata)]
+    text = bundle.get("text/markdown", "").strip()
+    answer = _FOLD.match(text)
+    if answer is not None:
+        _become_text(cell, _unfolding(answer[1], answer[2], cell.source))
+    elif text and _is_text(cell.source):
+        _become_text(cell, text)
+    else:
+        metadata = {}
+        if isinstance(output, Picture):
+            metadata = {"image/png": {"width": output.width, "alt": output.text}}
+        cell.outputs = [nbformat.v4.new_output("display_data", data=bundle, metadata=metadata)]
+
+
+def _become_text(cell: nbformat.NotebookNode, text: str) -> None:
+    cell.cell_type, cell.source = "markdown", text
+    for key in ("outputs", "execution_count"):
+        cell.pop(key)
+    for key in ("jupyter", "tags"):
+        cell.metadata.pop(key, None)
+
+
+def _unfolding(title: str, text: str, source: str) -> str:
+    """An answer as every viewer folds it: the code that found it, without the call that shows it, and its text."""
+    *found, shown = ast.parse(source).body
+    code = "\n".join(source.splitlines()[: shown.lineno - 1]).strip() if found else ""
+    parts = [f"```python\n{code}\n```"] if code else []
+    return "\n\n".join([f"<details>\n<summary>{title}</summary>", *parts, text.strip(), "</details>"])
 
 
 def _is_text(source: str) -> bool:
@@ -98,10 +118,8 @@ def _is_text(source: str) -> bool:
 
 def _bundle(output: Any) -> dict[str, str]:
     """The forms of a result that a viewer can show, by MIME type."""
-    if isinstance(output, Figure):
-        file = io.BytesIO()
-        output.savefig(file, format="png", dpi=output.dpi, metadata={"Software": None})
-        return {"image/png": base64.b64encode(file.getvalue()).decode("ascii"), "text/plain": "Figure"}
+    if isinstance(output, Picture):
+        return {"image/png": base64.b64encode(output.png()).decode("ascii"), "text/plain": output.text}
     if hasattr(output, "_repr_markdown_"):
         return {"text/markdown": output._repr_markdown_()}
     if isinstance(output, mo.Html):

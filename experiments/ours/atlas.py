@@ -226,6 +226,17 @@ def draw(data: Data) -> Figure:
     return figure
 
 
+def _halves(line: str) -> tuple[str, str]:
+    """A long sum of LaTeX in two lines, broken before the sign outside of brackets that is nearest to the middle."""
+    depth, signs = 0, []
+    for k, letter in enumerate(line):
+        depth += (letter in "{(") - (letter in "})")
+        if depth == 0 and letter in "+-" and k > 1 and line[k - 1] == " " and "=" in line[:k]:
+            signs.append(k)
+    middle = min(signs, key=lambda k: abs(k - len(line) / 2))
+    return f"{line[:middle].strip()}$", f"${line[middle:]}"
+
+
 def _draw_text(figure: Figure, place: SubplotSpec, data: Data, row: int) -> None:
     axes = figure.add_subplot(place)
     axes.set_axis_off()
@@ -238,8 +249,11 @@ def _draw_text(figure: Figure, place: SubplotSpec, data: Data, row: int) -> None
     colour = "black" if data["closed_form"][row] else plotting.COLOURS["flow"]
     axes.text(0, 1.06, f"${data['name'][row]}${mark}", fontsize=11, color=colour, va="top", transform=axes.transAxes)
     for line, height in zip(str(data["formula"][row]).split("\n"), (0.58, 0.16), strict=False):
-        text, size = (_large(line), 9.0) if len(line) < SMALL_PRINT_LENGTH else (line, 7.0)
-        axes.text(0.03, height, text, fontsize=size, va="center", transform=axes.transAxes)
+        if len(line) < SMALL_PRINT_LENGTH:
+            axes.text(0.03, height, _large(line), fontsize=9.0, va="center", transform=axes.transAxes)
+            continue
+        for part, above, left in zip(_halves(line), (0.13, -0.13), (0.03, 0.1), strict=True):
+            axes.text(left, height + above, part, fontsize=9.0, va="center", transform=axes.transAxes)
     axes.text(0.03, -0.16, "    ".join(note for note in notes if note), fontsize=7.5, color="0.35", va="center",
               transform=axes.transAxes)  # fmt: skip
 

@@ -75,7 +75,7 @@ LABELS = {"l1": r"$L_1$", "l2": r"$L_2$", "linf": r"$L_\infty$"}
 LOOKS = {
     "l1": plotting.COLOURS["basis pursuit"],
     "l2": plotting.COLOURS["minimum L2"],
-    "linf": plotting.COLOURS["flow"],
+    "linf": "#AA4499",  # which no flow and no method has
 }
 RUNS = ("gradient flow", "flow of the mask", "sign descent", "Adam", "per-sample Adam")
 EXPECTED: dict[str, str] = dict(zip(RUNS, ("l2", "l1", "linf", "linf", "l2"), strict=True))
@@ -223,9 +223,12 @@ def _draw_shares(ax: Axes, data: Data, name: str, style: str) -> None:
     ax.annotate(
         f"{shares[-1, best]:.3f}",
         (reached[-1], shares[-1, best]),
-        (3, -3) if style == "-" else (-6, -11),
+        # Below the end of the curve: at its right the line of the largest margin would go through the number.
+        (0, -4) if style == "-" else (-2, -7),
         textcoords="offset points",
         annotation_clip=False,
+        ha="right",
+        va="top",
         color=LOOKS[NORMS[best]],
     )
 

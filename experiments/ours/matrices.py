@@ -115,7 +115,7 @@ def _off_projection(data: Data, prefix: str = "") -> np.ndarray:
 
 def draw(data: Data) -> Figure:
     """Traces and eigenvalues over the scale; the distances over the share."""
-    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.1), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.9), layout="constrained")
     _draw_traces(axes[0], data)
     _draw_eigenvalues(axes[1], data)
     _draw_shares(axes[2], data)
@@ -130,12 +130,12 @@ def _draw_traces(axes: Axes, data: Data) -> None:
     scale = 10.0 ** data["log10_scale"]
     for k, marker in ((0, "o"), (1, "s")):
         axes.plot(scale, _traces(data["projection"][k]), color=COLOURS[k], lw=4, alpha=0.3)
-        axes.plot(scale, _traces(data["end"][k]), marker, ms=4, color=COLOURS[k], label=LABELS[k])
+        axes.plot(scale, _traces(data["end"][k]), marker, ms=3, color=COLOURS[k], label=LABELS[k])
     axes.axhline(LEAST_TRACE, color="black", lw=0.8, ls="--")
-    axes.annotate("least trace (semidefinite program)", (0.97, LEAST_TRACE), (0, -3), textcoords="offset points",
+    axes.annotate("least trace", (0.97, LEAST_TRACE), (0, -3), textcoords="offset points",
                   xycoords=axes.get_yaxis_transform(), ha="right", va="top", fontsize=7)  # fmt: skip
     axes.set(xscale="log", xlabel=r"scale $\alpha$ of the start $X_0 = \alpha I$", ylim=(0.96, 1.3))
-    axes.set_xticks(10.0 ** np.arange(-16, 1, 4))
+    axes.set_xticks(10.0 ** np.arange(-16, 1, 8))
     axes.set(ylabel=r"trace of the end $X_\infty$", title="Ends of flows; wide lines: projections")
     axes.legend(loc="upper left")
 
@@ -148,19 +148,19 @@ def _draw_eigenvalues(axes: Axes, data: Data) -> None:
             shown = np.where(values[:, i] > 1e-15, values[:, i], np.nan)
             axes.plot(scale, shown, style, marker=marker, ms=3, lw=1, color=COLOURS[k])
     axes.set(xscale="log", yscale="log", ylim=(1e-15, 20), xlabel=r"scale $\alpha$")
-    axes.set_xticks(10.0 ** np.arange(-16, 1, 4))
+    axes.set_xticks(10.0 ** np.arange(-16, 1, 8))
     axes.set(ylabel=r"eigenvalues of $X_\infty$", title="Both become matrices of rank one")
 
 
 def _draw_shares(axes: Axes, data: Data) -> None:
     share = data["share"]
-    axes.plot(share, data["share_distance"], "-", marker="^", ms=4, color="black", label="distance from a mirror flow")
+    axes.plot(share, data["share_distance"], "-", marker="^", ms=4, color="black", label="from a mirror flow")
     axes.plot(share, _off_projection(data, "share_"), "-", marker="o", ms=4, color=COLOURS[1],
               label=r"$\|X_\infty - \mathrm{projection}\|_F$")  # fmt: skip
     axes.plot(share, _traces(data["share_end"]) - LEAST_TRACE, "-", marker="s", ms=4, color="0.55",
               label=r"$\mathrm{tr}\,X_\infty - 1$")  # fmt: skip
-    axes.set(xlabel="share s of the part that does not commute", ylim=(-0.02, None))
-    axes.set_title(rf"From mirror flow to none, $\alpha = 10^{{{data['share_log10_scale']:g}}}$")
+    axes.set(xlabel="share s that does not commute", ylim=(-0.02, None))
+    axes.set_title(rf"Distances, $\alpha = 10^{{{data['share_log10_scale']:g}}}$")
     axes.legend(loc="upper left")
 
 

@@ -13,6 +13,8 @@ from implicit_bias.claims.verdict import Outcome, Verdict
 from implicit_bias.errors import InputError
 from implicit_bias.validation import finite_array, positive_number
 
+CHANCE = "The chance of any wrong decision of this kind"  # the reason of the tolerance of verdicts by a p-value
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -78,7 +80,7 @@ def joint_verdict(found: Mapping[str, Comparison], statement: str, *, of_equival
     evidence = f"{statement}: {what}{seen} over {first.count} pairs, adjusted p = {p:.2g}."
     if outcome is Outcome.REFUTED:
         return Verdict(outcome, evidence, counterexample=numbers)
-    return Verdict(outcome, evidence, p, first.level, tolerance_reason="The chance of any wrong decision of this kind.")
+    return Verdict(outcome, evidence, p, first.level, tolerance_reason=f"{CHANCE}.")
 
 
 def compare(differences: Mapping[str, ArrayLike], margin: float, *, confidence: float = 0.95) -> dict[str, Comparison]:

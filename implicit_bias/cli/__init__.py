@@ -12,6 +12,7 @@ from implicit_bias.cli.derive import derive
 from implicit_bias.cli.explore import explore
 from implicit_bias.cli.judge import judge
 from implicit_bias.cli.limit import limit
+from implicit_bias.cli.notebooks import notebooks
 from implicit_bias.cli.train import train
 from implicit_bias.cli.verify import verify
 
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(cls=CommandOfFormula, context_settings={"ignore_unknown_options": True})(derive)
-for command in (limit, judge, verify, train, explore):
+for command in (limit, judge, verify, train, explore, notebooks):
     app.command(cls=Command)(command)
 
 

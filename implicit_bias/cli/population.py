@@ -1,4 +1,4 @@
-"""``implicit-bias train --seeds … --strengths …``: many networks side by side, and what they say together."""
+"""``implicit-bias train`` with several seeds, strengths or starts: many networks side by side, and their means."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +29,15 @@ PRUNED = (0.9, 0.95, 0.98, 0.99)
 def train_many(
     build: Callable[[int], nn.Module],
     images: ImageData,
-    method: Callable[[float], Method],
+    method: Callable[..., Method],
     strengths: Sequence[float],
     seeds: Sequence[int],
+    starts: Sequence[Mapping[str, float]],
     output: Path,
     console: Console,
     **training_options: Any,
 ) -> None:
-    """Train a network for every strength and seed, write the tables of all, and print their means."""
+    """Train a network for every strength, start and seed, write the tables of all, and print their means."""
     from implicit_bias import training
 
     checkpoints = output / "checkpoints"
@@ -48,16 +50,17 @@ def train_many(
             method,
             strengths,
             seeds,
+            starts,
             checkpoints=output / "checkpoints",
             progress=bar,
             **training_options,
         )
-    names = [{"strength": member.strength, "seed": member.seed} for member in found.members]
+    names = [{"strength": member.strength, **member.start, "seed": member.seed} for member in found.members]
     write_table(
         output / "members.csv",
         [
-            {"seed": name["seed"], "first_strength": name["strength"], **asdict(record)}
-            for name, member in zip(names, found.members, strict=True)
+            {"seed": member.seed, "first_strength": member.strength, **member.start, **asdict(record)}
+            for member in found.members
             for record in member.result.history
         ],
     )
@@ -70,16 +73,23 @@ def train_many(
             for sparsity, value in zip((0.0, *PRUNED), row, strict=True)
         ],
     )
-    table = Table("strength", "networks", "test accuracy", *(f"at {s:.0%}" for s in PRUNED), box=None)
-    for strength in strengths:
-        rows = accuracy[[name["strength"] == strength for name in names]]
+    table = Table("strength", *starts[0], "networks", "test accuracy", *(f"at {s:.0%}" for s in PRUNED), box=None)
+    for strength, start in product(strengths, starts):
+        rows = accuracy[[each.strength == strength and each.start == start for each in found.members]]
         whole = rows[~(rows != rows).any(axis=1)]
-        table.add_row(f"{strength:g}", f"{len(whole)} of {len(rows)}", *(_mean(column) for column in whole.T))
+        table.add_row(
+            f"{strength:g}",
+            *(f"{value:g}" for value in start.values()),
+            f"{len(whole)} of {len(rows)}",
+            *(_mean(column) for column in whole.T),
+        )
     Console().print(table)
-    for member in found.members:
+    for name, member in zip(names, found.members, strict=True):
         if member.failure is not None:
             console.print(
-                f"strength {member.strength:g}, seed {member.seed}: {member.failure}", soft_wrap=True, highlight=False
+                ", ".join(f"{k} {v:g}" for k, v in name.items()) + f": {member.failure}",
+                soft_wrap=True,
+                highlight=False,
             )
     Console().print(
         f"{len(found.members)} networks in {found.seconds:.1f} s; means with intervals of 95 % over seeds; "

@@ -8,8 +8,10 @@ import logging
 import shlex
 import sys
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,6 +61,13 @@ def train(
     strengths: Annotated[
         str | None, typer.Option(metavar="α,α,…", help="Train one network for each of these strengths and seeds.")
     ] = None,
+    starts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=NUMBER,…",
+            help="Train one network for each of these numbers, from which the method starts, such as beta=0.1,1.",
+        ),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Train so many networks side by side, with seeds from --seed on.")
     ] = None,
@@ -79,6 +88,12 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
     devices: Annotated[int, typer.Option(help="How many devices, or processes on the CPU.")] = 1,
     precision: Annotated[str, typer.Option(help="32-true, 64-true or bf16-mixed.")] = "32-true",
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="Keep kernels with channels last in memory: faster on a GPU.")
+    ] = False,
+    compile_passes: Annotated[
+        bool, typer.Option("--compile", help="Let torch compile the passes, and capture them as graphs on a GPU.")
+    ] = False,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("run"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder, if there is one.")] = False,
 ) -> None:
@@ -89,8 +104,8 @@ def train(
     pruned.safetensors, and tensorboard/. Both networks are read by safetensors.torch.load_file. --resume with more
     epochs makes a run longer.
 
-    With --seeds or --strengths it holds members.csv (numbers of every epoch of every network), pruned.csv (accuracies
-    after pruning) and checkpoints/.
+    With --seeds, --strengths or --starts it holds members.csv (numbers of every epoch of every network), pruned.csv
+    (accuracies after pruning) and checkpoints/.
 
     Exits with 1 if the loss stopped being finite, with 2 on bad input, with 130 when interrupted.
 
@@ -115,6 +130,7 @@ def train(
 
     console = Console(stderr=True, quiet=is_further_process())
     checkpoint = output / CHECKPOINT
+    many = seeds is not None or strengths is not None or starts is not None
     try:
         _check_output(output, resume)
         if resume and not checkpoint.exists():
@@ -124,14 +140,22 @@ def train(
         images = training.load(data, data_folder)
         if validation:
             images = images.split(validation, seed)
-        if seeds is not None or strengths is not None:
-            _refuse_for_many({"--prune": prune is None, "--devices": devices == 1})
+        if many:
+            _refuse_for_many(
+                {
+                    "--prune": prune is None,
+                    "--devices": devices == 1,
+                    "--channels-last": not channels_last,
+                    "--compile": not compile_passes,
+                }
+            )
             train_many(
                 lambda seed: training.build(model, images, seed),
                 images,
-                lambda strength: _method(training.METHODS, method, strength, parameters or []),
+                lambda strength, **start: _method(training.METHODS, method, strength, parameters or [], start),
                 _strengths(training.METHODS, method, strength, strengths),
                 range(seed, seed + (seeds or 1)),
+                _starts(starts),
                 output,
                 console,
                 epochs=epochs,
@@ -158,6 +182,8 @@ def train(
                 device=device,
                 devices=devices,
                 precision=precision,
+                channels_last=channels_last,
+                compiled=compile_passes,
                 checkpoint=checkpoint,
                 resume=resume,
                 log_dir=output / "tensorboard",
@@ -173,7 +199,7 @@ def train(
                 write_table(output / "history.csv", [asdict(record) for record in error.result.history])
         fail(COMMAND, error, FAILED, console)
     except KeyboardInterrupt:
-        if seeds is None and strengths is None:
+        if not many:
             with unwritten_files_fail(COMMAND):
                 _write_saved_history(output)
         again = shlex.join(["implicit-bias", *(word for word in sys.argv[1:] if word != "--resume"), "--resume"])
@@ -198,7 +224,7 @@ def train(
 def _refuse_for_many(fits: dict[str, bool]) -> None:
     for option, is_absent in fits.items():
         if not is_absent:
-            raise InputError(f"{option}: is for a single network; leave it out with --seeds or --strengths.")
+            raise InputError(f"{option}: is for a single network; leave it out with --seeds, --strengths or --starts.")
 
 
 def _strengths(known: dict[str, MethodEntry], method: str, one: float | None, many: str | None) -> list[float]:
@@ -213,18 +239,40 @@ def _strengths(known: dict[str, MethodEntry], method: str, one: float | None, ma
         raise InputError(f"--strengths: expected numbers with commas between them, got {many!r}.") from None
 
 
-def _method(known: dict[str, MethodEntry], name: str, strength: float | None, parameters: list[str]) -> Method:
+def _starts(many: str | None) -> list[dict[str, float]]:
+    """The starts that the option names."""
+    if many is None:
+        return [{}]
+    name, _, values = many.partition("=")
+    try:
+        return [{name.strip(): float(word)} for word in values.split(",")]
+    except ValueError:
+        raise InputError(f"--starts: expected a name and numbers, such as beta=0.1,1, got {many!r}.") from None
+
+
+def _method(
+    known: dict[str, MethodEntry],
+    name: str,
+    strength: float | None,
+    parameters: list[str],
+    start: Mapping[str, float] = MappingProxyType({}),
+) -> Method:
     """A method with the numbers given for it."""
     entry = _entry(known, name)
     accepted = [each for each in inspect.signature(entry.make).parameters if each != "strength"]
     numbers = named_numbers("--set", parameters)
+    both = sorted(numbers.keys() & start.keys())
+    if both:
+        raise InputError(f"--starts: {both[0]} is given by --set, too; leave one out.")
+    numbers = {**numbers, **start}
     if "strength" in numbers:
-        raise InputError("--set: strength has an option of its own; give it by --strength.")
+        raise InputError("--set: strength has an option of its own; give it by --strength or --strengths.")
     unknown = [each for each in numbers if each not in accepted]
     if unknown:
         hint = did_you_mean(unknown[0], accepted)
+        option = "--starts" if unknown[0] in start else "--set"
         raise InputError(
-            f"--set: {name} has no {unknown[0]!r}{hint}; it has {', '.join(accepted) or 'nothing to set'}."
+            f"{option}: {name} has no {unknown[0]!r}{hint}; it has {', '.join(accepted) or 'nothing to set'}."
         )
     return entry(entry.usual_strength if strength is None else strength, **numbers)
 

@@ -18,7 +18,7 @@ from implicit_bias.display.card import Html
 from implicit_bias.display.flow import plot_loss
 from implicit_bias.limit import Projection, SaddlePath, Transition
 from implicit_bias.potential import QuadraticForms, SeparablePotential, SpectralHypentropy, VonNeumannEntropy
-from implicit_bias.simulate import Trajectory
+from implicit_bias.simulate import TrainingLimit, Trajectory
 
 __all__ = ["html", "plot", "plot_loss"]
 
@@ -46,6 +46,7 @@ html.register(SeparablePotential, potential.html)
 html.register(SpectralHypentropy, potential.spectral_html)
 html.register(VonNeumannEntropy, potential.spectral_html)
 html.register(Projection, limit.projection_html)
+html.register(TrainingLimit, limit.training_limit_html)
 html.register(Transition, limit.transition_html)
 html.register(SaddlePath, limit.saddle_path_html)
 plot.register(Trajectory, flow.plot)

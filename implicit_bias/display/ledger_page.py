@@ -150,7 +150,7 @@ def environment(*folders: Path) -> Environment:
         "once": equation.once,
         "page": lambda name: f"{name.rpartition('/')[0]}.html#{name}",
         "file": lambda module: module.replace(".", "/") + ".py",
-        "number": lambda value: f"{value:.6g}",
+        "number": lambda value: f"{value or 0.0:.6g}",  # without the sign of -0.0
         "versions": lambda versions: ", ".join(f"{name} {number}" for name, number in versions.items()),
     }
     environment.globals["elsewhere"] = ()

@@ -1,4 +1,4 @@
-"""Limits: the weights of a Bregman projection with their error bound, the way from L2 to L1, and a path of saddles."""
+"""Limits: Bregman projections with their error bounds, where a run ends, the way from L2 to L1, paths of saddles."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from implicit_bias.display.picture import axes, draw_curves, draw_vector, pictur
 from implicit_bias.limit import Projection, SaddlePath, Transition
 from implicit_bias.norm import norm
 from implicit_bias.plotting import COLOURS
+from implicit_bias.simulate import TrainingLimit
 from implicit_bias.status import Status
 
 
@@ -39,6 +40,20 @@ def projection_html(projection: Projection) -> Html:
     return card(
         text("Bregman projection"), beside(rows(lines), picture("The weights", partial(plot_projection, projection)))
     )
+
+
+def training_limit_html(found: TrainingLimit) -> Html:
+    """Status, steps and how far they move the end, with a picture of it."""
+    lines = [(text("status"), badge(found.status))]
+    if found.status is not Status.CONVERGED:
+        lines.append((text("advice"), text(found.status.advice)))
+    lines += [(text("step"), text(f"{found.step:g}")), (text("critical step"), text(f"{found.critical_step:.4g}"))]
+    parts = [rows(lines)]
+    if found.potential is not None:
+        moved = float(np.max(np.abs(found.x - found.flow.x), initial=0.0))
+        parts = [rows([*lines, (text("off the flow's limit by at most"), text(f"{moved:.2g}"))])]
+        parts.append(picture("The predicted weights", lambda ax: draw_vector(ax, found.x, {})))
+    return card(text("Where training ends"), beside(*parts))
 
 
 def plot_transition(transition: Transition, ax: Axes | None = None, **options: Any) -> Axes:

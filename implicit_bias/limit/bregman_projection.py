@@ -73,12 +73,13 @@ def bregman_projection(
     >>> bregman_projection(Regression([[1.0, 2.0]], [2.0]), HyperbolicEntropy(scale=1e-300)).x.round(3).tolist()
     [0.0, 1.0]
     """
+    if not isinstance(constraint, str) or constraint not in ("=", ">="):
+        got = repr(constraint) if isinstance(constraint, str) else type(constraint).__name__
+        raise InputError(f"constraint: expected '=' or '>=', got {got}.")
     if constraint == "=":
         check_interpolates(problem, "bregman_projection")
-    elif constraint == ">=":
-        _check_labels(problem, potential)
     else:
-        raise InputError(f"constraint: expected '=' or '>=', got {constraint!r}.")
+        _check_labels(problem, potential)
     d, n = problem.d, problem.n
     if not isinstance(potential, Potential):
         raise InputError(
@@ -146,5 +147,5 @@ def _check_labels(problem: Regression, potential: Potential) -> None:
     if isinstance(potential, Potential) and not isinstance(potential, SeparablePotential):
         raise UnsupportedError(
             f"potential: constraint '>=' covers separable potentials, got {type(potential).__name__}, which couples "
-            "weights."
+            "weights; take constraint='=', or follow the flow of the factors with ib.gradient_flow."
         )

@@ -31,7 +31,7 @@ def depends_exactly(rows: FloatArray, others: FloatArray) -> bool:
     size = np.max(np.abs(others[:, :-1]), axis=1, keepdims=True)
     pivots = pivoted_triangle(others[:, :-1] / size)[1][:r]
     generator = np.random.default_rng()
-    return all(_depends_modulo(_random_prime(generator), rows, others, pivots) for _ in range(_PRIMES))
+    return all(_depends_modulo(random_prime(generator), rows, others, pivots) for _ in range(_PRIMES))
 
 
 def pivoted_triangle(columns: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -69,7 +69,7 @@ def _residues(values: FloatArray, p: int) -> IntArray:
     return mantissa * powers[where].reshape(values.shape) % p
 
 
-def _random_prime(generator: np.random.Generator) -> int:
+def random_prime(generator: np.random.Generator) -> int:
     """A prime between 2³⁰ and 2³¹, so that products of residues fit 63 bits."""
     while True:
         candidate = int(generator.integers(2**29, 2**30)) * 2 + 1

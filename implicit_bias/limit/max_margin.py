@@ -25,7 +25,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from implicit_bias.careful_sum import SMALLEST, UNIT_ROUNDOFF
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, did_you_mean
 from implicit_bias.limit.margin_programs import Candidate, largest_in_l2, largest_in_linf, largest_in_weighted_l1
 from implicit_bias.limit.separability import INSEPARABLE, certified, inseparable
 from implicit_bias.linear_map import LinearMap, OperatorMap, linear_map
@@ -54,10 +54,10 @@ class MaxMargin:
         multipliers: p >= 0 with Σp = 1, shape (d,), which prove the bound: φ°(Σ p_i y_i z_i), with the dual norm φ°, is
             at least every margin.
         status: How the solver ended: INFEASIBLE if no x separates the labels, STALLED if the rows differ so much in
-            size that the solver cannot decide, or that the margin is inaccurate.
-        certificate: If no x separates the labels, p >= 0 with Σp = 1, shape (d,), for which every entry of
-            Σ p_i y_i z_i is zero within the rounding of its own terms. If all margins y_i z_iᵀx were positive, their
-            average with the weights p would be positive too.
+            size, or are so close to being inseparable, that the solver cannot decide, or that the margin is inaccurate.
+        certificate: If no x separates the labels, p >= 0 with Σp = 1, shape (d,): the doubles nearest to weights with
+            which the rows y_i z_i cancel exactly, which was checked in whole numbers. If all margins y_i z_iᵀx were
+            positive, their average with these weights would be positive too.
     """
 
     direction: FloatArray
@@ -110,7 +110,7 @@ def max_margin(problem: Regression, geometry: Norm | Potential = "l1", *, throw:
     if isinstance(problem.linear, OperatorMap):
         raise InputError("Z: a margin needs the entries of Z, got a LinearOperator; give an array.")
     gauge = _gauge(geometry, problem.n)
-    # Scaling Z by a power of two scales the margin and rounds nothing.
+    # Scaling Z by a power of two scales the margin, and rounds only entries that underflow.
     exponent = int(np.frexp(np.max(problem.linear.row_sizes))[1])
     labelled = csc_array(problem.Z, copy=True)
     labelled.data = np.ldexp(labelled.data, -exponent)
@@ -118,17 +118,14 @@ def max_margin(problem: Regression, geometry: Norm | Potential = "l1", *, throw:
         raise InputError(
             "Z: the sizes of its rows differ by more than floating-point numbers do; multiply rows by positive numbers."
         )
-    labelled = csc_array(labelled * problem.y[:, None])
+    labelled, given = csc_array(labelled * problem.y[:, None]), csc_array(csc_array(problem.Z) * problem.y[:, None])
     candidates = gauge.candidates(labelled)
     found = _best(linear_map(labelled), gauge, candidates, exponent)
-    if found is not None and found.gap <= _LARGEST_GAP * found.margin:
-        return found
-    proofs = (certified(labelled, each.multipliers) for each in candidates)
-    certificate = next((proof for proof in proofs if proof is not None), None)
-    if certificate is None and found is None:
-        certificate = inseparable(labelled)
-    if certificate is None and found is not None:
+    if found is not None:
         return settle(found, throw, "max_margin")
+    proofs = (certified(given, each.multipliers) for each in candidates)
+    certificate = next((proof for proof in proofs if proof is not None), None)
+    certificate = inseparable(given) if certificate is None else certificate
     status = Status.STALLED if certificate is None else Status.INFEASIBLE
     nothing = np.empty(0, dtype=int)
     failed = MaxMargin(np.zeros(problem.n), 0.0, np.inf, nothing, np.zeros(problem.d), status, certificate)
@@ -186,13 +183,19 @@ def _gauge(geometry: Norm | Potential, n: int) -> _Gauge:
     """The gauge that was asked for."""
     if isinstance(geometry, Potential):
         return _horizon(geometry, n)
+    if not isinstance(geometry, str):
+        raise InputError(
+            f"geometry: expected 'l1', 'l2', 'linf' or an ib.Potential, got {type(geometry).__name__}; a derivation "
+            "gives a potential by .at(init, decay)."
+        )
     if geometry == "l1":
         return _weighted_l1(np.ones(n), np.ones(n))
     if geometry == "l2":
         return _L2
     if geometry == "linf":
         return _LINF
-    raise InputError(f"geometry: expected 'l1', 'l2', 'linf' or an ib.Potential, got {geometry!r}.")
+    hint = did_you_mean(geometry.replace("-", ""), ("l1", "l2", "linf"))
+    raise InputError(f"geometry: expected 'l1', 'l2', 'linf' or an ib.Potential, got {geometry!r}{hint}.")
 
 
 def _horizon(potential: Potential, n: int) -> _Gauge:
@@ -251,7 +254,8 @@ def _direction(rows: LinearMap, gauge: _Gauge, x: FloatArray) -> tuple[FloatArra
     direction = x / size
     found = rows.careful_apply(direction)
     margins = found.high + found.low
-    least = float(np.min(margins - found.error - UNIT_ROUNDOFF * np.abs(margins)))
+    underflow = SMALLEST * float(np.sum(np.abs(direction)))
+    least = float(np.min(margins - found.error - UNIT_ROUNDOFF * np.abs(margins))) - underflow
     return (direction, margins, least / (gauge.size(direction) * _SLACK)) if least > 0 else None
 
 
@@ -263,6 +267,6 @@ def _bound(rows: LinearMap, gauge: _Gauge, multipliers: FloatArray) -> tuple[Flo
     share = multipliers / total
     found = rows.careful_adjoint(share)
     combined = found.high + found.low
-    unsure = found.error + UNIT_ROUNDOFF * np.abs(combined)
+    unsure = found.error + UNIT_ROUNDOFF * np.abs(combined) + SMALLEST
     size = gauge.dual_size(combined - unsure, combined + unsure)
     return share, size * _SLACK * _SLACK / math.fsum(share)

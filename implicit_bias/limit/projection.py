@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from implicit_bias.careful_sum import UNIT_ROUNDOFF
+from implicit_bias.careful_sum import SMALLEST, UNIT_ROUNDOFF
 from implicit_bias.errors import InputError
 from implicit_bias.limit.coupled import solve
 from implicit_bias.limit.dual_newton import DualNewton, DualState
@@ -28,6 +28,7 @@ _LARGEST_TOLERANCE = 1e-2  # with a larger one, "converged" would mean nothing
 _DEPENDENT_ROUNDINGS = 4  # for each row, of a misfit relative to the data
 _MOST_ENTRIES = 2**25  # of an operator whose rows are stored: a quarter of a gigabyte
 _MOST_REFINEMENTS = 4
+_SUBNORMAL = 16 * SMALLEST  # the rounding of each weight where weights are subnormal, which Newton's steps add up
 _PROBE_TOLERANCE = 1e-8  # relative difference allowed between an operator's two products
 
 
@@ -51,8 +52,8 @@ class Projection(Shown):
         iterations: Newton steps, including those for easier potentials on the way.
         status: How the solver ended.
         certificate: If no x solves Zx = y, a ν of unit length, shape (d,), with Zᵀν = 0 and yᵀν ≠ 0: every entry of Zᵀν
-            is within the rounding of its own terms, and yᵀν is not. If no x separates the labels, p >= 0 with Σp = 1
-            for which every entry of Σ p_i y_i z_i is zero in the same sense.
+            is within the rounding of its own terms, and yᵀν is not. If no x separates the labels, p >= 0 with Σp = 1:
+            the doubles nearest to weights with which the rows y_i z_i cancel exactly.
         multipliers: For inequalities μ = −yν >= 0, shape (d,), with ∇R(x) = Σ μ_i y_i z_i; None for equations.
     """
 
@@ -264,6 +265,8 @@ class System:
         # Rounding of ν may move x this far; the limit 1e-8 keeps that from excusing an x far from the solution.
         is_stationary = shift <= tol or shift <= min(norm(solver.blur(state)) / size, 1e-8)
         is_near = _is_near(solver.linear, solver.y, x)
+        if np.all(np.abs(residual) <= _SUBNORMAL * solver.linear.absolute_apply(np.ones(len(x)))):
+            is_feasible = is_near = True
         status = Status.CONVERGED if is_feasible and is_stationary and is_near else Status.STALLED
         if status is not Status.CONVERGED and solver.iterations >= solver.max_iterations:
             status = Status.MAX_ITERATIONS

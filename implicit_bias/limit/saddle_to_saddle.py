@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.careful_sum import SMALLEST, UNIT_ROUNDOFF, sum_error
 from implicit_bias.errors import InputError
+from implicit_bias.limit.jump_times import JumpTimes
 from implicit_bias.limit.projection import check_interpolates
 from implicit_bias.limit.signed_least_squares import SignedFit, signed_least_squares
 from implicit_bias.linear_map import EntriesMap
@@ -52,6 +53,10 @@ class SaddlePath(Shown):
 
     Attributes:
         times: When the path jumps, in τ = t/log(1/a) with flow time t, increasing, shape (k,).
+        time_error_bound: A proven bound on how far each of these times is from that of the exact path, shape (k,); inf
+            from the first jump on at which several weights arrive together, or a weight that may be zero is kept, as
+            rounding then hides in how many steps the exact path gets there. Of the flow at a finite scale it says
+            nothing.
         x: The weights before the first jump, which are zero, and after each one, shape (k + 1, n).
         error_bound: A proven bound on the distance of each row of x to the exact minimizer of the loss over weights
             with the same walls, shape (k + 1,).
@@ -67,6 +72,7 @@ class SaddlePath(Shown):
     """
 
     times: FloatArray
+    time_error_bound: FloatArray
     x: FloatArray
     error_bound: FloatArray
     loss: FloatArray
@@ -173,6 +179,9 @@ class _Units:
     def times(self, tau: FloatArray | float) -> FloatArray:
         return np.ldexp(tau, -self.y - self.Z)
 
+    def time_bounds(self, errors: FloatArray) -> FloatArray:
+        return self.times(errors) + 2 * SMALLEST
+
     def dual(self, nu: FloatArray) -> FloatArray:
         return np.ldexp(nu, -self.Z)
 
@@ -189,6 +198,7 @@ def _follow(problem: Regression, linear: EntriesMap, max_jumps: int) -> tuple[Sa
     x = units.weights(np.array([fit.x for fit in walk.fits]))
     path = SaddlePath(
         times=units.times(np.array(walk.times)),
+        time_error_bound=units.time_bounds(np.array(walk.clock.bounds)),
         x=x,
         error_bound=units.bounds(np.array([fit.error_bound for fit in walk.fits])),
         loss=problem.loss(x),
@@ -212,6 +222,7 @@ class _Walk:
         ties: Whether several entries of s arrived then.
         signs: The walls at which entries of s are, 0 for others.
         horizon: Up to when the path is known.
+        clock: Bounds on the times.
     """
 
     def __init__(self, linear: EntriesMap, y: FloatArray) -> None:
@@ -223,6 +234,7 @@ class _Walk:
         start = signed_least_squares(linear, y, self.signs, np.zeros(n))
         self.fits: list[SignedFit] = [start] if start is not None else []
         self.times: list[float] = []
+        self.clock = JumpTimes(linear)
         self.duals: list[FloatArray] = []
         self.ties: list[bool] = []
         self.arrived = np.zeros(n, dtype=bool)
@@ -269,7 +281,8 @@ class _Walk:
             return Status.STALLED
         self.horizon = self.time = self.time + wait
         self.drift = drift
-        self.nu = self.nu - wait / self.linear.shape[0] * self.fits[-1].residual
+        before, self.nu = self.nu, self.nu - wait / self.linear.shape[0] * self.fits[-1].residual
+        self.clock.wait(self.fits[-1], before, self.nu, wait, self.time)
         self.signs = np.where(arrives, heading, np.where(self.fits[-1].is_held, self.signs, 0.0))
         self.arrived = arrives
         return None
@@ -286,6 +299,7 @@ class _Walk:
         rises = np.linalg.norm(fit.residual) > (1 + _LARGEST_DRIFT) * np.linalg.norm(before)
         if rises or fit.error_bound > np.max(np.abs(fit.x), initial=0.0):
             return Status.STALLED
+        self.clock.jump(self.fits[-1], fit, self.signs, self.arrived)
         self.fits.append(fit)
         self.times.append(self.time)
         self.duals.append(self.nu)

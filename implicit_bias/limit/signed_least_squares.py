@@ -9,6 +9,11 @@ h = x̂ − x and :math:`c = Z^T(y - Z\hat x)`, optimality of x gives
 where c' is c on the support of x̂, and the positive part of :math:`\sigma_i c_i` elsewhere. If the columns on which both
 may differ have a smallest singular value s, then :math:`\|h\| \le \|c'\|/s^2` and :math:`\|Zh\| \le \|c'\|/s`.
 
+If these columns depend on each other, the minimizer may still be unique, as −h has the sign σ wherever x̂ is zero.
+Where some u has :math:`\sigma_i z_i^Tu \ge m > 0` on those weights and is orthogonal to the columns of the others, then
+:math:`m\sum_{\hat x_i=0}|h_i| \le \|u\|\,\|Zh\|`, and the columns on the support of x̂ bound the rest of h. So there
+is an s again, with :math:`\|Zh\| \ge s\|h\|` for all such h. By duality such a u exists unless h may move freely.
+
 References:
     .. [LawsonHanson1974] Lawson, Hanson, "Solving Least Squares Problems", Prentice-Hall 1974, chapter 23.
 """
@@ -18,10 +23,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import linprog
 
 from implicit_bias.careful_sum import SMALLEST, UNIT_ROUNDOFF, sum_error
 from implicit_bias.linear_map import EntriesMap
 from implicit_bias.validation import BoolArray, FloatArray
+
+_ROUNDING = 1e-12  # of weights of columns of about unit size, relative to the largest
+_LEAST_SUPPORT = 1e-6  # of products with columns of about unit size; the solver does not tell less from zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +41,8 @@ class SignedFit:
         x: The weights, shape (n,).
         residual: y − Zx, shape (d,).
         residual_error: A bound on the distance of ``residual`` to that of the exact minimizer.
-        error_bound: A bound on the distance of x to the exact minimizer; inf if that is not known to be the only one.
+        error_bound: A bound on the distance of x to the exact minimizer; inf if minimizers may lie far
+            apart.
         push: Zᵀ residual, by which weights grow, shape (n,).
         push_error: A bound on its distance to that of the exact minimizer, shape (n,).
         is_held: Where x is not zero, or may not be zero in the exact minimizer, shape (n,).
@@ -69,6 +79,9 @@ def signed_least_squares(linear: EntriesMap, y: FloatArray, signs: FloatArray, s
     x = np.zeros(linear.shape[1])
     x[chosen] = signs[chosen] * found / unit + 0.0  # no −0
     fit = _bounded(linear, y, x, chosen, columns, unit)
+    if not np.isfinite(fit.error_bound):  # the bounds hold for any x, and are better where fewer weights are not zero
+        x[chosen] = np.where(found > _ROUNDING * np.max(found), x[chosen], 0.0)
+        fit = _bounded(linear, y, x, chosen, columns, unit)
     is_rounding = (x != 0) & (np.abs(x) <= fit.error_bound)
     if np.isfinite(fit.error_bound) and np.any(is_rounding):
         fit = _bounded(linear, y, np.where(is_rounding, 0.0, x), chosen, columns, unit)
@@ -121,7 +134,7 @@ def _bounded(
     while True:
         slope = np.where(is_on, np.abs(push) + push_doubt, np.maximum(push + push_doubt, 0.0))
         defect = 1.01 * float(np.linalg.norm(slope[is_free]))
-        least = _smallest_singular_value(columns[:, is_free])
+        least = _smallest_stretch(columns[:, is_free], is_on[is_free])
         residual_error = defect / least if least > 0 else np.inf
         residual_error = 1.01 * (residual_error + float(np.linalg.norm(doubt)))
         push_error = 1.01 * (norms * residual_error) + all_doubt if np.isfinite(residual_error) else np.full(n, np.inf)
@@ -146,3 +159,46 @@ def _smallest_singular_value(columns: FloatArray) -> float:
         return 0.0
     values = np.linalg.svd(columns, compute_uv=False)
     return max(0.0, float(values[-1] - 10 * sum_error(d) * np.sqrt(many) * values[0]))
+
+
+def _smallest_stretch(columns: FloatArray, is_on: BoolArray) -> float:
+    """A lower bound on ‖Ch‖/‖h‖ over all h that are not negative where ``is_on`` is false; zero if none is found."""
+    least = _smallest_singular_value(columns)
+    if least > 0 or np.all(is_on):
+        return least
+    on, off = columns[:, is_on], columns[:, ~is_on]
+    least = _smallest_singular_value(on)
+    u = _supporting(on, off) if least > 0 else None
+    if u is None:
+        return 0.0
+    rounding = sum_error(len(u)) * (np.abs(u) @ np.abs(columns))
+    smallest = float(np.min(u @ off - rounding[~is_on]))
+    askew = float(np.linalg.norm(np.abs(u @ on) + rounding[is_on])) / least if np.any(is_on) else 0.0
+    # With m Σh_off <= ‖u‖ ‖Ch‖ + askew·least ‖h_on‖ and least ‖h_on‖ <= ‖Ch‖ + width Σh_off:
+    width = 1.01 * float(np.max(np.linalg.norm(off, axis=0)))
+    remaining = smallest - 1.01 * askew * width
+    if not remaining > 0:
+        return 0.0
+    sum_off = 1.01 * (float(np.linalg.norm(u)) + askew) / remaining
+    return 0.99 / (sum_off + (1.01 + width * sum_off) / least)
+
+
+def _supporting(on: FloatArray, off: FloatArray) -> FloatArray | None:
+    """A u orthogonal to the columns ``on`` up to rounding, whose products with ``off`` are positive, or None."""
+    d, many = off.shape
+    found = linprog(
+        np.append(np.zeros(d), -1.0),
+        A_ub=np.column_stack([-off.T, np.ones(many)]),
+        b_ub=np.zeros(many),
+        A_eq=np.column_stack([on.T, np.zeros(on.shape[1])]) if on.shape[1] else None,
+        b_eq=np.zeros(on.shape[1]) if on.shape[1] else None,
+        bounds=[(-1.0, 1.0)] * (d + 1),
+        method="highs",
+    )
+    if found.x is None or not found.x[-1] > _LEAST_SUPPORT:
+        return None
+    u = found.x[:-1]
+    if not on.shape[1]:
+        return u
+    basis = np.linalg.qr(on)[0]
+    return u - basis @ (basis.T @ u)

@@ -3,11 +3,12 @@ r"""How far a flow is from a mirror flow: the size of the Lie brackets of the fi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from implicit_bias.careful_sum import SMALLEST
 from implicit_bias.errors import InputError
 from implicit_bias.problem import Regression
 from implicit_bias.simulate.gradient_flow import check_arguments
@@ -15,9 +16,9 @@ from implicit_bias.simulate.matrix_model import model_of
 from implicit_bias.simulate.model import Model
 from implicit_bias.symbolic.matrix_parameterization import MatrixParameterization
 from implicit_bias.symbolic.parameterization import Parameterization
-from implicit_bias.validation import FloatArray, finite_array
+from implicit_bias.validation import FloatArray, IntArray, finite_array
 
-_ROUNDINGS = 8 * 2.0**-52  # for each parameter, of the terms of a bracket
+_ROUNDINGS = 4 * 2.0**-52  # for each parameter, of a field and of a Hessian
 
 
 def mirror_distance(
@@ -36,10 +37,10 @@ def mirror_distance(
         \|F_l\|}
 
     with spectral norms of the Hessians. It is 0 where all fields commute: a bracket below the rounding of its own terms
-    counts as 0. It does not change if a row of Z, the regularizer or all parameters together are measured in other
-    units. It uses predictions rather than weights, as the entries of :math:`X = UU^\top` never commute, while
-    measurements of X may. With one observation and no regularizer it is 0. At each record it takes d Hessians, each as
-    large as the parameters squared, and a product for every pair.
+    counts as 0, and one whose fields underflow, too. It does not change if a row of Z, the regularizer or all
+    parameters together are measured in other units. It uses predictions rather than weights, as the entries of :math:`X
+    = UU^\top` never commute, while measurements of X may. With one observation and no regularizer it is 0. At each
+    record it takes d Hessians, each as large as the parameters squared, and a product for every pair.
 
     Args:
         problem: Data; of its loss only the predictions matter.
@@ -80,8 +81,14 @@ def mirror_distance(
                 f"{values[name].shape}; of a trajectory of several runs take .of_run(...)."
             )
     rows = problem.linear.adjoint(np.eye(problem.d))
+    rows = np.ldexp(rows, -_exponents(rows)[:, None])  # units in which no product leaves the range
     records = range(counts.pop())
     return np.array([_largest(model, model.joined({k: v[r] for k, v in values.items()}), rows) for r in records])
+
+
+def _exponents(arrays: Sequence[FloatArray] | FloatArray) -> IntArray:
+    """The power of two just above the largest entry of each array; 0 for arrays of zeros."""
+    return np.frexp([np.max(np.abs(array)) for array in arrays])[1]
 
 
 def _largest(model: Model, theta: FloatArray, rows: FloatArray) -> float:
@@ -91,18 +98,26 @@ def _largest(model: Model, theta: FloatArray, rows: FloatArray) -> float:
     if regularizer is not None:
         fields.append(regularizer[0])
         hessians.append(regularizer[1])
-    # A prediction in other units, so that no product under- or overflows.
-    units = [
-        max(float(np.max(np.abs(f))), float(np.max(np.abs(h)))) or 1.0 for f, h in zip(fields, hessians, strict=True)
-    ]
-    fields = [field / unit for field, unit in zip(fields, units, strict=True)]
-    hessians = [hessian / unit for hessian, unit in zip(hessians, units, strict=True)]
-    sizes = [float(np.linalg.norm(field)) for field in fields]
-    bends = [float(np.max(np.abs(np.linalg.eigvalsh(hessian)))) for hessian in hessians]
+    # Fields and Hessians in units of their own: with small parameters a field may be far smaller than its derivative.
+    of_fields, of_hessians = _exponents(fields), _exponents(hessians)
+    fields = [np.ldexp(field, -unit) for field, unit in zip(fields, of_fields, strict=True)]
+    hessians = [np.ldexp(hessian, -unit) for hessian, unit in zip(hessians, of_hessians, strict=True)]
+    sizes = np.array([np.linalg.norm(field) for field in fields])
+    bends = np.array([np.max(np.abs(np.linalg.eigvalsh(hessian))) for hessian in hessians])
+    # The rounding of a field and of a Hessian, where it is that of subnormal numbers included.
+    blurs = _ROUNDINGS * sizes + np.ldexp(SMALLEST, -of_fields) * (sizes > 0)
+    curls = _ROUNDINGS * bends + np.ldexp(SMALLEST, -of_hessians) * (bends > 0)
     largest = 0.0
     for k, j in itertools.combinations(range(len(fields)), 2):
-        possible = bends[j] * sizes[k] + bends[k] * sizes[j]
-        bracket = float(np.linalg.norm(hessians[j] @ fields[k] - hessians[k] @ fields[j]))
-        if bracket > _ROUNDINGS * model.size * possible:
+        terms = np.array([bends[j] * sizes[k], bends[k] * sizes[j]])
+        if not np.any(terms > 0):
+            continue
+        units = np.array([of_hessians[j] + of_fields[k], of_hessians[k] + of_fields[j]])
+        first, second = np.ldexp(1.0, np.minimum(units - np.max(units[terms > 0]), 0))
+        possible = first * terms[0] + second * terms[1]
+        bracket = float(np.linalg.norm(first * (hessians[j] @ fields[k]) - second * (hessians[k] @ fields[j])))
+        noise = first * (bends[j] * blurs[k] + curls[j] * sizes[k])
+        noise += second * (bends[k] * blurs[j] + curls[k] * sizes[j])
+        if bracket > model.size * noise:
             largest = max(largest, min(bracket / possible, 1.0))
     return largest

@@ -114,6 +114,11 @@ def constants_in(*expressions: sp.Basic | sp.MatrixBase) -> list[Constant]:
     return sorted(found, key=lambda s: s.name)
 
 
+def is_constant(expression: sp.Expr) -> bool:
+    """Whether an expression holds no symbols but constants."""
+    return not _moving(expression)
+
+
 def _moving(expression: sp.Basic | sp.MatrixBase) -> set[sp.Symbol]:
     return {s for s in expression.free_symbols if not isinstance(s, Constant)}
 

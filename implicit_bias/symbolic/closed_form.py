@@ -2,9 +2,8 @@ r"""Closed forms: solving the flows of a parameterization and inverting x(s), wi
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
@@ -15,6 +14,7 @@ from implicit_bias.symbolic.assumptions import ResultNames, initial, real
 from implicit_bias.symbolic.by_balance import by_balance
 from implicit_bias.symbolic.by_flow import along_the_flow, by_inversion, by_sine, curve_alone
 from implicit_bias.symbolic.by_metric import by_metric
+from implicit_bias.symbolic.by_powers import by_powers, has_powers_of_constants
 from implicit_bias.symbolic.candidate import STEP_TIME_SHARE, Candidate
 from implicit_bias.symbolic.commuting import CommutingReport, gradient, lie_bracket, lie_bracket_report
 from implicit_bias.symbolic.dynamics import steepest_field
@@ -23,12 +23,6 @@ from implicit_bias.symbolic.joint_flow import joint_flow
 from implicit_bias.symbolic.leading_terms import LeadingTerm, large_scale, small_scale
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
-from implicit_bias.symbolic.zero_test import QUICK_TRIALS, by_numbers, simplified_to_zero
-
-_MOST_PERMUTED = 3
-
-# θ'_k = sign_k θ_order[k]: the order, then the signs.
-Symmetry = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,27 +147,6 @@ def _dual_rate(curve: sp.Matrix, pull: sp.Matrix, symbols: tuple[sp.Symbol, ...]
     return sp.Integer(0)
 
 
-def symmetries(formulas: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) -> list[Symmetry]:
-    """Exchanges of parameters and changes of their signs that leave all formulas as they are, signs alone first.
-
-    Of more than three parameters only two are exchanged at a time.
-    """
-    declared, identity = [real(s) for s in symbols], tuple(range(len(symbols)))
-    orders = itertools.permutations(identity)
-    if len(symbols) > _MOST_PERMUTED:
-        orders = (order for order in orders if sum(k != place for k, place in enumerate(order)) <= 2)
-
-    def keeps(formula: sp.Expr, change: Symmetry) -> bool:
-        order, signs = change
-        moved = {declared[k]: sign * declared[order[k]] for k, sign in enumerate(signs)}
-        difference = formula.xreplace(moved) - formula
-        return by_numbers(difference, most=QUICK_TRIALS).holds and simplified_to_zero(difference)
-
-    changes = itertools.product(orders, itertools.product((1, -1), repeat=len(symbols)))
-    next(changes)  # no change at all
-    return [change for change in changes if all(keeps(real(formula), change) for formula in formulas)]
-
-
 def exponential_rate(curve: sp.Expr, dual: sp.Symbol) -> float | None:
     """The r of x(s) = x(0)·e^(r s), or None if the curve is no such exponential."""
     rate = sympy_call(sp.simplify, sp.diff(curve, dual) / curve)
@@ -245,6 +218,11 @@ def _first_found(
 ) -> tuple[Candidate, tuple[str, ...]]:
     """The first candidate with a potential, else x(s) alone, and why the other routes failed."""
     notes: list[str] = []
+    if has_powers_of_constants(g):
+        try:
+            return by_powers(g, h, symbols)
+        except UnsupportedError as error:
+            notes.append(str(error))
     try:
         return by_metric(g, h, symbols, deadline), ()
     except UnsupportedError as error:

@@ -21,24 +21,24 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import InputError, NotCommutingError, UnsupportedError
-from implicit_bias.potential import Entropy, HyperbolicEntropy, NumericalPotential, SeparablePotential
+from implicit_bias.potential import SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 from implicit_bias.shown import Shown
-from implicit_bias.symbolic.assumptions import ResultNames, real, with_constants
-from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms, exponential_rate
+from implicit_bias.symbolic.assumptions import ResultNames, with_constants
+from implicit_bias.symbolic.by_powers import has_powers_of_constants
+from implicit_bias.symbolic.closed_form import ClosedForm, derived_forms
 from implicit_bias.symbolic.commuting import CommutingReport
-from implicit_bias.symbolic.compiled import on_arrays
+from implicit_bias.symbolic.derived_potentials import DerivedPotentials
 from implicit_bias.symbolic.dynamics import SteepestDescent
 from implicit_bias.symbolic.identities import Identity
 from implicit_bias.symbolic.leading_terms import LeadingTerm
 from implicit_bias.symbolic.parameterization import Parameterization, commuting_instead
-from implicit_bias.symbolic.regularizer_flow import RegularizerFlow
 from implicit_bias.symbolic.start_conditions import StartConditions
-from implicit_bias.symbolic.time_limit import OPTIONAL_SECONDS, StoppedError
-from implicit_bias.symbolic.worker import answers, call, why_no_limit
+from implicit_bias.symbolic.time_limit import StoppedError
+from implicit_bias.symbolic.worker import answers, why_no_limit
 from implicit_bias.validation import positive_number
 
-_COMPILED = ("_numbers", "_conditions", "_map", "_decaying")
+_COMPILED = ("_potentials", "_conditions", "_map")
 TIME_LIMIT = 20.0  # seconds of computing; the closed forms that are known here take up to six
 _OTHER_H = "Ask .commuting_regularizers(degree) of the parameterization for others."
 
@@ -189,9 +189,9 @@ class Derivation(Shown):
         Raises:
             InputError: If names or shapes do not match, or a decay is given without a regularizer.
             DomainError: If an initial value lies outside the region of the derivation, g is not real there or its
-                gradient vanishes; it names the coordinate and its values. Where an exchange of parameters or a change
-                of their signs leaves g and h as they are and leads into the region, the start is changed so: it has
-                the same x(t).
+                gradient vanishes; it names the coordinate and its values. Where an exchange of parameters, a
+                change of their signs or a shift leaves g and h as they are and leads into the region, the start is
+                changed so: it has the same x(t).
 
         >>> derive("m*w", "m**2 + w**2").at(m=[1.0], w=[0.0], decay=0.5).scale.round(4).tolist()
         [0.0677]
@@ -214,8 +214,13 @@ class Derivation(Shown):
         # Names that the constants had taken are free again.
         names = self.names.renamed(ResultNames.beside(parameterization.params), parameterization.params)
         form = self.form.replaced({**names, **numbers})
-        if form is None:
+        # Powers of constants were taken of positive parameters; a known degree may allow others.
+        output = with_constants(self.parameterization.output, self.parameterization.constants)
+        positive_alone = has_powers_of_constants(output)
+        if form is None or (positive_alone and self.closed_form):
             return derive(parameterization, dynamics=self.dynamics)
+        if positive_alone:
+            form = replace(form, conditions=())  # the flow is integrated, as far as g is smooth
         commuting = replace(self.commuting, bracket=self.commuting.bracket.xreplace(numbers))
         return Derivation(parameterization, commuting, form, self.dynamics)
 
@@ -225,12 +230,7 @@ class Derivation(Shown):
         if constants and isinstance(init, Mapping):
             known = self.with_constants({name: init[name] for name in constants if name in init})
             return known.family({name: value for name, value in init.items() if name not in constants})
-        values = self._initial_values(init)
-        if self.scale is not None:
-            make = self._hyperbolic(values)
-        else:
-            rate = self._exponential_rate()
-            make = self._numerical(values) if rate is None else self._entropy(values, rate)
+        make = self._potentials.started_at(self._initial_values(init))
 
         def potential(decay: float) -> SeparablePotential:
             amount = positive_number(decay, "decay", zero_allowed=True)
@@ -239,46 +239,6 @@ class Derivation(Shown):
             return make(amount)
 
         return potential
-
-    def _hyperbolic(self, values: tuple[np.ndarray, ...]) -> Callable[[float], HyperbolicEntropy]:
-        def numbers(decay: float) -> tuple[np.ndarray, np.ndarray]:
-            log_scale, shift = self._numbers(decay, *values)
-            return np.asarray(log_scale, dtype=float), np.asarray(shift, dtype=float)
-
-        log_scale, shift = numbers(0.0)
-        base = HyperbolicEntropy(log_scale=log_scale, shift=shift, rate=float(self.rate))
-        shrinkage = self._shrinkage
-        if shrinkage is None:
-            return lambda decay: base.moved(*numbers(decay))
-        return lambda decay: base.shrunk(shrinkage * decay)
-
-    def _exponential_rate(self) -> float | None:
-        """The r > 0 with x(s) = argmin R · e^(r s) > 0, where x(s) is known to be a single rising exponential."""
-        if self.inverse_mirror_map is None or not self.closed_form or self.domain != sp.Interval.open(0, sp.oo):
-            return None
-        try:
-            return call(OPTIONAL_SECONDS, exponential_rate, self.inverse_mirror_map, sp.Symbol(self.names.dual))
-        except (StoppedError, UnsupportedError):
-            return None
-
-    def _entropy(self, values: tuple[np.ndarray, ...], rate: float) -> Callable[[float], Entropy]:
-        # As a sum over factors, log a stays finite where a underflows.
-        factors = (factor.as_base_exp() for factor in sp.Mul.make_args(sp.factor(real(self.minimizer))))
-        log_scale = sp.Add(*(power if base == sp.E else power * sp.log(abs(base)) for base, power in factors))
-        numbers = on_arrays(self._decay_and_start, [log_scale])
-        return lambda decay: Entropy(log_scale=numbers(decay, *values)[0], rate=rate)
-
-    def _numerical(self, values: tuple[np.ndarray, ...]) -> Callable[[float], NumericalPotential]:
-        """The potential of the flow of ∇g from where decay alone has led."""
-        names = self.parameterization.params
-        base = NumericalPotential(_Curves(self), dict(zip(names, values, strict=True)))
-        start, flow = np.stack(values), self._decaying
-
-        @lru_cache(maxsize=4)  # a flow at fixed decay asks for the same one every time
-        def make(decay: float) -> NumericalPotential:
-            return base.started_at(flow(start, decay)) if decay else base
-
-        return make
 
     def equations(self) -> list[tuple[str, str]]:
         """The result as left and right sides in LaTeX; without a closed form, the equations that define R."""
@@ -330,29 +290,12 @@ class Derivation(Shown):
         return {name: value for name, value in vars(self).items() if name not in _COMPILED}
 
     @cached_property
-    def _numbers(self) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-        """(decay, initial values …) ↦ (log a, b)."""
-        # A logarithm of a quotient becomes a difference, as the quotient may leave the floating-point range.
-        shift = sp.expand_log(real(self.shift), force=True)
-        return on_arrays(self._decay_and_start, [real(self.log_scale), shift])
-
-    @cached_property
-    def _shrinkage(self) -> float | None:
-        """The c with which decay multiplies the scale by e^(−cA); None if it does anything else, or moves the shift."""
-        decay = real(sp.Symbol(self.names.decay))
-        log_scale, shift = sp.expand_log(real(self.log_scale), force=True), real(self.shift)
-        slope = -sp.diff(log_scale, decay)
-        return float(slope) if slope.is_number and not shift.has(decay) else None
+    def _potentials(self) -> DerivedPotentials:
+        return DerivedPotentials(self.parameterization, self.form, self.names, self.dynamics)
 
     @cached_property
     def _conditions(self) -> StartConditions:
         return StartConditions(self.parameterization, self.conditions, self.names)
-
-    @property
-    def _decay_and_start(self) -> list[sp.Symbol]:
-        """The decay and the initial values, declared real."""
-        names = self.names
-        return [real(sp.Symbol(n)) for n in (names.decay, *map(names.initial, self.parameterization.params))]
 
     def _initial_values(self, init: Mapping[str, ArrayLike]) -> tuple[np.ndarray, ...]:
         values = self.parameterization.start(init)
@@ -363,23 +306,6 @@ class Derivation(Shown):
     @cached_property
     def _map(self) -> SeparableMap:
         return self.parameterization.separable_map(self.dynamics)
-
-    @cached_property
-    def _decaying(self) -> RegularizerFlow:
-        return RegularizerFlow(self.parameterization, self.dynamics)
-
-
-@dataclass(frozen=True)
-class _Curves:
-    """A parameterization as a numerical potential needs it, with its curves under the dynamics, compiled once."""
-
-    derivation: Derivation
-
-    def separable_map(self) -> SeparableMap:
-        return self.derivation._map
-
-    def start(self, init: Mapping[str, ArrayLike]) -> np.ndarray:
-        return self.derivation.parameterization.start(init)
 
 
 def derive(

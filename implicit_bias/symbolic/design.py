@@ -111,7 +111,9 @@ def design(potential: str | sp.Expr | Potential, constants: Sequence[str] | str 
         potential: R of one coordinate, a formula in x; constant and linear terms do not matter. Or a potential with one
             formula for all coordinates.
         constants: Names of positive numbers in the formula, as a list or separated by commas, which the result keeps
-            as symbols; those on which g does not depend are left out. The check then runs at several values of them.
+            as symbols; those on which g does not depend are left out. :math:`g'^2R''(g) = 1` is then proved for all
+            positive numbers in their place. Whether R is defined for both signs of x is looked up at eight sets of
+            numbers, between 0.03 and 50 each.
 
     Returns:
         A separable parameterization in ``u``.
@@ -143,8 +145,9 @@ def design(potential: str | sp.Expr | Potential, constants: Sequence[str] | str 
             )
         low, high = potential.domain
         return NumericalParameterization(potential, ArcLength(potential.metric, (float(low), float(high))))
-    if "x" in names:
-        raise FormulaError("constants: x is the weight in the formula of R; take another name.")
+    for name, meaning in (("x", "the weight in the formula of R"), ("u", "the parameter of the result g(u)")):
+        if name in names:
+            raise FormulaError(f"constants: {name} is {meaning}; take another name.")
     formula = parse(potential, ["x", *names], "potential")
     unused = next((each for each in names if each not in {symbol.name for symbol in formula.free_symbols}), None)
     if unused is not None:
@@ -162,8 +165,8 @@ def design(potential: str | sp.Expr | Potential, constants: Sequence[str] | str 
         return Parameterization(g, ["u"], constants=_occurring(g, names))
     if names:
         raise UnsupportedError(
-            f"potential: no closed form of g was found for R = {name} with the constants {', '.join(names)}; give "
-            "numbers for them, and g is tabulated."
+            f"potential: no closed form of g was found and proved for R = {name} with the constants "
+            f"{', '.join(names)}; give numbers for them, and g is tabulated."
         )
     with mp.workdps(_DIGITS):
         return NumericalParameterization(formula, _tabulated(name, _numerical(formula, "x"), bends, sides))
@@ -242,9 +245,26 @@ def _closed(
                 if not _has_potential(weight, value, agreeing):
                     break
             else:
-                if all(agreeing[side] >= _LEAST_AGREEING_POINTS for side in sides):
+                is_enough = all(agreeing[side] >= _LEAST_AGREEING_POINTS for side in sides)
+                if is_enough and (not names or _holds_for_all(output, bends, sides[0], names)):
                     return output
     return None
+
+
+def _holds_for_all(g: sp.Expr, bends: dict[int, sp.Expr], side: int, names: Sequence[str]) -> bool:
+    """Whether g is real and g'² R''(g) = 1 an identity, for u > 0 and all positive constants.
+
+    One side of zero is enough: g and R'' are analytic there, or g is odd and R'' even.
+    """
+    u = sp.Symbol("u", positive=True)
+    weight = with_constants(g, names).xreplace({sp.Symbol("u"): u})
+    if not weight.is_real:
+        return False
+    product = sp.diff(weight, u) ** 2 * bends[side].xreplace({_POSITIVE: side * weight})
+    if sp.simplify(product - 1) == 0:
+        return True
+    # Powers with symbols in the exponent cancel as logarithms, up to a sign, which the numbers exclude.
+    return sp.simplify(sp.expand_log(sp.log(product), force=True)) == 0
 
 
 def _tabulated(name: str, value: Function, bends: dict[int, sp.Expr], sides: tuple[int, ...]) -> ArcLength:

@@ -178,11 +178,23 @@ def _tree(formula: str) -> ast.expr:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
-            return ast.parse(formula.strip(), mode="eval").body
+            tree = ast.parse(formula.strip(), mode="eval").body
     except SyntaxError as error:
         raise FormulaError(f"cannot read {formula[:80]!r}: {error.msg} at column {error.offset}.") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise _unreadable(formula, error) from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, float):
+            _check_literal(node.value, ast.get_source_segment(formula.strip(), node) or "")
+    return tree
+
+
+def _check_literal(value: float, text: str) -> None:
+    """Refuse a number that Python reads as infinite, or as zero although it has other digits."""
+    digits = text.lower().partition("e")[0]
+    if not math.isfinite(value) or (value == 0 and any(digit in "123456789" for digit in digits)):
+        size = "small" if value == 0 else "large"
+        raise FormulaError(f"the number {text[:40]} is too {size} for double precision.")
 
 
 def _unreadable(formula: str, error: Exception) -> FormulaError:
@@ -196,8 +208,6 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
         case ast.Constant(value=int() as value):
             return _sound(sp.Integer(value))
         case ast.Constant(value=float() as value):
-            if not math.isfinite(value):
-                raise FormulaError("a number is too large for double precision.")
             return _sound(sp.Rational(repr(value)))
         case ast.Name(id=name):
             if name in symbols:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import FormulaError, InputError
+from implicit_bias.errors import FormulaError, InputError, did_you_mean
 from implicit_bias.symbolic.formulas import check_names
 from implicit_bias.validation import FloatArray, finite_array, positive_number, whole_number
 
@@ -101,9 +101,9 @@ class MatrixParameterization:
         self.terms = _read(formula)
         self.params = check_names(list(dict.fromkeys(f.name for term in self.terms for f in term.factors)), "formula")
         if not isinstance(shapes, Mapping) or set(shapes) != set(self.params):
-            got = ", ".join(map(str, shapes)) or "none" if isinstance(shapes, Mapping) else type(shapes).__name__
             raise InputError(
-                f"shapes: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}."
+                f"shapes: expected a dict with exactly the parameters {', '.join(self.params)}, got "
+                f"{_names_of(shapes, self.params)}."
             )
         self.shapes = {name: _shape(shapes[name], name) for name in self.params}
         self.shape = self._fitting()
@@ -133,8 +133,10 @@ class MatrixParameterization:
             InputError: If names are missing or unknown, a shape differs, or a value is not a finite real number.
         """
         if not isinstance(init, Mapping) or set(init) != set(self.params):
-            got = ", ".join(map(str, init)) or "none" if isinstance(init, Mapping) else type(init).__name__
-            raise InputError(f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got {got}.")
+            raise InputError(
+                f"init: expected a dict with exactly the parameters {', '.join(self.params)}, got "
+                f"{_names_of(init, self.params)}."
+            )
         values = {name: finite_array(init[name], f"init[{name!r}]") for name in self.params}
         for name, value in values.items():
             shape = self.shapes[name]
@@ -179,7 +181,8 @@ class MatrixParameterization:
             regularizer = dict.fromkeys(self.params, regularizer)
         unknown = next((name for name in regularizer if name not in self.params), None)
         if unknown is not None:
-            raise InputError(f"regularizer: {unknown} is none of the parameters {', '.join(self.params)}.")
+            hint = did_you_mean(unknown, self.params)
+            raise InputError(f"regularizer: {unknown} is none of the parameters {', '.join(self.params)}{hint}.")
         return {
             name: positive_number(regularizer.get(name, 0.0), f"regularizer[{name!r}]", zero_allowed=True)
             for name in self.params
@@ -210,6 +213,15 @@ def _read(formula: str) -> tuple[Term, ...]:
     return terms
 
 
+def _names_of(given: object, params: Sequence[str]) -> str:
+    """What was given in place of a dict with the parameters, and a question about the first unknown name."""
+    if not isinstance(given, Mapping):
+        return type(given).__name__
+    unknown = next((name for name in given if name not in params), None)
+    hint = "" if unknown is None else did_you_mean(unknown, [name for name in params if name not in given])
+    return (", ".join(map(str, given)) or "none") + hint
+
+
 def _terms(node: ast.expr) -> tuple[Term, ...]:
     """The sum of products that a node of the syntax tree stands for."""
     match node:
@@ -235,9 +247,15 @@ def _terms(node: ast.expr) -> tuple[Term, ...]:
             if isinstance(op, ast.Mult) == is_scaled:
                 products = (Term(a.number * b.number, a.factors + b.factors) for a in first for b in second)
                 return _few(tuple(products))
-    shown = ast.unparse(node)[:80]
+    shown, hint = ast.unparse(node)[:80], ""
+    match node:
+        case ast.Attribute(attr="t" | "TT" | "transpose" | "H"):
+            hint = " (did you mean .T?)"
+        case ast.Call(func=ast.Name(id=name)):
+            hint = did_you_mean(name, ["diag"])
     raise FormulaError(
-        f"formula: {shown!r} is none of names, .T, diag(name), products @, sums, differences and numbers times them."
+        f"formula: {shown!r} is none of names, .T, diag(name), products @, sums, differences and numbers times "
+        f"them{hint}."
     )
 
 

@@ -10,14 +10,17 @@ import sympy as sp
 
 from implicit_bias.errors import DomainError, UnsupportedError
 from implicit_bias.symbolic.assumptions import ResultNames, real
-from implicit_bias.symbolic.closed_form import Symmetry, symmetries
 from implicit_bias.symbolic.compiled import on_arrays
 from implicit_bias.symbolic.parameterization import Parameterization
+from implicit_bias.symbolic.symmetry import Symmetry, symmetries
 from implicit_bias.symbolic.time_limit import OPTIONAL_SECONDS, StoppedError
 from implicit_bias.symbolic.worker import call
 
 _WHY_ZERO = ": the scale vanishes there, so x never changes its sign, and there is no potential on the whole line"
-_WHY_NEGATIVE = ", and no exchange of parameters or change of their signs is known that keeps g and h and mends it"
+_WHY_NEGATIVE = (
+    ", and no exchange of parameters, change of their signs or shift is known that keeps g and h and mends it: choose "
+    "initial values that do"
+)
 
 
 class StartConditions:
@@ -43,8 +46,9 @@ class StartConditions:
             DomainError: If there is none; it names the first such coordinate and its values.
         """
         if not np.all(self._holds(start)):
-            for order, signs in self._symmetries():
-                changed = np.array(signs, dtype=float).reshape(-1, *[1] * (start.ndim - 1)) * start[list(order)]
+            for order, signs, shifts in self._symmetries():
+                sign, shift = (np.array(each, float).reshape(-1, *[1] * (start.ndim - 1)) for each in (signs, shifts))
+                changed = sign * start[list(order)] + shift
                 start = np.where(~self._holds(start) & self._holds(changed), changed, start)
         for condition, numbers in zip(self._conditions, self._values(*start), strict=True):
             numbers = np.atleast_1d(numbers)
@@ -74,7 +78,7 @@ class StartConditions:
 
 @lru_cache(maxsize=256)
 def known_symmetries(parameterization: Parameterization) -> list[Symmetry]:
-    """Exchanges and changes of sign of the parameters that leave g and h as they are, and so x(t).
+    """Exchanges, changes of sign and shifts of the parameters that leave g and h as they are, and so x(t).
 
     The worker process finds them; a search that was stopped is repeated next time.
     """

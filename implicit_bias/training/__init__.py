@@ -9,7 +9,8 @@ require("train", "torch", "lightning_fabric", "safetensors")
 from implicit_bias.training.data import DATA, ImageData, Images, load, write_stand_in
 from implicit_bias.training.methods import METHODS, Method, MethodEntry
 from implicit_bias.training.models import MODELS, build
-from implicit_bias.training.population import Member, PopulationResult, iterative_population, train_population
+from implicit_bias.training.population import iterative_population, train_population
+from implicit_bias.training.population_result import Member, PopulationResult
 from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
 from implicit_bias.training.sparsity_curve import SparsityCurve, iterative, one_shot
 from implicit_bias.training.train import train

@@ -41,15 +41,22 @@ class Batches:
         dtype: Type of the normalized images.
         rank: The number of this process.
         processes: The number of processes that share every batch.
+        memory_format: The order of the axes of images in memory.
     """
 
     def __init__(
-        self, data: ImageData, device: torch.device, dtype: torch.dtype, rank: int = 0, processes: int = 1
+        self,
+        data: ImageData,
+        device: torch.device,
+        dtype: torch.dtype,
+        rank: int = 0,
+        processes: int = 1,
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self.data = data
         self.train = Images(data.train.pixels.to(device), data.train.labels.to(device))
         self.test = Images(data.test.pixels.to(device), data.test.labels.to(device))
-        self.dtype, self.rank, self.processes = dtype, rank, processes
+        self.dtype, self.rank, self.processes, self._format = dtype, rank, processes, memory_format
         self._mean = data.mean()[:, None, None].to(device, dtype)
         self._factor = (1 / data.deviation())[:, None, None].to(device, dtype)
 
@@ -80,4 +87,4 @@ class Batches:
         return (slice(first, last), True) if first < last else (slice(begin, begin + 1), False)
 
     def _normalized(self, pixels: torch.Tensor) -> torch.Tensor:
-        return (pixels.to(self.dtype) - self._mean).mul_(self._factor)
+        return (pixels.to(self.dtype) - self._mean).mul_(self._factor).contiguous(memory_format=self._format)

@@ -15,6 +15,7 @@ from implicit_bias.training import checkpoint as checkpoints
 from implicit_bias.training.batches import Batch, Batches
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.determinism import MODEL, stream_seed
+from implicit_bias.training.fast_steps import compilation, compiled
 from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.result import EpochRecord, Progress
 from implicit_bias.training.run_state import RunState
@@ -38,6 +39,8 @@ class LoopSettings:
     schedule: LearningRate
     path: Path | None
     log_dir: str | Path | None
+    channels_last: bool = False
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,10 @@ class TrainingLoop:
         self._first_rates = [group["lr"] for group in state.optimizer.param_groups]
         self._model, self._optimizer = fabric.setup(state.model, state.optimizer)
         dtype = next(state.model.parameters()).dtype
-        self._batches = Batches(data, fabric.device, dtype, fabric.global_rank, fabric.world_size)
+        order = torch.channels_last if settings.channels_last else torch.contiguous_format
+        self._batches = Batches(data, fabric.device, dtype, fabric.global_rank, fabric.world_size, order)
+        self._compiled = compiled(state.model) if settings.compiled else None
+        self._whole = min(settings.batch_size, len(data.train))
         self._steps = -(-len(data.train) // settings.batch_size)
         self._wide = torch.float32 if fabric.device.type == "mps" else torch.float64
         self._last_report, self._saved_epoch = -float("inf"), 0
@@ -162,7 +168,7 @@ class TrainingLoop:
         Returns:
             The objective: the mean loss plus the penalty.
         """
-        logits = self._model(batch.images)
+        logits = self._logits(batch.images)
         losses = functional.cross_entropy(logits, batch.labels, reduction="sum")
         # Processes average their gradients, so each divides its sum over images by its part of the whole batch.
         objective = losses * (batch.counted * self._fabric.world_size / batch.size)
@@ -176,6 +182,13 @@ class TrainingLoop:
             with torch.no_grad():
                 sums += torch.stack([losses.to(self._wide), _correct(logits, batch.labels).to(self._wide)])
         return objective.detach()
+
+    def _logits(self, images: torch.Tensor) -> torch.Tensor:
+        """The logits in training; the last batch of an epoch, if it is smaller, is not worth a compilation."""
+        if self._compiled is None or len(images) < self._whole:
+            return self._model(images)
+        with compilation(self._state.model), self._fabric.autocast():
+            return self._compiled(images).to(self._batches.dtype)
 
     def _test(self) -> _Sums:
         """Totals over the test images."""

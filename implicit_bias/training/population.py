@@ -1,15 +1,16 @@
-"""Training of many runs as one batch: strengths × seeds, each with the numbers that it would have alone."""
+"""Training of many runs as one batch: strengths × starts × seeds, each with the numbers that it would have alone."""
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -24,8 +25,9 @@ from implicit_bias.training.determinism import reproducible
 from implicit_bias.training.devices import checked_device
 from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.loop import LoopSettings
-from implicit_bias.training.methods import Method
+from implicit_bias.training.methods import Method, MethodEntry
 from implicit_bias.training.population_loop import MemberRun, PopulationLoop
+from implicit_bias.training.population_result import Member, PopulationResult
 from implicit_bias.training.preparation import (
     at_least_one,
     begin,
@@ -39,88 +41,27 @@ from implicit_bias.training.preparation import (
     saved_run,
     sgd,
 )
-from implicit_bias.training.result import EpochRecord, Progress, TrainingResult
+from implicit_bias.training.result import Progress, TrainingResult
 from implicit_bias.training.run_state import check_configuration
-from implicit_bias.training.sparsity_curve import GRID, Cycles, SparsityCurve, check_cycles, one_shot
+from implicit_bias.training.sparsity_curve import Cycles, SparsityCurve, check_cycles
 from implicit_bias.training.stackable import check_alike, check_stackable
-from implicit_bias.validation import positive_number
+from implicit_bias.validation import finite_array, positive_number
+
+T = TypeVar("T")
+Start = Mapping[str, float]
 
 _SECONDS_BETWEEN_REPORTS = 0.1
 _MEMBERS_AT_ONCE_ON_CPU = 8
 _SHARE_OF_GPU_MEMORY = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class Member:
-    """One run of a population.
-
-    Attributes:
-        strength: Of its method.
-        seed: Of its initial weights, the order of its images and their augmentation.
-        result: What :func:`~implicit_bias.training.train` returns for it.
-        failure: What was not finite, and at which step; None if nothing was.
-    """
-
-    strength: float
-    seed: int
-    result: TrainingResult
-    failure: str | None
-
-
-@dataclass(frozen=True, eq=False)
-class PopulationResult:
-    """A trained population.
-
-    Attributes:
-        members: The runs, seed after seed for each strength.
-        data: The images.
-        epochs: The number of epochs.
-        seconds: Wall time of this call.
-    """
-
-    members: tuple[Member, ...]
-    data: ImageData
-    epochs: int
-    seconds: float
-
-    @property
-    def accuracy(self) -> np.ndarray:
-        """The fraction of test images that each run classifies correctly, (K, epochs); nan from where it failed."""
-        return self._over_epochs(lambda record: record.test_accuracy)
-
-    @property
-    def l1_norm(self) -> np.ndarray:
-        """‖x‖₁ of the weights of each run after every epoch, (K, epochs); nan from where it failed."""
-        return self._over_epochs(lambda record: record.l1_norm)
-
-    def _over_epochs(self, value: Callable[[EpochRecord], float]) -> np.ndarray:
-        found = np.full((len(self.members), self.epochs), np.nan)
-        for k, member in enumerate(self.members):
-            found[k, : len(member.result.history)] = [value(record) for record in member.result.history]
-        return found
-
-    def one_shot(self, sparsities: Sequence[float] = GRID) -> np.ndarray:
-        """Accuracies after pruning once, (K, sparsities), as of :func:`~implicit_bias.training.one_shot`.
-
-        They are nan for a run that failed.
-        """
-        found = np.full((len(self.members), len(sparsities)), np.nan)
-        for k, member in enumerate(self.members):
-            if member.failure is None:
-                found[k] = one_shot(member.result.model, self.data, sparsities).accuracy
-        return found
-
-    def __repr__(self) -> str:
-        failed = sum(member.failure is not None for member in self.members)
-        return f"PopulationResult({len(self.members)} runs, {self.epochs} epochs, {failed} failed)"
-
-
 def train_population(
     build: Callable[[int], nn.Module],
     data: ImageData,
-    method: Callable[[float], Method],
+    method: Callable[..., Method],
     strengths: Sequence[float] = (0.0,),
     seeds: Sequence[int] = (0,),
+    starts: Sequence[Start] = ({},),
     *,
     epochs: int,
     learning_rate: float = 0.1,
@@ -135,7 +76,7 @@ def train_population(
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> PopulationResult:
-    r"""Train a network for every strength and seed by SGD, many of them as one batch.
+    r"""Train a network for every strength, start and seed by SGD, many of them as one batch.
 
     Each run has the numbers that :func:`~implicit_bias.training.train` gives it alone, up to rounding: its own initial
     weights, order of images, augmentation and penalty, and the adaptive strength of its own that PILoT finds. A run
@@ -146,8 +87,11 @@ def train_population(
             one architecture, without random numbers (dropout).
         data: The images.
         method: Makes a method for a strength, such as ``training.METHODS["pilot"]``.
-        strengths: The strengths; each is trained with every seed.
+        strengths: The strengths; each is trained with every start and seed.
         seeds: Of initial weights, order and augmentation.
+        starts: Further numbers of the method, by name, that decide where training starts and not what the network
+            computes, such as ``[{"beta": 0.1}, {"beta": 1.0}]`` for the initial scale β/2 of masks. A method is made by
+            ``method(strength, **start)``.
         epochs: The number of epochs.
         learning_rate: The first learning rate; it and what follows are as in :func:`~implicit_bias.training.train`.
         momentum: The momentum of SGD.
@@ -158,18 +102,20 @@ def train_population(
         members_at_once: How many runs are trained side by side; the others wait, so memory is bounded. By default what
             half of a GPU's free memory holds; on a CPU 8, and 1 for networks with convolutions, which are no faster
             together there.
-        checkpoints: A folder for a checkpoint of each run, ``STRENGTH-SEED.safetensors``; each is the one that
-            ``train`` would write, and either continues what the other began.
+        checkpoints: A folder for a checkpoint of each run, ``STRENGTH-SEED.safetensors``, with its start
+            ``STRENGTH-SEED-beta=0.1.safetensors``; each is the one that ``train`` would write, and either continues
+            what the other began.
         save_every: Epochs between checkpoints.
         resume: Continue from the checkpoints that exist, also for more epochs; without it they are an error.
         progress: Called about ten times a second with the mean loss and accuracy of the runs that train; epochs count
             over all runs, one group after the other.
 
     Raises:
-        InputError: As in :func:`~implicit_bias.training.train`; or a strength or a seed comes twice, or the networks
-            differ in their architecture.
+        InputError: As in :func:`~implicit_bias.training.train`; or a strength, a start or a seed comes twice, or the
+            networks differ in more than the numbers that are trained.
         UnsupportedError: If a network has random numbers, or ``torch.func.vmap`` does not know one of its operations
-            (recurrent layers), or loses a buffer that changes in every pass.
+            (recurrent layers), or loses a buffer that changes in every pass; or if a method of yours changes steps or
+            the loss in a way of its own.
         FolderInUseError: If another run writes the folder.
 
     >>> from implicit_bias import training
@@ -182,33 +128,26 @@ def train_population(
     (PopulationResult(4 runs, 1 epochs, 0 failed), (4, 1), (4, 2))
     """
     began = time.perf_counter()
-    pairs = _pairs(strengths, seeds)
+    places = _places(strengths, starts, seeds)
     folder = None if checkpoints is None else Path(checkpoints)
     if folder is None and resume:
         raise InputError("resume: there is nothing to resume from; name the folder of the checkpoints.")
     settings = _Settings(
         data, epochs, learning_rate, momentum, batch_size, schedule, device, precision, members_at_once, save_every
     )
-    methods, models = [method(strength) for strength, _ in pairs], [build(seed) for _, seed in pairs]
+    methods, models = [_made(method, place) for place in places], [build(place.seed) for place in places]
     checked_device(device, 1)
     with ExitStack() as context:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             context.enter_context(held(folder / ".lock"))
-        runs = _trained(
-            models,
-            methods,
-            [seed for _, seed in pairs],
-            settings,
-            [_path(folder, strength, seed) for strength, seed in pairs],
-            resume,
-            progress,
-        )
+        paths = [None if folder is None else folder / f"{place.name}.safetensors" for place in places]
+        runs = _trained(models, methods, places, settings, paths, resume, progress)
     seconds = time.perf_counter() - began
     return PopulationResult(
         tuple(
-            Member(strength, seed, _result(run, seconds / len(runs)), run.failure)
-            for (strength, seed), run in zip(pairs, runs, strict=True)
+            Member(place.strength, place.seed, _result(run, seconds / len(runs)), run.failure, place.start)
+            for place, run in zip(places, runs, strict=True)
         ),
         data,
         epochs,
@@ -219,9 +158,10 @@ def train_population(
 def iterative_population(
     build: Callable[[int], nn.Module],
     data: ImageData,
-    method: Callable[[float], Method],
+    method: Callable[..., Method],
     strengths: Sequence[float] = (0.0,),
     seeds: Sequence[int] = (0,),
+    starts: Sequence[Start] = ({},),
     *,
     cycles: int,
     keep: float = 0.8,
@@ -237,14 +177,15 @@ def iterative_population(
     precision: str = "32-true",
     members_at_once: int | None = None,
 ) -> list[SparsityCurve | None]:
-    r"""Train, prune, rewind and repeat, as :func:`~implicit_bias.training.iterative`, for every strength and seed.
+    r"""Train, prune, rewind and repeat, as :func:`~implicit_bias.training.iterative`, by strength, start and seed.
 
     Args:
         build: As in :func:`train_population`, like all others that :func:`~implicit_bias.training.iterative` lacks.
         data: The images to train on, and those that give the accuracy.
         method: Makes a method for a strength, a new one for every cycle.
-        strengths: The strengths; each is trained with every seed.
+        strengths: The strengths; each is trained with every start and seed.
         seeds: Of initial weights, order and augmentation, the same in all cycles.
+        starts: Numbers of the method by name, as in :func:`train_population`.
         cycles: The number of trainings.
         keep: The fraction of weights that survive each pruning, in (0, 1].
         rewind: ``"weights"`` or ``"learning-rate"``.
@@ -260,19 +201,19 @@ def iterative_population(
         members_at_once: How many runs are trained side by side.
 
     Returns:
-        A curve for each run, seed after seed for each strength; None for one whose loss stopped being finite.
+        A curve for each run, in the order of :func:`train_population`; None for one whose loss stopped being finite.
     """
     share = check_cycles(cycles, keep, rewind, warm_up)
-    pairs = _pairs(strengths, seeds)
+    places = _places(strengths, starts, seeds)
     settings = _Settings(
         data.untested(), epochs, learning_rate, momentum, batch_size, schedule, device, precision, members_at_once
     )
-    models = [build(seed) for _, seed in pairs]
-    alive, found = list(range(len(pairs))), [Cycles(share, rewind) for _ in pairs]
+    models = [build(place.seed) for place in places]
+    alive, found = list(range(len(places))), [Cycles(share, rewind) for _ in places]
 
     def train_all(settings: _Settings) -> None:
         runs = _trained(
-            [models[k] for k in alive], [method(pairs[k][0]) for k in alive], [pairs[k][1] for k in alive], settings
+            [models[k] for k in alive], [_made(method, places[k]) for k in alive], [places[k] for k in alive], settings
         )
         ended = [k for k, run in zip(alive, runs, strict=True) if run.failure is not None]
         alive[:] = [k for k in alive if k not in ended]
@@ -307,8 +248,9 @@ class _Settings:
     save_every: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "save_every", *(["members_at_once"] if self.members_at_once else [])):
-            at_least_one(getattr(self, name), name)
+        for name in ("epochs", "batch_size", "save_every", "members_at_once"):
+            if name != "members_at_once" or self.members_at_once is not None:
+                at_least_one(getattr(self, name), name)
         positive_number(self.learning_rate, "learning_rate")
         positive_number(self.momentum, "momentum", zero_allowed=True)
         checked_rates(self.schedule)
@@ -319,7 +261,7 @@ class _Settings:
 def _trained(
     models: Sequence[nn.Module],
     methods: Sequence[Method],
-    seeds: Sequence[int],
+    places: Sequence[_Place],
     settings: _Settings,
     paths: Sequence[Path | None] | None = None,
     resume: bool = False,
@@ -328,8 +270,8 @@ def _trained(
     """Train networks in place, and leave them dense, or pruned as they were."""
     data, precision, epochs, size = settings.data, settings.precision, settings.epochs, settings.batch_size
     rates, make_optimizer = checked_rates(settings.schedule), sgd(settings.momentum)
-    place = checked_device(settings.device, 1)
-    if place.type == "mps":
+    on = checked_device(settings.device, 1)
+    if on.type == "mps":
         raise InputError("device: expected 'cpu' or 'cuda', got 'mps'; train on the CPU.")
     dtype = torch.float64 if precision == "64-true" else torch.float32
     for model, method in zip(models, methods, strict=True):
@@ -344,29 +286,30 @@ def _trained(
             )
     members: list[MemberRun] = []
     checkpoints: list[Checkpoint | None] = []
-    with reproducible(place):
-        for model, method, seed, path in zip(models, methods, seeds, paths or [None] * len(models), strict=True):
+    with reproducible(on):
+        for model, method, place, path in zip(models, methods, places, paths or [None] * len(models), strict=True):
             saved = saved_run(path, resume)
             if not members:
                 check_model(model, data)
-                check_batches(model, data, size, place, 1)
-                check_stackable(model, data)
-            of_loop = LoopSettings(epochs, size, settings.save_every, seed, rates, path, log_dir=None)
+                check_batches(model, data, size, on, 1)
+            of_loop = LoopSettings(epochs, size, settings.save_every, place.seed, rates, path, log_dir=None)
             configuration = configuration_of(model, data, method, of_loop) | {
                 "schedule": settings.schedule if isinstance(settings.schedule, str) else "a function",
                 "precision": precision,
             }
             if saved is not None:
                 check_configuration(saved, configuration)
-            model.to(place, dtype)
+            model.to(on, dtype)
+            model.zero_grad(set_to_none=True)
             state = begin(model, method, make_optimizer, settings.learning_rate, epochs, configuration)
-            members.append(MemberRun(state, seed, path))
+            members.append(MemberRun(state, place.seed, path))
             checkpoints.append(saved)
-        check_alike(members)
+        batches = Batches(data, on, dtype)
+        check_stackable(max(members, key=lambda run: run.state.method.strength), batches)
+        check_alike(members, [place.start for place in places], batches)
         for run, saved in zip(members, checkpoints, strict=True):
             if saved is not None:
                 run.history = run.state.restore(saved)
-        batches = Batches(data, place, dtype)
         at_once = settings.members_at_once or _members_at_once(models[0], batches, size)
         groups = list(_groups(members, at_once, epochs))
         for number, group in enumerate(groups):
@@ -379,17 +322,48 @@ def _trained(
     return members
 
 
-def _pairs(strengths: Sequence[float], seeds: Sequence[int]) -> list[tuple[float, int]]:
-    chosen = [positive_number(strength, "strengths", zero_allowed=True) for strength in strengths]
-    numbers = [checked_seed(seed) for seed in seeds]
-    for name, values in (("strengths", chosen), ("seeds", numbers)):
-        if not values or len(set(values)) < len(values):
+@dataclass(frozen=True)
+class _Place:
+    """Where a run stands among the others: its strength, start and seed."""
+
+    strength: float
+    seed: int
+    start: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The stem of its checkpoint."""
+        return "-".join([repr(self.strength), str(self.seed), *(f"{k}={v!r}" for k, v in sorted(self.start.items()))])
+
+
+def _places(strengths: Sequence[float], starts: Sequence[Start], seeds: Sequence[int]) -> list[_Place]:
+    chosen = [positive_number(each, "strengths", zero_allowed=True) for each in _several(strengths, "strengths")]
+    numbers = [checked_seed(seed) for seed in _several(seeds, "seeds")]
+    begun: list[dict[str, float]] = []
+    for start in _several(starts, "starts"):
+        if not isinstance(start, Mapping) or not all(isinstance(name, str) for name in start):
+            raise InputError(f"starts: expected mappings of names to numbers, such as {{'beta': 0.1}}, got {start!r}.")
+        begun.append({name: float(finite_array(value, f"starts: {name}", ndim=0)) for name, value in start.items()})
+    for name, values in (("strengths", chosen), ("seeds", numbers), ("starts", begun)):
+        if not values or any(value in values[:k] for k, value in enumerate(values)):
             raise InputError(f"{name}: expected one or more different numbers, got {values}.")
-    return [(strength, seed) for strength in chosen for seed in numbers]
+    return [_Place(strength, seed, start) for strength in chosen for start in begun for seed in numbers]
 
 
-def _path(folder: Path | None, strength: float, seed: int) -> Path | None:
-    return None if folder is None else folder / f"{strength!r}-{seed}.safetensors"
+def _several(values: Sequence[T], name: str) -> list[T]:
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise InputError(f"{name}: expected a list, such as [{values!r}], got {values!r}.")
+    return list(values)
+
+
+def _made(method: Callable[..., Method], place: _Place) -> Method:
+    """A new method for a run."""
+    if place.start:
+        try:
+            inspect.signature(method.make if isinstance(method, MethodEntry) else method).bind(0.0, **place.start)
+        except TypeError as error:
+            raise InputError(f"starts: the method cannot be made with {', '.join(place.start)}: {error}.") from None
+    return method(place.strength, **place.start)
 
 
 def _groups(members: Sequence[MemberRun], size: int, epochs: int) -> Iterator[list[MemberRun]]:

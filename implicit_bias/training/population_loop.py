@@ -127,7 +127,8 @@ class PopulationLoop:
     def _with_a_gradient(self) -> frozenset[str]:
         """The names of the parameters that take part in the objective, and are not frozen."""
         state = max((each.state for each in self._members), key=lambda state: state.method.strength)
-        named = {name: p for name, p in state.model.named_parameters() if p.requires_grad}
+        chosen = {id(p) for group in state.optimizer.param_groups for p in group["params"] if p.requires_grad}
+        named = {name: p for name, p in state.model.named_parameters() if id(p) in chosen}
         buffers = {name: values.clone() for name, values in state.model.named_buffers()}
         state.model.train()
         value = state.model(next(self._batches.epoch(seed=0, epoch=1, size=self._size)).images).sum()

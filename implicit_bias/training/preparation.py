@@ -56,6 +56,8 @@ def configuration_of(
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
         "seed": settings.seed,
+        "channels_last": settings.channels_last,
+        "compiled": settings.compiled,
     }
 
 
@@ -142,6 +144,8 @@ def check_model(model: nn.Module, data: ImageData) -> None:
     trained = next((p for p in model.parameters() if p.is_floating_point()), None)
     if trained is None:
         raise InputError(f"model: {type(model).__name__} has no parameters to train.")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise InputError(f"model: all parameters of {type(model).__name__} are frozen; set requires_grad of some.")
     if not all_finite(model):
         raise InputError(f"model: weights of {type(model).__name__} are nan or inf; initialize it again.")
     images = next(Batches(data, trained.device, trained.dtype).epoch(seed=0, epoch=1, size=2)).images

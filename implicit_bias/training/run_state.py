@@ -18,6 +18,9 @@ from implicit_bias.training.result import EpochRecord
 Setting = bool | int | float | str | None
 Hyperparameter = Setting | list[Setting]
 
+_BEFORE = {"channels_last": False, "compiled": False}
+"""Settings that older checkpoints do not name, as they were then."""
+
 
 @dataclass(frozen=True, eq=False)
 class RunState:
@@ -92,6 +95,11 @@ class RunState:
         ]
         self.model.load_state_dict(_model_part(tensors))
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        for parameter, values in self.optimizer.state.items():
+            for name, value in values.items():
+                if isinstance(value, torch.Tensor) and _lies_otherwise(value, parameter):
+                    # Fused kernels take for granted that it lies in memory as the parameter does.
+                    values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         self.method.load_state_dict(numbers["method"])
         return tuple(EpochRecord(**record) for record in numbers["history"])
 
@@ -118,15 +126,19 @@ def check_configuration(checkpoint: Checkpoint, configuration: Mapping[str, Hype
     if saved is None:
         raise InputError(f"{checkpoint.path}: holds weights, but no run; name the checkpoint that training wrote.")
     different = [
-        f"{name}: {_short(saved.get(name))} there, {_short(value)} here"
+        f"{name}: {_short(saved.get(name, _BEFORE.get(name)))} there, {_short(value)} here"
         for name, value in configuration.items()
-        if saved.get(name) != value and not (name == "epochs" and _is_longer(value, saved.get(name)))
+        if saved.get(name, _BEFORE.get(name)) != value and not (name == "epochs" and _is_longer(value, saved.get(name)))
     ]
     if different:
         raise InputError(
             f"{checkpoint.path}: belongs to another run ({'; '.join(different)}). "
             "Give the settings it was made with, or name another checkpoint."
         )
+
+
+def _lies_otherwise(value: torch.Tensor, parameter: torch.Tensor) -> bool:
+    return value.shape == parameter.shape and value.stride() != parameter.stride()
 
 
 def _is_longer(value: object, saved: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,7 +27,7 @@ class Stack:
 
     def __init__(self, models: Sequence[nn.Module], regularizer: Regularizer = lambda model: None) -> None:
         self._models = models
-        self._objective = _Objective(models[0], regularizer)
+        self._objective = Objective(models[0], regularizer)
         self.parameters = _stacked([dict(model.named_parameters()) for model in models])
         self.buffers = _stacked([dict(model.named_buffers()) for model in models])
         for k, model in enumerate(models):
@@ -43,9 +44,9 @@ class Stack:
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         """The logits of all models, shape (K, n, classes), for the same images (n, channels, height, width)."""
-        model = self._models[0]
+        objective = self._objective
         with torch.no_grad():
-            return vmap(lambda tensors: functional_call(model, tensors, (images,)))({**self.parameters, **self.buffers})
+            return vmap(lambda tensors: objective.logits(tensors, images))({**self.parameters, **self.buffers})
 
     def gradients(
         self, images: torch.Tensor, labels: torch.Tensor, strengths: torch.Tensor
@@ -65,8 +66,7 @@ class Stack:
         def of_one(
             parameters: Mapping[str, torch.Tensor], buffers: Mapping[str, torch.Tensor], *batch: torch.Tensor
         ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
-            tensors = {f"model.{name}": value for name, value in (*parameters.items(), *buffers.items())}
-            return functional_call(objective, tensors, batch)
+            return objective.of({**parameters, **buffers}, *batch)
 
         found, (objectives, (losses, correct)) = vmap(grad_and_value(of_one, has_aux=True))(
             self.parameters, self.buffers, images, labels, strengths
@@ -74,16 +74,36 @@ class Stack:
         return found, objectives, losses, correct
 
 
-class _Objective(nn.Module):
-    """What one model is trained on, as a module that holds the model, so that its tensors can be replaced by others."""
+class Objective(nn.Module):
+    """What one model is trained on, as a module that holds the model, so that its tensors can be replaced by others.
+
+    Args:
+        model: Its tensors may be tied, and its modules may have several names.
+        regularizer: h of the model.
+    """
 
     def __init__(self, model: nn.Module, regularizer: Regularizer) -> None:
         super().__init__()
         self.model, self.regularizer = model, regularizer
+        self._places = [(place, name) for place, _, _, name in _places(model)]
+
+    def of(
+        self, tensors: Mapping[str, torch.Tensor], *batch: torch.Tensor
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        """What :meth:`forward` gives of a batch for other tensors, by their names in the model."""
+        # Torch's own way to replace tied tensors leaves the others behind in a module that has two names.
+        there = {f"model.{place}": tensors[name] for place, name in self._places}
+        return functional_call(self, there, batch, tie_weights=False)
+
+    def logits(self, tensors: Mapping[str, torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+        """The logits for other tensors."""
+        there = {place: tensors[name] for place, name in self._places}
+        return functional_call(self.model, there, (images,), tie_weights=False)
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, strength: torch.Tensor
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        """The objective; the sum of cross-entropies and the number of correct answers."""
         logits = self.model(images)
         losses = functional.cross_entropy(logits, labels, reduction="sum")
         value, h = losses * (1 / len(images)), self.regularizer(self.model)
@@ -96,13 +116,19 @@ def _stacked(tensors: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.T
 
 
 def _set_buffers(model: nn.Module, values: Mapping[str, torch.Tensor]) -> None:
-    for name, owner, attribute in list(_owners(model)):
+    for _, holder, attribute, name in list(_places(model)):
         if name in values:
-            owner._buffers[attribute] = values[name]
+            holder[attribute] = values[name]
 
 
-def _owners(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
-    """Every buffer's name in the model, with the module that holds it and its name there."""
+def _places(model: nn.Module) -> Iterator[tuple[str, dict[str, Any], str, str]]:
+    """Every place of a parameter or buffer, once: its name, what holds it under which name, and its name in the model.
+
+    A tensor at several places has the name of the first one.
+    """
+    names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     for path, module in model.named_modules():
-        for attribute in module._buffers:
-            yield f"{path}.{attribute}" if path else attribute, module, attribute
+        for holder in (module._parameters, module._buffers):
+            for attribute, tensor in holder.items():
+                if tensor is not None:
+                    yield f"{path}.{attribute}" if path else attribute, holder, attribute, names[id(tensor)]

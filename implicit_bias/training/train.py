@@ -18,6 +18,7 @@ from implicit_bias.status import Status, settle
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.determinism import reproducible
 from implicit_bias.training.devices import PRECISIONS, checked_device, is_further_process, make_fabric
+from implicit_bias.training.fast_steps import order_
 from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.loop import LoopSettings, TrainingLoop
 from implicit_bias.training.methods import Method
@@ -55,6 +56,8 @@ def train(
     device: str | torch.device = "cpu",
     devices: int = 1,
     precision: str = "32-true",
+    channels_last: bool = False,
+    compiled: bool = False,
     checkpoint: str | Path | None = None,
     save_every: int = 1,
     resume: bool = False,
@@ -86,7 +89,13 @@ def train(
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
         devices: The number of devices. With more than one, the program starts once more for each of the others, so
             train from a script or the command line, not a notebook. ``is_main`` of the result tells them apart.
-        precision: ``"32-true"``, ``"64-true"`` or ``"bf16-mixed"``.
+        precision: ``"32-true"``, ``"64-true"`` or ``"bf16-mixed"``: passes in bfloat16, while weights, momentum and
+            penalty stay float32.
+        channels_last: Keep images and kernels in memory with channels last, as the tensor cores of a GPU read them.
+            Convolutions round differently then, so a run has other last digits.
+        compiled: Let torch compile the passes in training, and capture them as graphs on a GPU. It takes up to minutes
+            before the first step, changes the last digits, lets dropout draw other numbers, and is for one device. On a
+            GPU, torch does not promise that another process compiles the same sums, so bit by bit is not promised.
         checkpoint: A file that holds the run after every ``save_every``-th epoch; one run at a time may write it.
         save_every: Epochs between checkpoints; the last epoch is always saved.
         resume: Continue from the checkpoint, if it exists; without it, an existing checkpoint is an error. ``epochs``
@@ -119,6 +128,8 @@ def train(
         schedule=checked_rates(schedule),
         path=None if checkpoint is None else Path(checkpoint),
         log_dir=log_dir,
+        channels_last=channels_last,
+        compiled=compiled,
     )
     check_method(method)
     first_rate = positive_number(learning_rate, "learning_rate")
@@ -130,6 +141,8 @@ def train(
         raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
     if batch_size < devices:
         raise InputError(f"batch_size: {batch_size} images cannot be shared by {devices} devices; raise it.")
+    if compiled and devices > 1:
+        raise InputError(f"compiled: is for one device, got {devices}; train without it, or on one.")
     with _only_run(settings.path), reproducible(place), left_as_it_was(checked_module(model)):
         saved = saved_run(settings.path, resume)
         check_model(model, data)
@@ -146,11 +159,15 @@ def train(
         if devices > 1 and fabric.device.type == "cuda":
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         state = begin(model, method, make_optimizer, first_rate, settings.epochs, configuration)
+        if channels_last:
+            order_(model, torch.channels_last)
         loop = TrainingLoop(fabric, state, data, settings, progress)
         history, failure = loop.all_epochs(state.restore(saved) if saved is not None else ())
         method.finish(model)
         if kept_weights(model):  # of a method that trains x itself
             unmask(model)
+        if channels_last:
+            order_(model, torch.contiguous_format)
         status = Status.CONVERGED if failure is None else Status.NOT_FINITE
         result = TrainingResult(model, history, status, time.perf_counter() - began, fabric.is_global_zero)
         return settle(result, throw, f"train: {failure}. Training")

@@ -62,6 +62,10 @@ TESTS = {
     "simulate/trajectory.py": ["tests/simulate/test_dense.py", "tests/simulate/test_trajectory.py"],
     "simulate/steps.py": ["tests/simulate/test_descent.py"],
     "limit/signed_least_squares.py": ["tests/limit/test_saddle_to_saddle.py"],
+    "limit/jump_times.py": ["tests/limit/test_saddle_to_saddle.py"],
+    "limit/exact_combination.py": ["tests/limit/test_separability.py"],
+    "limit/margin_programs.py": ["tests/limit/test_max_margin.py"],
+    "limit/projected_newton.py": ["tests/limit/test_margin_projection.py"],
     "limit/dependency.py": ["tests/limit/test_row_basis.py"],
     "limit/error_bound.py": ["tests/limit/test_active_bound.py"],
     "limit/coupled.py": [

@@ -52,11 +52,18 @@ def test_every_printed_statement_that_is_refuted_has_a_row(part):
     assert "| Lemma 2 | $`\\vert a\\vert  = 2 m_{0}`$ | $`\\Vert a\\Vert  = m_0`$ | m0 = 1 |" in part
     assert "| Lemma 3 | in [the ledger](../figures/ledger.html) | not known | m0 = 1 |" in part
     assert part.count("m0 = 1") == 2  # the project's own one is only counted
-    assert "**Mirrors**, A. Author (arXiv:2601.00001v2)" in part
+    assert "## Mirrors\n\nA. Author (arXiv:2601.00001v2)\n" in part
+
+
+def test_what_is_refuted_comes_first(part):
+    """Whoever opens the page sees errata, and how they were counted after them."""
+    assert part.index("Lemma 2") < part.index("## How many claims have which verdict") < part.index("this project")
+    assert part.lstrip().startswith("## Mirrors")
 
 
 def test_claims_are_counted_by_paper_and_verdict(part):
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.splitlines() if line.startswith("|")]
+    counted = part.partition("## How many claims have which verdict")[2].splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in counted if line.startswith("|")]
     assert rows[0] == ["claims of", "printed places", "claims", "REFUTED"]
     assert rows[2:4] == [["Mirrors", "2", "2", "2"], ["this project", "–", "1", "1"]]
     assert all(len(row) == 4 for row in rows)

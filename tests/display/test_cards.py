@@ -12,6 +12,7 @@ import sympy as sp
 import implicit_bias as ib
 from implicit_bias import Correction, Outcome, Verdict
 from implicit_bias.claims import Equation, Violation
+from implicit_bias.shown import Shown
 
 VOID = {"img"}
 EVIL = "<script>alert('&')</script>"
@@ -79,6 +80,8 @@ def results(mask, problem):
         "end of a flow": ib.mirror_flow(problem, entropy, t=10.0),
         "projection": ib.bregman_projection(problem, entropy),
         "infeasible": ib.bregman_projection(ib.Regression(np.ones((2, 3)), [1.0, 2.0]), entropy, throw=False),
+        "training limit": ib.training_limit(problem, mask, {"m": 1.0, "w": 0.0}, step=0.01),
+        "unstable": ib.training_limit(problem, mask, {"m": 1.0, "w": 0.0}, step=100.0),
         "transition": ib.transition(problem, log_scales=[5.0, -5.0, -50.0]),
         "saddles": ib.saddle_to_saddle(problem),
         "degenerate": ib.saddle_to_saddle(ib.Regression(np.ones((1, 2)), [1.0]), throw=False),
@@ -102,6 +105,8 @@ KINDS = {
     "end of a flow": "converged",
     "projection": "KKT residual",
     "infeasible": "project y onto the range",
+    "training limit": "off the flow's limit by at most",
+    "unstable": "critical step",
     "transition": "log a from 5 to -50",
     "saddles": "jumps",
     "degenerate": "perturb Z",
@@ -123,6 +128,12 @@ def test_a_card_is_whole_and_needs_no_network(results, kind):
 
 def test_every_kind_has_a_case(results):
     assert set(results) == set(KINDS)
+    shown, some = {Shown}, {base for result in results.values() for base in type(result).__mro__}
+    while missing := {each for kind in shown for each in kind.__subclasses__()} - shown:
+        shown |= missing
+    matrices = {ib.QuadraticForms, ib.SpectralHypentropy, ib.VonNeumannEntropy}  # tested below
+    public = {getattr(ib, name) for name in ib.__all__} & shown - matrices
+    assert {each for each in public if not some & {each, *each.__mro__} - {*Shown.__mro__, ib.Potential}} == set()
 
 
 def test_cards_leave_no_figures_behind(results):

@@ -57,3 +57,21 @@ def test_cancelling_terms_leave_no_room(size):
     found = beyond([[0.1 * size, 0.2 * size, -0.3 * size]], [1.0], [1e-20 * size])
     exact = Fraction(0.1) + Fraction(0.2) - Fraction(0.3)
     assert found.hold_near(np.ones(3), np.zeros(3), np.zeros(3)) <= (exact > Fraction(1e-20))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_rounding_leaves_no_room(seed):
+    """Where a sum in doubles is as large as the least value or larger, and the exact one is not."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 4))
+    row, x = rng.standard_normal(n), rng.standard_normal(n) * 10.0 ** rng.integers(-3, 4)
+    shift = rng.standard_normal(n) * 2.0 ** -rng.integers(20, 56)
+    if n > 1 and seed % 2:  # terms that cancel, in units in which products are rounded as usual
+        x[-1] = -(row[:-1] @ x[:-1]) / row[-1] * (1 + 1e-9)
+        row = row * 2.0**450
+    exact = sum(Fraction(z) * (Fraction(v) + Fraction(s)) for z, v, s in zip(row, x, shift, strict=True))
+    sign, exact = (1.0, exact) if exact > 0 else (-1.0, -exact)
+    for ulps in (-1, 0, 1, 2):
+        least = float(exact) + ulps * float(np.spacing(abs(float(exact))))
+        room = beyond([row], [sign], [least]).room(x, shift, np.zeros(n))[0]
+        assert Fraction(float(room)) <= exact - Fraction(least)

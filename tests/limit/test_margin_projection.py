@@ -240,11 +240,14 @@ def test_bad_input():
     problem, potential = labelled(np.eye(2), np.ones(2)), HyperbolicEntropy(scale=1.0)
     with pytest.raises(InputError, match="expected '=' or '>=', got '>'"):
         bregman_projection(problem, potential, constraint=">")
+    for several in (np.array([">=", ">="]), np.ones(2), None):
+        with pytest.raises(InputError, match=r"expected '=' or '>=', got (ndarray|NoneType)"):
+            bregman_projection(problem, potential, constraint=several)
     with pytest.raises(InputError, match="labels -1 and 1, got 2 at index 1"):
         bregman_projection(Regression(np.eye(2), [1.0, 2.0]), potential, constraint=">=")
     with pytest.raises(InputError, match="2 coordinates"):
         bregman_projection(problem, HyperbolicEntropy(scale=[1.0, 2.0, 3.0]), constraint=">=")
-    with pytest.raises(UnsupportedError, match="couples"):
+    with pytest.raises(UnsupportedError, match="couples weights; take constraint='='"):
         bregman_projection(
             problem, ib.QuadraticForms([np.eye(2), np.diag([1.0, -1.0])], theta0=[1.0, 1.0]), constraint=">="
         )

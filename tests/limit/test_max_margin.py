@@ -269,6 +269,12 @@ def test_geometries_that_are_not_known_are_named(labelled):
     problem = ib.Regression(*labelled, loss="logistic")
     with pytest.raises(InputError, match=r"'l1', 'l2', 'linf' or an ib\.Potential, got 'l3'"):
         ib.max_margin(problem, "l3")
+    with pytest.raises(InputError, match=r"got 'L2' \(did you mean l2\?\)"):
+        ib.max_margin(problem, "L2")
+    with pytest.raises(InputError, match=r"got 'L-inf' \(did you mean linf\?\)"):
+        ib.max_margin(problem, "L-inf")
+    with pytest.raises(InputError, match="got ndarray"):
+        ib.max_margin(problem, np.ones(30))
     with pytest.raises(InputError, match="30 coordinates"):
         ib.max_margin(problem, ib.HyperbolicEntropy(scale=[1.0, 2.0]))
 

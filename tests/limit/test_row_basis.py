@@ -327,6 +327,6 @@ def test_pivots_may_be_in_any_column_but_the_last():
 
 def test_primes_are_large():
     generator = np.random.default_rng(0)
-    primes = [dependency._random_prime(generator) for _ in range(20)]
+    primes = [dependency.random_prime(generator) for _ in range(20)]
     assert all(2**30 < p < 2**31 and flint.fmpz(p).is_prime() for p in primes)
     assert len(set(primes)) == 20

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import combinations
 
+import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -116,6 +117,46 @@ def solved(columns, y):
     return [row[-1] for row in rows]
 
 
+def kernel(columns):
+    """How many combinations of columns vanish, and the one that does if there is just one."""
+    k, rows, pivots = len(columns), [list(row) for row in zip(*columns, strict=True)], []
+    for c in range(k):
+        r = len(pivots)
+        pivot = next((i for i in range(r, len(rows)) if rows[i][c]), None)
+        if pivot is None:
+            continue
+        rows[r], rows[pivot] = rows[pivot], rows[r]
+        rows[r] = [value / rows[r][c] for value in rows[r]]
+        for i in range(len(rows)):
+            if i != r:
+                rows[i] = [a - rows[i][c] * b for a, b in zip(rows[i], rows[r], strict=True)]
+        pivots.append(c)
+    free = [c for c in range(k) if c not in pivots]
+    if len(free) != 1:
+        return len(free), []
+    found = [Fraction(0)] * k
+    found[free[0]] = Fraction(1)
+    for i, c in enumerate(pivots):
+        found[c] = -rows[i][free[0]]
+    return 1, found
+
+
+def only_zero(on, off):
+    """Whether no other combination of columns vanishes in which those of ``off`` have no negative weight.
+
+    If those of ``on`` are independent, such combinations are a pointed cone, and the supports of its rays are minimal.
+    """
+    if on and kernel(on)[0]:
+        return False
+    for size in range(1, len(off) + 1):
+        for chosen in combinations(off, size):
+            count, weights = kernel([*on, *chosen])
+            last = weights[len(on) :]
+            if count == 1 and (all(w >= 0 for w in last) or all(w <= 0 for w in last)):
+                return False
+    return True
+
+
 def exact_minimizer(Z, y, walls):
     """The minimizer within the walls and its Zᵀ(y − Zx), by trying all supports, and whether it is the only one."""
     n, active = len(walls), [i for i, wall in enumerate(walls) if wall]
@@ -131,8 +172,10 @@ def exact_minimizer(Z, y, walls):
             rest = [b - sum(a * v for a, v in zip(row, x, strict=True)) for row, b in zip(Z, y, strict=True)]
             push = [sum(a * r for a, r in zip(column, rest, strict=True)) for column in columns]
             if all(push[i] * walls[i] <= 0 for i in active):
-                free = [columns[i] for i in active if push[i] == 0]
-                return x, push, solved(free, y) is not None
+                free = [i for i in active if push[i] == 0]
+                signed = {i: [walls[i] * value for value in columns[i]] for i in free}
+                others = [signed[i] for i in free if x[i] == 0]
+                return x, push, only_zero([signed[i] for i in free if x[i]], others)
     raise AssertionError("no support fits")
 
 
@@ -176,6 +219,8 @@ small = st.integers(2, 5).flatmap(
 @example(([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [1, 1, 2]))  # a tie without consequence
 @example(([[3, -2, 0, 1], [-2, 1, 1, 2], [3, 0, 0, 0]], [3, -2, 0]))  # a weight that leaves again, exactly at zero
 @example(([[1, 2], [2, 1], [1, -1]], [1, 0, 3]))  # more equations than weights
+@example(([[2, 2, 2], [1, 0, 3]], [3, 0]))  # columns that depend on each other, with a unique end
+@example(([[2, -2, -1, 2], [1, 0, 2, 3]], [3, 0]))
 @example(([[0, 0]], [1]))
 def test_small_integers_in_exact_arithmetic(system):
     """Times, plateaus within their bounds, ties and degenerate jumps are those of exact arithmetic."""
@@ -185,11 +230,73 @@ def test_small_integers_in_exact_arithmetic(system):
     assert path.status is (Status.DEGENERATE if is_degenerate else Status.CONVERGED)
     assert path.ties.tolist() == ties
     np.testing.assert_allclose(path.times, [float(time) for time in times], rtol=1e-12)
+    for found, bound, exact in zip(path.times, path.time_error_bound, times, strict=True):
+        assert bound == np.inf or abs(Fraction(float(found)) - exact) <= Fraction(float(bound))
     for found, bound, exact in zip(path.x, path.error_bound, plateaus, strict=True):
         square = sum((Fraction(float(a)) - b) ** 2 for a, b in zip(found, exact, strict=True))
         assert square <= Fraction(float(bound)) ** 2
         assert [bool(a) for a in found] == [bool(b) for b in exact]
     assert np.max(path.error_bound) < 1e-11
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_times_are_within_their_bounds_of_exact_arithmetic(seed):
+    """Columns and rows in several units; the entries are doubles, so that the exact path is one of fractions."""
+    rng = np.random.default_rng(seed)
+    d, n = int(rng.integers(1, 4)), int(rng.integers(3, 6))
+    Z, y = rng.standard_normal((d, n)), rng.standard_normal(d)
+    Z = Z * 2.0 ** rng.integers(-9, 9, n) if seed % 2 else np.round(Z, 2)
+    path = ib.saddle_to_saddle(ib.Regression(Z, y), throw=False)
+    times = exact_path(Z.tolist(), y.tolist())[0]
+    assert np.all(path.time_error_bound > 0)
+    for found, bound, exact in zip(path.times, path.time_error_bound, times, strict=False):
+        assert bound == np.inf or abs(Fraction(float(found)) - exact) <= Fraction(float(bound))
+    assert not len(times) or path.time_error_bound[0] < 1e-12 * path.times[0]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_bounds_of_times_stay_small_over_many_jumps(seed):
+    """The flow of ν contracts, so that errors of earlier jumps do not grow; 50 digits are as good as exact."""
+    problem = generic(seed)
+    path = ib.saddle_to_saddle(problem)
+    with mp.workdps(50):
+        times = times_in_50_digits(problem, path)
+        for found, bound, exact in zip(path.times, path.time_error_bound, times, strict=True):
+            assert abs(mp.mpf(float(found)) - exact) <= bound < 1e-8 * path.times[-1]
+
+
+def times_in_50_digits(problem, path):
+    """The times of the jumps, given which weights are not zero after each of them."""
+    Z, y, d = mp.matrix(problem.Z.tolist()), mp.matrix(problem.y.tolist()), problem.d
+    s, time, times = mp.matrix(problem.n, 1), mp.mpf(0), []
+    for row, after in zip(path.x[:-1], path.x[1:], strict=True):
+        on = [int(i) for i in np.flatnonzero(row)]
+        rest = y
+        if on:
+            columns = mp.matrix([[Z[k, i] for i in on] for k in range(d)])
+            rest = y - columns * mp.lu_solve(columns.T * columns, columns.T * y)
+        speed = 2 * (Z.T * rest) / d
+        (new,) = [int(i) for i in np.flatnonzero(after) if i not in on]
+        wait = (mp.sign(speed[new]) - s[new]) / speed[new]
+        time, s = time + wait, s + wait * speed
+        times.append(time)
+    return times
+
+
+def test_times_that_underflow_keep_their_bounds():
+    """Rounding a subnormal time is an error, too: with y = (3, 1) and columns in these units they are d/2 over Zᵀy."""
+    path = ib.saddle_to_saddle(ib.Regression(np.diag([3.0, 7.0]) * 2.0**560, np.array([3.0, 1.0]) * 2.0**500))
+    exact = [Fraction(1, 9 * 2**1060), Fraction(1, 7 * 2**1060)]
+    for found, bound, want in zip(path.times, path.time_error_bound, exact, strict=True):
+        assert 0 < abs(Fraction(float(found)) - want) <= Fraction(float(bound)) < Fraction(1, 2**1070)
+
+
+def test_times_of_ties_have_no_bound():
+    """From the first jump on at which two weights arrive together."""
+    path = ib.saddle_to_saddle(ib.Regression(np.diag([2.0, 1.0, 1.0]), [2.0, 1.0, 1.0]))
+    assert path.ties.tolist() == [False, True]
+    assert path.time_error_bound[0] < 1e-14
+    assert path.time_error_bound[1] == np.inf
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -57,3 +57,17 @@ def test_a_small_multiplier_belongs_to_the_proof_that_no_x_separates():
     found = ib.max_margin(problem, throw=False)
     assert found.status is ib.Status.INFEASIBLE
     np.testing.assert_allclose(found.certificate, np.array([1.0, 1.0, delta]) / (2 + delta), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shift", [5e-324, 1e-320, 1e-310, 1e-300])
+def test_a_solution_among_subnormal_numbers_is_one(shift):
+    """With Zx = 0 and a subnormal shift, x and ν are subnormal, and a relative misfit of them means nothing."""
+    for problem, b in (
+        (ib.Regression([[1.0, 2.0]], [0.0]), shift),
+        (ib.Regression([[1.0, 2.0, 1.0], [1.0, 0.0, 1.0]], [0.0, 0.0]), [shift, 0.0, -shift]),
+    ):
+        found = ib.bregman_projection(problem, ib.HyperbolicEntropy(scale=1.0, shift=b))
+        assert np.all(np.abs(found.x) <= shift)
+        assert np.all(np.abs(problem.Z @ found.x) <= max(1e-12 * shift, 50 * 5e-324))
+    far = ib.bregman_projection(ib.Regression([[1e-8, 2e-8]], [1e-310]), ib.HyperbolicEntropy(scale=1.0))
+    assert far.x @ [1e-8, 2e-8] == pytest.approx(1e-310, rel=1e-9)

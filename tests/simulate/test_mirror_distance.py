@@ -60,6 +60,44 @@ def test_units_change_nothing_and_the_distance_is_at_most_one(seed, powers, unit
     np.testing.assert_allclose(ib.mirror_distance(problem, U, {"U": path * 2.0**unit}), found, rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1e-100, 1e-159, 1e-161, 1e-200, 1e-290, 1e150])
+def test_small_and_large_parameters(size):
+    """UUᵀ is homogeneous, so the size of U does not matter, though squares of its entries underflow."""
+    problem, path = sensing(3)
+    want = ib.mirror_distance(problem, U, {"U": path})
+    assert np.all(want > 0.01)
+    np.testing.assert_allclose(ib.mirror_distance(problem, U, {"U": path * size}), want, rtol=1e-10)
+    small = ib.Regression(problem.Z * 1e-150, problem.y)
+    np.testing.assert_allclose(ib.mirror_distance(small, U, {"U": path * size}), want, rtol=1e-10)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-80, 1e-150])
+def test_fields_far_smaller_than_others(size):
+    """The brackets of a sum and a product in closed form: [∇ab, ∇(a² + c)] with c beside them."""
+    problem = ib.Regression(np.eye(2), [1.0, 1.0])
+    shared = ib.Parameterization(["a*b", "a**2/2"])
+    a, b = size, 0.5 * size
+    # F₁ = (b, a), F₂ = (a, 0), with the Hessians [[0, 1], [1, 0]] and [[1, 0], [0, 0]]: the bracket is (b, −a).
+    want = np.hypot(b, a) / size / ((np.hypot(b, a) + a) / size)
+    assert ib.mirror_distance(problem, shared, {"a": [a], "b": [b]})[0] == pytest.approx(want, rel=1e-13)
+    # With a³/6 the second Hessian has the size a: F₂ = (a²/2, 0), bracket (ab, −a²/2), possible a|F₁| + |F₂|.
+    cubic = ib.Parameterization(["a*b", "a**3/6"])
+    a, b = 1e-100, 2e-100
+    bracket, possible = np.hypot(2.0, 0.5), np.hypot(2.0, 1.0) + 0.5
+    found = ib.mirror_distance(problem, cubic, {"a": [a], "b": [b]})[0]
+    assert found == pytest.approx(bracket / possible, rel=1e-13)
+
+
+@pytest.mark.parametrize("size", [1e-310, 1e-318, 5e-324])
+def test_commuting_fields_stay_at_zero_where_they_lose_digits(size):
+    generator = np.random.default_rng(1)
+    vectors = np.linalg.qr(generator.normal(size=(4, 4)))[0]
+    rows = np.array([((vectors * v) @ vectors.T).ravel() for v in generator.normal(size=(3, 4))])
+    values = {"U": size * generator.normal(size=(3, 4, 3))}
+    U = ib.MatrixParameterization("U @ U.T", {"U": (4, 3)})
+    assert np.all(ib.mirror_distance(ib.Regression(rows, np.ones(3)), U, values) == 0)
+
+
 @given(seed=seeds)
 @settings(max_examples=10)
 def test_commuting_fields_are_at_distance_zero_exactly(seed):
@@ -110,8 +148,16 @@ def test_along_a_trajectory():
     assert ib.mirror_distance(problem, U, flow.parameters).shape == (3,)
 
 
+def test_fields_that_vanish_commute():
+    problem, path = sensing(0)
+    assert ib.mirror_distance(problem, U, {"U": 0 * path}).tolist() == [0.0, 0.0]
+
+
 def test_bad_arguments():
     problem, path = sensing(0)
+    two = ib.MatrixParameterization("U @ V", {"U": (3, 3), "V": (3, 3)})
+    with pytest.raises(ib.InputError, match="an axis of records"):
+        ib.mirror_distance(problem, two, {"U": path, "V": path[:1]})
     for parameters, message in (
         ({"U": path[0]}, "an axis of records in front"),
         ({"V": path}, "exactly U"),

@@ -320,7 +320,7 @@ def test_elementary_potentials_against_integration(formula, params, h, kind, dom
     assert derivation.domain == sp.Interval.open(*domain)
     init, decay = {"u": 0.8, "v": 1.3}, 0.0 if h is None else 0.37
     # Also where the derivation has a potential in closed form.
-    potential = derivation._numerical(tuple(np.array(init[name]) for name in names))(decay)
+    potential = derivation._potentials.integrated(tuple(np.array(init[name]) for name in names))(decay)
     assert isinstance(potential, ib.NumericalPotential)
     numbers = {f"{name}0": init[name] for name in names} | {"A": decay}
     center = float(derivation.minimizer.subs(numbers))

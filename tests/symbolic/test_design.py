@@ -159,6 +159,9 @@ def test_a_design_with_constants_is_one_for_each_number():
         ("c*abs(x) + x**2", "c", ib.UnsupportedError, "kink at x = 0"),
         ("x**2", "c", ib.FormulaError, "c does not occur in R"),
         ("x**2", "x", ib.FormulaError, "x is the weight"),
+        ("x**2*u", "u", ib.FormulaError, r"constants: u is the parameter of the result g\(u\); take another name"),
+        # It is convex at all numbers that are tried, and not for c > 10,000.
+        ("(10000 - c)*x**2", "c", ib.UnsupportedError, "found and proved .* with the constants c; give numbers"),
         (ib.Entropy(scale=1.0), "c", InputError, "a ready potential holds none"),
     ],
 )

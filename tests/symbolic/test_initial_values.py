@@ -25,6 +25,7 @@ def derived(formula, params, h=None):
         ("u**2 - v**2", "u**2 + v**2", {"u": [-1.0, 1.0, -0.7, 0.9], "v": [1.0, -0.5, -0.3, 0.4]}),
         ("m*w", "m**2 + w**2", {"m": [-1.0, 1.0, -0.8, 0.3], "w": [0.5, -0.5, -0.2, 1.1]}),
         ("u**2", "u**2", {"u": [-1.0, 0.7, -0.4, 0.2]}),
+        ("u*v + u", "u**2 + (v + 1)**2", {"u": [-0.7, 0.7, 2.0, 0.4], "v": [0.3, 0.3, 0.2, -3.0]}),
     ],
 )
 def test_training_from_other_starts(formula, h, init):
@@ -46,7 +47,13 @@ def test_training_from_other_starts(formula, h, init):
         ("m*w", "m,w", "m**2 + w**2", 3),
         ("m*w", "m,w", "m**2 + w**2 - m*w/2", 3),
         ("m*w", "m,w", "m**2 + 2*w**2", 1),
-        ("m*w + m", "m,w", "m**2", 0),
+        ("m*w + m", "m,w", "m**2", 1),  # −m and −w − 2
+        ("u*v + u", "u,v", "u**2 + v**2", 0),
+        ("u*v + u", "u,v", "u**2 + (v + 1)**2", 3),
+        ("u*v - 2*u + 3*v - 6", "u,v", "(u + 3)**2 + (v - 2)**2", 3),
+        ("u**2 - (v - 1/2)**4", "u,v", "u**2", 3),
+        ("u - v", "u,v", "(u - v)**2", 1),  # and all shifts of both, which are not listed
+        ("sinh(u) + v", "u,v", "u**2", 0),
         ("a*b*c", "a,b,c", "a**2 + b**2 + c**2", 23),
         ("a*b + c*d", "a,b,c,d", "a**2 + b**2 + c**2 + d**2", 11),
     ],
@@ -57,8 +64,8 @@ def test_a_symmetry_must_leave_g_and_h_as_they_are(formula, params, h, count):
     assert len(found) == count
     point = np.array([0.7, 1.3, -0.4, 2.1])[: len(shape.params)]
     values = sp.lambdify(shape.symbols, [shape.output, shape.with_regularizer(h).regularizer])
-    for order, signs in found:
-        assert values(*(signs * point[list(order)])) == pytest.approx(values(*point), rel=1e-15)
+    for order, signs, shifts in found:
+        assert values(*(signs * point[list(order)] + shifts)) == pytest.approx(values(*point), rel=1e-14)
 
 
 @given(m=st.floats(-3, 3), w=st.floats(-3, 3), decay=st.floats(0, 0.5), push=st.floats(-0.5, 0.5))

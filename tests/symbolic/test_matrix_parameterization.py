@@ -68,6 +68,7 @@ def test_what_is_no_formula_is_refused(formula, message):
         ("U @ V", {"U": (3, 2), "V": (3, 2)}, "inner sizes"),
         ("U + V", {"U": (3, 2), "V": (2, 3)}, "adds matrices"),
         ("U @ V", {"U": (3, 2)}, "exactly the parameters U, V"),
+        ("outer @ V", {"uoter": (3, 2), "V": (2, 3)}, r"got uoter, V \(did you mean outer\?\)"),
         ("U @ V", {"U": (3, 2), "V": 2}, r"expected \(rows, columns\)"),
         ("diag(m) @ U", {"m": (3, 3), "U": (3, 2)}, "a length"),
         ("U", {"U": (3, 0)}, "positive integers"),

@@ -1,7 +1,9 @@
 """Many runs as one batch, against the same runs one by one."""
 
 import copy
+import functools
 import threading
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -81,8 +83,6 @@ class TestOneByOne:
     def test_every_member_is_the_run_that_train_makes(self, name, build):
         """For every method, with strengths and without, order and augmentation by seed, and weights that are tied."""
         entry = METHODS[name]
-        if build is narrow and name == "continuous-sparsification":
-            build = lenet  # finish(…) leaves two parameters of a tied weight
         strengths = [0.0, 20 * entry.usual_strength]
         found = train_population(build, SMALL, entry, strengths, [3, 1], members_at_once=3, **OPTIONS)
         assert [(member.strength, member.seed) for member in found.members] == [
@@ -221,7 +221,7 @@ class TestFailures:
         calls = []
 
         def poisoned(self, images, labels, strengths):
-            calls.append(1)
+            calls.extend([1] * (len(images) == 3))
             if len(calls) == 6:  # the second of four steps of the second epoch
                 self.parameters["fc1.bias"][victim, 0] = float("nan")
             return gradients(self, images, labels, strengths)
@@ -378,6 +378,216 @@ class TestIterative:
         assert counted == [1, 2]
 
 
+class TestStarts:
+    STARTS: ClassVar = {
+        "mask": [{}, {"beta": 0.1}, {"beta": 3.0}],
+        "l1-mask": [{"beta": 0.0}, {"beta": 2.0}],
+        "pilot": [{"beta": 0.1, "delta": 1.5}, {"beta": 1.0, "delta": 1.05}],
+        "continuous-sparsification": [{"start": 0.0}, {"start": 0.5, "final_temperature": 20.0}],
+        "str": [{"start": -10.0}, {"start": -4.0}],
+        "ham": [{"growth": 1.0}, {"growth": 5.0}],
+    }
+
+    @pytest.mark.parametrize("name", STARTS)
+    def test_every_member_is_the_run_that_train_makes(self, name):
+        """Scales of masks, first thresholds and gates, and what a method adapts by itself, all in one batch."""
+        entry, starts = METHODS[name], self.STARTS[name]
+        strengths, options = [entry.usual_strength], {"members_at_once": 4, **OPTIONS}
+        found = train_population(lenet, SMALL, entry, strengths, [3, 1], starts, **options)
+        assert [(member.start, member.seed) for member in found.members] == [(s, k) for s in starts for k in (3, 1)]
+        for member in found.members:
+            numbers = member.start
+            assert_same(member, alone(lenet, lambda s, n=numbers: entry(s, **n), member), 1e-10)
+        assert found.members[0].result.history[-1].l1_norm != found.members[2].result.history[-1].l1_norm
+
+    def test_checkpoints_tell_them_apart(self, tmp_path):
+        starts, case = [{"beta": 0.5}, {"beta": 2}], (lenet, SMALL, METHODS["mask"], [1e-4], [0])
+        whole = train_population(*case, starts, **OPTIONS)
+        with pytest.raises(KeyboardInterrupt):
+            train_population(*case, starts, checkpoints=tmp_path, progress=interrupt_after(2), **OPTIONS)
+        names = sorted(path.name for path in tmp_path.glob("*.safetensors"))
+        assert names == ["0.0001-0-beta=0.5.safetensors", "0.0001-0-beta=2.0.safetensors"]
+        resumed = train_population(*case, starts, checkpoints=tmp_path, resume=True, **OPTIONS)
+        for ours, theirs in zip(resumed.members, whole.members, strict=True):
+            assert_same(ours, theirs.result, 0.0)
+
+    def test_cycles(self):
+        options, starts = {**OPTIONS, "cycles": 2, "epochs": 1}, [{"beta": 0.2}, {"beta": 1.0}]
+        found = iterative_population(lenet, SMALL, METHODS["mask"], [1e-4], [0], starts, **options)
+        for start, curve in zip(starts, found, strict=True):
+            single = training.iterative(lenet(0), SMALL, lambda s=start: METHODS["mask"](1e-4, **s), **options)
+            np.testing.assert_array_equal(curve.accuracy, single.accuracy)
+
+    @pytest.mark.parametrize(
+        ("method", "starts", "message"),
+        [
+            ("mask", [], "starts: expected one or more different"),
+            ("mask", [{"beta": 1}, {"beta": 1.0}], "starts: expected one or more different"),
+            ("mask", {"beta": 1.0}, "starts: expected a list"),
+            ("mask", [0.1], "starts: expected mappings of names to numbers"),
+            ("mask", [{"beta": "large"}], "starts: beta"),
+            ("mask", [{"beta": float("nan")}], "starts: beta"),
+            ("mask", [{"beta": -1.0}], "beta: expected a non-negative number"),
+            ("mask", [{"gamma": 1.0}], "starts: the method cannot be made with gamma"),
+            ("dense", [{"beta": 1.0}], "starts: the method cannot be made with beta"),
+            (
+                "powerpropagation",
+                [{"power": 2.0}, {"power": 3.0}],
+                "starts: the network of seed 0 and start .*computes",
+            ),
+        ],
+    )
+    def test_bad_starts(self, method, starts, message):
+        with pytest.raises(ib.InputError, match=message):
+            train_population(lenet, SMALL, METHODS[method], [0.0], [0], starts, **OPTIONS)
+
+
+class Odd(nn.Module):
+    """Two layers, with a change for each of the tests."""
+
+    def __init__(self, change, seed):
+        super().__init__()
+        self.change, self.seed = change, seed
+        self.first, self.last = nn.Linear(64, 12), nn.Linear(12, 10)
+        if change == "some are frozen":
+            self.first.requires_grad_(not seed)
+        if change == "all are frozen":
+            self.requires_grad_(False)
+        if change == "one buffer in two places":
+            self.register_buffer("shift", torch.full((12,), 0.1 * seed))
+            self.first.register_buffer("shift", self.shift)
+        if change == "two names":
+            self.norm = nn.BatchNorm1d(12)
+            self.first_again, self.norm_again = self.first, self.norm
+        if change == "a buffer that no checkpoint holds":
+            self.register_buffer("shift", torch.full((12,), 0.1 * seed), persistent=False)
+
+    def forward(self, images):
+        hidden = self.first(images.flatten(1))
+        if self.change == "a number of its own":
+            hidden = hidden * (1 + self.seed)
+        if self.change == "a number of its own in tests" and not self.training:
+            hidden = hidden * (1 + self.seed)
+        if self.change == "a branch on images" and images.max() > 0:
+            hidden = hidden * 2
+        if self.change == "a branch in tests" and not self.training and images.max() > 0:
+            hidden = hidden * 2
+        if self.change == "two names":
+            hidden = self.norm(self.first_again(images.flatten(1)) + self.norm_again(hidden))
+        if "buffer" in self.change:
+            hidden = hidden + self.shift
+            if self.change == "one buffer in two places":
+                hidden = hidden + self.first.shift
+        return self.last(torch.relu(hidden))
+
+
+def odd(change):
+    def build(seed):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return Odd(change, seed)
+
+    return build
+
+
+class Stepping(training.Method):
+    """A method of a user's own."""
+
+    def __init__(self, strength=0.0, kind="hook"):
+        super().__init__(strength, decay=2.0)
+        self._kind = kind
+
+    def parameter_groups(self, model):
+        groups = super().parameter_groups(model)
+        if self._kind == "rate":
+            groups[0]["lr"] = 0.01
+        if self._kind == "absent":
+            groups.append({"params": [nn.Parameter(torch.zeros(1))], "weight_decay": 0.0})
+        if self._kind == "left out":
+            groups[1]["params"] = groups[1]["params"][1:]
+        return groups
+
+    def start(self, model, optimizer, epochs):
+        if self._kind == "hook":
+            optimizer.register_step_post_hook(lambda *_: model.last.weight.data.clamp_(-0.1, 0.1))
+
+    def penalty(self, model):
+        return super().penalty(model) if self._kind != "penalty" else model.last.weight.square().sum()
+
+
+class TestOddModelsAndMethods:
+    """Each has the numbers that train gives it, or is refused by a sentence."""
+
+    @pytest.mark.parametrize(
+        "change", ["", "one buffer in two places", "a buffer that no checkpoint holds", "two names"]
+    )
+    def test_equal_to_train(self, change):
+        build = odd(change)
+        found = train_population(build, SMALL, METHODS["mask"], [0.0, 1e-3], [0, 1, 2], members_at_once=4, **OPTIONS)
+        for member in found.members:
+            assert_same(member, alone(build, METHODS["mask"], member), 1e-10)
+        if change == "one buffer in two places":  # torch separates it where precision changes
+            options = {**OPTIONS, "precision": "32-true"}
+            (member,) = train_population(build, SMALL, METHODS["mask"], [0.0], [1], **options).members
+            assert member.result.model.shift is member.result.model.first.shift
+
+    @pytest.mark.parametrize(
+        ("change", "error", "message"),
+        [
+            ("some are frozen", ib.InputError, "networks of one architecture"),
+            ("all are frozen", ib.InputError, "all parameters of Odd are frozen"),
+            ("a number of its own", ib.InputError, "build: the network of seed 1 computes something else"),
+            ("a number of its own in tests", ib.InputError, "build: the network of seed 1 computes something else"),
+            ("a branch on images", ib.UnsupportedError, "vmap cannot compute several Odd at once"),
+        ],
+    )
+    def test_networks_that_are_refused(self, change, error, message):
+        with pytest.raises(error, match=message):
+            train_population(odd(change), SMALL, METHODS["dense"], [0.0], [0, 1], **OPTIONS)
+
+    def test_a_branch_in_tests_is_as_alone(self):
+        """All runs are tested on the same images, so torch can take it."""
+        build = odd("a branch in tests")
+        for member in train_population(build, SMALL, METHODS["mask"], [0.0], [0, 1], **OPTIONS).members:
+            assert_same(member, alone(build, METHODS["mask"], member), 1e-10)
+
+    @pytest.mark.parametrize(
+        ("kind", "message"),
+        [
+            ("hook", "Stepping acts on every step of its optimizer by hooks"),
+            ("rate", "Stepping gives a group of parameters lr of its own"),
+            ("absent", "Stepping trains parameters that are not in the model"),
+            ("penalty", "the penalty of Stepping is not its strength times"),
+        ],
+    )
+    def test_methods_that_are_refused(self, kind, message):
+        with pytest.raises(ib.UnsupportedError, match=message):
+            train_population(odd(""), SMALL, lambda s: Stepping(s, kind), [1e-3], [0, 1], **OPTIONS)
+
+    def test_a_parameter_that_a_method_leaves_out_stays(self):
+        method = functools.partial(Stepping, kind="left out")
+        for member in train_population(odd(""), SMALL, method, [1e-3], [0, 1], **OPTIONS).members:
+            assert_same(member, alone(odd(""), method, member), 1e-10)
+            before = odd("")(member.seed).double()
+            assert torch.equal(member.result.model.first.bias, before.first.bias)
+
+    def test_a_batch_larger_than_the_data(self):
+        options = {**OPTIONS, "batch_size": 5000}
+        for member in train_population(lenet, SMALL, METHODS["pilot"], [1e-3], [0, 1], **options).members:
+            assert_same(member, alone(lenet, METHODS["pilot"], member, batch_size=5000), 1e-10)
+
+    @pytest.mark.parametrize("epoch", [3, 4, 5])
+    def test_groups_of_unequal_sizes_go_on_after_an_interruption(self, epoch, tmp_path):
+        """Of five runs two and two and one train at once; epochs 3 and 4 are those of the second group."""
+        case, options = (lenet, SMALL, METHODS["pilot"], [1e-3], range(5)), {**OPTIONS, "members_at_once": 2}
+        whole = train_population(*case, **options)
+        with pytest.raises(KeyboardInterrupt):
+            train_population(*case, **options, checkpoints=tmp_path, progress=interrupt_after(epoch))
+        resumed = train_population(*case, **options, checkpoints=tmp_path, resume=True)
+        for ours, theirs in zip(resumed.members, whole.members, strict=True):
+            assert_same(ours, theirs.result, 1e-12)
+
+
 def with_norm(seed, **options):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -446,6 +656,10 @@ def with_dropout(seed):
         ({"strengths": []}, ib.InputError, "strengths: expected one or more different"),
         ({"strengths": [0.1, 0.1]}, ib.InputError, "strengths: expected one or more different"),
         ({"strengths": [-1.0]}, ib.InputError, "strengths"),
+        ({"strengths": 0.1}, ib.InputError, r"strengths: expected a list, such as \[0.1\]"),
+        ({"strengths": "0.1"}, ib.InputError, "strengths: expected a list"),
+        ({"seeds": 3}, ib.InputError, "seeds: expected a list"),
+        ({"members_at_once": 0}, ib.InputError, "members_at_once: expected at least 1"),
         ({"seeds": [0, 0]}, ib.InputError, "seeds: expected one or more different"),
         ({"seeds": [-1]}, ib.InputError, "seed"),
         ({"epochs": 0}, ib.InputError, "epochs: expected at least 1"),

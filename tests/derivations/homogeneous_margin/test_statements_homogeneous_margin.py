@@ -245,3 +245,70 @@ def test_the_end_of_a_flow_is_nearly_stationary(seed):
 def test_the_end_of_a_flow_is_nearly_complementary(seed):
     _, slack, smoothed, _, doubled = near_kkt(seed)
     assert 0 <= slack <= 2 / (math.e * 2 * smoothed * doubled)
+
+
+LOSSES = {
+    "cubic": (lambda q: np.exp(-(q**3)), lambda y: np.log(1 / y) ** (1 / 3)),
+    "logistic": (lambda q: np.log1p(np.exp(-q)), lambda y: np.log(1 / np.expm1(y))),
+    "cubic logistic": (lambda q: np.log1p(np.exp(-(q**3))), lambda y: np.log(1 / np.expm1(y)) ** (1 / 3)),
+}
+
+
+@about("homogeneous-margin/sec-4.4-losses")
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_smoothed_margin_of_other_losses_never_falls(name, seed):
+    """Slopes of the losses by complex steps; the start is long enough for a loss below ℓ(0)."""
+    lost, inverse = LOSSES[name]
+    values, slopes, theta = margins_of(seed)
+    theta = theta * np.sqrt(1.2 / values(theta).min())
+    while lost(values(theta)).sum() >= lost(0.0):
+        theta = 1.1 * theta
+
+    def velocity(_, theta):
+        pulls = -np.imag(lost(values(theta) + 1e-30j)) / 1e-30
+        return pulls @ slopes(theta)
+
+    path = solve_ivp(velocity, (0, 20.0), theta, "LSODA", np.linspace(0, 20, 200), rtol=1e-10, atol=1e-11)
+    smoothed = np.array([inverse(lost(values(p)).sum()) / (p @ p) for p in path.y.T])
+    assert np.diff(smoothed).min() > -1e-8 * smoothed.max()
+    assert smoothed[-1] > smoothed[0]
+
+
+@about("homogeneous-margin/eq-5")
+@pytest.mark.parametrize("seed", range(5))
+def test_the_margin_over_a_product_of_lengths_never_falls(seed):
+    """Φ = θ_4² ⟨θ_1…3, x⟩ has the order one in the first group and two in the second."""
+    generator = np.random.default_rng(seed)
+    points = generator.uniform(0.3, 1.5, size=(3, 3))
+    start = generator.uniform(1.0, 1.8, size=4)
+
+    def values(theta):
+        return theta[3] ** 2 * (points @ theta[:3])
+
+    def velocity(_, theta):
+        slopes = np.column_stack([theta[3] ** 2 * points, 2 * theta[3] * (points @ theta[:3])])
+        return np.exp(-values(theta)) @ slopes
+
+    while np.exp(-values(start)).sum() > 0.9:
+        start = 1.1 * start
+    path = solve_ivp(velocity, (0, 50.0), start, "LSODA", np.geomspace(1e-3, 50, 200), rtol=1e-10, atol=1e-11)
+    smoothed = np.array([-math.log(np.exp(-values(p)).sum()) / (np.linalg.norm(p[:3]) * p[3] ** 2) for p in path.y.T])
+    assert np.diff(smoothed).min() > -1e-8 * smoothed.max()
+    assert smoothed[-1] > smoothed[0]
+
+
+@about("homogeneous-margin/sec-5-radial")
+@pytest.mark.parametrize("seed", range(3))
+def test_the_radial_part_has_the_product_of_both_rates_as_square(seed):
+    _, thetas, velocities, _ = flow_of(seed, 0.1)
+    for theta, velocity in zip(thetas[::20], velocities[::20], strict=True):
+        step = 1e-5
+        ahead, behind = theta + step * velocity, theta - step * velocity
+        half = (ahead @ ahead - behind @ behind) / (4 * step)
+        growth = math.log(np.linalg.norm(ahead) / np.linalg.norm(behind)) / (2 * step)
+        radial = (velocity @ theta) / (theta @ theta) * theta
+        assert radial @ radial == pytest.approx(half * growth, rel=1e-6)
+        turned = (ahead / np.linalg.norm(ahead) - behind / np.linalg.norm(behind)) / (2 * step)
+        across = np.linalg.norm(velocity - radial) / np.linalg.norm(theta)
+        assert np.linalg.norm(turned) == pytest.approx(across, rel=1e-5)

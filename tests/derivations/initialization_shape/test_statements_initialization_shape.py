@@ -161,3 +161,83 @@ def test_the_neuron_ends_where_the_stated_function_is_least(a, norm, angle, labe
         return float(first_term(mp.mpf(np.linalg.norm(point)), delta)) - c * start @ point / size
 
     assert np.abs(fminbound(cost, -0.5, 0.5, xtol=1e-9)) < 1e-4
+
+
+def of_product(alpha, shape):
+    """R' of x = u v in mpmath: the flow's time from the start to x, a root of its equation."""
+    u, v = (mp.sqrt(alpha * (1 - sign * shape) / (1 + sign * shape)) for sign in (1, -1))
+
+    def weight(z):
+        return (u * mp.cosh(z) + v * mp.sinh(z)) * (v * mp.cosh(z) + u * mp.sinh(z))
+
+    def time(x):
+        low, high = mp.mpf(-400), mp.mpf(400)
+        for _ in range(200):
+            middle = (low + high) / 2
+            low, high = (middle, high) if weight(middle) < x else (low, middle)
+        return low
+
+    return time
+
+
+open_shapes = st.floats(0.05, 0.95)
+
+
+@about("initialization-shape/product")
+@few
+@given(sizes, open_shapes, entries, st.floats(0.2, 1.5))
+def test_the_slope_of_a_products_potential_is_the_accumulated_gradient(alpha, shape, target, time):
+    u0, v0 = layers(alpha, shape)
+
+    def velocity(t, state):
+        slope = math.tanh(state[0] * state[1] - target)
+        return [-slope * state[1], -slope * state[0], -slope]
+
+    u, v, moved = solve_ivp(velocity, (0, time), [u0, v0, 0], "LSODA", rtol=1e-11, atol=1e-12).y[:, -1]
+    scale = 2 * alpha * shape / (1 - shape**2)
+    assert (math.asinh(u * v / scale) + math.log(shape)) / 2 == pytest.approx(moved, abs=1e-8)
+    assert scale == pytest.approx((v0**2 - u0**2) / 2)
+
+
+@about("initialization-shape/product-small")
+@few
+@given(open_shapes, st.floats(0.3, 2.0))
+def test_a_small_product_has_an_l1_norm_and_a_tilt(shape, b):
+    """R' on both sides of zero is the flow's time, here from α = 1e-30."""
+    with mp.workdps(50):
+        alpha, s, b = mp.mpf("1e-30"), mp.mpf(shape), mp.mpf(b)
+        time = of_product(alpha, s)
+        for sign, inside in ((1, 1 - s**2), (-1, (1 - s**2) / s**2)):
+            stated = mp.diff(lambda y, inside=inside: y * mp.log(y * inside / alpha) / 2 - y / 2, b)
+            assert float(sign * time(sign * b) - stated) == pytest.approx(0, abs=1e-10)
+
+
+@about("initialization-shape/product-balanced")
+@few
+@given(sizes, st.floats(0.3, 2.0))
+def test_a_balanced_product_has_an_entropy_and_keeps_its_sign(alpha, b):
+    with mp.workdps(50):
+        alpha, b = mp.mpf(alpha), mp.mpf(b)
+        slopes = []
+        for shape in ("1e-12", "1e-24"):
+            time = of_product(alpha, mp.mpf(shape))
+            stated = mp.diff(lambda y: y * mp.log(y / alpha) / 2 - y / 2, b)
+            assert float(time(b) - stated) == pytest.approx(0, abs=1e-10)
+            slopes.append(float(time(-b)))
+        assert slopes[1] < slopes[0] - 20
+
+
+@about("initialization-shape/product-lopsided")
+@few
+@given(sizes, entries)
+def test_a_lopsided_product_has_the_squared_distance_from_its_start(alpha, x):
+    """Slopes differ by a third power of 1 − s, from 1e-3 to 1e-4."""
+    with mp.workdps(50):
+        alpha, x = mp.mpf(alpha), mp.mpf(x)
+        errors = []
+        for exponent in (3, 4):
+            s = 1 - mp.mpf(10) ** -exponent
+            stated = mp.diff(lambda y, s=s: (y - alpha) ** 2 * (1 - s**2) / (8 * alpha * s), x)
+            errors.append(abs(of_product(alpha, s)(x) - stated))
+        assert errors[1] <= errors[0] / 900 + mp.mpf(10) ** -30
+        assert errors[0] <= 40 * mp.mpf(10) ** -9 * (1 + 1 / alpha**3)

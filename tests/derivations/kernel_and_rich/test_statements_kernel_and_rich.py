@@ -326,6 +326,24 @@ def inverse(depth, value):
     return brentq(lambda zeta: h(depth, zeta) - value, 0, end, xtol=1e-15)
 
 
+@about("kernel-and-rich/eq-51-53")
+@few
+@given(st.floats(0.5, 1.5), st.floats(2.2, 6.0), st.floats(-0.95, 0.95))
+def test_the_weights_of_depth_solve_their_flow(alpha, depth, share):
+    """dw/dA = ∓D w^(D−1) from α, for depths that are no integers, too, up to 0.95 of where a weight blows up."""
+    signal = share * alpha ** (2 - depth) / (depth * (depth - 2))
+
+    def velocity(_, w):
+        return depth * np.array([-1, 1]) * w ** (depth - 1)
+
+    w = solve_ivp(velocity, (0, signal), [alpha, alpha], "DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
+    for weight, sign in zip(w, (1, -1), strict=True):
+        bracket = alpha ** (2 - depth) + sign * depth * (depth - 2) * signal
+        assert bracket ** (-1 / (depth - 2)) == pytest.approx(weight, rel=1e-8)
+    expected = alpha**depth * h(depth, -depth * (depth - 2) * alpha ** (depth - 2) * signal)
+    assert w[0] ** depth - w[1] ** depth == pytest.approx(expected, rel=1e-7, abs=1e-9)
+
+
 @about("kernel-and-rich/thm-3")
 @about("kernel-and-rich/lem-8")
 @few

@@ -86,7 +86,7 @@ def _(ib):
 
 
 @app.cell
-def _(np, plotting, plt, solve_ivp):
+def _(np, solve_ivp):
     def endpoint(first, second, start, time=0.6):
         """Follow one field, then the other."""
         paths, state = [], np.array(start)
@@ -101,22 +101,31 @@ def _(np, plotting, plt, solve_ivp):
         "m²": lambda theta: np.array([-2 * theta[0], 0.0]),
         "m² + w²": lambda theta: -2 * theta,
     }
-    gaps = {}
+    orders = {
+        h: {(a, b): endpoint(fields[a], fields[b], (1.0, 0.5)) for a, b in (("g", h), (h, "g"))}
+        for h in ("m²", "m² + w²")
+    }
+    gaps = {h: float(np.linalg.norm(np.subtract(*(end for end, _ in both.values())))) for h, both in orders.items()}
+    return gaps, orders
+
+
+@app.cell(hide_code=True)
+def _(gaps, orders, plotting, plt):
     with plotting.style():
         _figure, _both = plt.subplots(1, 2, figsize=(6.4, 2.6), layout="constrained", dpi=150, sharey=True)
-        for _axes, _h in zip(_both, ("m²", "m² + w²"), strict=True):
-            _ends = []
-            for _order, _colour in ((("g", _h), plotting.COLOURS["flow"]), ((_h, "g"), plotting.COLOURS["projection"])):
-                _end, _path = endpoint(fields[_order[0]], fields[_order[1]], (1.0, 0.5))
-                _axes.plot(*_path, color=_colour, label=f"first {_order[0]}, then {_order[1]}")
-                _axes.plot(*_end, "o", ms=4, color=_colour)
-                _ends.append(_end)
-            gaps[_h] = float(np.linalg.norm(_ends[0] - _ends[1]))
+        for _axes, (_h, _paths) in zip(_both, orders.items(), strict=True):
+            for (_order, (_end, _path)), _name in zip(_paths.items(), ("flow", "projection"), strict=True):
+                _axes.plot(*_path, color=plotting.COLOURS[_name], label=f"first {_order[0]}, then {_order[1]}")
+                _axes.plot(*_end, "o", ms=4, color=plotting.COLOURS[_name])
             _axes.set(xlabel="$m$", title=f"decay with $h$ = {_h}: the ends are {gaps[_h]:.2g} apart")
             _axes.legend()
         _both[0].set_ylabel("$w$")
-    _figure
-    return (gaps,)
+    plotting.Picture(
+        _figure,
+        "Paths in the plane of m and w from (1, 1/2), along one field and then the other, in both orders. With decay "
+        f"of m alone they end {gaps['m²']:.2g} apart; with decay of both they end in the same point.",
+    )
+    return
 
 
 @app.cell(hide_code=True)
@@ -246,7 +255,7 @@ def _(mo, residual):
 
 
 @app.cell
-def _(derivation, np, plotting, plt, solve_ivp, sp, start):
+def _(derivation, np, solve_ivp, sp, start):
     def by_hand(strength, target=1.0, end=1.2):
         """One weight log u − log v trained on f(x) = (x − target)²/2, from the definition of its flow, by SciPy."""
 
@@ -261,19 +270,56 @@ def _(derivation, np, plotting, plt, solve_ivp, sp, start):
         return path.t, np.log(u / v), L
 
     mirror_map = sp.lambdify(sp.symbols("x A u0 v0"), derivation.mirror_map)
-    residual = {}
+    paths = {strength: by_hand(strength) for strength in (0.0, 0.1, 0.25)}
+    slopes = {strength: mirror_map(x, strength * t, start["u"], start["v"]) for strength, (t, x, _) in paths.items()}
+    residual = {strength: float(np.max(np.abs(slopes[strength] + paths[strength][2]))) for strength in paths}
+    return paths, residual, slopes
+
+
+@app.cell(hide_code=True)
+def _(paths, plotting, plt, slopes):
     with plotting.style():
         _figure, _axes = plt.subplots(figsize=(4.6, 2.7), layout="constrained", dpi=150)
-        for _strength, _colour in ((0.0, "#56B4E9"), (0.1, "#0072B2"), (0.25, "#CC79A7")):
-            _t, _x, _L = by_hand(_strength)
-            _slope = mirror_map(_x, _strength * _t, start["u"], start["v"])
-            residual[_strength] = float(np.max(np.abs(_slope + _L)))
+        for (_strength, (_t, _, _L)), _colour in zip(paths.items(), ("#56B4E9", "#0072B2", "#CC79A7"), strict=True):
             _axes.plot(_t, -_L, color=_colour, label=f"$-L_t$, α = {_strength:g}")
-            _axes.plot(_t[::4], _slope[::4], "o", ms=3, color=_colour)
+            _axes.plot(_t[::4], slopes[_strength][::4], "o", ms=3, color=_colour)
         _axes.set(xlabel="flow time $t$", title="dots: $R_{A_t}'(x_t)$ from the formula", ylabel="dual variable")
         _axes.legend()
-    _figure
-    return (residual,)
+    plotting.Picture(
+        _figure,
+        "Minus the accumulated gradient against flow time for three strengths of decay, as curves, and the slope of "
+        "the derived potential along the same path, as dots. Every dot lies on its curve.",
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    ## Exercise
+
+    Which norm does a weight $x = \sinh u$ prefer that starts at zero, when it is small and when it is large? And what
+    is special about the range of its $R'$?
+    """)
+    return
+
+
+@app.cell(hide_code=True)
+def _(ib, mo, sp):
+    growing = ib.derive(ib.Parameterization("sinh(u)"))
+    growing_potential = growing.at(u=0.0)
+    growing_exponents = growing_potential.effective_exponent([1e-3, 1e3])
+    mo.md(rf"""
+    /// details | Answer
+
+    $R'(x) = {sp.latex(growing.mirror_map)}$. The local exponent of $R$ is {growing_exponents[0]:.2f} at
+    $x = 10^{{-3}}$ and {growing_exponents[1]:.2f} at $x = 10^3$: $L_2$ below the scale 1, $L_1$ above it. From a
+    start at zero the range of $R'$ is $(-\pi/2, \pi/2)$: a weight that is pulled steadily runs to infinity in finite
+    time.
+
+    ///
+    """)
+    return growing, growing_exponents
 
 
 @app.cell(hide_code=True)

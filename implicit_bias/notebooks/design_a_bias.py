@@ -79,8 +79,13 @@ def _(mo):
 
 
 @app.cell
-def _(ib, np, plotting, plt, power, sp):
+def _():
     powers = (1.25, 1.5, 2.0, 3.0)
+    return (powers,)
+
+
+@app.cell(hide_code=True)
+def _(ib, np, plotting, plt, power, powers, sp):
     with plotting.style():
         _figure, (_left, _right) = plt.subplots(1, 2, figsize=(6.4, 2.5), layout="constrained", dpi=150)
         _u = np.linspace(-1.5, 1.5, 301)
@@ -92,8 +97,12 @@ def _(ib, np, plotting, plt, power, sp):
             _right.plot(_u, _g(_u), **_look)
         _left.set(xlabel="$x$", title=f"$R(x) = |x|^p$, p = {power.value:g}; grey: others", ylim=(0, 2.5))
         _right.set(xlabel="$u$", title="$x = g(u)$")
-    _figure
-    return (powers,)
+    plotting.Picture(
+        _figure,
+        f"Left, the potential |x|^p for several powers, with p = {power.value:g} in blue; right, the parameterizations "
+        "that have them. The smaller the power, the flatter g is around zero.",
+    )
+    return
 
 
 @app.cell(hide_code=True)
@@ -147,13 +156,18 @@ def _(ib, minimize, np, solve_ivp, sp):
 
 
 @app.cell
-def _(flow_end, np, plotting, plt, powers, projection):
+def _(flow_end, np, powers, projection):
     paths = {p: flow_end(p) for p in powers}
     projections = {
         p: projection(lambda x, p=p: np.abs(x) ** p, lambda x, p=p: p * np.sign(x) * np.abs(x) ** (p - 1))
         for p in powers
     }
     gaps = {p: float(np.max(np.abs(paths[p][1][-1] - projections[p]))) for p in powers}
+    return gaps, paths, projections
+
+
+@app.cell(hide_code=True)
+def _(np, paths, plotting, plt, projections):
     with plotting.style():
         _figure, _all = plt.subplots(1, 4, figsize=(7.2, 2.3), layout="constrained", dpi=150, sharey=True)
         for _axes, (_p, (_t, _x)) in zip(_all, paths.items(), strict=True):
@@ -161,8 +175,13 @@ def _(flow_end, np, plotting, plt, powers, projection):
             _axes.plot(np.full(6, 3e3), projections[_p], "o", ms=4, mfc="none", color=plotting.COLOURS["projection"])
             _axes.set(xscale="log", xlabel="$t$", title=f"$R = |x|^{{{_p:g}}}$", ylim=(-2, 2.6))
         _all[0].set_ylabel("weights; circles: SLSQP")
-    _figure
-    return gaps, paths
+    plotting.Picture(
+        _figure,
+        "Six weights against time, for four powers of the potential from 1.25 to 3. In every panel the curves end in "
+        "the circles, which SLSQP found. For small powers few weights are large in the end; for large ones all are of "
+        "similar size.",
+    )
+    return
 
 
 @app.cell(hide_code=True)
@@ -197,7 +216,7 @@ def _(bounded_gap, mo):
 
 
 @app.cell
-def _(Z, designs, ib, np, plotting, plt, projection, x0, y):
+def _(Z, designs, ib, np, projection, x0, y):
     refusal = ""
     try:
         ib.design("abs(x) + x**2")
@@ -211,6 +230,11 @@ def _(Z, designs, ib, np, plotting, plt, projection, x0, y):
     )
     bounded_projection = projection(np.cosh, np.sinh)
     bounded_gap = float(np.max(np.abs(bounded_flow.x[-1] - bounded_projection)))
+    return bounded, bounded_flow, bounded_gap, bounded_projection, refusal
+
+
+@app.cell(hide_code=True)
+def _(bounded, bounded_flow, bounded_projection, np, plotting, plt):
     with plotting.style():
         _figure, (_left, _right) = plt.subplots(1, 2, figsize=(6.4, 2.4), layout="constrained", dpi=150)
         _u = np.linspace(-8, 8, 201)
@@ -218,8 +242,12 @@ def _(Z, designs, ib, np, plotting, plt, projection, x0, y):
         _left.set(xlabel="$u$", ylabel="$x = g(u)$", title=r"$R(x) = \cosh x$")
         bounded_flow.plot(ax=_right, lw=1)
         _right.plot(np.full(6, 300.0), bounded_projection, "o", ms=4, mfc="none", color=plotting.COLOURS["projection"])
-    _figure
-    return bounded_gap, refusal
+    plotting.Picture(
+        _figure,
+        "Left, the tabulated parameterization of cosh x, which grows ever more slowly on both sides of zero. Right, "
+        "six weights against time; they end in the circles, which SLSQP found.",
+    )
+    return
 
 
 @app.cell(hide_code=True)
@@ -234,6 +262,31 @@ def _(mo, refusal):
     A gradient flow of a smooth $g$ never has exactly an $L_1$ bias; it comes as close as you like, by a small scale
     or by decay. How close, and how fast, is the subject of `l2_to_l1.py`.
 
+    ## Exercise
+
+    Design a potential that is $\tfrac12 x^2$ for small weights and grows like $\tfrac\pi2|x|$ for large ones, by
+    $R'' = 1/(1 + x^2)$, and say which $g$ has it before you ask.
+    """)
+    return
+
+
+@app.cell(hide_code=True)
+def _(ib, mo, sp):
+    wished = ib.design("x*atan(x) - log(1 + x**2)/2")
+    mo.md(rf"""
+    /// details | Answer
+
+    $u = \int \sqrt{{R''}}\,dx = \operatorname{{arcsinh}} x$, so $x = {sp.latex(wished.output)}$. The exercise of
+    `derive_your_own.py` goes the other way.
+
+    ///
+    """)
+    return (wished,)
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
     *The implicit_bias developers*
     """)
     return

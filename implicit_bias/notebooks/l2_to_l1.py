@@ -58,9 +58,14 @@ def _(mo):
 
 
 @app.cell
-def _(ib, log10_scale, np, plotting, plt):
+def _(ib, np):
     sizes = np.geomspace(1e-8, 1e4, 241)
     exponents = {k: ib.HyperbolicEntropy(scale=10.0**k).effective_exponent(sizes) for k in range(-6, 3)}
+    return exponents, sizes
+
+
+@app.cell(hide_code=True)
+def _(exponents, log10_scale, plotting, plt, sizes):
     with plotting.style():
         _figure, _axes = plt.subplots(figsize=(5.0, 2.5), layout="constrained", dpi=150)
         for _k, _p in exponents.items():
@@ -69,7 +74,11 @@ def _(ib, log10_scale, np, plotting, plt):
         _axes.axvline(10.0**log10_scale.value, color="0.5", lw=0.7, ls=":")
         _axes.set(xscale="log", xlabel="size of the weight $s$", ylabel="local exponent $p(s)$", ylim=(0.95, 2.05))
         _axes.set_title(f"scale $a = 10^{{{log10_scale.value}}}$ (dotted); grey: other scales")
-    _figure
+    plotting.Picture(
+        _figure,
+        "The local exponent against the size of the weight, on a logarithmic axis, for nine scales. Each curve falls "
+        f"from 2 to 1 around its scale; the blue one does so at 10^{log10_scale.value}.",
+    )
     return
 
 
@@ -124,7 +133,7 @@ def _(gap_l1, gap_l2, l1, l2, log10_scales, mo, np, path):
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(L1_COLOUR, l1, log10_scales, np, path, plotting, plt, problem):
     shown = log10_scales >= -20
     with plotting.style():
@@ -138,7 +147,12 @@ def _(L1_COLOUR, l1, log10_scales, np, path, plotting, plt, problem):
         _right.set(
             yscale="log", xlim=(5, -300), xlabel=r"$\log_{10} a$", title=r"$\|x\|_1$ above its minimum, relative"
         )
-    _figure
+    plotting.Picture(
+        _figure,
+        "Left, the weights against the scale, from 1e5 down to 1e-20: all are small and alike at first; then the three "
+        "of the truth grow to their values, and the others shrink to zero. Right, the L1 norm above its minimum: it "
+        f"falls from {l1[0] - 1:.1g} to below {max(float(np.abs(l1[-1] - 1)), 1e-15):.0e} at a scale of 1e-300.",
+    )
     return
 
 
@@ -225,6 +239,13 @@ def _(basis_pursuit, ib, least_l2, masking, np, problem):
 
 
 @app.cell
+def _(masking, networks, np):
+    ends = masking.distance_to_limit(networks)  # each against the projection at its own scale
+    excess = float(np.max(ends.distance[-1] / np.linalg.norm(ends.limit, axis=-1)))
+    return (excess,)
+
+
+@app.cell(hide_code=True)
 def _(
     L1_COLOUR,
     L2_COLOUR,
@@ -232,17 +253,13 @@ def _(
     l1,
     l2,
     log10_scales,
-    masking,
-    networks,
-    np,
+    excess,
     plotting,
     plt,
     trained_l1,
     trained_l2,
     trained_log10,
 ):
-    ends = masking.distance_to_limit(networks)  # each against the projection at its own scale
-    excess = float(np.max(ends.distance[-1] / np.linalg.norm(ends.limit, axis=-1)))
     with plotting.style():
         _figure, _axes = plt.subplots(figsize=(5.0, 2.8), layout="constrained", dpi=150)
         for _line, _marks, _colour, _name in (
@@ -256,8 +273,13 @@ def _(
         _axes.set(xlim=(4, -8), xlabel=r"$\log_{10}$ of the scale $a$ at the end", ylabel="norm, relative")
         _axes.set_title("lines: limits of theory; marks: trained networks")
         _axes.legend()
-    _figure
-    return (excess,)
+    plotting.Picture(
+        _figure,
+        "L1 and L2 norm of the limit, each relative to its minimum, against the scale: the first falls to 1 and the "
+        "second rises from 1 as the scale falls. Marks of trained networks, circles for those that started at their "
+        f"scale and diamonds for those that decayed to it, lie on the lines, at most {excess:.1%} off.",
+    )
+    return
 
 
 @app.cell(hide_code=True)
@@ -268,7 +290,39 @@ def _(excess, mo, momentum, networks, steps):
     projection. Whether a network *started* at its scale or *decayed* to it cannot be told from where it ended.
 
     So a choice that looks like a detail, the size of the start or a little weight decay, is the choice of a norm.
+    """)
+    return
 
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    ## Exercise
+
+    Training starts at $m_0 = 1$, $w_0 = 0.9$. How much decay takes its scale to $10^{-3}$?
+    """)
+    return
+
+
+@app.cell(hide_code=True)
+def _(mask, mo, np):
+    needed = float(np.log((1 - 0.9**2) / 2 / 1e-3) / 4)
+    needed_scale = float(np.squeeze(mask.at(m=1.0, w=0.9, decay=needed).scale))
+    mo.md(rf"""
+    /// details | Answer
+
+    From $\frac{{1 - 0.81}}{{2}} e^{{-4A}} = 10^{{-3}}$ follows $A = {needed:.3f}$. `mask.at(m=1, w=0.9,
+    decay={needed:.3f}).scale` says {needed_scale:.3g}. A start close to $m_0 = w_0$ needs little decay, as its scale is
+    small from the start.
+
+    ///
+    """)
+    return needed, needed_scale
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
     *The implicit_bias developers*
     """)
     return

@@ -1,0 +1,74 @@
+"""axe-core, run in Chromium, finds nothing serious on the pages that this project writes.
+
+The pages are written here from what was saved, so that a change of the code is seen before anybody writes them anew.
+"""
+
+import pytest
+
+import derivations
+from experiments import registry, report
+from experiments.__main__ import FIGURES
+from implicit_bias.claims import Ledger
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+SERIOUS = {"serious", "critical"}
+
+
+def findings(tab, rules=()):
+    """What axe-core finds, by all rules or by some: lines of impact, rule, number of places and the first of them."""
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    # Formulas have the colours of the text around them, and so many elements that they alone would take minutes.
+    found = axe.Axe().run(tab, context={"exclude": [["math"]]}, options=options).response["violations"]
+    return [
+        f"{each['impact']} {each['id']}, {len(each['nodes'])} times, first {each['nodes'][0]['html'][:200]}"
+        for each in found
+        if each["impact"] in SERIOUS
+    ]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """A folder with the page of all figures, whose pictures are links, and the pages of the ledger."""
+    folder = tmp_path_factory.mktemp("pages")
+    for each in FIGURES.iterdir():
+        if each.is_dir() and not each.name.startswith("."):
+            (folder / each.name).symlink_to(each)
+    (folder / "ledger").unlink(missing_ok=True)
+    report.write(folder, registry())
+    Ledger.load(derivations.SAVED).save_pages(folder / "ledger.html", root="..")
+    return folder
+
+
+def opened(context, page):
+    """A tab with the page, all of its folds open: what they hide is looked at as well."""
+    tab = context.new_page()
+    tab.goto(page.as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    return tab
+
+
+@pytest.mark.parametrize("name", ["index.html", "ledger.html", "ledger/mask-in-the-mirror.html"])
+def test_nothing_serious_is_found(browser, pages, name):
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        assert findings(opened(context, pages / name)) == []
+
+
+@pytest.mark.parametrize("name", ["index.html", "ledger/mask-in-the-mirror.html"])
+def test_text_stands_out_on_a_dark_page(browser, pages, name):
+    with browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark") as context:
+        assert findings(opened(context, pages / name), ["color-contrast"]) == []
+
+
+def test_boxes_that_scroll_on_a_phone_are_reached_by_the_keyboard(browser, pages):
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        assert findings(opened(context, pages / "index.html"), ["scrollable-region-focusable"]) == []
+
+
+def test_a_fault_is_found(browser):
+    """The check can fail: a picture without words, grey on grey, and a button without a name."""
+    with browser.new_context() as context:
+        tab = context.new_page()
+        tab.set_content(
+            '<html lang="en"><title>t</title><main><img src="data:,"><p style="color:#aaa">pale</p><button></button>'
+        )
+        assert {line.split()[1].strip(",") for line in findings(tab)} == {"image-alt", "color-contrast", "button-name"}
