@@ -118,7 +118,7 @@ class DerivedPotentials:
 
 @dataclass(frozen=True)
 class _Curves:
-    """A parameterization as numerical potentials need it: its curves under some dynamics, compiled once for all starts."""
+    """A parameterization as numerical potentials need it, with its curves under some dynamics, compiled once."""
 
     parameterization: Parameterization
     dynamics: SteepestDescent | None
