@@ -159,6 +159,8 @@ def check_command(command, known_names=True):
             assert not known_names or all(ledger().full_id(name) for name in found["ids"] or ())
         case ["python", "-m", "derivations.errata"]:
             assert (ROOT / "derivations" / "errata.py").exists()
+        case ["python", "-m", "tests.explore.frame_rate"]:
+            assert (ROOT / "tests" / "explore" / "frame_rate.py").exists()
         case ["dask", "scheduler", *arguments]:
             from distributed.cli.dask_scheduler import main
 
