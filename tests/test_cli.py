@@ -238,7 +238,7 @@ def test_interrupted_and_resumed(tmp_path):
             _, errors = process.communicate(timeout=300)
         finally:
             process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "--resume" in errors
     assert "Traceback" not in errors
     rows = rows_of(tmp_path / "run" / "history.csv")  # of the epochs in the checkpoint

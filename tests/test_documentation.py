@@ -326,6 +326,9 @@ def test_numbers_of_benchmarks_are_the_recorded_ones():
         ratio = measured("masked_step", column="ratio", model=model, variant="masked")
         assert f"{ratio:.3g}" == stated
         assert stated in results
+    for method in ("dense", "mask"):
+        ratio = measured("population", column="ratio", method=method, variant="population")
+        assert f" {ratio:.2f} of" in results
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def test_a_shrunk_entropy_is_the_one_at_the_smaller_scale(log_scale, exponent, z
 def test_decay_that_moves_the_shift_is_no_shrinkage(regularizer, shrinks):
     """Against flows of the decay alone: u e^(−2A), and v as well if it decays."""
     derived, start, decay = ib.derive("u**2 - v**2", regularizer), {"u": [1.0, 0.7], "v": [0.5, 0.6]}, 0.3
-    assert (derived._shrinkage is not None) == shrinks
+    assert (derived._potentials._shrinkage is not None) == shrinks
     shrunk = {name: np.multiply(value, np.exp(-2 * decay * (name == "u" or shrinks))) for name, value in start.items()}
     found, want = derived.at(start, decay), derived.at(shrunk)
     np.testing.assert_allclose(found.log_scale, want.log_scale, rtol=1e-13)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 import implicit_bias as ib
-from implicit_bias.symbolic import derivation, start_conditions
+from implicit_bias.symbolic import derived_potentials, start_conditions
 from implicit_bias.symbolic.start_conditions import known_symmetries
 from implicit_bias.symbolic.time_limit import StoppedError
 
@@ -116,7 +116,7 @@ def test_what_takes_too_long_to_know_is_done_without(monkeypatch):
     def stopped(*_):
         raise StoppedError("took too long")
 
-    for module in (derivation, start_conditions):
+    for module in (derived_potentials, start_conditions):
         monkeypatch.setattr(module, "call", stopped)  # a short time limit may be enough on a quick machine
     known_symmetries.cache_clear()
     with pytest.raises(ib.DomainError, match="m0 - w0 > 0"):
