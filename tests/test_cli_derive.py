@@ -123,7 +123,7 @@ def test_a_formula_may_begin_with_a_minus(arguments):
         (["m*w", "--params", "m,m"], "distinct names"),
         (["m*w", "--params", "m,w", "--regularizer", "m**2"], "[∇g, ∇h] = (2*w, -2*m)"),
         (["m*w", "--params", "m,w", "--latex", "--json"], "--latex or --json, not both"),
-        (["-m*", "--params", "m"], "formula: cannot read '-m*'"),
+        (["-m*", "--params", "m"], "formula: cannot read '-m*': it ends where something has to follow"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message):

@@ -139,7 +139,10 @@ def refused(result, message):
         (["--init", "m=1", "--init", "w=-1"], "m0 + w0"),
         (["--init", "m=1", "--init", "w=0", "--decay", "-1"], "decay"),
         (["--init", "m=1", "--init", "w=0", "--regularizer", "m**2"], "do not commute"),
-        (["--init", "m=1", "--init", "w=0", "--regularizer", ""], "regularizer: cannot read ''"),
+        (
+            ["--init", "m=1", "--init", "w=0", "--regularizer", ""],
+            "regularizer: expected a formula, got an empty",
+        ),
         (["--init", "m=1", "--init", "w=0", "--params", ""], "params"),
         (["--parameterization", "u**2", "--init", "v=1"], "--init: u**2 has no parameter 'v'; it has u."),
         (["--parameterization", "u**2-v**2", "--init", "v=1"], "--init u=NUMBER"),

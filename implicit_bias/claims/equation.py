@@ -117,12 +117,21 @@ class Violation:
         left, right = _without_dummies([exact(self.left), exact(self.right)])
         object.__setattr__(self, "left", left)
         object.__setattr__(self, "right", right)
+        unset = next((name for name, value in self.numbers.items() if value is None), None)
+        if unset is not None:
+            raise InputError(
+                f"Violation: expected a number for {unset}, got None. A search that finds nothing has no smallest "
+                "instance: return ib.Verdict(ib.Outcome.INCONCLUSIVE, ...) then."
+            )
         object.__setattr__(self, "numbers", {name: Fraction(value) for name, value in self.numbers.items()})
         missing = [name for name in _by_name((left, right)) if name not in self.numbers]
         if missing:
             raise InputError(f"Violation: expected a number for each symbol; {', '.join(missing)} has none.")
         if self.relation not in RELATIONS:
-            raise InputError(f"Violation: expected the relation '!=' or '>', got {self.relation!r}.")
+            raise InputError(
+                f"Violation: expected the relation '!=' or '>', got {self.relation!r}; where a paper has "
+                "left >= right, give Violation(right, left, numbers, '>')."
+            )
         for side in (left, right):
             tree(side)
         for name, symbol in _by_name((left, right)).items():

@@ -180,7 +180,11 @@ def _tree(formula: str) -> ast.expr:
             warnings.simplefilter("ignore", DeprecationWarning)
             tree = ast.parse(formula.strip(), mode="eval").body
     except SyntaxError as error:
-        raise FormulaError(f"cannot read {formula[:80]!r}: {error.msg} at column {error.offset}.") from None
+        if not formula.strip():
+            raise FormulaError("expected a formula, got an empty string.") from None
+        # Python names no column where something is missing at the end.
+        wrong = f"{error.msg} at column {error.offset}" if error.offset else "it ends where something has to follow"
+        raise FormulaError(f"cannot read {formula[:80]!r}: {wrong}.") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise _unreadable(formula, error) from None
     for node in ast.walk(tree):

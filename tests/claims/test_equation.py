@@ -105,6 +105,8 @@ def test_a_violation_has_a_relation_and_numbers_of_any_size():
 def test_a_violation_has_a_number_for_each_symbol():
     with pytest.raises(ib.InputError, match="y has none"):
         Violation(x, y, {"x": 1})
+    with pytest.raises(ib.InputError, match="A search that finds nothing"):
+        Violation(x, y, {"x": None, "y": 1})
 
 
 DESCRIBED = Equation(x**2, x + p, "says", (p,), "so").describe()

@@ -32,7 +32,9 @@ function say(field, sentence = "", alternatives = []) {
   wrong[field] = sentence;
   const place = $(`${field}-said`);
   if (place.textContent !== sentence) place.textContent = sentence;
-  document.querySelector("main").classList.toggle("stale", Object.values(wrong).some(Boolean));
+  const page = document.querySelector("main").classList;
+  page.toggle("stale", Object.values(wrong).some(Boolean));
+  page.toggle("other", Boolean(wrong.formula || wrong.regularizer));
   if (field === "picture") return;
   $(field).setAttribute("aria-invalid", String(Boolean(sentence)));
   if (field !== "regularizer") return;
