@@ -36,7 +36,12 @@
             item.append(link, says);
             return item;
         }));
-        list.hidden = !found.length;
+        if (words.length && !found.length) {
+            const item = document.createElement("li");
+            item.textContent = `Nothing found for “${box.value.trim()}”`;
+            list.append(item);
+        }
+        list.hidden = !words.length;
         told.textContent = words.length ? `${found.length} found` : "";
     }
 

@@ -37,6 +37,9 @@ def verify(
     def say(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    if not (found.identities or found.counterexamples or found.unstated):
+        say("Nothing to verify: no claim carries an identity or an exact counterexample.")
+        raise typer.Exit
     confirmed = [each for each in found.identities if each.outcome == "confirmed"]
     say(
         f"{len(confirmed)} of {len(found.identities)} identities confirmed at "

@@ -84,6 +84,17 @@ def test_its_identities_and_counterexamples_are_verified(saved):
     assert "3 of 3 exact counterexamples confirmed" in result.output
 
 
+def test_a_ledger_without_anything_to_verify_says_so(saved, tmp_path):
+    ledger = json.loads((saved / "ledger.json").read_text())
+    ledger["claims"] = {name: claim for name, claim in ledger["claims"].items() if claim["outcome"] == "INCONCLUSIVE"}
+    assert ledger["claims"]
+    path = tmp_path / "ledger.json"
+    path.write_text(json.dumps(ledger))
+    result = CliRunner().invoke(app, ["verify", str(path)])
+    assert result.exit_code == 0
+    assert result.output.startswith("Nothing to verify")
+
+
 def test_a_false_identity_fails_the_verification(saved, tmp_path):
     ledger = json.loads((saved / "ledger.json").read_text())
     identity = ledger["claims"]["parabola/flow"]["identities"][0]
