@@ -503,7 +503,7 @@ class TestSearch:
         assert site.evaluate("document.activeElement.id") == "find"
         assert self.found(site, "no such words") == []
         assert site.inner_text("#told") == "0 found"
-        assert site.inner_text("#found") == "Nothing found for “no such words”"
+        assert site.inner_text("#found").startswith("Nothing found for")
         site.keyboard.press("Escape")
         assert site.locator("#found").is_hidden()
 
