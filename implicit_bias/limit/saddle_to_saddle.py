@@ -257,7 +257,8 @@ class _Walk:
         s = np.where(self.signs != 0, self.signs, -2 * self.linear.adjoint(self.nu))
         moves = np.abs(speed) > doubt
         if not np.any(moves):
-            room = np.maximum(1 - np.abs(s) - self.drift, 0.0)[doubt > 0] / doubt[doubt > 0]
+            # A speed that rounding hides is at most as large as what is seen of it, and the doubt.
+            room = np.maximum(1 - np.abs(s) - self.drift, 0.0)[doubt > 0] / (np.abs(speed) + doubt)[doubt > 0]
             self.horizon = self.time + float(np.min(room, initial=np.inf))
             return Status.CONVERGED
         heading = np.sign(speed)

@@ -365,6 +365,18 @@ def test_what_rounding_hides_is_not_told(seed, exponent):
     assert path.status in (Status.CONVERGED, Status.STALLED)
 
 
+@pytest.mark.parametrize("small", [2.0**-26, 2.0**-27, 2.0**-28, 1e-9, 3e-9, 5e-9, 1e-8])
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 1.0, 2.0])
+def test_a_jump_that_rounding_hides_is_beyond_the_horizon(small, ratio):
+    """Columns that nearly oppose each other: the second moves at a speed that is below its own rounding."""
+    Z, y = [[-0.125, 0.125 - small], [-ratio * small, -ratio * small]], [-1.0, 0.0]
+    path = ib.saddle_to_saddle(ib.Regression(Z, y), throw=False)
+    times = exact_path(Z, y)[0]
+    told = len(path.times)
+    assert told >= 1
+    assert told == len(times) or path.horizon <= times[told] * (1 + Fraction(1, 10**5))
+
+
 def test_a_path_beyond_the_floating_point_range_is_refused():
     with pytest.raises(InputError, match="floating-point range; rescale them"):
         ib.saddle_to_saddle(ib.Regression([[1e-200, 0.0]], [1e-200]))
