@@ -183,7 +183,8 @@ def _tree(formula: str) -> ast.expr:
         if not formula.strip():
             raise FormulaError("expected a formula, got an empty string.") from None
         # Python names no column where something is missing at the end.
-        wrong = f"{error.msg} at column {error.offset}" if error.offset else "it ends where something has to follow"
+        ends = error.msg == "invalid syntax" and not error.offset
+        wrong = "it ends where something has to follow" if ends else f"{error.msg} at column {error.offset}"
         raise FormulaError(f"cannot read {formula[:80]!r}: {wrong}.") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise _unreadable(formula, error) from None
