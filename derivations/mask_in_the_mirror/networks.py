@@ -1,4 +1,4 @@
-"""What the preprint says of figures 2 and 3, judged on the networks that this project trained.
+"""The statements of the preprint on figures 2 and 3, judged on the networks that this project trained.
 
 The paired differences are those that ``python -m experiments figure2 figure3`` recorded, on the networks and images
 that the evidence names. The preprint's are ResNet-20 on CIFAR-10 and ResNet-18 on CIFAR-100. The comparisons, their
