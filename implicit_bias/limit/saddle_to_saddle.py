@@ -256,10 +256,12 @@ class _Walk:
         speed, doubt = self._speeds()
         s = np.where(self.signs != 0, self.signs, -2 * self.linear.adjoint(self.nu))
         moves = np.abs(speed) > doubt
+        # An entry whose direction rounding hides moves at most at the speed that is seen of it and the doubt.
+        unsure = ~moves & (doubt > 0)
+        room = np.maximum(1 - np.abs(s) - self.drift, 0.0)[unsure] / (np.abs(speed) + doubt)[unsure]
+        soonest = float(np.min(room, initial=np.inf))
         if not np.any(moves):
-            # A speed that rounding hides is at most as large as what is seen of it, and the doubt.
-            room = np.maximum(1 - np.abs(s) - self.drift, 0.0)[doubt > 0] / (np.abs(speed) + doubt)[doubt > 0]
-            self.horizon = self.time + float(np.min(room, initial=np.inf))
+            self.horizon = self.time + soonest
             return Status.CONVERGED
         heading = np.sign(speed)
         gap = np.maximum(1 - heading * s, 0.0)
@@ -270,11 +272,8 @@ class _Walk:
         first = int(np.argmin(np.where(moves, gap / np.abs(speed), np.inf)))
         late = 2 * (drift[first] + wait * doubt[first]) / np.abs(speed[first])
         arrives = moves & (gap - wait * np.abs(speed) <= 2 * drift + late * np.abs(speed))
-        # Entries whose direction rounding hides may be at a wall before.
-        unsure = ~moves & (doubt > 0)
-        room = np.maximum(1 - np.abs(s) - self.drift, 0.0)[unsure] / (np.abs(speed) + doubt)[unsure]
-        if float(np.min(room, initial=np.inf)) < wait:
-            self.horizon = self.time + float(np.min(room))
+        if soonest < wait:
+            self.horizon = self.time + soonest
             return Status.STALLED
         if np.any(np.abs(s) > 1 + 2 * (self.drift + rounding)):
             return Status.STALLED
