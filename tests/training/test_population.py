@@ -1,8 +1,5 @@
 """Many runs as one batch, against the same runs one by one."""
 
-import copy
-import functools
-import threading
 from typing import ClassVar
 
 import numpy as np
@@ -12,69 +9,20 @@ from torch import nn
 
 import implicit_bias as ib
 from implicit_bias import training
-from implicit_bias.files import FolderInUseError
 from implicit_bias.training import iterative_population, train_population
 from implicit_bias.training.methods import METHODS
-from implicit_bias.training.population import _bytes
 from implicit_bias.training.stack import Stack
-
-DIGITS = training.load("digits")
-SMALL = training.ImageData(
-    "small", DIGITS.train.take(torch.arange(330)), DIGITS.test.take(torch.arange(100)), classes=10, augment=True
+from tests.training.small_populations import (
+    OPTIONS,
+    SMALL,
+    alone,
+    assert_same,
+    interrupt_after,
+    lenet,
+    narrow,
+    resnet,
+    with_norm,
 )
-OPTIONS = {"epochs": 2, "batch_size": 100, "precision": "64-true", "learning_rate": 0.05}
-NUMBERS = (
-    "epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "l1_norm", "strength",
-    "sparsity",
-)  # fmt: skip
-
-
-class Narrow(nn.Module):
-    """A convolution, two linear layers and a gain, and two names for one weight."""
-
-    def __init__(self, width=6):
-        super().__init__()
-        self.conv = nn.Conv2d(1, width, 3, padding=1)
-        self.first = nn.Linear(width * 16, 12)
-        self.again = nn.Linear(12, 12, bias=False)
-        self.twice = nn.Linear(12, 12, bias=False)
-        self.twice.weight = self.again.weight
-        self.gain = nn.Parameter(torch.ones(12))
-        self.last = nn.Linear(12, 10)
-
-    def forward(self, images):
-        hidden = torch.relu(nn.functional.avg_pool2d(self.conv(images), 2)).flatten(1)
-        hidden = torch.tanh(self.first(hidden)) * self.gain
-        return self.last(torch.tanh(self.twice(torch.tanh(self.again(hidden)))))
-
-
-def narrow(seed):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Narrow()
-
-
-def lenet(seed):
-    return training.build("lenet", SMALL, seed)
-
-
-SHARED, PART, MADE = lenet(0), nn.Linear(64, 10), METHODS["mask"](0.1)
-
-
-def alone(build, method, member, **options):
-    options = {**OPTIONS, **options}
-    return training.train(build(member.seed), SMALL, method(member.strength), seed=member.seed, throw=False, **options)
-
-
-def assert_same(member, single, tolerance):
-    assert len(member.result.history) == len(single.history)
-    for ours, theirs in zip(member.result.history, single.history, strict=True):
-        for name in NUMBERS:
-            assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=tolerance, abs=tolerance), name
-    ours, theirs = member.result.model.state_dict(), single.model.state_dict()
-    assert ours.keys() == theirs.keys()
-    for name, values in theirs.items():
-        torch.testing.assert_close(ours[name], values, rtol=tolerance, atol=tolerance)
 
 
 class TestOneByOne:
@@ -175,42 +123,6 @@ def test_what_has_no_gradient_stays_as_it_was(name, strength):
             assert torch.equal(after["unused.weight"], before["unused.weight"])
 
 
-class Counting(nn.Module):
-    """A buffer that counts passes."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = nn.Linear(64, 10)
-        self.register_buffer("passes", torch.zeros(()))
-
-    def forward(self, images):
-        self.passes = self.passes + 1
-        return self.inner(images.flatten(1))
-
-
-class Recurrent(nn.Module):
-    """A layer that torch.func.vmap does not know."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner, self.last = nn.LSTM(8, 12, batch_first=True), nn.Linear(12, 10)
-
-    def forward(self, images):
-        return self.last(self.inner(images[:, 0])[0][:, -1])
-
-
-class Noisy(nn.Module):
-    """Noise without a layer of its own."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = nn.Linear(64, 10)
-
-    def forward(self, images):
-        hidden = self.inner(images.flatten(1))
-        return hidden + 0.1 * torch.randn_like(hidden) if self.training else hidden
-
-
 class TestFailures:
     @pytest.mark.parametrize("victim", [0, 2])
     def test_nan_in_one_run_leaves_the_others_as_they_are(self, victim, monkeypatch):
@@ -254,104 +166,6 @@ class TestFailures:
     def test_all_runs_fail(self):
         found = train_population(lenet, SMALL, METHODS["mask"], [1e3], [0, 1], **{**OPTIONS, "epochs": 5})
         assert np.isnan(found.accuracy).all()
-
-
-def interrupt_after(epoch):
-    def interrupt(progress):
-        if progress.epoch == epoch:
-            raise KeyboardInterrupt
-
-    return interrupt
-
-
-class TestCheckpoints:
-    def test_a_population_continues_bit_by_bit(self, tmp_path):
-        case = {"build": lenet, "data": SMALL, "method": METHODS["pilot"], "strengths": [1e-3], "seeds": [0, 1]}
-        options = {**OPTIONS, "epochs": 4}
-        whole = train_population(**case, **options)
-        steps = []
-
-        def interrupt(progress):
-            steps.append(progress)
-            if progress.epoch == 3:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            train_population(**case, **options, checkpoints=tmp_path, progress=interrupt)
-        assert sorted(path.name for path in tmp_path.glob("*.safetensors")) == [
-            "0.001-0.safetensors", "0.001-1.safetensors"
-        ]  # fmt: skip
-        with pytest.raises(ib.InputError, match="holds a run already"):
-            train_population(**case, **options, checkpoints=tmp_path)
-        resumed = train_population(**case, **options, checkpoints=tmp_path, resume=True)
-        for ours, theirs in zip(resumed.members, whole.members, strict=True):
-            assert_same(ours, theirs.result, 0.0)
-        again = train_population(**case, **options, checkpoints=tmp_path, resume=True)  # nothing is left to do
-        np.testing.assert_array_equal(again.accuracy, whole.accuracy)
-
-    @pytest.mark.parametrize("name", ["mask", "ham", "continuous-sparsification", "dense"])
-    def test_train_and_a_population_continue_each_other(self, name, tmp_path):
-        entry = METHODS[name]
-        options = {**OPTIONS, "epochs": 3}
-        strength = entry.usual_strength
-        whole = alone(lenet, entry, training.Member(strength, 1, None, None), epochs=3)
-
-        def stop(progress):
-            if progress.epoch == 2:
-                raise KeyboardInterrupt
-
-        path = tmp_path / f"{strength!r}-1.safetensors"
-        with pytest.raises(KeyboardInterrupt):
-            training.train(lenet(1), SMALL, entry(strength), seed=1, checkpoint=path, progress=stop, **options)
-        (member,) = train_population(
-            lenet, SMALL, entry, [strength], [1], checkpoints=tmp_path, resume=True, **options
-        ).members
-        assert_same(member, whole, 1e-10)
-        path.unlink()
-        with pytest.raises(KeyboardInterrupt):
-            train_population(lenet, SMALL, entry, [strength], [1], checkpoints=tmp_path, progress=stop, **options)
-        resumed = training.train(lenet(1), SMALL, entry(strength), seed=1, checkpoint=path, resume=True, **options)
-        assert_same(member, resumed, 1e-10)
-
-    @pytest.mark.parametrize("name", ["continuous-sparsification", "mask"])
-    def test_runs_at_different_epochs_go_on_together(self, name, tmp_path):
-        """A seed that joins later, and a sigmoid whose temperature is another one in every epoch."""
-        entry, options = METHODS[name], {**OPTIONS, "epochs": 3}
-        strength = entry.usual_strength
-        with pytest.raises(KeyboardInterrupt):
-            train_population(
-                lenet, SMALL, entry, [strength], [0], **options, checkpoints=tmp_path, progress=interrupt_after(2)
-            )
-        found = train_population(lenet, SMALL, entry, [strength], [0, 1], **options, checkpoints=tmp_path, resume=True)
-        for member in found.members:
-            assert_same(member, alone(lenet, entry, member, epochs=3), 1e-10)
-
-    def test_two_populations_do_not_write_one_folder(self, tmp_path):
-        told = []
-
-        def other(progress):
-            def run():
-                with pytest.raises(FolderInUseError) as caught:
-                    train_population(lenet, SMALL, METHODS["mask"], checkpoints=tmp_path, **OPTIONS)
-                told.append(str(caught.value))
-
-            if not told:
-                thread = threading.Thread(target=run)
-                thread.start()
-                thread.join()
-
-        train_population(lenet, SMALL, METHODS["mask"], checkpoints=tmp_path, progress=other, **OPTIONS)
-        assert told
-
-    def test_nothing_of_the_models_is_shared_at_the_end(self):
-        found = train_population(lenet, SMALL, METHODS["mask"], [0.0], [0, 1], **OPTIONS)
-        first, second = (member.result.model for member in found.members)
-        before = copy.deepcopy(second.state_dict())
-        with torch.no_grad():
-            for parameter in first.parameters():
-                parameter.zero_()
-                assert parameter.untyped_storage().nbytes() == _bytes(parameter)
-        assert all(torch.equal(values, before[name]) for name, values in second.state_dict().items())
 
 
 class TestIterative:
@@ -442,168 +256,6 @@ class TestStarts:
             train_population(lenet, SMALL, METHODS[method], [0.0], [0], starts, **OPTIONS)
 
 
-class Odd(nn.Module):
-    """Two layers, with a change for each of the tests."""
-
-    def __init__(self, change, seed):
-        super().__init__()
-        self.change, self.seed = change, seed
-        self.first, self.last = nn.Linear(64, 12), nn.Linear(12, 10)
-        if change == "some are frozen":
-            self.first.requires_grad_(not seed)
-        if change == "all are frozen":
-            self.requires_grad_(False)
-        if change == "one buffer in two places":
-            self.register_buffer("shift", torch.full((12,), 0.1 * seed))
-            self.first.register_buffer("shift", self.shift)
-        if change == "two names":
-            self.norm = nn.BatchNorm1d(12)
-            self.first_again, self.norm_again = self.first, self.norm
-        if change == "a buffer that no checkpoint holds":
-            self.register_buffer("shift", torch.full((12,), 0.1 * seed), persistent=False)
-
-    def forward(self, images):
-        hidden = self.first(images.flatten(1))
-        if self.change == "a number of its own":
-            hidden = hidden * (1 + self.seed)
-        if self.change == "a number of its own in tests" and not self.training:
-            hidden = hidden * (1 + self.seed)
-        if self.change == "a branch on images" and images.max() > 0:
-            hidden = hidden * 2
-        if self.change == "a branch in tests" and not self.training and images.max() > 0:
-            hidden = hidden * 2
-        if self.change == "two names":
-            hidden = self.norm(self.first_again(images.flatten(1)) + self.norm_again(hidden))
-        if "buffer" in self.change:
-            hidden = hidden + self.shift
-            if self.change == "one buffer in two places":
-                hidden = hidden + self.first.shift
-        return self.last(torch.relu(hidden))
-
-
-def odd(change):
-    def build(seed):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return Odd(change, seed)
-
-    return build
-
-
-class Stepping(training.Method):
-    """A method of a user's own."""
-
-    def __init__(self, strength=0.0, kind="hook"):
-        super().__init__(strength, decay=2.0)
-        self._kind = kind
-
-    def parameter_groups(self, model):
-        groups = super().parameter_groups(model)
-        if self._kind == "rate":
-            groups[0]["lr"] = 0.01
-        if self._kind == "absent":
-            groups.append({"params": [nn.Parameter(torch.zeros(1))], "weight_decay": 0.0})
-        if self._kind == "left out":
-            groups[1]["params"] = groups[1]["params"][1:]
-        return groups
-
-    def start(self, model, optimizer, epochs):
-        if self._kind == "hook":
-            optimizer.register_step_post_hook(lambda *_: model.last.weight.data.clamp_(-0.1, 0.1))
-
-    def penalty(self, model):
-        return super().penalty(model) if self._kind != "penalty" else model.last.weight.square().sum()
-
-
-class TestOddModelsAndMethods:
-    """Each has the numbers that train gives it, or is refused by a sentence."""
-
-    @pytest.mark.parametrize(
-        "change", ["", "one buffer in two places", "a buffer that no checkpoint holds", "two names"]
-    )
-    def test_equal_to_train(self, change):
-        build = odd(change)
-        found = train_population(build, SMALL, METHODS["mask"], [0.0, 1e-3], [0, 1, 2], members_at_once=4, **OPTIONS)
-        for member in found.members:
-            assert_same(member, alone(build, METHODS["mask"], member), 1e-10)
-        if change == "one buffer in two places":  # torch separates it where precision changes
-            options = {**OPTIONS, "precision": "32-true"}
-            (member,) = train_population(build, SMALL, METHODS["mask"], [0.0], [1], **options).members
-            assert member.result.model.shift is member.result.model.first.shift
-
-    @pytest.mark.parametrize(
-        ("change", "error", "message"),
-        [
-            ("some are frozen", ib.InputError, "networks of one architecture"),
-            ("all are frozen", ib.InputError, "all parameters of Odd are frozen"),
-            ("a number of its own", ib.InputError, "build: the network of seed 1 computes something else"),
-            ("a number of its own in tests", ib.InputError, "build: the network of seed 1 computes something else"),
-            ("a branch on images", ib.UnsupportedError, "vmap cannot compute several Odd at once"),
-        ],
-    )
-    def test_networks_that_are_refused(self, change, error, message):
-        with pytest.raises(error, match=message):
-            train_population(odd(change), SMALL, METHODS["dense"], [0.0], [0, 1], **OPTIONS)
-
-    def test_a_branch_in_tests_is_as_alone(self):
-        """All runs are tested on the same images, so torch can take it."""
-        build = odd("a branch in tests")
-        for member in train_population(build, SMALL, METHODS["mask"], [0.0], [0, 1], **OPTIONS).members:
-            assert_same(member, alone(build, METHODS["mask"], member), 1e-10)
-
-    @pytest.mark.parametrize(
-        ("kind", "message"),
-        [
-            ("hook", "Stepping acts on every step of its optimizer by hooks"),
-            ("rate", "Stepping gives a group of parameters lr of its own"),
-            ("absent", "Stepping trains parameters that are not in the model"),
-            ("penalty", "the penalty of Stepping is not its strength times"),
-        ],
-    )
-    def test_methods_that_are_refused(self, kind, message):
-        with pytest.raises(ib.UnsupportedError, match=message):
-            train_population(odd(""), SMALL, lambda s: Stepping(s, kind), [1e-3], [0, 1], **OPTIONS)
-
-    def test_a_parameter_that_a_method_leaves_out_stays(self):
-        method = functools.partial(Stepping, kind="left out")
-        for member in train_population(odd(""), SMALL, method, [1e-3], [0, 1], **OPTIONS).members:
-            assert_same(member, alone(odd(""), method, member), 1e-10)
-            before = odd("")(member.seed).double()
-            assert torch.equal(member.result.model.first.bias, before.first.bias)
-
-    def test_a_batch_larger_than_the_data(self):
-        options = {**OPTIONS, "batch_size": 5000}
-        for member in train_population(lenet, SMALL, METHODS["pilot"], [1e-3], [0, 1], **options).members:
-            assert_same(member, alone(lenet, METHODS["pilot"], member, batch_size=5000), 1e-10)
-
-    @pytest.mark.parametrize("epoch", [3, 4, 5])
-    def test_groups_of_unequal_sizes_go_on_after_an_interruption(self, epoch, tmp_path):
-        """Of five runs two and two and one train at once; epochs 3 and 4 are those of the second group."""
-        case, options = (lenet, SMALL, METHODS["pilot"], [1e-3], range(5)), {**OPTIONS, "members_at_once": 2}
-        whole = train_population(*case, **options)
-        with pytest.raises(KeyboardInterrupt):
-            train_population(*case, **options, checkpoints=tmp_path, progress=interrupt_after(epoch))
-        resumed = train_population(*case, **options, checkpoints=tmp_path, resume=True)
-        for ours, theirs in zip(resumed.members, whole.members, strict=True):
-            assert_same(ours, theirs.result, 1e-12)
-
-
-def with_norm(seed, **options):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return nn.Sequential(
-            nn.Flatten(), nn.Linear(64, 20), nn.BatchNorm1d(20, **options), nn.ReLU(), nn.Linear(20, 10)
-        )
-
-
-def with_cumulative_average(seed):
-    return with_norm(seed, momentum=None)
-
-
-def resnet(seed):
-    return training.build("resnet20", SMALL, seed)
-
-
 class TestRunningStatistics:
     @pytest.mark.parametrize(("build", "epochs"), [(with_norm, 3), (resnet, 1)])
     @pytest.mark.parametrize("name", ["mask", "l1"])
@@ -644,73 +296,6 @@ class TestRunningStatistics:
         assert [member.failure is None for member in found.members] == [True, False, True]
         for k in (0, 2):
             assert_same(found.members[k], healthy.members[k].result, 0)
-
-
-def with_dropout(seed):
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.Dropout(0.5))
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        ({"strengths": []}, ib.InputError, "strengths: expected one or more different"),
-        ({"strengths": [0.1, 0.1]}, ib.InputError, "strengths: expected one or more different"),
-        ({"strengths": [-1.0]}, ib.InputError, "strengths"),
-        ({"strengths": 0.1}, ib.InputError, r"strengths: expected a list, such as \[0.1\]"),
-        ({"strengths": "0.1"}, ib.InputError, "strengths: expected a list"),
-        ({"seeds": 3}, ib.InputError, "seeds: expected a list"),
-        ({"members_at_once": 0}, ib.InputError, "members_at_once: expected at least 1"),
-        ({"seeds": [0, 0]}, ib.InputError, "seeds: expected one or more different"),
-        ({"seeds": [-1]}, ib.InputError, "seed"),
-        ({"epochs": 0}, ib.InputError, "epochs: expected at least 1"),
-        ({"batch_size": 0}, ib.InputError, "batch_size: expected at least 1"),
-        ({"members_at_once": -1}, ib.InputError, "members_at_once: expected at least 1"),
-        ({"precision": "bf16-mixed"}, ib.InputError, "precision: expected '32-true' or '64-true'"),
-        ({"device": "mps"}, ib.InputError, "device: "),
-        ({"resume": True}, ib.InputError, "name the folder"),
-        ({"build": with_cumulative_average}, ib.UnsupportedError, "several Sequential at once"),
-        ({"build": with_dropout}, ib.UnsupportedError, "model: draws random numbers"),
-        (
-            {"build": lambda seed: Counting()},
-            ib.UnsupportedError,
-            "passes changes in every pass in a way that torch.func.vmap loses",
-        ),
-        ({"build": lambda seed: Noisy()}, ib.UnsupportedError, "draws random numbers"),
-        (
-            {"build": lambda seed: Recurrent(), "method": METHODS["dense"]},
-            ib.UnsupportedError,
-            "several Recurrent at once",
-        ),
-        (
-            {"build": lambda seed: nn.Sequential(nn.Flatten(), PART)},
-            ib.InputError,
-            "build: expected a new one in every call, got one, or parts of one",
-        ),
-        ({"build": lambda seed: SHARED}, ib.InputError, "build: expected a new one in every call"),
-        (
-            {"method": lambda strength: MADE},
-            ib.InputError,
-            "method: expected a new one in every call",
-        ),
-        ({"build": lambda seed: "lenet"}, ib.InputError, "model: expected a torch.nn.Module"),
-        ({"build": lambda seed: Narrow(5 + seed)}, ib.InputError, "build: expected networks of one architecture"),
-        (
-            {"build": lambda seed: nn.Sequential(nn.Conv2d(1, 10, 8, bias=not seed), nn.Flatten())},
-            ib.InputError,
-            "one architecture",
-        ),
-        ({"method": lambda strength: "mask"}, ib.InputError, "method: expected a Method"),
-        (
-            {"method": lambda strength: METHODS["powerpropagation"](strength, power=2 + strength)},
-            ib.InputError,
-            "differ in strength alone",
-        ),
-    ],
-)
-def test_bad_input(change, error, message):
-    case = {"build": lenet, "data": SMALL, "method": METHODS["mask"], "strengths": [0.0, 0.5], "seeds": [0, 1]}
-    with pytest.raises(error, match=message):
-        train_population(**{**case, **OPTIONS, **change})
 
 
 @pytest.mark.cuda
