@@ -254,7 +254,7 @@ def _draw_text(figure: Figure, place: SubplotSpec, data: Data, row: int) -> None
             continue
         for part, above, left in zip(_halves(line), (0.13, -0.13), (0.03, 0.1), strict=True):
             axes.text(left, height + above, part, fontsize=9.0, va="center", transform=axes.transAxes)
-    axes.text(0.03, -0.16, "    ".join(note for note in notes if note), fontsize=7.5, color="0.35", va="center",
+    axes.text(0.03, -0.16, "    ".join(note for note in notes if note), fontsize=7.5, color=plotting.GREYS["note"], va="center",
               transform=axes.transAxes)  # fmt: skip
 
 

@@ -246,7 +246,7 @@ def _(identity, np, plotting, plt):
             -identity.accumulated_gradient, identity.flow_mirror_point, ".", ms=1.5, color=plotting.COLOURS["flow"]
         )
         _ends = np.array([identity.flow_mirror_point.min(), identity.flow_mirror_point.max()])
-        _axes.plot(_ends, _ends, lw=0.7, color="black")
+        _axes.plot(_ends, _ends, lw=0.7, color=plotting.GREYS["note"])
         _axes.set(
             xlabel="$-L$, summed over 100 steps", ylabel=r"$\nabla R_A(x)$, derived", title="6,400 weights of a network"
         )

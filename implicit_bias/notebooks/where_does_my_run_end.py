@@ -235,9 +235,11 @@ def _(critical, factors, np, plotting, plt, stable_up_to):
         _figure, _axes = plt.subplots(figsize=(4.6, 2.7), layout="constrained", dpi=150)
         _axes.plot(factors, stable_up_to / critical, "o", ms=5, color=plotting.COLOURS["projection"])
         _line = np.array([0.0, 2.0])
-        _axes.plot(_line, _line, color="0.5", lw=0.8)
-        _axes.annotate("the step itself", (0.55, 0.55), (4, -10), textcoords="offset points", color="0.4")
-        _axes.axvline(1.0, color="0.5", lw=0.7, ls=":")
+        _axes.plot(_line, _line, color=plotting.GREYS["guide"], lw=0.8)
+        _axes.annotate(
+            "the step itself", (0.55, 0.55), (4, -10), textcoords="offset points", color=plotting.GREYS["note"]
+        )
+        _axes.axvline(1.0, color=plotting.GREYS["guide"], lw=0.7, ls=":")
         _axes.set(xlim=(0, 2), ylim=(0, 1.1 * stable_up_to.max() / critical))
         _axes.set(xlabel="step / critical step at the flow's limit", ylabel="the same, at the run's end")
     plotting.Picture(
