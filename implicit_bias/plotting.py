@@ -28,13 +28,13 @@ COLOURS = {
     "projection": "#0072B2",  # the exact limit, and other curves derived from theory
     "prediction": "#10A0BA",  # of where a run ends, from its step alone
     "run": "#54256A",  # what a trained run did, beside theory
-    "preprint": "#C5779D",  # a preprint's formula that differs from ours
+    "preprint": "#B8648F",  # a preprint's formula that differs from ours
     "basis pursuit": "#009E73",  # and L1 norms
     "minimum L2": "#595959",  # and L2 norms
     "maximum norm": "#966A00",
 }
 # Lines and words that stand for nothing themselves: axes of reference, notes, methods in the background, bands.
-GREYS = {"note": "#404040", "guide": "#8A8A8A", "background": "#BFBFBF", "band": "#E8E8E8", "paper": "#FFFFFF"}
+GREYS = {"note": "#404040", "guide": "#8A8A8A", "background": "#CCCCCC", "band": "#E8E8E8", "paper": "#FFFFFF"}
 _OURS, _RIVAL = "#881243", GREYS["guide"]
 # Methods of training, by their names in implicit_bias.training. Those of the mask are crimson and their rivals grey, so
 # that ten methods need no ten colours; markers, dashes and names tell them apart.
@@ -50,7 +50,7 @@ METHOD_LOOKS: dict[str, dict[str, Any]] = {
     "str": {"color": _RIVAL, "marker": "<", "ls": (0, (5, 1.5, 1, 1.5))},
     "ham": {"color": _RIVAL, "marker": ">", "ls": "-."},
 }
-# From light to dark: settings that have an order, such as a scale, a decay or a strength. No quantity has such a colour.
+# From light to dark: settings that have an order, such as a scale, a decay or a strength.
 SEQUENCE = LinearSegmentedColormap.from_list("settings", ["#5B9E9F", "#3B7176", "#1D4750", "#00212C"])
 
 
@@ -163,7 +163,8 @@ def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
     with style():
         for kind, metadata in without_date.items():
             picture = BytesIO()
-            figure.savefig(picture, format=kind, metadata=metadata)
+            smallest = {"pil_kwargs": {"optimize": True}} if kind == "png" else {}
+            figure.savefig(picture, format=kind, metadata=metadata, **smallest)
             paths.append(folder / f"{stem}.{kind}")
             write_whole(paths[-1], picture.getvalue())
     return paths

@@ -169,14 +169,14 @@ def _draw_gains(axes: Axes, data: Data, name: str, title: str) -> None:
     on, off = gain[data["support"]].mean(), gain[~data["support"]].mean()
     axes.text(0.97, 0.95, f"mean on the support (squares) {on:#.2g},\noff it {off:#.2g}", transform=axes.transAxes,
               ha="right", va="top", color=RUN_COLOUR)  # fmt: skip
-    axes.text(0.97, 0.78, "hollow: predicted by the integral along the flow", transform=axes.transAxes, ha="right", va="top",
-              color=PREDICTED_COLOUR)  # fmt: skip
+    axes.text(0.97, 0.78, "hollow: predicted by the integral along the flow", transform=axes.transAxes, ha="right",
+              va="top", color=PREDICTED_COLOUR)  # fmt: skip
     low, high = min(gain.min(), data[f"{name}_predicted"].min()), max(gain.max(), data[f"{name}_predicted"].max())
     axes.set(
         yscale="log",
-        ylim=(0.7 * low, high * (high / low) ** 0.5),
+        ylim=(0.7 * low, high * (high / low) ** 0.6),
         xlabel="index of the weight",
-        ylabel="gain",
+        ylabel=r"gain, the fall of $\log a$",
         title=title,
     )
 
@@ -187,7 +187,7 @@ def _draw_growth(axes: Axes, data: Data) -> None:
             axes.plot(data[f"{name}_recorded"], data[f"{name}_mean_gain_{side}"], color=RUN_COLOUR, ls=style, lw=1.2)
         last = data[f"{name}_recorded"][-1], data[f"{name}_mean_gain_on"][-1]
         axes.annotate(text, last, (0, 3), textcoords="offset points", ha="right", va="bottom", color=RUN_COLOUR)
-    axes.set(xscale="log", yscale="log", xlabel="steps", ylabel="mean gain")
+    axes.set(xscale="log", yscale="log", xlabel="steps", ylabel=r"mean gain, the fall of $\log a$")
     axes.set_ylim(top=2 * axes.get_ylim()[1])
     axes.set_title("Mean gain: solid on the support, dashed off it")
 

@@ -74,8 +74,8 @@ def draw(data: Data) -> Figure:
             panel.plot(data["t"], data["error"][row, k].mean(axis=0), color=colour, lw=1.3)
             panel.plot(data["flow_t"], data["flow_error"][row, k].mean(axis=0), **plotting.FLOW_LOOK)
             panel.plot(
-                1.9 * data["flow_t"][-1], data["limit_error"][row, k].mean(), marker="D", ms=3.5, mew=0.8, mfc=plotting.GREYS["paper"],
-                color=colour, clip_on=False,
+                1.9 * data["flow_t"][-1], data["limit_error"][row, k].mean(), marker="D", ms=3.5, mew=0.8,
+                mfc=plotting.GREYS["paper"], color=colour, clip_on=False,
             )  # fmt: skip
         panel.set(xscale="log", yscale="log", xlabel="t = step × η", title=TITLES[str(kind)], ylim=(1e-2, 5))
         panel.set_xlim(0.1, 2.5 * data["flow_t"][-1])

@@ -86,8 +86,8 @@ def draw(data: Data) -> Figure:
                 continue
             shape = "D" if str(name).startswith("constant") else "o"
             panels[k].plot(
-                END_OF_PANEL * last[k], value, marker=shape, ms=3.5, mew=0.8, mfc=plotting.GREYS["paper"], clip_on=False,
-                color=plotting.schedule_colour(str(name)),
+                END_OF_PANEL * last[k], value, marker=shape, ms=3.5, mew=0.8, mfc=plotting.GREYS["paper"],
+                clip_on=False, color=plotting.schedule_colour(str(name)),
             )  # fmt: skip
     panels[0].set_ylabel(r"$\Vert x_t - x^*\Vert_2$, mean of " + f"{data['error'].shape[2]} starts")
     panels[0].set_ylim(LEAST_SHOWN, 5)

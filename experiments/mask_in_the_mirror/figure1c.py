@@ -62,7 +62,7 @@ def draw(data: Data) -> Figure:
         right.plot(data["s"], data["exponent"][k], color=colour)
     left.set(xlabel="weight x", ylabel=r"$R_{A}(x) - \min R_{A}$", title="The potential grows with the decay A")
     middle.plot(data["x"], np.abs(data["x"]), color=plotting.COLOURS["basis pursuit"], lw=1.2, ls=":", label="|x|")
-    middle.set(xlabel="weight x", ylabel="the same, divided by its value at x = 1", xlim=(-1.25, 1.25), ylim=(0, 1.4))
+    middle.set(xlabel="weight x", ylabel="relative to x = 1", xlim=(-1.25, 1.25), ylim=(0, 1.4))
     middle.set_title("Its shape: from a parabola to |x|")
     middle.legend(title="decay A", ncols=2, handlelength=1.0, columnspacing=0.8, loc="upper center")
     right.set(xscale="log", xlabel="weight x > 0", ylabel="local exponent", ylim=(0.95, 2.05))

@@ -150,7 +150,8 @@ def draw(data: Data) -> Figure:
 
 def _draw_gains(axes: Axes, data: Data, n: int) -> None:
     kept, found = 100 * (1 - data["sparsity"]), 100 * gains(data, n)
-    axes.axhspan(-comparisons.MARGIN, comparisons.MARGIN, color=plotting.GREYS["band"], zorder=0)
+    for side in (-1, 1):
+        axes.axhline(side * comparisons.MARGIN, color=plotting.GREYS["guide"], lw=0.7, ls=":")
     axes.axhline(0, color=plotting.GREYS["guide"], lw=0.7)
     low, high = -2.0, 2.0
     for r, rewind in enumerate(map(str, data["rewind"])):
@@ -235,8 +236,9 @@ EXPERIMENT = Experiment(
     caption=(
         "Networks are trained, lose a fifth of their weights, and are trained again, 25 times over, by rewinding the "
         "weights (IMP, dashed) or the learning rate (LRR, solid): the test accuracy with the mask minus that without, "
-        "paired by seed, with its 95 % interval. The band is the margin of half a point within which two methods count "
-        "as equivalent; verdicts, on the mean over high sparsities, are corrected over all comparisons of a network."
+        "paired by seed, with its 95 % interval. Dotted lines are the margin of half a point within which two methods "
+        "count as equivalent; verdicts, on the mean over high sparsities, are corrected over all comparisons of a "
+        "network."
     ),
     expectation=(
         "The preprint's figure 3 (ResNet-20 on CIFAR-10, ResNet-18 on CIFAR-100): the mask improves both IMP and LRR "

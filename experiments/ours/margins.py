@@ -326,7 +326,7 @@ EXPERIMENT = Experiment(
     caption=(
         "The margin of the weights as a share of the largest one, in three norms, against the logistic loss reached: "
         "for gradient flow, the flow of the mask, sign descent, and Adam with all or with one of the observations in a "
-        "step. A wide line is the norm whose margin the run is expected to make largest. The two flows end at t = 10²⁰⁰."
+        "step. Wide: the norm whose margin the run is expected to make largest. The two flows end at t = 10²⁰⁰."
     ),
     expectation=(
         "Theory: gradient flow tends to the largest L2 margin like 1/log t, the flow of the mask to that in L1, far "

@@ -114,10 +114,11 @@ def _off_projection(data: Data, prefix: str = "") -> np.ndarray:
 
 def draw(data: Data) -> Figure:
     """Traces and eigenvalues over the scale; the distances over the share."""
-    figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.9), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(7.2, 3.1), layout="constrained")
     _draw_traces(axes[0], data)
     _draw_eigenvalues(axes[1], data)
     _draw_shares(axes[2], data)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -139,7 +140,6 @@ def _draw_traces(axes: Axes, data: Data) -> None:
     axes.set(xscale="log", xlabel=r"scale $\alpha$ of the start $X_0 = \alpha I$", ylim=(0.96, 1.3))
     axes.set_xticks(10.0 ** np.arange(-16, 1, 8))
     axes.set(ylabel=r"trace of the end $X_\infty$", title="Ends of flows and projections")
-    axes.legend(loc="upper left")
 
 
 def _draw_eigenvalues(axes: Axes, data: Data) -> None:
@@ -161,8 +161,8 @@ def _draw_shares(axes: Axes, data: Data) -> None:
     )
     axes.plot(share, _off_projection(data, "share_"), "-", marker="o", ms=4, color=LIMIT_COLOUR,
               label=r"$\|X_\infty - \mathrm{projection}\|_F$")  # fmt: skip
-    axes.plot(share, _traces(data["share_end"]) - LEAST_TRACE, "-", marker="s", ms=4, color=plotting.COLOURS["basis pursuit"],
-              label=r"$\mathrm{tr}\,X_\infty - 1$")  # fmt: skip
+    axes.plot(share, _traces(data["share_end"]) - LEAST_TRACE, "-", marker="s", ms=4,
+              color=plotting.COLOURS["basis pursuit"], label=r"$\mathrm{tr}\,X_\infty - 1$")  # fmt: skip
     axes.set(xlabel="share s that does not commute", ylim=(-0.02, None))
     axes.set_title(rf"Distances, $\alpha = 10^{{{data['share_log10_scale']:g}}}$")
     axes.legend(loc="upper left")

@@ -203,7 +203,7 @@ def _draw_errors(axes: Axes, data: Data) -> None:
     mean = 100 * (1 - data["accuracy"].mean(axis=1))
     for colour, strength, error in zip(_colours(data), data["strength"], mean, strict=True):
         axes.plot(100 * (1 - data["sparsity"]), error, color=colour, lw=1.2, label=f"{strength:g}")
-    pruning.error_axis(axes, 0.8 * float(np.nanmin(mean)))
+    pruning.error_axis(axes, 0.5 * float(np.nanmin(mean)))  # room for the legend
     axes.set(xscale="log", xlim=(140, 0.02), xlabel="weights left (%)", ylabel="test error (%)", title="Pruned once")
     axes.legend(title="strength α", loc="lower right", handlelength=1.2, labelspacing=0.3, borderaxespad=0.1)
     axes.xaxis.set_major_formatter("{x:g}")
@@ -377,7 +377,7 @@ EXPERIMENT = Experiment(
     title="When pruning begins to cost: the scale that training leaves",
     caption=(
         "LeNet-300-100 trained with the mask at five strengths and eight seeds, then pruned once. Left: mean test "
-        "error against the weights left, darker for stronger decay, as in the other panels. Middle: the weights left where "
+        "error against the weights left, darker for stronger decay, as in all panels. Middle: the weights left where "
         "pruning has cost a point of accuracy, for every run, and the fraction of weights above the scale (crosses). "
         "Right: the median of (m² − w²)/2 beside the flow's ½e^(−4A) and what the optimizer's decay alone leaves."
     ),

@@ -221,13 +221,13 @@ def _draw_ends(axes: Axes, data: Data) -> None:
     axes.text(c[0], 0.12, "from the flow's limit", color=FLOW_COLOUR)
     axes.text(0.8 * c[1], 3e-6, "from the prediction", color=PREDICTED_COLOUR, ha="right")
     axes.text(0.8 * c[1], 1e-11, "from the limit of the run's own steps", color=OWN_COLOUR, ha="right")
-    axes.set(xscale="log", yscale="log", ylim=(1e-16, 3), ylabel="distance from the end of training")
+    axes.set(xscale="log", yscale="log", ylim=(1e-16, 3), ylabel="relative distance from the end of training")
     axes.set_xlabel(
         r"$c = \eta$, with heavy ball $\eta(1 + \beta)/(1 - \beta)^2$, "
         r"with Nesterov $\eta(1 - \beta + 2\beta^2)/(1 - \beta)^2$"
     )
     _tick(axes, data["coefficient"])
-    axes.set_title("Where training ends, relative to the flow's limit (with mini-batches: the mean of the ends)")
+    axes.set_title("Where training ends (with mini-batches: the mean of the ends)")
 
 
 def _tick(axes: Axes, steps: np.ndarray) -> None:

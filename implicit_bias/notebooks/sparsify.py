@@ -130,7 +130,7 @@ def _(methods, plotting, plt, results):
     with plotting.style():
         _figure, _all = plt.subplots(1, 3, figsize=(7.0, 2.3), layout="constrained", dpi=150)
         for _name, _result in results.items():
-            _look = {"color": plotting.METHOD_LOOKS[_name]["color"], "label": methods[_name].label}
+            _look = plotting.METHOD_LOOKS[_name] | {"marker": "", "label": methods[_name].label}
             _epoch = [record.epoch for record in _result.history]
             _all[0].plot(_epoch, [record.test_accuracy for record in _result.history], **_look)
             _all[1].plot(_epoch, [record.l1_norm for record in _result.history], **_look)
@@ -186,7 +186,7 @@ def _(accuracy, curves, methods, np, plotting, plt, results, torch):
                 torch.cat([p.detach().flatten() for p in results[_name].model.parameters() if p.ndim > 1]).numpy()
             )
             _right.plot(
-                np.linspace(1, 0, len(_weights)), np.sort(_weights), color=plotting.METHOD_LOOKS[_name]["color"]
+                np.linspace(1, 0, len(_weights)), np.sort(_weights), **plotting.METHOD_LOOKS[_name] | {"marker": ""}
             )
         _left.set(xscale="log", xlim=(1.1, 0.009), xlabel="fraction of weights kept", ylabel="test accuracy")
         _left.set_title("pruned once, not trained again")

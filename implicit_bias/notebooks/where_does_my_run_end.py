@@ -153,7 +153,7 @@ def _(np, plotting, plt, runs, steps):
     with plotting.style():
         _figure, _axes = plt.subplots(figsize=(5.0, 2.6), layout="constrained", dpi=150)
         _shown = (1, 3, 5)
-        for _shade, _k in zip(("#9ecae1", "#4292c6", "#084594"), _shown, strict=True):
+        for _shade, _k in zip(plotting.sequence(len(_shown)), _shown, strict=True):
             _gain = np.sort(runs.gain(run=_k))[::-1]
             _axes.plot(np.arange(1, len(_gain) + 1), _gain, ".", ms=4, color=_shade, label=f"η = {steps[_k]:g}")
         _axes.set(yscale="log", xlabel="weights, the largest gain first", ylabel="gain")
