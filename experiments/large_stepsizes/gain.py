@@ -199,7 +199,9 @@ def _draw_shifts(axes: Axes, data: Data) -> None:
              ("gd", "o", RUN_COLOUR, "gradient descent"))  # fmt: skip
     for name, marker, fill, text in looks:
         axes.plot(weights, data[f"{name}_shift"], marker, ms=3, mew=0.7, color=RUN_COLOUR, mfc=fill, label=text)
-    axes.set(yscale="log", xlabel="index of the weight", ylabel=r"shift $|b_k - b_0|$", title="What the steps shift")
+    axes.set(
+        yscale="log", xlabel="index of the weight", ylabel=r"shift $|b_k - b_0|$", title="The shift of each weight"
+    )
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * (high / low) ** 0.2)
     axes.legend(loc="upper right", ncols=3, fontsize=6.5, handletextpad=0, columnspacing=0.5)

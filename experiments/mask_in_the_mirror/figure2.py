@@ -342,7 +342,7 @@ def _draw_differences(axes: Axes, data: Data, n: int) -> None:
     pairs = [(one, other) for one, other, _ in comparisons.ONE_SHOT if one in row and other in row]
     for height, (one, other) in enumerate(reversed(pairs)):
         gaps = 100 * (accuracy[row[one], :, k] - accuracy[row[other], :, k])
-        axes.plot(gaps, np.full(len(gaps), height), "|", ms=5, mew=0.5, color=plotting.GREYS["background"])
+        axes.plot(gaps, np.full(len(gaps), height), "|", ms=5, mew=0.5, color=plotting.GREYS["guide"])
         (mean,), (half,) = pruning.mean_and_interval(gaps[:, None])
         axes.errorbar(mean, height, xerr=half, fmt="o", ms=4, lw=1.2, color=look(one)["color"])
     axes.axvspan(-comparisons.MARGIN, comparisons.MARGIN, color=plotting.GREYS["band"], zorder=0)

@@ -204,12 +204,12 @@ def _formula(latex: str, closed: bool) -> str:
 def draw(data: Data) -> Figure:
     """One row for each parameterization: text, potential, metric, exponent."""
     count = len(data["name"])
-    height = 0.5 + 1.7 * count
+    height = 0.5 + 1.85 * count
     figure = plt.figure(figsize=(9.2, height))
     # Set by hand: the constrained layout of so many panels differs from run to run in the last digit.
     grid = figure.add_gridspec(
         count, 4, width_ratios=[4.3, 1, 1, 1], left=0.005, right=0.985, bottom=0.4 / height, top=1 - 0.25 / height,
-        wspace=0.32, hspace=0.45,
+        wspace=0.32, hspace=0.55,
     )  # fmt: skip
     for row in range(count):
         _draw_text(figure, grid[row, 0], data, row)
@@ -261,14 +261,14 @@ def _draw_text(figure: Figure, place: SubplotSpec, data: Data, row: int) -> None
     note = f"domain ({low}, {high}),   {data['member_text'][row]}"
     mark = "" if data["closed_form"][row] else "   numerical"
     colour = plotting.COLOURS["truth" if data["closed_form"][row] else "flow"]  # a flow makes what has no formula
-    axes.text(0, 1.16, f"${data['name'][row]}${mark}", fontsize=13, color=colour, va="top", transform=axes.transAxes)
-    for line, height in zip(str(data["formula"][row]).split("\n"), (0.62, 0.08), strict=False):
+    axes.text(0, 1.12, f"${data['name'][row]}${mark}", fontsize=13, color=colour, va="top", transform=axes.transAxes)
+    for line, height in zip(str(data["formula"][row]).split("\n"), (0.61, 0.08), strict=False):
         if len(line) < SMALL_PRINT_LENGTH:
             axes.text(0.03, height, _large(line), fontsize=11, va="center", transform=axes.transAxes)
             continue
         for part, above, left in zip(_halves(line), (0.13, -0.13), (0.03, 0.1), strict=True):
             axes.text(left, height + above, part, fontsize=11, va="center", transform=axes.transAxes)
-    axes.text(0.03, -0.27, note, fontsize=8.5, color=plotting.GREYS["note"], va="center", transform=axes.transAxes)
+    axes.text(0.03, -0.24, note, fontsize=8.5, color=plotting.GREYS["note"], va="center", transform=axes.transAxes)
 
 
 def claims(data: Data) -> list[Claim]:
