@@ -16,6 +16,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
+from PIL import Image  # Matplotlib needs it as well
 
 from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
@@ -151,6 +152,13 @@ class Picture:
         return f'<img alt="{escape(self.text)}" style="{look}" src="data:image/png;base64,{data}">'
 
 
+def _opaque(picture: BytesIO) -> bytes:
+    """The PNG without the transparency that no figure has, which makes it smaller."""
+    whole, smaller = Image.open(picture), BytesIO()
+    whole.convert("RGB").save(smaller, format="png", optimize=True, dpi=whole.info["dpi"])
+    return smaller.getvalue()
+
+
 def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
     """Write a figure as PNG, SVG and PDF into an existing folder; the same figure gives the same bytes."""
     without_date = {
@@ -163,8 +171,7 @@ def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
     with style():
         for kind, metadata in without_date.items():
             picture = BytesIO()
-            smallest = {"pil_kwargs": {"optimize": True}} if kind == "png" else {}
-            figure.savefig(picture, format=kind, metadata=metadata, **smallest)
+            figure.savefig(picture, format=kind, metadata=metadata)
             paths.append(folder / f"{stem}.{kind}")
-            write_whole(paths[-1], picture.getvalue())
+            write_whole(paths[-1], _opaque(picture) if kind == "png" else picture.getvalue())
     return paths
