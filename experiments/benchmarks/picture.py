@@ -70,8 +70,8 @@ def _draw_flow(axes: Axes, rows: list[Row]) -> None:
     converged = [row["converged_at"] for row in rows if row["converged_at"] is not None]
     if converged:
         axes.axvline(converged[-1], color=plotting.GREYS["guide"], lw=0.8, ls=":")
-        axes.annotate("misfit $10^{-6}$", (converged[-1], 0.98), xycoords=("data", "axes fraction"), xytext=(3, 0), va="top",
-                      textcoords="offset points", fontsize=7, color=plotting.GREYS["note"])  # fmt: skip
+        axes.annotate("misfit $10^{-6}$", (converged[-1], 0.98), xycoords=("data", "axes fraction"), xytext=(3, 0),
+                      textcoords="offset points", va="top", fontsize=7, color=plotting.GREYS["note"])  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="end time of the flow")
     axes.set_title(f"Flow to an error of $10^{{-9}}$: d = {rows[0]['d']}, n = {rows[0]['n']:,}")
     axes.margins(x=0.14)

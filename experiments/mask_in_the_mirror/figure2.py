@@ -407,7 +407,7 @@ EXPERIMENT = Experiment(
     caption=(
         "Test error of networks from which all but the largest weights are cut after training, at the preprint's 26 "
         "sparsities (0 and 1 − 0.8ᵏ): means over seeds, with 95 % intervals at a few of them; methods without a name "
-        "here are grey. Each method has one strength for each network, the best of a grid on held-out training images, "
+        "here are light grey. Each method has one strength a network, the best of a grid on held-out training images, "
         "where its mean error over the sparsities from 83 % to 99 % counts. Below: differences of accuracies, paired "
         "by seed (ticks), with their means and 95 % intervals, each for itself; the band is the margin of half a point "
         "within which two methods count as equivalent. Verdicts are corrected over all comparisons of a network (by "
