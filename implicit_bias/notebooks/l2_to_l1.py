@@ -276,7 +276,7 @@ def _(
             _axes.plot(end_scales[:_first], _marks[:_first], "o", ms=4.5, color=_colour)
             _axes.plot(end_scales[_first:], _marks[_first:], "D", ms=4, color=_colour, mfc=plotting.GREYS["paper"])
         _axes.set(xlim=(4, -8), xlabel=r"$\log_{10}$ of the scale $a$ at the end", ylabel="norm, relative")
-        _axes.set_title("lines: limits of theory; marks: trained networks")
+        _axes.set_title("lines: limits; circles: trained from $a$; diamonds: decayed to $a$")
         _axes.legend()
     plotting.Picture(
         _figure,

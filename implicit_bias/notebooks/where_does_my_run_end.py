@@ -233,7 +233,7 @@ def _(ib, init, mask, np, problem):
 def _(critical, factors, np, plotting, plt, stable_up_to):
     with plotting.style():
         _figure, _axes = plt.subplots(figsize=(4.6, 2.7), layout="constrained", dpi=150)
-        _axes.plot(factors, stable_up_to / critical, "o", ms=5, color=plotting.COLOURS["projection"])
+        _axes.plot(factors, stable_up_to / critical, "o", ms=5, color=plotting.COLOURS["run"])
         _line = np.array([0.0, 2.0])
         _axes.plot(_line, _line, color=plotting.GREYS["guide"], lw=0.8)
         _axes.annotate(
@@ -241,7 +241,7 @@ def _(critical, factors, np, plotting, plt, stable_up_to):
         )
         _axes.axvline(1.0, color=plotting.GREYS["guide"], lw=0.7, ls=":")
         _axes.set(xlim=(0, 2), ylim=(0, 1.1 * stable_up_to.max() / critical))
-        _axes.set(xlabel="step / critical step at the flow's limit", ylabel="the same, at the run's end")
+        _axes.set(xlabel="step / critical step at the flow's limit", ylabel="critical step at the run's end,\nlikewise")
     plotting.Picture(
         _figure,
         "The critical step where a run has ended against the step it was trained with, both relative to the critical "
