@@ -167,7 +167,10 @@ def _draw_gains(axes: Axes, data: Data, n: int) -> None:
             label=f"{REWINDS[rewind]}, rewinding the {rewind.replace('-', ' ')}",
         )
         # Means decide the range, since intervals of single cycles may be much wider.
-        low, high = min(low, 1.5 * float(np.nanmin(mean))), max(high, 1.5 * float(np.nanmax(mean)))
+        low, high = (
+            min(low, 1.5 * float(np.nanmin(mean, initial=0))),
+            max(high, 1.5 * float(np.nanmax(mean, initial=0))),
+        )
     axes.set(ylim=(low, high))
     title = f"{data['title'][n]} a cycle, {data['seeds'][n]} seeds".replace(" %", "\N{NO-BREAK SPACE}%")
     axes.set_title("\n".join(textwrap.wrap(title, TITLE_WIDTH)))
