@@ -72,7 +72,7 @@ SCHEDULE_COLOURS = {
 }
 _LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
 # Flows over the training that they describe.
-FLOW_LOOK: dict[str, Any] = {"color": COLOURS["flow"], "ls": (0, (1, 1.2)), "lw": 0.9}
+FLOW_LOOK: dict[str, Any] = {"color": COLOURS["flow"], "ls": (0, (1, 2.4)), "lw": 0.9}
 
 _PIXELS_PER_INCH = 110  # of a figure on a page; the picture itself may have more
 
