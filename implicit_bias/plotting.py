@@ -1,4 +1,4 @@
-"""The look of every figure: one style, one colour for each method, and files that change only when the figure does."""
+"""The look of every figure: one style, one colour for one thing, and files that change only when the figure does."""
 
 from __future__ import annotations
 
@@ -13,51 +13,66 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
+from PIL import Image  # Matplotlib needs it as well
 
 from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 
-# Mostly Okabe and Ito's palette. A test checks that its colours stay apart under common colour-vision deficiencies.
+# One colour for one thing, in every figure. A test checks that no two are alike, that thin lines stand out from white
+# paper, and that colours of one panel stay apart under common colour-vision deficiencies. Quantities:
 COLOURS = {
     "truth": "#000000",
     "flow": "#D55E00",
-    "projection": "#0072B2",  # and other curves derived from theory
-    "prediction": "#56B4E9",  # of where a run ends, from its step alone
-    "preprint": "#CC79A7",  # a preprint's formula that differs from ours
+    "projection": "#0072B2",  # the exact limit, and other curves derived from theory
+    "prediction": "#10A0BA",  # of where a run ends, from its step alone
+    "run": "#54256A",  # what a trained run did, beside theory
+    "preprint": "#B8648F",  # a preprint's formula that differs from ours
     "basis pursuit": "#009E73",  # and L1 norms
     "minimum L2": "#595959",  # and L2 norms
+    "maximum norm": "#966A00",
 }
-# Colour and marker of each training method, by its name in implicit_bias.training; no two methods share one.
-METHOD_LOOKS = {
-    "dense": {"color": "#000000", "marker": "o"},
-    "l1": {"color": "#D55E00", "marker": "v"},
-    "l1-mask": {"color": "#E69F00", "marker": "D"},
-    "mask": {"color": "#56B4E9", "marker": "s"},
-    "spred": {"color": "#009E73", "marker": "^"},
-    "pilot": {"color": "#0072B2", "marker": "p"},
-    "continuous-sparsification": {"color": "#CC79A7", "marker": "P"},
-    "powerpropagation": {"color": "#332288", "marker": "X"},
-    "str": {"color": "#6B4F00", "marker": "<"},
-    "ham": {"color": "#9922EE", "marker": ">"},
+# Lines and words that stand for nothing themselves: axes of reference, notes, methods in the background, bands.
+GREYS = {"note": "#404040", "guide": "#8A8A8A", "background": "#CCCCCC", "band": "#E8E8E8", "paper": "#FFFFFF"}
+_OURS, _RIVAL = "#881243", GREYS["guide"]
+# Methods of training, by their names in implicit_bias.training. Those of the mask are crimson and their rivals grey, so
+# that ten methods need no ten colours; markers, dashes and names tell them apart.
+METHOD_LOOKS: dict[str, dict[str, Any]] = {
+    "dense": {"color": _RIVAL, "marker": "o", "ls": "-"},
+    "l1": {"color": _RIVAL, "marker": "v", "ls": (0, (4, 1.5))},
+    "l1-mask": {"color": _RIVAL, "marker": "D", "ls": (0, (1, 1))},
+    "mask": {"color": _OURS, "marker": "s", "ls": "-"},
+    "spred": {"color": _RIVAL, "marker": "^", "ls": "-"},
+    "pilot": {"color": _OURS, "marker": "p", "ls": (0, (4, 1.5))},
+    "continuous-sparsification": {"color": _RIVAL, "marker": "P", "ls": ":"},
+    "powerpropagation": {"color": _RIVAL, "marker": "X", "ls": "--"},
+    "str": {"color": _RIVAL, "marker": "<", "ls": (0, (5, 1.5, 1, 1.5))},
+    "ham": {"color": _RIVAL, "marker": ">", "ls": "-."},
 }
-# Colours of schedules. They come from Tol's muted palette, so that no schedule looks like a method. Constant strengths
-# are blue, from weak to strong; decaying ones have warm colours.
+# From light to dark: settings that have an order, such as a scale, a decay or a strength.
+SEQUENCE = LinearSegmentedColormap.from_list("settings", ["#5B9E9F", "#3B7176", "#1D4750", "#00212C"])
+
+
+def sequence(count: int) -> list[str]:
+    """Colours of so many ordered settings, from light to dark; one alone has the middle."""
+    return [to_hex(SEQUENCE(place)) for place in (np.linspace(0, 1, count) if count > 1 else [0.5])]
+
+
+# Schedules: constant strengths from weak to strong, and the kinds of schedules.
 SCHEDULE_COLOURS = {
-    "constant 0.003": "#A6CEE3",
-    "constant 0.01": "#62A8D2",
-    "constant 0.03": "#2171B5",
-    "constant 0.1": "#08306B",
-    "constant": "#332288",
-    "harmonic": "#999933",
-    "quadratic": "#CC6677",
-    "geometric": "#882255",
-    "early pulse": "#88CCEE",
-    "late pulse": "#44AA99",
+    **dict(zip(("constant 0.003", "constant 0.01", "constant 0.03", "constant 0.1"), sequence(4), strict=True)),
+    "constant": sequence(4)[2],
+    "harmonic": "#859673",
+    "quadratic": "#875B2F",
+    "geometric": "#3F2F15",
+    "early pulse": "#6E55C8",
+    "late pulse": "#A88C3D",
 }
 _LAWS = {"harmonic": "1/k", "quadratic": "1/k²", "geometric": "0.95ᵏ"}
-FLOW_LOOK: dict[str, Any] = {"color": "black", "ls": (0, (1, 1.6)), "lw": 0.7}  # theory, drawn over training
-SEQUENCE = "viridis_r"  # for an ordered quantity such as the decay
+# Flows over the training that they describe.
+FLOW_LOOK: dict[str, Any] = {"color": COLOURS["flow"], "ls": (0, (1, 2.4)), "lw": 0.9}
 
 _PIXELS_PER_INCH = 110  # of a figure on a page; the picture itself may have more
 
@@ -137,6 +152,13 @@ class Picture:
         return f'<img alt="{escape(self.text)}" style="{look}" src="data:image/png;base64,{data}">'
 
 
+def _opaque(picture: BytesIO) -> bytes:
+    """The PNG without the transparency that no figure has, which makes it smaller."""
+    whole, smaller = Image.open(picture), BytesIO()
+    whole.convert("RGB").save(smaller, format="png", optimize=True, dpi=whole.info["dpi"])
+    return smaller.getvalue()
+
+
 def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
     """Write a figure as PNG, SVG and PDF into an existing folder; the same figure gives the same bytes."""
     without_date = {
@@ -151,5 +173,5 @@ def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
             picture = BytesIO()
             figure.savefig(picture, format=kind, metadata=metadata)
             paths.append(folder / f"{stem}.{kind}")
-            write_whole(paths[-1], picture.getvalue())
+            write_whole(paths[-1], _opaque(picture) if kind == "png" else picture.getvalue())
     return paths

@@ -1,13 +1,15 @@
 """Pictures have the same bytes every time, PDFs hold their fonts, and colours differ also for colour-blind readers."""
 
+import ast
 import itertools
 import re
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from matplotlib.colors import to_rgb
+from matplotlib.colors import is_color_like, to_rgb
 
 from implicit_bias import plotting
 
@@ -20,18 +22,31 @@ EYES = {
     "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
 }
 XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+# Colours that one panel or one legend holds.
+NAMED = plotting.COLOURS
 DRAWN_TOGETHER = {
-    "named": list(plotting.COLOURS.values()),
-    "methods": [look["color"] for look in plotting.METHOD_LOOKS.values()],
+    "ends": [NAMED[name] for name in ("truth", "flow", "projection", "prediction", "run")],
+    "norms": [NAMED[name] for name in ("truth", "flow", "projection", "run", "basis pursuit", "minimum L2")],
+    "margins": [NAMED[name] for name in ("basis pursuit", "minimum L2", "maximum norm")],
+    "errata": [NAMED[name] for name in ("flow", "projection", "preprint")],
+    "methods": [*{look["color"] for look in plotting.METHOD_LOOKS.values()}, NAMED["flow"], NAMED["truth"]],
     "figures 1a and 1b": [
-        colour
-        for name, colour in plotting.SCHEDULE_COLOURS.items()
-        if name.startswith("constant ") or name in ("harmonic", "quadratic", "geometric")
+        *(
+            colour
+            for name, colour in plotting.SCHEDULE_COLOURS.items()
+            if name.startswith("constant ") or name in ("harmonic", "quadratic", "geometric")
+        ),
+        NAMED["flow"],
     ],
     "doses": [
         plotting.schedule_colour(name)
         for name in ("early pulse", "constant, then off", "harmonic, then off", "geometric", "late pulse")
     ],
+}
+EVERYTHING = {
+    **NAMED,
+    **{f"methods {colour}": colour for colour in {look["color"] for look in plotting.METHOD_LOOKS.values()}},
+    **{name: colour for name, colour in plotting.SCHEDULE_COLOURS.items() if name != "constant"},
 }
 
 
@@ -52,14 +67,62 @@ def test_colours_stay_apart(group, eye):
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 15
 
 
-def test_no_two_methods_share_a_colour_or_a_marker():
-    for key in ("color", "marker"):
-        assert len({look[key] for look in plotting.METHOD_LOOKS.values()}) == len(plotting.METHOD_LOOKS)
+def test_one_colour_is_one_thing():
+    """No quantity, method or schedule looks like another in the whole project, nor does an ordered setting."""
+    seen = {name: lab(colour, EYES["usual"]) for name, colour in EVERYTHING.items()}
+    for (one, first), (other, second) in itertools.combinations(seen.items(), 2):
+        assert np.linalg.norm(first - second) > 15, (one, other)
+    others = [colour for name, colour in seen.items() if not name.startswith("constant")]
+    for colour in plotting.sequence(50):
+        assert min(np.linalg.norm(lab(colour, EYES["usual"]) - other) for other in others) > 15
 
 
-def test_no_two_schedules_share_a_colour():
-    assert len(set(plotting.SCHEDULE_COLOURS.values())) == len(plotting.SCHEDULE_COLOURS)
+@pytest.mark.parametrize("colour", [*EVERYTHING.values(), *plotting.sequence(7), plotting.GREYS["note"]])
+def test_lines_stand_out_from_the_paper(colour):
+    """WCAG asks for a contrast of 3 between a thin line and its ground."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    assert 1.05 / (XYZ[1] @ linear + 0.05) >= 3
+
+
+def test_ordered_settings_darken():
+    lightness = [lab(colour, EYES["usual"])[0] for colour in plotting.sequence(7)]
+    assert np.all(np.diff(lightness) < -5)
+    assert plotting.sequence(3)[1] == plotting.sequence(1)[0]
+
+
+def test_methods_can_be_told_without_colours():
+    assert len({look["marker"] for look in plotting.METHOD_LOOKS.values()}) == len(plotting.METHOD_LOOKS)
+
+
+def test_a_schedule_that_ends_looks_like_itself():
     assert plotting.schedule_colour("harmonic, then off") == plotting.schedule_colour("harmonic")
+
+
+ROOT = Path(__file__).parents[1]
+DRAWING = [
+    path
+    for folder in ("experiments", "implicit_bias/notebooks", "implicit_bias/display")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if path.name != "card.py"  # the cards' outcomes are words on a page, not lines in a picture
+]
+COLOUR_WORDS = {
+    "color", "colors", "c", "ecolor", "edgecolor", "edgecolors", "facecolor", "facecolors", "mec", "mfc",
+    "markeredgecolor", "markerfacecolor", "colour",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", DRAWING, ids=lambda path: path.stem)
+def test_no_picture_has_a_colour_of_its_own(path):
+    """Colours come from plotting alone; only "none" and matplotlib's grey scale for images are named elsewhere."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not re.fullmatch(r"#[0-9A-Fa-f]{6}|C\d|viridis\w*|tab:\w+|k[<>ov.-]|0\.\d+", node.value), node.value
+        if isinstance(node, ast.keyword) and node.arg in COLOUR_WORDS:
+            own = [inner.value for inner in ast.walk(node.value) if isinstance(inner, ast.Constant)]
+            literal = isinstance(node.value, ast.Constant | ast.IfExp)
+            words = [word for word in own if isinstance(word, str) and is_color_like(word)]
+            assert not literal or set(words) <= {"none"}, (path.name, node.lineno, words)
 
 
 def drawn():

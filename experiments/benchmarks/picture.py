@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -15,13 +16,12 @@ from experiments.benchmarks.benchmark import Row
 from implicit_bias import plotting
 
 NEEDED = {"flow", "limit", "basis_pursuit", "growth"}  # the benchmarks that it shows
-# One colour and one marker each, so that the picture can be read without colours. The rivals' colours are theirs alone:
-# in this project blue is the limit and orange the flow.
-_LOOKS = {
-    flow_methods.DIFFRAX: ("#AA3377", "o"),
-    flow_methods.DOP853: ("#228833", "s"),
-    flow_methods.LSODA: ("#66CCEE", "^"),
-    flow_methods.TORCHDIFFEQ: ("#777777", "D"),
+# Rivals are dark grey: markers, fills and dashes tell them apart.
+_LOOKS: Mapping[str, Mapping[str, Any]] = {
+    flow_methods.DIFFRAX: {"marker": "o", "ls": "-"},
+    flow_methods.DOP853: {"marker": "s", "ls": (0, (4, 1.5)), "mfc": plotting.GREYS["paper"]},
+    flow_methods.LSODA: {"marker": "^", "ls": (0, (1, 1))},
+    flow_methods.TORCHDIFFEQ: {"marker": "D", "ls": (0, (5, 1.5, 1, 1.5)), "mfc": plotting.GREYS["paper"]},
 }
 _GROWTH_LOOKS = {"limit": (plotting.COLOURS["projection"], "o"), "flow": (plotting.COLOURS["flow"], "s")}
 
@@ -55,25 +55,25 @@ def _panels(figure: SubFigure, count: int) -> np.ndarray:
 def _draw_flow(axes: Axes, rows: list[Row]) -> None:
     axes.axhline(1, color=plotting.COLOURS["truth"], lw=0.8)
     last = []
-    for method, (colour, marker) in _LOOKS.items():
+    for method, look in _LOOKS.items():
         chosen = [row for row in rows if row["method"] == method and row["ratio"] is not None]
         if chosen:
             ends, ratios = np.array([[row["end"], row["ratio"]] for row in chosen]).T
-            axes.plot(ends, ratios, color=colour, marker=marker, ms=4, label=method)
-            last.append((ratios[-1], ends[-1], colour))
+            axes.plot(ends, ratios, color=plotting.GREYS["note"], ms=4, lw=1.1, label=method, **look)
+            last.append((ratios[-1], ends[-1]))
     below = {}
-    for ratio, end, colour in sorted(last):
+    for ratio, end in sorted(last):
         lift = 7 if ratio < 1.6 * below.get(end, 0.0) else 0  # numbers that would lie on each other
         axes.annotate(_times(ratio), (end, ratio), xytext=(5, lift), textcoords="offset points", va="center",
-                      fontsize=7, color=colour)  # fmt: skip
+                      fontsize=7, color=plotting.GREYS["note"])  # fmt: skip
         below[end] = ratio
     converged = [row["converged_at"] for row in rows if row["converged_at"] is not None]
     if converged:
-        axes.axvline(converged[-1], color="0.6", lw=0.8, ls=":")
-        axes.annotate("misfit 1e-6", (converged[-1], 0.02), xycoords=("data", "axes fraction"), xytext=(3, 0),
-                      textcoords="offset points", fontsize=7, color="0.4")  # fmt: skip
+        axes.axvline(converged[-1], color=plotting.GREYS["guide"], lw=0.8, ls=":")
+        axes.annotate("misfit $10^{-6}$", (converged[-1], 0.98), xycoords=("data", "axes fraction"), xytext=(3, 0),
+                      textcoords="offset points", va="top", fontsize=7, color=plotting.GREYS["note"])  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="end time of the flow")
-    axes.set_title(f"Flow to an error of 1e-9: d = {rows[0]['d']}, n = {rows[0]['n']:,}")
+    axes.set_title(f"Flow to an error of $10^{{-9}}$: d = {rows[0]['d']}, n = {rows[0]['n']:,}")
     axes.margins(x=0.14)
 
 
@@ -95,7 +95,7 @@ def _draw_ratios(axes: Axes, rows: Mapping[str, list[Row]]) -> None:
     axes.axvline(1, color=plotting.COLOURS["truth"], lw=0.8)
     axes.set(xscale="log", xlim=(min(0.8, *ratios), 10 * max(ratios)), xlabel="times slower than implicit_bias")
     axes.set_yticks(places, labels)
-    axes.set_title("Limit")
+    axes.set_title("Other solvers of the same limits")
 
 
 _SHORT = {

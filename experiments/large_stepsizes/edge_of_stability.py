@@ -72,7 +72,7 @@ FITTED = 1e-11  # ‖Zx − y‖/‖y‖ of a run that has ended
 EDGE = 0.95  # least ratio of sharpness to 2/η that counts as at the edge
 SMALL = 0.3  # the largest share of the critical step for which the prediction is held to a number
 FLOW_COLOUR, OWN_COLOUR = plotting.COLOURS["flow"], plotting.COLOURS["projection"]
-PREDICTED_COLOUR = plotting.COLOURS["prediction"]
+PREDICTED_COLOUR, RUN_COLOUR = plotting.COLOURS["prediction"], plotting.COLOURS["run"]
 
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
@@ -170,20 +170,28 @@ def draw(data: Data) -> Figure:
 
 
 def _mark_critical(axes: Axes) -> None:
-    axes.axvline(1, color="0.6", lw=0.8, ls=":")
+    axes.axvline(1, color=plotting.GREYS["guide"], lw=0.8, ls=":")
+
+
+def _mark_preprint(axes: Axes) -> None:
+    axes.axvline(1, color=plotting.GREYS["guide"], lw=0.8, ls=":")
+    axes.text(1.12, 0.98, "β = 1 in\nthe preprint", transform=axes.get_xaxis_transform(), va="top", fontsize=7,
+              color=plotting.GREYS["note"])  # fmt: skip
 
 
 def _draw_sharpness(axes: Axes, data: Data) -> None:
     _mark_critical(axes)
     critical, of_flow = float(data["critical"]), float(data["sharpness_of_flow"])
     share = np.linspace(data["share"].min(), data["share"].max(), 200)
-    axes.plot(share, 2 / (share * critical), color="0.6", lw=1)
+    axes.plot(share, 2 / (share * critical), color=plotting.GREYS["guide"], lw=1)
     axes.axhline(of_flow, color=FLOW_COLOUR, lw=1)
-    axes.plot(data["share"], data["sharpness"], "o", ms=3.5, color=OWN_COLOUR)
-    axes.text(0.42, 2 / (0.4 * critical), r"$2/\eta$: stable below", color="0.4")
+    axes.plot(data["share"], data["sharpness"], "o", ms=3.5, color=RUN_COLOUR)
+    axes.text(0.42, 2 / (0.4 * critical), r"$2/\eta$: stable below", color=plotting.GREYS["note"])
     axes.text(0.04, 0.87 * of_flow, "the flow's limit", color=FLOW_COLOUR, va="top")
+    last = data["share"][-1], data["sharpness"][-1]
+    axes.annotate("runs", last, (2, -5), textcoords="offset points", ha="right", va="top", color=RUN_COLOUR)
     axes.set(ylim=(0, 4 * of_flow), xlabel="step / critical step", ylabel="sharpness at the end")
-    axes.set_title("Sharpness: beyond the critical step, at the edge")
+    axes.set_title("Sharpness: beyond the critical step at the edge, 2/η")
 
 
 def _draw_distances(axes: Axes, data: Data) -> None:
@@ -208,20 +216,20 @@ def _draw_distances(axes: Axes, data: Data) -> None:
 def _draw_critical(axes: Axes, data: Data) -> None:
     step = float(data["beta_step"])
     axes.plot(data["beta"], data["beta_critical"], "o-", ms=3.5, color=FLOW_COLOUR)
-    axes.axhline(step, color="0.6", lw=1)
-    axes.text(1.1e-3, 1.15 * step, r"step $\eta$ of the panel beside", color="0.4")
-    axes.axvline(1, color="0.6", lw=0.8, ls=":")
+    axes.axhline(step, color=plotting.GREYS["guide"], lw=1)
+    axes.text(1.1e-3, 1.15 * step, r"step $\eta$ of the panel beside", color=plotting.GREYS["note"])
+    _mark_preprint(axes)
     axes.set(xscale="log", yscale="log", ylim=(1e-2, 1.2), xlabel=r"$\beta = m_0^2 - w_0^2$")
     axes.set_ylabel("critical step at the flow's limit")
     axes.set_title("A small β allows larger steps")
 
 
 def _draw_gain(axes: Axes, data: Data) -> None:
-    axes.plot(data["beta"], data["beta_gain"], "o-", ms=3.5, color=OWN_COLOUR)
+    axes.plot(data["beta"], data["beta_gain"], "o-", ms=3.5, color=RUN_COLOUR)
     axes.plot(data["beta"], data["beta_from_flow"], "s-", ms=3.5, color=FLOW_COLOUR)
-    axes.text(1.5e-2, 1.25e-2, "mean gain", color=OWN_COLOUR)
-    axes.text(1.1e-3, 5.5e-4, "end from the flow's limit,\nrelative", color=FLOW_COLOUR, va="top")
-    axes.axvline(1, color="0.6", lw=0.8, ls=":")
+    axes.text(1.5e-2, 1.25e-2, "mean gain of a run", color=RUN_COLOUR)
+    axes.text(1.1e-3, 5.5e-4, "its end from the flow's\nlimit, relative", color=FLOW_COLOUR, va="top")
+    _mark_preprint(axes)
     axes.set(xscale="log", yscale="log", xlabel=r"$\beta = m_0^2 - w_0^2$")
     axes.set_title("The same step moves a small scale more")
 

@@ -67,7 +67,7 @@ class Settings:
 QUICK = Settings(d=15, n=30, support=2, size=30.0, steps=2000, seeds=2, records=12)
 NAMES = ("gd", "sgd", "decay")
 POINTS_OF_THE_FLOW = 4000
-OWN_COLOUR, PREDICTED_COLOUR = plotting.COLOURS["projection"], plotting.COLOURS["prediction"]
+RUN_COLOUR, PREDICTED_COLOUR = plotting.COLOURS["run"], plotting.COLOURS["prediction"]
 
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
@@ -163,39 +163,45 @@ def _draw_gains(axes: Axes, data: Data, name: str, title: str) -> None:
     for side, marker in _sides(data):
         axes.plot(weights[side], data[f"{name}_predicted"][side], marker, ms=4.5, mfc="none", color=PREDICTED_COLOUR)
         if name == "sgd":
-            axes.vlines(weights[side], data["sgd_least_gain"][side], data["sgd_largest_gain"][side], color=OWN_COLOUR,
+            axes.vlines(weights[side], data["sgd_least_gain"][side], data["sgd_largest_gain"][side], color=RUN_COLOUR,
                         lw=0.5, alpha=0.5)  # fmt: skip
-        axes.plot(weights[side], gain[side], marker, ms=2.5, color=OWN_COLOUR)
+        axes.plot(weights[side], gain[side], marker, ms=2.5, color=RUN_COLOUR)
     on, off = gain[data["support"]].mean(), gain[~data["support"]].mean()
-    axes.text(0.97, 0.95, f"mean on the support (squares) {on:.2g},\noff it {off:.2g}", transform=axes.transAxes,
-              ha="right", va="top", color=OWN_COLOUR)  # fmt: skip
-    axes.text(0.97, 0.78, "hollow: integral along the flow", transform=axes.transAxes, ha="right", va="top",
-              color=PREDICTED_COLOUR)  # fmt: skip
+    axes.text(0.97, 0.95, f"mean on the support (squares) {on:#.2g},\noff it {off:#.2g}", transform=axes.transAxes,
+              ha="right", va="top", color=RUN_COLOUR)  # fmt: skip
+    axes.text(0.97, 0.78, "hollow: predicted by the integral along the flow", transform=axes.transAxes, ha="right",
+              va="top", color=PREDICTED_COLOUR)  # fmt: skip
     low, high = min(gain.min(), data[f"{name}_predicted"].min()), max(gain.max(), data[f"{name}_predicted"].max())
-    axes.set(yscale="log", ylim=(0.7 * low, high * (high / low) ** 0.5), xlabel="weight", ylabel="gain", title=title)
+    axes.set(
+        yscale="log",
+        ylim=(0.7 * low, high * (high / low) ** 0.6),
+        xlabel="index of the weight",
+        ylabel=r"gain, the fall of $\log a$",
+        title=title,
+    )
 
 
 def _draw_growth(axes: Axes, data: Data) -> None:
     for name, text in (("gd", "gradient descent"), ("sgd", "single observations")):
         for side, style in (("on", "-"), ("off", "--")):
-            axes.plot(data[f"{name}_recorded"], data[f"{name}_mean_gain_{side}"], color=OWN_COLOUR, ls=style, lw=1.2)
+            axes.plot(data[f"{name}_recorded"], data[f"{name}_mean_gain_{side}"], color=RUN_COLOUR, ls=style, lw=1.2)
         last = data[f"{name}_recorded"][-1], data[f"{name}_mean_gain_on"][-1]
-        axes.annotate(text, last, (0, 3), textcoords="offset points", ha="right", va="bottom", color=OWN_COLOUR)
-    axes.set(xscale="log", yscale="log", xlabel="steps", ylabel="mean gain")
+        axes.annotate(text, last, (0, 3), textcoords="offset points", ha="right", va="bottom", color=RUN_COLOUR)
+    axes.set(xscale="log", yscale="log", xlabel="steps", ylabel=r"mean gain, the fall of $\log a$")
     axes.set_ylim(top=2 * axes.get_ylim()[1])
     axes.set_title("Mean gain: solid on the support, dashed off it")
 
 
 def _draw_shifts(axes: Axes, data: Data) -> None:
     weights = np.arange(1, len(data["support"]) + 1)
-    # All three are shifts of the runs themselves, as dark as the run is noisy; the prediction has another colour.
-    looks = (("sgd", OWN_COLOUR, "single observations"), ("decay", "0.65", "with decay"),
-             ("gd", "0.1", "gradient descent"))  # fmt: skip
-    for name, colour, text in looks:
-        for side, marker in _sides(data):
-            axes.plot(weights[side], data[f"{name}_shift"][side], marker, ms=3, color=colour)
-        axes.plot([], [], "o", ms=3, color=colour, label=text)
-    axes.set(yscale="log", xlabel="weight", ylabel=r"shift $|b_k - b_0|$", title="The shift is of a higher order")
+    # All three are shifts of runs, so they share the runs' colour; markers are those of the figure on ends of runs.
+    looks = (("sgd", "p", RUN_COLOUR, "single observations"), ("decay", "D", "none", "with decay"),
+             ("gd", "o", RUN_COLOUR, "gradient descent"))  # fmt: skip
+    for name, marker, fill, text in looks:
+        axes.plot(weights, data[f"{name}_shift"], marker, ms=3, mew=0.7, color=RUN_COLOUR, mfc=fill, label=text)
+    axes.set(
+        yscale="log", xlabel="index of the weight", ylabel=r"shift $|b_k - b_0|$", title="The shift of each weight"
+    )
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * (high / low) ** 0.2)
     axes.legend(loc="upper right", ncols=3, fontsize=6.5, handletextpad=0, columnspacing=0.5)

@@ -74,8 +74,8 @@ def draw(data: Data) -> Figure:
             panel.plot(data["t"], data["error"][row, k].mean(axis=0), color=colour, lw=1.3)
             panel.plot(data["flow_t"], data["flow_error"][row, k].mean(axis=0), **plotting.FLOW_LOOK)
             panel.plot(
-                1.9 * data["flow_t"][-1], data["limit_error"][row, k].mean(), marker="D", ms=3.5, mew=0.8, mfc="white",
-                color=colour, clip_on=False,
+                1.9 * data["flow_t"][-1], data["limit_error"][row, k].mean(), marker="D", ms=3.5, mew=0.8,
+                mfc=plotting.GREYS["paper"], color=colour, clip_on=False,
             )  # fmt: skip
         panel.set(xscale="log", yscale="log", xlabel="t = step × η", title=TITLES[str(kind)], ylim=(1e-2, 5))
         panel.set_xlim(0.1, 2.5 * data["flow_t"][-1])
@@ -88,8 +88,15 @@ def draw(data: Data) -> Figure:
         colour, paths = plotting.METHOD_LOOKS[str(kind)]["color"], data["support_path"][row, shown]
         for path, is_wrong in zip(paths.T, wrong, strict=True):
             right.plot(data["t"], path, color=colour, lw=1.3, ls="-" if is_wrong else (0, (4, 1.5)))
-    right.plot(np.full(len(wrong), 1.9 * data["t"][-1]), data["truth"], "k<", ms=3.5, clip_on=False)
-    right.axhline(0, color="0.6", lw=0.6, zorder=0)
+    right.plot(
+        np.full(len(wrong), 1.9 * data["t"][-1]),
+        data["truth"],
+        "<",
+        ms=3.5,
+        color=plotting.COLOURS["truth"],
+        clip_on=False,
+    )
+    right.axhline(0, color=plotting.GREYS["guide"], lw=0.6, zorder=0)
     right.set(
         xscale="log", xlabel="t = step × η", ylabel="weights in the support of x*", xlim=(0.1, 2.5 * data["t"][-1])
     )
@@ -101,13 +108,20 @@ def draw(data: Data) -> Figure:
     handles += [
         Line2D([], [], **plotting.FLOW_LOOK, label="flow"),
         Line2D(
-            [], [], ls="", marker="D", ms=3.5, mfc="white", color="0.3", label="limit (LASSO; middle: of these signs)"
+            [],
+            [],
+            ls="",
+            marker="D",
+            ms=3.5,
+            mfc=plotting.GREYS["paper"],
+            color=plotting.GREYS["note"],
+            label="limit (LASSO; middle: of these signs)",
         ),
         Line2D([], [], color=plotting.METHOD_LOOKS["mask"]["color"], label="ours"),
         Line2D([], [], color=plotting.METHOD_LOOKS["spred"]["color"], label="spred"),
-        Line2D([], [], color="0.3", ls="-", label="starts with the wrong sign"),
-        Line2D([], [], color="0.3", ls=(0, (4, 1.5)), label="starts with the right sign"),
-        Line2D([], [], ls="", color="black", marker="<", ms=3.5, label="x*"),
+        Line2D([], [], color=plotting.GREYS["note"], ls="-", label="starts with the wrong sign"),
+        Line2D([], [], color=plotting.GREYS["note"], ls=(0, (4, 1.5)), label="starts with the right sign"),
+        Line2D([], [], ls="", color=plotting.COLOURS["truth"], marker="<", ms=3.5, label="x*"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1.8)
     return figure

@@ -86,8 +86,8 @@ def draw(data: Data) -> Figure:
                 continue
             shape = "D" if str(name).startswith("constant") else "o"
             panels[k].plot(
-                END_OF_PANEL * last[k], value, marker=shape, ms=3.5, mew=0.8, mfc="white", clip_on=False,
-                color=plotting.schedule_colour(str(name)),
+                END_OF_PANEL * last[k], value, marker=shape, ms=3.5, mew=0.8, mfc=plotting.GREYS["paper"],
+                clip_on=False, color=plotting.schedule_colour(str(name)),
             )  # fmt: skip
     panels[0].set_ylabel(r"$\Vert x_t - x^*\Vert_2$, mean of " + f"{data['error'].shape[2]} starts")
     panels[0].set_ylim(LEAST_SHOWN, 5)
@@ -99,8 +99,26 @@ def draw(data: Data) -> Figure:
     ]
     handles += [
         Line2D([], [], **plotting.FLOW_LOOK, label="flow"),
-        Line2D([], [], ls="", marker="D", ms=3.5, mfc="white", color="0.3", label="LASSO, the limit of a constant α"),
-        Line2D([], [], ls="", marker="o", ms=3.5, mfc="white", color="0.3", label="Bregman projection"),
+        Line2D(
+            [],
+            [],
+            ls="",
+            marker="D",
+            ms=3.5,
+            mfc=plotting.GREYS["paper"],
+            color=plotting.GREYS["note"],
+            label="LASSO, the limit of a constant α",
+        ),
+        Line2D(
+            [],
+            [],
+            ls="",
+            marker="o",
+            ms=3.5,
+            mfc=plotting.GREYS["paper"],
+            color=plotting.GREYS["note"],
+            label="Bregman projection",
+        ),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=5, handlelength=1.6)
     return figure

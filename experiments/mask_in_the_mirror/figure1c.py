@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -55,18 +54,18 @@ def curves(m0: float, w0: float, decays: Sequence[float], reach: float, points: 
 def draw(data: Data) -> Figure:
     """The potential, its shape relative to x = 1, and the local exponent."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7.2, 2.5), layout="constrained")
-    colours = mpl.colormaps[plotting.SEQUENCE](np.linspace(0.05, 1, len(data["decay"])))
+    colours = plotting.sequence(len(data["decay"]))
     unit = np.argmin(np.abs(data["x"] - 1))
     for k, (colour, decay) in enumerate(zip(colours, data["decay"], strict=True)):
         left.plot(data["x"], data["excess"][k], color=colour)
         middle.plot(data["x"], data["excess"][k] / data["excess"][k, unit], color=colour, label=f"{decay:g}")
         right.plot(data["s"], data["exponent"][k], color=colour)
     left.set(xlabel="weight x", ylabel=r"$R_{A}(x) - \min R_{A}$", title="The potential grows with the decay A")
-    middle.plot(data["x"], np.abs(data["x"]), color="0.6", lw=0.8, ls=":")
+    middle.plot(data["x"], np.abs(data["x"]), color=plotting.COLOURS["basis pursuit"], lw=1.2, ls=":", label="|x|")
     middle.set(xlabel="weight x", ylabel="relative to x = 1", xlim=(-1.25, 1.25), ylim=(0, 1.4))
     middle.set_title("Its shape: from a parabola to |x|")
     middle.legend(title="decay A", ncols=2, handlelength=1.0, columnspacing=0.8, loc="upper center")
-    right.set(xscale="log", xlabel="weight x", ylabel="local exponent", ylim=(0.95, 2.05))
+    right.set(xscale="log", xlabel="weight x > 0", ylabel="local exponent", ylim=(0.95, 2.05))
     right.set_title("2 is an L2 bias, 1 an L1 bias")
     return figure
 

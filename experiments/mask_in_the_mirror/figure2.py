@@ -26,7 +26,7 @@ from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from experiments.mask_in_the_mirror import comparisons, pruning
 from experiments.mask_in_the_mirror.pruning import GRID, UNREGULARIZED, label, look
-from implicit_bias import Claim
+from implicit_bias import Claim, plotting
 
 # Steps of at most a factor of ten in each method's own strength, as many for every method, from no visible effect to
 # too much of it.
@@ -314,7 +314,7 @@ def _draw_errors(axes: Axes, data: Data, n: int) -> None:
             )
             ends[curve] = mean[c, -1]
         else:
-            axes.plot(100 * (1 - data["sparsity"]), mean[c], color="0.75", lw=0.8, zorder=1)
+            axes.plot(100 * (1 - data["sparsity"]), mean[c], color=plotting.GREYS["background"], lw=0.8, zorder=1)
     pruning.weights_left_axis(axes, data["sparsity"])
     pruning.error_axis(axes, 0.8 * np.nanmin(mean))
     _label_ends(axes, ends, 100 * (1 - float(data["sparsity"].max())))
@@ -342,11 +342,11 @@ def _draw_differences(axes: Axes, data: Data, n: int) -> None:
     pairs = [(one, other) for one, other, _ in comparisons.ONE_SHOT if one in row and other in row]
     for height, (one, other) in enumerate(reversed(pairs)):
         gaps = 100 * (accuracy[row[one], :, k] - accuracy[row[other], :, k])
-        axes.plot(gaps, np.full(len(gaps), height), "|", ms=5, mew=0.5, color="0.7")
+        axes.plot(gaps, np.full(len(gaps), height), "|", ms=5, mew=0.5, color=plotting.GREYS["guide"])
         (mean,), (half,) = pruning.mean_and_interval(gaps[:, None])
         axes.errorbar(mean, height, xerr=half, fmt="o", ms=4, lw=1.2, color=look(one)["color"])
-    axes.axvspan(-comparisons.MARGIN, comparisons.MARGIN, color="0.9", zorder=0)
-    axes.axvline(0, color="0.6", lw=0.7, zorder=0)
+    axes.axvspan(-comparisons.MARGIN, comparisons.MARGIN, color=plotting.GREYS["band"], zorder=0)
+    axes.axvline(0, color=plotting.GREYS["guide"], lw=0.7, zorder=0)
     axes.set_yticks(range(len(pairs)), [f"{label(one)} − {label(other)}" for one, other in reversed(pairs)])
     axes.set_xscale("symlog", linthresh=2, linscale=1.0)
     axes.set_xticks([-50, -10, -2, 0, 2, 10, 50], ["−50", "−10", "−2", "0", "2", "10", "50"])
@@ -407,7 +407,7 @@ EXPERIMENT = Experiment(
     caption=(
         "Test error of networks from which all but the largest weights are cut after training, at the preprint's 26 "
         "sparsities (0 and 1 − 0.8ᵏ): means over seeds, with 95 % intervals at a few of them; methods without a name "
-        "here are grey. Each method has one strength for each network, the best of a grid on held-out training images, "
+        "here are light grey. Each method has one strength a network, the best of a grid on held-out training images, "
         "where its mean error over the sparsities from 83 % to 99 % counts. Below: differences of accuracies, paired "
         "by seed (ticks), with their means and 95 % intervals, each for itself; the band is the margin of half a point "
         "within which two methods count as equivalent. Verdicts are corrected over all comparisons of a network (by "

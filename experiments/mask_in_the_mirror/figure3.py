@@ -21,11 +21,11 @@ from experiments.experiment import Experiment
 from experiments.markdown_table import markdown_table
 from experiments.mask_in_the_mirror import comparisons, pruning
 from experiments.mask_in_the_mirror.pruning import KEPT_SHARE
-from implicit_bias import Claim
+from implicit_bias import Claim, plotting
 
 REWINDS = {"weights": "IMP", "learning-rate": "LRR"}
 LINES = {"weights": "--", "learning-rate": "-"}
-GAIN_COLOURS = {"weights": "#AA4499", "learning-rate": "#117733"}  # no method has these, as a gain is between two
+GAIN_COLOURS = {"weights": plotting.GREYS["note"], "learning-rate": plotting.METHOD_LOOKS["mask"]["color"]}
 TITLE_WIDTH = 42  # letters in a line above one of two panels
 
 
@@ -143,24 +143,35 @@ def draw(data: Data) -> Figure:
     for n, axes in enumerate(grid[0]):
         _draw_gains(axes, data, n)
         pruning.weights_left_axis(axes, data["sparsity"])
-    grid[0, 0].set_ylabel("mask − dense (points)")
+    grid[0, 0].set_ylabel("accuracy, mask − dense (points)")
     grid[0, 0].legend(loc="upper left")
     return figure
 
 
 def _draw_gains(axes: Axes, data: Data, n: int) -> None:
     kept, found = 100 * (1 - data["sparsity"]), 100 * gains(data, n)
-    axes.axhspan(-comparisons.MARGIN, comparisons.MARGIN, color="0.93", zorder=0)
-    axes.axhline(0, color="0.6", lw=0.7)
-    reach = 2.0
+    for side in (-1, 1):
+        axes.axhline(side * comparisons.MARGIN, color=plotting.GREYS["guide"], lw=0.7, ls=":")
+    axes.axhline(0, color=plotting.GREYS["guide"], lw=0.7)
+    low, high = -2.0, 2.0
     for r, rewind in enumerate(map(str, data["rewind"])):
         mean, half = pruning.mean_and_interval(found[r])
         colour = GAIN_COLOURS[rewind]
         axes.fill_between(kept, mean - half, mean + half, color=colour, alpha=0.15, lw=0)
-        axes.plot(kept, mean, color=colour, ls=LINES[rewind], lw=1.2, label=REWINDS[rewind])
+        axes.plot(
+            kept,
+            mean,
+            color=colour,
+            ls=LINES[rewind],
+            lw=1.2,
+            label=f"{REWINDS[rewind]}, rewinding the {rewind.replace('-', ' ')}",
+        )
         # Means decide the range, since intervals of single cycles may be much wider.
-        reach = max(reach, 2 * float(np.nanmax(np.abs(mean), initial=0)))
-    axes.set(ylim=(-reach, reach))
+        low, high = (
+            min(low, 1.5 * float(np.nanmin(mean, initial=0))),
+            max(high, 1.5 * float(np.nanmax(mean, initial=0))),
+        )
+    axes.set(ylim=(low, high))
     title = f"{data['title'][n]} a cycle, {data['seeds'][n]} seeds".replace(" %", "\N{NO-BREAK SPACE}%")
     axes.set_title("\n".join(textwrap.wrap(title, TITLE_WIDTH)))
 
@@ -228,8 +239,9 @@ EXPERIMENT = Experiment(
     caption=(
         "Networks are trained, lose a fifth of their weights, and are trained again, 25 times over, by rewinding the "
         "weights (IMP, dashed) or the learning rate (LRR, solid): the test accuracy with the mask minus that without, "
-        "paired by seed, with its 95 % interval. The band is the margin of half a point within which two methods count "
-        "as equivalent; verdicts, on the mean over high sparsities, are corrected over all comparisons of a network."
+        "paired by seed, with its 95 % interval. Dotted lines are the margin of half a point within which two methods "
+        "count as equivalent; verdicts, on the mean over high sparsities, are corrected over all comparisons of a "
+        "network."
     ),
     expectation=(
         "The preprint's figure 3 (ResNet-20 on CIFAR-10, ResNet-18 on CIFAR-100): the mask improves both IMP and LRR "

@@ -77,7 +77,13 @@ def draw(data: Data) -> Figure:
     panels[-1, columns // 2].set_xlabel("t = step × η")
     figure.supylabel(r"distance to the truth, $\Vert x_t - x^*\Vert_2$", fontsize=8)
     handles = [
-        Line2D([], [], color="0.3", lw=0.9, label=f"{data['error'].shape[2]} trained networks, one for each start"),
+        Line2D(
+            [],
+            [],
+            color=plotting.GREYS["note"],
+            lw=0.9,
+            label=f"{data['error'].shape[2]} trained networks, one for each start",
+        ),
         Line2D([], [], **plotting.FLOW_LOOK, label="their flows"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)

@@ -94,21 +94,22 @@ def draw(data: Data) -> Figure:
     """Mini-batches beside all observations at once, and how well the mask minimizes its potential on the way."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.0), layout="constrained", width_ratios=[1.5, 1])
     for row, kind in enumerate(map(str, data["setting"])):
-        colour = plotting.METHOD_LOOKS[kind]["color"]
+        colour, style = plotting.METHOD_LOOKS[kind]["color"], plotting.METHOD_LOOKS[kind]["ls"]
         error = data["error"][row]
         left.fill_between(data["t"], error.min(axis=0), error.max(axis=0), color=colour, alpha=0.2, lw=0)
         left.plot(data["t"], error.mean(axis=0), color=colour, lw=3.0, alpha=0.5)
-        left.plot(data["t"], data["full_error"][row].mean(axis=0), color=colour, lw=1.0)
+        left.plot(data["t"], data["full_error"][row].mean(axis=0), color=colour, ls=style, lw=1.0)
     left.plot(data["flow_t"], data["flow_error"].mean(axis=0), **plotting.FLOW_LOOK)
     left.set(xscale="log", yscale="log", xlabel="t = step × η", ylim=(LEAST_SHOWN, 5), xlim=(0.1, data["flow_t"][-1]))
     left.set_ylabel(r"$\Vert x_t - x^*\Vert_2$, mean and range of " + f"{data['error'].shape[1]} runs")
     left.set_title("Mini-batches of 5 observations")
     factor = float(data["step_ratio"])
-    for name, look, label in (
-        ("coarse_gap", {"color": "0.6", "marker": "s"}, f"step {factor:g}η"),
-        ("gap", {"color": plotting.METHOD_LOOKS["mask"]["color"], "marker": "o"}, "step η"),
+    for name, fill, label in (
+        ("coarse_gap", {"mfc": plotting.GREYS["paper"]}, f"step {factor:g}η"),
+        ("gap", {}, "step η"),
     ):
-        right.plot(data["checked_t"], data[name].max(axis=0), ms=3.5, lw=1.0, label=label, **look)
+        look = {**plotting.METHOD_LOOKS["mask"], "ms": 3.5, "lw": 1.0, **fill}
+        right.plot(data["checked_t"], data[name].max(axis=0), label=label, **look)
     right.set(xscale="log", yscale="log", xlabel="t = step × η")
     right.set_ylabel(r"distance to $\mathrm{argmin}\{R_{a_t}: Zx = Zx_t\}$")
     right.set_title(
@@ -117,14 +118,14 @@ def draw(data: Data) -> Figure:
     right.legend()
     handles = [
         Line2D(
-            [], [], color=plotting.METHOD_LOOKS[str(kind)]["color"],
+            [], [], color=plotting.METHOD_LOOKS[str(kind)]["color"], ls=plotting.METHOD_LOOKS[str(kind)]["ls"],
             label=f"{setting.LABELS[str(kind)]} ({str(name).replace('constant', 'α =')})",
         )
         for kind, name in zip(data["setting"], data["schedule"], strict=True)
     ]  # fmt: skip
     handles += [
-        Line2D([], [], color="0.3", lw=3.0, alpha=0.5, label="mini-batches"),
-        Line2D([], [], color="0.3", lw=1.0, label="all observations in every step"),
+        Line2D([], [], color=plotting.GREYS["note"], lw=3.0, alpha=0.5, label="mini-batches"),
+        Line2D([], [], color=plotting.GREYS["note"], lw=1.0, label="all observations in every step"),
         Line2D([], [], **plotting.FLOW_LOOK, label="flow of the mask"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)

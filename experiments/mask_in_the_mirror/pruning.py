@@ -157,7 +157,7 @@ def label(curve: str) -> str:
 def look(curve: str) -> dict[str, Any]:
     """The colour and marker of a curve; the mask without regularization has the mask's, hollow."""
     if curve == UNREGULARIZED:
-        return plotting.METHOD_LOOKS["mask"] | {"markerfacecolor": "white", "ls": "--"}
+        return plotting.METHOD_LOOKS["mask"] | {"markerfacecolor": plotting.GREYS["paper"], "ls": "--"}
     return dict(plotting.METHOD_LOOKS[curve])
 
 

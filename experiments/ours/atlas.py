@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import matplotlib as mpl
 import numpy as np
 import sympy as sp
 from matplotlib import pyplot as plt
@@ -94,21 +93,20 @@ def derived(name: str, sizes: Sequence[float], points: int, reach: float) -> Dat
     output = name.split(",")[0]
     derivation = derive(Parameterization(output, sorted(entry.init)), entry.regularizer)
     if entry.decays is not None:
-        letter, values = "A", entry.decays
+        values = entry.decays
         potentials = [derivation.at(entry.init, decay) for decay in values]
     else:
-        letter, values = r"\gamma", entry.sizes or sizes
+        values = entry.sizes or sizes
         potentials = [derivation.at({p: v * size for p, v in entry.init.items()}) for size in values]
     potentials = [cast("SeparablePotential", R) for R in potentials]  # as one formula acts on every weight
     drawn = [_curves(R, points, reach) for R in potentials]
     missing = [np.full(points, np.nan)] * (3 - len(drawn))
-    text = f"${letter} = " + r",\ ".join(f"{v:g}" for v in values) + "$" if len(values) > 1 else ""
     return {
         **{key: np.stack([curves[key] for curves in drawn] + missing) for key in drawn[0]},
         "typed": np.array(output),
         "name": np.array(_title(output, entry.regularizer)),
         "formula": np.array(_formula(derivation.latex(), derivation.closed_form)),
-        "member_text": np.array(text),
+        "member_text": np.array(_members(entry, values)),
         "closed_form": np.array(derivation.closed_form),
         "metric_error": np.array(np.max([_metric_error(R, points, reach) for R in potentials])),
         "domain": np.array([float(np.squeeze(end)) for end in potentials[0].domain]),
@@ -120,6 +118,25 @@ def _title(output: str, regularizer: str | None) -> str:
     """The formulas of g and h, as they are written by hand."""
     written = [("x", output)] + ([("h", regularizer)] if regularizer else [])
     return ",\\ \\ ".join(f"{name} = {_spaced(sp.latex(sp.sympify(f)))}" for name, f in written)
+
+
+def _members(entry: Entry, values: Sequence[float]) -> str:
+    """The start of a row, and what changes from one of its curves to the next."""
+    names, start = (
+        ", ".join(texts) for texts in zip(*((f"{p}_0", _number(v)) for p, v in entry.init.items()), strict=True)
+    )
+    bracketed = [f"({each})" if len(entry.init) > 1 else each for each in (names, start)]
+    if len(values) == 1:
+        return f"${bracketed[0]} = {bracketed[1]}$"
+    changing, letter = ("", "A") if entry.decays is not None else (r"\gamma\,", r"\gamma")
+    if bracketed[1] == "1":
+        bracketed[1], changing = "", changing.removesuffix(r"\,")
+    listed = r",\ ".join(f"{v:g}" for v in values)
+    return f"${bracketed[0]} = {changing}{bracketed[1]}$; light to dark: ${letter} = {listed}$"
+
+
+def _number(value: float) -> str:
+    return r"\sqrt{2}" if value == 2**0.5 else f"{value:g}"
 
 
 def _large(formula: str) -> str:
@@ -187,18 +204,18 @@ def _formula(latex: str, closed: bool) -> str:
 def draw(data: Data) -> Figure:
     """One row for each parameterization: text, potential, metric, exponent."""
     count = len(data["name"])
-    height = 0.5 + 1.55 * count
-    figure = plt.figure(figsize=(8.6, height))
+    height = 0.5 + 1.85 * count
+    figure = plt.figure(figsize=(9.2, height))
     # Set by hand: the constrained layout of so many panels differs from run to run in the last digit.
     grid = figure.add_gridspec(
-        count, 4, width_ratios=[3.3, 1, 1, 1], left=0.005, right=0.985, bottom=0.4 / height, top=1 - 0.25 / height,
-        wspace=0.32, hspace=0.45,
+        count, 4, width_ratios=[4.3, 1, 1, 1], left=0.005, right=0.985, bottom=0.4 / height, top=1 - 0.25 / height,
+        wspace=0.32, hspace=0.55,
     )  # fmt: skip
     for row in range(count):
         _draw_text(figure, grid[row, 0], data, row)
         panels = [figure.add_subplot(grid[row, column]) for column in (1, 2, 3)]
         total = data["members"][row]
-        colours = mpl.colormaps[plotting.SEQUENCE](np.linspace(0.25, 1, total) if total > 1 else [0.6])
+        colours = plotting.sequence(total)
         for k in range(total):
             for axes, (across, up) in zip(panels, (("x", "excess"), ("x", "metric"), ("s", "exponent")), strict=True):
                 axes.plot(data[across][row, k], data[up][row, k], color=colours[k], lw=1.1)
@@ -241,21 +258,17 @@ def _draw_text(figure: Figure, place: SubplotSpec, data: Data, row: int) -> None
     axes = figure.add_subplot(place)
     axes.set_axis_off()
     low, high = (f"{end:.3g}".replace("inf", "∞").replace("-", "−") for end in data["domain"][row])
-    notes = [
-        f"domain ({low}, {high})",
-        f"light to dark: {data['member_text'][row]}" if data["members"][row] > 1 else "",
-    ]
+    note = f"domain ({low}, {high}),   {data['member_text'][row]}"
     mark = "" if data["closed_form"][row] else "   numerical"
-    colour = "black" if data["closed_form"][row] else plotting.COLOURS["flow"]
-    axes.text(0, 1.06, f"${data['name'][row]}${mark}", fontsize=11, color=colour, va="top", transform=axes.transAxes)
-    for line, height in zip(str(data["formula"][row]).split("\n"), (0.58, 0.16), strict=False):
+    colour = plotting.COLOURS["truth" if data["closed_form"][row] else "flow"]  # a flow makes what has no formula
+    axes.text(0, 1.12, f"${data['name'][row]}${mark}", fontsize=13, color=colour, va="top", transform=axes.transAxes)
+    for line, height in zip(str(data["formula"][row]).split("\n"), (0.61, 0.08), strict=False):
         if len(line) < SMALL_PRINT_LENGTH:
-            axes.text(0.03, height, _large(line), fontsize=9.0, va="center", transform=axes.transAxes)
+            axes.text(0.03, height, _large(line), fontsize=11, va="center", transform=axes.transAxes)
             continue
         for part, above, left in zip(_halves(line), (0.13, -0.13), (0.03, 0.1), strict=True):
-            axes.text(left, height + above, part, fontsize=9.0, va="center", transform=axes.transAxes)
-    axes.text(0.03, -0.16, "    ".join(note for note in notes if note), fontsize=7.5, color="0.35", va="center",
-              transform=axes.transAxes)  # fmt: skip
+            axes.text(left, height + above, part, fontsize=11, va="center", transform=axes.transAxes)
+    axes.text(0.03, -0.24, note, fontsize=8.5, color=plotting.GREYS["note"], va="center", transform=axes.transAxes)
 
 
 def claims(data: Data) -> list[Claim]:
@@ -300,8 +313,8 @@ EXPERIMENT = Experiment(
     title="An atlas of parameterizations and the potentials that govern them",
     caption=(
         "Each parameterization with its derived potential and metric; then R − min R, the metric 1/R″ and the local "
-        "exponent of R, for some initial values or decays. Where no closed form exists the potential comes from a flow "
-        "that is integrated, and is marked so."
+        "exponent of R, for some decays A or initial values, which γ multiplies. Where no closed form exists the "
+        "potential comes from a flow that is integrated, and is marked so."
     ),
     expectation=(
         "Theory: every separable parameterization has a potential, convex on its domain, whose metric is ‖∇g‖² along "

@@ -256,8 +256,8 @@ def _draw_flows(axes: Axes, data: Data, heights: np.ndarray) -> None:
 
 
 def _draw_trained(axes: Axes, data: Data, heights: np.ndarray) -> None:
-    look: dict = plotting.METHOD_LOOKS["mask"] | {"ls": "", "ms": 6, "mfc": "none", "mew": 1.2}
-    axes.plot(data["run_log10_scale"], heights, label="trained networks", **look)
+    axes.plot(data["run_log10_scale"], heights, "s", ms=6, mfc="none", mew=1.2, color=plotting.COLOURS["run"],
+              label="trained networks")  # fmt: skip
 
 
 def _in_words(value: float) -> str:

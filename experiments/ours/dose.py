@@ -220,15 +220,16 @@ def _draw_paths(axes: Axes, data: Data) -> None:
     for name, path in zip(data["schedule"], data["path"], strict=True):
         axes.plot(path[:, i], path[:, j], color=plotting.schedule_colour(str(name)))
     start, end = data["path"][0, 0], data["limit"]
-    axes.plot(start[i], start[j], "o", color="white", mec="black", ms=5, zorder=4)
+    axes.plot(start[i], start[j], "o", color=plotting.GREYS["paper"], mec=plotting.GREYS["note"], ms=5, zorder=4)
     axes.plot(end[i], end[j], "s", color=colour, ms=5, zorder=4)
     axes.annotate("start", (start[i], start[j]), (6, 4), textcoords="offset points")
     axes.annotate(f"A = {data['dose']:g}:\nprojection", (end[i], end[j]), (5, -20), textcoords="offset points",
                   color=colour, ha="left")  # fmt: skip
-    for k in (0, len(data["doses"]) - 1):
+    for k, offset in ((0, (20, -9)), (len(data["doses"]) - 1, (0, -12))):
         x = data["limit_of_dose"][k]
-        axes.plot(x[i], x[j], "s", color="white", mec=colour, ms=4, zorder=3)
-        axes.annotate(f"A = {data['doses'][k]:g}", (x[i], x[j]), (7, -9), textcoords="offset points", color=colour)
+        axes.plot(x[i], x[j], "s", color=plotting.GREYS["paper"], mec=colour, ms=4, zorder=3)
+        axes.annotate(f"A = {data['doses'][k]:g}", (x[i], x[j]), offset, textcoords="offset points",
+                      ha="center", color=colour)  # fmt: skip
     axes.set(
         xlabel=f"weight {i + 1}", ylabel=f"weight {j + 1}", title="The paths of two weights; dotted: ends of all doses"
     )

@@ -243,7 +243,7 @@ def _draw_minimum(axes: Axes, data: Data) -> None:
     axes.plot(decay[few], flow[few], "o", ms=3.5, color=plotting.COLOURS["flow"], zorder=3)
     labels = [
         (0.35, "minimum_stated", rf"preprint: ${data['stated_minimum']}$", STATED_COLOUR, (5, 3), "left"),
-        (0.78, "minimum_derived", rf"derived: ${data['derived_minimum']}$", DERIVED_COLOUR, (0, -17), "center"),
+        (1.0, "minimum_derived", rf"derived: ${data['derived_minimum']}$", DERIVED_COLOUR, (0, -16), "right"),
         (0.10, "minimum_flow", "weight of the flow", plotting.COLOURS["flow"], (8, 14), "left"),
     ]
     for at, name, text, colour, offset, side in labels:

@@ -75,7 +75,7 @@ LABELS = {"l1": r"$L_1$", "l2": r"$L_2$", "linf": r"$L_\infty$"}
 LOOKS = {
     "l1": plotting.COLOURS["basis pursuit"],
     "l2": plotting.COLOURS["minimum L2"],
-    "linf": "#AA4499",  # which no flow and no method has
+    "linf": plotting.COLOURS["maximum norm"],
 }
 RUNS = ("gradient flow", "flow of the mask", "sign descent", "Adam", "per-sample Adam")
 EXPECTED: dict[str, str] = dict(zip(RUNS, ("l2", "l1", "linf", "linf", "l2"), strict=True))
@@ -207,8 +207,10 @@ def draw(data: Data) -> Figure:
         ax.set_xlabel(r"$-\log_{10}$ loss")
     for ax in axes[:, 0]:
         ax.set_ylabel("share of the largest margin")
-    handles = [Line2D([], [], color=LOOKS[norm]) for norm in NORMS]
+    handles = [Line2D([], [], color=LOOKS[norm], lw=1.1) for norm in NORMS]
     texts = [f"margin in {LABELS[norm]}" for norm in NORMS]
+    handles.append(Line2D([], [], color=plotting.GREYS["guide"], lw=2.2))
+    texts.append("wide: the norm expected for this run")
     figure.legend(handles, texts, loc="outside lower center", ncols=len(handles))
     return figure
 
@@ -218,7 +220,7 @@ def _draw_shares(ax: Axes, data: Data, name: str, style: str) -> None:
     for norm, share in zip(NORMS, shares.T, strict=True):
         is_expected = EXPECTED[name] == norm
         ax.plot(reached, share, style, color=LOOKS[norm], lw=2.2 if is_expected else 1.1)
-    ax.axhline(1, color="black", lw=0.5)
+    ax.axhline(1, color=plotting.GREYS["note"], lw=0.5)
     best = int(np.argmax(shares[-1]))
     ax.annotate(
         f"{shares[-1, best]:.3f}",
@@ -324,7 +326,7 @@ EXPERIMENT = Experiment(
     caption=(
         "The margin of the weights as a share of the largest one, in three norms, against the logistic loss reached: "
         "for gradient flow, the flow of the mask, sign descent, and Adam with all or with one of the observations in a "
-        "step. The two flows end at t = 10²⁰⁰."
+        "step. Wide: the norm whose margin the run is expected to make largest. The two flows end at t = 10²⁰⁰."
     ),
     expectation=(
         "Theory: gradient flow tends to the largest L2 margin like 1/log t, the flow of the mask to that in L1, far "

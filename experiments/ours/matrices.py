@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -115,38 +114,41 @@ def _off_projection(data: Data, prefix: str = "") -> np.ndarray:
 
 def draw(data: Data) -> Figure:
     """Traces and eigenvalues over the scale; the distances over the share."""
-    figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.9), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(7.2, 3.1), layout="constrained")
     _draw_traces(axes[0], data)
     _draw_eigenvalues(axes[1], data)
     _draw_shares(axes[2], data)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
-COLOURS = {0: plotting.COLOURS["flow"], 1: colormaps[plotting.SEQUENCE](0.35)}
-LABELS = ("commuting, s = 0", "not commuting, s = 1")
+FLOW_COLOUR, LIMIT_COLOUR = plotting.COLOURS["flow"], plotting.COLOURS["projection"]
+FILLS = (FLOW_COLOUR, plotting.GREYS["paper"])  # of flows' marks: filled if the measurements commute
+LABELS = ("s = 0: commuting", "s = 1: not commuting")
 
 
 def _draw_traces(axes: Axes, data: Data) -> None:
     scale = 10.0 ** data["log10_scale"]
-    for k, marker in ((0, "o"), (1, "s")):
-        axes.plot(scale, _traces(data["projection"][k]), color=COLOURS[k], lw=4, alpha=0.3)
-        axes.plot(scale, _traces(data["end"][k]), marker, ms=3, color=COLOURS[k], label=LABELS[k])
-    axes.axhline(LEAST_TRACE, color="black", lw=0.8, ls="--")
+    for k, (marker, style) in enumerate((("o", "-"), ("s", (0, (2, 1))))):
+        axes.plot(scale, _traces(data["projection"][k]), color=LIMIT_COLOUR, lw=2.6, ls=style, alpha=0.35,
+                  label=f"projection, s = {k}")  # fmt: skip
+        axes.plot(scale, _traces(data["end"][k]), marker, ms=3.5, mew=0.8, color=FLOW_COLOUR, mfc=FILLS[k],
+                  label=f"flow, {LABELS[k]}")  # fmt: skip
+    axes.axhline(LEAST_TRACE, color=plotting.GREYS["note"], lw=0.8, ls="--")
     axes.annotate("least trace", (0.97, LEAST_TRACE), (0, -3), textcoords="offset points",
                   xycoords=axes.get_yaxis_transform(), ha="right", va="top", fontsize=7)  # fmt: skip
     axes.set(xscale="log", xlabel=r"scale $\alpha$ of the start $X_0 = \alpha I$", ylim=(0.96, 1.3))
     axes.set_xticks(10.0 ** np.arange(-16, 1, 8))
-    axes.set(ylabel=r"trace of the end $X_\infty$", title="Ends of flows; wide lines: projections")
-    axes.legend(loc="upper left")
+    axes.set(ylabel=r"trace of the end $X_\infty$", title="Ends of flows and projections")
 
 
 def _draw_eigenvalues(axes: Axes, data: Data) -> None:
     scale = 10.0 ** data["log10_scale"]
-    for k, marker in ((0, "o"), (1, "s")):
+    for k, marker in enumerate("os"):
         values = np.linalg.eigvalsh(data["end"][k])[:, ::-1]
         for i, style in enumerate(("-", "--", ":")):
             shown = np.where(values[:, i] > 1e-15, values[:, i], np.nan)
-            axes.plot(scale, shown, style, marker=marker, ms=3, lw=1, color=COLOURS[k])
+            axes.plot(scale, shown, style, marker=marker, ms=3.5, mew=0.8, lw=1, color=FLOW_COLOUR, mfc=FILLS[k])
     axes.set(xscale="log", yscale="log", ylim=(1e-15, 20), xlabel=r"scale $\alpha$")
     axes.set_xticks(10.0 ** np.arange(-16, 1, 8))
     axes.set(ylabel=r"eigenvalues of $X_\infty$", title="Both become matrices of rank one")
@@ -154,11 +156,13 @@ def _draw_eigenvalues(axes: Axes, data: Data) -> None:
 
 def _draw_shares(axes: Axes, data: Data) -> None:
     share = data["share"]
-    axes.plot(share, data["share_distance"], "-", marker="^", ms=4, color="black", label="from a mirror flow")
-    axes.plot(share, _off_projection(data, "share_"), "-", marker="o", ms=4, color=COLOURS[1],
+    axes.plot(
+        share, data["share_distance"], "-", marker="^", ms=4, color=plotting.GREYS["note"], label="from a mirror flow"
+    )
+    axes.plot(share, _off_projection(data, "share_"), "-", marker="o", ms=4, color=LIMIT_COLOUR,
               label=r"$\|X_\infty - \mathrm{projection}\|_F$")  # fmt: skip
-    axes.plot(share, _traces(data["share_end"]) - LEAST_TRACE, "-", marker="s", ms=4, color="0.55",
-              label=r"$\mathrm{tr}\,X_\infty - 1$")  # fmt: skip
+    axes.plot(share, _traces(data["share_end"]) - LEAST_TRACE, "-", marker="s", ms=4,
+              color=plotting.COLOURS["basis pursuit"], label=r"$\mathrm{tr}\,X_\infty - 1$")  # fmt: skip
     axes.set(xlabel="share s that does not commute", ylim=(-0.02, None))
     axes.set_title(rf"Distances, $\alpha = 10^{{{data['share_log10_scale']:g}}}$")
     axes.legend(loc="upper left")

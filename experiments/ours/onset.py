@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -196,16 +195,17 @@ def draw(data: Data) -> Figure:
     return figure
 
 
-def _colours(data: Data) -> np.ndarray:
-    return mpl.colormaps[plotting.SEQUENCE](np.linspace(0.05, 1, len(data["strength"])))
+def _colours(data: Data) -> list[str]:
+    return plotting.sequence(len(data["strength"]))
 
 
 def _draw_errors(axes: Axes, data: Data) -> None:
     mean = 100 * (1 - data["accuracy"].mean(axis=1))
-    for colour, error in zip(_colours(data), mean, strict=True):
-        axes.plot(100 * (1 - data["sparsity"]), error, color=colour, lw=1.2)
-    pruning.error_axis(axes, 0.8 * float(np.nanmin(mean)))
+    for colour, strength, error in zip(_colours(data), data["strength"], mean, strict=True):
+        axes.plot(100 * (1 - data["sparsity"]), error, color=colour, lw=1.2, label=f"{strength:g}")
+    pruning.error_axis(axes, 0.5 * float(np.nanmin(mean)))  # room for the legend
     axes.set(xscale="log", xlim=(140, 0.02), xlabel="weights left (%)", ylabel="test error (%)", title="Pruned once")
+    axes.legend(title="strength α", loc="lower right", handlelength=1.2, labelspacing=0.3, borderaxespad=0.1)
     axes.xaxis.set_major_formatter("{x:g}")
 
 
@@ -214,9 +214,22 @@ def _draw_onset(axes: Axes, data: Data) -> None:
     for colour, scale, left in zip(_colours(data), data["scale"], found, strict=True):
         axes.plot(scale, left, "o", color=colour, ms=3, alpha=0.7)
     middle = np.median(data["scale"], axis=1)
-    axes.plot(middle, np.median(100 * data["above"], axis=1), "x", color="0.3", ms=5, label="weights above $a_T$")
-    axes.plot([], [], "o", color="0.5", ms=3, label="where pruning costs 1 point")
-    axes.set(xscale="log", yscale="log", xlabel="scale $a_T$ left", ylabel="weights left (%)", ylim=(0.01, 70))
+    axes.plot(
+        middle,
+        np.median(100 * data["above"], axis=1),
+        "x",
+        color=plotting.GREYS["note"],
+        ms=5,
+        label="weights above $a_T$",
+    )
+    axes.plot([], [], "o", color=plotting.GREYS["guide"], ms=3, label="where pruning costs 1 point")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="scale $a_T$, the median of $(m^2 - w^2)/2$",
+        ylabel="weights left (%)",
+        ylim=(0.01, 70),
+    )
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_title("Where pruning begins to cost")
     axes.legend(loc="lower center")
@@ -228,10 +241,12 @@ def _draw_scales(axes: Axes, data: Data) -> None:
     # All runs have the same flow time, which the last one's prediction tells.
     rate = np.log(2 * data["flow_scale"][-1, 0]) / strengths[-1]
     axes.plot(fine, 0.5 * np.exp(rate * fine), **plotting.FLOW_LOOK, label=r"flow: $\frac{1}{2}e^{-4A}$")
-    axes.plot(strengths, data["decay_scale"][:, 0], color="0.6", lw=0.8, label="the optimizer's decay")
+    axes.plot(
+        strengths, data["decay_scale"][:, 0], color=plotting.GREYS["guide"], lw=0.8, label="the optimizer's decay"
+    )
     for colour, strength, scale in zip(_colours(data), strengths, data["scale"], strict=True):
         axes.plot(np.full(len(scale), strength), scale, "s", color=colour, ms=3)
-    axes.set(yscale="log", xlabel="strength α of the mask", ylabel="median of (m² − w²) / 2")
+    axes.set(yscale="log", xlabel="strength α of the mask", ylabel="scale $a_T$")
     axes.set_title("The scale that training leaves")
     axes.legend(loc="lower left")
 
@@ -362,7 +377,7 @@ EXPERIMENT = Experiment(
     title="When pruning begins to cost: the scale that training leaves",
     caption=(
         "LeNet-300-100 trained with the mask at five strengths and eight seeds, then pruned once. Left: mean test "
-        "error against the weights left; colours are those of the scales in the middle. Middle: the weights left where "
+        "error against the weights left, darker for stronger decay, as in all panels. Middle: the weights left where "
         "pruning has cost a point of accuracy, for every run, and the fraction of weights above the scale (crosses). "
         "Right: the median of (m² − w²)/2 beside the flow's ½e^(−4A) and what the optimizer's decay alone leaves."
     ),

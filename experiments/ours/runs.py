@@ -111,7 +111,7 @@ FITTED = 1e-10  # ‖Zx − y‖/‖y‖ of a run whose end is held against the 
 LEAST_ADVANTAGE = 5.0  # of the prediction over the flow's limit
 SMALL_COEFFICIENT = 0.11  # for which that is asked
 FLOW_COLOUR, PREDICTED_COLOUR = plotting.COLOURS["flow"], plotting.COLOURS["prediction"]
-OWN_COLOUR = plotting.COLOURS["projection"]
+OWN_COLOUR, RUN_COLOUR = plotting.COLOURS["projection"], plotting.COLOURS["run"]
 
 
 def compute(settings: Settings, sweep: Sweep) -> Data:
@@ -196,12 +196,12 @@ def orders(data: Data) -> dict[str, float]:
 def draw(data: Data) -> Figure:
     """All distances over the coefficient, the prediction's advantage, and the distance to the planted truth."""
     figure, axes = plt.subplot_mosaic(
-        [["ends", "ends"], ["advantage", "truth"]], figsize=(7.2, 6.2), layout="constrained", height_ratios=[1.3, 1]
+        [["ends", "ends"], ["advantage", "truth"]], figsize=(7.2, 6.2), layout="constrained", height_ratios=[1.15, 1]
     )
     _draw_ends(axes["ends"], data)
     _draw_advantage(axes["advantage"], data)
     _draw_truth(axes["truth"], data)
-    handles = [Line2D([], [], ls="", marker=marker, color="0.4", ms=4) for marker in MARKERS.values()]
+    handles = [Line2D([], [], ls="", marker=marker, color=plotting.GREYS["note"], ms=4) for marker in MARKERS.values()]
     figure.legend(handles, list(TRAININGS), loc="outside lower center", ncols=len(handles), fontsize=7)
     return figure
 
@@ -216,13 +216,16 @@ def _draw_ends(axes: Axes, data: Data) -> None:
                       lw=0.6)  # fmt: skip
     c = np.array([data["coefficient"].min(), data["coefficient"].max()])
     for order, end, text in ((1, 0.6, "∝ c"), (2, 1e-3, "∝ c²")):
-        axes.plot(c, end * (c / c[1]) ** order, color="0.75", lw=0.8, ls="--", zorder=0)
-        axes.annotate(text, (c[1], end), (5, -2), textcoords="offset points", color="0.5", fontsize=7)
+        axes.plot(c, end * (c / c[1]) ** order, color=plotting.GREYS["guide"], lw=0.8, ls="--", zorder=0)
+        axes.annotate(text, (c[1], end), (5, -2), textcoords="offset points", color=plotting.GREYS["note"], fontsize=7)
     axes.text(c[0], 0.12, "from the flow's limit", color=FLOW_COLOUR)
     axes.text(0.8 * c[1], 3e-6, "from the prediction", color=PREDICTED_COLOUR, ha="right")
     axes.text(0.8 * c[1], 1e-11, "from the limit of the run's own steps", color=OWN_COLOUR, ha="right")
-    axes.set(xscale="log", yscale="log", ylim=(1e-16, 3), xlabel="coefficient c of the step")
-    axes.set(ylabel=r"$\|x - x_\infty\|_2\,/\,\|x_\infty\|_2$")
+    axes.set(xscale="log", yscale="log", ylim=(1e-16, 3), ylabel="relative distance from the end of training")
+    axes.set_xlabel(
+        r"$c = \eta$, with heavy ball $\eta(1 + \beta)/(1 - \beta)^2$, "
+        r"with Nesterov $\eta(1 - \beta + 2\beta^2)/(1 - \beta)^2$"
+    )
     _tick(axes, data["coefficient"])
     axes.set_title("Where training ends (with mini-batches: the mean of the ends)")
 
@@ -237,25 +240,26 @@ def _draw_advantage(axes: Axes, data: Data) -> None:
     for training, marker in MARKERS.items():
         advantage = of(data, training, "mean_from_flow") / of(data, training, "mean_from_prediction")
         axes.plot(of(data, training, "coefficient"), advantage, marker, color=PREDICTED_COLOUR, ms=4, ls="-", lw=0.6)
-    axes.axhline(LEAST_ADVANTAGE, color="0.75", lw=0.8, ls="--")
-    axes.set(
-        xscale="log", yscale="log", xlabel="coefficient c of the step", ylabel="times closer than the flow's limit"
-    )
+    axes.axhline(LEAST_ADVANTAGE, color=plotting.GREYS["guide"], lw=0.8, ls="--")
+    note = f"{LEAST_ADVANTAGE:g} times: claimed of\nthe smallest steps"
+    axes.annotate(note, (data["coefficient"].min(), LEAST_ADVANTAGE), (-3, -3), textcoords="offset points", va="top",
+                  fontsize=7, color=plotting.GREYS["note"])  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel="c, as above", ylabel="times closer than the flow's limit")
     _tick(axes, data["coefficient"])
-    axes.set_title("The prediction's advantage")
+    axes.set_title("How much closer the prediction is")
 
 
 def _draw_truth(axes: Axes, data: Data) -> None:
     for training in ("gradient descent", "batches of 4", "batches of 1"):
-        axes.plot(of(data, training, "step"), of(data, training, "from_truth"), MARKERS[training], color=OWN_COLOUR,
+        axes.plot(of(data, training, "step"), of(data, training, "from_truth"), MARKERS[training], color=RUN_COLOUR,
                   ms=4, ls="-", lw=0.6)  # fmt: skip
     axes.axhline(of(data, "gradient descent", "flow_from_truth")[0], color=FLOW_COLOUR, lw=1)
     axes.text(data["step"].max(), of(data, "gradient descent", "flow_from_truth")[0] - 0.0006, "the flow's limit",
               color=FLOW_COLOUR, va="top", ha="right")  # fmt: skip
-    axes.set(xscale="log", xlabel="step η", ylabel="distance to the planted truth")
+    axes.set(xscale="log", xlabel="step η", ylabel="relative distance to the planted truth")
     axes.set(xlim=(0.8 * of(data, "gradient descent", "step").min(), 1.25 * data["step"].max()))
     _tick(axes, of(data, "gradient descent", "step"))
-    axes.set_title("Single observations end nearer to the truth")
+    axes.set_title("Single observations, larger steps: nearer to the truth")
 
 
 def claims(data: Data) -> list[Claim]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -152,10 +151,6 @@ def draw(data: Data) -> Figure:
     return figure
 
 
-def _colour(data: Data, k: int) -> tuple[float, float, float, float]:
-    return colormaps["viridis_r"](0.15 + 0.7 * k / max(len(data["sizes"]) - 1, 1))
-
-
 def _power(size: float) -> str:
     return f"$\\log a = -{size:,.0f}$".replace(",", "\\,")
 
@@ -181,10 +176,9 @@ def _draw_weights(axes: Axes, data: Data) -> None:
 
 def _draw_loss(axes: Axes, data: Data) -> None:
     floor = data["plateau_loss"][-2] / 50
-    _steps(axes, data, np.maximum(data["plateau_loss"], floor / 10), lw=2.6, alpha=0.45)
-    for k, size in enumerate(data["sizes"]):
-        axes.plot(data["tau"], np.maximum(data["flow_loss"][k], floor / 10), color=_colour(data, k), lw=0.9,
-                  label=_power(size))  # fmt: skip
+    _steps(axes, data, np.maximum(data["plateau_loss"], floor / 10), lw=2.6, alpha=0.35, label="saddles")
+    for size, loss, colour in zip(data["sizes"], data["flow_loss"], plotting.sequence(len(data["sizes"])), strict=True):
+        axes.plot(data["tau"], np.maximum(loss, floor / 10), color=colour, lw=0.9, label=f"flow, {_power(size)}")
     axes.set(yscale="log", ylim=(floor, 2 * data["plateau_loss"][0]), xlabel=r"$\tau = t\,/\,\log(1/a)$")
     axes.set(ylabel="loss", title="The loss falls in steps")
     axes.legend(loc="lower left")
@@ -194,13 +188,25 @@ def _draw_errors(axes: Axes, data: Data) -> None:
     scaled = data["time_error"] * data["sizes"]
     axes.plot(data["sizes"], scaled.T, color=STEP_COLOUR, lw=0.7, alpha=0.6, marker="o", ms=2)
     axes.set(xscale="log", yscale="log", xlabel=r"$\log(1/a)$", ylabel=r"error in $\tau$ $\times\;\log(1/a)$")
-    axes.set_title("Jump times are off by O(1/log(1/a)); a line a regression")
+    axes.set_title("Jump times are off by O(1/log(1/a))")
+    _count(axes, len(scaled))
 
 
 def _draw_gaps(axes: Axes, data: Data) -> None:
     axes.plot(data["sizes"], data["plateau_gap"].T, color=STEP_COLOUR, lw=0.7, alpha=0.6, marker="o", ms=2)
     axes.set(xscale="log", yscale="log", xlabel=r"$\log(1/a)$", ylabel="largest difference of a weight")
     axes.set_title(f"In the middle of plateaus longer than {LONG:g}")
+    _count(axes, len(data["plateau_gap"]))
+
+
+def _count(axes: Axes, regressions: int) -> None:
+    """Say what a line is, where there is room above them."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** 0.12)
+    text = f"one line for each of {regressions} regressions"
+    axes.text(
+        0.97, 0.97, text, ha="right", va="top", transform=axes.transAxes, color=plotting.GREYS["note"], fontsize=7
+    )
 
 
 def claims(data: Data) -> list[Claim]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -136,7 +135,7 @@ def draw(data: Data) -> Figure:
             f"steps are a flow time of {late:.0f}, and a weight far below its size at the end leaves zero at a rate of "
             "about its own size, so small scales are late."
         )
-    figure.supxlabel(text, fontsize=6.5, color="0.3")
+    figure.supxlabel(text, fontsize=6.5, color=plotting.GREYS["note"])
     return figure
 
 
@@ -146,14 +145,14 @@ def _marks(axes: Axes, data: Data, heights: np.ndarray, colour: str) -> None:
         for arrived in (True, False):
             some = (data["run_decays"] == decays) & (_arrived(data) == arrived) & ~data["run_diverged"]
             axes.plot(data["run_log10_scale"][some], heights[some], marker, ms=4 if marker == "o" else 3.5, ls="",
-                      color=colour if arrived else "white", mec=colour, mew=0.8, zorder=3)  # fmt: skip
+                      color=colour if arrived else plotting.GREYS["paper"], mec=colour, mew=0.8, zorder=3)  # fmt: skip
 
 
 def _draw_norms(axes: Axes, data: Data) -> None:
     for name, colour in (("l1", L1_COLOUR), ("l2", L2_COLOUR)):
         axes.plot(data["log10_scale"], data[name], color=colour)
         _marks(axes, data, data[f"run_{name}"], colour)
-    axes.axhline(1, color="0.8", lw=0.8, zorder=0)
+    axes.axhline(1, color=plotting.GREYS["background"], lw=0.8, zorder=0)
     axes.text(5.8, float(data["minimum_l2_l1"]) + 0.06, r"$\|x\|_1$ / minimum", color=L1_COLOUR, ha="left")
     axes.text(5.8, 1.06, r"$\|x\|_2$ / minimum", color=L2_COLOUR, ha="left")
     axes.set(
@@ -172,7 +171,9 @@ def _draw_excess(axes: Axes, data: Data) -> None:
     axes.set(ylabel=r"$\|x\|_1\,/\,\min_{Zx=y}\|x\|_1 - 1$", title="Three hundred decades towards basis pursuit")
     last = int(np.argmin(data["log10_scale"]))
     text = f"{int(data['newton_steps'].sum())} Newton steps\nfor {len(data['log10_scale'])} scales"
-    axes.text(0.97, 0.93, text, ha="right", va="top", transform=axes.transAxes, fontsize=7, color="0.3")
+    axes.text(
+        0.97, 0.93, text, ha="right", va="top", transform=axes.transAxes, fontsize=7, color=plotting.GREYS["note"]
+    )
     excess = data["l1"][last] - 1
     if excess > 0:  # rounding may leave nothing, or less
         axes.annotate(f"$10^{{{np.log10(excess):.0f}}}$", (data["log10_scale"][last], excess), (0, 10),
@@ -180,11 +181,10 @@ def _draw_excess(axes: Axes, data: Data) -> None:
 
 
 def _draw_exponents(axes: Axes, data: Data) -> None:
-    colours = mpl.colormaps[plotting.SEQUENCE]
     low, high = data["run_log10_scale"].min(), min(2.0, data["run_log10_scale"].max())
     for run in np.flatnonzero((data["run_seed"] == data["run_seed"][0]) & ~data["run_diverged"]):
         scale, decays = data["run_log10_scale"][run], data["run_decays"][run]
-        colour = colours(0.1 + 0.9 * (high - scale) / (high - low))
+        colour = plotting.SEQUENCE((high - scale) / (high - low))
         t, exponent = data["run_t"][1:, run], data["run_exponent"][1:, run]
         axes.plot(t, exponent, color=colour, ls="--" if decays else "-", lw=1.1)
         if not decays and (-4.5 < scale < 0.5 or scale == data["run_log10_scale"].min()):

@@ -200,13 +200,16 @@ def _draw_approach(axes: Axes, data: Data) -> None:
     axes.plot(at, np.log10(np.maximum(data["off"], SMALLEST)).T, color=COLOUR, lw=0.8, marker="o", ms=2)
     axes.xaxis.set_inverted(True)
     axes.set(xlabel=r"$\log_{10}\,a$", ylabel=r"$\log_{10}$ of the largest weight off the support")
-    axes.set_title("One L1 minimizer: a power of a, one line an instance")
+    axes.set_title("One L1 minimizer: a power of a")
+    axes.text(0.03, 0.03, f"one line for each of {len(data['off'])} regressions", transform=axes.transAxes, fontsize=7,
+              color=plotting.GREYS["note"])  # fmt: skip
 
 
 def _draw_slopes(axes: Axes, data: Data) -> None:
-    axes.plot([0, 1], [0, 1], color="black", lw=0.6)
+    end = 1.1 * max(float(np.max(1 - data["constant"])), float(np.max(_slopes(data))))
+    axes.plot([0, end], [0, end], color=plotting.GREYS["note"], lw=0.6)
     axes.plot(1 - data["constant"], _slopes(data), "o", color=COLOUR, ms=4)
-    axes.set(xlabel=r"$1 - \varrho$ by a linear program", ylabel="measured exponent", xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlabel=r"$1 - \varrho$ by a linear program", ylabel="measured exponent", xlim=(0, end), ylim=(0, end))
     axes.set_title("The power is the null-space rate")
 
 
@@ -229,7 +232,9 @@ def _draw_averages(axes: Axes, data: Data) -> None:
     axes.plot([], [], ".", color=plotting.COLOURS["flow"], ms=3, label=label)
     axes.set(xscale="log", xlabel=r"$\tau = t\,/\,\log(1/a)$", ylabel="weights")
     axes.set_title("Averages over time are on the Lasso path")
-    axes.legend(loc="best")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.2 * (high - low))
+    axes.legend(loc="upper left")
 
 
 def claims(data: Data) -> list[Claim]:

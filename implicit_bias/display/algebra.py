@@ -7,7 +7,6 @@ from functools import singledispatch
 from typing import cast
 
 import sympy as sp
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from implicit_bias.claims.verdict import Outcome
@@ -15,7 +14,7 @@ from implicit_bias.display import potential as of_potential
 from implicit_bias.display.card import Html, badge, card, displayed, folded, formula, joined, line, rows, text
 from implicit_bias.display.picture import picture
 from implicit_bias.errors import DomainError
-from implicit_bias.plotting import SEQUENCE
+from implicit_bias.plotting import sequence
 from implicit_bias.potential import SeparablePotential
 from implicit_bias.symbolic.commuting import CommutingReport
 from implicit_bias.symbolic.derivation import Derivation
@@ -122,7 +121,7 @@ def _family(derivation: Derivation, init: dict[str, float]) -> Html:
 
     def draw(ax: Axes) -> None:
         for k, decay in enumerate(decays):
-            colour = colormaps[SEQUENCE]((k + 1) / len(decays))
+            colour = sequence(len(decays))[k]
             of_potential.plot(family(decay), ax=ax, label=f"{derivation.names.decay} = {decay:g}", color=colour)
         ax.set_xlabel(f"weight ${derivation.names.weight}$")
         ax.set_ylabel(f"$R_{derivation.names.decay}({derivation.names.weight})$")

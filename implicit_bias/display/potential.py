@@ -6,19 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from implicit_bias.display.card import Html, beside, card, displayed, line, rows, text
 from implicit_bias.display.picture import axes, look, picture
 from implicit_bias.errors import InputError
-from implicit_bias.plotting import COLOURS, SEQUENCE
+from implicit_bias.plotting import sequence
 from implicit_bias.potential import QuadraticForms, SeparablePotential, SpectralHypentropy, VonNeumannEntropy
 from implicit_bias.validation import finite_array
 
 POINTS = 201
 MOST_CURVES = 6  # in one plot
+SHADES = 4  # of potentials that share axes, as far apart as thin lines need
 _VALUES_AT_ONCE = 1_000_000
 _LEAST_REACH = 2.0  # of the drawn weights: initializations make weights of order one
 
@@ -43,18 +43,23 @@ def plot(
     grid = np.broadcast_to(grid[:, chosen] if grid.shape[1] > 1 else grid, values.shape)
     names = [f"coordinate {i}" for i in chosen]
     seen: list[np.ndarray] = []
-    colours = colormaps[SEQUENCE](np.linspace(0.3, 1, len(chosen)))
+    colours = sequence(len(chosen))
     with axes(ax) as target:
         for name, colour, weights, curve in zip(names, colours, grid.T, values.T, strict=True):
             if any(np.array_equal(curve, other) for other in seen):
                 continue  # coordinates that start alike share their potential
             seen.append(curve)
-            alone = COLOURS["projection"] if not target.lines else f"C{len(target.lines)}"
-            usual = {"label": name, "color": colour} if len(chosen) > 1 else {"color": alone}
+            usual = {"label": name, "color": colour} if len(chosen) > 1 else _next_look(len(target.lines))
             target.plot(weights, curve, **look(options, **usual))
         target.set_xlabel("weight $x$")
         target.set_ylabel(r"$(R(x) - \min R)\,/\,$largest shown" if normalize else "potential $R(x)$")
     return target
+
+
+def _next_look(drawn: int) -> dict[str, Any]:
+    """The look of one more potential on axes with so many lines: from light to dark, then again with other dashes."""
+    shades = sequence(SHADES)
+    return {"color": shades[drawn % SHADES], "linestyle": ("-", "--", ":", "-.")[drawn // SHADES % 4]}
 
 
 def html(potential: SeparablePotential) -> Html:

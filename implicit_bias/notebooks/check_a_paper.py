@@ -134,16 +134,18 @@ def _(np, solve_ivp, sp, stated, strength, true):
 
 
 @app.cell(hide_code=True)
-def _(DERIVED_COLOUR, STATED_COLOUR, path_L, path_t, plotting, plt, residuals, slopes, strength):
+def _(DERIVED_COLOUR, STATED_COLOUR, np, path_L, path_t, plotting, plt, residuals, slopes, strength):
     with plotting.style():
         _figure, (_left, _right) = plt.subplots(1, 2, figsize=(7.0, 2.6), layout="constrained", dpi=150)
         _left.plot(path_t, -path_L, color=plotting.COLOURS["flow"], lw=2.5, alpha=0.5, label="$-L_t$, measured")
         for _name, _colour in (("stated", STATED_COLOUR), ("derived", DERIVED_COLOUR)):
             _left.plot(path_t, slopes[_name], color=_colour, lw=1, label=f"$R_A'(x_t)$, {_name}")
-            _right.plot(path_t[1:], residuals[_name][1:], color=_colour, label=_name)
+            _right.plot(path_t[1:], np.maximum(residuals[_name][1:], 1e-16), color=_colour, label=_name)
         _left.set(xlabel="flow time $t$", title=rf"one weight, $\alpha$ = {strength.value:g}")
         _left.legend()
-        _right.set(yscale="log", ylim=(1e-17, 1e1), xlabel="flow time $t$", title="$|R_A'(x_t) + L_t|$")
+        _right.set(
+            yscale="log", ylim=(1e-17, 1e1), xlabel="flow time $t$", title="$|R_A'(x_t) + L_t|$, or $10^{-16}$ if less"
+        )
         _right.legend()
     plotting.Picture(
         _figure,

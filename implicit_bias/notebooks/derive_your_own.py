@@ -114,9 +114,14 @@ def _(gaps, orders, plotting, plt):
     with plotting.style():
         _figure, _both = plt.subplots(1, 2, figsize=(6.4, 2.6), layout="constrained", dpi=150, sharey=True)
         for _axes, (_h, _paths) in zip(_both, orders.items(), strict=True):
-            for (_order, (_end, _path)), _name in zip(_paths.items(), ("flow", "projection"), strict=True):
-                _axes.plot(*_path, color=plotting.COLOURS[_name], label=f"first {_order[0]}, then {_order[1]}")
-                _axes.plot(*_end, "o", ms=4, color=plotting.COLOURS[_name])
+            for (_order, (_end, _path)), _style in zip(_paths.items(), ("-", "--"), strict=True):
+                _look = {
+                    "color": plotting.COLOURS["flow"],
+                    "ls": _style,
+                    "label": f"first {_order[0]}, then {_order[1]}",
+                }
+                _axes.plot(*_path, **_look)
+                _axes.plot(*_end, "o", ms=4, color=plotting.COLOURS["flow"])
             _axes.set(xlabel="$m$", title=f"decay with $h$ = {_h}: the ends are {gaps[_h]:.2g} apart")
             _axes.legend()
         _both[0].set_ylabel("$w$")
@@ -280,7 +285,7 @@ def _(derivation, np, solve_ivp, sp, start):
 def _(paths, plotting, plt, slopes):
     with plotting.style():
         _figure, _axes = plt.subplots(figsize=(4.6, 2.7), layout="constrained", dpi=150)
-        for (_strength, (_t, _, _L)), _colour in zip(paths.items(), ("#56B4E9", "#0072B2", "#CC79A7"), strict=True):
+        for (_strength, (_t, _, _L)), _colour in zip(paths.items(), plotting.sequence(3), strict=True):
             _axes.plot(_t, -_L, color=_colour, label=f"$-L_t$, α = {_strength:g}")
             _axes.plot(_t[::4], slopes[_strength][::4], "o", ms=3, color=_colour)
         _axes.set(xlabel="flow time $t$", title="dots: $R_{A_t}'(x_t)$ from the formula", ylabel="dual variable")

@@ -92,7 +92,10 @@ def _(ib, np, plotting, plt, power, powers, sp):
         for _p in sorted({*powers, power.value}):
             _g = sp.lambdify(sp.Symbol("u"), ib.design(f"abs(x)**{_p}").output)
             _chosen = _p == power.value
-            _look = {"color": plotting.COLOURS["projection"] if _chosen else "0.8", "zorder": 2 + _chosen}
+            _look = {
+                "color": plotting.COLOURS["projection"] if _chosen else plotting.GREYS["background"],
+                "zorder": 2 + _chosen,
+            }
             _left.plot(_u, np.abs(_u) ** _p, **_look)
             _right.plot(_u, _g(_u), **_look)
         _left.set(xlabel="$x$", title=f"$R(x) = |x|^p$, p = {power.value:g}; grey: others", ylim=(0, 2.5))

@@ -70,8 +70,13 @@ def _(exponents, log10_scale, plotting, plt, sizes):
         _figure, _axes = plt.subplots(figsize=(5.0, 2.5), layout="constrained", dpi=150)
         for _k, _p in exponents.items():
             _chosen = _k == log10_scale.value
-            _axes.plot(sizes, _p, color=plotting.COLOURS["projection"] if _chosen else "0.85", zorder=2 + _chosen)
-        _axes.axvline(10.0**log10_scale.value, color="0.5", lw=0.7, ls=":")
+            _axes.plot(
+                sizes,
+                _p,
+                color=plotting.COLOURS["projection"] if _chosen else plotting.GREYS["background"],
+                zorder=2 + _chosen,
+            )
+        _axes.axvline(10.0**log10_scale.value, color=plotting.GREYS["guide"], lw=0.7, ls=":")
         _axes.set(xscale="log", xlabel="size of the weight $s$", ylabel="local exponent $p(s)$", ylim=(0.95, 2.05))
         _axes.set_title(f"scale $a = 10^{{{log10_scale.value}}}$ (dotted); grey: other scales")
     plotting.Picture(
@@ -141,7 +146,7 @@ def _(L1_COLOUR, l1, log10_scales, np, path, plotting, plt, problem):
         for _i in np.argsort(-np.abs(path.x).max(axis=0)):
             _in_truth = problem.truth[_i] != 0
             _left.plot(log10_scales[shown], path.x[shown, _i], lw=1.3 if _in_truth else 0.6, zorder=2 + _in_truth,
-                       color=plotting.COLOURS["projection"] if _in_truth else "0.7")  # fmt: skip
+                       color=plotting.COLOURS["projection"] if _in_truth else plotting.GREYS["background"])  # fmt: skip
         _left.set(xlim=(5, -20), xlabel=r"$\log_{10} a$", ylabel="weights $x_i$", title="blue: not zero in the truth")
         _right.plot(log10_scales, np.abs(l1 - 1), color=L1_COLOUR)
         _right.set(
@@ -269,9 +274,9 @@ def _(
             _axes.plot(log10_scales, _line, color=_colour, label=_name)
             _first = len(trained_log10)
             _axes.plot(end_scales[:_first], _marks[:_first], "o", ms=4.5, color=_colour)
-            _axes.plot(end_scales[_first:], _marks[_first:], "D", ms=4, color=_colour, mfc="white")
+            _axes.plot(end_scales[_first:], _marks[_first:], "D", ms=4, color=_colour, mfc=plotting.GREYS["paper"])
         _axes.set(xlim=(4, -8), xlabel=r"$\log_{10}$ of the scale $a$ at the end", ylabel="norm, relative")
-        _axes.set_title("lines: limits of theory; marks: trained networks")
+        _axes.set_title("lines: limits; circles: trained from $a$; diamonds: decayed to $a$")
         _axes.legend()
     plotting.Picture(
         _figure,

@@ -130,7 +130,8 @@ def _(methods, plotting, plt, results):
     with plotting.style():
         _figure, _all = plt.subplots(1, 3, figsize=(7.0, 2.3), layout="constrained", dpi=150)
         for _name, _result in results.items():
-            _look = {"color": plotting.METHOD_LOOKS[_name]["color"], "label": methods[_name].label}
+            _width = 3.0 if _name == "dense" else 1.4  # the mask without decay lies on it
+            _look = plotting.METHOD_LOOKS[_name] | {"marker": "", "label": methods[_name].label, "lw": _width}
             _epoch = [record.epoch for record in _result.history]
             _all[0].plot(_epoch, [record.test_accuracy for record in _result.history], **_look)
             _all[1].plot(_epoch, [record.l1_norm for record in _result.history], **_look)
@@ -179,14 +180,22 @@ def _(accuracy, curves, methods, np, plotting, plt, results, torch):
     with plotting.style():
         _figure, (_left, _right) = plt.subplots(1, 2, figsize=(7.0, 2.6), layout="constrained", dpi=150)
         for _name, _curve in curves.items():
+            _width = 3.0 if _name == "dense" else 1.4
             _left.plot(
-                1 - _curve.sparsity, _curve.accuracy, **plotting.METHOD_LOOKS[_name], ms=3, label=methods[_name].label
+                1 - _curve.sparsity,
+                _curve.accuracy,
+                **plotting.METHOD_LOOKS[_name],
+                ms=3,
+                lw=_width,
+                label=methods[_name].label,
             )
             _weights = np.abs(
                 torch.cat([p.detach().flatten() for p in results[_name].model.parameters() if p.ndim > 1]).numpy()
             )
             _right.plot(
-                np.linspace(1, 0, len(_weights)), np.sort(_weights), color=plotting.METHOD_LOOKS[_name]["color"]
+                np.linspace(1, 0, len(_weights)),
+                np.sort(_weights),
+                **plotting.METHOD_LOOKS[_name] | {"marker": "", "lw": _width},
             )
         _left.set(xscale="log", xlim=(1.1, 0.009), xlabel="fraction of weights kept", ylabel="test accuracy")
         _left.set_title("pruned once, not trained again")
@@ -246,7 +255,7 @@ def _(identity, np, plotting, plt):
             -identity.accumulated_gradient, identity.flow_mirror_point, ".", ms=1.5, color=plotting.COLOURS["flow"]
         )
         _ends = np.array([identity.flow_mirror_point.min(), identity.flow_mirror_point.max()])
-        _axes.plot(_ends, _ends, lw=0.7, color="black")
+        _axes.plot(_ends, _ends, lw=0.7, color=plotting.GREYS["note"])
         _axes.set(
             xlabel="$-L$, summed over 100 steps", ylabel=r"$\nabla R_A(x)$, derived", title="6,400 weights of a network"
         )

@@ -85,7 +85,7 @@ def _(decay, derivation, np, plotting, plt):
         _x = np.linspace(-2, 2, 401)
         _family = derivation.family({"m": 1.0, "w": 0.0})
         for _A in (0.0, 0.5, 1.0, 2.0):
-            _axes.plot(_x, _family(_A).terms(_x) - _family(_A).terms(0.0), color="0.8")
+            _axes.plot(_x, _family(_A).terms(_x) - _family(_A).terms(0.0), color=plotting.GREYS["background"])
         _R = _family(decay.value)
         _axes.plot(_x, _R.terms(_x) - _R.terms(0.0), color=plotting.COLOURS["projection"])
         _axes.set(

@@ -153,7 +153,7 @@ def _(np, plotting, plt, runs, steps):
     with plotting.style():
         _figure, _axes = plt.subplots(figsize=(5.0, 2.6), layout="constrained", dpi=150)
         _shown = (1, 3, 5)
-        for _shade, _k in zip(("#9ecae1", "#4292c6", "#084594"), _shown, strict=True):
+        for _shade, _k in zip(plotting.sequence(len(_shown)), _shown, strict=True):
             _gain = np.sort(runs.gain(run=_k))[::-1]
             _axes.plot(np.arange(1, len(_gain) + 1), _gain, ".", ms=4, color=_shade, label=f"η = {steps[_k]:g}")
         _axes.set(yscale="log", xlabel="weights, the largest gain first", ylabel="gain")
@@ -233,13 +233,15 @@ def _(ib, init, mask, np, problem):
 def _(critical, factors, np, plotting, plt, stable_up_to):
     with plotting.style():
         _figure, _axes = plt.subplots(figsize=(4.6, 2.7), layout="constrained", dpi=150)
-        _axes.plot(factors, stable_up_to / critical, "o", ms=5, color=plotting.COLOURS["projection"])
+        _axes.plot(factors, stable_up_to / critical, "o", ms=5, color=plotting.COLOURS["run"])
         _line = np.array([0.0, 2.0])
-        _axes.plot(_line, _line, color="0.5", lw=0.8)
-        _axes.annotate("the step itself", (0.55, 0.55), (4, -10), textcoords="offset points", color="0.4")
-        _axes.axvline(1.0, color="0.5", lw=0.7, ls=":")
+        _axes.plot(_line, _line, color=plotting.GREYS["guide"], lw=0.8)
+        _axes.annotate(
+            "the step itself", (0.55, 0.55), (4, -10), textcoords="offset points", color=plotting.GREYS["note"]
+        )
+        _axes.axvline(1.0, color=plotting.GREYS["guide"], lw=0.7, ls=":")
         _axes.set(xlim=(0, 2), ylim=(0, 1.1 * stable_up_to.max() / critical))
-        _axes.set(xlabel="step / critical step at the flow's limit", ylabel="the same, at the run's end")
+        _axes.set(xlabel="step / critical step at the flow's limit", ylabel="critical step at the run's end,\nlikewise")
     plotting.Picture(
         _figure,
         "The critical step where a run has ended against the step it was trained with, both relative to the critical "

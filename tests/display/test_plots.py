@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import implicit_bias as ib
+from implicit_bias import plotting
 from implicit_bias.errors import InputError
 
 
@@ -61,6 +62,14 @@ def test_normalized_potentials_show_their_shapes(ax):
         assert np.max(values) == 1.0
         assert 0 <= np.min(values) < 1e-3
     assert "min" in ax.get_ylabel()
+
+
+def test_potentials_on_the_same_axes_can_be_told_apart(ax):
+    """They go from light to dark, as ordered settings do, and on with other dashes."""
+    for scale in np.geomspace(1, 1e-7, 8):
+        ib.HyperbolicEntropy(scale=scale).plot(ax=ax, normalize=True)
+    assert [line.get_color() for line in ax.lines] == 2 * plotting.sequence(4)
+    assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines}) == 8
 
 
 def test_the_window_is_inside_the_domain_and_shows_the_minimizer(ax):

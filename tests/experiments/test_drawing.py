@@ -1,8 +1,12 @@
-"""Drawing relies on no sign that rounding can change: a tiny number may be zero or negative on another machine."""
+"""Drawing relies on no sign that rounding can change, as a tiny number may be zero or negative on another machine.
+
+It uses the project's colours alone.
+"""
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 
 from experiments import registry
 from experiments.__main__ import FIGURES
@@ -35,6 +39,22 @@ def rounded_otherwise(data, direction):
     return changed
 
 
+COLOURS = {
+    *map(to_hex, [*plotting.COLOURS.values(), *plotting.GREYS.values(), *plotting.SCHEDULE_COLOURS.values()]),
+    *(to_hex(look["color"]) for look in plotting.METHOD_LOOKS.values()),
+    *(to_hex(plotting.SEQUENCE(place)) for place in range(256)),
+}
+
+
+def colours_of(axes):
+    """The colours of all lines and areas."""
+    for line in axes.lines:
+        yield line.get_color()
+    for collection in axes.collections:
+        yield from collection.get_facecolor()
+        yield from collection.get_edgecolor()
+
+
 @pytest.mark.parametrize("direction", [-1, 0, 1])
 @pytest.mark.parametrize("name", list(registry()))
 def test_other_rounding_can_be_drawn(name, direction):
@@ -47,6 +67,8 @@ def test_other_rounding_can_be_drawn(name, direction):
         figure = registry()[name].draw(data)
         figure.set_layout_engine("none")
         figure.draw_without_rendering()
+    foreign = {to_hex(colour) for axes in figure.axes for colour in colours_of(axes)} - COLOURS
+    assert not foreign  # such as matplotlib's own, where a line was given none
     limits = [[*axes.get_xlim(), *axes.get_ylim()] for axes in figure.axes]
     plt.close(figure)
     assert limits
