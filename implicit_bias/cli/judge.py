@@ -106,11 +106,10 @@ def show_verdicts(console: Console, ledger: Ledger, names: list[str]) -> None:
                 ),
                 Text.assemble(_outcome(correction.verdict), "  ", correction.verdict.evidence),
             ]
-        console.print(heading)
-        for part in parts:
-            for line in part.wrap(console, max(console.width - INDENT, INDENT)):
+        for part, indent in [(heading, 0), *((each, INDENT) for each in parts)]:
+            for line in part.wrap(console, max(console.width - indent, INDENT)):
                 line.rstrip()
-                console.print(Text(" " * INDENT) + line)
+                console.print(Text(" " * indent) + line)
         console.print()
     found = Counter(ledger.verdicts[name].outcome.value for name in names)
     counted = ", ".join(f"{found[name]} {name}" for name in COLOURS if found[name])

@@ -86,8 +86,8 @@ def train_many(
             *(_mean(column) for column in whole.T),
         )
     Console().print(
-        "Test accuracy in %: mean over seeds ± half of its 95 % interval, of the dense networks and with so many of the "
-        "weights in matrices and kernels set to 0, the smallest.",
+        "Test accuracy in %: mean over seeds ± half of its 95 % interval, of the dense networks and with so many of "
+        "the weights in matrices and kernels set to 0, the smallest.",
         highlight=False,
     )
     Console().print(table)

@@ -72,7 +72,8 @@ def train(
         int | None, typer.Option(min=1, help="Train so many networks side by side, with seeds from --seed on.")
     ] = None,
     prune: Annotated[
-        float | None, typer.Option(help="Also write the network with this fraction of its weights (matrices, kernels) set to 0.")
+        float | None,
+        typer.Option(help="Also write the network with this fraction of its weights (matrices, kernels) set to 0."),
     ] = None,
     parameters: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A further parameter of the method.")

@@ -48,7 +48,8 @@ def plain_text(latex: str) -> str:
     if words is not None:
         return words
     root = xml(latex)
-    return latex if root is None else _joined(_pieces(root))
+    text = latex if root is None else _joined(_pieces(root))
+    return latex if "\\" in text else text  # a command that the converter does not know
 
 
 def _pieces(element: Element) -> Iterator[_Piece]:
@@ -96,8 +97,9 @@ def _marked(base: Element, marks: str) -> Iterator[_Piece]:
         kind = pieces[0].kind
         yield _Piece(text + marks, _Kind.WORD if kind is _Kind.OPERATOR else kind)
     else:
-        is_one = text.isalpha() or (len(pieces) > 1 and (pieces[0].kind, pieces[-1].kind) == (_Kind.OPENS, _Kind.CLOSES))
-        yield _Piece((text if is_one else f"({text})") + marks, _Kind.WORD)
+        is_word = all(each.get("mathvariant") for each in base.iter() if each.tag.endswith("}mi")) and text.isalpha()
+        is_bracketed = len(pieces) > 1 and pieces[0].kind is _Kind.OPENS and pieces[-1].kind is _Kind.CLOSES
+        yield _Piece((text if is_word or is_bracketed else f"({text})") + marks, _Kind.WORD)
 
 
 def _script(element: Element, small: dict[str, str], sign: str) -> str:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.files import held
 from implicit_bias.masking import kept_weights, unmask
 from implicit_bias.status import Status
@@ -55,6 +55,7 @@ _MEMBERS_AT_ONCE_ON_CPU = 8
 _SHARE_OF_GPU_MEMORY = 0.5
 
 
+@known_options
 def train_population(
     build: Callable[[int], nn.Module],
     data: ImageData,
@@ -155,6 +156,7 @@ def train_population(
     )
 
 
+@known_options
 def iterative_population(
     build: Callable[[int], nn.Module],
     data: ImageData,

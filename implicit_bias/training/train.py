@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.files import held
 from implicit_bias.masking import kept_weights, unmask
 from implicit_bias.status import Status, settle
@@ -41,6 +41,7 @@ from implicit_bias.training.run_state import check_configuration
 from implicit_bias.validation import positive_number
 
 
+@known_options
 def train(
     model: nn.Module,
     data: ImageData,

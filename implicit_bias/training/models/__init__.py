@@ -7,19 +7,19 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from implicit_bias.errors import InputError, did_you_mean
+from implicit_bias.errors import InputError, Table, did_you_mean
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.models.convnet import ConvNet
 from implicit_bias.training.models.lenet import LeNet
 from implicit_bias.training.models.resnet import ResNet, resnet18, resnet20
 from implicit_bias.validation import whole_number
 
-MODELS: dict[str, Callable[[tuple[int, int, int], int], nn.Module]] = {
-    "lenet": LeNet,
-    "convnet": ConvNet,
-    "resnet20": resnet20,
-    "resnet18": resnet18,
-}
+MODELS: Table[Callable[[tuple[int, int, int], int], nn.Module]] = Table(
+    lenet=LeNet,
+    convnet=ConvNet,
+    resnet20=resnet20,
+    resnet18=resnet18,
+)
 
 __all__ = ["MODELS", "ConvNet", "LeNet", "ResNet", "build", "resnet18", "resnet20"]
 
