@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from implicit_bias.claims import Ledger, Verdict
 
 COMMAND = "implicit-bias judge"
+LONGEST_CHECK = 1e6  # seconds; beyond it a timer may overflow
 INDENT = 4  # columns, of what stands below the name of a claim
 COLOURS = {
     "PROVED": "green",
@@ -37,7 +38,7 @@ def judge(
     ],
     html: Annotated[Path | None, typer.Option(help="Write the claims with their verdicts to this page.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write them to this file, for `implicit-bias verify`.")] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long one check may take.")] = 120.0,
+    seconds: Annotated[float, typer.Option(min=0.1, max=LONGEST_CHECK, help="How long one check may take.")] = 120.0,
 ) -> None:
     """Judge the claims of a paper: your own, or somebody else's.
 

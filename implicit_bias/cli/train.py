@@ -138,6 +138,8 @@ def train(
             console.print(f"{output} holds no checkpoint yet: the run starts at the beginning.", soft_wrap=True)
         if prune is not None and not 0 <= prune < 1:
             raise InputError(f"--prune: expected a fraction from 0 to below 1, such as 0.98, got {prune:g}.")
+        if not 0 <= validation < 1:
+            raise InputError(f"--validation: expected a fraction from 0 to below 1, such as 0.1, got {validation:g}.")
         images = training.load(data, data_folder)
         if validation:
             images = images.split(validation, seed)

@@ -30,7 +30,6 @@ from implicit_bias.training.preparation import (
     check_model,
     checked_module,
     checked_rates,
-    checked_seed,
     configuration_of,
     saved_run,
     sgd,
@@ -38,7 +37,7 @@ from implicit_bias.training.preparation import (
 from implicit_bias.training.restoration import left_as_it_was
 from implicit_bias.training.result import Progress, TrainingResult
 from implicit_bias.training.run_state import check_configuration
-from implicit_bias.validation import positive_number
+from implicit_bias.validation import positive_number, seed_number
 
 
 @known_options
@@ -125,7 +124,7 @@ def train(
         epochs=at_least_one(epochs, "epochs"),
         batch_size=at_least_one(batch_size, "batch_size"),
         save_every=at_least_one(save_every, "save_every"),
-        seed=checked_seed(seed),
+        seed=seed_number(seed),
         schedule=checked_rates(schedule),
         path=None if checkpoint is None else Path(checkpoint),
         log_dir=log_dir,

@@ -56,3 +56,11 @@ def test_formulas_are_text_and_a_correction_says_whether_it_was_shown(run):
     assert "SUPPORTED long/words, Section 2; in many words" in output
     assert "the long run t → ∞ It was measured." in output
     assert output.endswith("2 claims: 1 SUPPORTED, 1 REFUTED ")
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e400"])
+def test_a_time_that_no_timer_takes(seconds):
+    result = CliRunner().invoke(app, ["judge", "implicit_bias.claims.example_paper", "--seconds", seconds])
+    assert result.exit_code == 2
+    assert "--seconds" in result.stderr
+    assert "Traceback" not in result.stderr
