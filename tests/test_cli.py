@@ -321,6 +321,14 @@ def test_the_command_line_offers_names_without_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_for_the_output_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "implicit_bias", "derive", "m*w"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "implicit-bias: no space left on device.\n")
+
+
 def test_completion_knows_every_name():
     assert DATA == training.DATA
     assert tuple(training.MODELS) == MODELS
