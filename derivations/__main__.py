@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from derivations import RECORD, SAVED, ledger, recorded
-from implicit_bias.claims import Verdict
 from implicit_bias.cli.command import run
 from implicit_bias.cli.failing import BAD_INPUT, fail, unwritten_files_fail
-from implicit_bias.cli.judge import verdict_table
+from implicit_bias.cli.judge import show_verdicts
 from implicit_bias.errors import InputError, MissingPackageError, require
 from implicit_bias.files import write_whole
 
@@ -55,10 +54,7 @@ def main(
             checked = claims.run(names, progress=lambda names: progress.track(names, description="Checking claims"))
     except MissingPackageError as error:
         fail(COMMAND, error, BAD_INPUT)
-    console.print(verdict_table(checked, names, "Ledger of claims"))
-    if ids:
-        for name in names:
-            _details(console, claims[name].statement, checked.verdicts[name])
+    show_verdicts(console, checked, names)
     if html:
         from derivations import errata  # needs Jinja
 
@@ -73,17 +69,8 @@ def main(
         return
     differences = checked.differences(recorded())
     for sentence in differences:
-        console.print(f"[red]differs[/red] {sentence}")
+        console.print(f"[red]differs[/red] {sentence}", highlight=False)
     raise typer.Exit(1 if differences else 0)
-
-
-def _details(console: Console, statement: str, verdict: Verdict) -> None:
-    console.print(f"\nstatement   {statement}", highlight=False, markup=False, soft_wrap=True)
-    if verdict.counterexample:
-        numbers = ", ".join(f"{key}={value:.12g}" for key, value in verdict.counterexample.items())
-        console.print(f"fails at    {numbers}", highlight=False, markup=False, soft_wrap=True)
-    if verdict.correction is not None:
-        console.print(f"corrected   {verdict.correction.statement}", highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

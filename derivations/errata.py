@@ -90,7 +90,7 @@ def _found(entries: tuple[Entry, ...]) -> list[Outcome]:
 def _row(section: Section, entry: Entry) -> list[str]:
     correction = entry.verdict.correction
     place = re.split("[,;]", section.source(entry.claim))[0]
-    instead = "not known" if correction is None else _formula(correction.statement)
+    instead = "not known" if correction is None or not correction.is_shown else _formula(correction.statement)
     return [place, _formula(entry.claim.statement), instead, _numbers(entry.verdict)]
 
 

@@ -14,8 +14,7 @@ def __getattr__(name: str) -> object:
     except AttributeError:
         if name in __all__ or name.startswith("_"):
             raise
-    from implicit_bias.errors import did_you_mean
+    from implicit_bias.errors import unknown_name
 
     what_limit_means = " (did you mean bregman_projection or training_limit?)"  # the module of this name holds both
-    hint = what_limit_means if name == "limit" else did_you_mean(name, __all__)
-    raise AttributeError(f"implicit_bias has no {name!r}{hint}.", name=None, obj=None)
+    raise unknown_name(__name__, name, __all__, what_limit_means if name == "limit" else None)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import wraps
 from importlib.util import find_spec
+from inspect import signature
+from typing import ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Value = TypeVar("Value")
 
 
 class InputError(ValueError):
@@ -61,6 +67,54 @@ def require(extra: str, *packages: str) -> None:
         raise MissingPackageError(
             f"{' and '.join(missing)} {verb} needed here and not installed: pip install 'implicit-bias[{extra}]'."
         )
+
+
+def unknown_name(module: str, name: str, known: Iterable[str], hint: str | None = None) -> AttributeError:
+    """The error of a package whose attribute is unknown, with the likely one.
+
+    Args:
+        module: The package.
+        name: What was asked of it.
+        known: Its public names.
+        hint: A question in brackets, in place of that of :func:`did_you_mean`.
+    """
+    # Without name= and obj= Python adds a guess of its own.
+    return AttributeError(f"{module} has no {name!r}{hint or did_you_mean(name, known)}.", name=None, obj=None)
+
+
+class Table(dict[str, Value]):
+    """A dictionary whose error for an unknown key says which one was likely meant.
+
+    >>> Table(mask=1)["maks"]
+    Traceback (most recent call last):
+    KeyError: "no entry is called 'maks' (did you mean mask?); known: mask"
+    """
+
+    def __missing__(self, key: str) -> Value:
+        """Raise the error; ``get`` and ``in`` do not call this."""
+        raise KeyError(f"no entry is called {key!r}{did_you_mean(key, self)}; known: {', '.join(self)}")
+
+
+def known_options(function: Callable[Parameters, Value]) -> Callable[Parameters, Value]:
+    """Let a function say which option was likely meant by an unknown one, as Python 3.13 does by itself.
+
+    >>> @known_options
+    ... def flow(*, schedule=None):
+    ...     return schedule
+    >>> flow(shedule=0.1)
+    Traceback (most recent call last):
+    TypeError: flow() has no option 'shedule' (did you mean schedule?).
+    """
+    names = signature(function).parameters
+
+    @wraps(function)
+    def checked(*args: Parameters.args, **options: Parameters.kwargs) -> Value:
+        for name in options:
+            if name not in names:
+                raise TypeError(f"{function.__name__}() has no option {name!r}{did_you_mean(name, names)}.")
+        return function(*args, **options)
+
+    return checked
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ class Status(Enum):
 
 
 _ADVICE = {
-    Status.CONVERGED: "The requested tolerance was reached.",
+    Status.CONVERGED: "The requested tolerance was reached; of a flow or a run, its last time or step.",
     Status.MAX_ITERATIONS: (
         "The limit on steps was reached: raise it, loosen the tolerance, improve the start, or use mirror_flow."
     ),

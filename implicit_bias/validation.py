@@ -43,9 +43,12 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: 
     if not np.all(finite):
         bad = np.argwhere(~finite)
         where = tuple(int(i) for i in bad[0])
+        if array.ndim == 0:
+            raise InputError(f"{name}: expected a finite number, got {array}.")
+        are = "entry is" if len(bad) == 1 else "entries are"
         raise InputError(
-            f"{name}: {len(bad)} entries are nan or inf, the first at index {where} ({array[where]}). "
-            "Remove or repair them first."
+            f"{name}: {len(bad)} {are} nan or inf, the first at index {where} ({array[where]}). Remove or repair "
+            f"{'it' if len(bad) == 1 else 'them'} first."
         )
     return array
 
@@ -65,6 +68,13 @@ def whole_number(value: int, name: str) -> int:
     except TypeError:
         pass
     raise InputError(f"{name}: expected an integer, got {value!r}.")
+
+
+def seed_number(value: int) -> int:
+    """Return a seed, which NumPy and torch both take, or raise ``InputError``."""
+    if not 0 <= whole_number(value, "seed") < 2**63:
+        raise InputError(f"seed: expected a number from 0 to 2**63 - 1, got {value}.")
+    return whole_number(value, "seed")
 
 
 def positive_number(value: float, name: str, zero_allowed: bool = False) -> float:

@@ -66,8 +66,10 @@ def test_a_run_writes_its_folder(quick, tmp_path):
 def test_a_run_says_what_pruning_would_leave_and_writes_a_sparse_network(quick, tmp_path):
     result = call(*quick, "--method", "mask", "--prune", 0.9)
     assert result.exit_code == 0, result.output
-    assert "pruned in one shot: " in result.output
-    assert all(f"% at {s} %".replace(" %", "%") in result.output for s in (90, 95, 98, 99))
+    said = " ".join(result.output.split())
+    assert "accuracy if so many of the weights in matrices and kernels are set to 0, the smallest: " in said
+    assert all(f"% at {s}%" in said for s in (90, 95, 98, 99))
+    assert "sparsity" not in said
     pruned, dense = (load_file(tmp_path / "run" / f"{name}.safetensors") for name in ("pruned", "weights"))
     weights = [name for name in dense if name.endswith("weight")]
     zeros = sum(int((pruned[name] == 0).sum()) for name in weights)
@@ -113,7 +115,8 @@ def test_many_networks(tmp_path):
     assert float(member["l1_norm"]) == pytest.approx(float(alone["l1_norm"]), rel=1e-4)
     # The printed mean is of the accuracies in the table.
     dense = [float(row["accuracy"]) for row in pruned if row["strength"] == "0.0" and row["sparsity"] == "0.0"]
-    assert f"{100 * np.mean(dense):.2f} ± " in result.output
+    assert f" {100 * np.mean(dense):.2f}±" in result.output
+    assert "mean over seeds ± half of its 95 % interval" in " ".join(result.output.split())
     again = call(*options, "--strengths", "0,1e-4", "--seeds", 3, "--seed", 5)
     assert again.exit_code == 2
     assert "holds runs already; add --resume" in again.output
@@ -127,6 +130,9 @@ def test_many_starts(tmp_path):
     options = ("--data", "digits", "--epochs", 1, "--method", "mask", "--strength", "1e-4")
     result = call(*options, "--starts", "beta=0.1,1", "--seeds", 2, "--output", tmp_path / "run")
     assert result.exit_code == 0, result.output
+    table = [line for line in result.output.splitlines() if "±" in line and "Test accuracy" not in line]
+    assert len(table) == 2  # a line for each start, none of them folded
+    assert all(len(line.split()) == 8 and len(line.rstrip()) <= 80 for line in table)
     assert "4 networks in" in result.output
     rows = rows_of(tmp_path / "run" / "members.csv")
     assert [(row["beta"], row["seed"]) for row in rows] == [("0.1", "0"), ("0.1", "1"), ("1.0", "0"), ("1.0", "1")]
@@ -177,7 +183,11 @@ def test_cifar_from_a_folder(tmp_path):
         (["--device", "cuda:77"], "device"),
         (["--data", "cifar10"], "name the folder"),
         (["--data", "cifar10", "--data-folder", "nowhere"], "put https"),
-        (["--validation", "1.5"], "fraction"),
+        *((["--validation", value], "--validation: expected a fraction from 0") for value in ("1.5", "-1", "nan")),
+        *((["--seed", value], "seed: expected a number from 0 to 2**63 - 1") for value in ("-1", "9" * 30)),
+        (["--learning-rate", "inf"], "learning_rate: expected a finite number, got inf."),
+        (["--method", "pilto"], "(did you mean pilot?)"),
+        (["--data", "fashon-mnist"], "(did you mean fashion-mnist?)"),
         (["--prune", "1"], "from 0 to below 1"),
         (["--prune", "0.5", "--seeds", "2"], "--prune: is for a single network"),
         (["--devices", "2", "--seeds", "2"], "--devices: is for a single network"),
@@ -311,6 +321,14 @@ def test_the_command_line_offers_names_without_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_for_the_output_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "implicit_bias", "derive", "m*w"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "implicit-bias: no space left on device.\n")
+
+
 def test_completion_knows_every_name():
     assert DATA == training.DATA
     assert tuple(training.MODELS) == MODELS
@@ -347,7 +365,7 @@ def test_help_lists_methods_and_data():
         assert re.search(rf"[ ,]{name}[ ,.]", words), name
 
 
-@pytest.mark.parametrize(("columns", "shown"), [(60, "test"), (80, "sparsity"), (200, "α")])
+@pytest.mark.parametrize(("columns", "shown"), [(60, "test"), (80, "tiny weights"), (200, "α")])
 def test_progress_fits_on_one_line(columns, shown):
     """The numbers that matter most come first; those that the line cannot hold are left out."""
     record = training.EpochRecord(99, 0.01, 0.0012, 0.9991, 0.0123, 0.9812, 123456.7, 4.1e-3, 0.981, 0.5)

@@ -176,7 +176,7 @@ def test_the_data_are_not_overwritten(npz):
         ("words.csv", b"1,2,3\n1,two,3\n", "'two' in row 2"),
         ("unnamed.csv", b"a,b,c\n1,2,3\n", "one column called y"),
         ("index.csv", b",a,b,y\n0,1,2,3\n", "column 1 has no name"),
-        ("nan.csv", b"1,nan,3\n", "Z: 1 entries are nan"),
+        ("nan.csv", b"1,nan,3\n", "Z: 1 entry is nan"),
         ("square.csv", b"1,2,3\n4,5,6\n", "fewer rows than columns"),
         ("binary.csv", b"\xff\xfe\x00", "expected text"),
     ],

@@ -1,6 +1,7 @@
 """A missing package is one sentence with the command that installs it; an unknown name comes with the likely one."""
 
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
@@ -92,6 +93,59 @@ def test_an_unknown_name_of_the_library(name, meant):
     assert first.startswith(f"implicit_bias has no {name!r} (did you mean ")
     assert meant in first
     assert second == "and no import"
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "meant"),
+    [
+        (ib.masking, "MirrorRecrod", "MirrorRecord"),
+        (ib.masking, "PILOT", "PILoT"),
+        (ib.masking, "prune", "prune_"),
+        (ib.training, "train_populaton", "train_population"),
+        (ib.training, "METHOTS", "METHODS"),
+    ],
+)
+def test_an_unknown_name_of_a_package(package, name, meant):
+    with pytest.raises(AttributeError) as caught:
+        getattr(package, name)
+    assert str(caught.value).startswith(f"{package.__name__} has no {name!r} (did you mean {meant}")
+    assert not hasattr(package, name)
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "meant"), [("METHODS", "pilott", "pilot"), ("MODELS", "resnet81", "resnet18")]
+)
+def test_an_unknown_entry_of_a_table(table, key, meant):
+    found = getattr(ib.training, table)
+    with pytest.raises(KeyError, match=rf"no entry is called '{key}' \(did you mean {meant}"):
+        found[key]
+    assert key not in found
+    assert found.get(key) is None
+    assert found[meant] is dict(found)[meant]
+
+
+def takes_options(value):
+    """Whether it is a function with options by name, rather than a class, whose errors Python writes."""
+    kinds = [each.kind for each in inspect.signature(value).parameters.values()] if inspect.isfunction(value) else []
+    return inspect.Parameter.KEYWORD_ONLY in kinds and inspect.Parameter.VAR_KEYWORD not in kinds
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        value
+        for package in (ib, ib.masking, ib.training)
+        for value in (getattr(package, name) for name in package.__all__ if name != "__version__")
+        if takes_options(value)
+    ],
+    ids=lambda function: function.__name__,
+)
+def test_an_unknown_option_of_a_function(function):
+    """Of every public function: the last of its options, with two letters exchanged."""
+    option = [name for name in inspect.signature(function).parameters if len(set(name[-2:])) == 2][-1]
+    wrong = option[:-2] + option[-1] + option[-2]
+    with pytest.raises(TypeError, match=rf"{function.__name__}\(\) has no option '{wrong}' \(did you mean {option}"):
+        function(**{wrong: 1})
 
 
 def test_an_unknown_attribute_of_a_result():

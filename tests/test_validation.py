@@ -31,9 +31,12 @@ def test_one_bad_entry_is_located(value, bad, data):
     where = data.draw(st.integers(0, value.size - 1))
     value.flat[where] = bad
     index = tuple(int(i) for i in np.unravel_index(where, value.shape))
-    with pytest.raises(InputError, match=r"^q: 1 entries are nan or inf") as caught:
+    with pytest.raises(InputError, match=r"^q: ") as caught:
         finite_array(value, "q")
-    assert f"index {index} ({bad})" in str(caught.value)
+    said = f"1 entry is nan or inf, the first at index {index} ({bad})" if index else f"a finite number, got {bad}."
+    assert said in str(caught.value)
+    with pytest.raises(InputError, match=r"^q: 2 entries are nan or inf, the first at index \(0,\)"):
+        finite_array([bad, 1.0, bad], "q")
 
 
 @pytest.mark.parametrize(

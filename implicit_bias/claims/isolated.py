@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import IO, Any
 
 from implicit_bias.claims.claim import Claim
@@ -235,6 +235,8 @@ def _defined(modules: list[ModuleType]) -> tuple[list[Paper], dict[str, Claim]]:
 def _modules(source: str) -> list[ModuleType]:
     """A module, or the modules of a package."""
     path = Path(source)
+    if not source.strip():
+        raise InputError("expected a Python file, a folder of a package or the name of a module, got an empty name.")
     if path.is_file():
         sys.path.insert(0, str(path.resolve().parent))
         spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -289,7 +291,7 @@ def main(source: str, seconds: float, importing: float, stuck: int) -> None:
         say(error=str(error), traceback="")
         return
     except Exception as error:
-        text = "".join(traceback.format_exception(error))
+        text = "".join(traceback.format_exception(type(error), error, _of_source(error)))
         say(error=f"{source} cannot be imported: {type(error).__name__}: {error}", traceback=text)
         return
     say(
@@ -302,6 +304,16 @@ def main(source: str, seconds: float, importing: float, stuck: int) -> None:
         found[name] = _judged(ledger, name, found)
         say(verdict=found[name].describe(), on=name)
     faulthandler.cancel_dump_traceback_later()
+
+
+def _of_source(error: Exception) -> TracebackType | None:
+    """The traceback from where the source was entered on; it is missing where that was not even read."""
+    found = error.__traceback__
+    while found is not None and (
+        found.tb_frame.f_code.co_filename == __file__ or "importlib" in found.tb_frame.f_code.co_filename
+    ):
+        found = found.tb_next
+    return found
 
 
 def _judged(ledger: Ledger, name: str, found: Mapping[str, Verdict]) -> Verdict:

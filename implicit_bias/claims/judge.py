@@ -47,14 +47,14 @@ def prove(
     Args:
         evidence: What follows from the identities.
         steps: The identities that the proof uses. If one is not shown, the proof fails, but the statement may still
-            hold: INCONCLUSIVE.
+            hold: INCONCLUSIVE. So it is if there is no identity, if one cannot be stored, or if both sides of the
+            stated one are the same expression; the evidence says so.
         stated: The identity that is the statement itself. If its sides differ in exact numbers, it is REFUTED, by the
             smallest ones that were found.
         conditions: Expressions that are positive where the identities are claimed.
-        correction: What holds instead if the statement is refuted.
+        correction: What holds instead if the statement is refuted. The refutation stands whatever the verdict on it.
 
     Raises:
-        InputError: If there is no identity, or both sides of the stated one are the same expression.
         MissingPackageError: If a statement is refuted and python-flint is not installed.
     """
     return _checked(Outcome.PROVED, evidence, steps, stated, conditions, correction)
@@ -77,7 +77,6 @@ def argue(
         correction: What holds instead if the statement is refuted.
 
     Raises:
-        InputError: If there is no identity, or both sides of the stated one are the same expression.
         MissingPackageError: If a statement is refuted and python-flint is not installed.
     """
     return _checked(Outcome.ARGUED, argument, steps, stated, conditions, correction)
@@ -99,7 +98,7 @@ def refute(
     Raises:
         MissingPackageError: If python-flint is not installed.
     """
-    identities, failed = _shown(steps, ())
+    identities, failed = _shown([equation(step) for step in steps if not _is_trivial(step)])
     if failed is not None:
         return _not_shown(failed, identities)
     if not _is_confirmed(violation):
@@ -142,11 +141,15 @@ def _checked(
     conditions: Sequence[sp.Expr],
     correction: Correction | None,
 ) -> Verdict:
-    identities, failed = _shown(steps, conditions)
+    try:
+        used = _with_conditions([step for step in steps if not _is_trivial(step)], conditions)
+        claimed = None if stated is None else _with_conditions([stated], conditions)[0]
+    except InputError as error:  # no verdict on another statement may fall with this one, such as on what it corrects
+        return Verdict(Outcome.INCONCLUSIVE, str(error))
+    identities, failed = _shown(used)
     if failed is not None:
         return _not_shown(failed, identities)
-    if stated is not None:
-        (claimed,) = _with_conditions([stated], conditions)
+    if claimed is not None:
         test = vanishes(claimed.residual, claimed.conditions)
         if test.outcome is Outcome.REFUTED:
             return _refuted(claimed, test, identities, correction)
@@ -156,7 +159,8 @@ def _checked(
             return _nowhere(claimed, identities)
         identities = (replace(claimed, decided=SIMPLIFIED), *identities)
     if not identities:
-        raise InputError("A proof needs identities whose sides differ before the check: give steps, or stated=.")
+        nothing = "A proof needs identities whose sides differ before the check: give steps, or stated=."
+        return Verdict(Outcome.INCONCLUSIVE, nothing)
     return Verdict(outcome, evidence, identities=identities)
 
 
@@ -164,10 +168,10 @@ def _with_conditions(steps: Sequence[Step], conditions: Sequence[sp.Expr]) -> li
     return [replace(each, conditions=(*each.conditions, *conditions)) for each in map(equation, steps)]
 
 
-def _shown(steps: Sequence[Step], conditions: Sequence[sp.Expr]) -> tuple[tuple[Equation, ...], Equation | None]:
+def _shown(steps: Sequence[Equation]) -> tuple[tuple[Equation, ...], Equation | None]:
     """The identities that hold, and the first one that was not shown."""
     shown: list[Equation] = []
-    for each in _with_conditions([step for step in steps if not _is_trivial(step)], conditions):
+    for each in steps:
         if vanishes(each.residual, each.conditions).outcome is not Outcome.PROVED:
             return tuple(shown), each
         if not _is_somewhere(each):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator
+from fractions import Fraction
 
 import sympy as sp
 
@@ -18,13 +20,14 @@ class Statement(str):
     cannot drift apart.
 
     Args:
-        parts: LaTeX as text, and expressions of SymPy, which are printed in their places.
+        parts: LaTeX as text, and expressions of SymPy, which are printed in their places; whole numbers and fractions
+            are taken for expressions.
 
     Attributes:
         formulas: The expressions, in their order.
 
     Raises:
-        InputError: If no part is an expression.
+        InputError: If no part is an expression, or one is neither text nor an expression, such as a decimal.
 
     >>> x = sp.Symbol("x", positive=True)
     >>> statement = Statement(r"\nabla R(x) = ", sp.log(x))
@@ -36,13 +39,14 @@ class Statement(str):
     formulas: tuple[sp.Expr, ...]
     parts: tuple[str | sp.Expr, ...]
 
-    def __new__(cls, *parts: str | sp.Expr) -> Statement:
+    def __new__(cls, *parts: str | sp.Expr | int | Fraction) -> Statement:
         """Print the parts one after another."""
-        formulas = tuple(part for part in parts if isinstance(part, sp.Basic))
+        read = tuple(map(_part, parts))
+        formulas = tuple(part for part in read if isinstance(part, sp.Basic))
         if not formulas:
             raise InputError("Statement: expected at least one expression of SymPy among its parts; else use text.")
-        made = super().__new__(cls, "".join(part if isinstance(part, str) else sp.latex(part) for part in parts))
-        made.parts, made.formulas = parts, formulas
+        made = super().__new__(cls, "".join(part if isinstance(part, str) else sp.latex(part) for part in read))
+        made.parts, made.formulas = read, formulas
         return made
 
     @property
@@ -70,3 +74,13 @@ class Statement(str):
                 made = expression(changed, symbols, evaluate=True)
                 if made != part:
                     yield change, Statement(*self.parts[:place], made, *self.parts[place + 1 :])
+
+
+def _part(part: str | sp.Expr | int | Fraction) -> str | sp.Expr:
+    """Text or an expression."""
+    if isinstance(part, (str, sp.Basic)):
+        return part
+    if isinstance(part, numbers.Rational) and not isinstance(part, bool):
+        return sp.Rational(int(part.numerator), int(part.denominator))
+    instead = "; write a decimal as a fraction, as in Fraction(1, 10)" if isinstance(part, numbers.Real) else ""
+    raise InputError(f"Statement: expected text, expressions of SymPy and exact numbers, got {part!r}{instead}.")

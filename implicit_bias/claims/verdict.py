@@ -43,6 +43,11 @@ class Correction:
     statement: str
     verdict: Verdict
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the verdict speaks for it; a refutation stands without that."""
+        return self.verdict.outcome in (Outcome.PROVED, Outcome.ARGUED, Outcome.SUPPORTED)
+
 
 @dataclass(frozen=True)
 class Verdict(Shown):
@@ -110,7 +115,9 @@ class Verdict(Shown):
         parts += [] if self.tolerance is None else [f"tolerance={self.tolerance:.3g}"]
         parts += [f"{len(self.identities)} identities"] if self.identities else []
         parts += [f"counterexample={dict(self.counterexample)}"] if self.counterexample else []
-        parts += [] if self.correction is None else [f"corrected: {self.correction.verdict.outcome.value}"]
+        if self.correction is not None:
+            name = "corrected" if self.correction.is_shown else "correction not shown"
+            parts.append(f"{name}: {self.correction.verdict.outcome.value}")
         return f"Verdict({', '.join(parts)})"
 
     def describe(self) -> dict[str, object]:

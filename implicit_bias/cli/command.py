@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from implicit_bias.cli.failing import BAD_INPUT, fail
 from implicit_bias.errors import did_you_mean
 
 MISTYPED = re.compile(r"--[a-z][a-z-]*")  # no formula that somebody would write
@@ -37,6 +39,15 @@ class CommandOfFormula(Command):
 
 class Group(TyperGroup):
     """The program, whose help shows no type beside a flag."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; if what it prints cannot be written, such as on a full disk, say so in one line."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader has gone, as head does, and wants no more
+                raise
+            fail(str(ctx.command_path), error, BAD_INPUT)
 
     def get_params(self, ctx: Any) -> list:
         """The options, flags without a type."""

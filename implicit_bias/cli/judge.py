@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from implicit_bias.cli.failing import BAD_INPUT, bad_input_fails, fail
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from implicit_bias.claims import Ledger, Verdict
 
 COMMAND = "implicit-bias judge"
+LONGEST_CHECK = 1e6  # seconds; beyond it a timer may overflow
+INDENT = 4  # columns, of what stands below the name of a claim
 COLOURS = {
     "PROVED": "green",
     "ARGUED": "blue",
@@ -36,7 +38,7 @@ def judge(
     ],
     html: Annotated[Path | None, typer.Option(help="Write the claims with their verdicts to this page.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write them to this file, for `implicit-bias verify`.")] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long one check may take.")] = 120.0,
+    seconds: Annotated[float, typer.Option(min=0.1, max=LONGEST_CHECK, help="How long one check may take.")] = 120.0,
 ) -> None:
     """Judge the claims of a paper: your own, or somebody else's.
 
@@ -72,7 +74,7 @@ def judge(
             for note in getattr(error, "__notes__", ()):
                 shown.print(note, highlight=False, markup=False, soft_wrap=True)
             fail(COMMAND, error, BAD_INPUT)
-    console.print(verdict_table(ledger, list(ledger), f"Claims of {source}"))
+    show_verdicts(console, ledger, list(ledger))
 
 
 def _root(source: str, page: Path) -> str | None:
@@ -86,25 +88,42 @@ def _root(source: str, page: Path) -> str | None:
     return Path(os.path.relpath(folder, page.resolve().parent)).as_posix()
 
 
-def verdict_table(ledger: Ledger, names: list[str], title: str) -> Table:
-    """One row for each claim: id, place in its paper, verdict and evidence."""
-    table = Table(title=title, show_lines=True)
-    for heading in ("claim", "place", "verdict", "evidence"):
-        table.add_column(heading, no_wrap=heading in ("claim", "verdict"))
+def show_verdicts(console: Console, ledger: Ledger, names: list[str]) -> None:
+    """Print claims with their verdicts, folded to the width of the terminal, formulas as text."""
+    from implicit_bias.display.plain_text import plain_text
+
     for name in names:
-        label, evidence = _row(ledger.verdicts[name])
-        table.add_row(escape(name), escape(ledger.place(name)), label, escape(evidence))
-    return table
+        verdict, place = ledger.verdicts[name], ledger.place(name)
+        heading = Text.assemble(_outcome(verdict), f"  {name}", (f", {place}" if place else "", "dim"))
+        parts = [Text(plain_text(ledger[name].statement), "bold"), Text(verdict.evidence)]
+        if verdict.counterexample:
+            parts.append(Text(f"fails at {_numbers(verdict)}"))
+        if verdict.correction is not None:
+            correction = verdict.correction
+            parts += [
+                Text.assemble(
+                    "holds instead: " if correction.is_shown else "proposed instead, but not shown: ",
+                    (plain_text(correction.statement), "bold"),
+                ),
+                Text.assemble(_outcome(correction.verdict), "  ", correction.verdict.evidence),
+            ]
+        for part, indent in [(heading, 0), *((each, INDENT) for each in parts)]:
+            for line in part.wrap(console, max(console.width - indent, INDENT)):
+                line.rstrip()
+                console.print(Text(" " * indent) + line)
+        console.print()
+    found = Counter(ledger.verdicts[name].outcome.value for name in names)
+    counted = ", ".join(f"{found[name]} {name}" for name in COLOURS if found[name])
+    console.print(f"{len(names)} {'claim' if len(names) == 1 else 'claims'}: {counted}", highlight=False)
 
 
-def _row(verdict: Verdict) -> tuple[str, str]:
-    label, evidence = _label(verdict), verdict.evidence
-    if verdict.correction is not None:
-        label += f"\ncorrected: {_label(verdict.correction.verdict)}"
-        evidence += f" Corrected: {verdict.correction.verdict.evidence}"
-    return label, evidence
-
-
-def _label(verdict: Verdict) -> str:
+def _outcome(verdict: Verdict) -> tuple[str, str]:
     name = verdict.outcome.value
-    return f"[{COLOURS[name]}]{name}[/]"
+    return name, COLOURS[name]
+
+
+def _numbers(verdict: Verdict) -> str:
+    """The numbers of the counterexample, exact where they are known so."""
+    if verdict.violation is not None:
+        return ", ".join(f"{name} = {number}" for name, number in verdict.violation.numbers.items()) or "any numbers"
+    return ", ".join(f"{name} = {number:.6g}" for name, number in verdict.counterexample.items())

@@ -73,27 +73,32 @@ def train_many(
             for sparsity, value in zip((0.0, *PRUNED), row, strict=True)
         ],
     )
-    table = Table("strength", *starts[0], "networks", "test accuracy", *(f"at {s:.0%}" for s in PRUNED), box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for heading in ("strength", *starts[0], "runs", "dense", *(f"{s:.0%}" for s in PRUNED)):
+        table.add_column(heading, no_wrap=True)
     for strength, start in product(strengths, starts):
         rows = accuracy[[each.strength == strength and each.start == start for each in found.members]]
         whole = rows[~(rows != rows).any(axis=1)]
         table.add_row(
             f"{strength:g}",
             *(f"{value:g}" for value in start.values()),
-            f"{len(whole)} of {len(rows)}",
+            f"{len(whole)}/{len(rows)}",
             *(_mean(column) for column in whole.T),
         )
+    Console().print(
+        "Test accuracy in %: mean over seeds ± half of its 95 % interval, of the dense networks and with so many of "
+        "the weights in matrices and kernels set to 0, the smallest.",
+        highlight=False,
+    )
     Console().print(table)
     for name, member in zip(names, found.members, strict=True):
         if member.failure is not None:
             console.print(
                 ", ".join(f"{k} {v:g}" for k, v in name.items()) + f": {member.failure}",
-                soft_wrap=True,
                 highlight=False,
             )
     Console().print(
-        f"{len(found.members)} networks in {found.seconds:.1f} s; means with intervals of 95 % over seeds; "
-        f"wrote {output}",
+        f"{len(found.members)} networks in {found.seconds:.1f} s; wrote {output}",
         soft_wrap=True,
         highlight=False,
     )
@@ -104,11 +109,11 @@ def _mean(values: Any) -> str:
     if not len(values):
         return "–"
     if len(values) == 1:
-        return f"{values[0]:.2%}"
+        return f"{100 * values[0]:.2f}"
     from scipy import stats
 
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return f"{100 * values.mean():.2f} ± {100 * half:.2f} %"
+    return f"{100 * values.mean():.2f}±{100 * half:.2f}"
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:

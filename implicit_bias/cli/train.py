@@ -72,7 +72,8 @@ def train(
         int | None, typer.Option(min=1, help="Train so many networks side by side, with seeds from --seed on.")
     ] = None,
     prune: Annotated[
-        float | None, typer.Option(help="Also write the network with this fraction of its weights pruned.")
+        float | None,
+        typer.Option(help="Also write the network with this fraction of its weights (matrices, kernels) set to 0."),
     ] = None,
     parameters: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A further parameter of the method.")
@@ -137,6 +138,8 @@ def train(
             console.print(f"{output} holds no checkpoint yet: the run starts at the beginning.", soft_wrap=True)
         if prune is not None and not 0 <= prune < 1:
             raise InputError(f"--prune: expected a fraction from 0 to below 1, such as 0.98, got {prune:g}.")
+        if not 0 <= validation < 1:
+            raise InputError(f"--validation: expected a fraction from 0 to below 1, such as 0.1, got {validation:g}.")
         images = training.load(data, data_folder)
         if validation:
             images = images.split(validation, seed)
@@ -211,14 +214,17 @@ def train(
             )
         last = result.history[-1]
         Console().print(
-            f"test accuracy {last.test_accuracy:.2%}, ‖x‖₁ {last.l1_norm:.5g}, sparsity {last.sparsity:.2%} "
-            f"({result.seconds:.1f} s); wrote {output}",
+            f"test accuracy {last.test_accuracy:.2%}, ‖x‖₁ {last.l1_norm:.5g}, {last.sparsity:.2%} of the weights at "
+            f"most 1/1000 of the largest ({result.seconds:.1f} s); wrote {output}",
             highlight=False,
-            soft_wrap=True,
         )
-        curve = training.one_shot(result.model, images, PRUNED)
-        left = ", ".join(f"{a:.2%} at {s:.0%}" for s, a in zip(PRUNED, curve.accuracy, strict=True))
-        Console().print(f"pruned in one shot: {left}", highlight=False, soft_wrap=True)
+        fractions = PRUNED if prune is None else sorted({*PRUNED, prune})
+        curve = training.one_shot(result.model, images, fractions)
+        left = ", ".join(f"{a:.2%} at {100 * s:.6g}%" for s, a in zip(fractions, curve.accuracy, strict=True))
+        Console().print(
+            f"accuracy if so many of the weights in matrices and kernels are set to 0, the smallest: {left}",
+            highlight=False,
+        )
 
 
 def _refuse_for_many(fits: dict[str, bool]) -> None:

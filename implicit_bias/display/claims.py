@@ -85,5 +85,6 @@ def _contents(verdict: Verdict) -> Html:
     correction = verdict.correction
     if correction is not None:
         statement, found = line(displayed(correction.statement)), _contents(correction.verdict)
-        lines.append((text("holds instead"), card(badge(correction.verdict.outcome), statement, found)))
+        name = "holds instead" if correction.is_shown else "proposed instead, but not shown"
+        lines.append((text(name), card(badge(correction.verdict.outcome), statement, found)))
     return rows(lines)

@@ -42,9 +42,11 @@ def html(flow: Trajectory) -> Html:
     """Status, numbers and pictures, of the first run where there are several."""
     if flow.runs is not None:
         return joined([text(repr(flow)), html(flow.of_run(0))])
-    lines = [(text("status"), badge(flow.status))]
+    lines = []
     if flow.status is not Status.CONVERGED:
-        lines.append((text("advice"), text(flow.status.advice)))
+        lines = [(text("status"), badge(flow.status)), (text("advice"), text(flow.status.advice))]
+    elif flow.steps is not None:
+        lines = [(text("steps"), text(f"all {flow.steps[-1]} were made"))]
     if not len(flow.t):
         return card(text("Flow"), rows(lines))
     times = f"{len(flow.t)}, t = {flow.t[0]:g}" + (f" to {flow.t[-1]:g}" if len(flow.t) > 1 else "")

@@ -96,9 +96,9 @@ def plot_saddle_path(path: SaddlePath, ax: Axes | None = None, **options: Any) -
 
 def saddle_path_html(path: SaddlePath) -> Html:
     """Status, numbers and picture."""
-    lines = [(text("status"), badge(path.status))]
+    lines = []
     if path.status is not Status.CONVERGED:
-        lines.append((text("advice"), text(path.status.advice)))
+        lines = [(text("status"), badge(path.status)), (text("advice"), text(path.status.advice))]
     last = f", the last at τ = {path.times[-1]:.6g}" if len(path.times) else ""
     lines += [
         (text("jumps"), text(f"{len(path.times)}{last}")),

@@ -22,9 +22,26 @@ def mathml(latex: str, display: str = "inline") -> str:
         latex: The formula without dollar signs.
         display: ``inline`` or ``block``.
     """
+    words = words_of(latex)
+    if words is not None:  # which would not wrap as a formula
+        return escape(words)
+    root = xml(latex, display)
+    if root is None:
+        return f"<code>{escape(latex)}</code>"
+    for element in root.iter():
+        # HTML knows the namespace by the tag; without its address a page mentions no other site.
+        element.tag = element.tag.removeprefix(_NAMESPACE)
+    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=False)
+
+
+def words_of(latex: str) -> str | None:
+    r"""The words of a formula that is one ``\text{…}``, or None."""
     words = _WORDS.fullmatch(latex)
-    if words:  # which would not wrap as a formula
-        return escape(words[1].replace(r"\%", "%"))
+    return None if words is None else words[1].replace(r"\%", "%")
+
+
+def xml(latex: str, display: str = "inline") -> ElementTree.Element | None:
+    """The tree of a formula in MathML, or None where the converter fails or gives anything else."""
     # The converter sets primes after an index apart.
     plain = _ARGUMENT.sub(r"\\operatorname{arg\1}", _SIZED.sub(r"\1", latex))
     written = _PRIMES.sub(lambda found: found[1] + "^{" + r"\prime" * len(found[2]) + "}", plain)
@@ -32,13 +49,8 @@ def mathml(latex: str, display: str = "inline") -> str:
         # The converter does not escape the contents of \text{…}, so its result is parsed and written anew.
         root = ElementTree.fromstring(convert(written, display=display))  # noqa: S314
     except Exception:  # the converter documents no base class for its errors
-        root = None
-    if root is None or not all(map(_is_plain_mathml, root.iter())):
-        return f"<code>{escape(latex)}</code>"
-    for element in root.iter():
-        # HTML knows the namespace by the tag; without its address a page mentions no other site.
-        element.tag = element.tag.removeprefix(_NAMESPACE)
-    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=False)
+        return None
+    return root if all(map(_is_plain_mathml, root.iter())) else None
 
 
 def _is_plain_mathml(element: ElementTree.Element) -> bool:

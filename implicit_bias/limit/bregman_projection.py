@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.limit.margin_projection import project_onto_margins
 from implicit_bias.limit.projection import (
     Projection,
@@ -30,6 +30,7 @@ from implicit_bias.status import Status, settle
 from implicit_bias.validation import finite_array, whole_number
 
 
+@known_options
 def bregman_projection(
     problem: Regression,
     potential: Potential,

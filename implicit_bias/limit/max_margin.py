@@ -25,7 +25,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from implicit_bias.careful_sum import SMALLEST, UNIT_ROUNDOFF
-from implicit_bias.errors import InputError, UnsupportedError, did_you_mean
+from implicit_bias.errors import InputError, UnsupportedError, did_you_mean, known_options
 from implicit_bias.limit.margin_programs import Candidate, largest_in_l2, largest_in_linf, largest_in_weighted_l1
 from implicit_bias.limit.separability import INSEPARABLE, certified, inseparable
 from implicit_bias.linear_map import LinearMap, OperatorMap, linear_map
@@ -75,6 +75,7 @@ class MaxMargin:
         )
 
 
+@known_options
 def max_margin(problem: Regression, geometry: Norm | Potential = "l1", *, throw: bool = True) -> MaxMargin:
     r"""Compute :math:`\operatorname{argmax}\{\min_i y_i z_i^Tx : \phi(x) \le 1\}`.
 

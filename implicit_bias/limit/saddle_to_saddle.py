@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.careful_sum import SMALLEST, UNIT_ROUNDOFF, sum_error
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.limit.jump_times import JumpTimes
 from implicit_bias.limit.projection import check_interpolates
 from implicit_bias.limit.signed_least_squares import SignedFit, signed_least_squares
@@ -67,7 +67,8 @@ class SaddlePath(Shown):
             may make several jumps at times that differ by rounding.
         horizon: The path is known up to this τ; no further jump comes before it. It is about the inverse of the
             rounding errors, or infinite, if the path has ended.
-        status: How the path ended: DEGENERATE if the next jump has no unique end; STALLED if rounding hides which
+        status: How the path ended: CONVERGED if no further jump comes before the horizon, which for a finite one leaves
+            open what comes after it; DEGENERATE if the next jump has no unique end; STALLED if rounding hides which
             weight moves next.
     """
 
@@ -83,9 +84,10 @@ class SaddlePath(Shown):
 
     def __repr__(self) -> str:
         last = f", the last at {self.times[-1]:.6g}" if len(self.times) else ""
+        failed = "" if self.status is Status.CONVERGED else f"{self.status.value}, "
         return (
             f"SaddlePath(n={self.x.shape[1]}, {len(self.times)} jumps{last}, loss {self.loss[0]:.3g} to "
-            f"{self.loss[-1]:.3g}, {self.status.value})"
+            f"{self.loss[-1]:.3g}, {failed}known up to τ = {self.horizon:.3g})"
         )
 
     @property
@@ -117,6 +119,7 @@ class SaddlePath(Shown):
         return self._display.plot(self, ax, **options)
 
 
+@known_options
 def saddle_to_saddle(problem: Regression, *, max_jumps: int = 10_000, throw: bool = True) -> SaddlePath:
     r"""Compute the path of x = m ⊙ w, or (u² − v²)/2, from an initialization that vanishes, without following a flow.
 

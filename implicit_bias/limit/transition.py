@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.limit.dual_newton import DualNewton
 from implicit_bias.limit.projection import (
     Projection,
@@ -72,6 +72,7 @@ class Transition(Shown):
         return self._display.plot(self, ax, **options)
 
 
+@known_options
 def transition(
     problem: Regression,
     *,

@@ -2,7 +2,7 @@ r"""The theory on torch models: masks x = m ⊙ w and their rivals on any module
 
 # ruff: noqa: E402 - the check for torch comes before the imports that need it
 
-from implicit_bias.errors import require
+from implicit_bias.errors import require, unknown_name
 
 require("torch", "torch")
 
@@ -62,3 +62,7 @@ __all__ = [
     "sparsity",
     "unmask",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise unknown_name(__name__, name, __all__)

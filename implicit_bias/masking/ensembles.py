@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.linear_map import DenseMap
 from implicit_bias.masking.diagonal_networks import DiagonalNetworks
 from implicit_bias.potential.family import MaskFamily, NoFamily
@@ -105,6 +105,7 @@ def initialization(weights: ArrayLike, scale: ArrayLike) -> dict[str, np.ndarray
     return {"m": m, "w": w}
 
 
+@known_options
 def ensemble(
     problem: Regression | Sequence[Regression],
     init: Mapping[str, ArrayLike],

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.product import Product
 from implicit_bias.masking.replaced import mark_replaced
@@ -27,6 +27,7 @@ from implicit_bias.masking.weight_tensors import (
 Module = TypeVar("Module", bound=nn.Module)
 
 
+@known_options
 def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select | None = None) -> Module:
     r"""Train x = m ⊙ w in place of the weights x of a module, from :math:`m_0 w_0 = x`, :math:`m_0^2 - w_0^2 = \beta`.
 
@@ -74,6 +75,7 @@ def mask(module: Module, beta: float | Mapping[str, float] = 1.0, select: Select
     return reparameterize(module, lambda name: Product(betas[name]), select)
 
 
+@known_options
 def reparameterize(
     module: Module, parametrization: Callable[[str], FactoredWeight], select: Select | None = None
 ) -> Module:

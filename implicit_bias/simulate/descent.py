@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.linear_map import DenseMap
 from implicit_bias.potential.family import NoFamily
 from implicit_bias.problem import Regression
@@ -30,6 +30,7 @@ from implicit_bias.validation import BoolArray, FloatArray, finite_array
 PLAIN = SGD()
 
 
+@known_options
 def descent(
     problem: Regression,
     parameterization: Parameterization | MatrixParameterization,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.potential.family import Families, NoFamily
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule, checked_schedule
@@ -32,6 +32,7 @@ _NO_LIMIT = (
 )
 
 
+@known_options
 def gradient_flow(
     problem: Regression,
     parameterization: Parameterization | MatrixParameterization,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from implicit_bias.careful_sum import SMALLEST
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.problem import Regression
 from implicit_bias.simulate.gradient_flow import check_arguments
 from implicit_bias.simulate.matrix_model import model_of
@@ -21,6 +21,7 @@ from implicit_bias.validation import FloatArray, IntArray, finite_array
 _ROUNDINGS = 4 * 2.0**-52  # for each parameter, of a field and of a Hessian
 
 
+@known_options
 def mirror_distance(
     problem: Regression,
     parameterization: Parameterization | MatrixParameterization,

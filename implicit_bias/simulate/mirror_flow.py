@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.linear_map import EntriesMap, LinearMap
 from implicit_bias.potential import Potential, QuadraticForms, SeparablePotential
 from implicit_bias.potential.family import Family
@@ -30,6 +30,7 @@ from implicit_bias.validation import FloatArray, time_points
 _LARGEST_WEIGHT = 1e20  # relative to the data; only the trial steps of an integrator get there, no trajectory does
 
 
+@known_options
 def mirror_flow(
     problem: Regression,
     derivation_or_potential: Derivation | Potential,

@@ -11,7 +11,7 @@ import sympy as sp
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.limit.bregman_projection import bregman_projection
 from implicit_bias.limit.projection import Projection
 from implicit_bias.potential import HyperbolicEntropy, Potential, SeparablePotential
@@ -48,7 +48,8 @@ class TrainingLimit(Shown):
         decayed: The potential of the flow after the decay that the steps add up to, which is O(step) off the integral.
         critical_step: The step beyond which training is unstable at the flow's limit.
         step: The step.
-        status: CONVERGED; UNSTABLE beyond the critical step; otherwise how the flow or a projection failed.
+        status: CONVERGED if the flow and the projection were solved within their tolerances, which says nothing of the
+            orders left out; UNSTABLE beyond the critical step; otherwise how the flow or a projection failed.
     """
 
     x: FloatArray
@@ -89,9 +90,11 @@ class TrainingLimit(Shown):
         return sign * (getattr(self.potential, name) - getattr(self.decayed, name))
 
     def __repr__(self) -> str:
-        return f"TrainingLimit({self.status.value}, step={self.step:g}, critical_step={self.critical_step:.4g})"
+        how = "to second order in the step" if self.status is Status.CONVERGED else self.status.value
+        return f"TrainingLimit({how}, step={self.step:g}, critical_step={self.critical_step:.4g})"
 
 
+@known_options
 def critical_step(problem: Regression, potential: Potential, *, optimizer: SGD = _PLAIN) -> float:
     r"""The largest step with which training is stable at the flow's limit.
 
@@ -125,6 +128,7 @@ def _critical_step(problem: Regression, potential: Potential, x: FloatArray, opt
     return factor / largest if largest > 0 else np.inf
 
 
+@known_options
 def training_limit(
     problem: Regression,
     parameterization: Parameterization,

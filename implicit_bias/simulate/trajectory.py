@@ -90,7 +90,9 @@ class Trajectory(Shown):
             makes from these gradients. So :math:`\nabla R_{A_k}(x_k) = -Z^T\nu_k` holds along a flow, and up to O(η)
             for gradient descent with any momentum. Sign descent and Adam have no such identity.
         decay: A, the accumulated strength of the regularizer, summed in the same way, shape (k,) or (k, runs).
-        status: How the simulation ended; no array contains times that a flow did not reach.
+        status: How the simulation ended; no array contains times that a flow did not reach. CONVERGED means that the
+            integrator reached the last time within its tolerance, or that all steps were made: whether training has
+            arrived by then is for ``loss`` to tell.
         stats: The cost of the simulation.
         problems: One problem for all runs, or one for each run.
         families: The potentials as functions of the decay, for the start of each run.
@@ -374,12 +376,14 @@ class Trajectory(Shown):
         records = f"{len(self.t)} records to " + (
             f"t={self.t[-1]:g}" if self.steps is None else f"step {self.steps[-1]}"
         )
+        # Nothing is said to have converged: that the end was reached shows nothing about where it leads.
+        failed = "" if self.status is Status.CONVERGED else f", {self.status.value}"
         if self.runs is None:
             return (
-                f"Trajectory({records}, x of shape {self.x.shape}, last loss={self.loss[-1]:.3g}, {self.status.value}, "
+                f"Trajectory({records}, x of shape {self.x.shape}, last loss={self.loss[-1]:.3g}{failed}, "
                 f"{self.stats.evaluations} evaluations)"
             )
-        return f"Trajectory({self.runs} runs, {np.sum(self.diverged)} diverged, {records}, {self.status.value})"
+        return f"Trajectory({self.runs} runs, {np.sum(self.diverged)} diverged, {records}{failed})"
 
     def plot(self, ax: Axes | None = None, run: int | None = None, **options: Any) -> Axes:
         """Draw weights against time, on a logarithmic axis if times span more than a factor of 100.

@@ -20,7 +20,7 @@ import sympy as sp
 from numpy.typing import ArrayLike
 
 from implicit_bias.claims.verdict import Outcome
-from implicit_bias.errors import InputError, NotCommutingError, UnsupportedError
+from implicit_bias.errors import InputError, NotCommutingError, UnsupportedError, known_options
 from implicit_bias.potential import SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, check_start
 from implicit_bias.shown import Shown
@@ -308,6 +308,7 @@ class Derivation(Shown):
         return self.parameterization.separable_map(self.dynamics)
 
 
+@known_options
 def derive(
     parameterization: Parameterization | str | sp.Expr | Sequence[str | sp.Expr],
     regularizer: str | sp.Expr | None = None,

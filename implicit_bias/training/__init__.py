@@ -2,7 +2,7 @@
 
 # ruff: noqa: E402 - the check comes before what it is for
 
-from implicit_bias.errors import require
+from implicit_bias.errors import require, unknown_name
 
 require("train", "torch", "lightning_fabric", "safetensors")
 
@@ -38,3 +38,7 @@ __all__ = [
     "train_population",
     "write_stand_in",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise unknown_name(__name__, name, __all__)

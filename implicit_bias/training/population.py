@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.files import held
 from implicit_bias.masking import kept_weights, unmask
 from implicit_bias.status import Status
@@ -36,7 +36,6 @@ from implicit_bias.training.preparation import (
     check_model,
     checked_module,
     checked_rates,
-    checked_seed,
     configuration_of,
     saved_run,
     sgd,
@@ -45,7 +44,7 @@ from implicit_bias.training.result import Progress, TrainingResult
 from implicit_bias.training.run_state import check_configuration
 from implicit_bias.training.sparsity_curve import Cycles, SparsityCurve, check_cycles
 from implicit_bias.training.stackable import check_alike, check_stackable
-from implicit_bias.validation import finite_array, positive_number
+from implicit_bias.validation import finite_array, positive_number, seed_number
 
 T = TypeVar("T")
 Start = Mapping[str, float]
@@ -55,6 +54,7 @@ _MEMBERS_AT_ONCE_ON_CPU = 8
 _SHARE_OF_GPU_MEMORY = 0.5
 
 
+@known_options
 def train_population(
     build: Callable[[int], nn.Module],
     data: ImageData,
@@ -155,6 +155,7 @@ def train_population(
     )
 
 
+@known_options
 def iterative_population(
     build: Callable[[int], nn.Module],
     data: ImageData,
@@ -338,7 +339,7 @@ class _Place:
 
 def _places(strengths: Sequence[float], starts: Sequence[Start], seeds: Sequence[int]) -> list[_Place]:
     chosen = [positive_number(each, "strengths", zero_allowed=True) for each in _several(strengths, "strengths")]
-    numbers = [checked_seed(seed) for seed in _several(seeds, "seeds")]
+    numbers = [seed_number(seed) for seed in _several(seeds, "seeds")]
     begun: list[dict[str, float]] = []
     for start in _several(starts, "starts"):
         if not isinstance(start, Mapping) or not all(isinstance(name, str) for name in start):

@@ -79,13 +79,6 @@ def at_least_one(value: int, name: str) -> int:
     return whole_number(value, name)
 
 
-def checked_seed(value: int) -> int:
-    """Return a seed, or raise ``InputError``."""
-    if not 0 <= whole_number(value, "seed") < 2**63:
-        raise InputError(f"seed: expected a number from 0 to 2**63 - 1, got {value}.")
-    return whole_number(value, "seed")
-
-
 def checked_rates(value: str | LearningRate) -> LearningRate:
     """Return the learning rates of a name, or the function itself; raise ``InputError`` for another name."""
     if callable(value):

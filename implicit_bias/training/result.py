@@ -68,7 +68,7 @@ class TrainingResult:
     Attributes:
         model: The model that was given, dense again.
         history: A record of each complete epoch, also of those before an interruption.
-        status: CONVERGED after the last epoch, or NOT_FINITE.
+        status: CONVERGED after the last epoch, whatever the loss is then, or NOT_FINITE.
         seconds: Wall time of this call.
         is_main: Whether this is the first of several processes, the one that should write files.
     """
@@ -78,3 +78,8 @@ class TrainingResult:
     status: Status
     seconds: float
     is_main: bool = True
+
+    def __repr__(self) -> str:
+        last = f", last test accuracy={self.history[-1].test_accuracy:.4g}" if self.history else ""
+        failed = "" if self.status is Status.CONVERGED else f", {self.status.value}"
+        return f"TrainingResult({type(self.model).__name__}, {len(self.history)} epochs{last}{failed})"

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from implicit_bias import masking
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.methods import Method
@@ -71,6 +71,7 @@ def one_shot(model: nn.Module, data: ImageData, sparsities: Iterable[float] = GR
     )
 
 
+@known_options
 def iterative(
     model: nn.Module,
     data: ImageData,

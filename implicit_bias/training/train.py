@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.files import held
 from implicit_bias.masking import kept_weights, unmask
 from implicit_bias.status import Status, settle
@@ -30,7 +30,6 @@ from implicit_bias.training.preparation import (
     check_model,
     checked_module,
     checked_rates,
-    checked_seed,
     configuration_of,
     saved_run,
     sgd,
@@ -38,9 +37,10 @@ from implicit_bias.training.preparation import (
 from implicit_bias.training.restoration import left_as_it_was
 from implicit_bias.training.result import Progress, TrainingResult
 from implicit_bias.training.run_state import check_configuration
-from implicit_bias.validation import positive_number
+from implicit_bias.validation import positive_number, seed_number
 
 
+@known_options
 def train(
     model: nn.Module,
     data: ImageData,
@@ -124,7 +124,7 @@ def train(
         epochs=at_least_one(epochs, "epochs"),
         batch_size=at_least_one(batch_size, "batch_size"),
         save_every=at_least_one(save_every, "save_every"),
-        seed=checked_seed(seed),
+        seed=seed_number(seed),
         schedule=checked_rates(schedule),
         path=None if checkpoint is None else Path(checkpoint),
         log_dir=log_dir,

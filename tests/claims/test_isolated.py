@@ -134,7 +134,16 @@ def test_a_file_without_a_ledger_is_an_error(tmp_path, content, kind, part):
         judge_source(str(path), 3.0, importing=3.0 if "while" in str(content) else 60.0)
     assert isinstance(caught.value, SourceError) == (kind is SourceError)
     if part.startswith("cannot be imported"):
-        assert "mine.py" in caught.value.__notes__[0]
+        (where,) = caught.value.__notes__
+        assert "mine.py" in where
+        assert "isolated.py" not in where  # the traceback begins in the user's file
+        assert "importlib" not in where
+
+
+@pytest.mark.parametrize("source", ["", " "])
+def test_an_empty_name_is_no_folder(source):
+    with pytest.raises(ib.InputError, match="got an empty name"):
+        judge_source(source, 3.0)
 
 
 LEFT_BEHIND = """

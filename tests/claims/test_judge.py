@@ -84,14 +84,44 @@ def test_what_has_a_value_nowhere_is_not_proved(make, outcome):
 
 @makers
 def test_nothing_is_proved_by_nothing(make, outcome):
-    with pytest.raises(ib.InputError, match="needs identities"):
-        make("it is obvious")
+    assert_open(make("it is obvious"), "needs identities")
     for nothing in (x - x, (x, x), (x + x, 2 * x)):
-        with pytest.raises(ib.InputError, match="needs identities"):
-            make("it is obvious", nothing)
-        with pytest.raises(ib.InputError, match="nothing to check"):
-            make("it is obvious", SQUARE, stated=nothing)
+        assert_open(make("it is obvious", nothing), "needs identities")
+        assert_open(make("it is obvious", SQUARE, stated=nothing), "nothing to check")
         assert len(make("", nothing, SQUARE).identities) == 1
+
+
+def assert_open(verdict, part):
+    assert verdict.outcome is ib.Outcome.INCONCLUSIVE
+    assert part in verdict.evidence
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        lambda make: make("nothing at all"),
+        lambda make: make("so", stated=(x**2, x * x)),  # SymPy wrote both in one form
+        lambda make: make("so", x**3 - x**2),
+        lambda make: make("so", stated=(sp.Float(0.5) * x, x / 2)),
+        lambda make: make("so", stated=(sp.gamma(positive + 1), positive * sp.gamma(positive))),
+        lambda make: make("so", stated=(x**3, x**2)),
+    ],
+)
+@makers
+def test_a_correction_that_is_not_shown_leaves_the_refutation_standing(make, outcome, proof):
+    paper = ib.Paper("p", "T", "A")
+
+    @paper.claim("wrong", statement=ib.Statement("f = ", x**2))
+    def wrong(statement):
+        return make("so", stated=(statement.formula, x**2 + x), correction=ib.Correction("f = …", proof(make)))
+
+    verdict = ib.Ledger(paper.claims).run().verdicts["p/wrong"]
+    assert verdict.outcome is ib.Outcome.REFUTED
+    assert verdict.violation.numbers == {"x": 1}
+    assert not verdict.correction.is_shown
+    assert "correction not shown: " in repr(verdict)
+    assert "Proposed instead, but not shown" in ib.Ledger(paper.claims, {wrong.id: verdict}).to_html()
+    assert "proposed instead, but not shown" in verdict._repr_html_()
 
 
 def test_an_identity_that_holds_only_in_numbers_is_no_proof():

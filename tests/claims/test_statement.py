@@ -1,5 +1,8 @@
 """Statements: their text comes from their formulas, and their mutants differ from them."""
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -17,6 +20,24 @@ def test_the_text_is_printed_from_the_formulas():
     assert ib.Statement(x).formula == x
     with pytest.raises(ib.InputError, match="at least one expression"):
         ib.Statement("f = x^2")
+
+
+@pytest.mark.parametrize("zero", [0, Fraction(0), sp.Integer(0), np.int64(0)])
+def test_exact_numbers_are_formulas(zero):
+    statement = ib.Statement(x**2, r" \ge ", zero)
+    assert statement == r"x^{2} \ge 0"
+    assert statement.formulas == (x**2, 0)
+    assert all(isinstance(each, sp.Expr) for each in statement.formulas)
+    assert ib.Statement(Fraction(1, 3)) == r"\frac{1}{3}"
+    assert len({str(mutant) for _, mutant in ib.Statement(2).mutants()}) == 3
+
+
+@pytest.mark.parametrize("part", [0.5, np.float64(0.1), True, None, [x], 1j])
+def test_what_is_neither_text_nor_exact_is_refused(part):
+    with pytest.raises(ib.InputError, match="expected text, expressions of SymPy and exact numbers, got"):
+        ib.Statement(x**2, r" \ge ", part)
+    with pytest.raises(ib.InputError, match=r"as a fraction, as in Fraction\(1, 10\)"):
+        ib.Statement("a = ", 0.1)
 
 
 def test_each_constant_and_each_exponent_is_changed():

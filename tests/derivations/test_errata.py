@@ -25,6 +25,12 @@ def long(statement):
     return judge.prove("So.", stated=(statement.formula, size))
 
 
+@paper.claim("open", statement=Statement("a = ", 5 * size), source="Lemma 4")
+def open_correction(statement):
+    open_proof = judge.prove("So.", stated=(size * size, size**2))
+    return judge.prove("So.", stated=(statement.formula, size), correction=Correction("a = m_0^7", open_proof))
+
+
 @ours.claim("own", statement=Statement("a = ", 3 * size))
 def own(statement):
     return judge.prove("So.", stated=(statement.formula, size))
@@ -51,7 +57,8 @@ def test_the_guide_is_as_the_saved_ledger_has_it():
 def test_every_printed_statement_that_is_refuted_has_a_row(part):
     assert "| Lemma 2 | $`\\vert a\\vert  = 2 m_{0}`$ | $`\\Vert a\\Vert  = m_0`$ | m0 = 1 |" in part
     assert "| Lemma 3 | in [the ledger](../figures/ledger.html) | not known | m0 = 1 |" in part
-    assert part.count("m0 = 1") == 2  # the project's own one is only counted
+    assert "| Lemma 4 | $`a = 5 m_{0}`$ | not known | m0 = 1 |" in part  # proposed, but not shown
+    assert part.count("m0 = 1") == 3  # the project's own one is only counted
     assert "## Mirrors\n\nA. Author (arXiv:2601.00001v2)\n" in part
 
 
@@ -65,7 +72,7 @@ def test_claims_are_counted_by_paper_and_verdict(part):
     counted = part.partition("## How many claims have which verdict")[2].splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in counted if line.startswith("|")]
     assert rows[0] == ["claims of", "printed places", "claims", "REFUTED"]
-    assert rows[2:4] == [["Mirrors", "2", "2", "2"], ["this project", "–", "1", "1"]]
+    assert rows[2:4] == [["Mirrors", "3", "3", "3"], ["this project", "–", "1", "1"]]
     assert all(len(row) == 4 for row in rows)
 
 

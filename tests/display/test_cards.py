@@ -102,7 +102,7 @@ KINDS = {
     "claim": "numbers exist",
     "ledger": "Ledger of 1 claims",
     "flow": "x of shape (3, 12)",
-    "end of a flow": "converged",
+    "end of a flow": "0 to 10",
     "projection": "KKT residual",
     "infeasible": "project y onto the range",
     "training limit": "off the flow's limit by at most",
@@ -224,6 +224,33 @@ def test_latex(mask, results):
     assert results["derivation"].latex() in results["derivation"]._repr_latex_()
 
 
+def test_what_only_came_to_its_end_is_not_called_converged(results, problem, mask):
+    """All steps of a run were made, or a flow reached its last time: whether it has arrived, the loss says."""
+    few = ib.descent(problem, mask, {"m": 1.0, "w": 0.0}, step=0.01, steps=3)
+    several = ib.descent(problem, mask, {"m": 1.0, "w": 0.0}, step=[0.01, 0.02], steps=3)
+    for result in (few, several, results["flow"], results["end of a flow"], results["training limit"]):
+        assert result.status is ib.Status.CONVERGED or result is results["training limit"]
+        assert "converged" not in repr(result)
+    for result in (few, several, results["flow"]):
+        assert "converged" not in result._repr_html_()
+    assert "all 3 were made" in few._repr_html_()
+    failed = ib.descent(problem, mask, {"m": 1.0, "w": 0.0}, step=1e9, steps=9, throw=False)
+    assert "not_finite" in repr(failed)
+    assert "not_finite" in failed._repr_html_()
+    assert repr(results["training limit"]).startswith("TrainingLimit(to second order in the step, ")
+    assert repr(results["unstable"]).startswith("TrainingLimit(unstable, ")
+
+
+def test_a_path_says_up_to_when_it_is_known(results):
+    path = results["saddles"]
+    assert path.status is ib.Status.CONVERGED
+    assert f"known up to τ = {path.horizon:.3g})" in repr(path)
+    assert "converged" not in repr(path) + path._repr_html_()
+    assert "degenerate, known up to τ = " in repr(results["degenerate"])
+    # At rest from the start, so for good.
+    assert "known up to τ = inf" in repr(ib.saddle_to_saddle(ib.Regression([[2.0, 1.0]], [0.0])))
+
+
 def test_reprs_fit_on_a_screen(results):
     for kind, result in results.items():
         assert len(repr(result)) < 400 or kind == "claim", kind
@@ -231,7 +258,7 @@ def test_reprs_fit_on_a_screen(results):
     n = 10_000
     problem = ib.Regression(np.ones((1, n)), [1.0])
     flow = ib.mirror_flow(problem, ib.HyperbolicEntropy(scale=np.ones(n)), t=[1.0, 2.0])
-    for part in ("2 records to t=2", "(2, 10000)", "last loss=", "converged"):
+    for part in ("2 records to t=2", "(2, 10000)", "last loss=", "evaluations"):
         assert part in repr(flow)
     assert len(repr(flow)) < 120
     assert "m**2 + w**2" in repr(results["derivation"])

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from implicit_bias.errors import InputError
-from implicit_bias.validation import positive_number, whole_number
+from implicit_bias.validation import positive_number, seed_number, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,7 @@ class ImageData:
         [0, 1]
         """
         share = positive_number(fraction, "fraction")
-        random = np.random.default_rng(whole_number(seed, "seed"))
+        random = np.random.default_rng(seed_number(seed))
         labels = self.train.labels.cpu().numpy()
         held_out = np.zeros(len(labels), bool)
         for label in range(self.classes):

@@ -10,7 +10,7 @@ import numpy as np
 from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 from implicit_bias.training.data.cifar import CIFAR10, CIFAR100, MANIFEST, Layout
-from implicit_bias.validation import whole_number
+from implicit_bias.validation import seed_number, whole_number
 
 
 def write_stand_in(folder: str | Path, name: str = "cifar10", records: int = 200, seed: int = 0) -> Path:
@@ -41,7 +41,7 @@ def write_stand_in(folder: str | Path, name: str = "cifar10", records: int = 200
     if present and not (folder / MANIFEST).is_file():
         raise InputError(f"folder: {folder} holds {present[0]}, which was not generated; name another folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(whole_number(seed, "seed"))
+    random = np.random.default_rng(seed_number(seed))
     patterns = random.standard_normal((layout.classes, 3, 4, 4)).repeat(8, axis=2).repeat(8, axis=3)
     sums = []
     for file in files:

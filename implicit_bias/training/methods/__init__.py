@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from implicit_bias.errors import Table
 from implicit_bias.method_table import METHOD_TABLE
 from implicit_bias.training.methods.continuous_sparsification import ContinuousSparsification
 from implicit_bias.training.methods.ham import HyperbolicSteps
@@ -21,8 +22,8 @@ _MAKERS: dict[str, Callable[..., Method]] = {
     "str": soft_threshold,
     "ham": HyperbolicSteps,
 }
-METHODS: dict[str, MethodEntry] = {
-    name: MethodEntry(name, label, usual_strength, _MAKERS[name]) for name, label, usual_strength in METHOD_TABLE
-}
+METHODS: Table[MethodEntry] = Table(
+    (name, MethodEntry(name, label, usual_strength, _MAKERS[name])) for name, label, usual_strength in METHOD_TABLE
+)
 
 __all__ = ["METHODS", "Method", "MethodEntry"]

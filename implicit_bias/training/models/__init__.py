@@ -7,19 +7,19 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from implicit_bias.errors import InputError, did_you_mean
+from implicit_bias.errors import InputError, Table, did_you_mean
 from implicit_bias.training.data.images import ImageData
 from implicit_bias.training.models.convnet import ConvNet
 from implicit_bias.training.models.lenet import LeNet
 from implicit_bias.training.models.resnet import ResNet, resnet18, resnet20
-from implicit_bias.validation import whole_number
+from implicit_bias.validation import seed_number
 
-MODELS: dict[str, Callable[[tuple[int, int, int], int], nn.Module]] = {
-    "lenet": LeNet,
-    "convnet": ConvNet,
-    "resnet20": resnet20,
-    "resnet18": resnet18,
-}
+MODELS: Table[Callable[[tuple[int, int, int], int], nn.Module]] = Table(
+    lenet=LeNet,
+    convnet=ConvNet,
+    resnet20=resnet20,
+    resnet18=resnet18,
+)
 
 __all__ = ["MODELS", "ConvNet", "LeNet", "ResNet", "build", "resnet18", "resnet20"]
 
@@ -33,11 +33,11 @@ def build(name: str, data: ImageData, seed: int = 0) -> nn.Module:
         seed: The seed of the initial weights; PyTorch's global generator stays as it is.
 
     Raises:
-        InputError: If there is no such model, or the images are too small for it.
+        InputError: If there is no such model, or the images are too small for it, or the seed is none.
     """
     if name not in MODELS:
         raise InputError(f"model: no model is called {name!r}{did_you_mean(name, MODELS)}; known: {', '.join(MODELS)}.")
-    generator = torch.Generator().manual_seed(whole_number(seed, "seed"))
+    generator = torch.Generator().manual_seed(seed_number(seed))
     with torch.random.fork_rng(devices=[]):
         model = MODELS[name](data.shape, data.classes)
     for module in model.modules():
