@@ -24,12 +24,13 @@ EYES = {
 XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 # Colours that one panel or one legend holds.
 NAMED = plotting.COLOURS
+METHODS = sorted({look["color"] for look in plotting.METHOD_LOOKS.values()})
 DRAWN_TOGETHER = {
     "ends": [NAMED[name] for name in ("truth", "flow", "projection", "prediction", "run")],
     "norms": [NAMED[name] for name in ("truth", "flow", "projection", "run", "basis pursuit", "minimum L2")],
     "margins": [NAMED[name] for name in ("basis pursuit", "minimum L2", "maximum norm")],
     "errata": [NAMED[name] for name in ("flow", "projection", "preprint")],
-    "methods": [*{look["color"] for look in plotting.METHOD_LOOKS.values()}, NAMED["flow"], NAMED["truth"]],
+    "methods": [*METHODS, NAMED["flow"], NAMED["truth"]],
     "figures 1a and 1b": [
         *(
             colour
@@ -45,7 +46,7 @@ DRAWN_TOGETHER = {
 }
 EVERYTHING = {
     **NAMED,
-    **{f"methods {colour}": colour for colour in {look["color"] for look in plotting.METHOD_LOOKS.values()}},
+    **{f"methods {colour}": colour for colour in METHODS},
     **{name: colour for name, colour in plotting.SCHEDULE_COLOURS.items() if name != "constant"},
 }
 
