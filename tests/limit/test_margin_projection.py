@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import aslinearoperator
 
 import implicit_bias as ib
-from implicit_bias import Entropy, HyperbolicEntropy, Regression, Status, UnsupportedError, bregman_projection
+from implicit_bias import Entropy, HyperbolicEntropy, Regression, Status, bregman_projection
 from implicit_bias.errors import InputError
 from tests.limit.test_projection import exact_projection
 
@@ -247,10 +247,6 @@ def test_bad_input():
         bregman_projection(Regression(np.eye(2), [1.0, 2.0]), potential, constraint=">=")
     with pytest.raises(InputError, match="2 coordinates"):
         bregman_projection(problem, HyperbolicEntropy(scale=[1.0, 2.0, 3.0]), constraint=">=")
-    with pytest.raises(UnsupportedError, match="couples weights; take constraint='='"):
-        bregman_projection(
-            problem, ib.QuadraticForms([np.eye(2), np.diag([1.0, -1.0])], theta0=[1.0, 1.0]), constraint=">="
-        )
     with pytest.raises(InputError, match=r"expected an ib\.Regression"):
         bregman_projection(np.eye(2), potential, constraint=">=")
     few = bregman_projection(
