@@ -428,14 +428,15 @@ def test_rounding_hides_nothing_of_small_systems(system):
     path = ib.saddle_to_saddle(ib.Regression(Z, y), throw=False)
     times, plateaus, ties, is_degenerate = exact_path(Z.tolist(), y.tolist())
     assert path.status is (Status.DEGENERATE if is_degenerate else Status.CONVERGED)
-    if path.ties.tolist() != ties:  # ties up to rounding
-        assert np.sum(path.ties) > np.sum(ties)
-        assert len(path.times) <= len(times)
+    told = len(path.times)
+    if path.ties.tolist() != ties[:told]:  # ties up to rounding
+        assert np.sum(path.ties) > np.sum(ties[:told])
         return
-    assert len(path.times) == len(path.dual) == len(times)
-    for found, bound, exact in zip(path.times, path.time_error_bound, times, strict=True):
+    assert told == len(path.dual)
+    assert told == len(times) or path.horizon <= times[told]  # the rest, which has converged to rounding, moves later
+    for found, bound, exact in zip(path.times, path.time_error_bound, times[:told], strict=True):
         assert bound == np.inf or abs(Fraction(float(found)) - exact) <= Fraction(float(bound))
-    for found, bound, exact in zip(path.x, path.error_bound, plateaus, strict=True):
+    for found, bound, exact in zip(path.x, path.error_bound, plateaus[: told + 1], strict=True):
         square = sum((Fraction(float(a)) - b) ** 2 for a, b in zip(found, exact, strict=True))
         assert square <= Fraction(float(bound)) ** 2
     if len(times):
