@@ -306,7 +306,7 @@ class _Walk:
         drift = self.drift + wait * doubt + rounding + 4 * UNIT_ROUNDOFF
         # The wait itself is off by the drift of the entry that arrives first, over its speed.
         first = int(np.argmin(np.where(moves, gap / np.abs(speed), np.inf)))
-        late = 2 * (drift[first] + wait * doubt[first]) / np.abs(speed[first])
+        late = 2 * drift[first] / (np.abs(speed[first]) - doubt[first])
         arrives = moves & (gap - wait * np.abs(speed) <= 2 * drift + late * np.abs(speed))
         if soonest < wait:
             self.horizon = self.time + soonest

@@ -60,12 +60,13 @@ def _proved(labelled: csc_array, shares: FloatArray) -> FloatArray | None:
     largest, before = float(np.max(shares, initial=0.0)), 0
     if not 0 < largest < np.inf:
         return None
+    shares = shares / largest
     for least in _ZERO_MULTIPLIERS:
-        support = np.flatnonzero(shares > least * largest)
+        support = np.flatnonzero(shares > least)
         if len(support) == before:
             break
         before = len(support)
-        found = cancelling(labelled.tocsr()[support].toarray(), shares[support] / largest)
+        found = cancelling(labelled.tocsr()[support].toarray(), shares[support])
         if found is not None:
             certificate = np.zeros(len(shares))
             certificate[support] = [float(each) for each in found]

@@ -497,3 +497,22 @@ def test_what_it_does_not_take():
         ib.saddle_to_saddle(ib.Regression(products, [1.0]))
     with pytest.raises(InputError, match="max_jumps"):
         ib.saddle_to_saddle(generic(0), max_jumps=-1)
+    none = ib.saddle_to_saddle(generic(0), max_jumps=0, throw=False)
+    assert (len(none.times), none.status) == (0, Status.MAX_ITERATIONS)
+
+
+def test_the_message_names_five_weights():
+    with pytest.raises(ib.SolverError, match=r"weights 0, 1, 2, 3, 4 are free"):
+        ib.saddle_to_saddle(ib.Regression(np.ones((1, 5)), [1.0]))
+    with pytest.raises(ib.SolverError, match=r"weights 0, 1, 2, 3, 4, … are free"):
+        ib.saddle_to_saddle(ib.Regression(np.ones((1, 7)), [1.0]))
+
+
+def test_the_rounding_of_earlier_waits_counts_for_ties():
+    """The residual of y₀ is known to 1e-16, which over 10⁹ hides 1e-7 of s; the last two arrive within less."""
+    near, far = (
+        ib.saddle_to_saddle(ib.Regression(np.diag([0.3, 1.0, 1.0, 1.0]), [0.7, 1e-9, 1e-9 * (1 - 1e-5), last]))
+        for last in (1e-9 * (1 - 1e-5 - 1e-8), 1e-9 * (1 - 3e-5))
+    )
+    assert near.ties.tolist() == [False, False, True]
+    assert far.ties.tolist() == [False] * 4
