@@ -49,10 +49,11 @@ _DERIVATIONS = [
 TESTS = {
     "simulate/discrete.py": ["tests/simulate/test_descent.py", "tests/masking/test_ensembles.py"],
     "simulate/families.py": ["tests/simulate/test_trajectory.py", "tests/simulate/test_coupled.py"],
-    "simulate/matrix_families.py": ["tests/simulate/test_matrix_flows.py"],
+    "simulate/matrix_families.py": ["tests/simulate/test_matrix_flows.py", "tests/simulate/test_trajectory.py"],
     "simulate/matrix_model.py": [
         "tests/symbolic/test_matrix_parameterization.py",
         "tests/simulate/test_matrix_flows.py",
+        "tests/simulate/test_descent.py",
     ],
     "simulate/model.py": [f"tests/simulate/test_{name}.py" for name in ("descent", "coupled", "mirror_distance")],
     "simulate/optimizer.py": ["tests/simulate/test_descent.py"],
