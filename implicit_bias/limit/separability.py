@@ -48,7 +48,7 @@ def _row_sizes(labelled: csc_array) -> FloatArray:
 
 def _moderate(labelled: csc_array, sizes: FloatArray) -> csc_array:
     """The rows with rows and columns scaled by powers of two, which does not change what separates them."""
-    scaled = csc_array(labelled, copy=True)
+    scaled = csc_array(labelled)
     scaled.data = np.ldexp(scaled.data, -np.frexp(sizes)[1][scaled.indices])
     of_columns = np.frexp(abs(scaled).max(axis=0).toarray().ravel())[1]
     scaled.data = np.ldexp(scaled.data, -np.repeat(of_columns, np.diff(scaled.indptr)))

@@ -6,7 +6,7 @@ from itertools import combinations
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, nnls
 
@@ -441,6 +441,28 @@ def test_rounding_hides_nothing_of_small_systems(system):
         assert square <= Fraction(float(bound)) ** 2
     if len(times):
         np.testing.assert_allclose(path.loss, np.sum((path.x @ Z.T - y) ** 2, axis=1) / (2 * len(y)), rtol=1e-9)
+
+
+@given(hard_systems())
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.usefixtures("in_doubles")
+def test_what_doubles_tell_of_small_systems(system):
+    """Where fractions do not help: weights and times that are told are within their bounds, the rest comes later."""
+    Z, y = system
+    path = ib.saddle_to_saddle(ib.Regression(Z, y), throw=False)
+    times, plateaus, ties, _ = exact_path(Z.tolist(), y.tolist())
+    told = len(path.times)
+    if np.any(path.ties):
+        return
+    assert told <= len(times)
+    assert told == len(times) or path.horizon <= times[told] * (1 + Fraction(1, 10**5))
+    np.testing.assert_allclose(path.times, [float(time) for time in times[:told]], rtol=1e-5)
+    for found, bound, exact in zip(path.times, path.time_error_bound, times[:told], strict=True):
+        assert bound == np.inf or abs(Fraction(float(found)) - exact) <= Fraction(float(bound))
+    for found, bound, exact in zip(path.x, path.error_bound, plateaus[: told + 1], strict=True):
+        square = sum((Fraction(float(a)) - b) ** 2 for a, b in zip(found, exact, strict=True))
+        assert square <= Fraction(float(bound)) ** 2
+    assert not any(ties[:told])
 
 
 @pytest.mark.parametrize("seed", range(5))
