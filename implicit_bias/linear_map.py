@@ -174,7 +174,8 @@ class _BlockwiseMap(EntriesMap):
             .. [Ozaki2012] Ozaki, Ogita, Oishi, Rump, "Error-free transformations of matrix multiplication by using fast
                routines of matrix multiplication and its applications", Numerical Algorithms 59, 2012.
         """
-        unit, exponent = normalized(x)
+        # A weight whose column is zero takes no part, but as the largest it would set the unit of all others.
+        unit, exponent = normalized(np.where(self.column_sizes > 0, x, 0.0))
         rows = np.frexp(self.row_sizes)[1]
         if unit is None or not self._is_splittable:
             return super().careful_apply(x)

@@ -165,6 +165,14 @@ def test_careful_products_know_their_error(instance, block, kind):
             assert np.all(back.error <= 1e-21 * len(nu) * size)
 
 
+def test_weights_of_zero_columns_do_not_blur_a_careful_product():
+    """However large they are: the other weights keep their digits."""
+    Z, x = np.array([[1.0, 0.1, 0.0]]), np.array([1.0, 0.3, 1e275])
+    found, alone = linear_map(Z).careful_apply(x), linear_map(Z[:, :2]).careful_apply(x[:2])
+    assert found.high + found.low == alone.high + alone.low
+    assert found.error[0] < 4 * alone.error[0]
+
+
 @pytest.mark.parametrize("size", [1e-305, 1e-200, 1e-150, 1e150, 1e200])
 def test_careful_products_of_any_size(size):
     """Careful products bound their error at sizes for which splitting leaves the floating-point range, or nearly."""

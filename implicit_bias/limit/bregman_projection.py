@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError, UnsupportedError, known_options
-from implicit_bias.limit.margin_projection import project_onto_margins
+from implicit_bias.errors import InputError, known_options
+from implicit_bias.limit.margin_projection import project_coupled_onto_margins, project_onto_margins
 from implicit_bias.limit.projection import (
     Projection,
     System,
@@ -51,7 +51,7 @@ def bregman_projection(
             if y is in the range of Z. For a LinearOperator, d products give the rows; if these take more than a quarter
             of a gigabyte, conjugate gradients replace the factorization. Inequalities take any d and any loss with
             labels, and need the entries of Z.
-        potential: R, with one coordinate per column of Z; for inequalities it must be separable.
+        potential: R, with one coordinate per column of Z.
         constraint: ``"="`` or ``">="``.
         tol: Tolerance on the KKT residual, which is relative (see :class:`Projection`); at most 0.01. If rounding ν and
             x to double precision leaves a larger residual, that counts as converged.
@@ -62,7 +62,7 @@ def bregman_projection(
     Raises:
         InputError: If shapes do not match, for equations d >= n or the loss is not squared, for inequalities y has
             other entries than −1 and 1, or the two products of an operator, with Z and Zᵀ, do not belong to one matrix.
-        UnsupportedError: If inequalities are asked for with a coupled potential or an operator that is too large.
+        UnsupportedError: If inequalities are asked for with an operator that is too large.
         SolverError: If y is not in the range of Z, no x separates the labels, or the tolerance is not reached, if
             ``throw``.
 
@@ -80,7 +80,7 @@ def bregman_projection(
     if constraint == "=":
         check_interpolates(problem, "bregman_projection")
     else:
-        _check_labels(problem, potential)
+        _check_labels(problem)
     d, n = problem.d, problem.n
     if not isinstance(potential, Potential):
         raise InputError(
@@ -97,9 +97,12 @@ def bregman_projection(
         given = finite_array(start, "start", ndim=1)
         if given.shape != (d,):
             raise InputError(f"start: expected shape ({d},), one entry per row of Z, got {given.shape}.")
-    if constraint == ">=" and isinstance(potential, SeparablePotential):
+    if constraint == ">=":
         with np.errstate(all="ignore"):
-            found = project_onto_margins(problem, potential, tol, given, max_iterations)
+            if isinstance(potential, SeparablePotential):
+                found = project_onto_margins(problem, potential, tol, given, max_iterations)
+            else:
+                found = project_coupled_onto_margins(problem, potential, tol, given, max_iterations)
         return settle(found, throw, "bregman_projection", _ADVICE_ON_MARGINS.get(found.status))
     check_underdetermined(problem)
     system = System(problem.linear, problem.y)
@@ -135,8 +138,8 @@ def _lacks_a_way(potential: Potential) -> bool:
     return bool(np.all(np.isneginf(low)) and np.all(np.isposinf(high)))
 
 
-def _check_labels(problem: Regression, potential: Potential) -> None:
-    """Raise ``InputError`` unless the problem and the potential fit inequalities."""
+def _check_labels(problem: Regression) -> None:
+    """Raise ``InputError`` unless the problem fits inequalities."""
     if not isinstance(problem, Regression):
         raise InputError(
             "problem: expected an ib.Regression(Z, y, loss='logistic') with labels −1 and 1, got "
@@ -145,8 +148,3 @@ def _check_labels(problem: Regression, potential: Potential) -> None:
     if not np.all(np.abs(problem.y) == 1):
         k = int(np.flatnonzero(np.abs(problem.y) != 1)[0])
         raise InputError(f"y: constraint '>=' expects labels -1 and 1, got {problem.y[k]:g} at index {k}.")
-    if isinstance(potential, Potential) and not isinstance(potential, SeparablePotential):
-        raise UnsupportedError(
-            f"potential: constraint '>=' covers separable potentials, got {type(potential).__name__}, which couples "
-            "weights; take constraint='=', or follow the flow of the factors with ib.gradient_flow."
-        )

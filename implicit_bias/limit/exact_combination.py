@@ -23,6 +23,7 @@ _LARGEST_SHIFT = 2100  # between the sizes of weights that may be chosen; smalle
 _MOST_PRODUCTS = 4e7  # of long integers, which take a few seconds
 _MOST_STEPS = 1e9  # of the elimination modulo a prime
 _FIRST_DIGITS = 8
+_ABOVE_ALL_EXPONENTS = 2**20  # that of zero
 
 
 def cancelling(rows: FloatArray, shares: FloatArray) -> list[Fraction] | None:
@@ -75,9 +76,9 @@ def _whole_numbers(rows: FloatArray) -> tuple[np.ndarray, IntArray]:
     fraction, exponent = np.frexp(rows)
     mantissa, exponent = np.ldexp(fraction, 53).astype(np.int64), exponent.astype(np.int64) - 53
     twos = np.where(mantissa == 0, 0, np.log2(np.maximum(mantissa & -mantissa, 1)).astype(np.int64))
-    mantissa, exponent = mantissa >> twos, np.where(mantissa == 0, np.iinfo(np.int64).max, exponent + twos)
+    mantissa, exponent = mantissa >> twos, np.where(mantissa == 0, _ABOVE_ALL_EXPONENTS, exponent + twos)
     of_rows = np.min(exponent, axis=1)
-    exponent = exponent - np.where(mantissa == 0, 0, of_rows[:, None])
+    exponent = exponent - of_rows[:, None]
     exponent = np.where(mantissa == 0, 0, exponent - np.min(exponent, axis=0))
     pairs = zip(mantissa.ravel().tolist(), exponent.ravel().tolist(), strict=True)
     numbers = np.empty(mantissa.size, dtype=object)
@@ -121,7 +122,7 @@ def _enough_digits(block: np.ndarray, right: np.ndarray, p: int) -> int:
 
 def _bits(column: np.ndarray) -> int:
     """A bound on the binary logarithm of the length of a vector."""
-    return math.isqrt(sum(int(value) ** 2 for value in column)).bit_length() + 1
+    return math.isqrt(sum(int(value) ** 2 for value in column)).bit_length()
 
 
 def _solved(
@@ -150,8 +151,6 @@ def _as_fractions(values: np.ndarray, modulus: int) -> tuple[list[int], int] | N
     for value in values:
         # What the denominators so far leave: most entries share the same one.
         before, now, old, new = modulus, int(value) * denominator % modulus, 0, 1
-        if modulus - now <= limit:
-            before, now, old, new = now, now - modulus, 0, 1
         while abs(now) > limit:
             quotient = before // now
             before, now, old, new = now, before - quotient * now, new, old - quotient * new

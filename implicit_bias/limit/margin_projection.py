@@ -1,7 +1,8 @@
 r"""The Bregman projection onto margins of 1, :math:`\operatorname{argmin} \{ R(x) : y_i z_i^Tx \ge 1 \}`.
 
 A projected Newton method finds the rows that hold with equality. Their equations are solved and bounded like any
-others; what remains is to keep the multipliers non-negative, and to check the other rows.
+others; what remains is to keep the multipliers non-negative, and to check the other rows. For a potential that couples
+weights, Newton's method over non-negative multipliers is all, and no error bound is known.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from implicit_bias.errors import UnsupportedError
+from implicit_bias.limit.coupled import solve
 from implicit_bias.limit.dependency import depends_exactly
 from implicit_bias.limit.dual_newton import ROUNDING, DualNewton, DualState
 from implicit_bias.limit.error_bound import Evaluation, error_bound, evaluate
@@ -19,9 +21,9 @@ from implicit_bias.limit.inequalities import Inequalities
 from implicit_bias.limit.projected_newton import find_multipliers
 from implicit_bias.limit.projection import Projection, System, with_entries
 from implicit_bias.limit.separability import inseparable
-from implicit_bias.linear_map import CombinedRowsMap, EntriesMap, OperatorMap
+from implicit_bias.linear_map import CombinedRowsMap, DenseMap, EntriesMap, OperatorMap
 from implicit_bias.norm import norm
-from implicit_bias.potential import SeparablePotential
+from implicit_bias.potential import Potential, SeparablePotential
 from implicit_bias.problem import Regression
 from implicit_bias.status import Status
 from implicit_bias.validation import FloatArray, IntArray
@@ -118,12 +120,7 @@ def project_onto_margins(
     problem: Regression, potential: SeparablePotential, tol: float, start: FloatArray | None, max_iterations: int
 ) -> Projection:
     """The projection onto margins of at least 1."""
-    rows = with_entries(problem.linear) if isinstance(problem.linear, OperatorMap) else problem.linear
-    if not isinstance(rows, EntriesMap):
-        raise UnsupportedError(
-            f"Z: constraint '>=' needs the entries of Z, got an operator of shape {rows.shape}, whose rows are too "
-            "large to be stored; give an array."
-        )
+    rows = _entries(problem)
     labels, exponents = problem.y, np.frexp(rows.row_sizes)[1]
     first = None if start is None else np.ldexp(start, exponents)
     scaled, target = rows.scaled_rows(-exponents), np.ldexp(labels, -exponents)
@@ -137,12 +134,58 @@ def project_onto_margins(
         status = Status.MAX_ITERATIONS if nearly.iterations >= max_iterations else Status.STALLED
         status = status if np.all(np.isfinite(x)) else Status.NOT_FINITE
         found = Projection(x, nu, nearly.misfit, np.inf, 0, status, multipliers=-labels * nu)
-    found = replace(found, iterations=found.iterations + nearly.iterations)
-    if found.status is not Status.CONVERGED:
-        certificate = inseparable(csc_array(rows.columns(np.arange(problem.n)) * labels[:, None]))
-        if certificate is not None:
-            found = replace(found, status=Status.INFEASIBLE, error_bound=np.inf, certificate=certificate)
-    return found
+    return _or_inseparable(replace(found, iterations=found.iterations + nearly.iterations), rows, labels)
+
+
+def project_coupled_onto_margins(
+    problem: Regression, potential: Potential, tol: float, start: FloatArray | None, max_iterations: int
+) -> Projection:
+    """The projection onto margins of at least 1 for a potential whose metric is a matrix; its error bound is inf."""
+    rows = _entries(problem)
+    labels, exponents = problem.y, np.frexp(rows.row_sizes)[1]
+    labelled = rows.columns(np.arange(problem.n)) * labels[:, None]
+    unit = np.ldexp(1.0, -exponents)
+    first = None if start is None else labels * start / unit
+    state = solve(DenseMap(unit[:, None] * labelled), unit, potential, first, tol, max_iterations, is_at_least=True)
+    multipliers = -unit * state.nu
+    # How far margins are below 1, and from it where there is a multiplier, relative to the terms of each row.
+    missing = 1 - labelled @ state.x
+    missing = np.where(multipliers > 0, np.abs(missing), np.maximum(missing, 0.0))
+    missed = float(np.max(missing / (1 + np.abs(labelled) @ np.abs(state.x))))
+    if not np.all(np.isfinite(state.x)):
+        status = Status.NOT_FINITE
+    elif state.misfit <= tol and missed <= tol:
+        status = Status.CONVERGED
+    else:
+        status = Status.MAX_ITERATIONS if state.steps >= max_iterations else Status.STALLED
+    residual = max(state.misfit, missed)
+    found = Projection(state.x, -labels * multipliers, residual, np.inf, state.steps, status, multipliers=multipliers)
+    return _or_inseparable(found, rows, labels)
+
+
+def _entries(problem: Regression) -> EntriesMap:
+    """The rows of a problem.
+
+    Raises:
+        UnsupportedError: If they are those of an operator and too large.
+    """
+    rows = with_entries(problem.linear) if isinstance(problem.linear, OperatorMap) else problem.linear
+    if not isinstance(rows, EntriesMap):
+        raise UnsupportedError(
+            f"Z: constraint '>=' needs the entries of Z, got an operator of shape {rows.shape}, whose rows are too "
+            "large to be stored; give an array."
+        )
+    return rows
+
+
+def _or_inseparable(found: Projection, rows: EntriesMap, labels: FloatArray) -> Projection:
+    """The result, with a certificate if it is none because no x separates the labels."""
+    if found.status is Status.CONVERGED:
+        return found
+    certificate = inseparable(csc_array(rows.columns(np.arange(rows.shape[1])) * labels[:, None]))
+    if certificate is None:
+        return found
+    return replace(found, status=Status.INFEASIBLE, error_bound=np.inf, certificate=certificate)
 
 
 def _with_active_rows(

@@ -21,7 +21,9 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from numpy.typing import ArrayLike
 
 from implicit_bias.careful_sum import SMALLEST, UNIT_ROUNDOFF, sum_error
 from implicit_bias.errors import InputError, known_options
+from implicit_bias.limit.exact_path import ExactPath, exact_path
 from implicit_bias.limit.jump_times import JumpTimes
 from implicit_bias.limit.projection import check_interpolates
 from implicit_bias.limit.signed_least_squares import SignedFit, signed_least_squares
@@ -55,8 +58,8 @@ class SaddlePath(Shown):
         times: When the path jumps, in τ = t/log(1/a) with flow time t, increasing, shape (k,).
         time_error_bound: A proven bound on how far each of these times is from that of the exact path, shape (k,); inf
             from the first jump on at which several weights arrive together, or a weight that may be zero is kept, as
-            rounding then hides in how many steps the exact path gets there. Of the flow at a finite scale it says
-            nothing.
+            rounding then hides in how many steps the exact path gets there, unless the path was computed in fractions.
+            Of the flow at a finite scale it says nothing.
         x: The weights before the first jump, which are zero, and after each one, shape (k + 1, n).
         error_bound: A proven bound on the distance of each row of x to the exact minimizer of the loss over weights
             with the same walls, shape (k + 1,).
@@ -69,7 +72,7 @@ class SaddlePath(Shown):
             rounding errors, or infinite, if the path has ended.
         status: How the path ended: CONVERGED if no further jump comes before the horizon, which for a finite one leaves
             open what comes after it; DEGENERATE if the next jump has no unique end; STALLED if rounding hides which
-            weight moves next.
+            weight moves next, and Z is too large to compute the path in fractions (about 14 × 28).
     """
 
     times: FloatArray
@@ -212,7 +215,40 @@ def _follow(problem: Regression, linear: EntriesMap, max_jumps: int) -> tuple[Sa
     )
     if not (np.all(np.isfinite(path.x)) and np.all(np.isfinite(path.times)) and np.all(np.isfinite(path.loss))):
         raise InputError("Z and y: the path leaves the floating-point range; rescale them.")
+    if status in (Status.STALLED, Status.DEGENERATE):
+        exact = exact_path(linear.columns(np.arange(problem.n)), problem.y, max_jumps)
+        if exact is not None:
+            return _rounded(problem, exact), np.flatnonzero(exact.walls)
     return path, np.flatnonzero(walk.signs)
+
+
+def _rounded(problem: Regression, exact: ExactPath) -> SaddlePath:
+    """A path in fractions, rounded."""
+    x = np.array([[float(value) for value in row] for row in exact.x])
+    times = np.array([float(time) for time in exact.times])
+    if exact.horizon is None:
+        status = Status.CONVERGED
+    else:
+        status = Status.DEGENERATE if exact.is_degenerate else Status.MAX_ITERATIONS
+    return SaddlePath(
+        times=times,
+        time_error_bound=np.array(
+            [_rounding([time], [exactly]) for time, exactly in zip(times, exact.times, strict=True)]
+        ),
+        x=x,
+        error_bound=np.array([_rounding(row, exactly) for row, exactly in zip(x, exact.x, strict=True)]),
+        loss=problem.loss(x),
+        dual=np.array([[float(value) for value in nu] for nu in exact.duals]).reshape(-1, problem.d),
+        ties=np.array(exact.ties, dtype=bool),
+        horizon=np.inf if exact.horizon is None else float(exact.horizon),
+        status=status,
+    )
+
+
+def _rounding(found: Iterable[float], exact: list[Fraction]) -> float:
+    """A bound on the distance of numbers to exact ones."""
+    errors = [float(abs(Fraction(float(value)) - want)) + SMALLEST for value, want in zip(found, exact, strict=True)]
+    return 1.01 * sum(error for error in errors if error > SMALLEST)
 
 
 class _Walk:
@@ -273,7 +309,7 @@ class _Walk:
         drift = self.drift + wait * doubt + rounding + 4 * UNIT_ROUNDOFF
         # The wait itself is off by the drift of the entry that arrives first, over its speed.
         first = int(np.argmin(np.where(moves, gap / np.abs(speed), np.inf)))
-        late = 2 * (drift[first] + wait * doubt[first]) / np.abs(speed[first])
+        late = 2 * drift[first] / (np.abs(speed[first]) - doubt[first])
         arrives = moves & (gap - wait * np.abs(speed) <= 2 * drift + late * np.abs(speed))
         if soonest < wait:
             self.horizon = self.time + soonest

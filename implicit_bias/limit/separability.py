@@ -48,7 +48,7 @@ def _row_sizes(labelled: csc_array) -> FloatArray:
 
 def _moderate(labelled: csc_array, sizes: FloatArray) -> csc_array:
     """The rows with rows and columns scaled by powers of two, which does not change what separates them."""
-    scaled = csc_array(labelled, copy=True)
+    scaled = csc_array(labelled)
     scaled.data = np.ldexp(scaled.data, -np.frexp(sizes)[1][scaled.indices])
     of_columns = np.frexp(abs(scaled).max(axis=0).toarray().ravel())[1]
     scaled.data = np.ldexp(scaled.data, -np.repeat(of_columns, np.diff(scaled.indptr)))
@@ -60,12 +60,13 @@ def _proved(labelled: csc_array, shares: FloatArray) -> FloatArray | None:
     largest, before = float(np.max(shares, initial=0.0)), 0
     if not 0 < largest < np.inf:
         return None
+    shares = shares / largest
     for least in _ZERO_MULTIPLIERS:
-        support = np.flatnonzero(shares > least * largest)
+        support = np.flatnonzero(shares > least)
         if len(support) == before:
             break
         before = len(support)
-        found = cancelling(labelled.tocsr()[support].toarray(), shares[support] / largest)
+        found = cancelling(labelled.tocsr()[support].toarray(), shares[support])
         if found is not None:
             certificate = np.zeros(len(shares))
             certificate[support] = [float(each) for each in found]

@@ -168,7 +168,7 @@ def _smallest_stretch(columns: FloatArray, is_on: BoolArray) -> float:
         return least
     on, off = columns[:, is_on], columns[:, ~is_on]
     least = _smallest_singular_value(on)
-    u = _supporting(on, off) if least > 0 else None
+    u = supporting(on, off) if least > 0 else None
     if u is None:
         return 0.0
     rounding = sum_error(len(u)) * (np.abs(u) @ np.abs(columns))
@@ -183,7 +183,7 @@ def _smallest_stretch(columns: FloatArray, is_on: BoolArray) -> float:
     return 0.99 / (sum_off + (1.01 + width * sum_off) / least)
 
 
-def _supporting(on: FloatArray, off: FloatArray) -> FloatArray | None:
+def supporting(on: FloatArray, off: FloatArray) -> FloatArray | None:
     """A u orthogonal to the columns ``on`` up to rounding, whose products with ``off`` are positive, or None."""
     d, many = off.shape
     found = linprog(

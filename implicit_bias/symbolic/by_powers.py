@@ -48,6 +48,11 @@ class _Term:
         """θ to some degree, where B has some value."""
         return self.start**degree * bracket ** (degree / (2 - self.power))
 
+    @property
+    def spent(self) -> sp.Expr:
+        """1 − B on the flow of h alone, which ends where this grows to 1: at θ = 0 for p < 2, at ∞ for p > 2."""
+        return self.rate * self.pull * DECAY
+
     def in_time(self, formula: sp.Expr) -> sp.Expr:
         """The derivative in cs − eA of a formula in the value of B."""
         return self.rate * sp.diff(formula, _BRACKET)
@@ -64,7 +69,7 @@ def by_powers(g: sp.Expr, h: sp.Expr, symbols: Sequence[sp.Symbol]) -> tuple[Can
     By Euler's identity :math:`R_A^* = \sum_k \theta_k^2/(2p_k)`. A single power is inverted as well.
 
     Returns:
-        The candidate, and sentences on what is missing.
+        The candidate, and sentences on what is missing, and on how much decay leaves a minimizer.
 
     Raises:
         UnsupportedError: If g or h has another form, or an exponent may be 2 and is no constant itself.
@@ -104,7 +109,11 @@ def by_powers(g: sp.Expr, h: sp.Expr, symbols: Sequence[sp.Symbol]) -> tuple[Can
             ],
         ),
     ]
-    notes: list[str] = []
+    notes = [
+        f"The minimizer exists only while {term.spent} < 1; at 1 the regularizer's flow has ended in {term.symbol}."
+        for term in terms
+        if not term.spent.is_nonpositive
+    ]
     if len(terms) == 1:
         found |= _inverted(terms[0])
         statements += _of_inverted(cases)

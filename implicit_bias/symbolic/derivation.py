@@ -147,7 +147,7 @@ class Derivation(Shown):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why formulas are missing, if any are."""
+        """Why formulas are missing, if any are, and how much decay leaves a minimizer, where that is limited."""
         return self.form.notes
 
     @property

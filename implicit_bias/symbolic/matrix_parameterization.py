@@ -229,7 +229,7 @@ def _terms(node: ast.expr) -> tuple[Term, ...]:
             return (Term(1.0, (Factor(name),)),)
         case ast.Constant(value=bool()):
             pass
-        case ast.Constant(value=int() | float() as number) if abs(number) < math.inf:
+        case ast.Constant(value=int() | float() as number) if number < math.inf:
             return (Term(float(number), ()),)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return tuple(Term(-term.number, term.factors) for term in _terms(operand))

@@ -1,5 +1,7 @@
 """The bound on the times of jumps against its formula at errors that are visible; exact paths are in another module."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,75 @@ def test_the_second_jump_counts_the_first_as_a_square_and_not_as_a_factor():
     missed = abs(-2 * Z[:, 1] @ SECOND_NU + 1)
     want = (missed + 2 * LENGTHS[1] * off) / (0.5 - 1e-5)
     assert want <= times.bounds[1] <= 1.08 * want
+
+
+@pytest.mark.parametrize(
+    ("before", "residual", "wait"), [([3e8, -4e8], [1.0, -0.5], 0.4), ([0.0, 0.0], [3e9, 4e9], 0.4)]
+)
+def test_the_rounding_of_nu_counts(before, residual, wait):
+    """Its sizes at the start of a wait and on the way, eight roundings of each."""
+    start = replace(START, residual=np.array(residual), residual_error=0.0, push_error=np.zeros(3))
+    nu = np.array([-0.25, 0.1])
+    times = JumpTimes(DenseMap(Z))
+    times.wait(start, np.array(before), nu, wait, wait)
+    times.jump(start, SECOND, np.array([1.0, 0.0, 0.0]), np.array([True, False, False]))
+    off = 8 * 2.0**-53 * (np.linalg.norm(before) + wait / 2 * np.linalg.norm(residual))
+    want = 2 * LENGTHS[0] * off / 2.0
+    assert want <= times.bounds[0] <= 1.06 * want
+
+
+WAIT, START_ERROR = 0.4, 0.01  # with it the first jump is off by so much that single terms show
+
+
+def second_bound(old, new):
+    """The bound on a second jump, by the formula, of which the terms of the first one are the largest."""
+    off = WAIT / 2 * old.residual_error
+    late = (1e-5 + 2 * LENGTHS[0] * off) / (2.0 - old.push_error[0])
+    drift = abs(new.push[0]) + new.push_error[0]
+    wall = 1e-5 + late * drift
+    parted = late / 2 * wall * (abs(new.x[0]) + old.error_bound + new.error_bound)
+    off = np.hypot(off, np.sqrt(parted)) + late / 2 * (old.residual_error + new.residual_error) + 2.0 / 2 * 1e-5
+    return (abs(-2 * Z[:, 1] @ SECOND_NU + 1) + 2 * LENGTHS[1] * off) / (0.5 - 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("old_change", "new_change"),
+    [
+        ({}, {}),
+        ({}, {"push_error": np.full(3, 30.0), "x": np.array([-4.0, 0.0, 0.0])}),
+        ({}, {"push": np.array([-30.0, -0.5, 0.05]), "x": np.array([-4.0, 0.0, 0.0])}),
+        ({"error_bound": 300.0}, {"push_error": np.full(3, 1.0)}),
+        ({"error_bound": 0.0}, {"error_bound": 300.0, "push_error": np.full(3, 1.0)}),
+        ({}, {"residual_error": 2.0}),
+    ],
+)
+def test_each_term_of_the_first_jump_carries_the_second_bound(old_change, new_change):
+    old = replace(START, residual_error=START_ERROR, **old_change)
+    new = replace(SECOND, **new_change)
+    times = JumpTimes(DenseMap(Z))
+    times.wait(old, np.zeros(2), FIRST_NU, WAIT, WAIT)
+    times.jump(old, new, np.array([1.0, 0.0, 0.0]), np.array([True, False, False]))
+    # The wait that follows is at a point that is known well.
+    times.wait(SECOND, FIRST_NU, SECOND_NU, 2.0, 2.4)
+    times.jump(SECOND, SECOND, np.array([1.0, -1.0, 0.0]), np.array([False, True, False]))
+    want = second_bound(old, new)
+    assert want <= times.bounds[1] <= 1.12 * want
+
+
+@pytest.mark.parametrize(("share", "is_known"), [(0.6, False), (0.9, False), (1.1, True)])
+def test_another_entry_must_not_arrive_while_the_first_is_late(share, is_known):
+    """The second entry of s is closer to its wall than the way that it goes in that time, or a little farther."""
+    late = (2 * LENGTHS[0] * WAIT / 2 * START_ERROR) / 2.0
+    start = replace(START, residual_error=START_ERROR, push=np.array([2.0, -80.0, 0.1]), push_error=np.zeros(3))
+    unsure = 2 * LENGTHS[1] * WAIT / 2 * START_ERROR
+    second = -1 + 1.02 * unsure + 1.03 * share * late * 80.0
+    nu = np.array([-0.25, -second / 2 + 0.125])
+    assert -2 * Z[:, 0] @ nu == 1.0
+    assert -2 * Z[:, 1] @ nu == pytest.approx(second)
+    times = JumpTimes(DenseMap(Z))
+    times.wait(start, np.zeros(2), nu, WAIT, WAIT)
+    times.jump(start, SECOND, np.array([1.0, 0.0, 0.0]), np.array([True, False, False]))
+    assert (times.bounds[0] < np.inf) == is_known
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import aslinearoperator
 
 import implicit_bias as ib
-from implicit_bias import Entropy, HyperbolicEntropy, Regression, Status, UnsupportedError, bregman_projection
+from implicit_bias import Entropy, HyperbolicEntropy, Regression, Status, bregman_projection
 from implicit_bias.errors import InputError
+from implicit_bias.limit.margin_projection import ActiveRows
+from implicit_bias.linear_map import linear_map
 from tests.limit.test_projection import exact_projection
 
 
@@ -236,6 +238,66 @@ def test_labels_that_are_barely_separable_are_never_called_inseparable(gap):
         assert np.min(np.array([1.0, -1.0]) * (Z @ found.x)) > 0.99
 
 
+@st.composite
+def combined_rows(draw):
+    """Integer rows that some x separates, and combinations of them that have margins of 1 where they have."""
+    d = draw(st.integers(2, 3))
+    entries = st.integers(-3, 3)
+    Z = np.array(draw(st.lists(st.lists(entries, min_size=3, max_size=3), min_size=d, max_size=d)), float)
+    Z = Z * np.where(Z @ [1.0, -0.3, 0.8] > 0, 1.0, -1.0)[:, None]
+    factors = np.array(
+        draw(st.lists(st.lists(st.integers(-2, 3), min_size=d, max_size=d), min_size=2, max_size=2)), float
+    )
+    factors[:, 0] += 1 - np.sum(factors, axis=1)
+    rows = np.vstack([Z, factors @ Z])
+    assume(np.linalg.matrix_rank(Z) == d)
+    return rows[draw(st.permutations(range(d + 2)))]
+
+
+@given(rows=combined_rows(), log_scale=st.sampled_from([1.0, -2.0, -30.0]))
+@example(rows=np.array([[1.0, -3, -1], [-11, -3, -1], [-2, -1, 3], [-2, -1, 3], [2, -1, 3]]), log_scale=1.0)
+@example(rows=np.array([[1.0, 0, -1], [-1, 3, 1], [-3, -4, 1], [3, 2, -2], [7, 6, -4]]), log_scale=-2.0)
+@example(rows=np.array([[0.0, 1, -3], [-1, -1, -3], [4, 4, -4], [-2, 2, -2], [-3, 0, -2]]), log_scale=-30.0)
+def test_rows_that_others_imply_take_no_part(rows, log_scale):
+    """They are satisfied with equality as soon as the others are, and would make multipliers ambiguous."""
+    labels = np.ones(len(rows))
+    found = bregman_projection(
+        Regression(rows, labels, loss="logistic"), HyperbolicEntropy(log_scale=log_scale), constraint=">=", throw=False
+    )
+    if found.status is Status.INFEASIBLE:
+        np.testing.assert_allclose(found.certificate @ rows, 0.0, rtol=0, atol=1e-12)
+        return
+    assert found.status is Status.CONVERGED
+    stationary = HyperbolicEntropy(log_scale=log_scale).inverse_gradient(found.multipliers @ rows)
+    np.testing.assert_allclose(found.x, stationary, rtol=1e-9, atol=1e-12)
+    assert np.min(rows @ found.x) >= 1 - 1e-10
+
+
+@pytest.mark.parametrize(
+    ("rows", "log_scale", "x"),
+    [
+        ([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]], -3.0, [0.5, 0.5]),
+        ([[1.0, 0.0], [1.0, 1.0], [1.0, -1.0]], 0.0, [1.0, 0.0]),
+        ([[1.0, 0, 0], [1, 1, 0], [1, -1, 0], [1, 0, 1], [1, 0, -1]], 0.0, [1.0, 0.0, 0.0]),
+    ],
+)
+def test_rows_without_a_multiplier_may_have_margins_of_1(rows, log_scale, x):
+    """With the first row alone as an equation, nobody could tell on which side the others are."""
+    problem = labelled(np.array(rows), np.ones(len(rows)))
+    found = bregman_projection(problem, HyperbolicEntropy(log_scale=log_scale), constraint=">=")
+    np.testing.assert_allclose(found.x, x, rtol=0, atol=1e-15)
+    assert found.error_bound <= 1e-14
+
+
+def test_how_far_other_rows_are_missed():
+    """By the worst of them, relative to its terms, 1 + |z||x|."""
+    rows = linear_map(np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]]))
+    system = ActiveRows(rows, np.array([1.0, -1.0, 1.0]), np.array([0]))
+    assert system.missed(np.array([1.0, 3.0])) == 4.0 / 4.0
+    assert system.missed(np.array([1.0, -0.5])) == 0.5 / 1.5
+    assert system.missed(np.array([1.0, -2.0])) == 3.0 / 7.0
+
+
 def test_bad_input():
     problem, potential = labelled(np.eye(2), np.ones(2)), HyperbolicEntropy(scale=1.0)
     with pytest.raises(InputError, match="expected '=' or '>=', got '>'"):
@@ -247,10 +309,6 @@ def test_bad_input():
         bregman_projection(Regression(np.eye(2), [1.0, 2.0]), potential, constraint=">=")
     with pytest.raises(InputError, match="2 coordinates"):
         bregman_projection(problem, HyperbolicEntropy(scale=[1.0, 2.0, 3.0]), constraint=">=")
-    with pytest.raises(UnsupportedError, match="couples weights; take constraint='='"):
-        bregman_projection(
-            problem, ib.QuadraticForms([np.eye(2), np.diag([1.0, -1.0])], theta0=[1.0, 1.0]), constraint=">="
-        )
     with pytest.raises(InputError, match=r"expected an ib\.Regression"):
         bregman_projection(np.eye(2), potential, constraint=">=")
     few = bregman_projection(

@@ -91,6 +91,13 @@ def test_error_bound_against_50_digits(instance, log_scale):
 @example(instance=STALLED, log_scales=[-200.0] * 8, shifts=[1.0, -2.5, -2.0, -2.1, 0, 0, 0, 0], common=True)
 # A norm that squares numbers of 1e260 overflows.
 @example(instance=STALLED, log_scales=[600.0] * 8, shifts=[1.0, -2.5, -2.0, -2.1, 0, 0, 0, 0], common=True)
+# A column of zeros leaves the largest of all weights to itself: it must not hide the others.
+@example(
+    instance=(np.array([[1.0, 2.0, -1.0, 0.0], [0.0, 0.0, 1.0, 0.0]]), np.array([0.5, 0.0])),
+    log_scales=[0.0, -200.0, 0.0, 632.0, 0, 0, 0, 0],
+    shifts=[0.0, -1.0, 1.0, 2.0, 0, 0, 0, 0],
+    common=False,
+)
 def test_kkt_conditions_at_every_scale(instance, log_scales, shifts, common):
     """Zx = y and ∇R(x) = −Zᵀν hold for scales from 1e-300 to 1e300, without a nan, an inf or a warning."""
     Z, y = instance

@@ -126,3 +126,11 @@ def test_batches():
 def test_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         ib.SpectralHypentropy(**arguments)
+
+
+@pytest.mark.parametrize("x", [3.0, [1.0, 2.0, 3.0]])
+def test_what_is_no_matrix_is_refused(x):
+    with pytest.raises(
+        ib.InputError, match=r"x: expected shape \(\.\.\., 4\), the entries of a matrix of shape \(2, 2\)"
+    ):
+        ib.SpectralHypentropy((2, 2), scale=1.0).value(x)

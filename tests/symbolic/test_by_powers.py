@@ -109,6 +109,43 @@ def test_a_single_power_is_inverted(single, depth, factor, u0, x, decay):
     assert gained == pytest.approx(area, rel=1e-6, abs=1e-8)
 
 
+@few
+@given(st.floats(0.3, 1.9), st.floats(0.3, 2.0), starts)
+def test_how_much_decay_leaves_a_minimizer(single, depth, factor, u0):
+    """By the note, as much as takes θ' = −Dθ^(D−1) from θ₀ to 0, an integral; formulas have no value beyond."""
+    (note,) = single.notes
+    spent = sp.sympify(note.partition("while ")[2].partition(" < 1")[0])
+    assert "regularizer's flow has ended in u" in note
+    at = {"D": depth, "c": factor, "u0": u0}
+    # With θ = u0 v^m the integrand is bounded.
+    m = 4 / (2 - depth)
+    end = quad(lambda v: m * (u0 * v**m) ** (1 - depth) * u0 * v ** (m - 1) / depth, 0, 1)[0]
+    assert value(spent, A=end, **at) == pytest.approx(1, rel=1e-6)
+    assert 0 < value(single.minimizer, A=0.99 * end, **at) < factor * u0**depth
+    bracket = sp.S.One - spent
+    assert value(bracket, A=1.01 * end, **at) < 0
+
+
+def test_the_potential_at_such_a_decay():
+    derivation = ib.derive(ib.Parameterization("u**D - v**D", regularizer="u**D + v**D", constants="D"))
+    ends = [note for note in derivation.notes if "minimizer exists only while" in note]
+    assert [note[-2] for note in ends] == ["u", "v"]
+    end = 0.5**0.5 / 0.75  # of v, for D = 3/2
+    init = {"D": 1.5, "u": 0.9, "v": 0.5}
+    assert derivation.at(init, decay=0.99 * end).minimizer > 0
+    with pytest.raises(ib.DomainError, match="decay: the flow of the regularizer cannot be followed"):
+        derivation.at(init, decay=1.01 * end)
+
+
+def test_decay_that_no_minimizer_ends_has_no_note():
+    """Above 2, weights fall to zero without ever reaching it; if h pushed them away, they would explode."""
+    more = {"constants": "k"}
+    assert ib.derive(ib.Parameterization("u**(k + 2)", regularizer="u**(k + 2)", **more)).notes == ()
+    assert ib.derive(ib.Parameterization("u**(k + 2)", **more)).notes == ()
+    (note,) = ib.derive(ib.Parameterization("u**(k + 2)", regularizer="-u**(k + 2)", **more)).notes
+    assert "while k*A*u0**k*(k + 2) < 1" in note
+
+
 @pytest.mark.parametrize("init", [{"u": 0.5, "D": 3}, {"u": -0.5, "D": 3}, {"u": 0.5, "D": 2.5}, {"u": 0.5, "D": 2}])
 def test_numbers_for_a_single_power(init):
     found = ib.derive(ib.Parameterization("u**D", constants="D")).at(init)

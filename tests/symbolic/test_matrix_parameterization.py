@@ -80,6 +80,23 @@ def test_shapes_that_do_not_fit(formula, shapes, message):
         ib.MatrixParameterization(formula, shapes)
 
 
+def test_starts():
+    """One matrix or vector for each parameter, for several runs with an axis in front, of at least one run."""
+    formula = ib.MatrixParameterization("diag(m) @ U", {"m": 3, "U": (3, 2)})
+    one, several = {"m": np.ones(3), "U": np.ones((3, 2))}, {"m": np.ones((4, 3)), "U": np.ones((4, 3, 2))}
+    for init, runs in ((one, False), (one, True), (several, True)):
+        found = formula.start(init, runs)
+        assert {name: value.shape for name, value in found.items()} == {name: v.shape for name, v in init.items()}
+    for init, runs, message in (
+        (["m", "U"], False, "expected a dict with exactly the parameters m, U"),
+        (several, False, r"init\['m'\]: expected shape \(3,\), got \(4, 3\)"),
+        ({"m": np.ones(3), "U": np.ones((2, 3))}, True, r"expected shape \(3, 2\) or \(runs, 3, 2\), got \(2, 3\)"),
+        ({"m": np.ones((0, 3)), "U": np.ones((3, 2))}, True, r"expected shape \(3,\) or \(runs, 3\), got \(0, 3\)"),
+    ):
+        with pytest.raises(ib.InputError, match=message):
+            formula.start(init, runs)
+
+
 def test_regularizers():
     shapes = {"U": (2, 2), "V": (2, 2)}
     both = ib.MatrixParameterization("U @ V.T", shapes, 2.0)
