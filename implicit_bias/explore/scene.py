@@ -145,6 +145,9 @@ def _compute(setting: Setting, derivation: Derivation, window: tuple[Interval, I
     # R need not be symmetric, so each weight's exponent is that of the side of argmin R to which it goes.
     side = np.where(landing < center, -1.0, 1.0)
     distance = _distances(both, center, side, (window[0][1] - window[0][0]) / 2)
+    for k, far in enumerate(np.abs(landing - center)):  # one of the points is where the circle is drawn
+        if distance[0, k] <= far <= distance[-1, k]:
+            distance[np.argmin(np.abs(np.log(distance[:, k] / far))), k] = far
     exponent = both.effective_exponent(np.concatenate([side * distance, (landing - center)[None]]))
     # R − min R; a difference of values of R would cancel where R is flat.
     excess = np.asarray(both.divergence_terms_at(x, np.broadcast_to(center, x.shape)))
