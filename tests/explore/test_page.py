@@ -99,7 +99,7 @@ def test_a_formula_is_derived_as_it_is_typed(page):
     page.fill("#formula", "p**2 - q**2")  # and no Enter
     page.wait_for_selector("label:has-text('q₀ of x₂')")
     until_landing_changes(page, before)
-    assert "arsinh" in page.inner_text("#formulas")
+    assert "arcsinh" in page.inner_text("#formulas")
     first, second = landing(page)
     assert first + 2 * second == pytest.approx(2.0, abs=1e-4)
 
@@ -361,10 +361,10 @@ def test_two_clients_do_not_meet(page, browser, address):
     before = landing(page)
     other.fill("#regularizer", "")
     other.fill("#formula", "u**(7/4) - v**(7/4)")  # takes all the time that it may have
-    other.wait_for_selector("#remark:has-text('Deriving')")
+    other.wait_for_selector("#doing:has-text('Deriving')")
     page.focus("#scale")
     page.keyboard.press("ArrowLeft")
     until(lambda: landing(page) != before)
-    assert "Deriving" in other.inner_text("#remark")
+    assert "Deriving" in other.inner_text("#doing")
     assert landing(other) == before
     other.close()
