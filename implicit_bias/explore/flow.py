@@ -21,7 +21,7 @@ from scipy.integrate import odeint
 PointMap = Callable[[Sequence[float]], Sequence[float]]
 
 _UNITS_PER_PIECE = 5.0  # of σ
-_POINTS_PER_PIECE = 30
+_POINTS_PER_PIECE = 40
 _MOST_PIECES = 24
 _MOST_STEPS = 2000  # of the solver from one point to the next
 _TOLERANCE = 1e-7  # relative, of the parameters, where a weight moves no more than they do

@@ -84,11 +84,11 @@ class TabulatedPotential(SeparablePotential):
         if len(by_s) < 4:
             raise DomainError(_NO_TABLE)
         self._nodes = x, s, metric
-        self._slope = CubicHermiteSpline(x, s, 1 / metric)
+        k = int(np.searchsorted(x, self._center))
+        self._slope = _TwoSided(x, s, 1 / metric, k)
         # The integral of the slope, and not a cubic of its own: R − min R vanishes like a square.
-        powers = self._slope.c / np.arange(len(self._slope.c), 0, -1)[:, None]
-        self._value = PPoly(np.concatenate([powers, excess[None, :-1]]), x)
-        self._weight = CubicHermiteSpline(s[by_s], x[by_s], metric[by_s])
+        self._value = self._slope.integral(excess)
+        self._weight = _TwoSided(s[by_s], x[by_s], metric[by_s], int(np.searchsorted(s[by_s], 0.0)))
         self._ends = (float(x[0]), float(x[-1])), (float(s[by_s[0]]), float(s[by_s[-1]]))
 
     def moved(self, start: np.ndarray) -> TabulatedPotential | None:
@@ -201,6 +201,47 @@ class TabulatedPotential(SeparablePotential):
         if np.all(reference == self._center):  # R is counted from its minimum: nothing cancels
             return self._value(x)
         return super().divergence_terms_at(x, reference)
+
+
+class _TwoSided:
+    """Cubic Hermite interpolation away from a node on both sides, in the distance from it, so that nothing cancels there.
+
+    Args:
+        x: Increasing nodes.
+        values: The values at them.
+        slopes: The derivatives at them.
+        k: The node.
+    """
+
+    def __init__(self, x: np.ndarray, values: np.ndarray, slopes: np.ndarray, k: int) -> None:
+        self._center, self._base = x[k], values[k]
+        self._sides = []
+        for sign, part in ((-1.0, np.arange(k, -1, -1)), (1.0, np.arange(k, len(x)))):
+            part = part[np.unique(sign * (x[part] - x[k]), return_index=True)[1]]
+            if len(part) > 1:  # else nobody asks on this side
+                step, rise = sign * (x[part] - x[k]), values[part] - values[k]
+                self._sides.append((sign, part, CubicHermiteSpline(step, rise, sign * slopes[part])))
+
+    def __call__(self, x: np.ndarray | float, order: int = 0) -> np.ndarray:
+        step = np.asarray(x - self._center)
+        found = np.zeros(step.shape)
+        for sign, _, side in self._sides:
+            here = sign * step >= 0 if len(self._sides) > 1 else np.ones(step.shape, dtype=bool)
+            if here.all():
+                found = sign**order * side(sign * step, order)
+                break
+            if here.any():
+                found[here] = sign**order * side(sign * step[here], order)
+        return found + self._base if order == 0 else found
+
+    def integral(self, values: np.ndarray) -> _TwoSided:
+        """The integral from the node, whose values at all nodes are given, of an interpolant that is 0 there."""
+        other = copy.copy(self)
+        other._base, other._sides = 0.0, []
+        for sign, part, side in self._sides:
+            powers = sign * side.c / np.arange(len(side.c), 0, -1)[:, None]
+            other._sides.append((sign, part, PPoly(np.concatenate([powers, values[part][None, :-1]]), side.x)))
+        return other
 
 
 def _summed_from(k: int, x: np.ndarray, s: np.ndarray, metric: np.ndarray) -> np.ndarray:

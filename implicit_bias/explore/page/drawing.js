@@ -188,8 +188,9 @@ export function weights(width, height, scene, run, range, now) {
   }
   text += "</g>";
   const places = [0, 1].map((k) => view.y(scene.landing[k]));
-  const apart = Math.abs(places[0] - places[1]) < 13 ? (places[0] < places[1] ? [-7, 7] : [7, -7]) : [0, 0];
-  for (const k of [0, 1]) text += `<text x="${view.inner.right - 6}" y="${pixel(Math.min(places[k] + apart[k] + 14, view.inner.bottom - 4))}" text-anchor="end">x${"₁₂"[k]}</text>`;
+  const [above, below] = places[0] < places[1] ? [0, 1] : [1, 0], apart = places[below] - places[above] < 20;
+  const lower = Math.min(places[below] + 14, view.inner.bottom - 4), upper = Math.min(places[above] + (apart ? -6 : 14), lower - 14);
+  for (const [k, y] of [[above, upper], [below, lower]]) text += `<text x="${view.inner.right - 6}" y="${pixel(y)}" text-anchor="end">x${"₁₂"[k]}</text>`;
   return [`<defs>${clip(view, "during")}</defs>${frame(view, "flow time t = step number × η", true)}`, text];
 }
 

@@ -12,7 +12,7 @@ const ENTRIES = [
   ["the run’s exact limit", '<path class="run-limit" d="M6 2L16 12M6 12L16 2"/>', (scene, run) => run && run.limit && isInside(scene.window, run.limit)],
   ["start", '<g class="start"><circle cx="11" cy="7" r="5"/></g>', (scene) => isInside(scene.window, scene.start)],
   ["all weights that fit", '<path class="fits" d="M0 7H22"/>', () => true],
-  ["level sets of R", '<path class="level" d="M1 12A14 10 0 0 1 21 12M6 12A9 6 0 0 1 16 12"/>', () => true],
+  ["level sets of R", '<path class="level" d="M2 13Q11 -7 20 13M6 13Q11 1 16 13"/>', () => true],
   ["least L1 norm", '<path class="l1" d="M11 2l5 5l-5 5l-5 -5z"/>', (scene) => scene.minimum_l1.some((x) => isInside(scene.window, x))],
   ["least L2 norm", '<rect class="l2" x="6.5" y="2.5" width="9" height="9"/>', (scene) => isInside(scene.window, scene.minimum_l2)],
 ];

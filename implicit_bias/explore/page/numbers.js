@@ -26,9 +26,9 @@ export function ticks([low, high], count) {
   let digits = Math.max(0, -Math.floor(Math.log10(size) + 1e-9));
   if (Math.abs(size * 10 ** digits - Math.round(size * 10 ** digits)) > 1e-6) digits += 1;
   if (digits > 3) return values.map((value, k) => [value, k ? `+${short(k * step, 2)}` : short(value)]);
-  return values.map((value, k) => {
+  return values.map((value) => {
     const text = (value / 10 ** shift).toFixed(digits).replace("-", "−");
-    return [value, k === values.length - 1 && shift ? `${text}·${power(shift)}` : text];
+    return [value, shift && value ? `${text}·${power(shift)}` : text];
   });
 }
 

@@ -133,7 +133,7 @@ const axesAndContent = (name, contents) => contents.forEach((content, k) => put(
 
 const times = () => {
   const positive = page.scene.time.filter((t) => t > 0), last = Math.max(...positive, 1e-300);
-  return [Math.max(Math.min(...positive, last / 10), last / 1e5), last];
+  return [Math.max(Math.min(...positive.map((t) => t / 2), last / 10), last / 1e5), last];
 };
 
 function draw(all = false) {
