@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import exp, hypot, isfinite
 
 import numpy as np
@@ -20,16 +21,34 @@ from scipy.integrate import odeint
 PointMap = Callable[[Sequence[float]], Sequence[float]]
 
 _UNITS_PER_PIECE = 5.0  # of σ
-_POINTS_PER_PIECE = 30
+_POINTS_PER_PIECE = 40
 _MOST_PIECES = 24
 _MOST_STEPS = 2000  # of the solver from one point to the next
-_TOLERANCE = 1e-7
+_TOLERANCE = 1e-7  # relative, of the parameters, where a weight moves no more than they do
+_LEAST_TOLERANCE = 1e-13  # that LSODA keeps in double precision
+_SEEN = 1e-3  # of the picture's length: what an eye can tell from a smooth curve
 _FITTED = 1e-9  # a relative residual, and a strength of decay, after which nothing is seen to move
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """The flow as far as it was followed.
+
+    Attributes:
+        time: Times from 0 on, shape (k,).
+        x: The weights, shape (k, 2).
+        resolved: Whether errors of the integration are too small to be seen. They are not where the weights are small
+            differences of huge numbers, and where without decay a weight seems to turn, which it never does.
+    """
+
+    time: np.ndarray
+    x: np.ndarray
+    resolved: bool
 
 
 def followed(
     maps: PointMap, theta: np.ndarray, z: tuple[float, float], y: float, decay: float, time: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Path:
     r"""Follow :math:`\theta_i' = -(z\cdot x - y)z_i\nabla g(\theta_i) - \alpha_t\nabla h(\theta_i)`.
 
     Args:
@@ -38,10 +57,7 @@ def followed(
         z: The entries of z.
         y: The observation.
         decay: A of :math:`\alpha_t = A e^{-t}`.
-        time: How long to follow it.
-
-    Returns:
-        Times (k,) and weights (k, 2), from the start on; fewer of them where floating-point numbers end.
+        time: How long to follow it; less far where floating-point numbers end.
     """
     p = len(theta)
     start = theta.T.ravel().tolist()
@@ -72,11 +88,16 @@ def followed(
 
     pieces, steps = [np.array([[*start, 0.0]])], np.linspace(0.0, _UNITS_PER_PIECE, _POINTS_PER_PIECE + 1)
     size = float(np.max(np.abs(theta))) or 1.0
+    # By how much of the length a weight moves if its parameters move by all of their size.
+    leverage = max(hypot(*found[1 : 1 + p]) for found in first) * hypot(*start) / length
+    relative = max(_TOLERANCE / max(1.0, leverage), _LEAST_TOLERANCE)
+    absolute = np.append(np.full(2 * p, relative * _TOLERANCE**0.25 * size), _TOLERANCE * shortest)
     for _ in range(_MOST_PIECES):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # where LSODA gives up, the path ends
-            states, info = odeint(velocity, pieces[-1][-1], steps, rtol=_TOLERANCE, atol=_TOLERANCE**1.25 * size,
-                                  full_output=True, mxstep=_MOST_STEPS)  # fmt: skip
+            states, info = odeint(
+                velocity, pieces[-1][-1], steps, rtol=relative, atol=absolute, full_output=True, mxstep=_MOST_STEPS
+            )
         arrived = np.logical_and.accumulate((np.asarray(info["tcur"]) >= steps[1:]) & np.isfinite(states[1:]).all(1))
         pieces.append(states[1:][arrived])
         if not arrived.all() or states[-1, -1] >= time or states[-1, -1] <= pieces[-2][-1, -1]:
@@ -90,8 +111,15 @@ def followed(
             break
     states = np.concatenate(pieces)
     states = states[: 1 + int(np.searchsorted(states[:, -1], time))]
-    weights = [[maps(state[i * p : (i + 1) * p])[0] for i in range(2)] for state in states[:, :-1].tolist()]
-    return states[:, -1], np.array(weights)
+    x = np.array([[maps(state[i * p : (i + 1) * p])[0] for i in range(2)] for state in states[:, :-1].tolist()])
+    turns = not decay and any(_turns(x[:, k], _SEEN * length) for k in range(2))
+    return Path(states[:, -1], x, leverage * relative <= _SEEN and not turns)
+
+
+def _turns(values: np.ndarray, slack: float) -> bool:
+    """Whether values that should rise, or fall, do both by more than some slack."""
+    risen, fallen = (float(np.max(np.maximum.accumulate(v) - v)) for v in (-values, values))
+    return min(risen, fallen) > slack
 
 
 def moved(maps: PointMap, theta: Sequence[float], target: float) -> np.ndarray | None:

@@ -16,6 +16,7 @@ from implicit_bias.simulate import descent
 from implicit_bias.status import SolverError
 
 MOST_STEPS = 500
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LEAST_STEPS = 50  # enough to see whether it converges
 
 
@@ -66,7 +67,22 @@ def train(setting: Setting, time: float) -> Run:
         note = f"The run made {count} steps; no potential tells its limit in double precision."
         return Run(step, x, None, np.inf, note)
     gap = float(np.linalg.norm(x[-1] - limit))
-    close = f"{gap:.0e}".replace("e-0", "e−").replace("e-", "e−") if gap else "1e−16"
-    far = gap > 1e-3 * (1 + float(np.abs(limit).max()))
-    note = f"After {count} steps the run is within {close} of its limit" + (", and still on its way." if far else ".")
+    if gap > 1e-3 * (1 + float(np.abs(limit).max())):
+        note = f"After {count} steps the run has not arrived: its limit, the cross, is still {in_words(gap)} away."
+    else:
+        note = f"After {count} steps the run has arrived at its limit, the cross, to within {in_words(gap)}."
     return Run(step, x, limit, gap, note)
+
+
+def in_words(distance: float) -> str:
+    """A distance as one reads it: two digits, and a power of ten only where it is small or large.
+
+    >>> in_words(0.9541), in_words(3.2e-9), in_words(12345.0), in_words(0.0)
+    ('0.95', '3·10⁻⁹', '1·10⁴', 'rounding')
+    """
+    if not distance:
+        return "rounding"
+    if 1e-3 <= distance < 1e3:
+        return f"{float(f'{distance:.2g}'):g}"
+    digit, _, power = f"{distance:.0e}".partition("e")
+    return f"{digit}·10{str(int(power)).translate(_RAISED)}"

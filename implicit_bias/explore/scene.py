@@ -14,10 +14,9 @@ from implicit_bias.explore.flow import PointMap, followed, moved
 from implicit_bias.explore.refused import RefusedError, refusals
 from implicit_bias.explore.setting import Setting
 from implicit_bias.explore.side_by_side import SideBySide
-from implicit_bias.explore.tabulated import PointField, TabulatedPotential
+from implicit_bias.explore.tabulated import Tables
 from implicit_bias.limit import bregman_projection
 from implicit_bias.potential import NumericalPotential, SeparablePotential
-from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.problem import Regression
 from implicit_bias.symbolic.compiled import compiled_at_point
 from implicit_bias.symbolic.derivation import Derivation
@@ -47,6 +46,7 @@ class Scene:
         start: x_0, shape (2,).
         path: The flow from its start to its end, shape (k, 2).
         time: The flow times of its points, shape (k,).
+        resolved: Whether the path is accurate enough to be drawn.
         landing: argmin {R : z·x = y}, shape (2,).
         gap: ‖end of the path − landing‖₂.
         minimizer: argmin R, shape (2,).
@@ -56,7 +56,8 @@ class Scene:
         potential: R_i − min R_i, shape (2, k); sums of an entry of each row are R − min R in the plane.
         mirror_map: R_i', shape (2, k).
         metric: 1/R_i'', shape (2, k).
-        distance: Distances upwards from the minimizer, shape (2, k).
+        side: 1 where a weight lands above its minimizer, −1 where it lands below, shape (2,).
+        distance: Distances from the minimizer on that side, shape (2, k).
         exponent: The local exponent of R_i at these distances, shape (2, k).
         landing_exponent: The same at the distance of the landing point, shape (2,).
         alike: Whether both weights have the same potential.
@@ -70,6 +71,7 @@ class Scene:
     start: np.ndarray
     path: np.ndarray
     time: np.ndarray
+    resolved: bool
     landing: np.ndarray
     gap: float
     minimizer: np.ndarray
@@ -79,6 +81,7 @@ class Scene:
     potential: np.ndarray
     mirror_map: np.ndarray
     metric: np.ndarray
+    side: np.ndarray
     distance: np.ndarray
     exponent: np.ndarray
     landing_exponent: np.ndarray
@@ -135,12 +138,17 @@ def _compute(setting: Setting, derivation: Derivation, window: tuple[Interval, I
     landing, center = found.x, np.broadcast_to(both.minimizer, 2)
     duration = _duration(setting, start, both, landing, float(found.dual[0]))
     theta = derivation.parameterization.start(setting.init)
-    time, path = followed(_point_map(derivation.parameterization), theta, setting.z, y, setting.decay, duration)
+    path = followed(_point_map(derivation.parameterization), theta, setting.z, y, setting.decay, duration)
     if window is None:
         window = _window(np.array([start, center, landing, minimum_l2, *minimum_l1, np.zeros(2)]))
     x = _inside(both, window)
-    distance = _distances(both, center, (window[0][1] - window[0][0]) / 2)
-    exponent = both.effective_exponent(np.concatenate([distance, (landing - center)[None]]))
+    # R need not be symmetric, so each weight's exponent is that of the side of argmin R to which it goes.
+    side = np.where(landing < center, -1.0, 1.0)
+    distance = _distances(both, center, side, (window[0][1] - window[0][0]) / 2)
+    for k, far in enumerate(np.abs(landing - center)):  # one of the points is where the circle is drawn
+        if distance[0, k] <= far <= distance[-1, k]:
+            distance[np.argmin(np.abs(np.log(distance[:, k] / far))), k] = far
+    exponent = both.effective_exponent(np.concatenate([side * distance, (landing - center)[None]]))
     # R − min R; a difference of values of R would cancel where R is flat.
     excess = np.asarray(both.divergence_terms_at(x, np.broadcast_to(center, x.shape)))
     level = float(both.divergence(landing, center))
@@ -151,10 +159,11 @@ def _compute(setting: Setting, derivation: Derivation, window: tuple[Interval, I
         levels=_levels(both, landing, level, float(np.sum(np.max(excess, axis=0)))),
         landing_level=level,
         start=start,
-        path=path,
-        time=time,
+        path=path.x,
+        time=path.time,
+        resolved=path.resolved,
         landing=landing,
-        gap=float(np.linalg.norm(path[-1] - landing)),
+        gap=float(np.linalg.norm(path.x[-1] - landing)),
         minimizer=center,
         minimum_l1=minimum_l1,
         minimum_l2=minimum_l2,
@@ -162,6 +171,7 @@ def _compute(setting: Setting, derivation: Derivation, window: tuple[Interval, I
         potential=excess.T,
         mirror_map=np.asarray(both.gradient(x)).T,
         metric=np.asarray(both.metric(x)).T,
+        side=side,
         distance=distance.T,
         exponent=exponent[:-1].T,
         landing_exponent=exponent[-1],
@@ -182,16 +192,14 @@ def _tabulated(derivation: Derivation, init: _Init, decay: float, reach: float) 
     """The same potential as a table for each weight, one for both where they start alike."""
     _, potential = _potential(derivation, init, decay)
     starts = cast("NumericalPotential", potential).parameters(potential.minimizer)
-    tables = {
-        tuple(start): TabulatedPotential(*_functions(derivation.parameterization), start, reach) for start in starts.T
-    }
-    return SideBySide([tables[tuple(start)] for start in starts.T])
+    tables = _tables(derivation.parameterization)
+    first = tables.at(starts[:, 0], reach)
+    return SideBySide([first, first if np.array_equal(*starts.T) else tables.at(starts[:, 1], reach)])
 
 
-@lru_cache(maxsize=128)
-def _functions(parameterization: Parameterization) -> tuple[SeparableMap, PointField]:
-    """The functions of a parameterization, compiled once: for arrays, and for one point."""
-    return parameterization.separable_map(), parameterization.field_at_point()
+@lru_cache(maxsize=_KEPT)
+def _tables(parameterization: Parameterization) -> Tables:
+    return Tables(parameterization.separable_map(), parameterization.field_at_point())
 
 
 @lru_cache(maxsize=128)
@@ -264,9 +272,10 @@ def _inside(potential: SeparablePotential, window: tuple[Interval, Interval]) ->
     return np.linspace(np.where(low > first, low, first + margin), np.where(high < last, high, last - margin), _POINTS)
 
 
-def _distances(potential: SeparablePotential, center: np.ndarray, unit: float) -> np.ndarray:
-    """Distances upwards from the minimizer, evenly on a logarithmic scale, shape (k, 2)."""
-    room = 0.999 * (np.broadcast_to(potential.domain[1], 2) - center)
+def _distances(potential: SeparablePotential, center: np.ndarray, side: np.ndarray, unit: float) -> np.ndarray:
+    """Distances from the minimizer on one side of it, evenly on a logarithmic scale, shape (k, 2)."""
+    low, high = (np.broadcast_to(end, 2) for end in potential.domain)
+    room = 0.999 * np.where(side < 0, center - low, high - center)
     return np.geomspace(np.minimum(1e-6 * unit, 1e-6 * room), np.minimum(1e2 * unit, room), _POINTS)
 
 

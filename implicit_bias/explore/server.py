@@ -17,10 +17,8 @@ HOST = "127.0.0.1"
 LONGEST_QUESTION = 20_000  # bytes
 _SECONDS_OF_SILENCE = 120  # after which a connection is closed
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_ADDRESSES = {
-    "/": "index.html",
-    **{f"/{name}": name for name in ("style.css", "explorer.js", "drawing.js", "icon.svg")},
-}
+_PAGE = files("implicit_bias.explore").joinpath("page")
+_ADDRESSES = {"/": "index.html", **{f"/{each.name}": each.name for each in _PAGE.iterdir()}}
 _HEADERS = {
     # Nothing is loaded from elsewhere, no text becomes a script, and no other page shows this one in a frame.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -74,9 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         name = _ADDRESSES.get(self.path.partition("?")[0])
         if name is not None:
             kind = _KINDS[name.rpartition(".")[2]]
-            self._send(
-                200, f"{kind}; charset=utf-8", files("implicit_bias.explore").joinpath("page", name).read_bytes()
-            )
+            self._send(200, f"{kind}; charset=utf-8", _PAGE.joinpath(name).read_bytes())
         elif self.path == "/atlas":
             self._send_data(200, atlas())
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 
 import sympy as sp
@@ -26,6 +27,7 @@ def _in_latex(derivation: Derivation) -> tuple[tuple[str, str], ...]:
         return (
             ("flow that defines R", rf"\theta'(s) = \nabla g(\theta), \quad g = {g}"),
             ("mirror map", r"R_A'\bigl(g(\theta(s))\bigr) = s"),
+            *_curve(derivation),
             ("metric", r"\frac{1}{R_A''} = \lVert\nabla g(\theta)\rVert^2"),
             ("local exponent", rf"p(s) = {_LOCAL_EXPONENT}"),
         )
@@ -40,18 +42,28 @@ def _in_latex(derivation: Derivation) -> tuple[tuple[str, str], ...]:
     return (*shown, ("local exponent", rf"p(s) = {_LOCAL_EXPONENT}"))
 
 
+def _curve(derivation: Derivation) -> tuple[tuple[str, str], ...]:
+    curve = derivation.inverse_mirror_map
+    return () if curve is None else (("weight along the flow", rf"x(s) = {_latex(curve.subs(derivation.names.dual, 's'))}"),)
+
+
 def remark(derivation: Derivation) -> str:
     """One sentence on how the potential was found."""
     if derivation.proved:
         return "Every step of the derivation is proved as an identity."
     if derivation.closed_form:
         return "Closed form; some steps are checked by numbers, not proved."
-    why = first_sentence(derivation.notes[-1]) if derivation.notes else "no formula was found."
-    return f"No closed form, so R is integrated numerically: {why}"
+    if derivation.inverse_mirror_map is not None:
+        why = "the weight along the flow, x(s), has the formula above, but no formula was found for its inverse, which is R′."
+    else:
+        why = first_sentence(derivation.notes[-1]) if derivation.notes else "no formula was found."
+        why = why[0].lower() + why[1:] if why.startswith("The ") else why
+    return f"No closed form: {why} R exists all the same, and its flow is integrated numerically."
 
 
 def _latex(expression: sp.Expr) -> str:
     # A node prints as one character at least, so a formula with too many nodes is not printed at all.
     is_short = sum(1 for _ in islice(sp.preorder_traversal(expression), MOST_CHARACTERS)) < MOST_CHARACTERS
     text = sp.latex(expression, inv_trig_style="full") if is_short else ""
+    text = re.sub(r"\\operatorname\{ar(sinh|cosh|tanh)\}", r"\\operatorname{arc\1}", text)  # one name in the project
     return text if 0 < len(text) <= MOST_CHARACTERS else r"\text{(too long to show)}"

@@ -147,7 +147,7 @@ def _inverse(curve: sp.Expr, conditions: Sequence[sp.Expr]) -> sp.Expr:
     for candidate in solutions(curve, Z, X):
         if vanishes(candidate.xreplace({X: start}), conditions, proof_time=0).holds:
             return candidate
-    raise UnsupportedError(f"x(s) = {curve} is not solved for s: it mixes different functions of s.")
+    raise UnsupportedError(f"x(s) = {curve} is not solved for s, which stands in several terms.")
 
 
 def _region(flow: JointFlow) -> tuple[sp.Expr, ...]:

@@ -21,8 +21,15 @@ def by_metric(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol], deadline: Deadli
 
     A commuting h has :math:`h' = c g'`, so that decay is a flow back: it adds :math:`cA` to the mirror map.
     """
-    if len(symbols) > 1 or g.is_polynomial() or not _is_smooth(g):
-        raise UnsupportedError("The metric is not known to be one function of x.")
+    if len(symbols) > 1:
+        raise UnsupportedError(
+            f"g has {len(symbols)} parameters, so 1/R'' = ‖∇g‖² is a function of x along its flow alone, which has to be "
+            "solved first."
+        )
+    if g.is_polynomial():
+        raise UnsupportedError("The metric of a polynomial is not integrated: its flow is solved instead.")
+    if not _is_smooth(g):
+        raise UnsupportedError(f"g = {g} is not known to be smooth everywhere, so 1/R'' = g'² is not integrated.")
     (symbol,) = symbols
     slope, start = sp.diff(g, symbol), g.xreplace({symbol: initial(symbol)})
     metric, potential, mirror_map = deadline.run(

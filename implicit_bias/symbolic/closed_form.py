@@ -25,6 +25,12 @@ from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
 
 
+_CURVE_ALONE = (
+    "The weight along the flow, x(s), has a formula and rises, so its inverse ∇R exists, and R with it; only formulas for "
+    "them were not found. The identities say what is proved of x(s)."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClosedForm:
     """The formulas of a derivation, in plain symbols; what was not found is None.
@@ -111,7 +117,7 @@ def derived_forms(
         try:
             yield closed_form(g, h, symbols, names, commuting, deadline)
         except UnsupportedError as error:
-            yield ClosedForm(notes=(str(error),))
+            yield ClosedForm(notes=tuple(map(str, error.args)))
 
 
 def _of_steepest_descent(
@@ -130,7 +136,7 @@ def _of_steepest_descent(
         try:
             found = closed_form(g, h, symbols, names, commuting, deadline, exponent)
         except UnsupportedError as error:
-            found = ClosedForm(notes=(str(error),))
+            found = ClosedForm(notes=tuple(map(str, error.args)))
         yield replace(found, dual_rate=rate)
 
 
@@ -235,6 +241,6 @@ def _first_found(
                 return invert_curve(flow, g, moved, deadline), ()
             except UnsupportedError as error:
                 notes.append(str(error))
-        return curve_alone(flow, g, moved, deadline), tuple(notes)
+        return curve_alone(flow, g, moved, deadline), (_CURVE_ALONE, *notes)
     except UnsupportedError as error:
-        raise UnsupportedError(" ".join([*notes, str(error)])) from None
+        raise UnsupportedError(*notes, str(error)) from None  # each is a note of its own

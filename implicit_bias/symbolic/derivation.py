@@ -172,7 +172,11 @@ class Derivation(Shown):
 
     @property
     def proved(self) -> bool:
-        """Whether there is a closed form and every identity it rests on was proved exactly."""
+        """Whether there is a closed form and every identity it rests on was proved exactly.
+
+        Without a closed form it is False, as there is no formula of R to prove; :attr:`identities` then hold what is
+        proved of x(s), if that has a formula.
+        """
         return self.closed_form and all(identity.outcome is Outcome.PROVED for identity in self.identities)
 
     def at(
@@ -276,7 +280,7 @@ class Derivation(Shown):
         found = (
             f"R_{self.names.decay}({self.names.weight}) = {self.potential}"
             if self.closed_form
-            else "no closed form: .at(init) integrates the flow"
+            else "no closed form, though R exists: .at(init) integrates the flow, .notes say what is missing"
         )
         proof = ", proved" if self.proved else ""
         by = "" if self.dynamics is None else f", {self.dynamics}"

@@ -62,9 +62,42 @@ FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
     "asinh": sp.asinh,
     "acosh": sp.acosh,
     "atanh": sp.atanh,
+    "arsinh": sp.asinh,
+    "arcosh": sp.acosh,
+    "artanh": sp.atanh,
     "abs": sp.Abs,
     "sign": sp.sign,
     "sigmoid": _sigmoid,
+}
+# One name for each function, where messages list them.
+_LISTED = tuple({function: name for name, function in reversed(FUNCTIONS.items())}.values())[::-1]
+_KINK = "it has a kink, where its gradient flow is not determined; a smooth stand-in is"
+# Functions that people try, with what to write in their place for an argument.
+_INSTEAD: Mapping[str, str] = {
+    "softplus": "write log(1 + exp({0}))",
+    "relu": f"{_KINK} log(1 + exp({{0}}))",
+    "max": f"{_KINK} log(exp(a) + exp(b)) for max(a, b)",
+    "min": f"{_KINK} -log(exp(-a) + exp(-b)) for min(a, b)",
+    "expit": "write sigmoid({0})",
+    "logistic": "write sigmoid({0})",
+    "silu": "write ({0})*sigmoid({0})",
+    "swish": "write ({0})*sigmoid({0})",
+    "ln": "write log({0})",
+    "log1p": "write log(1 + {0})",
+    "log2": "write log({0})/log(2)",
+    "log10": "write log({0})/log(10)",
+    "expm1": "write exp({0}) - 1",
+    "square": "write ({0})**2",
+    "pow": "write a**b for pow(a, b)",
+    "sec": "write 1/cos({0})",
+    "csc": "write 1/sin({0})",
+    "cot": "write cos({0})/sin({0})",
+    "sech": "write 1/cosh({0})",
+    "csch": "write 1/sinh({0})",
+    "coth": "write cosh({0})/sinh({0})",
+    "sgn": "write sign({0})",
+    "erf": "its formula is an integral, and only formulas of the functions that are known have a flow here",
+    "gelu": "its formula holds an integral; a function like it is ({0})*sigmoid(1.702*({0}))",
 }
 CONSTANTS: Mapping[str, sp.Expr] = {"pi": sp.pi}
 _ALLOWED_CLASSES = (
@@ -245,8 +278,11 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
             raise FormulaError(f"{name} takes exactly one argument.")
         case ast.Call(func=function):
             called = ast.unparse(function)[:40]
-            hint = did_you_mean(called, FUNCTIONS)
-            raise FormulaError(f"{called!r} cannot be called{hint}; known functions: {', '.join(FUNCTIONS)}.")
+            if called.lower() in _INSTEAD:
+                inside = ast.unparse(node.args[0])[:40] if node.args else "u"
+                raise FormulaError(f"{called} is not a function here: {_INSTEAD[called.lower()].format(inside)}.")
+            hint = did_you_mean(called, (*FUNCTIONS, *_INSTEAD))
+            raise FormulaError(f"{called!r} cannot be called{hint}; known functions: {', '.join(_LISTED)}.")
         case _:
             raise FormulaError(
                 f"{ast.unparse(node)[:40]!r} is not allowed (a {type(node).__name__}); use names, numbers, "

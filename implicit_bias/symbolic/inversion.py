@@ -70,7 +70,7 @@ def invert(curve: sp.Expr, time: sp.Symbol) -> SineForm:
     """
     terms = exponential_terms(curve, time)
     if terms is None or len(terms) != 2 or sum(terms) != 0 or not all(rate.is_extended_real for rate in terms):
-        raise UnsupportedError(f"x(s) = {curve} is not of the form a·sinh(r s + b): no closed-form inverse here.")
+        raise UnsupportedError(f"x(s) = {curve} is not of the form a·sinh(r s + b), whose inverse is known.")
     rate = next((rate for rate in terms if rate.is_positive), None)
     if rate is None:
         raise UnsupportedError(f"x(s) = {curve} rises at a rate whose sign is not known: no closed-form inverse here.")

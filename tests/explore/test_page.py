@@ -99,7 +99,7 @@ def test_a_formula_is_derived_as_it_is_typed(page):
     page.fill("#formula", "p**2 - q**2")  # and no Enter
     page.wait_for_selector("label:has-text('q₀ of x₂')")
     until_landing_changes(page, before)
-    assert "arsinh" in page.inner_text("#formulas")
+    assert "arcsinh" in page.inner_text("#formulas")
     first, second = landing(page)
     assert first + 2 * second == pytest.approx(2.0, abs=1e-4)
 
@@ -361,10 +361,125 @@ def test_two_clients_do_not_meet(page, browser, address):
     before = landing(page)
     other.fill("#regularizer", "")
     other.fill("#formula", "u**(7/4) - v**(7/4)")  # takes all the time that it may have
-    other.wait_for_selector("#remark:has-text('Deriving')")
+    other.wait_for_selector("#doing:has-text('Deriving')")
     page.focus("#scale")
     page.keyboard.press("ArrowLeft")
     until(lambda: landing(page) != before)
-    assert "Deriving" in other.inner_text("#remark")
+    assert "Deriving" in other.inner_text("#doing")
     assert landing(other) == before
     other.close()
+
+
+def told(page):
+    rest(page)
+    return page.inner_text("#told")
+
+
+def set_to(page, **parts):
+    """Open the address of the page with other numbers."""
+    rest(page)
+    before = page.evaluate("() => location.hash")
+    for name, value in parts.items():
+        before = re.sub(rf"(\.{name}=)[^&]*", rf"\g<1>{value}", before)
+    page.evaluate("hash => { location.hash = hash }", before)
+    page.wait_for_timeout(600)  # until the page has asked for it
+    rest(page)
+
+
+def typed(page, formula, regularizer=""):
+    page.fill("#regularizer", regularizer)
+    page.fill("#formula", formula)
+    until(lambda: page.evaluate("() => new URLSearchParams(location.hash.slice(1)).get('g')") == formula)
+    rest(page)
+
+
+def tick_texts(page, name):
+    """The texts of a panel, with where each begins and ends in pixels of the panel."""
+    return page.evaluate(
+        "id => [...document.querySelectorAll(`#${id} text`)].map((t) => { const box = t.getBBox();"
+        " return [t.textContent, box.x, box.x + box.width]; })",
+        name,
+    )
+
+
+def test_a_flow_that_rounding_hides_is_not_drawn(page):
+    page.select_option("#atlas", label="difference of fourth powers: u**4 - v**4")
+    until(lambda: page.input_value("#formula") == "u**4 - v**4")
+    page.wait_for_timeout(600)
+    rest(page)
+    assert page.locator("#layer-trained .flow").count() == 2
+    set_to(page, scale="1000")
+    assert "cannot be followed accurately in double precision" in told(page)
+    assert page.locator("#layer-trained .flow, #layer-trained .head, #weights .flow").count() == 0
+    assert page.locator("#layer-points .landing").count() == 1
+    assert not page.locator("#legend span:has-text('gradient flow')").is_visible()
+
+
+@pytest.mark.parametrize("scale", ["1", "10000"])
+@pytest.mark.parametrize("formula", ["m*w", "u**2 - v**2", "u**2"])
+def test_no_text_of_an_axis_is_cut(page, formula, scale):
+    typed(page, formula)
+    set_to(page, scale=scale)
+    for name in ("plane", "weights", "potential", "mirror_map", "metric", "exponent"):
+        width = page.evaluate("id => document.getElementById(id).clientWidth", name)
+        for text, left, right in tick_texts(page, name):
+            assert left >= 0, (name, text)
+            assert right <= width + 1, (name, text)
+
+
+def test_what_is_still_far_away_is_said_in_numbers(page):
+    """A step so small that the run is still on its way, and no power of ten where none is needed."""
+    set_to(page, step="0.001")
+    assert re.search(r"has not arrived: its limit, the cross, is still [\d.]+ away", told(page))
+    assert "e+" not in told(page)
+
+
+def test_deriving_is_said_beside_the_formula(page):
+    page.fill("#regularizer", "")
+    page.fill("#formula", "u**(7/4) - v**(7/4)")
+    page.wait_for_selector("#doing:has-text('Deriving')")
+    field, said = (page.locator(each).bounding_box() for each in ("#formula", "#doing"))
+    assert 0 <= said["y"] - field["y"] - field["height"] < 10
+    assert page.get_attribute("#doing", "role") == "status"  # read out politely
+    until(lambda: not page.inner_text("#doing"))
+    rest(page)
+
+
+def test_the_legend_names_what_is_drawn(page):
+    """A run that diverged has no limit."""
+
+    def named():
+        rest(page)
+        return [each.inner_text() for each in page.locator("#legend span").all() if each.is_visible()]
+
+    assert "the run’s exact limit" in named()
+    page.focus("#step")
+    page.keyboard.press("End")
+    until(lambda: "diverged" in page.inner_text("#told"))
+    assert "the run’s exact limit" not in named()
+    assert "gradient flow" in named()
+
+
+def test_another_regularizer_keeps_the_decay(page):
+    decay = page.inner_text("output[for=decay]")
+    assert decay != "0"
+    before = landing(page)
+    page.fill("#regularizer", "")
+    until_landing_changes(page, before)
+    page.fill("#regularizer", "m**2 + w**2")
+    until(lambda: landing(page) == before)
+    rest(page)
+    assert page.inner_text("output[for=decay]") == decay
+
+
+def test_the_circle_of_the_exponent_lies_on_a_curve(page):
+    typed(page, "u**3 - v**3")
+    curves = [
+        [tuple(map(float, pair.split())) for pair in re.split("[ML]", path.get_attribute("d"))[1:]]
+        for path in page.locator("#exponent .curve").all()
+    ]
+    circles = page.locator("#exponent circle.landing").all()
+    assert len(circles) == 2
+    for circle in circles:
+        at = [float(circle.get_attribute(name)) for name in ("cx", "cy")]
+        assert min(abs(x - at[0]) + abs(y - at[1]) for curve in curves for x, y in curve) < 0.3

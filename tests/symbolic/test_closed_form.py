@@ -157,6 +157,25 @@ def test_a_time_limit_turns_into_the_numerical_potential(formula, params):
     assert float(potential.gradient(potential.minimizer)) == pytest.approx(0, abs=1e-12)
 
 
+def test_it_is_said_what_holds_without_a_formula_of_r():
+    """x(s) of u³ − v³ has a formula, which is proved; only its inverse has none."""
+    derivation = ib.derive("u**3 - v**3")
+    assert not derivation.closed_form
+    assert not derivation.proved
+    assert derivation.notes[0].startswith("The weight along the flow, x(s), has a formula and rises")
+    assert "2 parameters" in derivation.notes[1]
+    assert {identity.outcome for identity in derivation.identities} == {ib.Outcome.PROVED}
+    assert "R exists" in repr(derivation)
+    x = derivation.inverse_mirror_map.subs({"u0": 0.9, "v0": 0.4, "z": 0.2})
+    assert derivation.at(u=[0.9], v=[0.4]).gradient([float(x)])[0] == pytest.approx(0.2, abs=1e-10)
+
+
+def test_the_flow_that_has_no_formula_is_a_note_of_its_own():
+    notes = ib.derive("a*b*c").notes
+    assert "3 parameters" in notes[0]
+    assert notes[-1].startswith("The field")
+
+
 def test_it_is_said_what_took_too_long():
     """A note says what took too long: the closed form, or on a slow machine the test whether the fields commute."""
     try:

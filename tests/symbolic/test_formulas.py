@@ -92,9 +92,46 @@ def test_precedence_and_spellings():
     assert parse("-m**2", ["m"]) == -(m**2)
     assert parse("2**3**2", ["m"]) == 512
     assert parse(" +m*w\n", ["m", "w"]) == m * w
-    assert parse("arcsinh(m)", ["m"]) == parse("asinh(m)", ["m"]) == sp.asinh(m)
+    for of, names in ((sp.asinh, ("arcsinh", "asinh", "arsinh")), (sp.acosh, ("arccosh", "acosh", "arcosh")),
+                      (sp.atanh, ("arctanh", "atanh", "artanh"))):  # fmt: skip
+        assert {parse(f"{name}(m)", ["m"]) for name in names} == {of(sp.Symbol("m"))}
     assert parse("0.1*m", ["m"]) == m / 10
     assert parse("m**0.5", ["m"]) == sp.sqrt(m)
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("softplus", lambda m: mp.log(1 + mp.exp(m))),
+        ("expit", lambda m: 1 / (1 + mp.exp(-m))),
+        ("silu", lambda m: m / (1 + mp.exp(-m))),
+        ("ln", mp.log),
+        ("log1p", lambda m: mp.log(1 + m)),
+        ("log10", mp.log10),
+        ("log2", lambda m: mp.log(m) / mp.log(2)),
+        ("expm1", mp.expm1),
+        ("square", lambda m: m * m),
+        ("sec", mp.sec),
+        ("csc", mp.csc),
+        ("cot", mp.cot),
+        ("sech", mp.sech),
+        ("csch", mp.csch),
+        ("coth", mp.coth),
+    ],
+)
+def test_a_function_that_is_missing_is_said_by_those_that_are_there(name, function):
+    """What the message says to write can be read, and has the values of the function."""
+    with pytest.raises(ib.FormulaError, match=f"{name} is not a function here: write ") as caught:
+        parse(f"{name}(m)", ["m"])
+    written = str(caught.value).partition("write ")[2].removesuffix(".")
+    value = parse(written, ["m"]).subs("m", sp.Rational(7, 10)).evalf(30)
+    assert float(value) == pytest.approx(float(function(mp.mpf(7) / 10)), rel=1e-14)
+
+
+@pytest.mark.parametrize("formula", ["relu(m)", "ReLU(m)", "max(m, 0)", "min(m, w)"])
+def test_a_kink_is_refused_with_its_reason(formula):
+    with pytest.raises(ib.FormulaError, match="it has a kink, .* a smooth stand-in is .*(log|exp)"):
+        parse(formula, ["m", "w"])
 
 
 def test_parameters_are_real_while_a_formula_is_read():

@@ -1,18 +1,25 @@
 // Draws the arrays that Python computed as the inside of SVG elements, in CSS pixels of the page. All text is numbers.
 
-const MARGIN = { left: 46, right: 12, top: 10, bottom: 34 };
-const TICK = 5;
+import { ticks, powersBetween } from "./numbers.js";
 
-// Maps from numbers to pixels of a panel of some size: `across` and `up` are pairs of ends, low first.
-export function panel(width, height, across, up, top = MARGIN.top) {
-  const inner = { left: MARGIN.left, right: width - MARGIN.right, top, bottom: height - MARGIN.bottom };
+const MARGIN = { left: 46, right: 12, top: 10, bottom: 34 };
+const TICK = 5, DIGIT = 7; // pixels
+
+const texts = (up, height) => ticks(up, Math.max(2, Math.floor(height / 45)));
+
+// Maps from numbers to pixels of a panel of some size: `across` and `up` are pairs of ends, low first. The left margin holds
+// the longest text of the axis; a square keeps both axes equally long.
+export function panel(width, height, across, up, { top = MARGIN.top, square = false } = {}) {
+  const upwards = texts(up, height - top - MARGIN.bottom);
+  const more = Math.max(0, Math.max(0, ...upwards.map(([, text]) => [...text].length)) * DIGIT + 12 - MARGIN.left);
+  const inner = { left: MARGIN.left + more, right: width - MARGIN.right, top, bottom: height - MARGIN.bottom - (square ? more : 0) };
   const x = (value) => inner.left + ((value - across[0]) / (across[1] - across[0])) * (inner.right - inner.left);
   const y = (value) => inner.bottom - ((value - up[0]) / (up[1] - up[0])) * (inner.bottom - inner.top);
   const back = (px, py) => [
     across[0] + ((px - inner.left) / (inner.right - inner.left)) * (across[1] - across[0]),
     up[0] + ((inner.bottom - py) / (inner.bottom - inner.top)) * (up[1] - up[0]),
   ];
-  return { width, height, inner, across, up, x, y, back };
+  return { width, height, inner, across, up, upwards, x, y, back };
 }
 
 const pixel = (value) => Math.round(value * 10) / 10;
@@ -30,31 +37,6 @@ export function line(view, xs, ys) {
   return text;
 }
 
-const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
-const power = (k) => (k === 0 ? "1" : "10" + [...String(k)].map((c) => SUPERSCRIPTS[c]).join(""));
-
-// Some round values between two ends with their texts.
-export function ticks([low, high], count) {
-  const raw = (high - low) / count, unit = 10 ** Math.floor(Math.log10(raw));
-  const step = unit * [1, 2, 2.5, 5, 10].find((f) => f * unit >= raw * (1 - 1e-9));
-  const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
-  const values = Array.from({ length: last - first + 1 }, (_, k) => (first + k) * step);
-  const largest = Math.max(...values.map(Math.abs), 0), exponent = largest > 0 ? Math.floor(Math.log10(largest) + 1e-9) : 0;
-  const shift = Math.abs(exponent) > 3 ? exponent : 0, size = step / 10 ** shift;
-  let digits = Math.max(0, -Math.floor(Math.log10(size) + 1e-9));
-  if (Math.abs(size * 10 ** digits - Math.round(size * 10 ** digits)) > 1e-6) digits += 1;
-  return values.map((value, k) => {
-    const text = (value / 10 ** shift).toFixed(digits).replace("-", "−");
-    return [value, k === values.length - 1 && shift ? `${text}·${power(shift)}` : text];
-  });
-}
-
-const powersBetween = ([low, high], most) => {
-  const every = Math.max(1, Math.ceil((high - low) / most)), found = [];
-  for (let k = Math.ceil(low - 1e-9); k <= high + 1e-9; k += 1) if (k % every === 0) found.push([k, power(k)]);
-  return found;
-};
-
 export function frame(view, label = "", powers = false, label_up = "") {
   const { inner } = view, wide = Math.max(2, Math.floor((inner.right - inner.left) / 70));
   const across = powers ? powersBetween(view.across, wide) : ticks(view.across, wide);
@@ -63,7 +45,7 @@ export function frame(view, label = "", powers = false, label_up = "") {
     const px = pixel(view.x(value));
     text += `<path class="axis" d="M${px} ${inner.bottom}v${TICK}"/><text x="${px}" y="${inner.bottom + 17}" text-anchor="middle">${name}</text>`;
   }
-  for (const [value, name] of ticks(view.up, Math.max(2, Math.floor((inner.bottom - inner.top) / 45)))) {
+  for (const [value, name] of view.upwards) {
     const py = pixel(view.y(value));
     text += `<path class="axis" d="M${inner.left} ${py}h${-TICK}"/><text x="${inner.left - 8}" y="${py + 4}" text-anchor="end">${name}</text>`;
   }
@@ -146,9 +128,12 @@ export function points(view, scene) {
 
 // The flow and the run up to a moment; the rest of the flow's path is thin.
 export function trained(view, scene, run, now) {
-  const xs = scene.path.map((p) => p[0]), ys = scene.path.map((p) => p[1]), k = Math.max(1, passed(scene.time, now));
-  let text = `<g clip-path="url(#inside)"><path class="flow ahead" d="${line(view, xs, ys)}"/>`;
-  text += `<path class="flow" d="${line(view, xs.slice(0, k), ys.slice(0, k))}"/>`;
+  let text = `<g clip-path="url(#inside)">`;
+  if (scene.resolved) {
+    const xs = scene.path.map((p) => p[0]), ys = scene.path.map((p) => p[1]), k = Math.max(1, passed(scene.time, now));
+    text += `<path class="flow ahead" d="${line(view, xs, ys)}"/><path class="flow" d="${line(view, xs.slice(0, k), ys.slice(0, k))}"/>`;
+    text += `<circle class="head" r="4" cx="${pixel(view.x(xs[k - 1]))}" cy="${pixel(view.y(ys[k - 1]))}"/>`;
+  }
   if (run) {
     const count = Math.min(run.x.length, Math.floor(now / run.step + 1e-9) + 1);
     let dots = "";
@@ -162,7 +147,7 @@ export function trained(view, scene, run, now) {
       text += `<path class="run-limit" d="M${x - 7} ${y - 7}L${x + 7} ${y + 7}M${x - 7} ${y + 7}L${x + 7} ${y - 7}"/>`;
     }
   }
-  return `${text}<circle class="head" r="4" cx="${pixel(view.x(xs[k - 1]))}" cy="${pixel(view.y(ys[k - 1]))}"/></g>`;
+  return `${text}</g>`;
 }
 
 const ends = (values) => {
@@ -178,7 +163,7 @@ const ends = (values) => {
 // Both weights against time: axes, and the flow, the run's steps, and where theory says that each ends.
 export function weights(width, height, scene, run, range, now) {
   const log = (t) => Math.log10(Math.max(t, range[0]));
-  const all = [...scene.path.flat(), ...scene.landing, ...(run && run.limit ? run.limit : [])], [low, high] = [Math.min(...all), Math.max(...all)];
+  const all = [...(scene.resolved ? scene.path.flat() : scene.start), ...scene.landing, ...(run && run.limit ? run.limit : [])], [low, high] = [Math.min(...all), Math.max(...all)];
   const room = 0.06 * (high - low) || Math.abs(high) / 2 || 1;
   const view = panel(width, height, range.map(Math.log10), [low - room, high + room]);
   let text = `<g clip-path="url(#during)"><path class="zero" d="M${view.inner.left} ${view.y(0)}H${view.inner.right}"/>`;
@@ -186,8 +171,10 @@ export function weights(width, height, scene, run, range, now) {
   for (const k of [0, 1]) {
     text += `<path class="landing limit-line" d="M${view.inner.left} ${pixel(view.y(scene.landing[k]))}H${view.inner.right}"/>`;
     if (run && run.limit) text += `<path class="run-limit limit-line" d="M${view.inner.left} ${pixel(view.y(run.limit[k]))}H${view.inner.right}"/>`;
-    const shown = Math.max(1, passed(scene.time, now)), ts = scene.time.map(log), xs = scene.path.map((p) => p[k]);
-    text += `<path class="flow ahead" d="${line(view, ts, xs)}"/><path class="flow" d="${line(view, ts.slice(0, shown), xs.slice(0, shown))}"/>`;
+    if (scene.resolved) {
+      const shown = Math.max(1, passed(scene.time, now)), ts = scene.time.map(log), xs = scene.path.map((p) => p[k]);
+      text += `<path class="flow ahead" d="${line(view, ts, xs)}"/><path class="flow" d="${line(view, ts.slice(0, shown), xs.slice(0, shown))}"/>`;
+    }
     if (run) {
       let dots = "", last = -Infinity;
       for (let j = 0; j < run.x.length && j * run.step <= now * (1 + 1e-9); j++) {
@@ -200,9 +187,10 @@ export function weights(width, height, scene, run, range, now) {
     }
   }
   text += "</g>";
-  const places = [0, 1].map((k) => view.y(scene.path[scene.path.length - 1][k]));
-  const apart = Math.abs(places[0] - places[1]) < 13 ? (places[0] < places[1] ? [-7, 7] : [7, -7]) : [0, 0];
-  for (const k of [0, 1]) text += `<text x="${view.inner.right - 6}" y="${pixel(Math.min(places[k] + apart[k] + 14, view.inner.bottom - 4))}" text-anchor="end">x${"₁₂"[k]}</text>`;
+  const places = [0, 1].map((k) => view.y(scene.landing[k]));
+  const [above, below] = places[0] < places[1] ? [0, 1] : [1, 0], apart = places[below] - places[above] < 20;
+  const lower = Math.min(places[below] + 14, view.inner.bottom - 4), upper = Math.min(places[above] + (apart ? -6 : 14), lower - 14);
+  for (const [k, y] of [[above, upper], [below, lower]]) text += `<text x="${view.inner.right - 6}" y="${pixel(y)}" text-anchor="end">x${"₁₂"[k]}</text>`;
   return [`<defs>${clip(view, "during")}</defs>${frame(view, "flow time t = step number × η", true)}`, text];
 }
 
@@ -213,11 +201,11 @@ export function curve(name, width, height, scene) {
   const all = values.flat(), highest = Math.max(...all.filter((v) => v !== null));
   const up = isExponent ? [0.9, highest < 2.2 ? 2.4 : 1.05 * Math.min(highest, 6)] : ends(all);
   const view = panel(width, height, [Math.min(...across.flat()), Math.max(...across.flat())], up);
-  const id = `in-${name}`, both = scene.alike ? [0] : [0, 1];
+  const id = `in-${name}`, differ = !scene.alike || (isExponent && scene.side[0] !== scene.side[1]);
   let text = `<g clip-path="url(#${id})">`;
   for (const height of isExponent ? [1, 2] : [0]) text += `<path class="zero" d="M${view.inner.left} ${view.y(height)}H${view.inner.right}"/>`;
   if (isExponent) for (const k of [1, 2]) text += `<text x="${view.inner.left + 5}" y="${pixel(view.y(k)) - 4}">L${k}</text>`;
-  for (const k of both) text += `<path class="curve${k ? " second" : ""}" d="${line(view, across[k], values[k])}"/>`;
+  for (const k of differ || isExponent ? [0, 1] : [0]) text += `<path class="curve${k && differ ? " second" : ""}" d="${line(view, across[k], values[k])}"/>`;
   if (isExponent) {
     for (const k of [0, 1]) {
       const at = Math.log10(scene.landing_distance[k] || 1e-300), p = scene.landing_exponent[k];
@@ -225,6 +213,6 @@ export function curve(name, width, height, scene) {
     }
   }
   text += "</g>";
-  if (!scene.alike && !isExponent) text += `<text x="${view.inner.left + 10}" y="${view.inner.top + 10}">x₁ solid, x₂ dashed</text>`;
+  if (differ && !isExponent) text += `<text x="${view.inner.left + 10}" y="${view.inner.top + 10}">x₁ solid, x₂ dashed</text>`;
   return [`<defs>${clip(view, id)}</defs>${frame(view, isExponent ? "distance s from argmin R" : "weight x", isExponent)}`, text];
 }

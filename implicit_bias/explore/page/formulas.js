@@ -1,0 +1,72 @@
+// Formulas, derived as they are typed.
+
+import { $, RESTING, ask, page } from "./state.js";
+import { address } from "./address.js";
+import { doing, sayAlone, unanswered } from "./said.js";
+import { fields } from "./sliders.js";
+import { refresh } from "./picture.js";
+
+const TYPING = 300; // milliseconds after which a formula counts as typed
+
+let typing = 0, asked = 0;
+
+function take(regularizer) {
+  $("regularizer").value = regularizer;
+  $("regularizer").focus();
+  derive();
+}
+
+// Derive what stands in the fields. `begun` gives the numbers to begin with, else the ones that fit the formula.
+export async function derive(begun = null) {
+  clearTimeout(typing);
+  const mine = ++asked, formula = $("formula").value, regularizer = $("regularizer").value;
+  const waiting = setTimeout(() => { if (mine === asked) doing("Deriving …"); }, RESTING);
+  let found;
+  try {
+    found = await ask("formulas", { formula, regularizer });
+  } catch (error) {
+    if (mine === asked) unanswered(error);
+    return;
+  } finally {
+    clearTimeout(waiting);
+    if (mine === asked) doing("");
+  }
+  if (mine !== asked) return; // something else was typed meanwhile
+  sayAlone(found.refused, take);
+  if (found.refused) {
+    $("remark").textContent = "";
+    return;
+  }
+  const { set } = page, isNew = formula !== set.formula || regularizer !== set.regularizer;
+  const fits = found.names.length === Object.keys(set.init).length && found.names.every((name) => name in set.init);
+  const init = Object.fromEntries(found.names.map((name) => [name, fits ? set.init[name] : [found.start[name], found.start[name]]]));
+  page.set = { ...set, init, ...(fits ? {} : { scale: 1 }), ...begun, formula, regularizer };
+  if (isNew) history.pushState(null, "", address());
+  $("atlas").value = String(page.atlas.findIndex((entry) => entry.formula === formula && entry.regularizer === regularizer));
+  $("formulas").replaceChildren(...found.formulas.map(([name, mathematics]) => {
+    const row = document.createElement("div");
+    row.innerHTML = `<dt></dt><dd tabindex="0">${mathematics}</dd>`; // MathML that Python has checked
+    row.firstChild.textContent = name;
+    row.lastChild.setAttribute("aria-label", name);
+    return row;
+  }));
+  $("remark").textContent = found.remark;
+  fields();
+  refresh();
+}
+
+export function listen() {
+  for (const field of ["formula", "regularizer"]) {
+    $(field).addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(derive, TYPING); });
+    $(field).addEventListener("keydown", (event) => { if (event.key === "Enter") derive(); });
+  }
+  $("atlas").replaceChildren(new Option("a formula of your own", "-1"), ...page.atlas.map((entry, k) => new Option(`${entry.title}: ${entry.formula}`, String(k))));
+  $("atlas").options[0].disabled = true;
+  $("atlas").addEventListener("change", () => {
+    const entry = page.atlas[Number($("atlas").value)];
+    $("formula").value = entry.formula;
+    $("regularizer").value = entry.regularizer;
+    const init = Object.fromEntries(Object.entries(entry.init).map(([name, value]) => [name, [value, value]]));
+    derive({ init, scale: entry.scale, decay: entry.decay });
+  });
+}
