@@ -14,13 +14,12 @@ import warnings
 from pathlib import Path
 
 from pdoc import doc, render
-from site_pages import Site, reachable
+from site_pages import Site, formula, reachable
 
 import derivations
 import implicit_bias
 from experiments import registry
 from implicit_bias import Status, claims
-from implicit_bias.display.mathml import mathml
 from implicit_bias.files import write_whole
 
 GUIDES = Path(__file__).resolve().parent
@@ -76,7 +75,7 @@ class Formulas:
 
     def put_back(self, page: str) -> str:
         """The page with its formulas."""
-        return _TOKEN.sub(lambda m: mathml(self._latex[int(m[1])], m[2].lower()), page)
+        return _TOKEN.sub(lambda m: formula(self._latex[int(m[1])], m[2].lower()), page)
 
     def _token(self, latex: str, kind: str) -> str:
         self._latex.append(" ".join(latex.split()))
@@ -127,7 +126,7 @@ def guides(site: Site) -> None:
         site.take(f"docs/{guide.name}")
     site.gallery(sorted(registry()))
     site.ledger(derivations.SAVED)
-    site.write_search()
+    site.write_shared()
 
 
 def main(folder: Path) -> None:

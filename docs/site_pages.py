@@ -21,11 +21,14 @@ from markupsafe import Markup
 from PIL import Image
 
 from implicit_bias import Ledger
-from implicit_bias.display.mathml import mathml
+from implicit_bias.display.ledger_page import TEMPLATES
+from implicit_bias.display.mathml import mathml, typeface
 from implicit_bias.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_TEXT = 1500  # letters of a section that the search looks into
+LONGEST_INLINE = 30  # letters of LaTeX that fit into a line on a phone
+MANY_COLUMNS = 5
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _GITHUB_FORMULA = re.compile(r"\$<code>(.*?)</code>\$")  # as GitHub writes formulas in tables
 _FORMULA = re.compile(r"(?<![\\\w])(\$\$.+?\$\$|\$[^\s$](?:[^$\n]*?[^\s$\\])?\$(?!\d))", re.DOTALL)
@@ -75,10 +78,12 @@ class Site:
         """Let the search find a section."""
         self._index.append((page, heading, address, " ".join(text.split())[:LONGEST_TEXT]))
 
-    def write_search(self) -> None:
-        """Write the sections that the search looks into, and the search itself; pages load both as scripts."""
+    def write_shared(self) -> None:
+        """Write what all pages load: the font of formulas, and the search with the sections that it looks into."""
         sections = json.dumps(self._index, ensure_ascii=False, separators=(",", ":"))
         self._write("sections.js", f"const SECTIONS = {sections};\n")
+        self._write("pages.css", f"{typeface()}\n{(TEMPLATES / 'wide.css').read_text('utf-8')}")
+        self._write("wide.js", (TEMPLATES / "wide.js").read_text("utf-8"))
         self._write("find.js", (Path(__file__).parent / "templates" / "find.js").read_text("utf-8"))
 
     def gallery(self, names: list[str]) -> None:
@@ -137,7 +142,7 @@ class Site:
 
     def _markdown(self, name: str, place: str) -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
-        html = _GITHUB_FORMULA.sub(lambda m: _in_table(unescape(m[1])), _MARKDOWN.render(text))
+        html = _GITHUB_FORMULA.sub(lambda m: formula(unescape(m[1])), _MARKDOWN.render(text))
         html = _SESSION.sub(lambda m: m[1] + "".join(map(_line, m[2].splitlines(keepends=True))) + m[3], html)
         title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]
         self.page(place, title, self._linked(html, name, place))
@@ -165,9 +170,16 @@ class Site:
         return _LINK.sub(leads, html)
 
 
+def formula(latex: str, display: str = "inline") -> str:
+    """A formula as MathML, in a box of its own where it may be wider than a phone."""
+    if display == "block":
+        return f'<span class="formula">{mathml(latex, display)}</span>'
+    return f'<span class="part">{mathml(latex)}</span>' if len(latex) > LONGEST_INLINE else mathml(latex)
+
+
 def reachable(html: str) -> str:
-    """A page on which the keyboard reaches what scrolls sideways, and every link says where it leads."""
-    html = re.sub(r"<(pre|table)(?=[ >])", r'<\1 tabindex="0"', html)
+    """A page on which wide tables scroll by themselves, and every link says where it leads."""
+    html = re.sub(r"<table>.*?</table>", _boxed, html, flags=re.DOTALL)
     return html.replace('<a class="headerlink"', '<a class="headerlink" aria-label="Link to this entry"')
 
 
@@ -176,15 +188,16 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]+>", "", heading).lower()).replace(" ", "-")
 
 
+def _boxed(table: re.Match[str]) -> str:
+    """A table in a box that scrolls; of one with many columns the first stays in view."""
+    many = table[0].partition("</tr>")[0].count("<th") >= MANY_COLUMNS
+    return f'<div class="wide{" numbers" if many else ""}">{table[0]}</div>'
+
+
 def _line(line: str) -> str:
     """A line of a Python session; its prompt, or all of it if Python answered it, stays behind when one copies."""
     prompt = next((each for each in ("&gt;&gt;&gt; ", "... ", "...\n") if line.startswith(each)), line).rstrip("\n")
     return f'<span class="shown">{prompt}</span>{line.removeprefix(prompt)}'
-
-
-def _in_table(latex: str) -> str:
-    """A formula of a table, where bars are written in words, as they would end a cell."""
-    return mathml(latex.replace(r"\Vert ", r"\|").replace(r"\vert ", "|").replace(r"\Vert", r"\|"))
 
 
 def _plain(html: str) -> str:
@@ -220,7 +233,7 @@ def _text(source: str) -> str:
 
     def taken_out(found: re.Match[str]) -> str:
         kind = "block" if found[0].startswith("$$") else "inline"
-        formulas.append(mathml(found[0].strip("$"), kind))
+        formulas.append(formula(found[0].strip("$"), kind))
         return f"FORMULA{len(formulas) - 1}X"
 
     parts = _CODE.split(source)
