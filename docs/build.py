@@ -98,15 +98,17 @@ def reference(site: Site) -> None:
     formulas = Formulas()
     for module in modules.values():
         formulas.take_out(module)
+    seen = set()  # what a package exports again is found where it stands first
     for name, module in modules.items():
         page = folder / f"{name.replace('.', '/')}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         write_whole(page, reachable(formulas.put_back(render.html_module(module, modules))))
         for member in module.members.values():
-            if not member.name.startswith("_") and member.docstring:
+            if not member.name.startswith("_") and member.docstring and id(member.obj) not in seen:
+                seen.add(id(member.obj))
                 first = formulas.put_back_as_text(member.docstring.partition("\n\n")[0])
                 address = f"{name.replace('.', '/')}.html#{member.qualname}"
-                site.find("Reference", f"{name}.{member.qualname}".replace("implicit_bias.", "ib."), address, first)
+                site.find("Reference", "", f"{name}.{member.qualname}".replace("implicit_bias.", "ib."), address, first)
     write_whole(folder / "search.js", formulas.put_back_as_text(render.search_index(modules)))
 
 

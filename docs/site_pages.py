@@ -51,7 +51,7 @@ class Site:
         self._template = templates.get_template("guide.html.jinja2")
         self._places: dict[str, str] = {}  # of files of the repository, by their paths there
         self._waiting: list[tuple[str, Callable[[str, str], None]]] = []
-        self._index: list[tuple[str, str, str, str]] = []  # page, heading, address and text of every section
+        self._index: list[tuple[str, str, str, str, str]] = []  # kind, page, heading, address and text of every section
 
     def take(self, name: str) -> str:
         """Where in the site a file of the repository is; it comes along, if it has not yet."""
@@ -68,15 +68,16 @@ class Site:
         """Write a page, and let the search find its sections."""
         html = _HEADING.sub(lambda m: f'<{m[1]} id="{anchor(m[2])}">{m[2]}</{m[1]}>', html)
         parts = re.split(r'<h[1-4] id="([^"]*)">(.+?)</h\d>', html, flags=re.DOTALL)
-        for name, heading, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            self.find(title, _plain(heading), f"{place}#{name}", _plain(text))
+        is_list = place == "index.html"  # of the pages that the search finds themselves
+        for name, heading, text in () if is_list else zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+            self.find(_kind(place), title, _plain(heading), f"{place}#{name}", _plain(text))
         up = "../" * place.count("/")
         content = Markup(reachable(html))  # noqa: S704 - our own pages
         self._write(place, self._template.render(title=title, content=content, up=up))
 
-    def find(self, page: str, heading: str, address: str, text: str) -> None:
-        """Let the search find a section."""
-        self._index.append((page, heading, address, " ".join(text.split())[:LONGEST_TEXT]))
+    def find(self, kind: str, page: str, heading: str, address: str, text: str) -> None:
+        """Let the search find a section; ``kind`` is one of those that find.js puts in order."""
+        self._index.append((kind, page, heading, address, " ".join(text.split())[:LONGEST_TEXT]))
 
     def write_shared(self) -> None:
         """Write what all pages load: the font of formulas, and the search with the sections that it looks into."""
@@ -112,7 +113,7 @@ class Site:
         for claim in Ledger.load(saved).values():
             key = claim.id.partition("/")[0]
             place = self.take(f"figures/ledger/{key}.html")
-            self.find("Ledger", claim.id, f"{place}#{claim.id}", f"{claim.source} {claim.statement}")
+            self.find("Ledger", "", claim.id, f"{place}#{claim.id}", f"{claim.source} {claim.statement}")
 
     def _place(self, name: str) -> tuple[str, Callable[[str, str], None]]:
         path = ROOT / name
@@ -131,14 +132,19 @@ class Site:
         write_whole(self.folder / place, content)
 
     def _copy(self, name: str, place: str) -> None:
+        """Copy a file; a page is copied with what it links to, and gets a link back to the site."""
         content = (ROOT / name).read_bytes()
-        self._write(place, content)
-        if name.endswith(".html"):  # its links stay as they are, so their targets have to be where they lead
-            for _, link in _LINK.findall(content.decode("utf-8")):
-                path = unquote(unescape(link)).partition("#")[0]
-                target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
-                if path and ":" not in path and not (self.folder / "repository" / target).exists():
-                    self._copy(target, f"repository/{target}")
+        if not name.endswith(".html"):
+            self._write(place, content)
+            return
+        html = content.decode("utf-8")
+        back = f'<p><a href="{"../" * place.count("/")}index.html">← Guides, gallery and search</a></p>'
+        self._write(place, re.sub(r"<main[^>]*>", lambda found: found[0] + back, html, count=1))
+        for _, link in _LINK.findall(html):  # its links stay as they are, so their targets have to be where they lead
+            path = unquote(unescape(link)).partition("#")[0]
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+            if path and ":" not in path and not (self.folder / "repository" / target).exists():
+                self._copy(target, f"repository/{target}")
 
     def _markdown(self, name: str, place: str) -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
@@ -170,6 +176,13 @@ class Site:
         return _LINK.sub(leads, html)
 
 
+def _kind(place: str) -> str:
+    """What a page is, as the search says it."""
+    if place.startswith("repository/") or place == "gallery.html":
+        return "Figure"
+    return "Notebook" if place.startswith("notebooks/") else "Errata" if place == "errata.html" else "Guide"
+
+
 def formula(latex: str, display: str = "inline") -> str:
     """A formula as MathML, in a box of its own where it may be wider than a phone."""
     if display == "block":
@@ -189,9 +202,11 @@ def anchor(heading: str) -> str:
 
 
 def _boxed(table: re.Match[str]) -> str:
-    """A table in a box that scrolls; of one with many columns the first stays in view."""
-    many = table[0].partition("</tr>")[0].count("<th") >= MANY_COLUMNS
-    return f'<div class="wide{" numbers" if many else ""}">{table[0]}</div>'
+    """A table in a box that scrolls; of one with numbers in many columns the first stays in view."""
+    cells = re.findall(r"<td>([^<]*)", table[0])
+    columns, numbers = table[0].count("<th>"), sum(bool(re.match(r"[-−–]?\d|–$", cell)) for cell in cells)
+    is_of_numbers = columns >= MANY_COLUMNS and 2 * numbers > len(cells)
+    return f'<div class="wide{" numbers" if is_of_numbers else ""}">{table[0]}</div>'
 
 
 def _line(line: str) -> str:

@@ -35,8 +35,7 @@ def typeface() -> str:
     font = b64encode((Path(__file__).parent / "fonts" / "mathematics.woff2").read_bytes()).decode("ascii")
     return (
         f"@font-face {{ font-family: Mathematics; src: url(data:font/woff2;base64,{font}) format('woff2'); }}\n"
-        "math { font-family: Mathematics, 'STIX Two Math', 'Latin Modern Math', 'Cambria Math', 'Noto Sans Math', math; "
-        "font-size: 1.1em; }"  # its letters are smaller than those of the text around it
+        "math { font-family: Mathematics, 'STIX Two Math', 'Latin Modern Math', 'Cambria Math', math; font-size: 1.1em; }"
     )
 
 
