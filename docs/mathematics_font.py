@@ -1,7 +1,7 @@
 """Make the font in which pages set formulas, a part of STIX Two Math: ``python docs/mathematics_font.py FONT``.
 
-FONT is ``files/stix-two-math-latin-400-normal.woff2`` of what ``npm pack @fontsource/stix-two-math`` fetches; brotli
-has to be installed. Its licence, the SIL Open Font License 1.1 without a reserved name, stands beside the result.
+FONT is ``files/stix-two-math-latin-400-normal.woff`` of what ``npm pack @fontsource/stix-two-math`` fetches.
+Its licence, the SIL Open Font License 1.1 without a reserved name, stands beside the result.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.subset import Options, Subsetter, load_font, parse_unicodes, save_font
 from fontTools.ttLib import TTFont
 
-TARGET = Path(__file__).resolve().parents[1] / "implicit_bias" / "display" / "fonts" / "mathematics.woff2"
+TARGET = Path(__file__).resolve().parents[1] / "implicit_bias" / "display" / "fonts" / "mathematics.woff"
 # Latin and Greek, upright, italic and bold; script and double-struck capitals; operators, arrows and brackets.
 CHARACTERS = (
     "20-7E,A0-FF,131,141,237,2C6,2C7,2D8-2DD,391-3A9,3B1-3C9,3D1,3D5,3D6,3F0,3F1,3F5,2002-200A,2013,2014,2016,2020,2026,"
@@ -30,7 +30,7 @@ SCALE_OF_PRIMES, DROP_OF_PRIMES = 1.5, 560
 
 def main(source: str) -> None:
     """Write the font."""
-    options = Options(layout_features=[], hinting=False, flavor="woff2")
+    options = Options(layout_features=[], hinting=False, flavor="woff")
     font = load_font(source, options)
     for character in PRIMES:
         _lower(font, font.getBestCmap()[character])

@@ -32,10 +32,11 @@ def typeface() -> str:
 
     Without a font that has a table for mathematics a browser misplaces radicals, primes and tall brackets.
     """
-    font = b64encode((Path(__file__).parent / "fonts" / "mathematics.woff2").read_bytes()).decode("ascii")
+    font = b64encode((Path(__file__).parent / "fonts" / "mathematics.woff").read_bytes()).decode("ascii")
     return (
-        f"@font-face {{ font-family: Mathematics; src: url(data:font/woff2;base64,{font}) format('woff2'); }}\n"
-        "math { font-family: Mathematics, 'STIX Two Math', 'Latin Modern Math', 'Cambria Math', math; font-size: 1.1em; }"
+        f"@font-face {{ font-family: Mathematics; src: url(data:font/woff;base64,{font}) format('woff'); }}\n"
+        "math { font-family: Mathematics, 'STIX Two Math', 'Latin Modern Math', 'Cambria Math', math;\n"
+        "  font-size: 1.1em; }"
     )
 
 
