@@ -99,7 +99,8 @@ def test_what_is_too_wide_is_found(browser, tmp_path):
     page = tmp_path / "wide.html"
     page.write_text(
         "<p style='width: 500px'>wide<pre style='overflow: auto' tabindex=0>" + 200 * "x" + "</pre>"
-        "<div style='overflow: auto; background: linear-gradient(red, red) local, linear-gradient(red, red) scroll'><p style='width: 3000px'>wider"
+        "<div style='overflow: auto; background: linear-gradient(red, red) local, linear-gradient(red, red) scroll'>"
+        "<p style='width: 3000px'>wider"
     )
     with browser.new_context() as context:
         page, shadow, reached = too_wide(context.new_page(), [page], 390)["wide.html"]
