@@ -11,6 +11,7 @@ from pathlib import Path
 from derivations import SAVED
 from implicit_bias import Ledger, Outcome
 from implicit_bias.claims import Verdict
+from implicit_bias.display.equation import numbers_latex
 from implicit_bias.display.ledger_page import Entry, Section, sections
 from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
@@ -18,7 +19,7 @@ from implicit_bias.files import write_whole
 ERRATA = Path(__file__).resolve().parents[1] / "docs" / "errata.md"
 GUIDE = ERRATA.with_name("ledger.md")
 BEGIN, END = "<!-- written by python -m derivations.errata -->", "<!-- end of errata -->"
-LONGEST_FORMULA = 240  # letters of LaTeX that a cell of a table can hold
+LONGEST_FORMULA = 240  # letters of LaTeX that one reads in a list
 
 
 def update() -> None:
@@ -47,7 +48,7 @@ def replaced(text: str, part: str) -> str:
 
 
 def errata(ledger: Ledger) -> str:
-    """A table of refuted statements for each paper, and then how many claims of each have which verdict."""
+    """The refuted statements of each paper, and then how many claims of each have which verdict."""
     shown = sections(ledger)
     outcomes = [outcome for outcome in Outcome if any(outcome in _found(section.entries) for section in shown)]
     rows = [["claims of", "printed places", "claims", *(outcome.value for outcome in outcomes)]]
@@ -63,11 +64,9 @@ def errata(ledger: Ledger) -> str:
             if entry.verdict.outcome is Outcome.REFUTED and not entry.claim.observation
         ]
         if refuted:
-            rows = [["place", "printed", "holds instead", "counterexample"]]
-            rows += [_row(section, entry) for entry in refuted]
             paper = section.paper
             cited = f"{paper.authors} ({paper.citation})\n\n" if paper and paper.arxiv else ""
-            parts.append(f"## {section.title}\n\n{cited}{_table(rows)}")
+            parts.append(f"## {section.title}\n\n{cited}{''.join(_erratum(section, entry) for entry in refuted)}")
     parts.append(f"## How many claims have which verdict\n\n{counted}")
     return "\n" + "\n".join(parts) + "\n"
 
@@ -87,27 +86,27 @@ def _found(entries: tuple[Entry, ...]) -> list[Outcome]:
     return [entry.verdict.outcome for entry in entries]
 
 
-def _row(section: Section, entry: Entry) -> list[str]:
+def _erratum(section: Section, entry: Entry) -> str:
+    """What was printed, what holds instead and where the printed fails, with a link to the evidence."""
     correction = entry.verdict.correction
     place = re.split("[,;]", section.source(entry.claim))[0]
-    instead = "not known" if correction is None or not correction.is_shown else _formula(correction.statement)
-    return [place, _formula(entry.claim.statement), instead, _numbers(entry.verdict)]
+    address = f"../figures/ledger/{section.key}.html#{entry.claim.id}"
+    instead = "not known" if correction is None or not correction.is_shown else _formula(correction.statement, address)
+    return (
+        f"- **[{place}]({address})**\n  - printed: {_formula(entry.claim.statement, address)}\n"
+        f"  - holds instead: {instead}\n  - fails at {_numbers(entry.verdict)}\n"
+    )
 
 
-def _formula(latex: str) -> str:
-    """A formula as GitHub shows it; bars would end a cell of the table."""
-    if len(latex) > LONGEST_FORMULA:
-        return "in [the ledger](../figures/ledger.html)"
-    without_bars = latex.replace(r"\|", r"\Vert ").replace("|", r"\vert ").replace("\n", " ")
-    return f"$`{without_bars}`$"
+def _formula(latex: str, address: str) -> str:
+    """A formula as GitHub shows it, or where it is shown."""
+    return f"[in the ledger]({address})" if len(latex) > LONGEST_FORMULA else f"$`{' '.join(latex.split())}`$"
 
 
 def _numbers(verdict: Verdict) -> str:
     if verdict.violation is not None:
-        numbers = {name: str(number) for name, number in verdict.violation.numbers.items()}
-    else:
-        numbers = {name: f"{number:.4g}" for name, number in verdict.counterexample.items()}
-    return ", ".join(f"{name} = {number}" for name, number in numbers.items()) or "any numbers"
+        return ", ".join(f"$`{each}`$" for each in numbers_latex(verdict.violation))
+    return ", ".join(f"{name} = {number:.4g}" for name, number in verdict.counterexample.items()) or "any numbers"
 
 
 def _table(rows: list[list[str]]) -> str:

@@ -14,13 +14,12 @@ import warnings
 from pathlib import Path
 
 from pdoc import doc, render
-from site_pages import Site, reachable
+from site_pages import Site, formula, reachable
 
 import derivations
 import implicit_bias
 from experiments import registry
 from implicit_bias import Status, claims
-from implicit_bias.display.mathml import mathml
 from implicit_bias.files import write_whole
 
 GUIDES = Path(__file__).resolve().parent
@@ -76,7 +75,7 @@ class Formulas:
 
     def put_back(self, page: str) -> str:
         """The page with its formulas."""
-        return _TOKEN.sub(lambda m: mathml(self._latex[int(m[1])], m[2].lower()), page)
+        return _TOKEN.sub(lambda m: formula(self._latex[int(m[1])], m[2].lower()), page)
 
     def _token(self, latex: str, kind: str) -> str:
         self._latex.append(" ".join(latex.split()))
@@ -99,15 +98,17 @@ def reference(site: Site) -> None:
     formulas = Formulas()
     for module in modules.values():
         formulas.take_out(module)
+    seen = set()  # what a package exports again is found where it stands first
     for name, module in modules.items():
         page = folder / f"{name.replace('.', '/')}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         write_whole(page, reachable(formulas.put_back(render.html_module(module, modules))))
         for member in module.members.values():
-            if not member.name.startswith("_") and member.docstring:
+            if not member.name.startswith("_") and member.docstring and id(member.obj) not in seen:
+                seen.add(id(member.obj))
                 first = formulas.put_back_as_text(member.docstring.partition("\n\n")[0])
                 address = f"{name.replace('.', '/')}.html#{member.qualname}"
-                site.find("Reference", f"{name}.{member.qualname}".replace("implicit_bias.", "ib."), address, first)
+                site.find("Reference", "", f"{name}.{member.qualname}".replace("implicit_bias.", "ib."), address, first)
     write_whole(folder / "search.js", formulas.put_back_as_text(render.search_index(modules)))
 
 
@@ -127,7 +128,7 @@ def guides(site: Site) -> None:
         site.take(f"docs/{guide.name}")
     site.gallery(sorted(registry()))
     site.ledger(derivations.SAVED)
-    site.write_search()
+    site.write_shared()
 
 
 def main(folder: Path) -> None:

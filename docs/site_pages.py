@@ -21,11 +21,14 @@ from markupsafe import Markup
 from PIL import Image
 
 from implicit_bias import Ledger
-from implicit_bias.display.mathml import mathml
+from implicit_bias.display.ledger_page import TEMPLATES
+from implicit_bias.display.mathml import mathml, typeface
 from implicit_bias.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_TEXT = 1500  # letters of a section that the search looks into
+LONGEST_INLINE = 30  # letters of LaTeX that fit into a line on a phone
+MANY_COLUMNS = 5
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _GITHUB_FORMULA = re.compile(r"\$<code>(.*?)</code>\$")  # as GitHub writes formulas in tables
 _FORMULA = re.compile(r"(?<![\\\w])(\$\$.+?\$\$|\$[^\s$](?:[^$\n]*?[^\s$\\])?\$(?!\d))", re.DOTALL)
@@ -48,7 +51,7 @@ class Site:
         self._template = templates.get_template("guide.html.jinja2")
         self._places: dict[str, str] = {}  # of files of the repository, by their paths there
         self._waiting: list[tuple[str, Callable[[str, str], None]]] = []
-        self._index: list[tuple[str, str, str, str]] = []  # page, heading, address and text of every section
+        self._index: list[tuple[str, str, str, str, str]] = []  # kind, page, heading, address and text of every section
 
     def take(self, name: str) -> str:
         """Where in the site a file of the repository is; it comes along, if it has not yet."""
@@ -65,20 +68,23 @@ class Site:
         """Write a page, and let the search find its sections."""
         html = _HEADING.sub(lambda m: f'<{m[1]} id="{anchor(m[2])}">{m[2]}</{m[1]}>', html)
         parts = re.split(r'<h[1-4] id="([^"]*)">(.+?)</h\d>', html, flags=re.DOTALL)
-        for name, heading, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            self.find(title, _plain(heading), f"{place}#{name}", _plain(text))
+        is_list = place == "index.html"  # of the pages that the search finds themselves
+        for name, heading, text in () if is_list else zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+            self.find(_kind(place), title, _plain(heading), f"{place}#{name}", _plain(text))
         up = "../" * place.count("/")
         content = Markup(reachable(html))  # noqa: S704 - our own pages
         self._write(place, self._template.render(title=title, content=content, up=up))
 
-    def find(self, page: str, heading: str, address: str, text: str) -> None:
-        """Let the search find a section."""
-        self._index.append((page, heading, address, " ".join(text.split())[:LONGEST_TEXT]))
+    def find(self, kind: str, page: str, heading: str, address: str, text: str) -> None:
+        """Let the search find a section; ``kind`` is one of those that find.js puts in order."""
+        self._index.append((kind, page, heading, address, " ".join(text.split())[:LONGEST_TEXT]))
 
-    def write_search(self) -> None:
-        """Write the sections that the search looks into, and the search itself; pages load both as scripts."""
+    def write_shared(self) -> None:
+        """Write what all pages load: the font of formulas, and the search with the sections that it looks into."""
         sections = json.dumps(self._index, ensure_ascii=False, separators=(",", ":"))
         self._write("sections.js", f"const SECTIONS = {sections};\n")
+        self._write("pages.css", f"{typeface()}\n{(TEMPLATES / 'wide.css').read_text('utf-8')}")
+        self._write("wide.js", (TEMPLATES / "wide.js").read_text("utf-8"))
         self._write("find.js", (Path(__file__).parent / "templates" / "find.js").read_text("utf-8"))
 
     def gallery(self, names: list[str]) -> None:
@@ -107,7 +113,7 @@ class Site:
         for claim in Ledger.load(saved).values():
             key = claim.id.partition("/")[0]
             place = self.take(f"figures/ledger/{key}.html")
-            self.find("Ledger", claim.id, f"{place}#{claim.id}", f"{claim.source} {claim.statement}")
+            self.find("Ledger", "", claim.id, f"{place}#{claim.id}", f"{claim.source} {claim.statement}")
 
     def _place(self, name: str) -> tuple[str, Callable[[str, str], None]]:
         path = ROOT / name
@@ -126,18 +132,23 @@ class Site:
         write_whole(self.folder / place, content)
 
     def _copy(self, name: str, place: str) -> None:
+        """Copy a file; a page is copied with what it links to, and gets a link back to the site."""
         content = (ROOT / name).read_bytes()
-        self._write(place, content)
-        if name.endswith(".html"):  # its links stay as they are, so their targets have to be where they lead
-            for _, link in _LINK.findall(content.decode("utf-8")):
-                path = unquote(unescape(link)).partition("#")[0]
-                target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
-                if path and ":" not in path and not (self.folder / "repository" / target).exists():
-                    self._copy(target, f"repository/{target}")
+        if not name.endswith(".html"):
+            self._write(place, content)
+            return
+        html = content.decode("utf-8")
+        back = f'<p><a href="{"../" * place.count("/")}index.html">← Guides, gallery and search</a></p>'
+        self._write(place, re.sub(r"<main[^>]*>", lambda found: found[0] + back, html, count=1))
+        for _, link in _LINK.findall(html):  # its links stay as they are, so their targets have to be where they lead
+            path = unquote(unescape(link)).partition("#")[0]
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+            if path and ":" not in path and not (self.folder / "repository" / target).exists():
+                self._copy(target, f"repository/{target}")
 
     def _markdown(self, name: str, place: str) -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
-        html = _GITHUB_FORMULA.sub(lambda m: _in_table(unescape(m[1])), _MARKDOWN.render(text))
+        html = _GITHUB_FORMULA.sub(lambda m: formula(unescape(m[1])), _MARKDOWN.render(text))
         html = _SESSION.sub(lambda m: m[1] + "".join(map(_line, m[2].splitlines(keepends=True))) + m[3], html)
         title = re.findall(r"^# (.+)", text, re.MULTILINE)[0]
         self.page(place, title, self._linked(html, name, place))
@@ -165,9 +176,23 @@ class Site:
         return _LINK.sub(leads, html)
 
 
+def _kind(place: str) -> str:
+    """What a page is, as the search says it."""
+    if place.startswith("repository/") or place == "gallery.html":
+        return "Figure"
+    return "Notebook" if place.startswith("notebooks/") else "Errata" if place == "errata.html" else "Guide"
+
+
+def formula(latex: str, display: str = "inline") -> str:
+    """A formula as MathML, in a box of its own where it may be wider than a phone."""
+    if display == "block":
+        return f'<span class="formula">{mathml(latex, display)}</span>'
+    return f'<span class="part">{mathml(latex)}</span>' if len(latex) > LONGEST_INLINE else mathml(latex)
+
+
 def reachable(html: str) -> str:
-    """A page on which the keyboard reaches what scrolls sideways, and every link says where it leads."""
-    html = re.sub(r"<(pre|table)(?=[ >])", r'<\1 tabindex="0"', html)
+    """A page on which wide tables scroll by themselves, and every link says where it leads."""
+    html = re.sub(r"<table>.*?</table>", _boxed, html, flags=re.DOTALL)
     return html.replace('<a class="headerlink"', '<a class="headerlink" aria-label="Link to this entry"')
 
 
@@ -176,15 +201,18 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]+>", "", heading).lower()).replace(" ", "-")
 
 
+def _boxed(table: re.Match[str]) -> str:
+    """A table in a box that scrolls; of one with numbers in many columns the first stays in view."""
+    cells = re.findall(r"<td>([^<]*)", table[0])
+    columns, numbers = table[0].count("<th>"), sum(bool(re.match(r"[-−–]?\d|–$", cell)) for cell in cells)
+    is_of_numbers = columns >= MANY_COLUMNS and 2 * numbers > len(cells)
+    return f'<div class="wide{" numbers" if is_of_numbers else ""}">{table[0]}</div>'
+
+
 def _line(line: str) -> str:
     """A line of a Python session; its prompt, or all of it if Python answered it, stays behind when one copies."""
     prompt = next((each for each in ("&gt;&gt;&gt; ", "... ", "...\n") if line.startswith(each)), line).rstrip("\n")
     return f'<span class="shown">{prompt}</span>{line.removeprefix(prompt)}'
-
-
-def _in_table(latex: str) -> str:
-    """A formula of a table, where bars are written in words, as they would end a cell."""
-    return mathml(latex.replace(r"\Vert ", r"\|").replace(r"\vert ", "|").replace(r"\Vert", r"\|"))
 
 
 def _plain(html: str) -> str:
@@ -220,7 +248,7 @@ def _text(source: str) -> str:
 
     def taken_out(found: re.Match[str]) -> str:
         kind = "block" if found[0].startswith("$$") else "inline"
-        formulas.append(mathml(found[0].strip("$"), kind))
+        formulas.append(formula(found[0].strip("$"), kind))
         return f"FORMULA{len(formulas) - 1}X"
 
     parts = _CODE.split(source)

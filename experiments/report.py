@@ -51,7 +51,7 @@ INDEX = re.compile(r"(?<![\w.])([A-Za-zα-ωΑ-Ω])_(?:([A-Za-z0-9α-ω∞])(?![
 EXPONENT = re.compile(r"\^(?:\(([^()]*(?:\([^()]*\)[^()]*)*)\)|(-?[\w∞]+))")
 MINUS = re.compile(r"(?<![\w.)])-(?=\d)")  # the sign of a number, and no hyphen
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-WIDE = '<div class="wide numbers" tabindex="0">'  # scrolls on its own, by the keyboard as well
+WIDE = '<div class="wide numbers">'  # scrolls on its own
 T = TypeVar("T")
 
 

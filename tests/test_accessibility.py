@@ -26,6 +26,33 @@ def findings(tab, rules=()):
     ]
 
 
+# What is wider than the screen or than its box. A box may scroll if the keyboard reaches it and a shadow says so.
+TOO_WIDE = """async () => {
+  document.querySelectorAll('details').forEach(e => { e.open = true; });
+  await new Promise(done => setTimeout(() => requestAnimationFrame(done)));  // they have told that they are open
+  const whole = document.scrollingElement.scrollWidth, found = whole > innerWidth ? [`the page: ${whole}`] : [];
+  for (const box of document.querySelectorAll('body :not(math *)')) {
+    const look = getComputedStyle(box);
+    const isCut = box.clientWidth > 0 && box.scrollWidth > box.clientWidth + 1;
+    if (!isCut || !['auto', 'scroll'].includes(look.overflowX)) continue;
+    const isReached = box.tabIndex >= 0 || box.querySelector('a, button, summary') !== null;
+    const hasShadow = look.backgroundAttachment.includes('local') && look.backgroundAttachment.includes('scroll');
+    if (!isReached || !hasShadow) found.push(`${isReached} ${hasShadow} ${box.outerHTML.slice(0, 120)}`);
+  }
+  return found;
+}"""
+
+
+def too_wide(tab, pages, width):
+    """What of some pages does not fit, by page."""
+    tab.set_viewport_size({"width": width, "height": 844})
+    found = {}
+    for page in pages:
+        tab.goto(page.as_uri())
+        found[page.name] = tab.evaluate(TOO_WIDE)
+    return {name: each for name, each in found.items() if each}
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """A folder with the page of all figures, whose pictures are links, and the pages of the ledger."""
@@ -57,6 +84,27 @@ def test_nothing_serious_is_found(browser, pages, name):
 def test_text_stands_out_on_a_dark_page(browser, pages, name):
     with browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark") as context:
         assert findings(opened(context, pages / name), ["color-contrast"]) == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_wider_than_the_screen_without_a_hint(browser, pages, width):
+    every = [pages / "index.html", pages / "ledger.html", *sorted((pages / "ledger").glob("*.html"))]
+    assert len(every) > len(derivations.papers())
+    with browser.new_context() as context:
+        assert too_wide(context.new_page(), every, width) == {}
+
+
+def test_what_is_too_wide_is_found(browser, tmp_path):
+    """The check can fail: a page that is too wide, a box without a shadow, and one that the keyboard does not reach."""
+    page = tmp_path / "wide.html"
+    page.write_text(
+        "<p style='width: 500px'>wide<pre style='overflow: auto' tabindex=0>" + 200 * "x" + "</pre>"
+        "<div style='overflow: auto; background: linear-gradient(red, red) local, linear-gradient(red, red) scroll'>"
+        "<p style='width: 3000px'>wider"
+    )
+    with browser.new_context() as context:
+        page, shadow, reached = too_wide(context.new_page(), [page], 390)["wide.html"]
+    assert (page, shadow[:10], reached[:10]) == ("the page: 508", "true false", "false true")
 
 
 def test_boxes_that_scroll_on_a_phone_are_reached_by_the_keyboard(browser, pages):

@@ -1,21 +1,25 @@
-// Finds sections of the site as one types; SECTIONS holds [page, heading, address, text] of each. It works from disk.
+// Finds sections of the site as one types; SECTIONS holds [kind, page, heading, address, text] of each. It works from disk.
 "use strict";
 (() => {
-    const MOST = 12, box = document.getElementById("find"), list = document.getElementById("found");
+    const MOST = 30, box = document.getElementById("find"), list = document.getElementById("found");
     const told = document.getElementById("told"), up = document.body.dataset.up;
-    const known = SECTIONS.map(([page, heading, address, text]) => ({
-        page, heading, address, text, title: `${page} ${heading}`.toLowerCase(), all: `${page} ${heading} ${text}`.toLowerCase(),
-    }));
+    // Pages that explain come before those that list, unless one of these is called just so.
+    const KINDS = ["Guide", "Reference", "Notebook", "Figure", "Errata", "Ledger"], EXPLAIN = 3;
+    const known = SECTIONS.map(([kind, page, heading, address, text]) => {
+        const title = page && page !== heading && page !== kind ? `${page}, ${heading}` : heading;
+        return {kind, title, address, text, heading: heading.toLowerCase(), words: title.toLowerCase(),
+            all: `${kind} ${title} ${text}`.toLowerCase(), order: KINDS.indexOf(kind)};
+    });
 
-    function score(section, words) {
-        let sum = 0;
-        for (const word of words) {
-            if (!section.all.includes(word)) return 0;
-            const inTitle = section.title.indexOf(word);
-            sum += inTitle < 0 ? 1 : 10 + (inTitle === 0 || /\W/.test(section.title[inTitle - 1]) ? 5 : 0);
-            if (section.heading.toLowerCase() === word) sum += 20;
-        }
-        return sum;
+    // Smaller is better: how a section fits, or null. Its name is what was typed; its title has all words, from their
+    // beginnings or anywhere; or they are in its text.
+    function rank({all, heading, words: title, order}, words) {
+        const typed = words.join(" "), starts = title.split(/\W+|_/);
+        if (!words.every((word) => all.includes(word))) return null;
+        if (heading === typed || heading.split(".").at(-1) === typed) return order;
+        const fit = words.every((word) => starts.some((each) => each.startsWith(word))) ? 1
+            : words.every((word) => title.includes(word)) ? 2 : 3;
+        return 1000 * (order < EXPLAIN ? 1 : 2) + 100 * fit + order;
     }
 
     function around(text, word) {
@@ -26,12 +30,12 @@
     function show() {
         const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
         const found = words.length
-            ? known.map((section) => [score(section, words), section]).filter(([sum]) => sum).sort((a, b) => b[0] - a[0])
+            ? known.map((section) => [rank(section, words), section]).filter(([at]) => at !== null).sort(([a], [b]) => a - b)
             : [];
         list.replaceChildren(...found.slice(0, MOST).map(([, section]) => {
             const item = document.createElement("li"), link = document.createElement("a"), says = document.createElement("small");
             link.href = up + section.address;
-            link.textContent = section.heading === section.page ? section.page : `${section.page}: ${section.heading}`;
+            link.textContent = section.kind === section.title ? section.title : `${section.kind}: ${section.title}`;
             says.textContent = around(section.text, words[0]);
             item.append(link, says);
             return item;

@@ -14,7 +14,7 @@ from implicit_bias.claims.ledger import Ledger
 from implicit_bias.claims.paper import Paper
 from implicit_bias.claims.verdict import Outcome, Verdict
 from implicit_bias.display import equation
-from implicit_bias.display.mathml import mathml, words_or_mathml
+from implicit_bias.display.mathml import mathml, typeface, words_or_mathml
 from implicit_bias.errors import require
 
 require("judge", "jinja2")
@@ -153,7 +153,7 @@ def environment(*folders: Path) -> Environment:
         "number": lambda value: f"{value or 0.0:.6g}",  # without the sign of -0.0
         "versions": lambda versions: ", ".join(f"{name} {number}" for name, number in versions.items()),
     }
-    environment.globals["elsewhere"] = ()
+    environment.globals |= {"elsewhere": (), "typeface": Markup(typeface())}  # noqa: S704
     environment.tests["corrected"] = lambda name: isinstance(name, corrected)
     return environment
 

@@ -46,9 +46,7 @@ class Path:
     resolved: bool
 
 
-def followed(
-    maps: PointMap, theta: np.ndarray, z: tuple[float, float], y: float, decay: float, time: float
-) -> Path:
+def followed(maps: PointMap, theta: np.ndarray, z: tuple[float, float], y: float, decay: float, time: float) -> Path:
     r"""Follow :math:`\theta_i' = -(z\cdot x - y)z_i\nabla g(\theta_i) - \alpha_t\nabla h(\theta_i)`.
 
     Args:

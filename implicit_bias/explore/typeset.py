@@ -44,7 +44,11 @@ def _in_latex(derivation: Derivation) -> tuple[tuple[str, str], ...]:
 
 def _curve(derivation: Derivation) -> tuple[tuple[str, str], ...]:
     curve = derivation.inverse_mirror_map
-    return () if curve is None else (("weight along the flow", rf"x(s) = {_latex(curve.subs(derivation.names.dual, 's'))}"),)
+    return (
+        ()
+        if curve is None
+        else (("weight along the flow", rf"x(s) = {_latex(curve.subs(derivation.names.dual, 's'))}"),)
+    )
 
 
 def remark(derivation: Derivation) -> str:

@@ -24,7 +24,6 @@ from implicit_bias.symbolic.leading_terms import LeadingTerm, large_scale, small
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
 
-
 _CURVE_ALONE = (
     "The weight along the flow, x(s), has a formula and rises, so its inverse ∇R exists, and R with it; only formulas for "
     "them were not found. The identities say what is proved of x(s)."

@@ -54,11 +54,16 @@ def test_the_guide_is_as_the_saved_ledger_has_it():
     assert "[Mask in the Mirror: Implicit Sparsification](../figures/ledger/mask-in-the-mirror.html), Jacobs" in text
 
 
-def test_every_printed_statement_that_is_refuted_has_a_row(part):
-    assert "| Lemma 2 | $`\\vert a\\vert  = 2 m_{0}`$ | $`\\Vert a\\Vert  = m_0`$ | m0 = 1 |" in part
-    assert "| Lemma 3 | in [the ledger](../figures/ledger.html) | not known | m0 = 1 |" in part
-    assert "| Lemma 4 | $`a = 5 m_{0}`$ | not known | m0 = 1 |" in part  # proposed, but not shown
-    assert part.count("m0 = 1") == 3  # the project's own one is only counted
+def test_every_printed_statement_that_is_refuted_is_listed(part):
+    assert (
+        "- **[Lemma 2](../figures/ledger/mirror.html#mirror/scale)**\n  - printed: $`|a| = 2 m_{0}`$\n"
+        "  - holds instead: $`\\|a\\| = m_0`$\n  - fails at $`m_{0} = 1`$\n"
+    ) in part
+    assert (
+        "- printed: [in the ledger](../figures/ledger/mirror.html#mirror/long)\n  - holds instead: not known\n" in part
+    )
+    assert "- printed: $`a = 5 m_{0}`$\n  - holds instead: not known\n" in part  # proposed, but not shown
+    assert part.count("m_{0} = 1") == 3  # the project's own one is only counted
     assert "## Mirrors\n\nA. Author (arXiv:2601.00001v2)\n" in part
 
 

@@ -1,13 +1,16 @@
 """The page of the ledger is complete, self-contained and escaped, and its links and its drawing are right."""
 
+import io
 import itertools
 import re
-from html import escape
+from base64 import b64decode
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import sympy as sp
+from fontTools.ttLib import TTFont
 
 import derivations
 from implicit_bias import Claim, Correction, Ledger, Outcome, Paper, Verdict
@@ -103,7 +106,7 @@ def test_every_claim_has_an_entry_with_its_module(claims, text):
 
 
 def test_nothing_is_loaded_from_elsewhere(text):
-    assert not re.search(r"https?:|url\(|@import|<script\s|<link|<iframe", text)
+    assert not re.search(r"https?:|url\((?!data:)|@import|<script\s|<link|<iframe", text)
     assert all(link.startswith(("#", "../derivations/", "../figures/")) for link in Outline(text).links)
 
 
@@ -197,7 +200,7 @@ def test_text_is_escaped():
     paper = Paper("k", evil, evil, evil, note=evil)
     other = Claim("k/b", "1 = 1", evil, check=open_question)
     text = Ledger([claim, other], {"a<b": verdict, "k/b": verdict}, evil, {evil: evil}, [paper]).to_html()
-    assert text.count("<script") == 1  # the page's own
+    assert text.count("<script") == 2  # the page's own
     assert "<script>alert" not in text
     assert "<u>" not in text
     assert Outline(text).claims == ["k/b", "a<b"]
@@ -231,6 +234,23 @@ def test_sized_delimiters_and_arguments_are_typeset(latex, part):
 )
 def test_a_formula_that_is_not_plain_mathml_is_shown_as_written(latex):
     assert formula(latex) == f"<code>{escape(latex)}</code>"
+
+
+def test_bold_digits_and_letters_are_those_of_unicode():
+    """Browsers look at no other mark of them."""
+    assert '<mn mathvariant="bold">𝟏𝟎</mn>' in formula(r"\mathbf{10}")
+    assert "𝐱" in formula(r"\mathbf{x}")
+    assert "𝐙" in formula(r"\mathbf{Z}")
+
+
+def test_the_font_of_formulas_has_a_table_for_mathematics_and_every_sign_of_the_ledger(text):
+    """Its table sets radicals, primes and brackets where they belong; its capital letters are there in all kinds."""
+    address = re.search(r"url\(data:font/woff;base64,([\w+/=]+)\)", text)[1]
+    font = TTFont(io.BytesIO(b64decode(address)))
+    assert {"MATH", "glyf"} <= set(font.keys())
+    shown = "".join(re.sub(r"<[^>]+>", "", each) for each in re.findall(r"<math.*?</math>", text, re.DOTALL))
+    missing = {sign for sign in unescape(shown) if not sign.isspace() and ord(sign) not in font.getBestCmap()}
+    assert missing == set()
 
 
 def test_signs_inside_a_formula_are_escaped():
