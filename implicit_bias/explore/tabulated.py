@@ -204,7 +204,7 @@ class TabulatedPotential(SeparablePotential):
 
 
 class _TwoSided:
-    """Cubic Hermite interpolation away from a node on both sides, in the distance from it, so that nothing cancels there.
+    """Cubic Hermite interpolation on both sides of a node, in the distance from it, so that nothing cancels there.
 
     Args:
         x: Increasing nodes.
