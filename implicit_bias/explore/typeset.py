@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
+from typing import cast
 
 import sympy as sp
 
@@ -44,16 +45,10 @@ def _in_latex(derivation: Derivation) -> tuple[tuple[str, str], ...]:
 
 def _curve(derivation: Derivation) -> tuple[tuple[str, str], ...]:
     curve = derivation.inverse_mirror_map
-    return (
-        ()
-        if curve is None
-        else (
-            (
-                "weight along the flow",
-                rf"x(s) = {_latex(curve.xreplace({sp.Symbol(derivation.names.dual): sp.Symbol('s')}))}",
-            ),
-        )
-    )
+    if curve is None:
+        return ()
+    along = cast("sp.Expr", curve.xreplace({sp.Symbol(derivation.names.dual): sp.Symbol("s")}))
+    return (("weight along the flow", f"x(s) = {_latex(along)}"),)
 
 
 def remark(derivation: Derivation) -> str:
