@@ -33,6 +33,7 @@ _RESOLUTION = 1e-14  # of parameters, relative to their size at the start
 _LARGEST_BLUR = 1e-6  # relative error of a weight that this resolution may cause
 _KEPT = 8  # tables of a parameterization
 _ON_THE_CURVE = 1e-7  # how far off the curve of a table a start may lie, relative to its size
+_MOST_UNITS = 100.0  # of R' between starts of one table, beyond which its digits are spent on the difference
 _APART = 0.5  # of an interval between nodes: the error of a closer node would show in the slopes at the minimizer
 _NO_TABLE = "init: the flow of ∇g cannot be followed from this start: it leaves the floating-point range at once."
 
@@ -101,7 +102,9 @@ class TabulatedPotential(SeparablePotential):
         x, s, metric = self._nodes
         if not x[0] < center < x[-1] or not self._passes(theta, center):
             return None
-        slope = float(self._slope(center))
+        slope, unit = float(self._slope(center)), self._unit(theta.tolist())
+        if not (abs(slope) <= _MOST_UNITS * unit and unit <= _MOST_UNITS * self._unit(self._origin)):
+            return None
         here = float(np.sum(self._function.gradient(theta[:, None]) ** 2))
         if not here > 0:
             return None
@@ -117,6 +120,13 @@ class TabulatedPotential(SeparablePotential):
         other._read(x, s, metric)
         return other
 
+    def _unit(self, theta: Sequence[float]) -> float:
+        """The flow time of one e-folding, which R' is measured in; 0 where ∇g underflows."""
+        try:
+            return 1 / self._rate(theta)[1]
+        except ArithmeticError:
+            return 0.0
+
     def _passes(self, theta: np.ndarray, x: float) -> bool:
         size = np.linalg.norm(theta) or self._length
         return bool(np.linalg.norm(self._curve(x) - theta) <= _ON_THE_CURVE * min(size, self._length))
@@ -125,11 +135,10 @@ class TabulatedPotential(SeparablePotential):
         """Nodes (k, p + 1) of the flow of ±∇g, up to the reach or to where it stops: θ and s."""
         pieces = [np.append(self._start, 0.0)[None]]
         times = np.linspace(0.0, _FOLDS_PER_PIECE, _NODES_PER_PIECE)
-        try:
-            _, rate = self._rate(self._origin)
-        except ArithmeticError:  # ∇g underflows to 0
-            raise DomainError(_NO_TABLE) from None
-        unit = np.append(np.full(len(self._start), self._length), 1 / rate)
+        time = self._unit(self._origin)
+        if not time:
+            raise DomainError(_NO_TABLE)
+        unit = np.append(np.full(len(self._start), self._length), time)
         for _ in range(_MOST_PIECES):
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")  # where LSODA gives up, the table ends
@@ -204,7 +213,7 @@ class TabulatedPotential(SeparablePotential):
 
 
 class _TwoSided:
-    """Cubic Hermite interpolation away from a node on both sides, in the distance from it, so that nothing cancels there.
+    """Cubic Hermite interpolation on both sides of a node, in the distance from it, so that nothing cancels there.
 
     Args:
         x: Increasing nodes.

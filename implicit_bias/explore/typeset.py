@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
+from typing import cast
 
 import sympy as sp
 
@@ -44,11 +45,10 @@ def _in_latex(derivation: Derivation) -> tuple[tuple[str, str], ...]:
 
 def _curve(derivation: Derivation) -> tuple[tuple[str, str], ...]:
     curve = derivation.inverse_mirror_map
-    return (
-        ()
-        if curve is None
-        else (("weight along the flow", rf"x(s) = {_latex(curve.subs(derivation.names.dual, 's'))}"),)
-    )
+    if curve is None:
+        return ()
+    along = cast("sp.Expr", curve.xreplace({sp.Symbol(derivation.names.dual): sp.Symbol("s")}))
+    return (("weight along the flow", f"x(s) = {_latex(along)}"),)
 
 
 def remark(derivation: Derivation) -> str:
@@ -58,7 +58,7 @@ def remark(derivation: Derivation) -> str:
     if derivation.closed_form:
         return "Closed form; some steps are checked by numbers, not proved."
     if derivation.inverse_mirror_map is not None:
-        why = "the weight along the flow, x(s), has the formula above, but no formula was found for its inverse, which is R′."
+        why = "the weight along the flow, x(s), has the formula above, but none was found for its inverse, which is R′."
     else:
         why = first_sentence(derivation.notes[-1]) if derivation.notes else "no formula was found."
         why = why[0].lower() + why[1:] if why.startswith("The ") else why

@@ -23,8 +23,8 @@ def by_metric(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol], deadline: Deadli
     """
     if len(symbols) > 1:
         raise UnsupportedError(
-            f"g has {len(symbols)} parameters, so 1/R'' = ‖∇g‖² is a function of x along its flow alone, which has to be "
-            "solved first."
+            f"g has {len(symbols)} parameters, so 1/R'' = ‖∇g‖² is a function of x along its flow alone, which has to "
+            "be solved first."
         )
     if g.is_polynomial():
         raise UnsupportedError("The metric of a polynomial is not integrated: its flow is solved instead.")

@@ -25,8 +25,8 @@ from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
 
 _CURVE_ALONE = (
-    "The weight along the flow, x(s), has a formula and rises, so its inverse ∇R exists, and R with it; only formulas for "
-    "them were not found. The identities say what is proved of x(s)."
+    "The weight along the flow, x(s), has a formula and rises, so its inverse ∇R exists, and R with it; only formulas "
+    "for them were not found. The identities say what is proved of x(s)."
 )
 
 

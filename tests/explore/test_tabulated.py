@@ -74,3 +74,15 @@ def test_a_table_that_does_not_reach_far_enough_is_made_anew(made):
     tables.at(start, 1e4)
     tables.at(start, 1e3)
     assert len(made) == 2
+
+
+@pytest.mark.parametrize(("kept", "asked"), [(1e-12, 0.5), (0.5, 1e-12), (1e4, 0.5)])
+def test_a_start_of_another_size_on_the_same_curve_has_the_digits_of_a_table_of_its_own(kept, asked):
+    """All a = b = c lie on one curve, but R' from the one grows to 1e12 times what it is from the other."""
+    _, tables = tables_of("a*b*c")
+    _, fresh = tables_of("a*b*c")
+    tables.at(np.full(3, kept), 1e4)
+    start = np.full(3, asked)
+    x = asked**3 * np.array([0.5, 0.9, 1.1, 2.0, 10.0])
+    np.testing.assert_allclose(tables.at(start, 1e4).metric(x), 3 * x ** (4 / 3), rtol=1e-4)
+    np.testing.assert_allclose(tables.at(start, 1e4).gradient(x), fresh.at(start, 1e4).gradient(x), rtol=1e-6)

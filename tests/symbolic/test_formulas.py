@@ -130,7 +130,7 @@ def test_a_function_that_is_missing_is_said_by_those_that_are_there(name, functi
 
 @pytest.mark.parametrize("formula", ["relu(m)", "ReLU(m)", "max(m, 0)", "min(m, w)"])
 def test_a_kink_is_refused_with_its_reason(formula):
-    with pytest.raises(ib.FormulaError, match="it has a kink, .* a smooth stand-in is .*(log|exp)"):
+    with pytest.raises(ib.FormulaError, match=r"it has a kink, .* a smooth stand-in is .*(log|exp)"):
         parse(formula, ["m", "w"])
 
 

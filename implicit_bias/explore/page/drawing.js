@@ -5,7 +5,7 @@ import { ticks, powersBetween } from "./numbers.js";
 const MARGIN = { left: 46, right: 12, top: 10, bottom: 34 };
 const TICK = 5, DIGIT = 7; // pixels
 
-const texts = (up, height) => ticks(up, Math.max(2, Math.floor(height / 45)));
+const texts = (up, height) => ticks(up, Math.max(3, Math.floor(height / 45)));
 
 // Maps from numbers to pixels of a panel of some size: `across` and `up` are pairs of ends, low first. The left margin holds
 // the longest text of the axis; a square keeps both axes equally long.
