@@ -79,7 +79,7 @@ def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Ex
         clock = real_logarithms(sympy_call(sp.integrate, 1 / metric, X), X, start)
         pull = sympy_call(sp.simplify, sp.diff(h, symbol) / slope)
         mirror_map = clock - sympy_call(sp.simplify, clock.xreplace({X: start})) + pull * DECAY
-        potential = sympy_call(sp.integrate, sp.expand(mirror_map), X)
+        potential = real_logarithms(sympy_call(sp.integrate, sp.expand(mirror_map), X), X, start)
         if not potential.has(sp.Integral, sp.Piecewise):
             return metric, potential, mirror_map
     raise UnsupportedError(f"R'' = 1/g'² has no integral in closed form for g = {g}.")

@@ -211,3 +211,22 @@ def test_what_sympy_cannot_do_leaves_the_numerical_potential():
     assert not derivation.closed_form
     assert derivation.notes
     assert derivation.at({"u": [0.5]}).gradient([2.0])[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("formula", "low", "high"),
+    [
+        ("sigmoid(u)", 0.0, 1.0), ("-sigmoid(3*u)", -1.0, 0.0), ("1/(1 + exp(u))", 0.0, 1.0),
+        ("3/(1 + exp(-2*u)) + 1", 1.0, 4.0), ("exp(u)/(2 + exp(u))", 0.0, 1.0), ("-exp(u)", -4.0, 0.0),
+    ],
+)  # fmt: skip
+def test_the_printed_potential_is_real_on_its_domain(formula, low, high):
+    """Constants of integration such as log(−1) would leave it complex; its differences are the numerical potential's."""
+    derivation = ib.derive(formula)
+    start, x = sp.Symbol(derivation.names.initial("u")), sp.Symbol(derivation.names.weight)
+    left, middle, right = (low + share * (high - low) for share in (0.2, 0.5, 0.9))
+    values = [complex(derivation.potential.subs({start: 0.3, x: z}).evalf()) for z in (left, middle, right)]
+    assert all(value.imag == 0 for value in values)
+    numerical = derivation.at(u=0.3)
+    expected = numerical(np.array([left])) - numerical(np.array([right]))
+    assert values[0].real - values[2].real == pytest.approx(float(expected), rel=1e-9)
