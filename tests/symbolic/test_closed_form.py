@@ -221,7 +221,7 @@ def test_what_sympy_cannot_do_leaves_the_numerical_potential():
     ],
 )  # fmt: skip
 def test_the_printed_potential_is_real_on_its_domain(formula, low, high):
-    """Constants of integration such as log(−1) would leave it complex; its differences are the numerical potential's."""
+    """Constants of integration such as log(−1) would make it complex; its differences are the numerical potential's."""
     derivation = ib.derive(formula)
     start, x = sp.Symbol(derivation.names.initial("u")), sp.Symbol(derivation.names.weight)
     left, middle, right = (low + share * (high - low) for share in (0.2, 0.5, 0.9))
