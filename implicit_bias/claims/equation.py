@@ -48,7 +48,8 @@ class Equation:
         if stated == derived:
             raise InputError(
                 f"Equation: both sides are {str(stated)[:80]}, so there is nothing to check. If they come from "
-                "different sources, and SymPy wrote them in one form by itself, check a consequence of the formula."
+                "different sources, and SymPy wrote them in one form by itself, write one of them in another way, such "
+                "as exp(x) as cosh(x) + sinh(x), or check equations that no other formula solves."
             )
         self.symbols  # noqa: B018 - refuses two symbols of one name
         for side in (stated, derived, *conditions):

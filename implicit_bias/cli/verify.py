@@ -16,7 +16,12 @@ COMMAND = "implicit-bias verify"
 def verify(
     ledger: Annotated[Path, typer.Argument(metavar="LEDGER.json", help="What `implicit-bias judge --json` wrote.")],
     mutants: Annotated[
-        bool, typer.Option("--mutants", help="Also change every identity a little, and count what is rejected.")
+        bool,
+        typer.Option(
+            "--mutants",
+            help="Also change every identity a little, and count what is rejected. Whether a check sees a change of "
+            "its statement is asked by Statement.mutants instead.",
+        ),
     ] = False,
 ) -> None:
     """Check a saved ledger again, in ball arithmetic and without SymPy.

@@ -233,7 +233,8 @@ class Trajectory(Shown):
     def limit(self, run: int | None = None, *, throw: bool = True) -> Projection:
         r"""Where a flow from here would end without further decay: :math:`\operatorname{argmin}\{R(x) : Zx = y\}`.
 
-        R is the last :meth:`potential`. A run that fits the data has arrived there.
+        R is the last :meth:`potential`. A run that fits the data has arrived there. One that does not will go on by
+        steps, which move its R further: then this, with its error bound, is where the flow would end and not the run.
 
         Args:
             run: Which run, if there are several.
