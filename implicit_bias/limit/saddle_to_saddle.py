@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 # Of s, whose walls are at ±1. Where rounding has grown to this, it is no longer told which entry comes first.
 _LARGEST_DRIFT = 1e-6
+_NEAR = 1e6  # times the last jump: up to such a horizon, of data that nearly cancel, fractions look for further jumps
 # Products of entries whose exponents are beyond it could leave the floating-point range.
 _LARGEST_EXPONENT = 100
 
@@ -215,7 +216,8 @@ def _follow(problem: Regression, linear: EntriesMap, max_jumps: int) -> tuple[Sa
     )
     if not (np.all(np.isfinite(path.x)) and np.all(np.isfinite(path.times)) and np.all(np.isfinite(path.loss))):
         raise InputError("Z and y: the path leaves the floating-point range; rescale them.")
-    if status in (Status.STALLED, Status.DEGENERATE):
+    hides_jumps = path.horizon < _NEAR * np.max(path.times, initial=0.0)
+    if status in (Status.STALLED, Status.DEGENERATE) or hides_jumps:
         exact = exact_path(linear.columns(np.arange(problem.n)), problem.y, max_jumps)
         if exact is not None:
             return _rounded(problem, exact), np.flatnonzero(exact.walls)
