@@ -256,7 +256,7 @@ def test_points_inside_the_cone():
         ([SWAP], np.diag([1.0, 2.0]), [1.0, 2.0], r"\[A\[0\], B\]‖ = 1\.41"),
         ([[[0.0, 1.0], [2.0, 0.0]]], None, [1.0, 2.0], r"A\[0\]: expected a symmetric matrix"),
         ([SWAP], [[0.0, 1.0], [2.0, 0.0]], [1.0, 2.0], "B: expected a symmetric matrix"),
-        ([SWAP], None, [1.0, np.nan], "theta0: 1 entries"),
+        ([SWAP], None, [1.0, np.nan], "theta0: 1 entry"),
         ([SWAP], None, [1.0, 2.0, 3.0], r"A: expected shape \(k, 3, 3\)"),
         (SWAP, None, [1.0, 2.0], "A: expected 3"),
         ([SWAP], np.eye(3), [1.0, 2.0], "B: expected shape"),
