@@ -49,21 +49,16 @@ def pages_with(language):
     return [page for page in TEXTS if blocks(page, language)]
 
 
-def numbers(line):
-    return [float(number) for number in line.strip("[]").split()]
-
-
 def test_the_readme_runs(tmp_path):
     """The Python blocks of the README run in their order, as a reader would run them, and print what they should."""
     code = "\n".join(["import matplotlib", "matplotlib.use('Agg')", *blocks("README.md", "python")])
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    scale, limit = done.stdout.splitlines()
+    scale, distance, bound = done.stdout.splitlines()
     assert (tmp_path / "potential.png").exists()
     assert scale == "(m0**2 - w0**2)*exp(-4*A)/2"
-    distance, bound = numbers(limit)
-    assert distance < 1e-8
-    assert bound < 1e-10
+    assert float(distance) < 1e-12
+    assert float(bound) < 1e-14
     assert (ROOT / "docs" / "pictures" / "potential.png").stat().st_size > 10_000
 
 
