@@ -87,7 +87,7 @@ def _found(entries: tuple[Entry, ...]) -> list[Outcome]:
 
 
 def _erratum(section: Section, entry: Entry) -> str:
-    """What was printed, what holds instead and where the printed fails, with a link to the evidence."""
+    """The entry of a refuted claim: the printed formula, the right one, and numbers at which the printed one fails."""
     correction = entry.verdict.correction
     place = re.split("[,;]", section.source(entry.claim))[0]
     address = f"../figures/ledger/{section.key}.html#{entry.claim.id}"

@@ -177,7 +177,7 @@ class Site:
 
 
 def _kind(place: str) -> str:
-    """What a page is, as the search says it."""
+    """The kind of a page, such as Guide, which a result of the search begins with."""
     if place.startswith("repository/") or place == "gallery.html":
         return "Figure"
     return "Notebook" if place.startswith("notebooks/") else "Errata" if place == "errata.html" else "Guide"
