@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ class TensorBoard:
             require("train", "tensorboard")
             from torch.utils.tensorboard import SummaryWriter
 
+            _wait_for_a_new_second(Path(folder))
             self._writer = SummaryWriter(str(folder), purge_step=first_epoch)
 
     def __enter__(self) -> TensorBoard:
@@ -41,3 +43,14 @@ class TensorBoard:
                 if name != "epoch":
                     self._writer.add_scalar(name.replace("_", "/", 1), value, record.epoch)
             self._writer.flush()
+
+
+def _wait_for_a_new_second(folder: Path) -> None:
+    """Wait until no file of events in the folder was begun in the present second.
+
+    TensorBoard reads the files in the order of their names, which begin with the second. Within one second that order
+    is not theirs in time, and a resumed run, read first, would lose its epochs to the run that it resumes.
+    """
+    now = time.time()
+    if any(folder.glob(f"events.out.tfevents.{int(now):010d}.*")):
+        time.sleep(int(now) + 1 - now)

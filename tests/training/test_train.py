@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import time
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from implicit_bias import SolverError, Status, masking
 from implicit_bias.errors import InputError
 from implicit_bias.training import METHODS, MODELS, Images, build, load, train, write_stand_in
+from implicit_bias.training.tensorboard import TensorBoard
 
 
 class Dropout(nn.Module):
@@ -199,6 +201,16 @@ def test_tensorboard_shows_every_epoch_once(tmp_path):
     points = events.Scalars("train/loss")
     assert [point.step for point in points] == [1, 2, 3, 4]
     assert points[-1].value == pytest.approx(result.history[-1].train_loss)
+
+
+def test_no_two_logs_of_tensorboard_begin_in_one_second(tmp_path):
+    """TensorBoard reads them in the order of their names; a resumed run whose name sorted first lost its epochs."""
+    time.sleep(1 - time.time() % 1)  # to the start of a second
+    for epoch in (1, 2):
+        with TensorBoard(tmp_path, epoch):
+            pass
+    seconds = [path.name.split(".")[3] for path in tmp_path.iterdir()]
+    assert len(set(seconds)) == 2
 
 
 @pytest.mark.cuda
