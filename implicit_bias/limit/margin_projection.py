@@ -192,7 +192,8 @@ def _with_active_rows(
     rows: EntriesMap, labels: FloatArray, potential: SeparablePotential, nu: FloatArray, tol: float, max_iterations: int
 ) -> Projection | None:
     """The projection from a ν near its own, once the active rows are right; None if they contradict each other."""
-    active, stays, iterations = np.flatnonzero(nu), np.arange(0), 0
+    first, active, iterations = nu, np.flatnonzero(nu), 0
+    left, stays = np.arange(0), np.arange(0)
     for _ in range(_MOST_CHANGES):
         system = ActiveRows(rows, labels, active)
         if not len(active):
@@ -200,21 +201,24 @@ def _with_active_rows(
         if system.is_trivial:
             return None
         solver = system.newton(max_iterations - iterations)
-        state = system.solve(solver, potential, tol, system.inner_dual(nu[active]))
+        # Not from the last multipliers: where rows are nearly alike, those of opposite signs are huge.
+        state = system.solve(solver, potential, tol, system.inner_dual(first[active]))
         iterations += solver.iterations
-        nu = np.zeros(len(labels))
-        nu[active] = system.outer_dual(state.nu)
-        # Rows that have come back after their multiplier fell below zero are as good as active with multiplier zero.
-        dropped = np.setdiff1d(active[labels[active] * nu[active] > 0], stays)
+        multipliers = -labels[active] * system.outer_dual(state.nu)
+        dropped = np.setdiff1d(active[multipliers < 0], stays)
+        if len(dropped):  # which of the other rows are missed is known once these no longer move the weights
+            left, active = np.union1d(left, dropped), np.setdiff1d(active, dropped)
+            continue
         unsure = system.room(state.x, solver.blur(state) + ROUNDING * np.abs(state.x))
         close = system.others[unsure <= 0]
         implied = np.array([row for row in close if system.implies(row)], dtype=int)
         added = np.setdiff1d(close, implied)
-        if not len(dropped) and not len(added):
+        if not len(added):
             system.add_implied(implied)
             return _finished(system, solver, potential, state, tol, iterations)
-        stays = np.union1d(stays, added)
-        active = np.union1d(np.setdiff1d(active, dropped), added)
+        # Rows that come back after their multiplier fell below zero are as good as active with multiplier zero.
+        stays = np.union1d(stays, np.intersect1d(added, left))
+        active = np.union1d(active, added)
     return None
 
 

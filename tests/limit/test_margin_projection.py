@@ -112,6 +112,40 @@ def test_bounds_are_tight_and_hold(seed, scale):
     assert distance <= found.error_bound < 1e-9 * (1 + np.linalg.norm(found.x))
 
 
+def nearly_alike(seed, d, n):
+    """Rows that differ by few multiples of a unit from 1e-4 to 1e-9; as equations they have huge multipliers."""
+    rng = np.random.default_rng(seed)
+    Z = np.tile(rng.standard_normal(n), (d, 1))
+    Z[1:] += 10.0 ** -rng.integers(4, 10) * rng.integers(-4, 5, (d - 1, n))
+    return Z, np.full(d, rng.choice([-1.0, 1.0])), HyperbolicEntropy(scale=10.0 ** rng.uniform(-8, 2))
+
+
+@pytest.mark.parametrize(("d", "n"), [(3, 5), (4, 2), (5, 3)])
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_that_are_nearly_alike_against_50_digits(seed, d, n):
+    """Rows that looked active at first are not, by multipliers of −1e8 that must move nothing else."""
+    Z, y, potential = nearly_alike(seed, d, n)
+    found = bregman_projection(labelled(Z, y), potential, constraint=">=")
+    with mp.workdps(700):
+        want = exact_margin_projection(Z, y, potential, found)
+        distance = float(mp.norm(mp.matrix([mp.mpf(float(v)) - w for v, w in zip(found.x, want, strict=True)])))
+    assert distance <= found.error_bound
+    assert distance <= 1e-12 * (1 + np.linalg.norm(found.x))
+
+
+@pytest.mark.parametrize(("d", "n"), [(30, 10), (10, 30)])
+@pytest.mark.parametrize("seed", range(20))
+def test_many_rows_that_are_nearly_alike(seed, d, n):
+    Z, y, potential = nearly_alike(seed, d, n)
+    found = bregman_projection(labelled(Z, y), potential, constraint=">=")
+    margins, size = y * (Z @ found.x), np.max(np.abs(Z) @ np.abs(found.x))
+    assert np.min(margins) >= 1 - 1e-13 * size
+    assert np.all(found.multipliers >= 0)
+    np.testing.assert_allclose(margins[found.multipliers > 0], 1, rtol=0, atol=1e-13 * size)
+    stationary = potential.inverse_gradient((y * found.multipliers) @ Z)
+    np.testing.assert_allclose(found.x, stationary, rtol=1e-9, atol=1e-12 * np.max(np.abs(stationary)))
+
+
 @pytest.mark.parametrize(("d", "n"), [(20, 60), (60, 20), (300, 10), (5, 5)])
 @pytest.mark.parametrize("scale", [1e4, 1.0, 1e-3, 1e-300])
 def test_kkt_conditions(d, n, scale):
@@ -311,7 +345,11 @@ def test_bad_input():
         bregman_projection(problem, HyperbolicEntropy(scale=[1.0, 2.0, 3.0]), constraint=">=")
     with pytest.raises(InputError, match=r"expected an ib\.Regression"):
         bregman_projection(np.eye(2), potential, constraint=">=")
+    Z, y = separable(0, 10, 30)
     few = bregman_projection(
-        labelled(*separable(0, 10, 30)), HyperbolicEntropy(scale=1e-9), constraint=">=", max_iterations=2, throw=False
+        labelled(Z, y), HyperbolicEntropy(scale=1e-9), constraint=">=", max_iterations=2, throw=False
     )
     assert few.status is Status.MAX_ITERATIONS
+    assert few.iterations == 2
+    assert np.max(few.multipliers) > 0
+    np.testing.assert_array_equal(few.multipliers, -y * few.dual)
