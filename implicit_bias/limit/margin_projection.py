@@ -28,9 +28,10 @@ from implicit_bias.problem import Regression
 from implicit_bias.status import Status
 from implicit_bias.validation import FloatArray, IntArray
 
-_MOST_CHANGES = 20  # of the active rows, after the projected Newton method has found them nearly
+_MOST_CHANGES = 50  # of the active rows, after the projected Newton method has found them nearly
 _IDENTIFIED = 1e-9  # misfit at which the active rows are nearly known
 _LARGEST_IDENTIFIED = 1e-3  # a larger misfit identifies nothing
+_NEGLIGIBLE = 1e-12  # a multiplier of an active row that is negative by rounding, relative to the largest
 
 
 class ActiveRows(System):
@@ -108,12 +109,16 @@ class ActiveRows(System):
         table = np.column_stack([self._rows.columns(columns), self._all_labels])
         return depends_exactly(table[[row]], table[self.active[self.basis.kept]])
 
-    def missed(self, x: FloatArray) -> float:
-        """How far x is from satisfying the other inequalities, relative to their terms."""
+    def shortfall(self, x: FloatArray) -> FloatArray:
+        """How far x is from satisfying each of the other inequalities, relative to their terms, shape (k,)."""
         if self._other_rows is None:
-            return 0.0
+            return np.zeros(0)
         terms = 1 + self._other_rows.absolute_apply(np.abs(x))
-        return float(np.max(np.maximum(1 - self._other_labels * self._other_rows.apply(x), 0.0) / terms))
+        return np.maximum(1 - self._other_labels * self._other_rows.apply(x), 0.0) / terms
+
+    def missed(self, x: FloatArray) -> float:
+        """The largest shortfall."""
+        return float(np.max(self.shortfall(x), initial=0.0))
 
 
 def project_onto_margins(
@@ -193,7 +198,7 @@ def _with_active_rows(
 ) -> Projection | None:
     """The projection from a ν near its own, once the active rows are right; None if they contradict each other."""
     first, active, iterations = nu, np.flatnonzero(nu), 0
-    left, stays = np.arange(0), np.arange(0)
+    left = np.arange(0)
     for _ in range(_MOST_CHANGES):
         system = ActiveRows(rows, labels, active)
         if not len(active):
@@ -205,19 +210,19 @@ def _with_active_rows(
         state = system.solve(solver, potential, tol, system.inner_dual(first[active]))
         iterations += solver.iterations
         multipliers = -labels[active] * system.outer_dual(state.nu)
-        dropped = np.setdiff1d(active[multipliers < 0], stays)
-        if len(dropped):  # which of the other rows are missed is known once these no longer move the weights
-            left, active = np.union1d(left, dropped), np.setdiff1d(active, dropped)
+        worst = int(np.argmin(multipliers))
+        # One at a time: of rows that are nearly alike one has a huge multiplier, which spoils the others.
+        if multipliers[worst] < -_NEGLIGIBLE * np.max(np.abs(multipliers)):
+            left, active = np.union1d(left, active[worst]), np.delete(active, worst)
             continue
-        unsure = system.room(state.x, solver.blur(state) + ROUNDING * np.abs(state.x))
-        close = system.others[unsure <= 0]
-        implied = np.array([row for row in close if system.implies(row)], dtype=int)
-        added = np.setdiff1d(close, implied)
+        unsure = system.room(state.x, solver.blur(state) + ROUNDING * np.abs(state.x)) <= 0
+        implied = np.array([row for row in system.others[unsure] if system.implies(row)], dtype=int)
+        # A row that was left is no equation, so it returns only if it is missed by more than rounding.
+        added = system.others[unsure & (~np.isin(system.others, left) | (system.shortfall(state.x) > tol))]
+        added = np.setdiff1d(added, implied)
         if not len(added):
             system.add_implied(implied)
             return _finished(system, solver, potential, state, tol, iterations)
-        # Rows that come back after their multiplier fell below zero are as good as active with multiplier zero.
-        stays = np.union1d(stays, np.intersect1d(added, left))
         active = np.union1d(active, added)
     return None
 
