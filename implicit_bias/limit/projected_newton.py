@@ -29,7 +29,7 @@ from implicit_bias.validation import BoolArray, FloatArray, IntArray
 _ROUGH_TOLERANCE = 1e-3  # of an easier potential on the way, which gives only a start
 _NEAR = 1e-6  # a misfit at which the other rows can be judged, though rounding may keep it from the tolerance
 _MOST_STEPS_WITHOUT_GAIN = 25
-# A step that ends at zero multipliers must keep this share of the descent that Newton's step promises.
+# A step that ends at zero multipliers must keep this share of the descent that the quadratic model promises Newton's.
 _LEAST_SHARE_OF_DESCENT = 0.01
 _SMALLEST_RIDGE = 1e-14  # relative to the diagonal of the Hessian
 
@@ -177,9 +177,9 @@ class ProjectedNewton:
         plain = part.solve_hessian(-residual)
         promised = float(residual @ plain)
         step = self._to_boundary(state.nu, free, plain)
-        # With more rows than weights, H is singular and Newton's step too long; its end, clipped, means nothing.
-        share = _LEAST_SHARE_OF_DESCENT if len(state.nu) <= self._linear.shape[1] else 1.0
-        if float(state.residual @ step) <= share * promised < 0:
+        # Where rows are nearly alike, Newton's step is huge in opposite directions, and clipped it means nothing.
+        bend = float(np.sum(state.metric * self._linear.adjoint(step) ** 2))
+        if float(state.residual @ step) + bend / 2 <= _LEAST_SHARE_OF_DESCENT * promised / 2 < 0:
             return step
         best = self._quadratic_step(state)
         if best is not None and float(state.residual @ best) < 0:
