@@ -209,7 +209,8 @@ def _with_active_rows(
         # Not from the last multipliers: where rows are nearly alike, those of opposite signs are huge.
         state = system.solve(solver, potential, tol, system.inner_dual(first[active]))
         iterations += solver.iterations
-        multipliers = -labels[active] * system.outer_dual(state.nu)
+        # In units in which all rows have the same size, as their sizes may differ by any factor.
+        multipliers = -labels[active] * system.outer_dual(state.nu) * rows.row_sizes[active]
         worst = int(np.argmin(multipliers))
         # One at a time: of rows that are nearly alike one has a huge multiplier, which spoils the others.
         if multipliers[worst] < -_NEGLIGIBLE * np.max(np.abs(multipliers)):

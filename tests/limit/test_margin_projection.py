@@ -136,10 +136,10 @@ def test_rows_that_are_nearly_alike_against_50_digits(seed, d, n):
 def assert_optimal(found, Z, y, potential):
     """The KKT conditions, up to rounding."""
     assert found.status is Status.CONVERGED
-    margins, size = y * (Z @ found.x), 1 + np.max(np.abs(Z) @ np.abs(found.x))
-    assert np.min(margins) >= 1 - 1e-12 * size
+    excess = (y * (Z @ found.x) - 1) / (1 + np.abs(Z) @ np.abs(found.x))
+    assert np.min(excess) >= -1e-12
     assert np.all(found.multipliers >= 0)
-    np.testing.assert_allclose(margins[found.multipliers > 0], 1, rtol=0, atol=1e-12 * size)
+    assert np.max(np.abs(excess[found.multipliers > 0])) <= 1e-12
     stationary = potential.inverse_gradient((y * found.multipliers) @ Z)
     np.testing.assert_allclose(found.x, stationary, rtol=1e-9, atol=1e-12 * np.max(np.abs(stationary)))
 
@@ -164,10 +164,24 @@ def partly_alike(seed):
     return Z, y, HyperbolicEntropy(log_scale=rng.uniform(-40, 3))
 
 
-# Most of the first twelve once ended STALLED, two of them at infinite weights and two far from any active row.
-@pytest.mark.parametrize("seed", [46, 52, 67, 334, 578, 674, 775, 796, 888, 1000, 1223, 1323, *range(2000, 2040)])
+# These ended STALLED once, most of them at infinite weights and two far from any active row.
+HARD_SEEDS = [46, 52, 67, 334, 578, 674, 775, 796, 888, 1000, 1223, 1323]
+
+
+@pytest.mark.parametrize("seed", [*HARD_SEEDS, *range(2000, 2040)])
 def test_rows_some_of_which_are_nearly_alike(seed):
     Z, y, potential = partly_alike(seed)
+    found = bregman_projection(labelled(Z, y), potential, constraint=">=", throw=False)
+    if found.status is not Status.INFEASIBLE:
+        assert_optimal(found, Z, y, potential)
+
+
+@pytest.mark.parametrize("seed", HARD_SEEDS)
+def test_rows_that_are_nearly_alike_beside_one_in_another_unit(seed):
+    """Whether a multiplier is negative by rounding alone is asked relative to the size of its row."""
+    Z, y, potential = partly_alike(seed)
+    Z = np.vstack([Z, 2.0**-150 * np.random.default_rng(seed + 1).standard_normal(Z.shape[1])])
+    y = np.append(y, 1.0)
     found = bregman_projection(labelled(Z, y), potential, constraint=">=", throw=False)
     if found.status is not Status.INFEASIBLE:
         assert_optimal(found, Z, y, potential)
