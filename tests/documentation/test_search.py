@@ -53,6 +53,12 @@ class TestSearch:
         named = [text for text, _ in self.found(site, "verdict") if text.endswith(".Verdict")]
         assert named == ["Reference: ib.Verdict"]
 
+    def test_what_was_changed_is_no_figure(self, site):
+        """The history of changes comes along with the start page, and would be found for every word."""
+        site.goto(f"{site.folder}/index.html")
+        assert not any("repository/CHANGELOG" in link for _, link in self.found(site, "changelog"))
+        assert not any("CONTRIBUTING" in link for _, link in self.found(site, "order of things"))
+
     def test_arrows_walk_through_it_and_escape_ends_it(self, site):
         site.goto(f"{site.folder}/index.html")
         self.found(site, "limit")

@@ -91,7 +91,7 @@ def test_the_gallery_shows_every_figure(built):
 def test_notebooks_are_pages_with_their_pictures_and_answers(built):
     for notebook in NAMES:
         page = built[f"notebooks/{notebook}.html"]
-        assert f'href="notebooks/{notebook}.html"' in built["index.html"]
+        assert f'href="notebooks/{notebook}.html"' in built["guides.html"]
         assert "<summary>Answer</summary>" in page
         assert "<summary>Code of this picture</summary>" in page
         images = re.findall(r"<img [^>]*>", page)
@@ -140,7 +140,50 @@ def test_guides_and_reference_link_to_each_other(built):
     for page in TEXTS:
         if page.startswith("docs/") and not page.endswith("README.md"):
             assert f"{Path(page).stem}.html" in built
-    assert 'href="derive.html"' in built["index.html"]
-    assert 'href="implicit_bias.html"' in built["index.html"]
-    assert 'href="index.html"' in built["implicit_bias.html"]
-    assert 'href="../index.html"' in built["implicit_bias/masking.html"]
+    assert 'href="derive.html"' in built["guides.html"]
+    assert 'href="implicit_bias.html"' in built["guides.html"]
+    assert 'href="guides.html"' in built["implicit_bias.html"]
+    assert 'href="../guides.html"' in built["implicit_bias/masking.html"]
+
+
+def test_the_site_begins_with_the_readme(built):
+    start = built["index.html"]
+    assert "Which way does training choose" in start
+    assert 'src="repository/figures/digit/figure.png"' in start
+    assert 'href="guides.html"' in start
+
+
+def test_a_long_page_begins_with_links_to_its_sections(built):
+    for page in ("limit.html", "errata.html", "notebooks/ten_minutes.html"):
+        ids = re.findall(r'<h2 id="([^"]+)"', built[page])
+        (links,) = re.findall(r'<nav class="sections"[^>]*>(.*?)</nav>', built[page])
+        assert re.findall(r'href="#([^"]+)"', links) == ids
+    for page in ("index.html", "gallery.html", "claims.html"):
+        assert ('class="sections"' in built[page]) == (page == "claims.html"), page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_fields_ask_for_can_be_read(site, scheme):
+    """And the grounds of signatures are one colour from edge to edge, where nothing is hidden."""
+    site.emulate_media(color_scheme=scheme)
+    for page, field in (("index", "#find"), ("implicit_bias", "nav [type=search]")):
+        site.goto(f"{site.folder}/{page}.html")
+        assert accessibility.contrast_of_placeholder(site, field) > 4.5, page
+    look = "box => ['--under', '--accent'].map(name => getComputedStyle(box).getPropertyValue(name))"
+    under, accent = site.locator(".attr").first.evaluate(look)
+    assert under == accent
+    site.emulate_media(color_scheme="light")
+
+
+@pytest.mark.parametrize("page", ["implicit_bias/masking", "implicit_bias/claims/judge"])
+def test_the_menu_of_the_reference_covers_no_title_on_a_phone(site, page):
+    site.set_viewport_size({"width": 390, "height": 844})
+    site.goto(f"{site.folder}/{page}.html")
+    button = site.locator("#navtoggle").bounding_box()
+    lines = site.locator("h1.modulename").evaluate("""(title) => {
+        const range = document.createRange(); range.selectNodeContents(title);
+        return [...range.getClientRects()].map((r) => [r.right, r.top, r.bottom]);
+    }""")
+    below = button["y"] + button["height"]
+    assert all(right <= button["x"] or top >= below for right, top, _ in lines)
+    site.set_viewport_size({"width": 1280, "height": 900})
