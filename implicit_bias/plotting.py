@@ -164,7 +164,7 @@ class Picture:
             raise InputError("Picture: expected a text that says what there is to see, got an empty one.")
 
     def png(self) -> bytes:
-        """The figure at its own resolution, with words as dark as they must be; the same figure gives the same bytes."""
+        """The figure at its own resolution, its words dark enough; the same figure gives the same bytes."""
         picture = BytesIO()
         _legible(self.figure)
         self.figure.savefig(picture, format="png", dpi=self.figure.dpi, metadata={"Software": None})
