@@ -6,8 +6,9 @@ the loss of the mask to a dense net, two gains in iterative pruning, and the mas
 net with a rewound learning rate.
 
 A family holds the comparisons of one figure on one network. Each is judged twice: is the first method ahead, and are
-both equivalent? For each of the two questions Holm's procedure keeps the chance of any wrong decision in a family at 5 %
-or less. For the direction of a difference that is proved only where comparisons are independent, which these are not.
+both equivalent? For each of the two questions Holm's procedure keeps the chance of any wrong decision in a family at
+5 % or less. For the direction of a difference that is proved only where comparisons are independent, which these are
+not.
 """
 
 from __future__ import annotations
