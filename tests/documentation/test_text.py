@@ -116,8 +116,25 @@ def test_the_guide_to_the_ledger_lists_every_paper_with_its_page():
         assert (ROOT / "docs" / page).is_file()
 
 
+def in_the_code(*folders):
+    return "\n".join(path.read_text("utf-8") for each in folders for path in sorted((ROOT / each).rglob("*.py*")))
+
+
+def test_what_the_guide_to_extending_names_is_in_the_repository():
+    """Its files, and the words of its code: those of its examples are its own."""
+    source = in_the_code("implicit_bias", "derivations", "experiments", "tests")
+    folders = ("implicit_bias", "derivations", "experiments", "tests", "docs", "figures")
+    files = [f"/{path.relative_to(ROOT).as_posix()}" for each in folders for path in (ROOT / each).rglob("*.*")]
+    known = set(re.findall(r"\w+", source + "".join(blocks("docs/extending.md", "pycon"))))
+    for span in re.findall(r"`([^`]+)`", prose("docs/extending.md")):
+        if re.fullmatch(r"[\w./]+\.(py|pyi|json|md)", span):
+            assert Path(span).stem in ("x", "test_x") or any(path.endswith(f"/{span}") for path in files), span
+        else:
+            assert set(re.findall(r"[A-Za-z_]\w{3,}", span)) <= known, span
+
+
 def test_names_of_the_glossary_are_in_the_code():
-    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "implicit_bias").rglob("*.py"))
+    source = in_the_code("implicit_bias")
     rows = [line.split("|")[1] for line in TEXTS["docs/glossary.md"].splitlines() if line.startswith("| `")]
     for name in re.findall(r"`([\w.]+)`", "".join(rows)):
         assert re.search(rf"\b{name.split('.')[-1]}\b", source), name
