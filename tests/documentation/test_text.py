@@ -117,7 +117,7 @@ def test_the_guide_to_the_ledger_lists_every_paper_with_its_page():
 
 
 def in_the_code(*folders):
-    return "\n".join(path.read_text("utf-8") for each in folders for path in sorted((ROOT / each).rglob("*.py*")))
+    return "\n".join(path.read_text("utf-8") for each in folders for path in sorted((ROOT / each).rglob("*.py")))
 
 
 def test_what_the_guide_to_extending_names_is_in_the_repository():
