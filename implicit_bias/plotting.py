@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.typing import ColorType
 from PIL import Image  # Matplotlib needs it as well
 
 from implicit_bias.errors import InputError
@@ -65,7 +66,7 @@ _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear red, green and blue
 _LEAST_CONTRAST = 4.5  # of words on white paper; thin lines need 3
 
 
-def text_colour(colour: str) -> str:
+def text_colour(colour: ColorType) -> str:
     """The colour of words about a line: the line's own, darkened as far as words need to be read on white paper.
 
     Linear red, green and blue shrink by one factor, so the hue stays, until the contrast is 4.5, as WCAG asks of words.
@@ -79,7 +80,8 @@ def text_colour(colour: str) -> str:
     if np.all(shrunk >= linear):
         return to_hex(colour)
     darker = np.where(shrunk <= 0.0031308, 12.92 * shrunk, 1.055 * shrunk ** (1 / 2.4) - 0.055)
-    return to_hex(np.floor(255 * darker) / 255)  # rounded down, where the contrast is larger
+    red, green, blue = np.floor(255 * darker).astype(int).tolist()  # rounded down, where the contrast is larger
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _legible(figure: Figure) -> None:

@@ -121,7 +121,9 @@ def test_a_page_of_one_paper_has_its_title_once(checked):
     claims = [claim for claim in checked.values() if claim.id.startswith("mirror/")]
     text = Ledger(claims, checked.verdicts, papers=checked.papers).to_html()
     assert "<h1>Mirrors</h1>" in text
-    assert "<h1>This project</h1>" in Ledger([checked["ours/nothing"]], checked.verdicts, papers=[OURS]).to_html()
+    notes = Paper("notes", "my notes", "")
+    claim = notes.claim("one", statement="1", source="here")(lambda: Verdict(Outcome.NOT_APPLICABLE, "No case."))
+    assert "<h1>My notes</h1>" in Ledger([claim], papers=[notes]).run().to_html()
     assert "<h2>" not in text
 
 
