@@ -123,7 +123,8 @@ def _name_array_types() -> None:
 
 
 def guides(site: Site) -> None:
-    """Write a page for each guide, with all that they link to, the gallery, and what the search looks into."""
+    """Write the start and the guides, with all that they link to, the gallery, and what the search looks into."""
+    site.take("README.md")
     for guide in sorted(GUIDES.glob("*.md")):
         site.take(f"docs/{guide.name}")
     site.gallery(sorted(registry()))

@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST_TEXT = 1500  # letters of a section that the search looks into
 LONGEST_INLINE = 30  # letters of LaTeX that fit into a line on a phone
 MANY_COLUMNS = 5
+MANY_SECTIONS = 4
+FIRST_PAGES = {"README.md": "index.html", "docs/README.md": "guides.html"}
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _GITHUB_FORMULA = re.compile(r"\$<code>(.*?)</code>\$")  # as GitHub writes formulas in tables
 _FORMULA = re.compile(r"(?<![\\\w])(\$\$.+?\$\$|\$[^\s$](?:[^$\n]*?[^\s$\\])?\$(?!\d))", re.DOTALL)
@@ -68,11 +70,11 @@ class Site:
         """Write a page, and let the search find its sections."""
         html = _HEADING.sub(lambda m: f'<{m[1]} id="{anchor(m[2])}">{m[2]}</{m[1]}>', html)
         parts = re.split(r'<h[1-4] id="([^"]*)">(.+?)</h\d>', html, flags=re.DOTALL)
-        is_list = place == "index.html"  # of the pages that the search finds themselves
-        for name, heading, text in () if is_list else zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            self.find(_kind(place), title, _plain(heading), f"{place}#{name}", _plain(text))
+        kind = _kind(place)
+        for name, heading, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True) if kind else ():
+            self.find(kind, title, _plain(heading), f"{place}#{name}", _plain(text))
         up = "../" * place.count("/")
-        content = Markup(reachable(html))  # noqa: S704 - our own pages
+        content = Markup(reachable(html if kind in ("", "Figure") else _with_contents(html)))  # noqa: S704 - our own pages
         self._write(place, self._template.render(title=title, content=content, up=up))
 
     def find(self, kind: str, page: str, heading: str, address: str, text: str) -> None:
@@ -119,6 +121,8 @@ class Site:
         path = ROOT / name
         if path.is_dir():
             raise FileNotFoundError(f"A page links to the folder {name}; name a file in it.")
+        if name in FIRST_PAGES:
+            return FIRST_PAGES[name], self._markdown
         if path.suffix == ".md":
             stem = name.removesuffix(".md").removesuffix("README") + ("index" if path.stem == "README" else "")
             guide = stem.removeprefix("docs/")
@@ -177,10 +181,23 @@ class Site:
 
 
 def _kind(place: str) -> str:
-    """The kind of a page, such as Guide, which a result of the search begins with."""
-    if place.startswith("repository/") or place == "gallery.html":
+    """The kind of a page, such as Guide, which a result of the search begins with; empty if it is not searched."""
+    if place in FIRST_PAGES.values():  # they list pages that the search finds themselves
+        return ""
+    if place.startswith("repository/"):
+        return "Figure" if place.startswith("repository/figures/") else ""
+    if place == "gallery.html":
         return "Figure"
     return "Notebook" if place.startswith("notebooks/") else "Errata" if place == "errata.html" else "Guide"
+
+
+def _with_contents(html: str) -> str:
+    """A page with a line of links to its sections below its title, if there are many."""
+    sections = re.findall(r'<h2 id="([^"]*)">(.+?)</h2>', html, re.DOTALL)
+    if len(sections) < MANY_SECTIONS:
+        return html
+    links = " ".join(f'<a href="#{name}">{re.sub(r"<[^>]+>", "", heading)}</a>' for name, heading in sections)
+    return html.replace("</h1>", f'</h1><nav class="sections" aria-label="On this page">{links}</nav>', 1)
 
 
 def formula(latex: str, display: str = "inline") -> str:

@@ -14,8 +14,10 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.typing import ColorType
 from PIL import Image  # Matplotlib needs it as well
 
 from implicit_bias.errors import InputError
@@ -58,6 +60,34 @@ SEQUENCE = LinearSegmentedColormap.from_list("settings", ["#5B9E9F", "#3B7176", 
 def sequence(count: int) -> list[str]:
     """Colours of so many ordered settings, from light to dark; one alone has the middle."""
     return [to_hex(SEQUENCE(place)) for place in (np.linspace(0, 1, count) if count > 1 else [0.5])]
+
+
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear red, green and blue, by WCAG
+_LEAST_CONTRAST = 4.5  # of words on white paper; thin lines need 3
+
+
+def text_colour(colour: ColorType) -> str:
+    """The colour of words about a line: the line's own, darkened as far as words need to be read on white paper.
+
+    Linear red, green and blue shrink by one factor, so the hue stays, until the contrast is 4.5, as WCAG asks of words.
+
+    Args:
+        colour: Any colour of matplotlib; what is dark enough stays.
+    """
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    shrunk = linear * (1.05 / _LEAST_CONTRAST - 0.05) / (_LUMINANCE @ linear + 1e-12)
+    if np.all(shrunk >= linear):
+        return to_hex(colour)
+    darker = np.where(shrunk <= 0.0031308, 12.92 * shrunk, 1.055 * shrunk ** (1 / 2.4) - 0.055)
+    red, green, blue = np.floor(255 * darker).astype(int).tolist()  # rounded down, where the contrast is larger
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _legible(figure: Figure) -> None:
+    """Give all words of a figure a colour that they can be read in."""
+    for text in figure.findobj(Text):
+        text.set_color(text_colour(text.get_color()))
 
 
 # Schedules: constant strengths from weak to strong, and the kinds of schedules.
@@ -136,8 +166,9 @@ class Picture:
             raise InputError("Picture: expected a text that says what there is to see, got an empty one.")
 
     def png(self) -> bytes:
-        """The figure at its own resolution; the same figure gives the same bytes."""
+        """The figure at its own resolution, its words dark enough; the same figure gives the same bytes."""
         picture = BytesIO()
+        _legible(self.figure)
         self.figure.savefig(picture, format="png", dpi=self.figure.dpi, metadata={"Software": None})
         return picture.getvalue()
 
@@ -160,13 +191,17 @@ def _opaque(picture: BytesIO) -> bytes:
 
 
 def save(figure: Figure, folder: Path, stem: str = "figure") -> list[Path]:
-    """Write a figure as PNG, SVG and PDF into an existing folder; the same figure gives the same bytes."""
+    """Write a figure as PNG, SVG and PDF into an existing folder; the same figure gives the same bytes.
+
+    Words that are too pale for white paper become as dark as :func:`text_colour` says.
+    """
     without_date = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None},
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns about dates in matplotlib's own fonts
+    _legible(figure)
     paths = []
     with style():
         for kind, metadata in without_date.items():

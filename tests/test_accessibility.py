@@ -3,6 +3,9 @@
 The pages are written here from what was saved, so that a change of the code is seen before anybody writes them anew.
 """
 
+import re
+
+import numpy as np
 import pytest
 
 import derivations
@@ -24,6 +27,20 @@ def findings(tab, rules=()):
         for each in found
         if each["impact"] in SERIOUS
     ]
+
+
+def contrast(*colours):
+    """The ratio of luminances of two colours as a browser writes them, rgb(1, 2, 3), by WCAG's definition."""
+    linear = [np.array(re.findall(r"\d+", each)[:3], float) / 255 for each in colours]
+    linear = [np.where(each <= 0.04045, each / 12.92, ((each + 0.055) / 1.055) ** 2.4) for each in linear]
+    dark, light = sorted(each @ (0.2126, 0.7152, 0.0722) for each in linear)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def contrast_of_placeholder(tab, field):
+    """The contrast of what stands in an empty field, of which axe-core takes no notice."""
+    look = "box => [getComputedStyle(box, '::placeholder').color, getComputedStyle(box).backgroundColor]"
+    return contrast(*tab.locator(field).first.evaluate(look))
 
 
 # What is wider than the screen or than its box. A box may scroll if the keyboard reaches it and a shadow says so.
@@ -84,6 +101,13 @@ def test_nothing_serious_is_found(browser, pages, name):
 def test_text_stands_out_on_a_dark_page(browser, pages, name):
     with browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark") as context:
         assert findings(opened(context, pages / name), ["color-contrast"]) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_a_field_asks_for_can_be_read(browser, pages, scheme):
+    with browser.new_context(color_scheme=scheme) as context:
+        assert contrast_of_placeholder(opened(context, pages / "ledger.html"), ".filter input") > 4.5
+    assert contrast("rgb(118, 118, 118)", "rgb(255, 255, 255)") == pytest.approx(4.54, abs=0.005)  # WCAG's example
 
 
 @pytest.mark.parametrize("width", [1280, 390])

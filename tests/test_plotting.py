@@ -51,11 +51,20 @@ EVERYTHING = {
 }
 
 
+def linear(colour):
+    """Linear red, green and blue."""
+    rgb = np.array(to_rgb(colour))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(colour):
+    """With white paper, by WCAG."""
+    return 1.05 / (XYZ[1] @ linear(colour) + 0.05)
+
+
 def lab(colour, eye):
     """The colour in CIE L*a*b* as an eye sees it."""
-    rgb = np.array(to_rgb(colour))
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    xyz = XYZ @ np.clip(np.asarray(eye) @ linear, 0, 1) / XYZ.sum(axis=1)
+    xyz = XYZ @ np.clip(np.asarray(eye) @ linear(colour), 0, 1) / XYZ.sum(axis=1)
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
@@ -78,12 +87,43 @@ def test_one_colour_is_one_thing():
         assert min(np.linalg.norm(lab(colour, EYES["usual"]) - other) for other in others) > 15
 
 
-@pytest.mark.parametrize("colour", [*EVERYTHING.values(), *plotting.sequence(7), plotting.GREYS["note"]])
+DRAWN = [*EVERYTHING.values(), *plotting.sequence(7), *(plotting.GREYS[name] for name in ("note", "guide"))]
+
+
+@pytest.mark.parametrize("colour", DRAWN)
 def test_lines_stand_out_from_the_paper(colour):
     """WCAG asks for a contrast of 3 between a thin line and its ground."""
-    rgb = np.array(to_rgb(colour))
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    assert 1.05 / (XYZ[1] @ linear + 0.05) >= 3
+    assert contrast(colour) >= 3
+
+
+@pytest.mark.parametrize("colour", DRAWN)
+def test_words_are_darker_than_their_line_where_they_have_to(colour):
+    """WCAG asks words for 4.5; the hue stays, and so does what is dark enough, as a second time does."""
+    words = plotting.text_colour(colour)
+    assert contrast(words) >= 4.5
+    if contrast(colour) >= 4.5:
+        assert words == colour.lower()
+    else:
+        assert contrast(words) < 4.6
+        shares = [linear(each) / linear(each).sum() for each in (colour, words)]
+        np.testing.assert_allclose(*shares, atol=0.005)
+    assert plotting.text_colour(words) == words
+
+
+def test_a_saved_picture_has_no_pale_words(tmp_path):
+    """In its axes, legends and notes; lines keep their colours."""
+    with plotting.style():
+        figure, axes = plt.subplots()
+        (line,) = axes.plot([0, 1], color=NAMED["flow"], label="flow")
+        note = axes.annotate("flow", (0, 0), color=NAMED["flow"])
+        legend = axes.legend(labelcolor="linecolor").get_texts()[0]
+    for way in (lambda: plotting.save(figure, tmp_path), plotting.Picture(figure, "A line.").png):
+        for text in (note, legend):
+            text.set_color(NAMED["flow"])
+        way()
+        assert min(contrast(text.get_color()) for text in (note, legend)) >= 4.5
+    assert line.get_color() == NAMED["flow"]
+    plt.close(figure)
 
 
 def test_ordered_settings_darken():

@@ -1,11 +1,14 @@
-"""What figures 2 and 3 compare, in which families and by which margin: this stood before their runs were made.
+"""The comparisons of figures 2 and 3, their families and their margin, all written down before the runs were made.
 
-Each network has two families, one for each figure, and in a family of decisions of one kind the chance of any wrong one
-is at most 5 % (Holm), if their directions are right as for independent comparisons. An earlier version of both figures,
-with three seeds and other strengths, was known when this was written. Differences are in points of test accuracy,
-paired by seed. There are 28 comparisons: fourteen for each network, ten of methods that are pruned once, the loss of
-the mask to a dense net, two gains in iterative pruning, and the mask with rewound weights against the dense net with a
-rewound learning rate.
+Whoever wrote this knew an earlier version of both figures, with three seeds and other strengths. Differences are in
+points of test accuracy, paired by seed. Each network has fourteen comparisons: ten of methods that are pruned once,
+the loss of the mask to a dense net, two gains in iterative pruning, and the mask with rewound weights against the dense
+net with a rewound learning rate.
+
+A family holds the comparisons of one figure on one network. Each is judged twice: is the first method ahead, and are
+both equivalent? For each of the two questions Holm's procedure keeps the chance of any wrong decision in a family at
+5 % or less. For the direction of a difference that is proved only where comparisons are independent, which these are
+not.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ class Family:
     Attributes:
         found: The decisions, by name; a comparison with a run that failed is not among them.
         failed: Why, by name.
-        on: The network and the images, for people.
+        on: The network and the images, as the evidence names them.
     """
 
     found: Mapping[str, Comparison]
@@ -58,12 +61,12 @@ class Family:
     on: str
 
     def verdict(self, names: Mapping[str, str], text: str, of_equivalence: bool = False) -> Verdict:
-        """Whether all of some means are above 0, or within the margin.
+        """Whether the means of some comparisons are all above 0, or all within the margin.
 
         Args:
-            names: What evidence calls the comparisons, by their names here.
+            names: For each comparison, by its name here, the words by which the evidence calls it.
             text: What is compared.
-            of_equivalence: Whether it is about the margin.
+            of_equivalence: Ask whether they are within the margin.
         """
         text = f"{text}, in points, on {self.on}"
         lost = next((self.failed[name] for name in names if name in self.failed), None)
@@ -75,12 +78,12 @@ class Family:
 
 
 def judged(data: Mapping[str, np.ndarray], n: int, on: str) -> Family:
-    """The family of a network's comparisons; those with a run that failed decide nothing.
+    """The family of a network's comparisons; one with a run that failed decides nothing.
 
     Args:
-        data: Of a figure, with ``seeds``, ``comparison`` and ``difference``.
+        data: The arrays of a figure, with ``seeds``, ``comparison`` and ``difference``.
         n: The network's number.
-        on: The network and the images, for people.
+        on: The network and the images, as the evidence names them.
     """
     seeds = int(data["seeds"][n])
     differences = dict(zip(map(str, data["comparison"]), data["difference"][n][:, :seeds], strict=True))
@@ -128,7 +131,7 @@ def _middle(sparsity: np.ndarray) -> int:
 
 
 def loss_sentence(family: Family, sparsity: np.ndarray) -> str:
-    """What is decided of the mask's loss to a dense net, for people."""
+    """A sentence on the accuracy that the mask loses to a dense net, and on whether it is less than allowed."""
     level = percent(sparsity[_middle(sparsity)])
     return f"The mask at {level} minus that net, plus {LARGEST_LOSS:g} points: {_cell(family, ALLOWED_LOSS)}."
 
@@ -210,11 +213,11 @@ def iterative_differences(accuracy: Mapping[tuple[str, str], np.ndarray]) -> dic
 
 
 def iterative_sentence(family: Family, levels: str) -> str:
-    """What is decided of each comparison of figure 3, for people.
+    """A sentence with the mean, the interval and the decision of each comparison of figure 3.
 
     Args:
         family: The decisions.
-        levels: The sparsities, for people.
+        levels: The range of sparsities, as the sentence names it.
     """
     parts = [f"{key.upper()} with the mask − without: {_cell(family, key)}" for key, _ in ITERATIVE]
     parts.append(f"IMP with the mask − LRR without, plus {MARGIN:g}: {_cell(family, COMPETES)}")
@@ -222,12 +225,12 @@ def iterative_sentence(family: Family, levels: str) -> str:
 
 
 def iterative_claims(family: Family, stem: str, levels: str) -> list[Claim]:
-    """For each gain of figure 3 a claim that it is one, and one that there is none; and that IMP competes with LRR.
+    """For each gain of figure 3 a claim that there is one, and a claim that there is none; and that IMP competes.
 
     Args:
         family: The decisions.
         stem: The first part of the claims' names.
-        levels: The sparsities, for people.
+        levels: The range of sparsities, as the evidence names it.
     """
     found, names = [], f"in the mean from {levels}"
     for key, source in ITERATIVE:

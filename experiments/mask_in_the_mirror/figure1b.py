@@ -93,34 +93,19 @@ def draw(data: Data) -> Figure:
     panels[0].set_ylim(LEAST_SHOWN, 5)
     for panel, end in zip(panels, last, strict=True):
         panel.set_xlim(0.1, 2.5 * end)
-    handles = [
+    schedules = [
         Line2D([], [], color=plotting.schedule_colour(str(name)), label=plotting.schedule_label(str(name)))
         for name in data["schedule"]
     ]
-    handles += [
+    mark = {"ls": "", "ms": 3.5, "mfc": plotting.GREYS["paper"], "color": plotting.GREYS["note"]}
+    theories = [
         Line2D([], [], **plotting.FLOW_LOOK, label="flow"),
-        Line2D(
-            [],
-            [],
-            ls="",
-            marker="D",
-            ms=3.5,
-            mfc=plotting.GREYS["paper"],
-            color=plotting.GREYS["note"],
-            label="LASSO, the limit of a constant α",
-        ),
-        Line2D(
-            [],
-            [],
-            ls="",
-            marker="o",
-            ms=3.5,
-            mfc=plotting.GREYS["paper"],
-            color=plotting.GREYS["note"],
-            label="Bregman projection",
-        ),
+        Line2D([], [], marker="D", label="LASSO, the limit of a constant α", **mark),
+        Line2D([], [], marker="o", label="Bregman projection", **mark),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, handlelength=1.6)
+    # All panels have one axis, and the first alone needs its lower half.
+    panels[1].legend(handles=schedules, loc="lower left", handlelength=1.6)
+    panels[2].legend(handles=theories, loc="lower left", handlelength=1.6)
     return figure
 
 

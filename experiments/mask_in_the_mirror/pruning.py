@@ -31,7 +31,7 @@ class Network:
     """A network, its images and its training.
 
     Attributes:
-        label: Its name for people.
+        label: Its name in titles.
         data: The name of the images.
         share: The part of the training images that is used.
         pooling: Over squares of how many pixels images are averaged.
@@ -207,7 +207,7 @@ def pruned_once(
 
 
 def maker(curve: str, options: Mapping[str, float]) -> Callable[[float], Method]:
-    """What makes a curve's method for a strength."""
+    """The function that makes a curve's method of training from its strength."""
     from implicit_bias.training import METHODS
 
     return partial(METHODS["mask" if curve == UNREGULARIZED else curve], **options)
@@ -224,7 +224,7 @@ def pruned_in_turn(
     folder: str | None,
     device: str,
 ) -> Data:
-    """A task of figure 3: train a population, prune a fifth of the weights left, rewind, and again.
+    """A task of figure 3: train a population, prune a fifth of the weights that are left, rewind, and train again.
 
     Args:
         training: The network, its images and the learning rate.
@@ -232,7 +232,7 @@ def pruned_in_turn(
         strength: The method's.
         rewind: ``weights`` or ``learning-rate``.
         cycles: How often to train.
-        warm_up: Epochs before the weights that are rewound to.
+        warm_up: After how many epochs the weights are kept that ``weights`` rewinds to.
         seeds: Of initial weights and batches.
         folder: Where the images are.
         device: Where to train.

@@ -46,6 +46,7 @@ SECONDS_TO_SPARE = 20.0  # added to three times the seconds that the tests take 
 _DERIVATIONS = [
     f"tests/symbolic/test_{name}.py" for name in ("identities", "smoothness", "closed_form", "derivation", "flows")
 ]
+_PATHS = [f"tests/limit/test_path_{topic}.py" for topic in ("bounds", "rounding")]
 TESTS = {
     "simulate/discrete.py": ["tests/simulate/test_descent.py", "tests/masking/test_ensembles.py"],
     "simulate/families.py": ["tests/simulate/test_trajectory.py", "tests/simulate/test_coupled.py"],
@@ -62,10 +63,11 @@ TESTS = {
     "simulate/mirror_flow.py": ["tests/simulate/test_agreement.py"],
     "simulate/trajectory.py": ["tests/simulate/test_dense.py", "tests/simulate/test_trajectory.py"],
     "simulate/steps.py": ["tests/simulate/test_descent.py"],
-    "limit/signed_least_squares.py": ["tests/limit/test_saddle_to_saddle.py"],
-    "limit/jump_times.py": ["tests/limit/test_saddle_to_saddle.py"],
+    "limit/saddle_to_saddle.py": _PATHS,
+    "limit/signed_least_squares.py": ["tests/limit/test_saddle_to_saddle.py", *_PATHS],
+    "limit/jump_times.py": ["tests/limit/test_saddle_to_saddle.py", *_PATHS],
     "limit/exact_combination.py": ["tests/limit/test_separability.py"],
-    "limit/exact_path.py": ["tests/limit/test_saddle_to_saddle.py"],
+    "limit/exact_path.py": ["tests/limit/test_saddle_to_saddle.py", *_PATHS],
     "limit/margin_programs.py": ["tests/limit/test_max_margin.py"],
     "limit/projected_newton.py": ["tests/limit/test_margin_projection.py"],
     "limit/dependency.py": ["tests/limit/test_row_basis.py"],

@@ -114,14 +114,16 @@ def test_claims_are_grouped_by_paper_and_counted_by_printed_place(checked):
     text = " ".join(checked.to_html().split())
     assert "A. Author, 2026. arXiv:2601.00001v2. 5 claims on 3 printed places, and 1 claim that is printed" in text
     assert "Section 4 could not be read." in text
-    assert "Claims on printed places: 6, on 4 places." in text
-    assert "wrote the checks: 2." in text
+    assert "6 claims on 4 printed places, and 2 that are printed nowhere, added by those who wrote the checks." in text
 
 
 def test_a_page_of_one_paper_has_its_title_once(checked):
     claims = [claim for claim in checked.values() if claim.id.startswith("mirror/")]
     text = Ledger(claims, checked.verdicts, papers=checked.papers).to_html()
     assert "<h1>Mirrors</h1>" in text
+    notes = Paper("notes", "my notes", "")
+    claim = notes.claim("one", statement="1", source="here")(lambda: Verdict(Outcome.NOT_APPLICABLE, "No case."))
+    assert "<h1>My notes</h1>" in Ledger([claim], papers=[notes]).run().to_html()
     assert "<h2>" not in text
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import implicit_bias as ib
+from tests.limit.exact_paths import kernel
 from tests.limit.test_projection import exact_projection
-from tests.limit.test_saddle_to_saddle import kernel
 
 KINDS = ("equal", "nearly equal", "close", "small margin", "unit", "units of rows", "units of columns", "multiple")
 

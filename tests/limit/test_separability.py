@@ -14,7 +14,7 @@ from implicit_bias.limit import exact_combination
 from implicit_bias.limit.exact_combination import cancelling
 from implicit_bias.limit.separability import certified, inseparable
 from implicit_bias.status import Status
-from tests.limit.test_saddle_to_saddle import kernel
+from tests.limit.exact_paths import kernel
 
 
 def fractions_of(rows):

@@ -10,7 +10,7 @@ from scipy.optimize import lsq_linear
 
 from implicit_bias.limit.signed_least_squares import signed_least_squares
 from implicit_bias.linear_map import DenseMap
-from tests.limit.test_saddle_to_saddle import exact_minimizer
+from tests.limit.exact_paths import exact_minimizer
 
 
 def fitted(Z, y, signs, start=None):
