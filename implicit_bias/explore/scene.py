@@ -188,13 +188,13 @@ def _potential(derivation: Derivation, init: _Init, decay: float) -> tuple[np.nd
 
 
 @lru_cache(maxsize=_KEPT)
-def _tabulated(derivation: Derivation, init: _Init, decay: float, reach: float) -> SideBySide:
-    """The same potential as a table for each weight, one for both where they start alike."""
+def _tabulated(derivation: Derivation, init: _Init, decay: float, reach: float) -> SeparablePotential:
+    """The same potential as a table for each weight, or as one for both where they start alike."""
     _, potential = _potential(derivation, init, decay)
     starts = cast("NumericalPotential", potential).parameters(potential.minimizer)
     tables = _tables(derivation.parameterization)
     first = tables.at(starts[:, 0], reach)
-    return SideBySide([first, first if np.array_equal(*starts.T) else tables.at(starts[:, 1], reach)])
+    return first if np.array_equal(*starts.T) else SideBySide([first, tables.at(starts[:, 1], reach)])
 
 
 @lru_cache(maxsize=_KEPT)
