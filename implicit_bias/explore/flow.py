@@ -138,6 +138,8 @@ def moved(maps: PointMap, theta: Sequence[float], target: float) -> np.ndarray |
     p, x = len(theta), maps(theta)[0]
     if target == x:
         return np.asarray(theta, dtype=float)
+    if not isfinite(x):  # g is not real there
+        return None
 
     def velocity(at: np.ndarray, _: float) -> list[float]:
         try:

@@ -62,7 +62,7 @@ def remark(derivation: Derivation) -> str:
     else:
         why = first_sentence(derivation.notes[-1]) if derivation.notes else "no formula was found."
         why = why[0].lower() + why[1:] if why.startswith("The ") else why
-    return f"No closed form: {why} R exists all the same, and its flow is integrated numerically."
+    return f"No closed form: {why} From a start with ∇g ≠ 0, R exists all the same and is integrated numerically."
 
 
 def _latex(expression: sp.Expr) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from implicit_bias.plotting import COLOURS
 from tests.explore.frame_rate import while_dragged
 
 WAIT = 90_000  # milliseconds; the machine may be busy
@@ -148,6 +149,37 @@ def test_the_picture_follows_the_finger(page):
         rates.append(while_dragged(page, "#hold-start", 1.5).rate)
         rest(page)
     assert max(rates) >= LEAST_FRAMES
+
+
+def test_a_formula_that_cannot_begin_where_the_last_one_did_takes_its_usual_start(page):
+    """No picture starts from w = 0 under a logarithm; one sentence beside the formula says where it begins instead."""
+    page.fill("#regularizer", "")
+    until(lambda: page.is_disabled("#decay"))
+    rest(page)
+    page.fill("#formula", "log(m) - log(w)")
+    page.wait_for_selector("#restart:has-text('m = 1, w = 1')")
+    rest(page)
+    assert page.inner_text("output[for=init-1-0]") == "1"
+    assert page.locator("main.stale").count() == 0
+    assert page.get_attribute("#restart", "role") == "status"
+    page.fill("#formula", "m**2 + w**2")  # which has a picture from there
+    until(lambda: page.inner_text("#restart") == "")
+    rest(page)
+    assert page.inner_text("output[for=init-1-0]") == "1"
+
+
+def test_formulas_have_the_font_that_comes_along(page):
+    page.evaluate("document.fonts.ready")
+    assert page.evaluate("[...document.fonts].map(f => [f.family, f.status])") == [["Mathematics", "loaded"]]
+    assert page.evaluate("getComputedStyle(document.querySelector('#formulas math')).fontFamily").startswith("Math")
+
+
+def test_one_thing_has_one_colour_in_the_explorer_and_in_figures(page):
+    """On white paper; on a dark page the same hues are lighter."""
+    of_figures = {"flow": "flow", "landing": "projection", "run": "run", "l1": "basis pursuit", "l2": "minimum L2"}
+    for name, thing in of_figures.items():
+        shown = page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}')")
+        assert shown.lower() == COLOURS[thing].lower(), name
 
 
 def test_a_slider_changes_the_picture(page):
@@ -349,6 +381,11 @@ def test_a_phone_has_no_sideways_scrolling(browser, address, scheme):
     assert (colour == "rgb(255, 255, 255)") == (scheme == "light")
     box = page.locator("#hold-start .reach").bounding_box()
     assert box["width"] >= 44  # for a finger
+    page.click("summary")
+    for selector in ("#formulas dd", "#script"):  # a shadow says that there is more of it
+        wide = page.locator(selector).first
+        assert wide.evaluate("e => e.scrollWidth > e.clientWidth")
+        assert "local" in wide.evaluate("e => getComputedStyle(e).backgroundAttachment")
     page.close()
 
 
@@ -368,6 +405,29 @@ def test_two_clients_do_not_meet(page, browser, address):
     assert "Deriving" in other.inner_text("#doing")
     assert landing(other) == before
     other.close()
+
+
+def test_many_formulas_in_a_hurry_end_at_the_last_one(page):
+    """At most two are derived at a time, so that the last one does not wait for all; until then the picture is grey."""
+    most, under_way = [0], set()
+    page.on("request", lambda each: under_way.add(each) if each.url.endswith("/formulas") else None)
+    page.on("response", lambda each: under_way.discard(each.request))
+    page.on("request", lambda _: most.append(len(under_way)))
+    page.fill("#regularizer", "")
+    for k in range(9):
+        page.fill("#formula", f"u**({2 * k + 7}/4) - v**({2 * k + 7}/4)")  # each takes seconds
+        page.wait_for_timeout(350)
+    assert page.get_attribute("main", "class") == "awaited"
+    assert "Deriving" in page.inner_text("#doing")
+    assert not page.is_visible("#told")
+    page.fill("#formula", "u**2 - v**2")
+    until(lambda: "g=u**2+" in page.evaluate("() => location.hash"))
+    rest(page)
+    assert max(most) == 2
+    assert page.get_attribute("main", "class") == ""
+    assert "arcsinh" in page.inner_text("#formulas")
+    first, second = landing(page)
+    assert first + 2 * second == pytest.approx(2.0, abs=1e-4)
 
 
 def told(page):

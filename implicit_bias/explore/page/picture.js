@@ -4,15 +4,16 @@ import { $, CURVES, RESTING, ask, page } from "./state.js";
 import { distance, short } from "./numbers.js";
 import { panel, plane, rings, points, trained, weights, curve } from "./drawing.js";
 import { address } from "./address.js";
-import { say, isWrong, unanswered } from "./said.js";
+import { awaitPicture, say, isWrong, unanswered } from "./said.js";
 import { fields } from "./sliders.js";
 import { drawHandles } from "./handles.js";
 import * as legend from "./legend.js";
 
 let isBusy = false, isOutdated = false, resting = 0;
 
-const question = () => {
-  const { formula, regularizer, decay, init, scale, z, y, step } = page.set;
+// The setting with the numbers that Python takes; its formulas may be others.
+export const question = ({ formula, regularizer } = page.set) => {
+  const { decay, init, scale, z, y, step } = page.set;
   return {
     formula, regularizer, z, y, step, decay: regularizer.trim() ? decay : 0,
     init: Object.fromEntries(Object.entries(init).map(([name, pair]) => [name, pair.map((value) => value * scale)])),
@@ -34,6 +35,7 @@ export async function refresh() {
     try {
       const found = await ask("picture", { ...question(), ...(page.drag ? { window: page.scene.window } : {}), ...(start ? { start } : {}) });
       if (formula !== page.set.formula || regularizer !== page.set.regularizer) continue;
+      awaitPicture(false);
       say("picture", found.refused ? found.refused.sentence : "");
       if (found.refused) continue;
       page.scene = found;
