@@ -20,7 +20,7 @@ from implicit_bias.explore.script import script
 from implicit_bias.explore.setting import Setting
 from implicit_bias.explore.typeset import remark, typeset
 
-LARGEST_NUMBER = 1e12  # that a page may ask for
+LARGEST_NUMBER = 1e30  # that a page may ask for
 _DIGITS = 6  # of numbers that are drawn
 _CURVES = ("x", "potential", "mirror_map", "metric", "distance", "exponent")
 

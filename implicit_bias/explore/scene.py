@@ -100,7 +100,11 @@ def compute(setting: Setting, window: tuple[Interval, Interval] | None = None) -
     """
     derivation = derived(setting.formula, setting.regularizer)
     with refusals("picture"), np.errstate(all="ignore"):  # overflow is looked for where it matters
-        return _compute(setting, derivation, window)
+        scene = _compute(setting, derivation, window)
+    points = np.concatenate([scene.start, scene.landing, scene.minimum_l2, np.ravel(scene.minimum_l1)])
+    if not np.all(np.isfinite([*points, *np.ravel(scene.window), scene.landing_level, scene.gap])):
+        raise RefusedError("picture", "This picture needs numbers beyond double precision: choose others.")
+    return scene
 
 
 def started_at(setting: Setting, x: tuple[float, float]) -> Setting:
