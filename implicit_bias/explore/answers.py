@@ -73,7 +73,7 @@ def _restart(setting: Setting, names: list[str], usual: Mapping[str, float]) -> 
         replace(setting, init={name: (value, value) for name, value in usual.items()})
     ):
         return ""
-    start = ", ".join(f"{name} = {value:g}" for name, value in usual.items()).replace("-", "−")
+    start = ", ".join(f"{name}\u00a0=\u00a0{value:g}" for name, value in usual.items()).replace("-", "−")
     return f"This formula has no picture from the start of the last one, so it begins at its usual start: {start}."
 
 

@@ -29,7 +29,7 @@ def _in_latex(derivation: Derivation) -> tuple[tuple[str, str], ...]:
             ("flow that defines R", rf"\theta'(s) = \nabla g(\theta), \quad g = {g}"),
             ("mirror map", r"R_A'\bigl(g(\theta(s))\bigr) = s"),
             *_curve(derivation),
-            ("metric", r"\frac{1}{R_A''} = \lVert\nabla g(\theta)\rVert^2"),
+            ("metric", r"\frac{1}{R_A''} = \left\lVert\nabla g(\theta)\right\rVert^2"),
             ("local exponent", rf"p(s) = {_LOCAL_EXPONENT}"),
         )
     rows = (

@@ -1,6 +1,8 @@
 """The page in a browser: it loads nothing from elsewhere, follows the finger, and refuses mistakes and attacks."""
 
+import itertools
 import json
+import math
 import re
 import time
 from urllib.parse import urlsplit
@@ -157,7 +159,7 @@ def test_a_formula_that_cannot_begin_where_the_last_one_did_takes_its_usual_star
     until(lambda: page.is_disabled("#decay"))
     rest(page)
     page.fill("#formula", "log(m) - log(w)")
-    page.wait_for_selector("#restart:has-text('m = 1, w = 1')")
+    page.wait_for_selector("#restart:has-text('m\u00a0=\u00a01, w\u00a0=\u00a01')")
     rest(page)
     assert page.inner_text("output[for=init-1-0]") == "1"
     assert page.locator("main.stale").count() == 0
@@ -475,6 +477,61 @@ def test_a_flow_that_rounding_hides_is_not_drawn(page):
     assert not page.locator("#legend span:has-text('gradient flow')").is_visible()
 
 
+def opened(browser, address, setting):
+    """A page at the address of a setting, whatever comes of it."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(WAIT)
+    page.goto(f"{address}/#{setting}")
+    until(lambda: page.get_attribute("#pictures", "data-state") == "resting" or page.inner_text("#picture-said"))
+    return page
+
+
+def test_a_ring_that_leaves_the_picture_in_a_node_of_the_grid_has_no_chord(browser, address):
+    """R is a sum of squares here, and the ring of radius √0.8 leaves the picture at (0.8, −0.4), a node."""
+    page = opened(browser, address, "g=u**4-v**4&u0=1,1&v0=1,1&.scale=10000")
+    longest = 0.0
+    for path in page.locator("#layer-plane path.level, #layer-plane path.reached").all():
+        for piece in path.get_attribute("d").split("M")[1:]:
+            points = [tuple(map(float, pair.split())) for pair in piece.split("L")]
+            longest = max([longest, *(math.dist(*pair) for pair in itertools.pairwise(points))])
+    assert 0 < longest < 30
+    page.close()
+
+
+def test_names_of_weights_do_not_touch(browser, address):
+    """Where both weights end close to each other, at the right of the curves and beside the circles."""
+    page = opened(browser, address, "g=a*b*c&a0=1,.5&b0=.7,.6&c0=.4,.6&.step=0.2")
+    for panel in ("weights", "exponent"):
+        boxes = page.evaluate(
+            "id => [...document.querySelectorAll(`#${id} text`)].filter((t) => /^x[₁₂]$/.test(t.textContent))"
+            ".map((t) => { const box = t.getBBox(); return [box.x, box.y, box.x + box.width, box.y + box.height - 2]; })",
+            panel,
+        )
+        (left, top, right, bottom), (left2, top2, right2, bottom2) = boxes
+        assert right <= left2 or right2 <= left or bottom <= top2 or bottom2 <= top, panel
+    assert page.inner_text("#which") == "x₁ solid, x₂ dashed"
+    page.close()
+
+
+def test_without_a_first_picture_nothing_is_to_be_held(browser, address):
+    page = opened(browser, address, "g=m*w&m0=1,1&w0=0,0&.z=0,0")
+    assert "z = 0" in page.inner_text("#picture-said")
+    for name in ("hold-start", "hold-end0", "play", "legend", "potential"):
+        assert not page.is_visible(f"#{name}"), name
+    page.focus("#z1")
+    page.keyboard.press("ArrowRight")
+    rest(page)
+    assert page.is_visible("#hold-start")
+    page.close()
+
+
+def test_a_limit_outside_the_picture_is_said_to_be_there(browser, address):
+    page = opened(browser, address, "g=m*w&m0=1,.3&w0=.2,-.1&.step=0.5")
+    assert "That limit lies outside the picture." in page.inner_text("#told")
+    assert not page.is_visible("#legend span:has-text('exact limit')")
+    page.close()
+
+
 @pytest.mark.parametrize("scale", ["1", "10000"])
 @pytest.mark.parametrize("formula", ["m*w", "u**2 - v**2", "u**2"])
 def test_no_text_of_an_axis_is_cut(page, formula, scale):
@@ -490,7 +547,7 @@ def test_no_text_of_an_axis_is_cut(page, formula, scale):
 def test_what_is_still_far_away_is_said_in_numbers(page):
     """A step so small that the run is still on its way, and no power of ten where none is needed."""
     set_to(page, step="0.001")
-    assert re.search(r"has not arrived: its limit, the cross, is still [\d.]+ away", told(page))
+    assert re.search(r"has not arrived: its exact limit is still [\d.]+ away", told(page))
     assert "e+" not in told(page)
 
 

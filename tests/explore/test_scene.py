@@ -291,8 +291,8 @@ def test_a_typed_formula_has_a_start(formula):
 @pytest.mark.parametrize(
     ("formula", "init", "begins"),
     [
-        ("log(m) - log(w)", {"m": [1, 1], "w": [0, 0]}, "m = 1, w = 1"),  # g is not real there
-        ("m*w", {"w": [0, 0], "m": [0, 0]}, "m = 1, w = 0"),  # a saddle
+        ("log(m) - log(w)", {"m": [1, 1], "w": [0, 0]}, "m\u00a0=\u00a01, w\u00a0=\u00a01"),  # g is not real there
+        ("m*w", {"w": [0, 0], "m": [0, 0]}, "m\u00a0=\u00a01, w\u00a0=\u00a00"),  # a saddle
         ("m*w", {"m": [1, 0.5], "w": [0, 0.2]}, ""),
         ("exp(m)*w", {"m": [1, 1], "k": [0, 0]}, ""),  # names of another formula: there is no start to keep
         ("m**2 + w**2", {"m": [1, 1], "w": [0, 0]}, ""),

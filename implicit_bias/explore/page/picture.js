@@ -2,7 +2,7 @@
 
 import { $, CURVES, RESTING, ask, page } from "./state.js";
 import { distance, short } from "./numbers.js";
-import { panel, plane, rings, points, trained, weights, curve } from "./drawing.js";
+import { areTwo, panel, plane, rings, points, trained, weights, curve } from "./drawing.js";
 import { address } from "./address.js";
 import { awaitPicture, say, isWrong, unanswered } from "./said.js";
 import { fields } from "./sliders.js";
@@ -72,7 +72,8 @@ async function rest() {
     page.run = found.refused ? null : found;
     $("script").textContent = found.script ?? "";
     $("pictures").dataset.state = "resting";
-    tell(found.refused ? found.refused.sentence : found.note);
+    const isOutside = found.limit && !legend.isInside(page.scene.window, found.limit);
+    tell(found.refused ? found.refused.sentence : found.note + (isOutside ? " That limit lies outside the picture." : ""));
     legend.name(page.scene, page.run);
     draw(true);
   } catch (error) {
@@ -124,7 +125,7 @@ export function build() {
 // Sizes are asked for when they change alone, as an answer makes the browser lay out the page at once.
 export function resized() {
   for (const name of ["plane", "weights", ...CURVES]) {
-    const size = [Math.max(60, $(name).clientWidth), Math.max(60, $(name).clientHeight)];
+    const size = [Math.max(120, $(name).clientWidth), Math.max(120, $(name).clientHeight)];
     sizes.set(name, size);
     $(name).setAttribute("viewBox", `0 0 ${size.join(" ")}`);
   }
@@ -146,6 +147,7 @@ function draw(all = false) {
   put($("layer-plane"), rings(page.plane, scene));
   put($("layer-points"), points(page.plane, scene));
   for (const name of CURVES) if (all || isSeen.get(name)) axesAndContent(name, curve(name, ...sizeOf(name), scene));
+  $("which").textContent = CURVES.some((name) => areTwo(scene, name)) ? "x₁ solid, x₂ dashed" : "";
   $("pictures").dataset.landing = scene.landing.join(" ");
   $("pictures").dataset.drawn = String(Number($("pictures").dataset.drawn ?? 0) + 1);
   drawTraining();
