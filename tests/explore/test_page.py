@@ -82,6 +82,30 @@ def test_the_line_is_shifted_and_turned(page):
     assert turned[2] != y
 
 
+def test_the_line_is_held_where_a_mark_lies_on_it(page):
+    before = landing(page)
+    drag(page, "#layer-points .l2", (0, 40))
+    until_landing_changes(page, before)
+    z1, z2, y = observed(page)
+    assert (z1, z2) == (1.0, 2.0)
+    assert y < 2
+
+
+def test_a_start_that_is_dragged_where_none_is_returns(page):
+    """Squares are positive; the picture says so while the finger is there, and the handle goes back when it lets go."""
+    page.fill("#regularizer", "")
+    page.fill("#formula", "u**2")
+    until(lambda: "g=u**2" in page.evaluate("() => location.hash"))
+    rest(page)
+    page.evaluate("() => { location.hash = location.hash.replace('.y=2', '.y=-2') }")
+    page.wait_for_selector("main.stale")
+    before = page.get_attribute("#hold-start", "transform")
+    drag(page, "#hold-start", (-60, 20))
+    page.wait_for_timeout(500)
+    until(lambda: page.get_attribute("#hold-start", "transform") == before)
+    assert "can reach" in page.inner_text("#picture-said")
+
+
 def test_the_picture_follows_the_finger(page):
     """At best of some tries, as others may keep the machine busy."""
     rates = []

@@ -37,7 +37,10 @@ export async function refresh() {
       if (formula !== page.set.formula || regularizer !== page.set.regularizer) continue;
       awaitPicture(false);
       say("picture", found.refused ? found.refused.sentence : "");
-      if (found.refused) continue;
+      if (found.refused) {
+        if (page.scene && !page.drag) drawHandles(); // back to where the start is
+        continue;
+      }
       page.scene = found;
       if (start) {
         page.set.init = Object.fromEntries(Object.entries(found.init).map(([name, pair]) => [name, pair.map((value) => value / page.set.scale)]));
