@@ -7,7 +7,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import fields, replace
 from html import unescape
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from implicit_bias.explore.refused import RefusedError
 from implicit_bias.explore.scene import started_at
 from implicit_bias.explore.tabulated import TabulatedPotential
 
-FONT = files("implicit_bias.display") / "fonts" / "mathematics.woff"
+FONT = Path(ib.__file__).parent / "display" / "fonts" / "mathematics.woff"
 MASK = Setting("m*w", {"m": (1.0, 0.8), "w": (0.1, -0.2)}, "m**2 + w**2", decay=0.4)
 ASKED = {
     "formula": "m*w",
@@ -322,7 +322,7 @@ def test_the_remark_promises_r_only_from_starts_that_have_it():
 
 
 def test_the_font_has_every_sign_of_the_atlas():
-    font = TTFont(FONT).getBestCmap()
+    font = TTFont(FONT).getBestCmap() or {}
     for entry in CATALOGUE:
         formulas = dict(answer("formulas", {"formula": entry.formula, "regularizer": entry.regularizer})["formulas"])
         shown = unescape(re.sub(r"<[^>]+>", "", "".join(formulas.values())))
