@@ -7,7 +7,7 @@ import { fields } from "./sliders.js";
 import { question, refresh } from "./picture.js";
 
 const TYPING = 300; // milliseconds after which a formula counts as typed
-const AT_ONCE = 2; // derivations under way: one that is stuck leaves room for the newest, and forty do not pile up
+const AT_ONCE = 3; // derivations under way: those that are stuck leave room for the newest, and forty do not pile up
 
 let typing = 0, asked = 0, underWay = 0, next = null;
 
@@ -17,6 +17,13 @@ function take(regularizer) {
   derive();
 }
 
+// What was said of the last formula does not hold for the one that is derived.
+function waits() {
+  sayAlone();
+  $("restart").textContent = "";
+  doing("Deriving …");
+}
+
 // Derive what stands in the fields. `begun` gives the numbers to begin with, else the ones that fit the formula.
 export async function derive(begun = null) {
   clearTimeout(typing);
@@ -24,11 +31,11 @@ export async function derive(begun = null) {
   next = null;
   if (underWay >= AT_ONCE) {
     next = { begun };
-    doing("Deriving …");
+    waits();
     return;
   }
   const asking = { formula, regularizer }, goesOn = !begun && formula !== page.set.formula && page.set.formula;
-  const waiting = setTimeout(() => { if (mine === asked) doing("Deriving …"); }, RESTING);
+  const waiting = setTimeout(() => { if (mine === asked) waits(); }, RESTING);
   let found;
   underWay += 1;
   try {

@@ -35,7 +35,7 @@ export async function refresh() {
     try {
       const found = await ask("picture", { ...question(), ...(page.drag ? { window: page.scene.window } : {}), ...(start ? { start } : {}) });
       if (formula !== page.set.formula || regularizer !== page.set.regularizer) continue;
-      awaitPicture(false);
+      const isFirst = awaitPicture(false);
       say("picture", found.refused ? found.refused.sentence : "");
       if (found.refused) {
         if (page.scene && !page.drag) drawHandles(); // back to where the start is
@@ -47,6 +47,7 @@ export async function refresh() {
         fields();
       }
       draw();
+      if (isFirst) tell();
       $("pictures").dataset.milliseconds = performance.now() - began; // from a change to its picture
     } catch (error) {
       unanswered(error);

@@ -36,7 +36,11 @@ export function sayAlone(found = { field: "", sentence: "", alternatives: [] }, 
 export const unanswered = (error) => say("picture", error instanceof TypeError ? "The explorer does not answer: is it still running?" : error.message);
 
 // While another formula is derived, or its picture computed, the last picture is greyed: it belongs to none that is typed.
-export const awaitPicture = (isAwaited) => { document.querySelector("main").classList.toggle("awaited", isAwaited); };
+export function awaitPicture(isAwaited) {
+  const main = document.querySelector("main").classList, was = main.contains("awaited");
+  main.toggle("awaited", isAwaited);
+  return was;
+}
 
 export function doing(sentence) {
   $("doing").textContent = sentence;
