@@ -358,7 +358,7 @@ def test_two_clients_do_not_meet(page, browser, address):
 
 
 def test_many_formulas_in_a_hurry_end_at_the_last_one(page):
-    """At most three are derived at a time, so that the last one does not wait for all; until then the picture is grey."""
+    """At most three are derived at a time, so that the last does not wait for all; until then the picture is grey."""
     most, under_way = [0], set()
     page.on("request", lambda each: under_way.add(each) if each.url.endswith("/formulas") else None)
     page.on("response", lambda each: under_way.discard(each.request))
