@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -13,14 +13,14 @@ import numpy as np
 from implicit_bias.errors import InputError
 from implicit_bias.explore.catalogue import CATALOGUE, DECAYS, SCALES, STEPS, usual_start
 from implicit_bias.explore.deriving import derived
-from implicit_bias.explore.refused import RefusedError
+from implicit_bias.explore.refused import RefusedError, refusals
 from implicit_bias.explore.run import train
 from implicit_bias.explore.scene import Scene, compute, started_at
 from implicit_bias.explore.script import script
 from implicit_bias.explore.setting import Setting
 from implicit_bias.explore.typeset import remark, typeset
 
-LARGEST_NUMBER = 1e12  # that a page may ask for
+LARGEST_NUMBER = 1e30  # that a page may ask for
 _DIGITS = 6  # of numbers that are drawn
 _CURVES = ("x", "potential", "mirror_map", "metric", "distance", "exponent")
 
@@ -42,7 +42,8 @@ def answer(question: str, asked: object) -> dict[str, Any]:
 
     Args:
         question: One of these names.
-        asked: The data of a page: for ``formulas`` its two formulas, otherwise a :class:`Setting` and what changes.
+        asked: The data of a page: for ``formulas`` its two formulas, and the rest of a :class:`Setting` if it goes on
+            from one; otherwise a setting and what changes.
 
     Returns:
         The answer, or ``refused``: the sentence, its field, and regularizers that would do.
@@ -59,16 +60,40 @@ def answer(question: str, asked: object) -> dict[str, Any]:
 
 
 def _formulas_answer(asked: Mapping[str, Any]) -> dict[str, Any]:
-    return _formulas(_text(asked, "formula").strip(), _text(asked, "regularizer").strip())
+    found = _formulas(_text(asked, "formula").strip(), _text(asked, "regularizer").strip())
+    return {**found, "restart": _restart(_setting(asked), found["names"], found["start"]) if "init" in asked else ""}
+
+
+def _restart(setting: Setting, names: list[str], usual: Mapping[str, float]) -> str:
+    """One sentence if a formula has no picture from the start of a setting but has one from its usual start."""
+    if set(setting.init) != set(names):
+        return ""
+    kept = {name: setting.init[name] for name in names}
+    if _is_drawn(replace(setting, init=kept)) or not _is_drawn(
+        replace(setting, init={name: (value, value) for name, value in usual.items()})
+    ):
+        return ""
+    start = ", ".join(f"{name}\u00a0=\u00a0{value:g}" for name, value in usual.items()).replace("-", "−")
+    return f"This formula has no picture from the start of the last one, so it begins at its usual start: {start}."
+
+
+def _is_drawn(setting: Setting) -> bool:
+    try:
+        compute(setting)
+    except RefusedError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=128)
 def _formulas(formula: str, regularizer: str) -> dict[str, Any]:
     # The start belongs to the formula: another regularizer leaves it where it is.
     alone, derivation = derived(formula, ""), derived(formula, regularizer)
+    with refusals("formula"):
+        start = usual_start(alone)
     return {
         "names": list(derivation.parameterization.params),
-        "start": usual_start(alone),
+        "start": start,
         "formulas": typeset(derivation),
         "remark": remark(derivation),
     }

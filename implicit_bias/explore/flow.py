@@ -65,21 +65,27 @@ def followed(maps: PointMap, theta: np.ndarray, z: tuple[float, float], y: float
     length = 0.3 * (hypot(first[0][0], first[1][0]) + abs(y) / hypot(*z) or 1.0)
     shortest = min(1.0, length / speed if speed > 0 else 1.0, time)  # t₀
 
+    coordinates, decays = range(1, 1 + p), len(first[0]) > 1 + p
+
     def velocity(state: np.ndarray, _: float) -> list[float]:
-        *at, t = state.tolist()
+        at = state.tolist()
+        t = at.pop()
         try:
             one, two = maps(at[:p]), maps(at[p:])
             r, alpha = z[0] * one[0] + z[1] * two[0] - y, decay * exp(-t)
+            # Sums written out: this is called a thousand times for a picture.
             moves, squared = [], 0.0
-            for k, found in ((0, one), (1, two)):
-                gradient = found[1 : 1 + p]
-                move = [-r * z[k] * slope for slope in gradient]
-                if len(found) > 1 + p:
-                    move = [each - alpha * pull for each, pull in zip(move, found[1 + p :], strict=True)]
-                squared += sum(a * b for a, b in zip(gradient, move, strict=True)) ** 2
-                moves += move
+            for push, found in ((-r * z[0], one), (-r * z[1], two)):
+                change = 0.0
+                for j in coordinates:
+                    slope = found[j]
+                    move = push * slope - alpha * found[j + p] if decays else push * slope
+                    change += slope * move
+                    moves.append(move)
+                squared += change * change
             rate = hypot(squared**0.5 / length, 1 / (max(t, 0.0) + shortest))
-            moves = [*(each / rate for each in moves), 1 / rate]
+            moves = [each / rate for each in moves]
+            moves.append(1 / rate)
         except (ArithmeticError, ValueError):
             return [0.0] * (2 * p + 1)
         return moves if isfinite(sum(moves)) else [0.0] * (2 * p + 1)
@@ -132,6 +138,8 @@ def moved(maps: PointMap, theta: Sequence[float], target: float) -> np.ndarray |
     p, x = len(theta), maps(theta)[0]
     if target == x:
         return np.asarray(theta, dtype=float)
+    if not isfinite(x):  # g is not real there
+        return None
 
     def velocity(at: np.ndarray, _: float) -> list[float]:
         try:

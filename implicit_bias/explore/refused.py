@@ -35,7 +35,7 @@ def refusals(field: str) -> Iterator[None]:
     except DomainError as error:
         raise RefusedError("picture", first_sentence(str(error))) from error
     except SolverError as error:
-        raise RefusedError("picture", f"No solution was found: {first_sentence(str(error))}") from error
+        raise RefusedError("picture", "No solution was found in double precision: choose other numbers.") from error
     except InputError as error:
         raise RefusedError(field, first_sentence(str(error)) or type(error).__name__) from error
 

@@ -68,9 +68,9 @@ def train(setting: Setting, time: float) -> Run:
         return Run(step, x, None, np.inf, note)
     gap = float(np.linalg.norm(x[-1] - limit))
     if gap > 1e-3 * (1 + float(np.abs(limit).max())):
-        note = f"After {count} steps the run has not arrived: its limit, the cross, is still {in_words(gap)} away."
+        note = f"After {count} steps the run has not arrived: its exact limit is still {in_words(gap)} away."
     else:
-        note = f"After {count} steps the run has arrived at its limit, the cross, to within {in_words(gap)}."
+        note = f"After {count} steps the run has arrived at its exact limit, to within {in_words(gap)}."
     return Run(step, x, limit, gap, note)
 
 

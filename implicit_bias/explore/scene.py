@@ -100,7 +100,11 @@ def compute(setting: Setting, window: tuple[Interval, Interval] | None = None) -
     """
     derivation = derived(setting.formula, setting.regularizer)
     with refusals("picture"), np.errstate(all="ignore"):  # overflow is looked for where it matters
-        return _compute(setting, derivation, window)
+        scene = _compute(setting, derivation, window)
+    points = np.concatenate([scene.start, scene.landing, scene.minimum_l2, np.ravel(scene.minimum_l1)])
+    if not np.all(np.isfinite([*points, *np.ravel(scene.window), scene.landing_level, scene.gap])):
+        raise RefusedError("picture", "This picture needs numbers beyond double precision: choose others.")
+    return scene
 
 
 def started_at(setting: Setting, x: tuple[float, float]) -> Setting:
@@ -188,13 +192,13 @@ def _potential(derivation: Derivation, init: _Init, decay: float) -> tuple[np.nd
 
 
 @lru_cache(maxsize=_KEPT)
-def _tabulated(derivation: Derivation, init: _Init, decay: float, reach: float) -> SideBySide:
-    """The same potential as a table for each weight, one for both where they start alike."""
+def _tabulated(derivation: Derivation, init: _Init, decay: float, reach: float) -> SeparablePotential:
+    """The same potential as a table for each weight, or as one for both where they start alike."""
     _, potential = _potential(derivation, init, decay)
     starts = cast("NumericalPotential", potential).parameters(potential.minimizer)
     tables = _tables(derivation.parameterization)
     first = tables.at(starts[:, 0], reach)
-    return SideBySide([first, first if np.array_equal(*starts.T) else tables.at(starts[:, 1], reach)])
+    return first if np.array_equal(*starts.T) else SideBySide([first, tables.at(starts[:, 1], reach)])
 
 
 @lru_cache(maxsize=_KEPT)

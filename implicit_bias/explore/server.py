@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import cast
 
+from implicit_bias.display.mathml import typeface
 from implicit_bias.errors import InputError
 from implicit_bias.explore.answers import answer, atlas, derive_atlas
 
@@ -19,10 +20,11 @@ _SECONDS_OF_SILENCE = 120  # after which a connection is closed
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PAGE = files("implicit_bias.explore").joinpath("page")
 _ADDRESSES = {"/": "index.html", **{f"/{each.name}": each.name for each in _PAGE.iterdir()}}
+_WIDE = files("implicit_bias.display").joinpath("templates", "wide.css")
 _HEADERS = {
     # Nothing is loaded from elsewhere, no text becomes a script, and no other page shows this one in a frame.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "img-src 'self' blob: data:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -73,6 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
         if name is not None:
             kind = _KINDS[name.rpartition(".")[2]]
             self._send(200, f"{kind}; charset=utf-8", _PAGE.joinpath(name).read_bytes())
+        elif self.path == "/pages.css":
+            self._send(200, "text/css; charset=utf-8", f"{typeface()}\n{_WIDE.read_text('utf-8')}".encode())
         elif self.path == "/atlas":
             self._send_data(200, atlas())
         else:
@@ -88,12 +92,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_data(413, {"error": f"A question has at most {LONGEST_QUESTION} bytes."})
             return
         content = self.rfile.read(size)
+        status, found = 500, {"error": "The explorer met a bug: the terminal where it was started shows its traceback."}
         try:
-            found = answer(self.path.removeprefix("/"), json.loads(content))
+            status, found = 200, answer(self.path.removeprefix("/"), json.loads(content))
         except (InputError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            self._send_data(400, {"error": f"This page asked what it cannot ask: {error}."})
-        else:
-            self._send_data(200, found)
+            status, found = 400, {"error": f"This page asked what it cannot ask: {str(error).rstrip('.')}."}
+        finally:  # a bug goes on to socketserver, which prints it
+            self._send_data(status, found)
 
     def _is_from_here(self) -> bool:
         """Refuse what a page from elsewhere sends to this machine through the user's browser.

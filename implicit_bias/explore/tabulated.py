@@ -56,19 +56,13 @@ class TabulatedPotential(SeparablePotential):
         self._origin = self._start.tolist()
         self._length = float(np.linalg.norm(self._start)) or 1.0
         self._center = float(function.output(self._start[:, None])[0])
+        with np.errstate(all="ignore"):  # how far a weight moves if its parameters move by their size
+            self._stride = float(np.linalg.norm(function.gradient(self._start[:, None]))) * self._length
         sides = [self._side(sign, reach) for sign in (-1.0, 1.0)]
         nodes = np.concatenate([sides[0][::-1], sides[1][1:]])
-        with np.errstate(all="ignore"):
-            x, s = function.output(nodes[:, :-1].T), nodes[:, -1]
-            gradient = function.gradient(nodes[:, :-1].T)
-            metric = np.sum(gradient**2, axis=0)
-        sound = np.isfinite(x) & np.isfinite(s) & (metric > 0) & np.isfinite(1 / metric)
-        # Next to a pole of g, as of log(v) at 0, weights differ whose parameters are too close for the integration.
-        with np.errstate(all="ignore"):
-            blur = np.sqrt(metric) * _RESOLUTION * self._length
-            sound &= blur <= _LARGEST_BLUR * np.maximum(
-                np.abs(x - self._center), np.sqrt(metric[len(sides[0]) - 1]) * self._length
-            )
+        x, gradient, metric, sound = self._weights(nodes[:, :-1])
+        s = nodes[:, -1]
+        sound &= np.isfinite(s)
         by_x = np.flatnonzero(sound)[np.unique(x[sound], return_index=True)[1]]
         if len(by_x) < 4:
             raise DomainError(_NO_TABLE)
@@ -131,6 +125,19 @@ class TabulatedPotential(SeparablePotential):
         size = np.linalg.norm(theta) or self._length
         return bool(np.linalg.norm(self._curve(x) - theta) <= _ON_THE_CURVE * min(size, self._length))
 
+    def _weights(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """x, ∇g, ‖∇g‖² and whether they can be relied on, at parameters of shape (k, p).
+
+        Next to a pole of g, as of log(v) at 0, weights differ whose parameters are too close for the integration.
+        """
+        with np.errstate(all="ignore"):
+            x, gradient = self._function.output(theta.T), self._function.gradient(theta.T)
+            metric = np.sum(gradient**2, axis=0)
+            blur = np.sqrt(metric) * _RESOLUTION * self._length
+            sound = np.isfinite(x) & (metric > 0) & np.isfinite(1 / metric)
+            sound &= blur <= _LARGEST_BLUR * np.maximum(np.abs(x - self._center), self._stride)
+        return x, gradient, metric, sound
+
     def _side(self, sign: float, reach: float) -> np.ndarray:
         """Nodes (k, p + 1) of the flow of ±∇g, up to the reach or to where it stops: θ and s."""
         pieces = [np.append(self._start, 0.0)[None]]
@@ -149,18 +156,21 @@ class TabulatedPotential(SeparablePotential):
             arrived = np.concatenate([[True], np.asarray(info["tcur"]) >= times[1:]])
             sound = np.logical_and.accumulate(arrived & np.all(np.abs(path) < _LARGEST_STATE, axis=1))
             pieces.append(path[sound][1:])
-            x = self._function.output(pieces[-1][:, :-1].T) if len(pieces[-1]) else np.zeros(0)
-            moved = float(np.ptp(x)) if len(x) else 0.0
-            if not np.all(sound) or abs(x[-1] - self._center) > reach or moved <= 1e-12 * abs(x[-1] - self._center):
+            if not np.all(sound):
+                break
+            x, _, _, is_read = self._weights(pieces[-1][:, :-1])
+            far = abs(x[-1] - self._center)
+            if not is_read[-1] or far > reach or np.ptp(x) <= 1e-12 * far:
                 break
         return np.concatenate(pieces)
 
     def _velocity(self, sign: float, state: list[float]) -> list[float]:
         """The flow of ∇g in e-foldings: they grow like time near a critical point, like a logarithm near a blow-up."""
-        *theta, _ = state
         try:
-            gradient, rate = self._rate(theta)
-            velocity = [sign * value / rate for value in (*gradient, 1.0)]
+            gradient, rate = self._rate(state[:-1])
+            pace = sign / rate
+            velocity = [pace * slope for slope in gradient]
+            velocity.append(pace)
         except (ArithmeticError, ValueError):
             return [0.0] * len(state)
         return velocity if isfinite(sum(velocity)) else [0.0] * len(state)

@@ -29,7 +29,7 @@ def _in_latex(derivation: Derivation) -> tuple[tuple[str, str], ...]:
             ("flow that defines R", rf"\theta'(s) = \nabla g(\theta), \quad g = {g}"),
             ("mirror map", r"R_A'\bigl(g(\theta(s))\bigr) = s"),
             *_curve(derivation),
-            ("metric", r"\frac{1}{R_A''} = \lVert\nabla g(\theta)\rVert^2"),
+            ("metric", r"\frac{1}{R_A''} = \left\lVert\nabla g(\theta)\right\rVert^2"),
             ("local exponent", rf"p(s) = {_LOCAL_EXPONENT}"),
         )
     rows = (
@@ -62,7 +62,7 @@ def remark(derivation: Derivation) -> str:
     else:
         why = first_sentence(derivation.notes[-1]) if derivation.notes else "no formula was found."
         why = why[0].lower() + why[1:] if why.startswith("The ") else why
-    return f"No closed form: {why} R exists all the same, and its flow is integrated numerically."
+    return f"No closed form: {why} From a start with ∇g ≠ 0, R exists all the same and is integrated numerically."
 
 
 def _latex(expression: sp.Expr) -> str:

@@ -2,14 +2,13 @@
 
 import json
 import re
-import time
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.explore.driving import WAIT, drag, landing, observed, rest, until, until_landing_changes
 from tests.explore.frame_rate import while_dragged
 
-WAIT = 90_000  # milliseconds; the machine may be busy
 LEAST_FRAMES = 3.0  # a second, on a machine that may do six other things; alone it draws far more
 WRONG_FORMULAS = [  # with a part of the message for each; messages of neighbours differ
     ("m +* w", "cannot read"),
@@ -20,64 +19,6 @@ WRONG_FORMULAS = [  # with a part of the message for each; messages of neighbour
     ("(" * 450 + "m" + ")" * 450, "cannot read"),
     ("<img src=http://m>*m", "cannot read"),
 ]
-
-
-@pytest.fixture
-def page(browser, address):
-    """A page that rests at its first picture; page.addresses holds all that it requests, which must be local."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(WAIT)
-    page.addresses, page.mistakes = [], []
-    page.on("request", lambda request: page.addresses.append(request.url))
-    page.on("pageerror", lambda error: page.mistakes.append(str(error)))
-    page.on("console", lambda said: page.mistakes.append(said.text) if said.type == "error" else None)
-    page.goto(address)
-    rest(page)
-    yield page
-    outside, mistakes = [url for url in page.addresses if not is_local(url)], page.mistakes
-    page.close()
-    assert (outside, mistakes) == ([], [])
-
-
-def is_local(url):
-    parts = urlsplit(url)
-    return parts.scheme in ("data", "blob") or parts.hostname in ("127.0.0.1", "localhost")
-
-
-def rest(page):
-    page.wait_for_selector("#pictures[data-state=resting]")
-
-
-def landing(page):
-    return [float(value) for value in page.get_attribute("#pictures", "data-landing").split()]
-
-
-def until(condition):
-    """Wait until something becomes true; the page's policy forbids Playwright's own way to."""
-    end = time.monotonic() + WAIT / 1000
-    while not condition():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.05)
-
-
-def until_landing_changes(page, before):
-    until(lambda: landing(page) != before)
-    rest(page)
-
-
-def drag(page, selector, by):
-    box = page.locator(selector).bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for k in range(1, 6):
-        page.mouse.move(x + by[0] * k / 5, y + by[1] * k / 5)
-    page.mouse.up()
-
-
-def observed(page):
-    """The entries of z, and y, as the sliders tell them."""
-    return [float(page.inner_text(f"output[for={name}]").replace("−", "-")) for name in ("z1", "z2", "y")]
 
 
 def test_it_loads_from_this_machine_alone(page):
@@ -141,6 +82,30 @@ def test_the_line_is_shifted_and_turned(page):
     assert turned[2] != y
 
 
+def test_the_line_is_held_where_a_mark_lies_on_it(page):
+    before = landing(page)
+    drag(page, "#layer-points .l2", (0, 40))
+    until_landing_changes(page, before)
+    z1, z2, y = observed(page)
+    assert (z1, z2) == (1.0, 2.0)
+    assert y < 2
+
+
+def test_a_start_that_is_dragged_where_none_is_returns(page):
+    """Squares are positive; the picture says so while the finger is there, and the handle goes back when it lets go."""
+    page.fill("#regularizer", "")
+    page.fill("#formula", "u**2")
+    until(lambda: "g=u**2" in page.evaluate("() => location.hash"))
+    rest(page)
+    page.evaluate("() => { location.hash = location.hash.replace('.y=2', '.y=-2') }")
+    page.wait_for_selector("main.stale")
+    before = page.get_attribute("#hold-start", "transform")
+    drag(page, "#hold-start", (-60, 20))
+    page.wait_for_timeout(500)
+    until(lambda: page.get_attribute("#hold-start", "transform") == before)
+    assert "can reach" in page.inner_text("#picture-said")
+
+
 def test_the_picture_follows_the_finger(page):
     """At best of some tries, as others may keep the machine busy."""
     rates = []
@@ -148,6 +113,23 @@ def test_the_picture_follows_the_finger(page):
         rates.append(while_dragged(page, "#hold-start", 1.5).rate)
         rest(page)
     assert max(rates) >= LEAST_FRAMES
+
+
+def test_a_formula_that_cannot_begin_where_the_last_one_did_takes_its_usual_start(page):
+    """No picture starts from w = 0 under a logarithm; one sentence beside the formula says where it begins instead."""
+    page.fill("#regularizer", "")
+    until(lambda: page.is_disabled("#decay"))
+    rest(page)
+    page.fill("#formula", "log(m) - log(w)")
+    page.wait_for_selector("#restart:has-text('m\u00a0=\u00a01, w\u00a0=\u00a01')")
+    rest(page)
+    assert page.inner_text("output[for=init-1-0]") == "1"
+    assert page.locator("main.stale").count() == 0
+    assert page.get_attribute("#restart", "role") == "status"
+    page.fill("#formula", "m**2 + w**2")  # which has a picture from there
+    until(lambda: page.inner_text("#restart") == "")
+    rest(page)
+    assert page.inner_text("output[for=init-1-0]") == "1"
 
 
 def test_a_slider_changes_the_picture(page):
@@ -349,6 +331,11 @@ def test_a_phone_has_no_sideways_scrolling(browser, address, scheme):
     assert (colour == "rgb(255, 255, 255)") == (scheme == "light")
     box = page.locator("#hold-start .reach").bounding_box()
     assert box["width"] >= 44  # for a finger
+    page.click("summary")
+    for selector in ("#formulas dd", "#script"):  # a shadow says that there is more of it
+        wide = page.locator(selector).first
+        assert wide.evaluate("e => e.scrollWidth > e.clientWidth")
+        assert "local" in wide.evaluate("e => getComputedStyle(e).backgroundAttachment")
     page.close()
 
 
@@ -370,116 +357,27 @@ def test_two_clients_do_not_meet(page, browser, address):
     other.close()
 
 
-def told(page):
-    rest(page)
-    return page.inner_text("#told")
-
-
-def set_to(page, **parts):
-    """Open the address of the page with other numbers."""
-    rest(page)
-    before = page.evaluate("() => location.hash")
-    for name, value in parts.items():
-        before = re.sub(rf"(\.{name}=)[^&]*", rf"\g<1>{value}", before)
-    page.evaluate("hash => { location.hash = hash }", before)
-    page.wait_for_timeout(600)  # until the page has asked for it
-    rest(page)
-
-
-def typed(page, formula, regularizer=""):
-    page.fill("#regularizer", regularizer)
-    page.fill("#formula", formula)
-    until(lambda: page.evaluate("() => new URLSearchParams(location.hash.slice(1)).get('g')") == formula)
-    rest(page)
-
-
-def tick_texts(page, name):
-    """The texts of a panel, with where each begins and ends in pixels of the panel."""
-    return page.evaluate(
-        "id => [...document.querySelectorAll(`#${id} text`)].map((t) => { const box = t.getBBox();"
-        " return [t.textContent, box.x, box.x + box.width]; })",
-        name,
-    )
-
-
-def test_a_flow_that_rounding_hides_is_not_drawn(page):
-    page.select_option("#atlas", label="difference of fourth powers: u**4 - v**4")
-    until(lambda: "g=u**4" in page.evaluate("() => location.hash"))
-    page.wait_for_timeout(600)
-    rest(page)
-    assert page.locator("#layer-trained .flow").count() == 2
-    set_to(page, scale="1000")
-    assert "cannot be followed accurately in double precision" in told(page)
-    assert page.locator("#layer-trained .flow, #layer-trained .head, #weights .flow").count() == 0
-    assert page.locator("#layer-points .landing").count() == 1
-    assert not page.locator("#legend span:has-text('gradient flow')").is_visible()
-
-
-@pytest.mark.parametrize("scale", ["1", "10000"])
-@pytest.mark.parametrize("formula", ["m*w", "u**2 - v**2", "u**2"])
-def test_no_text_of_an_axis_is_cut(page, formula, scale):
-    typed(page, formula)
-    set_to(page, scale=scale)
-    for name in ("plane", "weights", "potential", "mirror_map", "metric", "exponent"):
-        width = page.evaluate("id => document.getElementById(id).clientWidth", name)
-        for text, left, right in tick_texts(page, name):
-            assert left >= 0, (name, text)
-            assert right <= width + 1, (name, text)
-
-
-def test_what_is_still_far_away_is_said_in_numbers(page):
-    """A step so small that the run is still on its way, and no power of ten where none is needed."""
-    set_to(page, step="0.001")
-    assert re.search(r"has not arrived: its limit, the cross, is still [\d.]+ away", told(page))
-    assert "e+" not in told(page)
-
-
-def test_deriving_is_said_beside_the_formula(page):
+def test_many_formulas_in_a_hurry_end_at_the_last_one(page):
+    """At most three are derived at a time, so that the last does not wait for all; until then the picture is grey."""
+    most, under_way = [0], set()
+    page.on("request", lambda each: under_way.add(each) if each.url.endswith("/formulas") else None)
+    page.on("response", lambda each: under_way.discard(each.request))
+    page.on("request", lambda _: most.append(len(under_way)))
     page.fill("#regularizer", "")
-    page.fill("#formula", "u**(9/4) - v**(9/4)")  # takes some seconds
-    page.wait_for_selector("#doing:has-text('Deriving')")
-    field, said = (page.locator(each).bounding_box() for each in ("#formula", "#doing"))
-    assert 0 <= said["y"] - field["y"] - field["height"] < 10
-    assert page.get_attribute("#doing", "role") == "status"  # read out politely
-    until(lambda: not page.inner_text("#doing"))
+    page.fill("#formula", "m +* w")
+    page.wait_for_selector("main.stale")
+    for k in range(9):
+        page.fill("#formula", f"u**({2 * k + 7}/4) - v**({2 * k + 7}/4)")  # each takes seconds
+        page.wait_for_timeout(350)
+    assert page.get_attribute("main", "class") == "awaited"
+    assert "Deriving" in page.inner_text("#doing")
+    assert page.inner_text("#formula-said") == ""  # which was about another formula
+    assert not page.is_visible("#told")
+    page.fill("#formula", "u**2 - v**2")
+    until(lambda: "g=u**2+" in page.evaluate("() => location.hash"))
     rest(page)
-
-
-def test_the_legend_names_what_is_drawn(page):
-    """A run that diverged has no limit."""
-
-    def named():
-        rest(page)
-        return [each.inner_text() for each in page.locator("#legend span").all() if each.is_visible()]
-
-    assert "the run’s exact limit" in named()
-    page.focus("#step")
-    page.keyboard.press("End")
-    until(lambda: "diverged" in page.inner_text("#told"))
-    assert "the run’s exact limit" not in named()
-    assert "gradient flow" in named()
-
-
-def test_another_regularizer_keeps_the_decay(page):
-    decay = page.inner_text("output[for=decay]")
-    assert decay != "0"
-    before = landing(page)
-    page.fill("#regularizer", "")
-    until_landing_changes(page, before)
-    page.fill("#regularizer", "m**2 + w**2")
-    until(lambda: landing(page) == before)
-    rest(page)
-    assert page.inner_text("output[for=decay]") == decay
-
-
-def test_the_circle_of_the_exponent_lies_on_a_curve(page):
-    typed(page, "u**3 - v**3")
-    curves = [
-        [tuple(map(float, pair.split())) for pair in re.split("[ML]", path.get_attribute("d"))[1:]]
-        for path in page.locator("#exponent .curve").all()
-    ]
-    circles = page.locator("#exponent circle.landing").all()
-    assert len(circles) == 2
-    for circle in circles:
-        at = [float(circle.get_attribute(name)) for name in ("cx", "cy")]
-        assert min(abs(x - at[0]) + abs(y - at[1]) for curve in curves for x, y in curve) < 0.3
+    assert max(most) == 3
+    assert page.get_attribute("main", "class") == ""
+    assert "arcsinh" in page.inner_text("#formulas")
+    first, second = landing(page)
+    assert first + 2 * second == pytest.approx(2.0, abs=1e-4)

@@ -6,9 +6,12 @@ import threading
 import time
 from contextlib import nullcontext
 from dataclasses import fields, replace
+from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 from scipy.optimize import minimize_scalar
 
 import implicit_bias as ib
@@ -20,6 +23,7 @@ from implicit_bias.explore.refused import RefusedError
 from implicit_bias.explore.scene import started_at
 from implicit_bias.explore.tabulated import TabulatedPotential
 
+FONT = Path(ib.__file__).parent / "display" / "fonts" / "mathematics.woff"
 MASK = Setting("m*w", {"m": (1.0, 0.8), "w": (0.1, -0.2)}, "m**2 + w**2", decay=0.4)
 ASKED = {
     "formula": "m*w",
@@ -185,6 +189,8 @@ def test_the_start_moves_along_the_flow_of_g(setting, conserved):
 def test_a_start_that_the_flow_does_not_reach_is_refused():
     with pytest.raises(RefusedError, match="No start was found at x₂ = -1"):
         started_at(Setting("u**2", {"u": (1.0, 1.0)}), (2.0, -1.0))
+    with pytest.raises(RefusedError, match="No start was found at x₁ = 2"):
+        started_at(Setting("sqrt(u)", {"u": (-1.0, -1.0)}), (2.0, 1.0))
 
 
 def test_a_window_is_kept():
@@ -203,8 +209,8 @@ def test_a_window_is_kept():
         ("picture", [], "expected an object"),
         ("picture", {"formula": "m*w"}, "init"),
         ("picture", {**ASKED, "init": {"m": [1, "2"]}}, "init"),
-        ("picture", {**ASKED, "init": {"m": [1, 1e300]}}, "at most 1e+12"),
-        ("picture", {**ASKED, "init": {"m": [1, float("nan")]}}, "at most 1e+12"),
+        ("picture", {**ASKED, "init": {"m": [1, 1e300]}}, "at most 1e+30"),
+        ("picture", {**ASKED, "init": {"m": [1, float("nan")]}}, "at most 1e+30"),
         ("picture", {**ASKED, "step": 0}, "step: expected a positive number"),
         ("picture", {**ASKED, "window": [[0, 1], [1, 0]]}, "window: expected increasing pairs"),
         ("formulas", {"formula": 3, "regularizer": ""}, "formula: expected a text"),
@@ -249,6 +255,12 @@ def test_a_mistake_is_one_sentence_at_its_field(formula, regularizer, field, par
     assert len(str(caught.value)) < 500
 
 
+def test_a_formula_that_jumps_is_refused_at_its_field():
+    refused = answer("formulas", {"formula": "sign(u)", "regularizer": ""})["refused"]
+    assert refused["field"] == "formula"
+    assert "jumps" in refused["sentence"]
+
+
 @pytest.mark.parametrize(
     ("setting", "part"),
     [
@@ -256,6 +268,7 @@ def test_a_mistake_is_one_sentence_at_its_field(formula, regularizer, field, par
         (Setting("m*w", {"m": (0.0, 1.0), "w": (0.0, 0.0)}), "saddle"),
         (Setting("m*w", {"m": (1.0, 1.0), "w": (0.0, 0.0)}, z=(0.0, 0.0)), "z = 0"),
         (Setting("log(u)", {"u": (-1.0, 1.0)}), "real"),
+        (Setting("u", {"u": (0.2, 2e89)}, z=(0.0, 1e9), y=0.5), "double precision"),  # R overflows
     ],
 )
 def test_what_cannot_be_drawn_is_refused(setting, part):
@@ -273,6 +286,47 @@ def test_a_typed_formula_has_a_start(formula):
     derivation = derived(formula, "")
     potential = derivation.at(usual_start(derivation))
     assert np.all(np.isfinite(potential.minimizer))
+
+
+@pytest.mark.parametrize(
+    ("formula", "init", "begins"),
+    [
+        ("log(m) - log(w)", {"m": [1, 1], "w": [0, 0]}, "m\u00a0=\u00a01, w\u00a0=\u00a01"),  # g is not real there
+        ("m*w", {"w": [0, 0], "m": [0, 0]}, "m\u00a0=\u00a01, w\u00a0=\u00a00"),  # a saddle
+        ("m*w", {"m": [1, 0.5], "w": [0, 0.2]}, ""),
+        ("exp(m)*w", {"m": [1, 1], "k": [0, 0]}, ""),  # names of another formula: there is no start to keep
+        ("m**2 + w**2", {"m": [1, 1], "w": [0, 0]}, ""),
+    ],
+)
+def test_a_start_that_a_typed_formula_cannot_keep(formula, init, begins):
+    found = answer("formulas", {**ASKED, "formula": formula, "init": init})
+    assert found["restart"].endswith(f"usual start: {begins}.") if begins else found["restart"] == ""
+    if begins:
+        usual = {name: [value, value] for name, value in found["start"].items()}
+        assert "landing" in answer("picture", {**ASKED, "formula": formula, "init": usual})
+        assert "refused" in answer("picture", {**ASKED, "formula": formula, "init": init})
+
+
+def test_a_formula_that_has_no_picture_from_its_usual_start_either_keeps_the_last_one():
+    """No squares add up to −2, wherever they begin: the picture says so."""
+    asked = {**ASKED, "formula": "m**2 + w**2", "y": -2}
+    assert answer("formulas", asked)["restart"] == ""
+    assert "can reach" in answer("picture", asked)["refused"]["sentence"]
+
+
+def test_the_remark_promises_r_only_from_starts_that_have_it():
+    found = answer("formulas", {"formula": "a*b*c", "regularizer": ""})
+    assert "From a start with ∇g ≠ 0, R exists all the same" in found["remark"]
+    nothing = {**ASKED, "formula": "a*b*c", "init": {"a": [0, 0], "b": [0, 0], "c": [0, 0]}}
+    assert "saddle" in answer("picture", nothing)["refused"]["sentence"]
+
+
+def test_the_font_has_every_sign_of_the_atlas():
+    font = TTFont(FONT).getBestCmap() or {}
+    for entry in CATALOGUE:
+        formulas = dict(answer("formulas", {"formula": entry.formula, "regularizer": entry.regularizer})["formulas"])
+        shown = unescape(re.sub(r"<[^>]+>", "", "".join(formulas.values())))
+        assert {sign for sign in shown if not sign.isspace() and ord(sign) not in font} == set()
 
 
 def test_a_start_is_not_sought_for_long():

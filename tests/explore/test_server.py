@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from implicit_bias.cli import app
+from implicit_bias.explore import server
 from implicit_bias.explore.server import HOST, LONGEST_QUESTION, Server
 
 
@@ -65,6 +67,32 @@ def test_it_answers_nothing_else(address, path, data, status):
         urllib.request.urlopen(urllib.request.Request(address + path, data=data), timeout=60)  # noqa: S310
     assert caught.value.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
     assert "error" in json.loads(caught.value.read())
+
+
+def test_a_bug_is_told_to_the_page_and_shown_in_the_terminal(monkeypatch, capfd):
+    """The page says where to look, and the next question is answered."""
+    bugs = iter([ZeroDivisionError("a bug")])
+
+    def answer_or_fail(_question, _asked):
+        for bug in bugs:
+            raise bug
+        return {"names": []}
+
+    monkeypatch.setattr(server, "answer", answer_or_fail)
+    with Server(0) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        try:
+            address = f"http://{HOST}:{running.port}/formulas"
+            with pytest.raises(urllib.error.HTTPError, match="500") as caught:
+                urllib.request.urlopen(address, data=b"{}", timeout=60)
+            assert "terminal" in json.loads(caught.value.read())["error"]
+            with urllib.request.urlopen(address, data=b"{}", timeout=60) as answered:
+                assert json.loads(answered.read()) == {"names": []}
+        finally:
+            running.shutdown()
+            thread.join()
+    assert "ZeroDivisionError: a bug" in capfd.readouterr().err
 
 
 def test_the_atlas_is_derived_while_the_page_is_read(address):

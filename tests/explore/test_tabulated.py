@@ -67,6 +67,24 @@ def test_a_start_off_the_curve_gets_a_table_of_its_own(made, formula):
     assert len(made) == 2
 
 
+def test_a_table_ends_where_its_weights_cannot_be_read_any_more(monkeypatch):
+    """Close to the pole of log(v), u and v are too close for a double to tell weights apart; what follows is noise."""
+    sides, integrate = [], tabulated.TabulatedPotential._side
+
+    def kept(self, sign, reach):
+        sides.append(integrate(self, sign, reach))
+        return sides[-1]
+
+    monkeypatch.setattr(tabulated.TabulatedPotential, "_side", kept)
+    parameterization, tables = tables_of("log(u) - log(v)")
+    first, last = tables.at(np.array([0.2, 0.2]), 1e4).domain
+    assert (first, last) == (pytest.approx(-21.47, abs=0.1), pytest.approx(21.47, abs=0.1))
+    for side in sides:
+        x = parameterization.separable_map().output(side[:, :-1].T)
+        assert len(side) <= 1200
+        assert np.all(np.diff(x) * np.sign(x[-1]) > 0)
+
+
 def test_a_table_that_does_not_reach_far_enough_is_made_anew(made):
     _, tables = tables_of("a*b*c")
     start = np.array(FORMULAS["a*b*c"])

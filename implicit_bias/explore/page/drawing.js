@@ -9,10 +9,10 @@ const texts = (up, height) => ticks(up, Math.max(3, Math.floor(height / 45)));
 
 // Maps from numbers to pixels of a panel of some size: `across` and `up` are pairs of ends, low first. The left margin holds
 // the longest text of the axis; a square keeps both axes equally long.
-export function panel(width, height, across, up, { top = MARGIN.top, square = false } = {}) {
+export function panel(width, height, across, up, { top = MARGIN.top, right = MARGIN.right, square = false } = {}) {
   const upwards = texts(up, height - top - MARGIN.bottom);
   const more = Math.max(0, Math.max(0, ...upwards.map(([, text]) => [...text].length)) * DIGIT + 12 - MARGIN.left);
-  const inner = { left: MARGIN.left + more, right: width - MARGIN.right, top, bottom: height - MARGIN.bottom - (square ? more : 0) };
+  const inner = { left: MARGIN.left + more, right: width - right, top, bottom: height - MARGIN.bottom - (square ? more : 0) };
   const x = (value) => inner.left + ((value - across[0]) / (across[1] - across[0])) * (inner.right - inner.left);
   const y = (value) => inner.bottom - ((value - up[0]) / (up[1] - up[0])) * (inner.bottom - inner.top);
   const back = (px, py) => [
@@ -73,13 +73,14 @@ export function contours(view, [xs, ys], [first, second], levels) {
   const px = xs.map(view.x), py = ys.map(view.y), last = [px.length - 1, py.length - 1];
   const least = [first, second].map((values) => values.indexOf(Math.min(...values.filter((value) => value !== null))));
   const [cx, cy] = [px[least[0]], py[least[1]]];
+  const isCutAt = (x, y) => [x - px[0], x - px[last[0]], y - py[0], y - py[last[1]]].some((room) => Math.abs(room) < 0.5);
   return levels.map((level) => {
     const found = []; // angle, pixels, and whether the border cuts here
     second.forEach((value, j) => {
-      for (const x of crossings(px, first, least[0], level - value)) found.push([Math.atan2(py[j] - cy, x - cx), x, py[j], j === 0 || j === last[1]]);
+      for (const x of crossings(px, first, least[0], level - value)) found.push([Math.atan2(py[j] - cy, x - cx), x, py[j], isCutAt(x, py[j])]);
     });
     first.forEach((value, i) => {
-      for (const y of crossings(py, second, least[1], level - value)) found.push([Math.atan2(y - cy, px[i] - cx), px[i], y, i === 0 || i === last[0]]);
+      for (const y of crossings(py, second, least[1], level - value)) found.push([Math.atan2(y - cy, px[i] - cx), px[i], y, isCutAt(px[i], y)]);
     });
     found.sort((one, other) => one[0] - other[0]);
     let text = "", before = found[found.length - 1];
@@ -165,7 +166,7 @@ export function weights(width, height, scene, run, range, now) {
   const log = (t) => Math.log10(Math.max(t, range[0]));
   const all = [...(scene.resolved ? scene.path.flat() : scene.start), ...scene.landing, ...(run && run.limit ? run.limit : [])], [low, high] = [Math.min(...all), Math.max(...all)];
   const room = 0.06 * (high - low) || Math.abs(high) / 2 || 1;
-  const view = panel(width, height, range.map(Math.log10), [low - room, high + room]);
+  const view = panel(width, height, range.map(Math.log10), [low - room, high + room], { right: 24 });
   let text = `<g clip-path="url(#during)"><path class="zero" d="M${view.inner.left} ${view.y(0)}H${view.inner.right}"/>`;
   text += `<path class="axis" d="M${pixel(view.x(log(now)))} ${view.inner.top}V${view.inner.bottom}"/>`;
   for (const k of [0, 1]) {
@@ -187,12 +188,14 @@ export function weights(width, height, scene, run, range, now) {
     }
   }
   text += "</g>";
-  const places = [0, 1].map((k) => view.y(scene.landing[k]));
-  const [above, below] = places[0] < places[1] ? [0, 1] : [1, 0], apart = places[below] - places[above] < 20;
-  const lower = Math.min(places[below] + 14, view.inner.bottom - 4), upper = Math.min(places[above] + (apart ? -6 : 14), lower - 14);
-  for (const [k, y] of [[above, upper], [below, lower]]) text += `<text x="${view.inner.right - 6}" y="${pixel(y)}" text-anchor="end">x${"₁₂"[k]}</text>`;
+  // The names stand beside the ends, as far apart as they are high.
+  const places = [0, 1].map((k) => view.y(scene.landing[k]) + 4), sign = places[0] < places[1] ? -1 : 1, more = Math.max(0, 14 - Math.abs(places[0] - places[1])) / 2;
+  for (const k of [0, 1]) text += `<text x="${view.inner.right + 6}" y="${pixel(places[k] + (k ? -sign : sign) * more)}">x${"₁₂"[k]}</text>`;
   return [`<defs>${clip(view, "during")}</defs>${frame(view, "flow time t = step number × η", true)}`, text];
 }
+
+// Whether the weights have a curve each.
+export const areTwo = (scene, name) => !scene.alike || (name === "exponent" && scene.side[0] !== scene.side[1]);
 
 // A curve of one weight, or of both where they differ: its axes, and what is in them.
 export function curve(name, width, height, scene) {
@@ -201,18 +204,21 @@ export function curve(name, width, height, scene) {
   const all = values.flat(), highest = Math.max(...all.filter((v) => v !== null));
   const up = isExponent ? [0.9, highest < 2.2 ? 2.4 : 1.05 * Math.min(highest, 6)] : ends(all);
   const view = panel(width, height, [Math.min(...across.flat()), Math.max(...across.flat())], up);
-  const id = `in-${name}`, differ = !scene.alike || (isExponent && scene.side[0] !== scene.side[1]);
+  const id = `in-${name}`, differ = areTwo(scene, name);
   let text = `<g clip-path="url(#${id})">`;
   for (const height of isExponent ? [1, 2] : [0]) text += `<path class="zero" d="M${view.inner.left} ${view.y(height)}H${view.inner.right}"/>`;
   if (isExponent) for (const k of [1, 2]) text += `<text x="${view.inner.left + 5}" y="${pixel(view.y(k)) - 4}">L${k}</text>`;
   for (const k of differ || isExponent ? [0, 1] : [0]) text += `<path class="curve${k && differ ? " second" : ""}" d="${line(view, across[k], values[k])}"/>`;
   if (isExponent) {
+    const where = [0, 1].map((k) => [Math.log10(scene.landing_distance[k] || 1e-300), scene.landing_exponent[k]]);
     for (const k of [0, 1]) {
-      const at = Math.log10(scene.landing_distance[k] || 1e-300), p = scene.landing_exponent[k];
-      if (p !== null && at >= view.across[0] && at <= view.across[1]) text += `<circle class="landing" r="5" cx="${pixel(view.x(at))}" cy="${pixel(view.y(p))}"/><text x="${pixel(view.x(at)) + 8}" y="${pixel(view.y(p)) + 14 - 20 * k}">x${"₁₂"[k]}</text>`;
+      const [at, p] = where[k];
+      if (p === null || at < view.across[0] || at > view.across[1]) continue;
+      // The left one has its name on the left, where there is room, and the right one on the right.
+      const px = pixel(view.x(at)), py = pixel(view.y(p)), isLeft = (at < where[1 - k][0] || (at === where[1 - k][0] && !k)) && px > view.inner.left + 40;
+      text += `<circle class="landing" r="5" cx="${px}" cy="${py}"/><text x="${px + (isLeft ? -8 : 8)}" y="${py + (isLeft ? 15 : -7)}"${isLeft ? ' text-anchor="end"' : ""}>x${"₁₂"[k]}</text>`;
     }
   }
   text += "</g>";
-  if (differ && !isExponent) text += `<text x="${view.inner.left + 10}" y="${view.inner.top + 10}">x₁ solid, x₂ dashed</text>`;
   return [`<defs>${clip(view, id)}</defs>${frame(view, isExponent ? "distance s from argmin R" : "weight x", isExponent)}`, text];
 }

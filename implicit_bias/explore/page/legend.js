@@ -3,7 +3,7 @@
 import { $ } from "./state.js";
 
 const DOT = "a2 2 0 1 0 4 0a2 2 0 1 0 -4 0";
-const isInside = ([[left, right], [low, high]], [x, y]) => left <= x && x <= right && low <= y && y <= high;
+export const isInside = ([[left, right], [low, high]], [x, y]) => left <= x && x <= right && low <= y && y <= high;
 // A name, a mark, and whether a scene and a run show it.
 const ENTRIES = [
   ["gradient flow", '<path class="flow" d="M0 7H22"/>', (scene) => scene.resolved],

@@ -2,17 +2,18 @@
 
 import { $, CURVES, RESTING, ask, page } from "./state.js";
 import { distance, short } from "./numbers.js";
-import { panel, plane, rings, points, trained, weights, curve } from "./drawing.js";
+import { areTwo, panel, plane, rings, points, trained, weights, curve } from "./drawing.js";
 import { address } from "./address.js";
-import { say, isWrong, unanswered } from "./said.js";
+import { awaitPicture, say, isWrong, unanswered } from "./said.js";
 import { fields } from "./sliders.js";
 import { drawHandles } from "./handles.js";
 import * as legend from "./legend.js";
 
 let isBusy = false, isOutdated = false, resting = 0;
 
-const question = () => {
-  const { formula, regularizer, decay, init, scale, z, y, step } = page.set;
+// The setting with the numbers that Python takes; its formulas may be others.
+export const question = ({ formula, regularizer } = page.set) => {
+  const { decay, init, scale, z, y, step } = page.set;
   return {
     formula, regularizer, z, y, step, decay: regularizer.trim() ? decay : 0,
     init: Object.fromEntries(Object.entries(init).map(([name, pair]) => [name, pair.map((value) => value * scale)])),
@@ -34,14 +35,19 @@ export async function refresh() {
     try {
       const found = await ask("picture", { ...question(), ...(page.drag ? { window: page.scene.window } : {}), ...(start ? { start } : {}) });
       if (formula !== page.set.formula || regularizer !== page.set.regularizer) continue;
+      const isFirst = awaitPicture(false);
       say("picture", found.refused ? found.refused.sentence : "");
-      if (found.refused) continue;
+      if (found.refused) {
+        if (page.scene && !page.drag) drawHandles(); // back to where the start is
+        continue;
+      }
       page.scene = found;
       if (start) {
         page.set.init = Object.fromEntries(Object.entries(found.init).map(([name, pair]) => [name, pair.map((value) => value / page.set.scale)]));
         fields();
       }
       draw();
+      if (isFirst) tell();
       $("pictures").dataset.milliseconds = performance.now() - began; // from a change to its picture
     } catch (error) {
       unanswered(error);
@@ -70,7 +76,8 @@ async function rest() {
     page.run = found.refused ? null : found;
     $("script").textContent = found.script ?? "";
     $("pictures").dataset.state = "resting";
-    tell(found.refused ? found.refused.sentence : found.note);
+    const isOutside = found.limit && !legend.isInside(page.scene.window, found.limit);
+    tell(found.refused ? found.refused.sentence : found.note + (isOutside ? " That limit lies outside the picture." : ""));
     legend.name(page.scene, page.run);
     draw(true);
   } catch (error) {
@@ -122,7 +129,7 @@ export function build() {
 // Sizes are asked for when they change alone, as an answer makes the browser lay out the page at once.
 export function resized() {
   for (const name of ["plane", "weights", ...CURVES]) {
-    const size = [Math.max(60, $(name).clientWidth), Math.max(60, $(name).clientHeight)];
+    const size = [Math.max(120, $(name).clientWidth), Math.max(120, $(name).clientHeight)];
     sizes.set(name, size);
     $(name).setAttribute("viewBox", `0 0 ${size.join(" ")}`);
   }
@@ -144,6 +151,7 @@ function draw(all = false) {
   put($("layer-plane"), rings(page.plane, scene));
   put($("layer-points"), points(page.plane, scene));
   for (const name of CURVES) if (all || isSeen.get(name)) axesAndContent(name, curve(name, ...sizeOf(name), scene));
+  $("which").textContent = CURVES.some((name) => areTwo(scene, name)) ? "x₁ solid, x₂ dashed" : "";
   $("pictures").dataset.landing = scene.landing.join(" ");
   $("pictures").dataset.drawn = String(Number($("pictures").dataset.drawn ?? 0) + 1);
   drawTraining();

@@ -35,4 +35,14 @@ export function sayAlone(found = { field: "", sentence: "", alternatives: [] }, 
 
 export const unanswered = (error) => say("picture", error instanceof TypeError ? "The explorer does not answer: is it still running?" : error.message);
 
-export const doing = (sentence) => { $("doing").textContent = sentence; };
+// While another formula is derived, or its picture computed, the last picture is greyed: it belongs to none that is typed.
+export function awaitPicture(isAwaited) {
+  const main = document.querySelector("main").classList, was = main.contains("awaited");
+  main.toggle("awaited", isAwaited);
+  return was;
+}
+
+export function doing(sentence) {
+  $("doing").textContent = sentence;
+  awaitPicture(Boolean(sentence));
+}
