@@ -28,8 +28,7 @@ class Equation:
         decided: How it was checked; empty before.
 
     Raises:
-        InputError: If both sides are the same expression, so that nothing is left to check, or two symbols share a
-            name.
+        InputError: If a side is no exact expression, or two symbols share a name.
         UnsupportedError: If a side holds anything that cannot be evaluated in ball arithmetic.
     """
 
@@ -45,15 +44,14 @@ class Equation:
         object.__setattr__(self, "stated", stated)
         object.__setattr__(self, "derived", derived)
         object.__setattr__(self, "conditions", tuple(conditions))
-        if stated == derived:
-            raise InputError(
-                f"Equation: both sides are {str(stated)[:80]}, so there is nothing to check. If they come from "
-                "different sources, and SymPy wrote them in one form by itself, write one of them in another way, such "
-                "as exp(x) as cosh(x) + sinh(x), or check equations that no other formula solves."
-            )
         self.symbols  # noqa: B018 - refuses two symbols of one name
         for side in (stated, derived, *conditions):
             tree(side)
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether both sides are the same expression: such an equation holds, and nothing is left to check in it."""
+        return self.stated == self.derived
 
     @property
     def residual(self) -> sp.Expr:

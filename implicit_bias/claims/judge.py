@@ -41,8 +41,9 @@ def prove(
     """PROVED if the statement is an identity that SymPy simplifies to zero, and all steps are, too.
 
     Each identity is an :class:`Equation`, a pair of a stated side and a derived one, or an expression that vanishes,
-    whose negative terms then become the derived side. The verdict carries all of them, but for steps whose sides SymPy
-    writes in the same way from the start: they show nothing.
+    whose negative terms then become the derived side. The verdict carries all of them, but for pairs and expressions
+    that SymPy writes in the same way from the start: they show nothing. An Equation of that kind is a mistake of the
+    check, so nothing is PROVED with it; a refutation stands, as the equation is true.
 
     Args:
         evidence: What follows from the identities.
@@ -119,7 +120,7 @@ def equation(step: Step) -> Equation:
     """The two sides of a step; of an expression that vanishes, its positive terms and the others.
 
     Raises:
-        InputError: If both sides are the same expression.
+        InputError: If a side is no exact expression, or two symbols share a name.
     """
     if isinstance(step, Equation):
         return step
@@ -142,14 +143,16 @@ def _checked(
     correction: Correction | None,
 ) -> Verdict:
     try:
-        used = _with_conditions([step for step in steps if not _is_trivial(step)], conditions)
+        used = _with_conditions([step for step in steps if isinstance(step, Equation) or not _is_trivial(step)], conditions)
         claimed = None if stated is None else _with_conditions([stated], conditions)[0]
     except InputError as error:  # no verdict on another statement may fall with this one, such as on what it corrects
         return Verdict(Outcome.INCONCLUSIVE, str(error))
-    identities, failed = _shown(used)
+    identities, failed = _shown([each for each in used if not each.is_trivial])
     if failed is not None:
         return _not_shown(failed, identities)
     if claimed is not None:
+        if claimed.is_trivial:
+            return _nothing_to_check(claimed, identities)
         test = vanishes(claimed.residual, claimed.conditions)
         if test.outcome is Outcome.REFUTED:
             return _refuted(claimed, test, identities, correction)
@@ -158,6 +161,9 @@ def _checked(
         if not _is_somewhere(claimed):
             return _nowhere(claimed, identities)
         identities = (replace(claimed, decided=SIMPLIFIED), *identities)
+    trivial = next((each for each in used if each.is_trivial), None)
+    if trivial is not None:  # it holds, so a refutation stands without it
+        return _nothing_to_check(trivial, identities)
     if not identities:
         nothing = "A proof needs identities whose sides differ before the check: give steps, or stated=."
         return Verdict(Outcome.INCONCLUSIVE, nothing)
@@ -190,19 +196,35 @@ def _is_somewhere(each: Equation) -> bool:
 
 
 def _nowhere(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
-    name = f"{each.says}: " if each.says else ""
-    evidence = f"{name}no point was found at which both sides of {each.stated} = {each.derived} have values."
+    name = _name(each)
+    evidence = f"{name}{'no' if name else 'No'} point was found at which both sides of {each.stated} = {each.derived} have values."
     return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
 
 
+def _nothing_to_check(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
+    name = _name(each)
+    evidence = (
+        f"{name}{'both' if name else 'Both'} sides are {str(each.stated)[:80]}, so there is nothing to check. If they come from different "
+        "sources, and SymPy wrote them in one form by itself, write one of them in another way, such as exp(x) as "
+        "cosh(x) + sinh(x), or check equations that no other formula solves."
+    )
+    return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
+
+
+def _name(each: Equation) -> str:
+    return f"{each.says.removesuffix('.')}: " if each.says else ""
+
+
 def _is_trivial(step: Step) -> bool:
+    if isinstance(step, Equation):
+        return step.is_trivial
     return step[0] == step[1] if isinstance(step, tuple) else step == 0
 
 
 def _not_shown(failed: Equation, identities: tuple[Equation, ...]) -> Verdict:
     if not _is_somewhere(failed):
         return _nowhere(failed, identities)
-    name = f"{failed.says}: " if failed.says else ""
+    name = _name(failed)
     violation = smallest_violation(failed) if find_spec("flint") else None
     if violation is None:
         evidence = f"{name}{failed.residual} was not simplified to zero."
