@@ -54,12 +54,10 @@ class Changes:
                 f"The check also passes for {_each(decided)} of the statement, so it hardly depends on what is "
                 f"stated.{late}"
             )
-        are = "change" if len(self.passed) == 1 else "changes"
-        either = "it is true as well, or the check does not see it" if len(self.passed) == 1 else ""
-        either = either or "each is true as well, or the check does not see it"
+        each = "it" if len(self.passed) == 1 else "each"
         return (
-            f"The check also passes for {len(self.passed)} of {decided} small {are} of the statement: either "
-            f"{either}.{late}"
+            f"The check also passes for {len(self.passed)} of {decided} small changes of the statement: either {each} "
+            f"is true as well, or the check does not see it.{late}"
         )
 
     def describe(self) -> dict[str, object]:

@@ -196,15 +196,13 @@ def _is_somewhere(each: Equation) -> bool:
 
 
 def _nowhere(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
-    name = _name(each)
-    evidence = f"{name}{'no' if name else 'No'} point was found at which both sides of {each.stated} = {each.derived} have values."
+    evidence = f"{_name(each)}no point was found at which both sides of {each.stated} = {each.derived} have values."
     return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
 
 
 def _nothing_to_check(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
-    name = _name(each)
     evidence = (
-        f"{name}{'both' if name else 'Both'} sides are {str(each.stated)[:80]}, so there is nothing to check. If they come from different "
+        f"{_name(each) or 'Equation: '}both sides are {str(each.stated)[:80]}, so there is nothing to check. If they come from different "
         "sources, and SymPy wrote them in one form by itself, write one of them in another way, such as exp(x) as "
         "cosh(x) + sinh(x), or check equations that no other formula solves."
     )

@@ -121,11 +121,16 @@ class Verdict(Shown):
         return self.outcome in (Outcome.PROVED, Outcome.ARGUED, Outcome.SUPPORTED)
 
     @property
+    def is_doubtful(self) -> bool:
+        """Whether its check also passes for changes of the statement."""
+        return self.changes is not None and not self.changes.is_seen
+
+    @property
     def label(self) -> str:
         """The outcome in a word: with a question mark if changes of the statement pass, or BROKEN for the check."""
         if self.is_broken:
             return "BROKEN"
-        return self.outcome.value + ("?" if self.changes is not None and not self.changes.is_seen else "")
+        return f"{self.outcome.value}?" if self.is_doubtful else self.outcome.value
 
     def __repr__(self) -> str:
         parts = [self.label, repr(shorten(self.evidence, 120, placeholder="…"))]

@@ -160,7 +160,7 @@ def _counted(verdicts: list[Verdict]) -> list[str]:
     labels = [each for name in COLOURS for each in (name, f"{name}?") if found[each]]
     number = f"{len(verdicts)} {'claim' if len(verdicts) == 1 else 'claims'}"
     said = [f"{number}: {', '.join(f'{found[each]} {each}' for each in labels)}"]
-    if any(label.endswith("?") for label in labels):
+    if any(verdict.is_doubtful for verdict in verdicts):
         said.append("?: the check also passes for a changed statement.")
     if found["BROKEN"]:
         said.append("BROKEN: the check itself has a fault, so nothing was found out; mend the line that is named.")
@@ -174,8 +174,7 @@ def _counted(verdicts: list[Verdict]) -> list[str]:
 
 
 def _outcome(verdict: Verdict) -> tuple[str, str]:
-    label = verdict.label
-    return label, "yellow" if label.endswith("?") else COLOURS[label]
+    return verdict.label, "yellow" if verdict.is_doubtful else COLOURS[verdict.label]
 
 
 def _numbers(verdict: Verdict) -> str:
