@@ -15,7 +15,7 @@ from implicit_bias.symbolic.time_limit import StoppedError
 
 # These say that a solver, the computer algebra or the memory is at its end, and not that the check has a fault.
 AT_THEIR_END = (SolverError, StoppedError, UnsupportedError, NotImplementedError, MemoryError, TimeoutError)
-LONGEST_MESSAGE = 400  # characters of an error's message that are quoted
+LONGEST_MESSAGE = 240  # characters of an error's message that are quoted
 
 
 def raised(error: BaseException, check: Callable[..., Verdict]) -> Verdict:
@@ -37,7 +37,7 @@ def raised(error: BaseException, check: Callable[..., Verdict]) -> Verdict:
 def _message(error: BaseException) -> str:
     """The type and the message of an error in one line."""
     if isinstance(error, SystemExit):
-        return f"it ends the program, by exit({'' if error.code is None else error.code!r})"
+        return f"it ends the program, by exit({'' if error.code is None else repr(error.code)})"
     lines = traceback.format_exception_only(error)
     # Lines that begin with spaces are the code of a SyntaxError; behind the message there may be notes.
     found = next((line for line in lines if not line.startswith(" ")), type(error).__name__)

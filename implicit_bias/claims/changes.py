@@ -46,7 +46,7 @@ class Changes:
         late = f" {self.undecided} of {self.number} were not decided in time." if self.undecided else ""
         decided = self.number - self.undecided
         if not decided:
-            return f"None of {self.number} small changes of the statement was decided in time." if self.number else ""
+            return f"None of {self.number} small changes of the statement could be decided." if self.number else ""
         if self.is_seen:
             return f"The check noticed {_each(decided)} of the statement.{late}"
         if len(self.passed) == decided:

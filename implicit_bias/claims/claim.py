@@ -167,7 +167,9 @@ def _parameters(check: Callable[..., Verdict]) -> list[Parameter]:
     try:
         return list(signature(check).parameters.values())
     except ValueError:  # as of classes that are written in C
-        raise InputError(f"Claim: the parameters of {check!r} are unknown; wrap it in a function of your own.") from None
+        raise InputError(
+            f"Claim: the parameters of {check!r} are unknown; wrap it in a function of your own."
+        ) from None
 
 
 def _in_words(result: object) -> str:

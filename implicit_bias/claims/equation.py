@@ -28,7 +28,7 @@ class Equation:
         decided: How it was checked; empty before.
 
     Raises:
-        InputError: If a side is no exact expression, or two symbols share a name.
+        InputError: If a side is no exact expression, two symbols share a name, or ``says`` is no text.
         UnsupportedError: If a side holds anything that cannot be evaluated in ball arithmetic.
     """
 
@@ -39,6 +39,8 @@ class Equation:
     decided: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.says, str):
+            raise InputError(f"Equation: expected says= to be text, got {self.says!r}.")
         sides = [exact(side) for side in (self.stated, self.derived, *self.conditions)]
         stated, derived, *conditions = _without_dummies(sides)
         object.__setattr__(self, "stated", stated)

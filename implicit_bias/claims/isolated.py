@@ -25,6 +25,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -81,13 +82,18 @@ def judge_source(
     while True:
         with (
             tempfile.TemporaryFile("w+", encoding="utf-8") as stuck,
-            _started([source, str(seconds), str(importing), str(changing), str(stuck.fileno())], found, stuck) as process,
+            _started(
+                [source, str(seconds), str(importing), str(changing), str(stuck.fileno())], found, stuck
+            ) as process,
         ):
-            ledger, begun, is_stuck = _followed(process, found, says, importing, seconds)
+            ledger, begun, changing_of, is_stuck = _followed(process, found, says, importing, seconds)
             stuck.seek(0)
             where = stuck.read()
         if begun is not None:
             found[begun] = _ended(process.returncode, seconds, where, is_stuck)
+        elif changing_of is not None:  # it ended the process around its copy
+            name, number = changing_of
+            found[name] = replace(found[name], changes=Changes(number, undecided=number))
         elif ledger is not None:
             return Ledger(ledger.values(), found, papers=ledger.papers).dated()
         else:
@@ -100,17 +106,21 @@ def _followed(
     says: Callable[[str], None],
     importing: float,
     seconds: float,
-) -> tuple[Ledger | None, str | None, bool]:
-    """Read what the process writes: its claims, the one at whose check it ended, and whether it had to be killed.
+) -> tuple[Ledger | None, str | None, tuple[str, int] | None, bool]:
+    """Read what the process writes.
 
     A check may stop the process, or its timer, so each step has a deadline here as well.
+
+    Returns:
+        Its claims, the one at whose check it ended, the one at whose changes it ended and their number, and whether it
+        had to be killed.
     """
-    ledger, begun = None, None
+    ledger, begun, changing = None, None, None
     deadline = time.monotonic() + importing + SECONDS_OF_GRACE
     for message in _messages(process):
         if time.monotonic() > deadline:
             _kill(process)
-            return ledger, begun, True
+            return ledger, begun, changing, True
         match message:
             case {"error": str() as text, "traceback": str() as where}:
                 raise _source_error(text, where) if where else InputError(text)
@@ -124,13 +134,14 @@ def _followed(
             case {"verdict": saved, "on": str() as name}:
                 found[name], begun = Verdict.read(saved), None
             case {"changes": saved, "on": str() as name}:
-                found[name] = replace(found[name], changes=Changes.read(saved))
-            case {"changing": str() as name}:
+                found[name], changing = replace(found[name], changes=Changes.read(saved)), None
+            case {"changing": str() as name, "number": int() as number}:
+                changing = name, number
                 says(f"Changing the statement of {name}")
             case _:
                 continue
         deadline = time.monotonic() + seconds + SECONDS_OF_GRACE
-    return ledger, begun, False
+    return ledger, begun, changing, False
 
 
 def _source_error(text: str, where: str) -> SourceError:
@@ -331,42 +342,48 @@ def main(source: str, seconds: float, importing: float, changing: float, stuck: 
             found[name] = _judged(ledger, name, found)
             say(verdict=found[name].describe(), on=name)
         faulthandler.cancel_dump_traceback_later()
-        for name in [name for name in ledger if changing > 0 and found[name].holds]:
-            say(changing=name)
-            changes = _changes(ledger, name, found, seconds, changing, lambda name=name: say(changing=name))
-            if changes is not None:
+        for name in [name for name in ledger if changing > 0 and found[name].holds and found[name].changes is None]:
+            mutants = _mutants(ledger[name])
+            if mutants:
+                begins = partial(say, changing=name, number=len(mutants))
+                changes = _changes(ledger[name], mutants, ledger.verdicts_for(name, found), seconds, changing, begins)
                 say(changes=changes.describe(), on=name)
     except Exception:  # a bug of ours, which must not look like a check that ended the process
         say(bug=traceback.format_exc())
         raise
 
 
+def _mutants(claim: Claim) -> list[tuple[str, Statement]]:
+    """The changes of the statement of a claim, each once; none if it has no formula that can be changed."""
+    if not isinstance(claim.statement, Statement):
+        return []
+    try:
+        # Of two names of one change the last is kept: 7 → 14 rather than "all × 2".
+        return list({str(mutant): (change, mutant) for change, mutant in claim.statement.mutants()}.values())
+    except UnsupportedError:  # it holds a function that no identity may hold
+        return []
+
+
 def _changes(
-    ledger: Ledger,
-    name: str,
-    found: Mapping[str, Verdict],
+    claim: Claim,
+    mutants: list[tuple[str, Statement]],
+    used: Mapping[str, Verdict],
     seconds: float,
     changing: float,
     begins: Callable[[], None],
-) -> Changes | None:
-    """What the check of a claim says of changes of the statement; None if that has no formula that can be changed.
+) -> Changes:
+    """What the check of a claim says of changes of the statement.
 
     Args:
-        ledger: The claims.
-        name: The claim.
-        found: The verdicts.
+        claim: The claim.
+        mutants: The changed statements.
+        used: The verdicts that the check is given.
         seconds: How long one check may take.
         changing: How long all changes together may take.
         begins: Called before each change.
     """
-    claim = ledger[name]
-    if not isinstance(claim.statement, Statement):
-        return None
-    try:
-        mutants = {str(mutant): (change, mutant) for change, mutant in claim.statement.mutants()}.values()
-    except UnsupportedError:  # it holds a function that no identity may hold
-        return None
-    used, passed, undecided = ledger.verdicts_for(name, found), [], 0
+    passed: list[tuple[str, str]] = []
+    undecided = 0
     each, end = min(seconds, changing / CHANGES_AT_LEAST), time.monotonic() + changing
     for change, mutant in mutants:
         begins()
@@ -376,9 +393,7 @@ def _changes(
     return Changes(len(mutants), tuple(passed), undecided)
 
 
-def _holds_within(
-    seconds: float, claim: Claim, used: Mapping[str, Verdict], mutant: Statement
-) -> bool | None:
+def _holds_within(seconds: float, claim: Claim, used: Mapping[str, Verdict], mutant: Statement) -> bool | None:
     """Whether a check says that a changed statement holds; None if it does not say it in time.
 
     It runs in a copy of this process, which it may change or end.
@@ -429,6 +444,10 @@ def _judged(ledger: Ledger, name: str, found: Mapping[str, Verdict]) -> Verdict:
     except (InputError, MissingPackageError) as error:
         text = "".join(traceback.format_exception(error))
         return Verdict(Outcome.INCONCLUSIVE, str(error), traceback=text)
+    except BaseException as error:
+        if isinstance(error, Exception):  # a bug of ours
+            raise
+        return raised(error, ledger[name].check)  # nobody but the check interrupts this process
     try:
         json.dumps(verdict.describe(), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:

@@ -18,7 +18,7 @@ from implicit_bias.claims.domain import fits
 from implicit_bias.claims.equation import Equation, Violation
 from implicit_bias.claims.tree import described, exact
 from implicit_bias.claims.verdict import Correction, Outcome, Verdict
-from implicit_bias.errors import InputError, require
+from implicit_bias.errors import InputError, UnsupportedError, require
 from implicit_bias.symbolic.zero_test import ZeroTest, by_numbers, vanishes
 
 if TYPE_CHECKING:  # an extra
@@ -56,6 +56,7 @@ def prove(
         correction: What holds instead if the statement is refuted. The refutation stands whatever the verdict on it.
 
     Raises:
+        InputError: If a side is no exact expression, two symbols share a name, or ``conditions`` is no tuple.
         MissingPackageError: If a statement is refuted and python-flint is not installed.
     """
     return _checked(Outcome.PROVED, evidence, steps, stated, conditions, correction)
@@ -78,6 +79,7 @@ def argue(
         correction: What holds instead if the statement is refuted.
 
     Raises:
+        InputError: If a side is no exact expression, two symbols share a name, or ``conditions`` is no tuple.
         MissingPackageError: If a statement is refuted and python-flint is not installed.
     """
     return _checked(Outcome.ARGUED, argument, steps, stated, conditions, correction)
@@ -143,9 +145,13 @@ def _checked(
     correction: Correction | None,
 ) -> Verdict:
     try:
-        used = _with_conditions([step for step in steps if isinstance(step, Equation) or not _is_trivial(step)], conditions)
+        used = _with_conditions(
+            [step for step in steps if isinstance(step, Equation) or not _is_trivial(step)], conditions
+        )
         claimed = None if stated is None else _with_conditions([stated], conditions)[0]
-    except InputError as error:  # no verdict on another statement may fall with this one, such as on what it corrects
+    except (
+        UnsupportedError
+    ) as error:  # no verdict on another statement may fall with this one, such as on what it corrects
         return Verdict(Outcome.INCONCLUSIVE, str(error))
     identities, failed = _shown([each for each in used if not each.is_trivial])
     if failed is not None:
@@ -171,6 +177,8 @@ def _checked(
 
 
 def _with_conditions(steps: Sequence[Step], conditions: Sequence[sp.Expr]) -> list[Equation]:
+    if isinstance(conditions, sp.Basic):
+        raise InputError(f"Expected conditions= to be a tuple, such as ({conditions},), got {conditions}.")
     return [replace(each, conditions=(*each.conditions, *conditions)) for each in map(equation, steps)]
 
 

@@ -213,7 +213,7 @@ def _refuse_other_types(verdict: Verdict) -> None:
             is_number = not isinstance(value, str) and isinstance(float(value), float)  # SymPy's and NumPy's, too
         except (TypeError, ValueError, OverflowError):
             is_number = False
-        if not is_number:
+        if not is_number or not isinstance(name, str):
             raise InputError(f"A verdict needs a number for {name}, got {str(value)[:80]!r}.")
 
 

@@ -165,11 +165,9 @@ def _counted(verdicts: list[Verdict]) -> list[str]:
     if found["BROKEN"]:
         said.append("BROKEN: the check itself has a fault, so nothing was found out; mend the line that is named.")
     tried = [verdict.changes for verdict in verdicts if verdict.holds]
-    words = sum(changes is None for changes in tried)
-    if words and any(changes is not None for changes in tried):
-        said.append(
-            f"{words} of {len(tried)} claims that hold state no formula, so no change of the statement was tried."
-        )
+    untried = sum(changes is None for changes in tried)
+    if untried and untried < len(tried):
+        said.append(f"Of {len(tried)} claims that hold, {untried} state no formula that could be changed.")
     return said
 
 

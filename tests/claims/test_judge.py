@@ -91,6 +91,21 @@ def test_nothing_is_proved_by_nothing(make, outcome):
         assert len(make("", nothing, SQUARE).identities) == 1
 
 
+@makers
+def test_a_step_with_equal_sides_is_named_and_leaves_a_refutation_standing(make, outcome):
+    """It is true, so it cannot make a refutation wrong; but it shows nothing, so nothing is proved with it."""
+    doubled = Equation(x + x, 2 * x, says="It doubles.")
+    assert_open(make("so", doubled, stated=SQUARE), "It doubles: both sides are 2*x, so there is nothing to check")
+    assert_open(make("so", SQUARE, doubled), "It doubles: both sides are 2*x")
+    assert_open(make("so", stated=Equation(x, x, says="Itself")), "Itself: both sides are x")
+    found = make("so", doubled, SQUARE, stated=(x**2, x + 1))
+    assert found.outcome is ib.Outcome.REFUTED
+    assert len(found.identities) == 1
+    refuted = refute("so", Violation(x, sp.Integer(0), {"x": 1}, ">"), doubled)
+    assert (refuted.outcome, refuted.identities) == (ib.Outcome.REFUTED, ())
+    assert_open(make("so", doubled, (x**2, x), stated=(x**2, x + 1)), "a step of the check does not hold")
+
+
 def assert_open(verdict, part):
     assert verdict.outcome is ib.Outcome.INCONCLUSIVE
     assert part in verdict.evidence
