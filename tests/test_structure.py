@@ -16,19 +16,8 @@ SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8
 # Data flow from the first layer to the last; a module imports from its own layer and earlier ones. A module may be in
 # an earlier layer than its package: symbolic work needs the outcomes of ``claims.verdict``.
 LAYERS = [
-    {
-        "errors",
-        "files",
-        "method_table",
-        "norm",
-        "shown",
-        "status",
-        "validation",
-        "claims.changes",
-        "claims.domain",
-        "claims.saved",
-    },
-    {"claims.tree"},
+    {"errors", "files", "method_table", "norm", "shown", "status", "validation", "claims.domain", "claims.saved"},
+    {"claims.changes", "claims.tree"},
     {"claims.equation"},
     {"claims.verdict"},
     {"careful_sum", "linear_map"},

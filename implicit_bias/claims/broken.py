@@ -50,7 +50,7 @@ def _place(error: BaseException, check: Callable[..., Verdict]) -> str:
     while isinstance(check, partial):
         check = check.func
     plain = inspect.unwrap(check)
-    code = getattr(plain, "__code__", None) or getattr(getattr(type(plain), "__call__", None), "__code__", None)
+    code = getattr(plain, "__code__", None) or getattr(vars(type(plain)).get("__call__"), "__code__", None)
     if code is None:
         return ""
     frames = traceback.extract_tb(error.__traceback__)

@@ -167,9 +167,7 @@ def _parameters(check: Callable[..., Verdict]) -> list[Parameter]:
     try:
         return list(signature(check).parameters.values())
     except ValueError:  # as of classes that are written in C
-        raise InputError(
-            f"Claim: the parameters of {check!r} are unknown; wrap it in a function of your own."
-        ) from None
+        raise InputError(f"Claim: the parameters of {check!r} are unknown; wrap it in your own function.") from None
 
 
 def _in_words(result: object) -> str:

@@ -79,12 +79,11 @@ def judge_source(
         RuntimeError: If the process fails outside of the file and its checks: a bug of this library.
     """
     found: dict[str, Verdict] = {}
+    limits = [str(seconds), str(importing), str(changing)]
     while True:
         with (
             tempfile.TemporaryFile("w+", encoding="utf-8") as stuck,
-            _started(
-                [source, str(seconds), str(importing), str(changing), str(stuck.fileno())], found, stuck
-            ) as process,
+            _started([source, *limits, str(stuck.fileno())], found, stuck) as process,
         ):
             ledger, begun, changing_of, is_stuck = _followed(process, found, says, importing, seconds)
             stuck.seek(0)

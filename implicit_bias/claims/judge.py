@@ -145,13 +145,10 @@ def _checked(
     correction: Correction | None,
 ) -> Verdict:
     try:
-        used = _with_conditions(
-            [step for step in steps if isinstance(step, Equation) or not _is_trivial(step)], conditions
-        )
+        kept = [step for step in steps if isinstance(step, Equation) or not _is_trivial(step)]
+        used = _with_conditions(kept, conditions)
         claimed = None if stated is None else _with_conditions([stated], conditions)[0]
-    except (
-        UnsupportedError
-    ) as error:  # no verdict on another statement may fall with this one, such as on what it corrects
+    except UnsupportedError as error:  # no verdict on another statement may fall with this one, as on one it corrects
         return Verdict(Outcome.INCONCLUSIVE, str(error))
     identities, failed = _shown([each for each in used if not each.is_trivial])
     if failed is not None:
@@ -210,9 +207,9 @@ def _nowhere(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
 
 def _nothing_to_check(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
     evidence = (
-        f"{_name(each) or 'Equation: '}both sides are {str(each.stated)[:80]}, so there is nothing to check. If they come from different "
-        "sources, and SymPy wrote them in one form by itself, write one of them in another way, such as exp(x) as "
-        "cosh(x) + sinh(x), or check equations that no other formula solves."
+        f"{_name(each) or 'Equation: '}both sides are {str(each.stated)[:80]}, so there is nothing to check. If they "
+        "come from different sources, and SymPy wrote them in one form by itself, write one of them in another way, "
+        "such as exp(x) as cosh(x) + sinh(x), or check equations that no other formula solves."
     )
     return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
 

@@ -70,8 +70,8 @@ class Verdict(Shown):
 
     Raises:
         InputError: If a proof or an argument comes without identities, or one of them was not checked; if an identity
-            has the same expression on both sides; if a refutation comes without a counterexample, or one of its numbers is nan; if
-            numerical support comes without finite numbers; or if the outcome is no Outcome, or a number none.
+            has the same expression on both sides; if a refutation comes without a counterexample, or one of its
+            numbers is nan; if numerical support comes without finite numbers; or if a field has another type.
     """
 
     outcome: Outcome
