@@ -1,6 +1,7 @@
 """Checks are given small changes of their statements: what they notice, what passes, and what comes of odd checks."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -159,6 +160,25 @@ def test_the_command_says_which_changes_pass(tmp_path):
         "claims that hold, 2 state no formula that could be changed. "
     )
     assert shown(path, "--mutants", "0").endswith("7 claims: 5 PROVED, 1 SUPPORTED, 1 REFUTED ")
+
+
+CARELESS = """
+import implicit_bias as ib
+import sympy as sp
+from implicit_bias.claims import judge
+x, t, rate = sp.symbols("x t r", positive=True)
+careless = ib.Paper("careless", "A careless check", "A. Author")
+@careless.claim("eq-1", statement=ib.Statement("x_t = ", 7 * x), source="equation 1")
+def blind(statement):
+    return judge.prove("Something else is true.", (x * (sp.cosh(rate * t) + sp.sinh(rate * t)), x * sp.exp(rate * t)))
+"""
+
+
+def test_the_guide_shows_what_the_command_prints(tmp_path):
+    path = tmp_path / "careless.py"
+    path.write_text(CARELESS, encoding="utf-8")
+    printed = CliRunner().invoke(app, ["judge", str(path)], env={"COLUMNS": "80"}).stdout
+    assert f"```text\n{printed}```" in (Path(__file__).parents[2] / "docs" / "judge.md").read_text("utf-8")
 
 
 def test_a_long_list_of_changes_is_cut(tmp_path):
