@@ -22,7 +22,7 @@ def wrong(statement):
 
 @paper.claim("words", statement=r"\text{the long run } t \to \infty", source="Section 2; " + "in many words " * 8)
 def words():
-    return judge.from_residual(1e-9, 1e-6, "It was measured at x̄ and γ̃, ṽ, q̂″ of w̃₀. " * 20, tolerance_reason="rounding")
+    return judge.from_residual(1e-9, 1e-6, "It was measured at x̄ and γ̃, ṽ, q̂″. " * 20, tolerance_reason="rounding")
 """
 
 
