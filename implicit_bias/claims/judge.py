@@ -88,7 +88,9 @@ def argue(
 def refute(
     evidence: str, violation: Violation, *steps: Step, correction: Correction | None = None, **numbers: float
 ) -> Verdict:
-    """REFUTED if two sides of a statement differ at exact numbers, by ball arithmetic; INCONCLUSIVE if they do not.
+    """REFUTED if ball arithmetic confirms that a statement fails at exact numbers, and all steps hold.
+
+    Otherwise INCONCLUSIVE.
 
     Args:
         evidence: What was computed.
@@ -99,6 +101,8 @@ def refute(
         numbers: Further numbers of the counterexample.
 
     Raises:
+        InputError: If a side of a step is no exact expression, or two symbols share a name.
+        UnsupportedError: If a side holds anything that cannot be evaluated in ball arithmetic.
         MissingPackageError: If python-flint is not installed.
     """
     identities, failed = _shown([equation(step) for step in steps if not _is_trivial(step)])
@@ -391,16 +395,20 @@ def quarters(least: float, largest: float) -> SearchStrategy[float]:
     Within each of these the numbers nearest to zero come first.
 
     Raises:
+        InputError: If there is none.
         MissingPackageError: If Hypothesis is not installed.
     """
     require("judge", "hypothesis")
     from hypothesis.strategies import sampled_from
 
-    return sampled_from([float(value) for value in _ordered(least, largest)])
+    found = [float(value) for value in _ordered(least, largest)]
+    if not found:
+        raise InputError(f"quarters: expected bounds with a multiple of 1/4 between them, got {least} and {largest}.")
+    return sampled_from(found)
 
 
 def _ordered(least: float, largest: float) -> list[Fraction]:
-    found = [Fraction(k, 4) for k in range(round(4 * least), round(4 * largest) + 1)]
+    found = [Fraction(k, 4) for k in range(math.ceil(4 * least), math.floor(4 * largest) + 1)]
     return sorted(found, key=lambda value: (value.denominator, abs(value), value < 0))
 
 

@@ -54,15 +54,17 @@ def judge(
     """Judge the claims of a paper: your own, or somebody else's.
 
     The file is Python and is run. The page shows the figures of claims by
-    their paths from the file's folder. Each check runs in a process of its own kind:
-    one that takes too long or crashes is INCONCLUSIVE, and the rest goes on. One
-    that raises an error or returns no verdict is BROKEN, and you are told the line.
+    their paths from the file's folder. Each check runs in a process of its
+    own kind: one that takes too long or crashes is INCONCLUSIVE, and the rest
+    goes on. One that raises an error or returns no verdict is BROKEN, and
+    you are told the line.
 
-    A check that passes is then given small changes of its statement, nearly all
-    of which are wrong. If it passes again, a question mark says so.
+    A check that passes is then given small changes of its statement, nearly
+    all of which are wrong. If it passes again, a question mark says so.
 
-    Exits with 1 if a check is broken, and else with 0, whatever the verdicts are;
-    with 2 if the file cannot be imported, holds no claim, or nothing can be written.
+    Exits with 1 if a check is broken, and else with 0, whatever the verdicts
+    are; with 2 if the file cannot be imported, holds no claim, or nothing can
+    be written.
 
     For instance:
 

@@ -248,3 +248,16 @@ def test_a_residual_keeps_the_reason_for_its_tolerance():
     for residual in (0.5, 1.5, 3.0):
         verdict = from_residual(residual, 1.0, "measured", refuted_above=2.0, tolerance_reason="rounding", m0=1.0)
         assert verdict.tolerance_reason == "rounding"
+
+
+@pytest.mark.parametrize(
+    ("least", "largest", "values"),
+    [(0, 1, [0, 1, 0.5, 0.25, 0.75]), (0.3, 0.9, [0.5, 0.75]), (-0.3, 0.2, [0, -0.25]), (0.5, 0.5, [0.5])],
+)
+def test_quarters_lie_between_their_bounds_the_simplest_first(least, largest, values):
+    assert list(quarters(least, largest).elements) == values
+
+
+def test_without_a_quarter_there_is_nothing_to_draw():
+    with pytest.raises(ib.InputError, match=r"a multiple of 1/4 between them, got 0\.3 and 0\.4"):
+        quarters(0.3, 0.4)
