@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from derivations import RECORD, SAVED, ledger, recorded
 from implicit_bias.cli.command import run
-from implicit_bias.cli.failing import BAD_INPUT, fail, unwritten_files_fail
+from implicit_bias.cli.failing import BAD_INPUT, FAILED, fail, unwritten_files_fail
 from implicit_bias.cli.judge import show_verdicts
 from implicit_bias.errors import InputError, MissingPackageError, require
 from implicit_bias.files import write_whole
@@ -36,8 +36,8 @@ def main(
 ) -> None:
     """Check the ledger's claims and compare the verdicts with the recorded ones.
 
-    Exits with 1 if a verdict differs from the recorded one, with 2 on an unknown id, a missing package or a file that
-    cannot be written.
+    Exits with 1 if a verdict differs from the recorded one or a check is broken, with 2 on an unknown id, a missing
+    package or a file that cannot be written. With a broken check nothing is recorded.
     """
     if html and ids:
         raise typer.BadParameter("--html shows the whole ledger: leave the claims out.")
@@ -63,14 +63,16 @@ def main(
             checked.save_pages(PAGE, root="..")
             errata.update()
         console.print(f"Written to {PAGE}, {SAVED.name} and {errata.ERRATA.name}.")
-    if record:
+    if record and checked.broken:
+        console.print("Nothing was recorded, as a check is broken.")
+    elif record:
         with unwritten_files_fail(COMMAND):
             write_whole(RECORD, json.dumps({**(recorded() if ids else {}), **checked.outcomes()}, indent=2) + "\n")
         return
     differences = checked.differences(recorded())
     for sentence in differences:
         console.print(f"[red]differs[/red] {sentence}", highlight=False)
-    raise typer.Exit(1 if differences else 0)
+    raise typer.Exit(FAILED if differences or checked.broken else 0)
 
 
 if __name__ == "__main__":

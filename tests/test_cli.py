@@ -322,11 +322,22 @@ def test_the_command_line_offers_names_without_torch():
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_disk_for_the_output_is_one_line():
+@pytest.mark.parametrize(
+    ("module", "arguments", "name"),
+    [
+        ("implicit_bias", "derive m*w", "implicit-bias derive"),
+        ("implicit_bias", "--help", "implicit-bias"),
+        ("implicit_bias", "--version", "implicit-bias"),
+        ("implicit_bias", "", "implicit-bias"),
+        ("implicit_bias", "judge --help", "implicit-bias judge"),
+        ("derivations", "--help", "python -m derivations"),
+    ],
+)
+def test_a_full_disk_for_the_output_is_one_line(module, arguments, name):
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "implicit_bias", "derive", "m*w"]
+        command = [sys.executable, "-m", module, *arguments.split()]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
-    assert (done.returncode, done.stderr) == (2, "implicit-bias: no space left on device.\n")
+    assert (done.returncode, done.stderr) == (2, f"{name}: no space left on device.\n")
 
 
 def test_completion_knows_every_name():

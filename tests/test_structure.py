@@ -17,7 +17,7 @@ SOURCES = {path.relative_to(LIBRARY).as_posix(): ast.parse(path.read_text("utf-8
 # an earlier layer than its package: symbolic work needs the outcomes of ``claims.verdict``.
 LAYERS = [
     {"errors", "files", "method_table", "norm", "shown", "status", "validation", "claims.domain", "claims.saved"},
-    {"claims.tree"},
+    {"claims.changes", "claims.tree"},
     {"claims.equation"},
     {"claims.verdict"},
     {"careful_sum", "linear_map"},

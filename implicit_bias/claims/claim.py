@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import Parameter, signature
+from inspect import Parameter, iscoroutine, isgenerator, signature
 
 from implicit_bias.claims.saved import saved_field
 from implicit_bias.claims.statement import Statement
@@ -12,6 +12,7 @@ from implicit_bias.claims.verdict import Verdict
 from implicit_bias.errors import InputError
 from implicit_bias.shown import Shown
 
+BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 CORRECTION = "/correction"  # ends the id under which the outcome of a correction is recorded
 
 
@@ -105,7 +106,7 @@ class Claim(Shown):
             arguments.append(used or {})
         result = self.check(*arguments)
         if not isinstance(result, Verdict):
-            raise TypeError(f"Claim {self.id}: its check returned {type(result).__name__}, expected a Verdict.")
+            raise TypeError(f"Claim {self.id}: its check returned {_in_words(result)}")
         return result
 
     def describe(self) -> dict[str, object]:
@@ -153,15 +154,30 @@ def refuse_strings(claim: str, **given: object) -> None:
 
 
 def _takes_statement(check: Callable[..., Verdict]) -> bool:
-    try:
-        signature(check).bind_partial(None)
-    except TypeError:  # no place for an argument
-        return False
-    return True
+    return any(each.kind in (*BY_PLACE, Parameter.VAR_POSITIONAL) for each in _parameters(check))
 
 
 def takes_used(check: Callable[..., Verdict], before: int) -> bool:
     """Whether a check has a parameter for the verdicts on the claims in ``uses``, after some others."""
-    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    wanted = [each for each in signature(check).parameters.values() if each.kind in kinds]
+    wanted = [each for each in _parameters(check) if each.kind in BY_PLACE]
     return sum(each.default is Parameter.empty for each in wanted) > before
+
+
+def _parameters(check: Callable[..., Verdict]) -> list[Parameter]:
+    try:
+        return list(signature(check).parameters.values())
+    except ValueError:  # as of classes that are written in C
+        raise InputError(f"Claim: the parameters of {check!r} are unknown; wrap it in your own function.") from None
+
+
+def _in_words(result: object) -> str:
+    """What a check returned instead of a verdict, and why that may be."""
+    kind = type(result).__name__
+    if result is None:
+        return f"{kind}, expected a Verdict; is a return missing?"
+    if isgenerator(result):
+        return f"a {kind}, expected a Verdict; it has a yield, so it needs a return instead."
+    if iscoroutine(result):
+        result.close()  # so that Python does not warn that nobody waited for it
+        return f"a {kind}, expected a Verdict; write def instead of async def."
+    return f"{kind}, expected a Verdict."

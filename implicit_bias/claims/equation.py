@@ -28,8 +28,7 @@ class Equation:
         decided: How it was checked; empty before.
 
     Raises:
-        InputError: If both sides are the same expression, so that nothing is left to check, or two symbols share a
-            name.
+        InputError: If a side is no exact expression, two symbols share a name, or ``says`` is no text.
         UnsupportedError: If a side holds anything that cannot be evaluated in ball arithmetic.
     """
 
@@ -40,20 +39,21 @@ class Equation:
     decided: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.says, str):
+            raise InputError(f"Equation: expected says= to be text, got {self.says!r}.")
         sides = [exact(side) for side in (self.stated, self.derived, *self.conditions)]
         stated, derived, *conditions = _without_dummies(sides)
         object.__setattr__(self, "stated", stated)
         object.__setattr__(self, "derived", derived)
         object.__setattr__(self, "conditions", tuple(conditions))
-        if stated == derived:
-            raise InputError(
-                f"Equation: both sides are {str(stated)[:80]}, so there is nothing to check. If they come from "
-                "different sources, and SymPy wrote them in one form by itself, write one of them in another way, such "
-                "as exp(x) as cosh(x) + sinh(x), or check equations that no other formula solves."
-            )
         self.symbols  # noqa: B018 - refuses two symbols of one name
         for side in (stated, derived, *conditions):
             tree(side)
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether both sides are the same expression: such an equation holds, and nothing is left to check in it."""
+        return self.stated == self.derived
 
     @property
     def residual(self) -> sp.Expr:

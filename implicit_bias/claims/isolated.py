@@ -2,7 +2,8 @@
 
 ``python -m implicit_bias.claims.isolated`` is that process. It is given the verdicts found so far on its
 standard input, and writes one line of JSON for each step: the claims, the id of the claim whose check begins, and its
-verdict. A timer of the interpreter ends it when one check takes too long, and says where it was.
+verdict. A timer of the interpreter ends it when one check takes too long, and says where it was. When all claims have
+verdicts, it gives changed statements to the checks of those that hold, each in a copy of the process.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import faulthandler
 import importlib
 import importlib.util
 import json
+import multiprocessing
 import os
 import pkgutil
 import select
@@ -22,18 +24,25 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import IO, Any
 
+from implicit_bias.claims.broken import raised
+from implicit_bias.claims.changes import Changes
 from implicit_bias.claims.claim import Claim
 from implicit_bias.claims.ledger import Ledger
 from implicit_bias.claims.paper import Paper
+from implicit_bias.claims.statement import Statement
 from implicit_bias.claims.verdict import Outcome, Verdict
-from implicit_bias.errors import InputError, MissingPackageError
+from implicit_bias.errors import InputError, MissingPackageError, UnsupportedError
 
 SECONDS_BETWEEN_LOOKS = 0.2  # at whether the process has ended, although its pipe is open
 SECONDS_OF_GRACE = 10.0  # for a process whose own timer should have ended it, before it is killed
+CHANGES_AT_LEAST = 5  # of a statement are tried, even if the check takes too long with each of them
 
 
 class SourceError(InputError):
@@ -43,20 +52,23 @@ class SourceError(InputError):
 def judge_source(
     source: str,
     seconds: float,
-    begins: Callable[[str, int], None] = lambda name, number: None,
+    says: Callable[[str], None] = lambda line: None,
     *,
     importing: float = 120.0,
+    changing: float = 0.0,
 ) -> Ledger:
     """Judge all claims of a file or a package, each after those that it uses.
 
     A claim whose check raises an error, returns no verdict, takes too long or ends its process is INCONCLUSIVE, with
-    what happened in its verdict; the others go on.
+    what happened in its verdict; the others go on. The check of a claim that holds is also given small changes of the
+    statement, if that holds formulas.
 
     Args:
         source: A Python file, the folder of a package, or the name of a module that can be imported.
         seconds: How long one check may take by the clock.
-        begins: Called with the id of each claim whose check begins, and the number of all claims.
+        says: Called with a line that says what is done now.
         importing: How many seconds the import of the file may take.
+        changing: How many seconds the changes of one statement may take, all together; none are tried for 0.
 
     Returns:
         A ledger with verdicts; its claims come without their checks.
@@ -64,18 +76,23 @@ def judge_source(
     Raises:
         InputError: If there is no such file, or no claim in it, or its claims make no ledger.
         SourceError: If it cannot be imported.
+        RuntimeError: If the process fails outside of the file and its checks: a bug of this library.
     """
     found: dict[str, Verdict] = {}
+    limits = [str(seconds), str(importing), str(changing)]
     while True:
         with (
             tempfile.TemporaryFile("w+", encoding="utf-8") as stuck,
-            _started([source, str(seconds), str(importing), str(stuck.fileno())], found, stuck) as process,
+            _started([source, *limits, str(stuck.fileno())], found, stuck) as process,
         ):
-            ledger, begun, is_stuck = _followed(process, found, begins, importing, seconds)
+            ledger, begun, changing_of, is_stuck = _followed(process, found, says, importing, seconds)
             stuck.seek(0)
             where = stuck.read()
         if begun is not None:
             found[begun] = _ended(process.returncode, seconds, where, is_stuck)
+        elif changing_of is not None:  # it ended the process around its copy
+            name, number = changing_of
+            found[name] = replace(found[name], changes=Changes(number, undecided=number))
         elif ledger is not None:
             return Ledger(ledger.values(), found, papers=ledger.papers).dated()
         else:
@@ -85,34 +102,45 @@ def judge_source(
 def _followed(
     process: subprocess.Popen[bytes],
     found: dict[str, Verdict],
-    begins: Callable[[str, int], None],
+    says: Callable[[str], None],
     importing: float,
     seconds: float,
-) -> tuple[Ledger | None, str | None, bool]:
-    """Read what the process writes: its claims, the one at whose check it ended, and whether it had to be killed.
+) -> tuple[Ledger | None, str | None, tuple[str, int] | None, bool]:
+    """Read what the process writes.
 
     A check may stop the process, or its timer, so each step has a deadline here as well.
+
+    Returns:
+        Its claims, the one at whose check it ended, the one at whose changes it ended and their number, and whether it
+        had to be killed.
     """
-    ledger, begun = None, None
+    ledger, begun, changing = None, None, None
     deadline = time.monotonic() + importing + SECONDS_OF_GRACE
     for message in _messages(process):
         if time.monotonic() > deadline:
             _kill(process)
-            return ledger, begun, True
+            return ledger, begun, changing, True
         match message:
             case {"error": str() as text, "traceback": str() as where}:
                 raise _source_error(text, where) if where else InputError(text)
+            case {"bug": str() as text}:
+                raise RuntimeError(f"The process that judges claims failed, and no check is to blame:\n{text}")
             case {"claims": dict() as described, "papers": list() as papers}:
                 claims = [Claim.read(name, each) for name, each in described.items()]
                 ledger = Ledger(claims, papers=map(Paper.read, papers))
             case {"begins": str() as begun}:
-                begins(begun, len(ledger or ()))
+                says(f"{len(found) + 1} of {len(ledger or ())}: {begun}")
             case {"verdict": saved, "on": str() as name}:
                 found[name], begun = Verdict.read(saved), None
+            case {"changes": saved, "on": str() as name}:
+                found[name], changing = replace(found[name], changes=Changes.read(saved)), None
+            case {"changing": str() as name, "number": int() as number}:
+                changing = name, number
+                says(f"Changing the statement of {name}")
             case _:
                 continue
         deadline = time.monotonic() + seconds + SECONDS_OF_GRACE
-    return ledger, begun, False
+    return ledger, begun, changing, False
 
 
 def _source_error(text: str, where: str) -> SourceError:
@@ -269,8 +297,16 @@ def _imported(name: str) -> list[ModuleType]:
     return [package, *map(importlib.import_module, names)]
 
 
-def main(source: str, seconds: float, importing: float, stuck: int) -> None:
-    """Judge the claims on which no verdict is given, and write each step as a line of JSON."""
+def main(source: str, seconds: float, importing: float, changing: float, stuck: int) -> None:
+    """Judge the claims on which no verdict is given, and write each step as a line of JSON.
+
+    Args:
+        source: The file or package.
+        seconds: How long one check may take.
+        importing: How long the import may take.
+        changing: How long the changes of one statement may take; none are tried for 0.
+        stuck: The descriptor of the file that says where a check was which took too long.
+    """
     # What a check prints goes to the terminal's error output; the lines of JSON have the pipe for themselves.
     pipe, owner = os.dup(1), os.getpid()
     os.dup2(2, 1)
@@ -294,16 +330,100 @@ def main(source: str, seconds: float, importing: float, stuck: int) -> None:
         text = "".join(traceback.format_exception(type(error), error, _of_source(error)))
         say(error=f"{source} cannot be imported: {type(error).__name__}: {error}", traceback=text)
         return
-    say(
-        claims={name: claim.describe() for name, claim in ledger.items()},
-        papers=[paper.describe() for paper in ledger.papers],
-    )
-    for name in [name for name in ledger if name not in found]:
-        say(begins=name)
-        faulthandler.dump_traceback_later(seconds, exit=True, file=stuck)
-        found[name] = _judged(ledger, name, found)
-        say(verdict=found[name].describe(), on=name)
-    faulthandler.cancel_dump_traceback_later()
+    try:
+        say(
+            claims={name: claim.describe() for name, claim in ledger.items()},
+            papers=[paper.describe() for paper in ledger.papers],
+        )
+        for name in [name for name in ledger if name not in found]:
+            say(begins=name)
+            faulthandler.dump_traceback_later(seconds, exit=True, file=stuck)
+            found[name] = _judged(ledger, name, found)
+            say(verdict=found[name].describe(), on=name)
+        faulthandler.cancel_dump_traceback_later()
+        for name in [name for name in ledger if changing > 0 and found[name].holds and found[name].changes is None]:
+            mutants = _mutants(ledger[name])
+            if mutants:
+                begins = partial(say, changing=name, number=len(mutants))
+                changes = _changes(ledger[name], mutants, ledger.verdicts_for(name, found), seconds, changing, begins)
+                say(changes=changes.describe(), on=name)
+    except Exception:  # a bug of ours, which must not look like a check that ended the process
+        say(bug=traceback.format_exc())
+        raise
+
+
+def _mutants(claim: Claim) -> list[tuple[str, Statement]]:
+    """The changes of the statement of a claim, each once; none if it has no formula that can be changed."""
+    if not isinstance(claim.statement, Statement):
+        return []
+    try:
+        # Of two names of one change the last is kept: 7 → 14 rather than "all × 2".
+        return list({str(mutant): (change, mutant) for change, mutant in claim.statement.mutants()}.values())
+    except UnsupportedError:  # it holds a function that no identity may hold
+        return []
+
+
+def _changes(
+    claim: Claim,
+    mutants: list[tuple[str, Statement]],
+    used: Mapping[str, Verdict],
+    seconds: float,
+    changing: float,
+    begins: Callable[[], None],
+) -> Changes:
+    """What the check of a claim says of changes of the statement.
+
+    Args:
+        claim: The claim.
+        mutants: The changed statements.
+        used: The verdicts that the check is given.
+        seconds: How long one check may take.
+        changing: How long all changes together may take.
+        begins: Called before each change.
+    """
+    passed: list[tuple[str, str]] = []
+    undecided = 0
+    each, end = min(seconds, changing / CHANGES_AT_LEAST), time.monotonic() + changing
+    for change, mutant in mutants:
+        begins()
+        answer = _holds_within(min(each, end - time.monotonic()), claim, used, mutant)
+        passed += [(change, str(mutant))] if answer else []
+        undecided += answer is None
+    return Changes(len(mutants), tuple(passed), undecided)
+
+
+def _holds_within(seconds: float, claim: Claim, used: Mapping[str, Verdict], mutant: Statement) -> bool | None:
+    """Whether a check says that a changed statement holds; None if it does not say it in time.
+
+    It runs in a copy of this process, which it may change or end.
+    """
+    if seconds <= 0:
+        return None
+    copies = multiprocessing.get_context("fork")
+    answer, theirs = copies.Pipe(duplex=False)
+    copy = copies.Process(target=_tell, args=(theirs, claim, used, mutant))
+    copy.start()
+    theirs.close()
+    try:
+        return answer.recv() if answer.poll(seconds) else None
+    except EOFError:  # it ended without a verdict
+        return False
+    finally:
+        copy.kill()
+        copy.join()
+        answer.close()
+
+
+def _tell(answer: Connection, claim: Claim, used: Mapping[str, Verdict], mutant: Statement) -> None:
+    """Send whether a changed statement holds; a check that raises anything does not say so. It prints nothing."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    try:
+        holds = claim.verdict(used, statement=mutant).holds
+    except (Exception, SystemExit):
+        holds = False
+    answer.send(holds)
 
 
 def _of_source(error: Exception) -> TracebackType | None:
@@ -321,18 +441,19 @@ def _judged(ledger: Ledger, name: str, found: Mapping[str, Verdict]) -> Verdict:
     try:
         verdict = ledger.judged(name, found)
     except (InputError, MissingPackageError) as error:
-        return _inconclusive(str(error), error)
-    described = verdict.describe()
+        text = "".join(traceback.format_exception(error))
+        return Verdict(Outcome.INCONCLUSIVE, str(error), traceback=text)
+    except BaseException as error:
+        if isinstance(error, Exception):  # a bug of ours
+            raise
+        return raised(error, ledger[name].check)  # nobody but the check interrupts this process
     try:
-        json.dumps(described, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:  # its evidence is no text, say, or text that no file can hold
-        return _inconclusive(f"The check returned a verdict that cannot be saved: {error}", error)
+        json.dumps(verdict.describe(), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        return raised(error, ledger[name].check)
     return verdict
 
 
-def _inconclusive(evidence: str, error: Exception) -> Verdict:
-    return Verdict(Outcome.INCONCLUSIVE, evidence, traceback="".join(traceback.format_exception(error)))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+    source, seconds, importing, changing, stuck = sys.argv[1:]
+    main(source, float(seconds), float(importing), float(changing), int(stuck))

@@ -18,7 +18,7 @@ from implicit_bias.claims.domain import fits
 from implicit_bias.claims.equation import Equation, Violation
 from implicit_bias.claims.tree import described, exact
 from implicit_bias.claims.verdict import Correction, Outcome, Verdict
-from implicit_bias.errors import InputError, require
+from implicit_bias.errors import InputError, UnsupportedError, require
 from implicit_bias.symbolic.zero_test import ZeroTest, by_numbers, vanishes
 
 if TYPE_CHECKING:  # an extra
@@ -41,8 +41,9 @@ def prove(
     """PROVED if the statement is an identity that SymPy simplifies to zero, and all steps are, too.
 
     Each identity is an :class:`Equation`, a pair of a stated side and a derived one, or an expression that vanishes,
-    whose negative terms then become the derived side. The verdict carries all of them, but for steps whose sides SymPy
-    writes in the same way from the start: they show nothing.
+    whose negative terms then become the derived side. The verdict carries all of them, but for pairs and expressions
+    that SymPy writes in the same way from the start: they show nothing. An Equation of that kind is a mistake of the
+    check, so nothing is PROVED with it; a refutation stands, as the equation is true.
 
     Args:
         evidence: What follows from the identities.
@@ -55,6 +56,7 @@ def prove(
         correction: What holds instead if the statement is refuted. The refutation stands whatever the verdict on it.
 
     Raises:
+        InputError: If a side is no exact expression, two symbols share a name, or ``conditions`` is no tuple.
         MissingPackageError: If a statement is refuted and python-flint is not installed.
     """
     return _checked(Outcome.PROVED, evidence, steps, stated, conditions, correction)
@@ -77,6 +79,7 @@ def argue(
         correction: What holds instead if the statement is refuted.
 
     Raises:
+        InputError: If a side is no exact expression, two symbols share a name, or ``conditions`` is no tuple.
         MissingPackageError: If a statement is refuted and python-flint is not installed.
     """
     return _checked(Outcome.ARGUED, argument, steps, stated, conditions, correction)
@@ -85,7 +88,9 @@ def argue(
 def refute(
     evidence: str, violation: Violation, *steps: Step, correction: Correction | None = None, **numbers: float
 ) -> Verdict:
-    """REFUTED if two sides of a statement differ at exact numbers, by ball arithmetic; INCONCLUSIVE if they do not.
+    """REFUTED if ball arithmetic confirms that a statement fails at exact numbers, and all steps hold.
+
+    Otherwise INCONCLUSIVE.
 
     Args:
         evidence: What was computed.
@@ -96,6 +101,8 @@ def refute(
         numbers: Further numbers of the counterexample.
 
     Raises:
+        InputError: If a side of a step is no exact expression, or two symbols share a name.
+        UnsupportedError: If a side holds anything that cannot be evaluated in ball arithmetic.
         MissingPackageError: If python-flint is not installed.
     """
     identities, failed = _shown([equation(step) for step in steps if not _is_trivial(step)])
@@ -119,7 +126,7 @@ def equation(step: Step) -> Equation:
     """The two sides of a step; of an expression that vanishes, its positive terms and the others.
 
     Raises:
-        InputError: If both sides are the same expression.
+        InputError: If a side is no exact expression, or two symbols share a name.
     """
     if isinstance(step, Equation):
         return step
@@ -142,14 +149,17 @@ def _checked(
     correction: Correction | None,
 ) -> Verdict:
     try:
-        used = _with_conditions([step for step in steps if not _is_trivial(step)], conditions)
+        kept = [step for step in steps if isinstance(step, Equation) or not _is_trivial(step)]
+        used = _with_conditions(kept, conditions)
         claimed = None if stated is None else _with_conditions([stated], conditions)[0]
-    except InputError as error:  # no verdict on another statement may fall with this one, such as on what it corrects
+    except UnsupportedError as error:  # no verdict on another statement may fall with this one, as on one it corrects
         return Verdict(Outcome.INCONCLUSIVE, str(error))
-    identities, failed = _shown(used)
+    identities, failed = _shown([each for each in used if not each.is_trivial])
     if failed is not None:
         return _not_shown(failed, identities)
     if claimed is not None:
+        if claimed.is_trivial:
+            return _nothing_to_check(claimed, identities)
         test = vanishes(claimed.residual, claimed.conditions)
         if test.outcome is Outcome.REFUTED:
             return _refuted(claimed, test, identities, correction)
@@ -158,6 +168,9 @@ def _checked(
         if not _is_somewhere(claimed):
             return _nowhere(claimed, identities)
         identities = (replace(claimed, decided=SIMPLIFIED), *identities)
+    trivial = next((each for each in used if each.is_trivial), None)
+    if trivial is not None:  # it holds, so a refutation stands without it
+        return _nothing_to_check(trivial, identities)
     if not identities:
         nothing = "A proof needs identities whose sides differ before the check: give steps, or stated=."
         return Verdict(Outcome.INCONCLUSIVE, nothing)
@@ -165,6 +178,8 @@ def _checked(
 
 
 def _with_conditions(steps: Sequence[Step], conditions: Sequence[sp.Expr]) -> list[Equation]:
+    if isinstance(conditions, sp.Basic):
+        raise InputError(f"Expected conditions= to be a tuple, such as ({conditions},), got {conditions}.")
     return [replace(each, conditions=(*each.conditions, *conditions)) for each in map(equation, steps)]
 
 
@@ -190,19 +205,33 @@ def _is_somewhere(each: Equation) -> bool:
 
 
 def _nowhere(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
-    name = f"{each.says}: " if each.says else ""
-    evidence = f"{name}no point was found at which both sides of {each.stated} = {each.derived} have values."
+    evidence = f"{_name(each)}no point was found at which both sides of {each.stated} = {each.derived} have values."
     return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
 
 
+def _nothing_to_check(each: Equation, identities: tuple[Equation, ...]) -> Verdict:
+    evidence = (
+        f"{_name(each) or 'Equation: '}both sides are {str(each.stated)[:80]}, so there is nothing to check. If they "
+        "come from different sources, and SymPy wrote them in one form by itself, write one of them in another way, "
+        "such as exp(x) as cosh(x) + sinh(x), or check equations that no other formula solves."
+    )
+    return Verdict(Outcome.INCONCLUSIVE, evidence, identities=identities)
+
+
+def _name(each: Equation) -> str:
+    return f"{each.says.removesuffix('.')}: " if each.says else ""
+
+
 def _is_trivial(step: Step) -> bool:
+    if isinstance(step, Equation):
+        return step.is_trivial
     return step[0] == step[1] if isinstance(step, tuple) else step == 0
 
 
 def _not_shown(failed: Equation, identities: tuple[Equation, ...]) -> Verdict:
     if not _is_somewhere(failed):
         return _nowhere(failed, identities)
-    name = f"{failed.says}: " if failed.says else ""
+    name = _name(failed)
     violation = smallest_violation(failed) if find_spec("flint") else None
     if violation is None:
         evidence = f"{name}{failed.residual} was not simplified to zero."
@@ -366,16 +395,20 @@ def quarters(least: float, largest: float) -> SearchStrategy[float]:
     Within each of these the numbers nearest to zero come first.
 
     Raises:
+        InputError: If there is none.
         MissingPackageError: If Hypothesis is not installed.
     """
     require("judge", "hypothesis")
     from hypothesis.strategies import sampled_from
 
-    return sampled_from([float(value) for value in _ordered(least, largest)])
+    found = [float(value) for value in _ordered(least, largest)]
+    if not found:
+        raise InputError(f"quarters: expected bounds with a multiple of 1/4 between them, got {least} and {largest}.")
+    return sampled_from(found)
 
 
 def _ordered(least: float, largest: float) -> list[Fraction]:
-    found = [Fraction(k, 4) for k in range(round(4 * least), round(4 * largest) + 1)]
+    found = [Fraction(k, 4) for k in range(math.ceil(4 * least), math.floor(4 * largest) + 1)]
     return sorted(found, key=lambda value: (value.denominator, abs(value), value < 0))
 
 

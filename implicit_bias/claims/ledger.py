@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from implicit_bias.claims.broken import raised
 from implicit_bias.claims.claim import CORRECTION, Claim, corrected
 from implicit_bias.claims.paper import Paper
 from implicit_bias.claims.saved import saved_field
@@ -34,6 +34,7 @@ PACKAGES = (
 OPTIONAL = {
     *("hypotheses", "uses", "module", "figure", "observation", "residual", "tolerance", "tolerance_reason"),
     *("counterexample", "correction", "identities", "violation", "traceback", "says", "conditions"),
+    *("changes", "is_broken"),
 }
 
 
@@ -129,7 +130,8 @@ class Ledger(Shown, Mapping[str, Claim]):
         """Check claims, each once and after those that it uses; its check is given their verdicts.
 
         A check that raises an error makes its claim INCONCLUSIVE, with the traceback in the verdict, and the others go
-        on.
+        on. If the error is a fault of the check, and not of a solver that was at its end, the check counts as
+        :attr:`broken`.
 
         Args:
             ids: The claims to check, together with all that they use; by default every claim.
@@ -166,15 +168,26 @@ class Ledger(Shown, Mapping[str, Claim]):
             InputError: As for :meth:`run`.
         """
         claim = self[name]
-        used = {each: _flowing(name, each, found[each]) for each in claim.uses}
+        used = self.verdicts_for(name, found)
         try:
             return claim.verdict(used)
         except MissingPackageError:  # says nothing about the claim
             raise
-        except Exception as error:
-            text = "".join(traceback.format_exception(error))
-            evidence = f"The check raised {type(error).__name__}: {error}"
-            return Verdict(Outcome.INCONCLUSIVE, evidence, traceback=text)
+        except (Exception, SystemExit) as error:
+            return raised(error, claim.check)
+
+    def verdicts_for(self, name: str, found: Mapping[str, Verdict]) -> dict[str, Verdict]:
+        """The verdicts that the check of a claim is given, of those on all claims that it uses.
+
+        Raises:
+            InputError: As for :meth:`run`.
+        """
+        return {each: _flowing(name, each, found[each]) for each in self[name].uses}
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The claims on which there is no verdict as the code of their check has a fault."""
+        return tuple(name for name, verdict in self.verdicts.items() if verdict.is_broken)
 
     def save(self, path: str | Path) -> None:
         """Write all papers, and all claims with their verdicts, as JSON.

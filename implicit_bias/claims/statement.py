@@ -61,10 +61,15 @@ class Statement(str):
         return self.formulas[0]
 
     def mutants(self) -> Iterator[tuple[str, Statement]]:
-        """The statement with one constant doubled, halved or negated, or one exponent moved by one, each time.
+        """Small changes: a constant or a whole formula doubled, halved or negated, or a power moved by one.
+
+        Nearly all of them make a true statement false.
 
         Yields:
             What was changed, and the changed statement.
+
+        Raises:
+            UnsupportedError: If a formula holds anything that cannot be evaluated in ball arithmetic.
         """
         for place, part in enumerate(self.parts):
             if isinstance(part, str):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from textwrap import shorten
 
+from implicit_bias.claims.changes import Changes
 from implicit_bias.claims.equation import Equation, Violation
 from implicit_bias.claims.saved import saved_field
 from implicit_bias.errors import InputError
@@ -46,7 +47,7 @@ class Correction:
     @property
     def is_shown(self) -> bool:
         """Whether the verdict speaks for it; a refutation stands without that."""
-        return self.verdict.outcome in (Outcome.PROVED, Outcome.ARGUED, Outcome.SUPPORTED)
+        return self.verdict.holds
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,14 @@ class Verdict(Shown):
         tolerance_reason: Why the tolerance is as large as it is, in a sentence.
         identities: The identities that it rests on, each with how it was checked.
         violation: The counterexample in exact numbers, with the two sides of the statement that differ there.
+        changes: How the check judges small changes of its statement, where somebody tried them.
         traceback: Where a check failed that raised an error, as text.
+        is_broken: Whether the check gave no verdict because its code has a fault; it is INCONCLUSIVE then.
 
     Raises:
-        InputError: If a proof or an argument comes without identities, or one of them was not checked; if a refutation
-            comes without a counterexample, or one of its numbers is nan; or if numerical support comes without finite
-            numbers.
+        InputError: If a proof or an argument comes without identities, or one of them was not checked; if an identity
+            has the same expression on both sides; if a refutation comes without a counterexample, or one of its
+            numbers is nan; if numerical support comes without finite numbers; or if a field has another type.
     """
 
     outcome: Outcome
@@ -80,11 +83,14 @@ class Verdict(Shown):
     tolerance_reason: str = ""
     identities: tuple[Equation, ...] = field(default=(), kw_only=True)
     violation: Violation | None = field(default=None, kw_only=True)
+    changes: Changes | None = field(default=None, kw_only=True)
     traceback: str = field(default="", kw_only=True)
+    is_broken: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.evidence, str):
-            raise InputError(f"A verdict needs evidence in words, got {type(self.evidence).__name__}.")
+        _refuse_other_types(self)
+        if self.is_broken and self.outcome is not Outcome.INCONCLUSIVE:
+            raise InputError(f"A broken check is INCONCLUSIVE, not {self.outcome.value}.")
         if self.outcome in (Outcome.PROVED, Outcome.ARGUED):
             name = self.outcome.value
             if not self.identities:
@@ -109,8 +115,25 @@ class Verdict(Shown):
                     f"residual={self.residual} and tolerance={self.tolerance}: that is INCONCLUSIVE or REFUTED."
                 )
 
+    @property
+    def holds(self) -> bool:
+        """Whether it speaks for the statement."""
+        return self.outcome in (Outcome.PROVED, Outcome.ARGUED, Outcome.SUPPORTED)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether its check also passes for changes of the statement."""
+        return self.changes is not None and not self.changes.is_seen
+
+    @property
+    def label(self) -> str:
+        """The outcome in a word: with a question mark if changes of the statement pass, or BROKEN for the check."""
+        if self.is_broken:
+            return "BROKEN"
+        return f"{self.outcome.value}?" if self.is_doubtful else self.outcome.value
+
     def __repr__(self) -> str:
-        parts = [self.outcome.value, repr(shorten(self.evidence, 120, placeholder="…"))]
+        parts = [self.label, repr(shorten(self.evidence, 120, placeholder="…"))]
         parts += [] if self.residual is None else [f"residual={self.residual:.3g}"]
         parts += [] if self.tolerance is None else [f"tolerance={self.tolerance:.3g}"]
         parts += [f"{len(self.identities)} identities"] if self.identities else []
@@ -133,7 +156,9 @@ class Verdict(Shown):
             "correction": correction and {"statement": correction.statement, **correction.verdict.describe()},
             "identities": [identity.describe() for identity in self.identities],
             "violation": self.violation and self.violation.describe(),
+            "changes": self.changes and self.changes.describe(),
             "traceback": self.traceback,
+            "is_broken": self.is_broken,
         }
 
     @classmethod
@@ -149,6 +174,7 @@ class Verdict(Shown):
         numbers = saved_field(saved, "counterexample", dict, {})
         correction = saved_field(saved, "correction", dict, None)
         violation = saved_field(saved, "violation", dict, None)
+        changes = saved_field(saved, "changes", dict, None)
         return cls(
             Outcome[outcome],
             saved_field(saved, "evidence", str),
@@ -159,8 +185,36 @@ class Verdict(Shown):
             saved_field(saved, "tolerance_reason", str, ""),
             identities=tuple(map(Equation.read, saved_field(saved, "identities", list, []))),
             violation=violation and Violation.read(violation),
+            changes=None if changes is None else Changes.read(changes),
             traceback=saved_field(saved, "traceback", str, ""),
+            is_broken=saved_field(saved, "is_broken", bool, False),
         )
+
+
+def _refuse_other_types(verdict: Verdict) -> None:
+    """Raise an InputError for fields that :meth:`Verdict.read` could not read again."""
+    if not isinstance(verdict.outcome, Outcome):
+        raise InputError(f"A verdict needs an outcome such as Outcome.SUPPORTED, got {verdict.outcome!r}.")
+    for name in ("evidence", "tolerance_reason", "traceback"):
+        if not isinstance(getattr(verdict, name), str):
+            raise InputError(f"A verdict needs {name} in words, got {type(getattr(verdict, name)).__name__}.")
+    for name, kind in (("correction", Correction), ("violation", Violation), ("changes", Changes)):
+        value = getattr(verdict, name)
+        if not (value is None or isinstance(value, kind)):
+            raise InputError(f"A verdict needs {name}= to be a {kind.__name__}, got {type(value).__name__}.")
+    if not all(isinstance(each, Equation) for each in verdict.identities):
+        raise InputError("A verdict needs identities= to be a tuple of Equations.")
+    trivial = next((each for each in verdict.identities if each.is_trivial), None)
+    if trivial is not None:
+        raise InputError(f"A verdict needs identities= whose sides differ, got {str(trivial.stated)[:80]} on both.")
+    given = [("residual", verdict.residual), ("tolerance", verdict.tolerance)]
+    for name, value in [*(each for each in given if each[1] is not None), *verdict.counterexample.items()]:
+        try:
+            is_number = not isinstance(value, str) and isinstance(float(value), float)  # SymPy's and NumPy's, too
+        except (TypeError, ValueError, OverflowError):
+            is_number = False
+        if not is_number or not isinstance(name, str):
+            raise InputError(f"A verdict needs a number for {name}, got {str(value)[:80]!r}.")
 
 
 def _number(value: float | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,18 +9,33 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from implicit_bias.cli.failing import BAD_INPUT, fail
+from implicit_bias.cli.failing import unwritten_files_fail
 from implicit_bias.errors import did_you_mean
 
 MISTYPED = re.compile(r"--[a-z][a-z-]*")  # no formula that somebody would write
 
 
-class Command(TyperCommand):
-    """A command whose help shows no type beside a flag."""
+class _Program:
+    """What a command and a group of commands have in common."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Read the arguments; if the help cannot be written, such as on a full disk, say so in one line."""
+        path = [parent.command_path] if parent else []
+        with unwritten_files_fail(" ".join([*path, info_name or ""])):
+            return super().make_context(info_name, args, parent, **extra)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; if what it prints cannot be written, say so in one line."""
+        with unwritten_files_fail(str(ctx.command_path)):
+            return super().invoke(ctx)  # pyright: ignore[reportAttributeAccessIssue]
 
     def get_params(self, ctx: Any) -> list:
         """The options and arguments, flags without a type."""
-        return _untyped_flags(super().get_params(ctx))
+        return _untyped_flags(super().get_params(ctx))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class Command(_Program, TyperCommand):
+    """A command whose help shows no type beside a flag."""
 
 
 class CommandOfFormula(Command):
@@ -37,21 +51,8 @@ class CommandOfFormula(Command):
         return super().parse_args(ctx, args)
 
 
-class Group(TyperGroup):
+class Group(_Program, TyperGroup):
     """The program, whose help shows no type beside a flag."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run a command; if what it prints cannot be written, such as on a full disk, say so in one line."""
-        try:
-            return super().invoke(ctx)
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader has gone, as head does, and wants no more
-                raise
-            fail(str(ctx.command_path), error, BAD_INPUT)
-
-    def get_params(self, ctx: Any) -> list:
-        """The options, flags without a type."""
-        return _untyped_flags(super().get_params(ctx))
 
 
 def run(main: Callable[..., object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -57,4 +58,6 @@ def unwritten_files_fail(command: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader has gone, as head does, and wants no more
+            raise
         fail(command, error, BAD_INPUT)

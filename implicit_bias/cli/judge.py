@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from implicit_bias.cli.failing import BAD_INPUT, bad_input_fails, fail
+from implicit_bias.cli.failing import BAD_INPUT, FAILED, bad_input_fails, fail
 
 if TYPE_CHECKING:
     from implicit_bias.claims import Ledger, Verdict
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMMAND = "implicit-bias judge"
 LONGEST_CHECK = 1e6  # seconds; beyond it a timer may overflow
 INDENT = 4  # columns, of what stands below the name of a claim
+SHOWN_CHANGES = 3  # of those that a check does not notice; the page and the file have them all
 COLOURS = {
     "PROVED": "green",
     "ARGUED": "blue",
@@ -28,6 +29,7 @@ COLOURS = {
     "REFUTED": "red",
     "INCONCLUSIVE": "yellow",
     "NOT_APPLICABLE": "dim",
+    "BROKEN": "bold red",
 }
 
 
@@ -39,16 +41,30 @@ def judge(
     html: Annotated[Path | None, typer.Option(help="Write the claims with their verdicts to this page.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write them to this file, for `implicit-bias verify`.")] = None,
     seconds: Annotated[float, typer.Option(min=0.1, max=LONGEST_CHECK, help="How long one check may take.")] = 120.0,
+    mutants: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            max=LONGEST_CHECK,
+            help="How long a check that passes is tried with small changes of its statement; 0 for not at all.",
+        ),
+    ] = 30.0,
 ) -> None:
     """Judge the claims of a paper: your own, or somebody else's.
 
     The file is Python and is run. The page shows the figures of claims by
-    their paths from the file's folder. Each check runs in a process of its own kind:
-    one that hangs, crashes or returns no verdict is INCONCLUSIVE, and the rest
-    goes on.
+    their paths from the file's folder. Each check runs in a process of its
+    own kind: one that takes too long or crashes is INCONCLUSIVE, and the rest
+    goes on. One that raises an error or returns no verdict is BROKEN, and
+    you are told the line.
 
-    Exits with 0 whatever the verdicts are, and with 2 if the file cannot be
-    imported, holds no claim, or nothing can be written.
+    A check that passes is then given small changes of its statement, nearly
+    all of which are wrong. If it passes again, a question mark says so.
+
+    Exits with 1 if a check is broken, and else with 0, whatever the verdicts
+    are; with 2 if the file cannot be imported, holds no claim, or nothing can
+    be written.
 
     For instance:
 
@@ -61,10 +77,7 @@ def judge(
     console, shown = Console(), Console(stderr=True)
     with bad_input_fails(COMMAND), shown.status("Reading the claims") as status:
         try:
-            number = iter(range(1, 1_000_000))
-            ledger = judge_source(
-                source, seconds, lambda name, count: status.update(f"{next(number)} of {count}: {name}")
-            )
+            ledger = judge_source(source, seconds, status.update, changing=mutants)
             status.stop()
             if json is not None:
                 ledger.save(json)
@@ -75,6 +88,7 @@ def judge(
                 shown.print(note, highlight=False, markup=False, soft_wrap=True)
             fail(COMMAND, error, BAD_INPUT)
     show_verdicts(console, ledger, list(ledger))
+    raise typer.Exit(FAILED if ledger.broken else 0)
 
 
 def _root(source: str, page: Path) -> str | None:
@@ -95,7 +109,7 @@ def show_verdicts(console: Console, ledger: Ledger, names: list[str]) -> None:
     for name in names:
         verdict, place = ledger.verdicts[name], ledger.place(name)
         heading = Text.assemble(_outcome(verdict), f"  {name}", (f", {place}" if place else "", "dim"))
-        parts = [Text(plain_text(ledger[name].statement), "bold"), Text(verdict.evidence)]
+        parts = [Text(plain_text(ledger[name].statement), "bold"), Text(verdict.evidence), *_warnings(verdict)]
         if verdict.counterexample:
             parts.append(Text(f"fails at {_numbers(verdict)}"))
         if verdict.correction is not None:
@@ -108,18 +122,59 @@ def show_verdicts(console: Console, ledger: Ledger, names: list[str]) -> None:
                 Text.assemble(_outcome(correction.verdict), "  ", correction.verdict.evidence),
             ]
         for part, indent in [(heading, 0), *((each, INDENT) for each in parts)]:
-            for line in part.wrap(console, max(console.width - indent, INDENT)):
-                line.rstrip()
+            for line in _folded(console, part, max(console.width - indent, INDENT)):
                 console.print(Text(" " * indent) + line)
         console.print()
-    found = Counter(ledger.verdicts[name].outcome.value for name in names)
-    counted = ", ".join(f"{found[name]} {name}" for name in COLOURS if found[name])
-    console.print(f"{len(names)} {'claim' if len(names) == 1 else 'claims'}: {counted}", highlight=False)
+    for sentence in _counted([ledger.verdicts[name] for name in names]):
+        for line in _folded(console, Text(sentence), console.width):
+            console.print(line)
+
+
+def _folded(console: Console, text: Text, width: int) -> list[Text]:
+    """Lines of at most so many characters; an accent counts as one, as some terminals give it a column of its own."""
+    for narrower in range(width, 0, -1):
+        lines = list(text.wrap(console, narrower))
+        for line in lines:
+            line.rstrip()
+        if max(map(len, lines), default=0) <= width:
+            return lines
+    return [text]
+
+
+def _warnings(verdict: Verdict) -> list[Text]:
+    """The changes of the statement with which the check passes, too, some of them as an example."""
+    from implicit_bias.display.plain_text import plain_text
+
+    changes = verdict.changes
+    if changes is None or (changes.is_seen and not changes.undecided):
+        return []
+    found = [Text(changes.in_words(), "yellow")]
+    found += [
+        Text(f"{change}: {plain_text(statement)}", "yellow") for change, statement in changes.passed[:SHOWN_CHANGES]
+    ]
+    left = len(changes.passed) - SHOWN_CHANGES
+    return [*found, *([Text(f"and {left} more", "yellow")] if left > 0 else [])]
+
+
+def _counted(verdicts: list[Verdict]) -> list[str]:
+    """How many claims have which outcome, and what a question mark and BROKEN mean, where there are any."""
+    found = Counter(verdict.label for verdict in verdicts)
+    labels = [each for name in COLOURS for each in (name, f"{name}?") if found[each]]
+    number = f"{len(verdicts)} {'claim' if len(verdicts) == 1 else 'claims'}"
+    said = [f"{number}: {', '.join(f'{found[each]} {each}' for each in labels)}"]
+    if any(verdict.is_doubtful for verdict in verdicts):
+        said.append("?: the check also passes for a changed statement.")
+    if found["BROKEN"]:
+        said.append("BROKEN: the check itself has a fault, so nothing was found out; mend the line that is named.")
+    tried = [verdict.changes for verdict in verdicts if verdict.holds]
+    untried = sum(changes is None for changes in tried)
+    if untried and untried < len(tried):
+        said.append(f"Of {len(tried)} claims that hold, {untried} state no formula that could be changed.")
+    return said
 
 
 def _outcome(verdict: Verdict) -> tuple[str, str]:
-    name = verdict.outcome.value
-    return name, COLOURS[name]
+    return verdict.label, "yellow" if verdict.is_doubtful else COLOURS[verdict.label]
 
 
 def _numbers(verdict: Verdict) -> str:

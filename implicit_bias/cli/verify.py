@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from implicit_bias.cli.failing import FAILED, bad_input_fails
+
+if TYPE_CHECKING:
+    from implicit_bias.claims.verify import Finding
 
 COMMAND = "implicit-bias verify"
 
@@ -20,7 +23,7 @@ def verify(
         typer.Option(
             "--mutants",
             help="Also change every identity a little, and count what is rejected. Whether a check sees a change of "
-            "its statement is asked by Statement.mutants instead.",
+            "its statement, `implicit-bias judge` says instead.",
         ),
     ] = False,
 ) -> None:
@@ -45,17 +48,11 @@ def verify(
     if not (found.identities or found.counterexamples or found.unstated):
         say("Nothing to verify: no claim carries an identity or an exact counterexample.")
         raise typer.Exit
-    confirmed = [each for each in found.identities if each.outcome == "confirmed"]
-    say(
-        f"{len(confirmed)} of {len(found.identities)} identities confirmed at "
-        f"{sum(each.points for each in confirmed)} points; largest relative radius of a ball "
-        f"{max((each.radius for each in confirmed), default=0.0):.1e}."
-    )
-    enclosed = sum(each.outcome == "confirmed" for each in found.counterexamples)
-    say(f"{enclosed} of {len(found.counterexamples)} exact counterexamples confirmed.")
+    say(_identities(found.identities))
+    say(_counterexamples(found.counterexamples))
     if found.unstated:
         say(f"Refuted by floating-point numbers alone, so not checked here: {', '.join(found.unstated)}.")
-    if mutants:
+    if mutants and found.identities:
         left = f", {len(found.mutants_left)} not:" if found.mutants_left else "."
         say(f"{found.mutants_rejected} changed identities rejected{left}")
         for each in found.mutants_left:
@@ -63,3 +60,27 @@ def verify(
     for each in found.failures:
         say(f"{each.place}: {each.outcome}. {each.reason}")
     raise typer.Exit(FAILED if found.failures else 0)
+
+
+def _identities(found: tuple[Finding, ...]) -> str:
+    """How many identities are confirmed, and how well."""
+    if not found:
+        return "No verdict rests on an identity."
+    confirmed = [each for each in found if each.outcome == "confirmed"]
+    said = f"{len(confirmed)} of {_number(found, 'identity', 'identities')} confirmed"
+    if not confirmed:
+        return f"{said}."
+    points, radius = sum(each.points for each in confirmed), max(each.radius for each in confirmed)
+    return f"{said} at {points} points; largest relative radius of a ball {radius:.1e}."
+
+
+def _counterexamples(found: tuple[Finding, ...]) -> str:
+    """How many counterexamples are confirmed."""
+    if not found:
+        return "No verdict rests on an exact counterexample."
+    confirmed = sum(each.outcome == "confirmed" for each in found)
+    return f"{confirmed} of {_number(found, 'exact counterexample', 'exact counterexamples')} confirmed."
+
+
+def _number(found: tuple[Finding, ...], one: str, several: str) -> str:
+    return f"{len(found)} {one if len(found) == 1 else several}"

@@ -51,9 +51,10 @@ def displayed(latex: str) -> Html:
     return Html(shown if shown.startswith("<math") else mathml(latex))
 
 
-def badge(result: Outcome | Status) -> Html:
-    """An outcome or a status on its colour."""
-    return Html(f'<span style="background:{_TONES.get(result, _FAILED)};{_BADGE}">{escape(result.value)}</span>')
+def badge(result: Outcome | Status, label: str = "") -> Html:
+    """An outcome or a status, or what is said of it, on its colour."""
+    shown = escape(label or result.value)
+    return Html(f'<span style="background:{_TONES.get(result, _FAILED)};{_BADGE}">{shown}</span>')
 
 
 def joined(parts: Iterable[Html], separator: str = " ") -> Html:

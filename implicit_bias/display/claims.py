@@ -42,7 +42,7 @@ def _details(claim: Claim) -> list[tuple[Html, Html]]:
 
 def verdict_html(verdict: Verdict) -> Html:
     """Outcome, evidence and numbers."""
-    return card(joined([text("Verdict"), badge(verdict.outcome)]), _contents(verdict))
+    return card(joined([text("Verdict"), badge(verdict.outcome, verdict.label)]), _contents(verdict))
 
 
 def _identities(identities: Sequence[Equation]) -> Html:
@@ -78,6 +78,8 @@ def _contents(verdict: Verdict) -> Html:
         lines.append((text("counterexample"), joined(numbers, ", ")))
     if verdict.identities:
         lines.append((text("identities"), _identities(verdict.identities)))
+    if verdict.changes is not None and verdict.changes.number:
+        lines.append((text("changed"), text(verdict.changes.in_words())))
     if verdict.traceback:
         lines.append(
             (text("traceback"), folded(text("what was raised"), Html(f"<pre>{text(verdict.traceback)}</pre>")))

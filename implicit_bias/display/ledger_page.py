@@ -187,10 +187,14 @@ def shown(entries: Iterable[Entry]) -> dict[str, object]:
     }
 
 
-def tally(entries: Iterable[Entry]) -> list[tuple[str, int]]:
-    """How often each outcome was found; outcomes that never occurred are left out."""
-    found = [entry.verdict.outcome for entry in entries]
-    return [(outcome.value, found.count(outcome)) for outcome in Outcome if outcome in found]
+def tally(entries: Iterable[Entry]) -> list[tuple[Verdict, int]]:
+    """A verdict of each label, and how often that was found, in the order of outcomes."""
+    by_label: dict[str, list[Verdict]] = {}
+    for entry in entries:
+        by_label.setdefault(entry.verdict.label, []).append(entry.verdict)
+    order = list(Outcome)
+    found = sorted(by_label.values(), key=lambda each: (order.index(each[0].outcome), each[0].label))
+    return [(each[0], len(each)) for each in found]
 
 
 def formula(latex: str) -> Markup:

@@ -70,9 +70,12 @@ def test_a_side_is_an_expression_or_an_exact_number(value):
     assert Violation(x, 2, {"x": 1}).right == 2
 
 
-def test_two_equal_sides_leave_nothing_to_check():
-    with pytest.raises(ib.InputError, match="nothing to check"):
-        Equation(x + x, 2 * x)
+def test_an_equation_with_equal_sides_is_trivial_and_no_evidence():
+    trivial = Equation(x + x, 2 * x, decided="seen")
+    assert trivial.is_trivial
+    assert not Equation(x + x, 3 * x).is_trivial
+    with pytest.raises(ib.InputError, match=r"whose sides differ, got 2\*x on both"):
+        ib.Verdict(ib.Outcome.PROVED, "so", identities=(trivial,))
 
 
 def test_symbols_of_one_name_are_refused_and_dummies_renamed():

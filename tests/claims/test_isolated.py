@@ -44,7 +44,7 @@ def saved(tmp_path_factory):
         str(folder / "ledger.json"),
     ]
     result = CliRunner().invoke(app, ["judge", *arguments])
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 1, result.output  # one check divides by zero
     for outcome in EXPECTED.values():
         assert outcome in result.output
     return folder
@@ -59,7 +59,8 @@ def test_an_outsiders_claims_get_the_right_verdicts(saved):
     verdicts = {name.removeprefix("parabola/"): verdict for name, verdict in ledger.verdicts.items()}
     assert "took longer than 10 seconds" in verdicts["for-ever"].evidence
     assert "in for_ever" in verdicts["for-ever"].traceback
-    assert "ZeroDivisionError" in verdicts["raises"].evidence
+    assert verdicts["raises"].evidence.startswith("The check is broken: ZeroDivisionError: division by zero")
+    assert [name for name, verdict in verdicts.items() if verdict.is_broken] == ["raises"]
     assert "return 1 / 0" in verdicts["raises"].traceback
     assert "ended with code 7" in verdicts["ends"].evidence
     assert verdicts["root"].violation is not None
@@ -216,6 +217,43 @@ def test_the_page_shows_the_figures_beside_the_file(tmp_path):
     result = CliRunner().invoke(app, ["judge", str(tmp_path / "mine" / "claims.py"), "--html", str(page)])
     assert result.exit_code == 0, result.output
     assert 'src="../mine/pictures/a.png"' in page.read_text("utf-8")
+
+
+MEDDLES = """
+import sys
+import implicit_bias as ib
+sys.modules["__main__"]._judged = lambda *arguments: 1 / 0  # as if the library had a bug
+paper = ib.Paper("k", "t", "a")
+@paper.claim("a", statement="s")
+def a(): return ib.Verdict(ib.Outcome.INCONCLUSIVE, "open")
+"""
+
+
+def test_a_bug_of_the_library_is_no_verdict_on_a_claim(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MEDDLES)
+    with pytest.raises(RuntimeError, match=r"no check is to blame:[\s\S]*ZeroDivisionError"):
+        judge_source(str(path), 20.0)
+
+
+ENDS = """
+import implicit_bias as ib
+paper = ib.Paper("k", "t", "a")
+@paper.claim("a", statement="s")
+def a(): {line}
+@paper.claim("b", statement="s")
+def b(): return ib.Verdict(ib.Outcome.INCONCLUSIVE, "open")
+"""
+
+
+@pytest.mark.parametrize("line", ["raise KeyboardInterrupt", "raise GeneratorExit", "import sys; sys.exit(3)"])
+def test_what_would_end_a_program_is_a_fault_of_the_check(tmp_path, line):
+    path = tmp_path / "mine.py"
+    path.write_text(ENDS.format(line=line))
+    ledger = judge_source(str(path), 20.0)
+    assert ledger.broken == ("k/a",)
+    assert "(mine.py, line 5)" in ledger.verdicts["k/a"].evidence
+    assert ledger.verdicts["k/b"].evidence == "open"
 
 
 def test_bad_input_on_the_command_line(tmp_path):

@@ -91,6 +91,21 @@ def test_nothing_is_proved_by_nothing(make, outcome):
         assert len(make("", nothing, SQUARE).identities) == 1
 
 
+@makers
+def test_a_step_with_equal_sides_is_named_and_leaves_a_refutation_standing(make, outcome):
+    """It is true, so it cannot make a refutation wrong; but it shows nothing, so nothing is proved with it."""
+    doubled = Equation(x + x, 2 * x, says="It doubles.")
+    assert_open(make("so", doubled, stated=SQUARE), "It doubles: both sides are 2*x, so there is nothing to check")
+    assert_open(make("so", SQUARE, doubled), "It doubles: both sides are 2*x")
+    assert_open(make("so", stated=Equation(x, x, says="Itself")), "Itself: both sides are x")
+    found = make("so", doubled, SQUARE, stated=(x**2, x + 1))
+    assert found.outcome is ib.Outcome.REFUTED
+    assert len(found.identities) == 1
+    refuted = refute("so", Violation(x, sp.Integer(0), {"x": 1}, ">"), doubled)
+    assert (refuted.outcome, refuted.identities) == (ib.Outcome.REFUTED, ())
+    assert_open(make("so", doubled, (x**2, x), stated=(x**2, x + 1)), "a step of the check does not hold")
+
+
 def assert_open(verdict, part):
     assert verdict.outcome is ib.Outcome.INCONCLUSIVE
     assert part in verdict.evidence
@@ -233,3 +248,16 @@ def test_a_residual_keeps_the_reason_for_its_tolerance():
     for residual in (0.5, 1.5, 3.0):
         verdict = from_residual(residual, 1.0, "measured", refuted_above=2.0, tolerance_reason="rounding", m0=1.0)
         assert verdict.tolerance_reason == "rounding"
+
+
+@pytest.mark.parametrize(
+    ("least", "largest", "values"),
+    [(0, 1, [0, 1, 0.5, 0.25, 0.75]), (0.3, 0.9, [0.5, 0.75]), (-0.3, 0.2, [0, -0.25]), (0.5, 0.5, [0.5])],
+)
+def test_quarters_lie_between_their_bounds_the_simplest_first(least, largest, values):
+    assert list(quarters(least, largest).elements) == values
+
+
+def test_without_a_quarter_there_is_nothing_to_draw():
+    with pytest.raises(ib.InputError, match=r"a multiple of 1/4 between them, got 0\.3 and 0\.4"):
+        quarters(0.3, 0.4)

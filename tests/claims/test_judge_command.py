@@ -22,7 +22,7 @@ def wrong(statement):
 
 @paper.claim("words", statement=r"\text{the long run } t \to \infty", source="Section 2; " + "in many words " * 8)
 def words():
-    return judge.from_residual(1e-9, 1e-6, "It was measured. " * 20, tolerance_reason="rounding")
+    return judge.from_residual(1e-9, 1e-6, "It was measured at x̄ and γ̃, ṽ, q̂″. " * 20, tolerance_reason="rounding")
 """
 
 
@@ -54,7 +54,7 @@ def test_formulas_are_text_and_a_correction_says_whether_it_was_shown(run):
     assert "fails at x = 1, y = 1" in output
     assert "proposed instead, but not shown: ∇R(x) = x/2 + √y INCONCLUSIVE " in output
     assert "SUPPORTED long/words, Section 2; in many words" in output
-    assert "the long run t → ∞ It was measured." in output
+    assert "the long run t → ∞ It was measured at" in output
     assert output.endswith("2 claims: 1 SUPPORTED, 1 REFUTED ")
 
 

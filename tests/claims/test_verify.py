@@ -11,11 +11,13 @@ import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import implicit_bias as ib
 from implicit_bias.claims import Equation, Violation, domain, enclosure, judge, mutation
 from implicit_bias.claims import verify as module
 from implicit_bias.claims.verify import check_identity, check_violation, verify
+from implicit_bias.cli import app
 
 x, y = sp.symbols("x y", real=True)
 p = sp.Symbol("p", positive=True)
@@ -336,3 +338,31 @@ def test_a_sample_covers_both_signs_and_several_sizes():
     assert all(any(low < abs(value) < 2 * low for value in drawn) for low in (0.0625, 0.25, 1, 4))
     whole = [numbers["n"] for numbers, _ in zip(domain.points({"n": ["negative", "integer"]}), range(50), strict=False)]
     assert all(value < 0 and value.denominator == 1 for value in whole)
+
+
+TRUE = judge.prove("so", stated=((x + 1) ** 2, x**2 + 2 * x + 1))
+TRUE_TWICE = judge.prove("so", (x**3 - x, x * (x**2 - 1)), stated=((x + 1) ** 2, x**2 + 2 * x + 1))
+FALSE = judge.prove("so", stated=(x**2, x))
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "lines"),
+    [
+        ([TRUE], ["1 of 1 identity confirmed at 40 points", "No verdict rests on an exact counterexample."]),
+        ([FALSE], ["No verdict rests on an identity.", "1 of 1 exact counterexample confirmed."]),
+        ([TRUE_TWICE, FALSE], ["2 of 2 identities confirmed at 80 points", "1 of 1 exact counterexample confirmed."]),
+        ([FALSE, FALSE], ["No verdict rests on an identity.", "2 of 2 exact counterexamples confirmed."]),
+    ],
+)
+def test_the_command_counts_as_a_person_would(verdicts, lines, tmp_path):
+    claims = [
+        ib.Claim(str(k), "s", "here", check=lambda verdict=verdict: verdict) for k, verdict in enumerate(verdicts)
+    ]
+    path = tmp_path / "ledger.json"
+    ib.Ledger(claims).run().save(path)
+    result = CliRunner().invoke(app, ["verify", str(path), "--mutants"])
+    assert result.exit_code == 0
+    assert " 0 " not in result.output
+    for line, expected in zip(result.output.splitlines(), lines, strict=False):
+        assert line.startswith(expected)
+    assert ("changed identities" in result.output) == any(verdict.identities for verdict in verdicts)

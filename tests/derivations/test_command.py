@@ -7,6 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 import derivations
+import implicit_bias as ib
 from derivations.__main__ import main
 
 
@@ -31,6 +32,25 @@ class TestCommandLine:
         result = run("only-m")
         assert result.exit_code == 1
         assert "recorded SUPPORTED, found PROVED" in result.output
+
+    def test_a_broken_check_exits_with_one_and_is_not_recorded(self, run, monkeypatch, tmp_path):
+        """Even where the record says INCONCLUSIVE, as which it counts."""
+        claims = [ib.Claim("k/a", "s", "here", check=lambda: ib.nothing)]
+        path = tmp_path / "recorded.json"
+        path.write_text(json.dumps({"k/a": "INCONCLUSIVE"}))
+        monkeypatch.setattr("derivations.__main__.ledger", lambda: ib.Ledger(claims))
+        monkeypatch.setattr("derivations.__main__.recorded", lambda: json.loads(path.read_text()))
+        monkeypatch.setattr("derivations.__main__.RECORD", path)
+        result = run()
+        assert result.exit_code == 1
+        assert "The check is broken: AttributeError" in result.output
+        assert "(test_command.py, line" in result.output
+        assert "1 claim: 1 BROKEN" in result.output
+        path.write_text("{}")
+        result = run("--record")
+        assert result.exit_code == 1
+        assert "Nothing was recorded" in result.output
+        assert path.read_text() == "{}"
 
     def test_unknown_id_exits_with_two(self, run):
         result = run("thm-9.9")
