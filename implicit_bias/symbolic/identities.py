@@ -10,13 +10,15 @@ import sympy as sp
 
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.time_limit import Deadline
-from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved
+from implicit_bias.symbolic.real_roots import real_roots
+from implicit_bias.symbolic.time_limit import Deadline, each_within
+from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved, simplified_to_zero
 
 # Shares of the time that is left:
 _NUMBERS_SHARE = 0.5
 _FIRST_PROOFS_SHARE = 0.25  # for a first attempt at all proofs together
 _SECOND_PROOF_SHARE = 1 / 3  # for a second attempt at one of them
+_REAL_ROOTS_SHARE = 1 / 3  # for a third, with the roots of odd powers taken
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Identity:
         equation: The equation in LaTeX.
         residual: Left side minus right side, before any simplification.
         outcome: PROVED if SymPy simplified the residual to zero, SUPPORTED if it vanishes to 50 digits at random
-            points.
+            points. Both speak of where the residual's roots and logarithms are real.
     """
 
     name: str
@@ -66,7 +68,10 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
     supports = deadline.run("Checking the derivation", _outcomes, unproved, conditions, TRIALS, share=_NUMBERS_SHARE)
     outcomes: dict[str, Outcome] = {}
     for (statement, residual), outcome in zip(unproved, supports, strict=True):
-        if not proved(residual, _SECOND_PROOF_SHARE * deadline.remaining):
+        if not (
+            proved(residual, _SECOND_PROOF_SHARE * deadline.remaining)
+            or each_within(_REAL_ROOTS_SHARE * deadline.remaining, _is_zero_in_region, [(residual, conditions)]) == [True]
+        ):
             if outcome is Outcome.INCONCLUSIVE:
                 raise UnsupportedError(
                     f"The derivation could not be checked ({statement.name}): no closed form is given."
@@ -76,6 +81,16 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
         Identity(name, equation, sp.Add(*residuals), outcomes.get(name, Outcome.PROVED))
         for name, equation, residuals in statements
     ]
+
+
+def _is_zero_in_region(residual: sp.Expr, conditions: Sequence[sp.Expr]) -> bool:
+    """Whether SymPy simplifies the residual to zero once roots and |c| are taken as for real roots and c > 0."""
+    positive = {c: sp.Dummy(c.name, positive=True) for c in conditions if isinstance(c, sp.Symbol)}
+    try:
+        rooted = real_roots(residual.xreplace(positive))
+        return simplified_to_zero(rooted.xreplace({sp.Abs(c): c for c in conditions}))
+    except UnsupportedError:  # nothing is proved then
+        return False
 
 
 def _outcomes(pending: Sequence[tuple[Statement, sp.Expr]], conditions: Sequence[sp.Expr], most: int) -> list[Outcome]:
