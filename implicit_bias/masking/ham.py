@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.optim import LBFGS, SGD, Optimizer
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.masking.factored_weight import Factor
 from implicit_bias.masking.replaced import refuse_replaced
 from implicit_bias.masking.weight_tensors import Select, selected_tensors
@@ -20,6 +20,7 @@ from implicit_bias.symbolic import Parameterization
 from implicit_bias.validation import positive_number
 
 
+@known_options
 class HAM:
     r"""Hyperbolic aware minimization [Jacobs2025]_ on any optimizer.
 

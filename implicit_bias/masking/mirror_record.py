@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Optimizer
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.masking.ensembles import MaskFamilies
 from implicit_bias.masking.product import Product
 from implicit_bias.masking.weight_tensors import WeightTensor, masked_tensors
@@ -97,6 +97,7 @@ class MirrorIdentity:
         return float(np.max(residual)) / scale if scale else 0.0
 
 
+@known_options
 class MirrorRecord:
     r"""Accumulates what the theory needs from a model in training: the gradient with respect to x, and the decay.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import finite_array
 
 
+@known_options
 class Powerpropagation(FactoredWeight):
     r""":math:`x = v\,|v|^{p-1}`: a weight moves in proportion to :math:`|x|^{2 - 2/p}`, so large ones grow first.
 

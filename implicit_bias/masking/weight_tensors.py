@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.masking.hooks import Hook, computed, hooks, parts, removal
 from implicit_bias.masking.kept import Kept
@@ -99,6 +99,7 @@ class WeightTensor:
         return not any(isinstance(tensor, UninitializedParameter) for tensor in self.trained)
 
 
+@known_options
 def is_weight(module: nn.Module, name: str) -> bool:
     """Tell whether a tensor is a weight, which masking and pruning take unless ``select`` says otherwise.
 

@@ -291,8 +291,10 @@ class Derivation(Shown):
         """What is known of the formula of R, if it has one."""
         if not self.closed_form:
             return ""
-        open_ones = [identity.name for identity in self.identities if identity.outcome is not Outcome.PROVED]
-        return f", not proved but true to 50 digits at random points: {', '.join(open_ones)}" if open_ones else ", proved"
+        if self.proved:
+            return ", proved"
+        open_ones = ", ".join(each.name for each in self.identities if each.outcome is not Outcome.PROVED)
+        return f", not proved but true to 50 digits at random points: {open_ones}"
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"

@@ -68,10 +68,10 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
     supports = deadline.run("Checking the derivation", _outcomes, unproved, conditions, TRIALS, share=_NUMBERS_SHARE)
     outcomes: dict[str, Outcome] = {}
     for (statement, residual), outcome in zip(unproved, supports, strict=True):
-        if not (
-            proved(residual, _SECOND_PROOF_SHARE * deadline.remaining)
-            or each_within(_REAL_ROOTS_SHARE * deadline.remaining, _is_zero_in_region, [(residual, conditions)]) == [True]
-        ):
+        if proved(residual, _SECOND_PROOF_SHARE * deadline.remaining):
+            continue
+        (is_zero,) = each_within(_REAL_ROOTS_SHARE * deadline.remaining, _is_zero_in_region, [(residual, conditions)])
+        if is_zero is not True:
             if outcome is Outcome.INCONCLUSIVE:
                 raise UnsupportedError(
                     f"The derivation could not be checked ({statement.name}): no closed form is given."

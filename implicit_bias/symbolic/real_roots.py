@@ -1,7 +1,7 @@
 r"""Roots of powers where they are real: :math:`(x^3)^{1/3}` is x there, which SymPy does not say of a real x.
 
-SymPy takes the root of a negative number to be complex, so a formula with such a root is real only where its radicand is
-not negative, and that says more of the parts of the radicand than their being real.
+SymPy takes the root of a negative number to be complex, so a formula with such a root is real only where its radicand
+is not negative, and that says more of the parts of the radicand than their being real.
 """
 
 from __future__ import annotations

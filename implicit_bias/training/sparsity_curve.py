@@ -53,6 +53,7 @@ def accuracy(model: nn.Module, data: ImageData) -> float:
     return correct / len(data.test)
 
 
+@known_options
 def one_shot(model: nn.Module, data: ImageData, sparsities: Iterable[float] = GRID) -> SparsityCurve:
     """Prune the smallest weights of a trained network, without training it further.
 

@@ -129,7 +129,7 @@ def test_a_run_that_fits_its_data_ends_at_its_own_projection(options):
     assert run.loss[-1] < 1e-24
     limit = run.limit()
     assert np.linalg.norm(run.x[-1] - limit.x) <= 1e-10 * np.linalg.norm(limit.x)
-    assert limit.remaining == np.linalg.norm(run.x[-1] - limit.x)
+    assert limit.remaining == pytest.approx(np.linalg.norm(run.x[-1] - limit.x), rel=1e-12)
     assert run.flow_limit().remaining is None
     assert np.linalg.norm(run.x[-1] - run.flow_limit().x) > 1e-4 * np.linalg.norm(limit.x)
     for k in range(len(run.t)):

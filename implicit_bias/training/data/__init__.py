@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from implicit_bias.errors import InputError, did_you_mean
+from implicit_bias.errors import InputError, did_you_mean, known_options
 from implicit_bias.training.data.cifar import cifar10, cifar100
 from implicit_bias.training.data.digits import digits
 from implicit_bias.training.data.idx import fashion_mnist, whole_mnist
@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 
+@known_options
 def load(name: str, folder: str | Path | None = None) -> ImageData:
     """The data set of a name.
 

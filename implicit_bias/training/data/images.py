@@ -9,10 +9,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.validation import positive_number, seed_number, whole_number
 
 
+@known_options
 @dataclass(frozen=True, eq=False)
 class Images:
     """Images with labels.
@@ -58,6 +59,7 @@ class Images:
         return Images(self.pixels[indices], self.labels[indices])
 
 
+@known_options
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """A data set: images to train on, and images to test on.
