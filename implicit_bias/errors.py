@@ -133,7 +133,8 @@ def _with_known_options(function: Callable[..., Any], name_of: Callable[..., str
             shown = [each.replace(annotation=inspect.Parameter.empty) for each in called.parameters.values()]
             form = inspect.Signature([each for each in shown if each.name in names])
             name, purpose = name_of(*args), (described or inspect.getdoc(args[0]) or "").partition("\n")[0]
-            raise TypeError(f"{name}(): {error}; write {name}{form}: {purpose}") from None
+            said = f": {purpose}" if ":math:" not in purpose else "."
+            raise TypeError(f"{name}(): {error}; write {name}{form}{said}") from None
         return function(*args, **options)
 
     return checked

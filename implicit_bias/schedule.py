@@ -14,8 +14,14 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError, known_options
+from implicit_bias.errors import InputError, known_options, unknown_name
 from implicit_bias.validation import FloatArray, finite_array, positive_number
+
+__all__ = ["Constant", "Geometric", "Harmonic", "Pulse", "Quadratic", "Schedule", "SwitchOff"]
+
+
+def __getattr__(name: str) -> object:
+    raise unknown_name(__name__, name, __all__)
 
 
 class Schedule(ABC):

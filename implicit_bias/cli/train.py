@@ -145,9 +145,9 @@ def train(
             images = images.split(validation, seed)
         if many and prune is not None:
             raise InputError(
-                "--prune: writes the network of one run; leave it out with --seeds, --strengths or --starts, which write "
-                "accuracies after pruning into pruned.csv, and train a run of them alone, with --seed and --strength, "
-                "to write its network."
+                "--prune: writes the network of one run; leave it out with --seeds, --strengths or --starts, which "
+                "write accuracies after pruning into pruned.csv, and train one of these runs alone, with its --seed "
+                "and --strength, to write its network."
             )
         if many:
             _refuse_for_many(

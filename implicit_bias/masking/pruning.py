@@ -64,12 +64,16 @@ def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
         InputError: If a name, shape or type does not fit; nothing is changed then.
         UnsupportedError: As in :func:`prune_`.
     """
+    if not isinstance(kept, Mapping):
+        raise InputError(f"kept: expected a dict of booleans by the names of tensors, got {type(kept).__name__}.")
     tensors = {tensor.name: tensor for tensor in weight_tensors(module)}
     for name, keep in kept.items():
         if name not in tensors:
             raise InputError(f"kept: there is no tensor {name!r}; known: {', '.join(tensors)}.")
         _check_prunable(tensors[name])
         shape = tensors[name].value.shape
+        if not isinstance(keep, torch.Tensor):
+            raise InputError(f"kept[{name!r}]: expected a torch.Tensor of booleans, got {type(keep).__name__}.")
         if keep.dtype != torch.bool or keep.shape != shape:
             raise InputError(
                 f"kept[{name!r}]: expected booleans of shape {tuple(shape)}, got {keep.dtype} of {tuple(keep.shape)}."

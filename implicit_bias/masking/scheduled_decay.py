@@ -36,9 +36,9 @@ class ScheduledDecay:
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule | float) -> None:
         self.schedule, self.time = as_schedule(schedule), 0.0
+        self._set(optimizer)
         self._before = optimizer.register_step_pre_hook(self._set)
         self._after = optimizer.register_step_post_hook(self._advance)
-        self._set(optimizer)
 
     @property
     def alpha(self) -> float:

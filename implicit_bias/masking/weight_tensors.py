@@ -147,8 +147,12 @@ def selected_tensors(module: nn.Module, select: Select | None = None) -> list[We
     """The tensors that ``select(name, tensor)`` accepts, or without it those that :func:`is_weight` accepts.
 
     Raises:
-        InputError: If one has no shape yet.
+        InputError: If one has no shape yet, or ``select`` is no function.
     """
+    if select is not None and not callable(select):
+        raise InputError(
+            f"select: expected a function, such as lambda name, tensor: name == '0.weight', got {select!r}."
+        )
     tensors = weight_tensors(module)
     for tensor in tensors:
         if not tensor.has_shape:

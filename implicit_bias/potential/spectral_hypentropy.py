@@ -56,7 +56,7 @@ class SpectralHypentropy(Potential):
     """
 
     def __init__(self, shape: Sequence[int], scale: float | None = None, *, log_scale: float | None = None) -> None:
-        sizes = tuple(whole_number(size, "shape") for size in shape)
+        sizes = tuple(whole_number(size, "shape") for size in shape) if isinstance(shape, Sequence) else ()
         if len(sizes) != 2 or min(sizes) < 1:
             raise InputError(f"shape: expected two positive integers, got {shape!r}.")
         for name, value in (("scale", scale), ("log_scale", log_scale)):

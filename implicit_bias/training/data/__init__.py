@@ -55,6 +55,8 @@ def load(name: str, folder: str | Path | None = None) -> ImageData:
         if name not in SHIPPED:
             raise InputError(f"data folder: {name} is read from files; name the folder that holds them.")
         return SHIPPED[name]()
+    if not isinstance(folder, str | Path):
+        raise InputError(f"data folder: expected a path, got {type(folder).__name__}.")
     if name not in FROM_FILES:
         raise InputError(f"data folder: {name} comes with a package and takes none; leave it out.")
     return FROM_FILES[name](folder)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from implicit_bias.errors import InputError, Table, did_you_mean, known_options
-from implicit_bias.training.data.images import ImageData
+from implicit_bias.training.data.images import ImageData, check_data
 from implicit_bias.training.models.convnet import ConvNet
 from implicit_bias.training.models.lenet import LeNet
 from implicit_bias.training.models.resnet import ResNet, resnet18, resnet20
@@ -38,6 +38,7 @@ def build(name: str, data: ImageData, seed: int = 0) -> nn.Module:
     """
     if name not in MODELS:
         raise InputError(f"model: no model is called {name!r}{did_you_mean(name, MODELS)}; known: {', '.join(MODELS)}.")
+    check_data(data)
     generator = torch.Generator().manual_seed(seed_number(seed))
     with torch.random.fork_rng(devices=[]):
         model = MODELS[name](data.shape, data.classes)
