@@ -239,10 +239,7 @@ def _tree(formula: str) -> ast.expr:
         advice = f"; write {instead}" if instead else ""
         raise FormulaError(f"expected ASCII characters, got {strange!r} (U+{ord(strange):04X}){advice}.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
-            tree = ast.parse(formula.strip(), mode="eval").body
+        tree = _syntax(formula.strip())
     except SyntaxError as error:
         if not formula.strip():
             raise FormulaError("expected a formula, got an empty string.") from None
@@ -256,6 +253,14 @@ def _tree(formula: str) -> ast.expr:
         if isinstance(node, ast.Constant) and isinstance(node.value, float):
             _check_literal(node.value, ast.get_source_segment(formula.strip(), node) or "")
     return tree
+
+
+def _syntax(formula: str) -> ast.expr:
+    """Python's syntax tree, without warnings that speak of Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return ast.parse(formula, mode="eval").body
 
 
 def _advice(formula: str) -> str | None:
@@ -273,7 +278,7 @@ def _advice(formula: str) -> str | None:
     guess = re.sub(_NUMBER + r"\s*(?=[A-Za-z_(])", r"\1*", guess)
     guess = re.sub(r"(?<=[\w)])\s+(?=[\w(])|(?<=\))(?=[\w(])", "*", guess).strip()
     try:
-        ast.parse(guess, mode="eval")
+        _syntax(guess)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return f"write {guess}" if len(guess) <= 80 else None
