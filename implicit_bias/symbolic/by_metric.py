@@ -78,6 +78,8 @@ def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Ex
             continue
         metric = sp.factor_terms(sympy_call(sp.simplify, slope.xreplace({symbol: branch}) ** 2))
         clock = real_logarithms(sympy_call(sp.integrate, 1 / metric, X), X, start)
+        if clock.has(sp.Integral):
+            continue
         pull = sympy_call(sp.simplify, sp.diff(h, symbol) / slope)
         mirror_map = clock - sympy_call(sp.simplify, clock.xreplace({X: start})) + pull * DECAY
         potential = real_logarithms(sympy_call(sp.integrate, sp.expand(mirror_map), X), X, start)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import sympy as sp
@@ -11,6 +12,7 @@ import sympy as sp
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
 from implicit_bias.symbolic.real_roots import real_roots
+from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline, each_within
 from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved, simplified_to_zero
 
@@ -47,13 +49,19 @@ class Statement(NamedTuple):
     residuals: Sequence[sp.Expr]
 
 
-def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], deadline: Deadline) -> list[Identity]:
+def checked(
+    statements: Sequence[Statement],
+    conditions: Sequence[sp.Expr],
+    deadline: Deadline,
+    origin: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({}),
+) -> list[Identity]:
     """Check every statement and return it as an identity, in the symbols of the engine.
 
     Args:
         statements: The equations to check.
         conditions: Expressions that are positive on the region of interest.
         deadline: When SymPy must be done. What it cannot prove in its share of the time is supported by numbers.
+        origin: The values of the variables where the flow starts; the symbols of initial values stay.
 
     Raises:
         UnsupportedError: If a statement fails, or the time does not suffice for the numbers.
@@ -70,7 +78,9 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
     for (statement, residual), outcome in zip(unproved, supports, strict=True):
         if proved(residual, _SECOND_PROOF_SHARE * deadline.remaining):
             continue
-        (is_zero,) = each_within(_REAL_ROOTS_SHARE * deadline.remaining, _is_zero_in_region, [(residual, conditions)])
+        (is_zero,) = each_within(
+            _REAL_ROOTS_SHARE * deadline.remaining, _is_zero_in_region, [(residual, conditions, origin)]
+        )
         if is_zero is not True:
             if outcome is Outcome.INCONCLUSIVE:
                 raise UnsupportedError(
@@ -83,10 +93,19 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
     ]
 
 
-def _is_zero_in_region(residual: sp.Expr, conditions: Sequence[sp.Expr]) -> bool:
-    """Whether SymPy simplifies the residual to zero once roots and |c| are taken as for real roots and c > 0."""
+def _is_zero_in_region(residual: sp.Expr, conditions: Sequence[sp.Expr], origin: Mapping[sp.Symbol, sp.Expr]) -> bool:
+    """Whether SymPy simplifies the residual to zero once roots and |c| are taken as for real roots and c > 0.
+
+    Only if the roots are real for every start, as their radicands are positive there.
+    """
     positive = {c: sp.Dummy(c.name, positive=True) for c in conditions if isinstance(c, sp.Symbol)}
+    radicands = [power.base for power in residual.atoms(sp.Pow) if power.exp.is_Rational and not power.exp.is_Integer]
     try:
+        if not all(
+            sympy_call(sp.simplify, radicand.xreplace(dict(origin)).xreplace(positive)).is_positive
+            for radicand in radicands
+        ):
+            return False
         rooted = real_roots(residual.xreplace(positive))
         return simplified_to_zero(rooted.xreplace({sp.Abs(c): c for c in conditions}))
     except UnsupportedError:  # nothing is proved then
