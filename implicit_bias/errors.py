@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import wraps
 from importlib.util import find_spec
-from inspect import signature
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-Parameters = ParamSpec("Parameters")
+Function = TypeVar("Function", bound=Callable[..., Any])
 Value = TypeVar("Value")
 
 
@@ -95,23 +95,46 @@ class Table(dict[str, Value]):
         raise KeyError(f"no entry is called {key!r}{did_you_mean(key, self)}; known: {', '.join(self)}")
 
 
-def known_options(function: Callable[Parameters, Value]) -> Callable[Parameters, Value]:
-    """Let a function say which option was likely meant by an unknown one, as Python 3.13 does by itself.
+def known_options(function: Function) -> Function:
+    """Let a function or a class say what was likely meant by an unknown option, and how it is called.
+
+    Python 3.13 says the first by itself.
 
     >>> @known_options
-    ... def flow(*, schedule=None):
-    ...     return schedule
-    >>> flow(shedule=0.1)
+    ... def flow(start, *, schedule=None):
+    ...     "Follow a flow."
+    >>> flow(1.0, shedule=0.1)
     Traceback (most recent call last):
     TypeError: flow() has no option 'shedule' (did you mean schedule?).
+    >>> flow(schedule=0.1)
+    Traceback (most recent call last):
+    TypeError: flow(): missing a required argument: 'start'; write flow(start, *, schedule=None): Follow a flow.
     """
-    names = signature(function).parameters
+    if isinstance(function, type):
+        made: Any = function
+        made.__init__ = _with_known_options(made.__init__, lambda self, *_: type(self).__name__)
+        return made
+    return _with_known_options(function, lambda *_: function.__qualname__, inspect.getdoc(function))
+
+
+def _with_known_options(function: Callable[..., Any], name_of: Callable[..., str], described: str | None = None) -> Any:
+    called = inspect.signature(function)
+    names = [each.name for each in called.parameters.values() if each.name not in ("self", "cls")]
+    takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in called.parameters.values())
 
     @wraps(function)
-    def checked(*args: Parameters.args, **options: Parameters.kwargs) -> Value:
-        for name in options:
-            if name not in names:
-                raise TypeError(f"{function.__name__}() has no option {name!r}{did_you_mean(name, names)}.")
+    def checked(*args: object, **options: object) -> object:
+        for option in options:
+            if option not in names and not takes_any:
+                raise TypeError(f"{name_of(*args)}() has no option {option!r}{did_you_mean(option, names)}.")
+        try:
+            called.bind(*args, **options)
+        except TypeError as error:
+            shown = [each.replace(annotation=inspect.Parameter.empty) for each in called.parameters.values()]
+            form = inspect.Signature([each for each in shown if each.name in names])
+            name, purpose = name_of(*args), (described or inspect.getdoc(args[0]) or "").partition("\n")[0]
+            said = f": {purpose}" if ":math:" not in purpose else "."
+            raise TypeError(f"{name}(): {error}; write {name}{form}{said}") from None
         return function(*args, **options)
 
     return checked

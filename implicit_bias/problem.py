@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 from scipy.special import expit
 
-from implicit_bias.errors import InputError, did_you_mean
+from implicit_bias.errors import InputError, did_you_mean, known_options
 from implicit_bias.linear_map import Design, LinearMap, linear_map
 from implicit_bias.validation import FloatArray, finite_array, read_only, whole_number
 
@@ -42,6 +42,7 @@ _LOSSES: dict[Loss, _Terms] = {
 }
 
 
+@known_options
 class Regression:
     r"""Linear regression or classification: a loss of the predictions Zx, averaged over d observations.
 
@@ -85,6 +86,7 @@ class Regression:
         return f"Regression(d={self.d}, n={self.n}, loss={self.kind!r})"
 
     @classmethod
+    @known_options
     def sample(cls, d: int, n: int, sparsity: int, seed: int = 0) -> Regression:
         r"""Draw a sparse recovery problem: y = Z x* without noise, Z and the non-zero weights of x* standard normal.
 

@@ -14,8 +14,14 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options, unknown_name
 from implicit_bias.validation import FloatArray, finite_array, positive_number
+
+__all__ = ["Constant", "Geometric", "Harmonic", "Pulse", "Quadratic", "Schedule", "SwitchOff"]
+
+
+def __getattr__(name: str) -> object:
+    raise unknown_name(__name__, name, __all__)
 
 
 class Schedule(ABC):
@@ -55,6 +61,7 @@ def _settle(schedule: Schedule, **values: float) -> None:
         object.__setattr__(schedule, name, value)
 
 
+@known_options
 @dataclass(frozen=True)
 class Constant(Schedule):
     r""":math:`\alpha_t = c`, so :math:`A_t = ct`.
@@ -82,6 +89,7 @@ class Constant(Schedule):
         return np.inf if self.c > 0 else 0.0
 
 
+@known_options
 @dataclass(frozen=True)
 class _Decaying(Schedule):
     """A schedule with start value ``c`` and time constant ``tau``."""
@@ -154,6 +162,7 @@ class Geometric(_Decaying):
         return self.c * self.tau
 
 
+@known_options
 @dataclass(frozen=True)
 class SwitchOff(Schedule):
     """Follow another schedule until a time, then stay at zero, so that the decay no longer grows.
@@ -188,6 +197,7 @@ class SwitchOff(Schedule):
         return (*(b for b in self.schedule.breakpoints if b < self.time), self.time)
 
 
+@known_options
 @dataclass(frozen=True)
 class Pulse(Schedule):
     """A constant strength in one interval of time, and zero outside it.

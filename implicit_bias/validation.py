@@ -27,6 +27,9 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: 
     Raises:
         InputError: If the value is not numeric and real, has another number of axes, or contains nan or inf.
     """
+    kind = "a real number" if ndim == 0 else "an array of real numbers"
+    if value is None:  # NumPy would make it nan
+        raise InputError(f"{name}: expected {kind}, got None.")
     try:
         if np.ma.is_masked(value):
             raise InputError("masked entries; remove or fill them first")
@@ -36,9 +39,10 @@ def finite_array(value: ArrayLike, name: str, ndim: int | None = None, *, copy: 
         with np.errstate(over="ignore"):
             array = raw.astype(np.float64, copy=copy)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: a tensor with gradient
-        raise InputError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error}).") from None
+        raise InputError(f"{name}: expected {kind}, got {type(value).__name__} ({error}).") from None
     if ndim is not None and array.ndim != ndim:
-        raise InputError(f"{name}: expected {ndim} axis/axes, got shape {array.shape}.")
+        wanted = "one number" if ndim == 0 else f"an array of {ndim} {'axis' if ndim == 1 else 'axes'}"
+        raise InputError(f"{name}: expected {wanted}, got shape {array.shape}.")
     finite = np.isfinite(array)
     if not np.all(finite):
         bad = np.argwhere(~finite)

@@ -15,6 +15,7 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
+from scipy import stats
 from typer.testing import CliRunner
 
 import implicit_bias as ib
@@ -43,7 +44,7 @@ def quick(tmp_path):
 def test_a_run_writes_its_folder(quick, tmp_path):
     result = call(*quick, "--method", "pilot", "--strength", "1e-5", "--set", "delta=1.1")
     assert result.exit_code == 0, result.output
-    assert "test accuracy" in result.output
+    assert "lenet on digits, pilot of strength 1e-05, 2 epochs: test accuracy" in result.output
     folder = tmp_path / "run"
     names = sorted(os.listdir(folder))
     assert names == ["checkpoint.safetensors", "history.csv", "tensorboard", "weights.safetensors"]
@@ -68,6 +69,10 @@ def test_a_run_says_what_pruning_would_leave_and_writes_a_sparse_network(quick, 
     assert result.exit_code == 0, result.output
     said = " ".join(result.output.split())
     assert "accuracy if so many of the weights in matrices and kernels are set to 0, the smallest: " in said
+    assert "% unpruned, ‖x‖₁ " in said
+    assert "; pruned.safetensors there has 90% of them at 0" in said
+    (last,) = [row for row in rows_of(tmp_path / "run" / "history.csv") if row["epoch"] == "2"]
+    assert f"{float(last['tiny_weights']):.2%} of the weights tiny" in said
     assert all(f"% at {s}%" in said for s in (90, 95, 98, 99))
     assert "sparsity" not in said
     pruned, dense = (load_file(tmp_path / "run" / f"{name}.safetensors") for name in ("pruned", "weights"))
@@ -114,9 +119,12 @@ def test_many_networks(tmp_path):
     (member,) = [row for row in rows if (row["first_strength"], row["seed"], row["epoch"]) == ("0.0001", "6", "2")]
     assert float(member["l1_norm"]) == pytest.approx(float(alone["l1_norm"]), rel=1e-4)
     # The printed mean is of the accuracies in the table.
-    dense = [float(row["accuracy"]) for row in pruned if row["strength"] == "0.0" and row["sparsity"] == "0.0"]
-    assert f" {100 * np.mean(dense):.2f}±" in result.output
-    assert "mean over seeds ± half of its 95 % interval" in " ".join(result.output.split())
+    unpruned = [float(row["accuracy"]) for row in pruned if row["strength"] == "0.0" and row["sparsity"] == "0.0"]
+    assert f" {100 * np.mean(unpruned):.2f} " in result.output
+    said = " ".join(result.output.split())
+    assert said.startswith("lenet on digits, mask, 2 epochs, seeds 5 to 7: test accuracy in %, its mean over seeds")
+    ends = stats.t.interval(0.95, 2, np.mean(unpruned), stats.sem(unpruned))
+    assert f" {100 * ends[0]:.1f}–{100 * min(ends[1], 1):.1f} " in said
     again = call(*options, "--strengths", "0,1e-4", "--seeds", 3, "--seed", 5)
     assert again.exit_code == 2
     assert "holds runs already; add --resume" in again.output
@@ -130,9 +138,14 @@ def test_many_starts(tmp_path):
     options = ("--data", "digits", "--epochs", 1, "--method", "mask", "--strength", "1e-4")
     result = call(*options, "--starts", "beta=0.1,1", "--seeds", 2, "--output", tmp_path / "run")
     assert result.exit_code == 0, result.output
-    table = [line for line in result.output.splitlines() if "±" in line and "Test accuracy" not in line]
-    assert len(table) == 2  # a line for each start, none of them folded
-    assert all(len(line.split()) == 8 and len(line.rstrip()) <= 80 for line in table)
+    lines = result.output.splitlines()
+    table = lines[next(k for k, line in enumerate(lines) if line.startswith("strength")) :][1:5]
+    # Two lines for each start, none of them folded.
+    assert [len(line.split()) for line in table] == [8, 5, 8, 5]
+    assert all(len(line.rstrip()) <= 80 for line in table)
+    ends = [float(end) for line in table[1::2] for word in line.split() for end in word.split("–")]
+    assert len(ends) == 20
+    assert all(0 <= end <= 100 for end in ends)  # of two seeds, Student's interval would reach far beyond
     assert "4 networks in" in result.output
     rows = rows_of(tmp_path / "run" / "members.csv")
     assert [(row["beta"], row["seed"]) for row in rows] == [("0.1", "0"), ("0.1", "1"), ("1.0", "0"), ("1.0", "1")]
@@ -189,7 +202,7 @@ def test_cifar_from_a_folder(tmp_path):
         (["--method", "pilto"], "(did you mean pilot?)"),
         (["--data", "fashon-mnist"], "(did you mean fashion-mnist?)"),
         (["--prune", "1"], "from 0 to below 1"),
-        (["--prune", "0.5", "--seeds", "2"], "--prune: is for a single network"),
+        (["--prune", "0.5", "--seeds", "2"], "--prune: writes the network of one run"),
         (["--devices", "2", "--seeds", "2"], "--devices: is for a single network"),
         (["--strengths", "1e-4,x"], "numbers with commas between them, got '1e-4,x'"),
         (["--strengths", "1e-4,1e-4"], "strengths: expected one or more different numbers"),

@@ -5,6 +5,7 @@ import inspect
 import pickle
 import subprocess
 import sys
+from types import FunctionType
 
 import pytest
 
@@ -125,27 +126,68 @@ def test_an_unknown_entry_of_a_table(table, key, meant):
 
 
 def takes_options(value):
-    """Whether it is a function with options by name, rather than a class, whose errors Python writes."""
+    """Whether users call it with options: a function with some, or a class that is no result and no base of others."""
+    if inspect.isclass(value):
+        return isinstance(vars(value).get("__init__"), FunctionType) and hasattr(value.__init__, "__wrapped__")
     kinds = [each.kind for each in inspect.signature(value).parameters.values()] if inspect.isfunction(value) else []
     return inspect.Parameter.KEYWORD_ONLY in kinds and inspect.Parameter.VAR_KEYWORD not in kinds
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
+CALLED = [
+    *(
         value
         for package in (ib, ib.masking, ib.training)
         for value in (getattr(package, name) for name in package.__all__ if name != "__version__")
         if takes_options(value)
-    ],
-    ids=lambda function: function.__name__,
-)
-def test_an_unknown_option_of_a_function(function):
-    """Of every public function: the last of its options, with two letters exchanged."""
-    option = [name for name in inspect.signature(function).parameters if len(set(name[-2:])) == 2][-1]
+    ),
+    ib.Regression.sample,
+    ib.design,
+    ib.masking.prune_,
+    ib.training.one_shot,
+    ib.schedule.Geometric,
+]
+MADE_BY_USERS = {
+    *("Regression", "Parameterization", "MatrixParameterization", "HyperbolicEntropy", "Entropy", "QuadraticForms"),
+    *("SGD", "Adam", "AdamW", "SignDescent", "SteepestDescent", "PILoT", "HAM", "MirrorRecord", "ScheduledDecay"),
+}
+
+
+def test_classes_that_users_call_are_among_those():
+    assert {value.__name__ for value in CALLED if inspect.isclass(value)} >= MADE_BY_USERS
+
+
+@pytest.mark.parametrize("called", CALLED, ids=lambda called: called.__name__)
+def test_an_unknown_option_and_a_wrong_number_of_arguments(called):
+    """Of every function and class: the last of its options with two letters exchanged, and far too many arguments."""
+    option = [name for name in inspect.signature(called).parameters if len(set(name[-2:])) == 2][-1]
     wrong = option[:-2] + option[-1] + option[-2]
-    with pytest.raises(TypeError, match=rf"{function.__name__}\(\) has no option '{wrong}' \(did you mean {option}"):
-        function(**{wrong: 1})
+    with pytest.raises(TypeError, match=rf"{called.__name__}\(\) has no option '{wrong}' \(did you mean .*{option}"):
+        called(**{wrong: 1})
+    with pytest.raises(TypeError) as caught:
+        called(*[None] * 99)
+    name = called.__qualname__
+    assert str(caught.value).startswith(f"{name}(): too many positional arguments; write {name}(")
+    purpose = inspect.getdoc(called).partition("\n")[0]
+    assert str(caught.value).endswith("." if ":math:" in purpose else f": {purpose}")
+    assert ":math:" not in str(caught.value)
+
+
+def test_an_argument_that_is_missing_comes_with_the_call():
+    with pytest.raises(
+        TypeError, match=r"missing a required argument: 'step'; write training_limit\(problem, .*step, "
+    ):
+        ib.training_limit(None, None, None)
+    with pytest.raises(TypeError, match=r"saddle_to_saddle\(problem, \*, max_jumps.*: Compute the path of x = m ⊙ w"):
+        ib.saddle_to_saddle(None, ib.Parameterization("m*w"))
+
+
+def test_a_method_of_training_says_which_numbers_it_has():
+    with pytest.raises(
+        InputError, match=r"^pilot has no 'strenght' \(did you mean strength\?\); .* delta, threshold, beta"
+    ):
+        ib.training.METHODS["pilot"](strenght=3)
+    with pytest.raises(InputError, match=r"^dense has no 'beta'; beside the strength it has nothing to set\.$"):
+        ib.training.METHODS["dense"](beta=3)
 
 
 def test_an_unknown_attribute_of_a_result():

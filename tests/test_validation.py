@@ -65,7 +65,8 @@ def test_the_number_of_axes_is_checked(value, ndim):
     if value.ndim == ndim:
         assert finite_array(value, "q", ndim=ndim).shape == value.shape
     else:
-        with pytest.raises(InputError, match=f"^q: expected {ndim} ax"):
+        wanted = f"an array of {ndim} ax" if ndim else "one number, got shape"
+        with pytest.raises(InputError, match=f"^q: expected {wanted}"):
             finite_array(value, "q", ndim=ndim)
 
 

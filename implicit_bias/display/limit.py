@@ -30,6 +30,9 @@ def projection_html(projection: Projection) -> Html:
     lines = [(text("status"), badge(projection.status))]
     if projection.status is not Status.CONVERGED:
         lines.append((text("advice"), text(projection.status.advice)))
+    if projection.remaining is not None:
+        end = "a flow without decay from it would end here"
+        lines.append((text("the last record"), text(f"{projection.remaining:.2g} away; {end}")))
     lines += [
         (text("KKT residual"), text(f"{projection.kkt_residual:.2g}")),
         (text("‖x − x*‖₂ at most"), text("unknown" if np.isinf(bound) else f"{bound:.2g}")),

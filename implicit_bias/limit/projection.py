@@ -55,6 +55,9 @@ class Projection(Shown):
             is within the rounding of its own terms, and yᵀν is not. If no x separates the labels, p >= 0 with Σp = 1:
             the doubles nearest to weights with which the rows y_i z_i cancel exactly.
         multipliers: For inequalities μ = −yν >= 0, shape (d,), with ∇R(x) = Σ μ_i y_i z_i; None for equations.
+        remaining: Of :meth:`Trajectory.limit <implicit_bias.Trajectory.limit>`, how far x is from the last record,
+            ‖x_k − x‖₂; else None. A flow without decay has that far to go, and ends in x. Steps that a run still makes
+            move its potential, and with it the end; ``error_bound`` says nothing of that.
     """
 
     x: FloatArray
@@ -65,11 +68,15 @@ class Projection(Shown):
     status: Status
     certificate: FloatArray | None = None
     multipliers: FloatArray | None = None
+    remaining: float | None = None
 
     def __repr__(self) -> str:
+        of_run = ""
+        if self.remaining is not None:
+            of_run = f"; where a flow without decay from the last record, {self.remaining:.2g} away, would end"
         return (
             f"Projection(n={len(self.x)}, kkt_residual={self.kkt_residual:.1e}, error_bound={self.error_bound:.1e}, "
-            f"{self.iterations} Newton steps, {self.status.value})"
+            f"{self.iterations} Newton steps, {self.status.value}{of_run})"
         )
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:

@@ -22,6 +22,7 @@ def mirror_residual(ensemble: Trajectory) -> np.ndarray:
     It vanishes along the flow. Training leaves O(η) of it at fixed time, also at scales as small as 1e-30. It is nan
     where a run has diverged.
     """
+    _check_ensemble(ensemble)
     accumulated = ensemble.accumulated_gradient
     residual = np.full(ensemble.loss.shape, np.nan)
     for k, sound, potential in _potentials(ensemble):
@@ -41,6 +42,7 @@ def effective_exponent(ensemble: Trajectory) -> np.ndarray:
     It is 2 where the potential acts on x_k like a squared L2 norm, as at the start, and tends to 1 where it acts like
     an L1 norm. It is nan where a run has diverged.
     """
+    _check_ensemble(ensemble)
     exponent = np.full(ensemble.loss.shape, np.nan)
     for k, sound, potential in _potentials(ensemble):
         x = ensemble.x[k, sound].ravel()
@@ -80,8 +82,9 @@ def distance_to_limit(ensemble: Trajectory) -> LimitDistance:
     That is the limit of the flow if no more decay follows. Training ends within O(η) of it, once its loss is small.
 
     Raises:
-        InputError: If the problems have no fewer observations than weights.
+        InputError: If the problems have no fewer observations than weights, or there is no axis of runs.
     """
+    _check_ensemble(ensemble)
     limit, error_bound = np.full(ensemble.x.shape[1:], np.nan), np.full(ensemble.diverged.shape, np.nan)
     status = [Status.NOT_FINITE if diverged else Status.CONVERGED for diverged in ensemble.diverged]
     for run in map(int, np.flatnonzero(~ensemble.diverged)):
@@ -117,8 +120,9 @@ def relative_norms(ensemble: Trajectory) -> RelativeNorms:
     L2 end. Both are nan where a run has diverged.
 
     Raises:
-        InputError: If no weights satisfy Zx = y, or if y = 0, where both least norms are 0.
+        InputError: If no weights satisfy Zx = y, y = 0, where both least norms are 0, or there is no axis of runs.
     """
+    _check_ensemble(ensemble)
     least_l1 = np.array([_least_l1(problem) for problem in ensemble.problems])
     least_l2 = np.array([_least_l2(problem) for problem in ensemble.problems])
     return RelativeNorms(
@@ -127,6 +131,15 @@ def relative_norms(ensemble: Trajectory) -> RelativeNorms:
         least_l1=least_l1,
         least_l2=least_l2,
     )
+
+
+def _check_ensemble(ensemble: Trajectory) -> None:
+    """Raise ``InputError`` for anything but a trajectory with an axis of runs."""
+    if not isinstance(ensemble, Trajectory) or ensemble.runs is None:
+        got = "one without that axis" if isinstance(ensemble, Trajectory) else type(ensemble).__name__
+        raise InputError(
+            f"ensemble: expected a trajectory with an axis of runs, such as masking.ensemble gives, got {got}."
+        )
 
 
 def _least_l1(problem: Regression) -> float:

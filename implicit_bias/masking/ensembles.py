@@ -68,6 +68,7 @@ class MaskFamilies:
         return MaskFamily(self.m[runs].ravel(), self.w[runs].ravel())
 
 
+@known_options
 def initialization(weights: ArrayLike, scale: ArrayLike) -> dict[str, np.ndarray]:
     r"""Return the m and w with :math:`m \odot w = x` and :math:`m^2 - w^2 = 2a`: the start at weights x with scale a.
 

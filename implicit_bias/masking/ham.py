@@ -11,15 +11,16 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.optim import LBFGS, SGD, Optimizer
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.masking.factored_weight import Factor
 from implicit_bias.masking.replaced import refuse_replaced
 from implicit_bias.masking.weight_tensors import Select, selected_tensors
 from implicit_bias.potential import NumericalPotential
 from implicit_bias.symbolic import Parameterization
-from implicit_bias.validation import positive_number
+from implicit_bias.validation import finite_array, positive_number
 
 
+@known_options
 class HAM:
     r"""Hyperbolic aware minimization [Jacobs2025]_ on any optimizer.
 
@@ -143,7 +144,7 @@ class HAM:
             start: The weights from which training starts, a number or shape (n,).
 
         Raises:
-            DomainError: If they are not finite.
+            InputError: If they are no finite numbers.
             UnsupportedError: As for :attr:`parameterization`.
 
         >>> weight = nn.Parameter(torch.tensor([[0.5]]))
@@ -151,7 +152,7 @@ class HAM:
         >>> R.gradient([0.5, -0.5]).round(6).tolist()  # ½ log 2
         [0.346574, -0.346574]
         """
-        x = np.asarray(start, dtype=float)
+        x = finite_array(start, "start")
         u = 2 * x / (1 + np.sqrt(1 + self._growth_in_flow() * np.abs(x)))
         return NumericalPotential(self.parameterization, {"u": u})
 

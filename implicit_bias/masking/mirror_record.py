@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Optimizer
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.masking.ensembles import MaskFamilies
 from implicit_bias.masking.product import Product
 from implicit_bias.masking.weight_tensors import WeightTensor, masked_tensors
@@ -97,6 +97,7 @@ class MirrorIdentity:
         return float(np.max(residual)) / scale if scale else 0.0
 
 
+@known_options
 class MirrorRecord:
     r"""Accumulates what the theory needs from a model in training: the gradient with respect to x, and the decay.
 
@@ -119,6 +120,8 @@ class MirrorRecord:
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, select: list[str] | None = None) -> None:
         masked = {tensor.name: tensor for tensor in masked_tensors(model)}
+        if isinstance(select, str):
+            raise InputError(f"select: expected a list of names, such as [{select!r}], got {select!r}.")
         names = list(masked) if select is None else list(select)
         unknown = [name for name in names if name not in masked]
         if not names or unknown:
@@ -127,10 +130,10 @@ class MirrorRecord:
                 f"{', '.join(masked) or 'none: mask(model) comes first'}."
             )
         if not isinstance(optimizer, SGD) or optimizer.state:
+            state = " with a state" if getattr(optimizer, "state", None) else ""
             raise UnsupportedError(
-                f"optimizer: expected torch.optim.SGD before its first step, got {type(optimizer).__name__}"
-                f"{' with a state' if optimizer.state else ''}; methods that rescale gradients follow no gradient "
-                "flow, so start the record with a new SGD."
+                f"optimizer: expected torch.optim.SGD before its first step, got {type(optimizer).__name__}{state}; "
+                "methods that rescale gradients follow no gradient flow, so start the record with a new SGD."
             )
         self._traces = {name: _Trace(masked[name], optimizer) for name in names}
         self._hook = optimizer.register_step_pre_hook(self._accumulate)

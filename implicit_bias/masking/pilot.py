@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.masking.factored_weight import Factor, FactoredWeight
 from implicit_bias.masking.replaced import refuse_replaced
 from implicit_bias.method_table import USUAL_STRENGTHS
@@ -47,6 +47,7 @@ def masked_groups(optimizer: Optimizer) -> list[dict]:
     return groups
 
 
+@known_options
 def decay_strength(optimizer: Optimizer, alpha: float) -> None:
     """Set the strength α of Σ m² + w²: weight_decay = 2α in every group that holds factors.
 
@@ -83,6 +84,7 @@ def masked_norm(optimizer: Optimizer) -> float:
     return total
 
 
+@known_options
 class PILoT:
     r"""Algorithm 1 of T. Jacobs and R. Burkholz, "Mask in the Mirror" (ICLR 2025), on an optimizer's weight decay.
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import finite_array
 
 
+@known_options
 class Powerpropagation(FactoredWeight):
     r""":math:`x = v\,|v|^{p-1}`: a weight moves in proportion to :math:`|x|^{2 - 2/p}`, so large ones grow first.
 
     J. Schwarz, S. Jayakumar, R. Pascanu, P. Latham, Y. Teh, "Powerpropagation: a sparsity inducing weight
-    reparameterisation", NeurIPS 2021. For p = 2 it is the mask with :math:`m = |w|` at all times.
+    reparameterisation", NeurIPS 2021. For p = 2 its gradient flow is that of a mask with :math:`m = |w|`, at twice
+    the speed.
 
     Args:
         power: p >= 1.

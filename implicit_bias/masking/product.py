@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import positive_number, whole_number
 
 _LETTERS = ("m", "w", "p", "q", "r", "s")  # z means a dual point elsewhere
 
 
+@known_options
 class Product(FactoredWeight):
     r"""x = m ⊙ w (or m ⊙ w ⊙ p, …), which starts with :math:`m_0^2 - w_0^2 = \beta` in every weight.
 

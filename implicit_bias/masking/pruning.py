@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.masking.kept import Kept
 from implicit_bias.masking.weight_tensors import Select, WeightTensor, selected_tensors, weight_tensors, with_own_class
 from implicit_bias.validation import finite_array
@@ -17,6 +17,7 @@ from implicit_bias.validation import finite_array
 Module = TypeVar("Module", bound=nn.Module)
 
 
+@known_options
 def prune_(module: Module, sparsity: float, select: Select | None = None) -> Module:
     """Fix the smallest weights of a module at 0, by their effective size over all tensors together.
 
@@ -48,6 +49,7 @@ def prune_(module: Module, sparsity: float, select: Select | None = None) -> Mod
     return keep_(module, _largest(_chosen(module, select), amount))
 
 
+@known_options
 def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
     """Fix the weights of a module at 0 wherever ``kept`` is false, as :func:`prune_` does by size.
 
@@ -62,12 +64,16 @@ def keep_(module: Module, kept: Mapping[str, torch.Tensor]) -> Module:
         InputError: If a name, shape or type does not fit; nothing is changed then.
         UnsupportedError: As in :func:`prune_`.
     """
+    if not isinstance(kept, Mapping):
+        raise InputError(f"kept: expected a dict of booleans by the names of tensors, got {type(kept).__name__}.")
     tensors = {tensor.name: tensor for tensor in weight_tensors(module)}
     for name, keep in kept.items():
         if name not in tensors:
             raise InputError(f"kept: there is no tensor {name!r}; known: {', '.join(tensors)}.")
         _check_prunable(tensors[name])
         shape = tensors[name].value.shape
+        if not isinstance(keep, torch.Tensor):
+            raise InputError(f"kept[{name!r}]: expected a torch.Tensor of booleans, got {type(keep).__name__}.")
         if keep.dtype != torch.bool or keep.shape != shape:
             raise InputError(
                 f"kept[{name!r}]: expected booleans of shape {tuple(shape)}, got {keep.dtype} of {tuple(keep.shape)}."
@@ -103,6 +109,7 @@ def kept_weights(module: nn.Module) -> dict[str, torch.Tensor]:
     return {t.name: t.pruning.kept for t in weight_tensors(module) if t.pruning is not None}
 
 
+@known_options
 def sparsity(module: nn.Module, select: Select | None = None) -> float:
     """The fraction of effective weights that are exactly 0.
 

@@ -97,14 +97,18 @@ def reparameterize(
     >>> reparameterize(nn.Linear(2, 2), lambda name: Product(beta=0.0, depth=3)).parametrizations.weight[0]
     Product(m*w*p, beta=0)
     """
-    if isinstance(parametrization, (type, nn.Module)):
+    if isinstance(parametrization, (type, nn.Module)) or not callable(parametrization):
         given = parametrization if isinstance(parametrization, type) else type(parametrization)
+        given = given if issubclass(given, FactoredWeight) else Product
         raise InputError(
             "parametrization: expected a function that makes one for the tensor of a name, such as "
             f"lambda name: {given.__name__}(…), got {parametrization!r}."
         )
     chosen = _selected(module, select)
     made = [parametrization(tensor.name) for tensor in chosen]
+    for new in made:
+        if not isinstance(new, FactoredWeight):
+            raise InputError(f"parametrization: expected a function that makes a FactoredWeight, got {new!r} from it.")
     if len({id(new) for new in made}) < len(made):
         raise InputError(
             "parametrization: expected a new one for every tensor, got one for several; make it in the function."

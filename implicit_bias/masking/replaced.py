@@ -23,6 +23,8 @@ def mark_replaced(parameter: torch.Tensor, name: str) -> None:
 
 def refuse_replaced(optimizer: Optimizer, *_: object) -> None:
     """Raise ``InputError`` if an optimizer holds a replaced parameter without a gradient."""
+    if not hasattr(optimizer, "param_groups"):
+        raise InputError(f"optimizer: expected one of torch.optim, got {type(optimizer).__name__}.")
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             name = getattr(parameter, "replaced_in_model", None)

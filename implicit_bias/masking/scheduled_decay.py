@@ -7,12 +7,13 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.masking.pilot import decay_strength, masked_groups
 from implicit_bias.schedule import Schedule, as_schedule
 from implicit_bias.validation import positive_number
 
 
+@known_options
 class ScheduledDecay:
     r"""Sets :math:`\alpha = \alpha_t` before every step, :math:`t = \sum \eta` over the steps made: weight_decay = 2α.
 
@@ -35,9 +36,9 @@ class ScheduledDecay:
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule | float) -> None:
         self.schedule, self.time = as_schedule(schedule), 0.0
+        self._set(optimizer)
         self._before = optimizer.register_step_pre_hook(self._set)
         self._after = optimizer.register_step_post_hook(self._advance)
-        self._set(optimizer)
 
     @property
     def alpha(self) -> float:

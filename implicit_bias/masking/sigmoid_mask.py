@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from implicit_bias.errors import known_options
 from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import finite_array, positive_number
 
 
+@known_options
 class SigmoidMask(FactoredWeight):
     r"""x = w ⊙ σ(τ s), whose temperature τ rises during training until the mask is 0 or 1.
 

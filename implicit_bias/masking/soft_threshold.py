@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from implicit_bias.errors import known_options
 from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.validation import finite_array
 
 
+@known_options
 class SoftThreshold(FactoredWeight):
     r""":math:`x = \mathrm{sign}(w)\,(|w| - \sigma(s))_+`, with a trained scalar s for each tensor.
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.masking.factored_weight import FactoredWeight
 from implicit_bias.masking.hooks import Hook, computed, hooks, parts, removal
 from implicit_bias.masking.kept import Kept
@@ -99,6 +99,7 @@ class WeightTensor:
         return not any(isinstance(tensor, UninitializedParameter) for tensor in self.trained)
 
 
+@known_options
 def is_weight(module: nn.Module, name: str) -> bool:
     """Tell whether a tensor is a weight, which masking and pruning take unless ``select`` says otherwise.
 
@@ -146,8 +147,12 @@ def selected_tensors(module: nn.Module, select: Select | None = None) -> list[We
     """The tensors that ``select(name, tensor)`` accepts, or without it those that :func:`is_weight` accepts.
 
     Raises:
-        InputError: If one has no shape yet.
+        InputError: If one has no shape yet, or ``select`` is no function.
     """
+    if select is not None and not callable(select):
+        raise InputError(
+            f"select: expected a function, such as lambda name, tensor: name == '0.weight', got {select!r}."
+        )
     tensors = weight_tensors(module)
     for tensor in tensors:
         if not tensor.has_shape:

@@ -8,6 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
+from implicit_bias.errors import known_options
 from implicit_bias.potential.scale import headroom, relaxed, scale_and_logarithm
 from implicit_bias.potential.separable import UNITS_OF_ROUNDING, Array, SeparablePotential
 from implicit_bias.validation import positive_number
@@ -15,6 +16,7 @@ from implicit_bias.validation import positive_number
 _SERIES_TERMS = 18  # 1/20! is below the rounding of 1/2!
 
 
+@known_options
 class Entropy(SeparablePotential):
     r"""Potential of positive weights whose inverse mirror map is an exponential, :math:`x = a\,e^{r z}`.
 

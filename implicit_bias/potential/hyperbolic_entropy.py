@@ -8,7 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.potential.scale import headroom, relaxed, scale_and_logarithm
 from implicit_bias.potential.separable import SMALL, UNITS_OF_ROUNDING, Array, SeparablePotential
 from implicit_bias.validation import finite_array, positive_number
@@ -18,6 +18,7 @@ _SMALLEST_NORMAL = float(np.finfo(float).smallest_normal)
 _LOG_OF_LARGE_RATIO = 18.0  # for larger log r, asinh(r) = log(2r) (1 + O(1/r²)) is log(2r) in double precision
 
 
+@known_options
 class HyperbolicEntropy(SeparablePotential):
     r"""Potential whose inverse mirror map is a hyperbolic sine, :math:`x = a \sinh(r z + b)`.
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import DOP853
 
-from implicit_bias.errors import DomainError
+from implicit_bias.errors import DomainError, InputError, known_options
 from implicit_bias.potential.flow_table import FlowTable
 from implicit_bias.potential.separable import Array, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, SeparableParameterization, check_start, refuse_start
@@ -31,6 +31,7 @@ _LEAST_LEVEL = 1e-3
 _INTEGRATED_EFOLDINGS = 0.25  # divergences of closer points are integrated, since differences would cancel
 
 
+@known_options
 class NumericalPotential(SeparablePotential):
     r"""The potential of a separable parameterization for given initial values, by integrating the flow of ∇g.
 
@@ -58,8 +59,12 @@ class NumericalPotential(SeparablePotential):
     formula = r"R'(g(\theta(s))) = s, \quad \theta'(s) = \nabla g(\theta(s))"
 
     def __init__(self, parameterization: SeparableParameterization, init: Mapping[str, ArrayLike]) -> None:
+        if not hasattr(parameterization, "separable_map"):
+            raise InputError(
+                f"parameterization: expected a separable ib.Parameterization, got {type(parameterization).__name__}."
+            )
         self._parameterization = parameterization
-        self._names = tuple(init)
+        self._names = tuple(init) if isinstance(init, Mapping) else ()
         self._begin(np.array(parameterization.start(init), dtype=float))
 
     def started_at(self, start: np.ndarray) -> NumericalPotential:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import linprog
 
-from implicit_bias.errors import DomainError, InputError
+from implicit_bias.errors import DomainError, InputError, known_options
 from implicit_bias.potential.base import Potential
 from implicit_bias.potential.joint_diagonalization import joint_eigenbasis
 from implicit_bias.status import SolverError, Status
@@ -35,6 +35,7 @@ _DOMAIN_TOLERANCE = 1e-6  # well above the tolerance of the linear program
 _overflow_allowed = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
+@known_options
 class QuadraticForms(Potential):
     r"""Potential of commuting quadratic forms :math:`x_i = \tfrac12\theta^\top A_i\theta`, with decay.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.potential.base import Potential
 from implicit_bias.potential.hyperbolic_entropy import HyperbolicEntropy
 from implicit_bias.potential.scale import relaxed
@@ -22,6 +22,7 @@ from implicit_bias.potential.spectral import (
 from implicit_bias.validation import finite_array, whole_number
 
 
+@known_options
 class SpectralHypentropy(Potential):
     r"""Hyperbolic entropy of the singular values σ of a matrix X of shape (p, q), with its entries as weights.
 
@@ -55,7 +56,7 @@ class SpectralHypentropy(Potential):
     """
 
     def __init__(self, shape: Sequence[int], scale: float | None = None, *, log_scale: float | None = None) -> None:
-        sizes = tuple(whole_number(size, "shape") for size in shape)
+        sizes = tuple(whole_number(size, "shape") for size in shape) if isinstance(shape, Sequence) else ()
         if len(sizes) != 2 or min(sizes) < 1:
             raise InputError(f"shape: expected two positive integers, got {shape!r}.")
         for name, value in (("scale", scale), ("log_scale", log_scale)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import DomainError, InputError
+from implicit_bias.errors import DomainError, InputError, known_options
 from implicit_bias.potential.base import Potential
 from implicit_bias.potential.quadratic_forms import exponential_excess
 from implicit_bias.potential.scale import relaxed
@@ -16,6 +16,7 @@ _ASYMMETRY = 1e-12  # of a matrix that was computed as a product, relative to it
 _EIGENVALUE_ROUNDING = 2.0**-50  # of the largest eigenvalue, times the order: what LAPACK loses of the others
 
 
+@known_options
 class VonNeumannEntropy(Potential):
     r"""Relative entropy of positive definite matrices X of order p, with their entries as :math:`n = p^2` weights.
 

@@ -177,9 +177,15 @@ def check_arguments(problem: Regression, parameterization: Parameterization | Ma
     if not isinstance(problem, Regression):
         raise InputError(f"problem: expected an ib.Regression, got {type(problem).__name__}.")
     if not isinstance(parameterization, (Parameterization, MatrixParameterization)):
+        got: object = parameterization
+        if isinstance(got, str):
+            found = f"the string {got[:60]!r}; write ib.Parameterization({got[:60]!r}, regularizer=...)"
+        elif hasattr(got, "parameterization"):
+            found = f"{type(got).__name__}; give its .parameterization"
+        else:
+            found = type(got).__name__
         raise InputError(
-            "parameterization: expected an ib.Parameterization or an ib.MatrixParameterization, got "
-            f"{type(parameterization).__name__}."
+            f"parameterization: expected an ib.Parameterization or an ib.MatrixParameterization, got {found}."
         )
 
 

@@ -234,7 +234,9 @@ def _family(
             )
         return (lambda decay: given), Constant(0.0)
     if not isinstance(given, Derivation):
-        raise InputError(f"mirror_flow: expected a Derivation or a Potential, got {type(given).__name__}.")
+        raise InputError(
+            f"mirror_flow: expected a Derivation, which ib.derive gives, or a Potential, got {type(given).__name__}."
+        )
     if given.dynamics is not None:
         raise UnsupportedError(
             "mirror_flow: under steepest descent the dual variable is no combination of the rows of Z, so there are "

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 from array_api_compat import array_namespace
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import InputError, UnsupportedError, known_options
 from implicit_bias.validation import finite_array
 
 
+@known_options
 @dataclass(frozen=True)
 class SGD:
     r"""Gradient descent, with or without momentum, in the conventions of ``torch.optim.SGD``.
@@ -40,6 +41,7 @@ class SGD:
         object.__setattr__(self, "momentum", beta)
 
 
+@known_options
 @dataclass(frozen=True)
 class SignDescent:
     r"""Sign descent, :math:`\theta_{k+1} = \theta_k - \eta\operatorname{sgn}(G_k)`, with sgn(0) = 0.
@@ -58,6 +60,7 @@ class SignDescent:
             raise InputError(f"decoupled: expected True or False, got {self.decoupled!r}.")
 
 
+@known_options
 @dataclass(frozen=True)
 class Adam:
     r"""Adam in the conventions of ``torch.optim.Adam``.
@@ -91,6 +94,7 @@ class Adam:
             object.__setattr__(self, name, value)
 
 
+@known_options
 @dataclass(frozen=True)
 class AdamW(Adam):
     r"""Adam with decoupled decay, as ``torch.optim.AdamW``: θ loses ηα∇h, and G_k is the gradient of the loss alone.

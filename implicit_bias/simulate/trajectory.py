@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from implicit_bias.errors import InputError, UnsupportedError
 from implicit_bias.limit.bregman_projection import bregman_projection
 from implicit_bias.limit.projection import Projection
+from implicit_bias.norm import norm
 from implicit_bias.potential import HyperbolicEntropy, Potential
 from implicit_bias.potential.family import Families, Family, ReversibleFamilies
 from implicit_bias.problem import Regression
@@ -235,6 +236,7 @@ class Trajectory(Shown):
 
         R is the last :meth:`potential`. A run that fits the data has arrived there. One that does not will go on by
         steps, which move its R further: then this, with its error bound, is where the flow would end and not the run.
+        ``remaining`` of the result says how far that is from the last record.
 
         Args:
             run: Which run, if there are several.
@@ -245,7 +247,9 @@ class Trajectory(Shown):
             UnsupportedError: If the dynamics have no potential.
             SolverError: If the projection fails, if ``throw``.
         """
-        return self._projected(self.potential(-1, run), run, throw)
+        found = self._projected(self.potential(-1, run), run, throw)
+        last = self.x[-1] if self.runs is None else self.x[-1, self._run(run)]
+        return replace(found, remaining=norm(last - found.x))
 
     def flow_limit(self, run: int | None = None, *, throw: bool = True) -> Projection:
         r"""Where the flow from the same start ends if the decay stays at its last A.

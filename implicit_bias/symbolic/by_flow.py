@@ -14,6 +14,7 @@ from implicit_bias.symbolic.identities import Statement
 from implicit_bias.symbolic.inversion import invert
 from implicit_bias.symbolic.joint_flow import JointFlow
 from implicit_bias.symbolic.ranges import bases, intervals
+from implicit_bias.symbolic.real_roots import real_roots
 from implicit_bias.symbolic.separation import real_logarithms
 from implicit_bias.symbolic.sine_formulas import SineFormulas
 from implicit_bias.symbolic.smoothness import ends_of_flow
@@ -98,7 +99,7 @@ def by_inversion(flow: JointFlow, g: sp.Expr, moved: Candidate, deadline: Deadli
         raise UnsupportedError(f"SymPy finds no integral of {curve}.")
     conjugate = real_logarithms(conjugate, Z, sp.Integer(0))
     metric = shorter(1 / sp.diff(mirror_map, X), deadline)
-    potential = sp.expand(shorter(X * mirror_map - conjugate.xreplace({Z: mirror_map}), deadline))
+    potential = sp.expand(real_roots(shorter(X * mirror_map - conjugate.xreplace({Z: mirror_map}), deadline)))
     statements = [
         *moved.statements,
         *duality(potential, mirror_map, curve, conjugate),

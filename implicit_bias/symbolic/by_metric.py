@@ -9,6 +9,7 @@ from implicit_bias.symbolic.assumptions import DECAY, X, Z, initial
 from implicit_bias.symbolic.candidate import ATTEMPT_TIME_SHARE, STEP_TIME_SHARE, Candidate
 from implicit_bias.symbolic.identities import Statement
 from implicit_bias.symbolic.ranges import covered
+from implicit_bias.symbolic.real_roots import real_roots
 from implicit_bias.symbolic.separation import real_logarithms
 from implicit_bias.symbolic.solving import solutions
 from implicit_bias.symbolic.sympy_call import sympy_call
@@ -66,7 +67,7 @@ def by_metric(g: sp.Expr, h: sp.Expr, symbols: list[sp.Symbol], deadline: Deadli
         )
     elif not mirror_map.has(DECAY):
         found["minimizer"] = start
-    return Candidate(found, (), statements)
+    return Candidate(found, (), statements, _inside(ends[0]))
 
 
 def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
@@ -77,11 +78,13 @@ def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Ex
             continue
         metric = sp.factor_terms(sympy_call(sp.simplify, slope.xreplace({symbol: branch}) ** 2))
         clock = real_logarithms(sympy_call(sp.integrate, 1 / metric, X), X, start)
+        if clock.has(sp.Integral):
+            continue
         pull = sympy_call(sp.simplify, sp.diff(h, symbol) / slope)
         mirror_map = clock - sympy_call(sp.simplify, clock.xreplace({X: start})) + pull * DECAY
         potential = real_logarithms(sympy_call(sp.integrate, sp.expand(mirror_map), X), X, start)
         if not potential.has(sp.Integral, sp.Piecewise):
-            return metric, potential, mirror_map
+            return metric, real_roots(potential), real_roots(mirror_map)
     raise UnsupportedError(f"R'' = 1/g'² has no integral in closed form for g = {g}.")
 
 
@@ -93,6 +96,12 @@ def _range(g: sp.Expr, symbol: sp.Symbol, mirror_map: sp.Expr) -> tuple[sp.Set |
     domain = (min(ends), max(ends))
     dual = covered(mirror_map, domain, X)
     return sp.Interval.open(*domain), dual and sp.Interval.open(*dual)
+
+
+def _inside(domain: sp.Set | None) -> tuple[sp.Expr, ...]:
+    """Expressions that are positive on an open interval of x."""
+    ends = () if domain is None else (X - domain.inf, domain.sup - X)
+    return tuple(end for end in ends if end.is_finite is not False)
 
 
 def _keeps_its_sign(slope: sp.Expr) -> bool:

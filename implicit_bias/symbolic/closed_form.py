@@ -10,7 +10,7 @@ from functools import cached_property
 import sympy as sp
 
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.assumptions import ResultNames, initial, real
+from implicit_bias.symbolic.assumptions import DECAY, ResultNames, X, Z, initial, real
 from implicit_bias.symbolic.by_balance import by_balance
 from implicit_bias.symbolic.by_flow import along_the_flow, by_inversion, by_sine, curve_alone
 from implicit_bias.symbolic.by_metric import by_metric
@@ -197,7 +197,9 @@ def closed_form(
         found = by_balance(g, penalty, symbols, exponent)
         notes = () if "potential" in found.formulas else (f"∫ 1/metric dx has no formula here for q = {exponent}.",)
     conditions = tuple(dict.fromkeys((*found.conditions, *(initial(s) for s in symbols if s.is_positive))))
-    identities = checked(found.statements, (*conditions, *found.region), deadline)
+    start = g.xreplace({s: initial(s) for s in symbols})
+    origin = {X: start, Z: sp.Integer(0), DECAY: sp.Integer(0)}
+    identities = checked(found.statements, (*conditions, *found.region), deadline, origin)
     claimed = ("∇g and ∇h commute", r"[\nabla g,\nabla h]=0")
     if exponent is not None:
         claimed = ("decay rescales the curve's time", r"[\theta',\nabla h]=\kappa\,\theta'")

@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from implicit_bias.errors import DomainError, FormulaError, InputError, UnsupportedError
+from implicit_bias.errors import DomainError, FormulaError, InputError, UnsupportedError, known_options
 from implicit_bias.potential import Potential
 from implicit_bias.potential.arc_length import ArcLength
 from implicit_bias.symbolic.assumptions import bare, with_constants
@@ -93,6 +93,7 @@ def _designed_again(source: sp.Expr | Potential, regularizer: sp.Expr | None) ->
 def design(potential: Potential) -> NumericalParameterization: ...
 @overload
 def design(potential: str | sp.Expr, constants: Sequence[str] | str = ()) -> Parameterization: ...
+@known_options
 def design(potential: str | sp.Expr | Potential, constants: Sequence[str] | str = ()) -> Parameterization:
     r"""The parameterization with one parameter u per weight whose implicit bias is a given potential.
 

@@ -7,11 +7,12 @@ from fractions import Fraction
 
 import sympy as sp
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.potential.separable_map import steepest
 from implicit_bias.validation import FloatArray
 
 
+@known_options
 @dataclass(frozen=True)
 class SteepestDescent:
     r"""The steepest descent of a loss in the :math:`L_p` norm of the parameters, in continuous time.

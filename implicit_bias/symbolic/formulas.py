@@ -11,6 +11,7 @@ import ast
 import keyword
 import math
 import operator
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -97,8 +98,23 @@ _INSTEAD: Mapping[str, str] = {
     "coth": "write cosh({0})/sinh({0})",
     "sgn": "write sign({0})",
     "erf": "its formula is an integral, and only formulas of the functions that are known have a flow here",
+    "sum": "write a + b for a sum of a and b",
+    "prod": "write a*b for a product of a and b",
+    "softmax": "it mixes the weights; give a formula for each, such as exp(u)/(exp(u) + exp(v)), in a list",
     "gelu": "its formula holds an integral; a function like it is ({0})*sigmoid(1.702*({0}))",
 }
+# Signs that people paste, with what to write in their place.
+_SIGNS: Mapping[str, str] = {
+    "²": "**2",
+    "³": "**3",
+    "·": "*",
+    "×": "*",
+    "⊙": "*",
+    "−": "-",
+    "√": "sqrt(...)",
+    "π": "pi",
+}  # fmt: skip
+_NUMBER = r"(?<![\w.])(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)"
 CONSTANTS: Mapping[str, sp.Expr] = {"pi": sp.pi}
 _ALLOWED_CLASSES = (
     sp.Symbol, sp.Integer, sp.Rational, sp.Float, sp.Add, sp.Mul, sp.Pow, sp.exp, sp.log, sp.sin, sp.cos, sp.tan,
@@ -147,12 +163,25 @@ def names_in(formulas: Sequence[object]) -> list[str]:
     found: dict[str, None] = {}
     for formula in formulas:
         if isinstance(formula, str):
-            nodes = (node for node in ast.walk(_tree(formula)) if isinstance(node, ast.Name))
+            tree = _tree(formula)
+            _refuse_power_of_e(tree)
+            nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
             names = [n.id for n in sorted(nodes, key=lambda node: (node.lineno, node.col_offset))]
         else:
             names = sorted(s.name for s in formula.free_symbols) if isinstance(formula, sp.Expr) else []
         found |= dict.fromkeys(name for name in names if name not in FUNCTIONS and name not in CONSTANTS)
     return list(found)
+
+
+def _refuse_power_of_e(tree: ast.expr) -> None:
+    """Refuse e**u where nobody said that e is a parameter."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.BinOp(left=ast.Name(id="e"), op=ast.Pow(), right=right) if any(
+                isinstance(part, ast.Name) for part in ast.walk(right)
+            ):
+                power = ast.unparse(right)[:40]
+                raise FormulaError(f"e would be a parameter in e**({power}): write exp({power}), or give params.")
 
 
 def parse(formula: str | sp.Expr | float, names: Sequence[str], field: str = "formula") -> sp.Expr:
@@ -206,25 +235,53 @@ def _tree(formula: str) -> ast.expr:
     # Python would read look-alikes such as a full-width m as the letter.
     strange = next((c for c in formula if not c.isascii()), None)
     if strange is not None:
-        raise FormulaError(f"expected ASCII characters, got {strange!r} (U+{ord(strange):04X}).")
+        instead = _SIGNS.get(strange, "a name of Latin letters" if strange.isalpha() else "")
+        advice = f"; write {instead}" if instead else ""
+        raise FormulaError(f"expected ASCII characters, got {strange!r} (U+{ord(strange):04X}){advice}.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
-            tree = ast.parse(formula.strip(), mode="eval").body
+        tree = _syntax(formula.strip())
     except SyntaxError as error:
         if not formula.strip():
             raise FormulaError("expected a formula, got an empty string.") from None
         # Python names no column where something is missing at the end.
         ends = error.msg == "invalid syntax" and not error.offset
         wrong = "it ends where something has to follow" if ends else f"{error.msg} at column {error.offset}"
-        raise FormulaError(f"cannot read {formula[:80]!r}: {wrong}.") from None
+        raise FormulaError(f"cannot read {formula[:80]!r}: {_advice(formula) or wrong}.") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise _unreadable(formula, error) from None
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, float):
             _check_literal(node.value, ast.get_source_segment(formula.strip(), node) or "")
     return tree
+
+
+def _syntax(formula: str) -> ast.expr:
+    """Python's syntax tree, without warnings that speak of Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return ast.parse(formula, mode="eval").body
+
+
+def _advice(formula: str) -> str | None:
+    """What to write in place of a formula in which signs are left out or used otherwise, if that can be guessed."""
+    left, equals, right = formula.rpartition("=")
+    if equals and left.strip("=<>!: ") and right.strip():
+        return f"write the right-hand side alone, {right.strip()[:80]}"
+    if "\\" in formula or "$" in formula:
+        return "write it as in Python, such as m*w/2, not in LaTeX"
+    word = next((word for word in re.findall(r"[A-Za-z_]\w*", formula) if keyword.iskeyword(word)), None)
+    if word is not None:
+        return f"{word} is a word of Python and no name; call it {word}_"
+    guess = re.sub(r"\|([^|]+)\|", r"abs(\1)", formula)
+    guess = re.sub(rf"\b({'|'.join(FUNCTIONS)})\s+([\w.]+)", r"\1(\2)", guess)
+    guess = re.sub(_NUMBER + r"\s*(?=[A-Za-z_(])", r"\1*", guess)
+    guess = re.sub(r"(?<=[\w)])\s+(?=[\w(])|(?<=\))(?=[\w(])", "*", guess).strip()
+    try:
+        _syntax(guess)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return f"write {guess}" if len(guess) <= 80 else None
 
 
 def _check_literal(value: float, text: str) -> None:
@@ -278,11 +335,19 @@ def _build(node: ast.expr, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
             raise FormulaError(f"{name} takes exactly one argument.")
         case ast.Call(func=function):
             called = ast.unparse(function)[:40]
-            if called.lower() in _INSTEAD:
-                inside = ast.unparse(node.args[0])[:40] if node.args else "u"
-                raise FormulaError(f"{called} is not a function here: {_INSTEAD[called.lower()].format(inside)}.")
-            hint = did_you_mean(called, (*FUNCTIONS, *_INSTEAD))
+            inside = ast.unparse(node.args[0])[:40] if node.args else "u"
+            plain = called.lower().rpartition(".")[2]  # exp of np.exp
+            if plain in _INSTEAD:
+                raise FormulaError(f"{called} is not a function here: {_INSTEAD[plain].format(inside)}.")
+            if plain in FUNCTIONS:
+                hint = f" (write {plain}({inside}))"
+            else:
+                hint = did_you_mean(called, (*FUNCTIONS, *_INSTEAD)) or " (write * for a product)"
             raise FormulaError(f"{called!r} cannot be called{hint}; known functions: {', '.join(_LISTED)}.")
+        case ast.Tuple():
+            raise FormulaError(f"{ast.unparse(node)[:40]!r} is not one formula; give several in a list.")
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int() as index)):
+            raise FormulaError(f"{ast.unparse(node)[:40]!r} is no name; write {name}{index}.")
         case _:
             raise FormulaError(
                 f"{ast.unparse(node)[:40]!r} is not allowed (a {type(node).__name__}); use names, numbers, "

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import sympy as sp
 
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.time_limit import Deadline
-from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved
+from implicit_bias.symbolic.real_roots import real_roots
+from implicit_bias.symbolic.sympy_call import sympy_call
+from implicit_bias.symbolic.time_limit import Deadline, each_within
+from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved, simplified_to_zero
 
 # Shares of the time that is left:
 _NUMBERS_SHARE = 0.5
 _FIRST_PROOFS_SHARE = 0.25  # for a first attempt at all proofs together
 _SECOND_PROOF_SHARE = 1 / 3  # for a second attempt at one of them
+_REAL_ROOTS_SHARE = 1 / 3  # for a third, with the roots of odd powers taken
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Identity:
         equation: The equation in LaTeX.
         residual: Left side minus right side, before any simplification.
         outcome: PROVED if SymPy simplified the residual to zero, SUPPORTED if it vanishes to 50 digits at random
-            points.
+            points. Both speak of where the residual's roots and logarithms are real.
     """
 
     name: str
@@ -45,13 +49,19 @@ class Statement(NamedTuple):
     residuals: Sequence[sp.Expr]
 
 
-def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], deadline: Deadline) -> list[Identity]:
+def checked(
+    statements: Sequence[Statement],
+    conditions: Sequence[sp.Expr],
+    deadline: Deadline,
+    origin: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({}),
+) -> list[Identity]:
     """Check every statement and return it as an identity, in the symbols of the engine.
 
     Args:
         statements: The equations to check.
         conditions: Expressions that are positive on the region of interest.
         deadline: When SymPy must be done. What it cannot prove in its share of the time is supported by numbers.
+        origin: The values of the variables where the flow starts; the symbols of initial values stay.
 
     Raises:
         UnsupportedError: If a statement fails, or the time does not suffice for the numbers.
@@ -66,7 +76,12 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
     supports = deadline.run("Checking the derivation", _outcomes, unproved, conditions, TRIALS, share=_NUMBERS_SHARE)
     outcomes: dict[str, Outcome] = {}
     for (statement, residual), outcome in zip(unproved, supports, strict=True):
-        if not proved(residual, _SECOND_PROOF_SHARE * deadline.remaining):
+        if proved(residual, _SECOND_PROOF_SHARE * deadline.remaining):
+            continue
+        (is_zero,) = each_within(
+            _REAL_ROOTS_SHARE * deadline.remaining, _is_zero_in_region, [(residual, conditions, origin)]
+        )
+        if is_zero is not True:
             if outcome is Outcome.INCONCLUSIVE:
                 raise UnsupportedError(
                     f"The derivation could not be checked ({statement.name}): no closed form is given."
@@ -76,6 +91,25 @@ def checked(statements: Sequence[Statement], conditions: Sequence[sp.Expr], dead
         Identity(name, equation, sp.Add(*residuals), outcomes.get(name, Outcome.PROVED))
         for name, equation, residuals in statements
     ]
+
+
+def _is_zero_in_region(residual: sp.Expr, conditions: Sequence[sp.Expr], origin: Mapping[sp.Symbol, sp.Expr]) -> bool:
+    """Whether SymPy simplifies the residual to zero once roots and |c| are taken as for real roots and c > 0.
+
+    Only if the roots are real for every start, as their radicands are positive there.
+    """
+    positive = {c: sp.Dummy(c.name, positive=True) for c in conditions if isinstance(c, sp.Symbol)}
+    radicands = [power.base for power in residual.atoms(sp.Pow) if power.exp.is_Rational and not power.exp.is_Integer]
+    try:
+        if not all(
+            sympy_call(sp.simplify, radicand.xreplace(dict(origin)).xreplace(positive)).is_positive
+            for radicand in radicands
+        ):
+            return False
+        rooted = real_roots(residual.xreplace(positive))
+        return simplified_to_zero(rooted.xreplace({sp.Abs(c): c for c in conditions}))
+    except UnsupportedError:  # nothing is proved then
+        return False
 
 
 def _outcomes(pending: Sequence[tuple[Statement, sp.Expr]], conditions: Sequence[sp.Expr], most: int) -> list[Outcome]:

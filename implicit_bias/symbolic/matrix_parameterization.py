@@ -15,7 +15,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import FormulaError, InputError, did_you_mean
+from implicit_bias.errors import FormulaError, InputError, did_you_mean, known_options
 from implicit_bias.symbolic.formulas import check_names
 from implicit_bias.validation import FloatArray, finite_array, positive_number, whole_number
 
@@ -53,6 +53,7 @@ class Term:
     factors: tuple[Factor, ...]
 
 
+@known_options
 class MatrixParameterization:
     r"""Effective weights that form a matrix X, a sum of products of parameter matrices, with weight decay.
 

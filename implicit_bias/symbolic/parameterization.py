@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from implicit_bias.errors import FormulaError, InputError, UnsupportedError
+from implicit_bias.errors import FormulaError, InputError, UnsupportedError, known_options
 from implicit_bias.potential.separable_map import SeparableMap
 from implicit_bias.shown import Shown
 from implicit_bias.symbolic.assumptions import ResultNames, plain, real, with_constants
@@ -30,6 +30,7 @@ _SECONDS_TO_ADVISE = 2.0  # of computing, for regularizers that commute where th
 _MOST_DEGREES = 6  # of those regularizers
 
 
+@known_options
 class Parameterization(Shown):
     r"""Effective weights :math:`x = g(\theta)` as formulas in named real parameters, and the regularizer h on them.
 
@@ -212,7 +213,9 @@ class Parameterization(Shown):
         wrong = [
             f"{state}: {', '.join(names)}" for names, state in ((unknown, "unknown"), (missing, "missing")) if names
         ]
-        return f"expected the parameters {', '.join(self.params)}; {'; '.join(wrong)}"
+        product = "".join(unknown)
+        hint = f"; {product} is one name: write {'*'.join(unknown)} for a product" if product in missing else ""
+        return f"expected the parameters {', '.join(self.params)}; {'; '.join(wrong)}{hint}"
 
     def _refuse_constants(self) -> None:
         if self.constants:

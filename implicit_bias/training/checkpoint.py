@@ -16,7 +16,7 @@ from safetensors.torch import save
 from implicit_bias.errors import InputError
 from implicit_bias.files import write_whole
 
-FORMAT = "implicit_bias checkpoint 1"
+FORMAT = "implicit_bias checkpoint 2"
 HEADER = "implicit_bias"
 
 

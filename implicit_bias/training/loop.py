@@ -20,7 +20,7 @@ from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.result import EpochRecord, Progress
 from implicit_bias.training.run_state import RunState
 from implicit_bias.training.tensorboard import TensorBoard
-from implicit_bias.training.weights import all_finite, size_and_sparsity
+from implicit_bias.training.weights import all_finite, size_and_tiny_weights
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -119,7 +119,7 @@ class TrainingLoop:
         tested = self._test()
         accuracy = trained.correct / trained.images
         state.method.end_epoch(accuracy)
-        norm, sparsity = size_and_sparsity(state.model)
+        norm, tiny = size_and_tiny_weights(state.model)
         return EpochRecord(
             epoch=epoch,
             learning_rate=self._first_rates[0] * factor,
@@ -129,7 +129,7 @@ class TrainingLoop:
             test_accuracy=tested.correct / tested.images,
             l1_norm=norm,
             strength=strength,
-            sparsity=sparsity,
+            tiny_weights=tiny,
             seconds=time.perf_counter() - began,
         )
 

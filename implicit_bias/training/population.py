@@ -20,7 +20,7 @@ from implicit_bias.masking import kept_weights, unmask
 from implicit_bias.status import Status
 from implicit_bias.training.batches import Batches
 from implicit_bias.training.checkpoint import Checkpoint
-from implicit_bias.training.data.images import ImageData
+from implicit_bias.training.data.images import ImageData, check_data
 from implicit_bias.training.determinism import reproducible
 from implicit_bias.training.devices import checked_device
 from implicit_bias.training.learning_rates import LearningRate
@@ -42,7 +42,7 @@ from implicit_bias.training.preparation import (
 )
 from implicit_bias.training.result import Progress, TrainingResult
 from implicit_bias.training.run_state import check_configuration
-from implicit_bias.training.sparsity_curve import Cycles, SparsityCurve, check_cycles
+from implicit_bias.training.sparsity_curve import Cycles, SparsityCurve, check_cycles, check_makes
 from implicit_bias.training.stackable import check_alike, check_stackable
 from implicit_bias.validation import finite_array, positive_number, seed_number
 
@@ -129,6 +129,7 @@ def train_population(
     """
     began = time.perf_counter()
     places = _places(strengths, starts, seeds)
+    _check_makers(build, data, method)
     folder = None if checkpoints is None else Path(checkpoints)
     if folder is None and resume:
         raise InputError("resume: there is nothing to resume from; name the folder of the checkpoints.")
@@ -206,6 +207,7 @@ def iterative_population(
     """
     share = check_cycles(cycles, keep, rewind, warm_up)
     places = _places(strengths, starts, seeds)
+    _check_makers(build, data, method)
     settings = _Settings(
         data.untested(), epochs, learning_rate, momentum, batch_size, schedule, device, precision, members_at_once
     )
@@ -355,6 +357,13 @@ def _several(values: Sequence[T], name: str) -> list[T]:
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise InputError(f"{name}: expected a list, such as [{values!r}], got {values!r}.")
     return list(values)
+
+
+def _check_makers(build: object, data: ImageData, method: object) -> None:
+    """Raise ``InputError`` unless networks and methods can be made, for data."""
+    check_data(data)
+    check_makes(build, "build", "lambda seed: training.build('lenet', data, seed)")
+    check_makes(method, "method", "training.METHODS['mask']")
 
 
 def _made(method: Callable[..., Method], place: _Place) -> Method:

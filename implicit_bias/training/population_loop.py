@@ -18,7 +18,7 @@ from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.result import EpochRecord
 from implicit_bias.training.run_state import RunState
 from implicit_bias.training.stack import Stack
-from implicit_bias.training.weights import all_finite, size_and_sparsity
+from implicit_bias.training.weights import all_finite, size_and_tiny_weights
 
 Report = Callable[[int, int, Callable[[], tuple[float, float]]], None]
 """Called with the epoch, the steps done in it, and what computes the mean loss and accuracy of the runs so far."""
@@ -175,7 +175,7 @@ class PopulationLoop:
                 continue
             accuracy = correct[k] / n
             each.state.method.end_epoch(accuracy)
-            norm, sparsity = size_and_sparsity(each.state.model)
+            norm, tiny = size_and_tiny_weights(each.state.model)
             record = EpochRecord(
                 epoch=epoch,
                 learning_rate=each.first_rates[0] * factor,
@@ -185,7 +185,7 @@ class PopulationLoop:
                 test_accuracy=test_correct[k] / tests,
                 l1_norm=norm,
                 strength=strengths[k],
-                sparsity=sparsity,
+                tiny_weights=tiny,
                 seconds=seconds,
             )
             each.history = (*each.history, record)

@@ -20,9 +20,10 @@ class EpochRecord:
         train_accuracy: On the training batches during the epoch, each before its own step.
         test_loss: On the test (or validation) images after the epoch.
         test_accuracy: On the test (or validation) images after the epoch.
-        l1_norm: ‖x‖₁ of the effective weights after the epoch.
+        l1_norm: ‖x‖₁ of the effective weights in matrices and kernels after the epoch.
         strength: The regularization strength during the epoch.
-        sparsity: The fraction of small weights after the epoch; see :mod:`implicit_bias.training.weights`.
+        tiny_weights: The fraction of the effective weights that are at most 1/1000 of the largest one after the epoch;
+            few of them are exactly 0, which :func:`~implicit_bias.masking.sparsity` counts.
         seconds: Wall time of the epoch with its tests.
     """
 
@@ -34,7 +35,7 @@ class EpochRecord:
     test_accuracy: float
     l1_norm: float
     strength: float
-    sparsity: float
+    tiny_weights: float
     seconds: float
 
 

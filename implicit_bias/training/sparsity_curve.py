@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from implicit_bias import masking
 from implicit_bias.errors import InputError, known_options
-from implicit_bias.training.data.images import ImageData
+from implicit_bias.training.data.images import ImageData, check_data
 from implicit_bias.training.learning_rates import LearningRate
 from implicit_bias.training.methods import Method
 from implicit_bias.training.train import train
@@ -53,6 +53,7 @@ def accuracy(model: nn.Module, data: ImageData) -> float:
     return correct / len(data.test)
 
 
+@known_options
 def one_shot(model: nn.Module, data: ImageData, sparsities: Iterable[float] = GRID) -> SparsityCurve:
     """Prune the smallest weights of a trained network, without training it further.
 
@@ -62,8 +63,11 @@ def one_shot(model: nn.Module, data: ImageData, sparsities: Iterable[float] = GR
         sparsities: Fractions in [0, 1]; 0 prunes nothing, and weights that are 0 already count.
 
     Raises:
-        InputError: If a fraction is out of range.
+        InputError: If a fraction is out of range, or ``sparsities`` is no list or ``data`` no data set.
     """
+    check_data(data)
+    if not isinstance(sparsities, Iterable):
+        raise InputError(f"sparsities: expected a list of fractions, such as [{sparsities!r}], got {sparsities!r}.")
     wanted = list(sparsities)
     pruned = [masking.prune_(copy.deepcopy(model), s) for s in wanted]
     return SparsityCurve(
@@ -128,6 +132,8 @@ def iterative(
         SolverError: If the loss is nan or inf.
     """
     share = check_cycles(cycles, keep, rewind, warm_up)
+    check_data(data)
+    check_makes(method, "method", "training.METHODS['mask']")
     run = partial(
         train, learning_rate=learning_rate, momentum=momentum, batch_size=batch_size, optimizer=optimizer, seed=seed,
         device=device, devices=devices, precision=precision,
@@ -155,6 +161,12 @@ def check_cycles(cycles: int, keep: float, rewind: str, warm_up: int) -> float:
     if whole_number(cycles, "cycles") < 1 or whole_number(warm_up, "warm_up") < 0:
         raise InputError(f"cycles, warm_up: expected at least 1 and 0, got {cycles} and {warm_up}.")
     return share
+
+
+def check_makes(function: object, name: str, example: str) -> None:
+    """Raise ``InputError`` for what is no function that makes something."""
+    if not callable(function):
+        raise InputError(f"{name}: expected a function, such as {example}, got {function!r}.")
 
 
 class Cycles:

@@ -15,7 +15,7 @@ from implicit_bias.errors import InputError, known_options
 from implicit_bias.files import held
 from implicit_bias.masking import kept_weights, unmask
 from implicit_bias.status import Status, settle
-from implicit_bias.training.data.images import ImageData
+from implicit_bias.training.data.images import ImageData, check_data
 from implicit_bias.training.determinism import reproducible
 from implicit_bias.training.devices import PRECISIONS, checked_device, is_further_process, make_fabric
 from implicit_bias.training.fast_steps import order_
@@ -120,6 +120,9 @@ def train(
     So the same call with ``resume`` continues from the checkpoint.
     """
     began = time.perf_counter()
+    for name, path in (("checkpoint", checkpoint), ("log_dir", log_dir)):
+        if not isinstance(path, str | Path | None):
+            raise InputError(f"{name}: expected a path, got {type(path).__name__}.")
     settings = LoopSettings(
         epochs=at_least_one(epochs, "epochs"),
         batch_size=at_least_one(batch_size, "batch_size"),
@@ -132,6 +135,9 @@ def train(
         compiled=compiled,
     )
     check_method(method)
+    check_data(data)
+    if not (progress is None or callable(progress)):
+        raise InputError(f"progress: expected a function, got {progress!r}.")
     first_rate = positive_number(learning_rate, "learning_rate")
     make_optimizer = sgd(positive_number(momentum, "momentum", zero_allowed=True)) if optimizer == "sgd" else optimizer
     if not callable(make_optimizer):

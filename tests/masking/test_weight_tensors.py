@@ -14,7 +14,7 @@ from implicit_bias import masking
 from implicit_bias.errors import InputError
 from implicit_bias.masking.weight_tensors import weight_tensors
 from implicit_bias.training.methods import METHODS
-from implicit_bias.training.weights import size_and_sparsity
+from implicit_bias.training.weights import size_and_tiny_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:FutureWarning")
 
@@ -94,7 +94,7 @@ def state(model):
 def test_what_other_tools_compute_is_counted_as_the_layer_uses_it(form, layer):
     model, inner, batch = nested(layer, form)
     before, random = state(model), torch.get_rng_state()
-    found, (norm, _) = masking.sparsity(model), size_and_sparsity(model)
+    found, (norm, _) = masking.sparsity(model), size_and_tiny_weights(model)
     values = {tensor.name: tensor.value for tensor in weight_tensors(model)}
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(before[name], tensor) for name, tensor in state(model).items())
@@ -163,7 +163,7 @@ def test_rivals_train_what_lies_below(form):
     model.eval()
     penalty = METHODS["l1"](0.5).penalty(model)
     penalty.backward()
-    assert penalty.item() == pytest.approx(0.5 * size_and_sparsity(model)[0], rel=1e-5)
+    assert penalty.item() == pytest.approx(0.5 * size_and_tiny_weights(model)[0], rel=1e-5)
     assert all(p.grad is not None for p in weights["params"])
 
 
@@ -210,7 +210,7 @@ def test_an_embedding_that_shrinks_its_rows_in_place_is_refused():
 
 def test_lazy_modules_are_refused_wherever_weights_are_looked_at():
     model = nn.Sequential(nn.Linear(2, 2), nn.LazyLinear(3))
-    for look in (masking.mask, masking.sparsity, lambda m: masking.prune_(m, 0.5), size_and_sparsity):
+    for look in (masking.mask, masking.sparsity, lambda m: masking.prune_(m, 0.5), size_and_tiny_weights):
         with pytest.raises(InputError, match=r"1.weight: has no shape yet; run the lazy module on one batch first"):
             look(model)
     model(torch.ones(1, 2))

@@ -129,6 +129,8 @@ def test_a_run_that_fits_its_data_ends_at_its_own_projection(options):
     assert run.loss[-1] < 1e-24
     limit = run.limit()
     assert np.linalg.norm(run.x[-1] - limit.x) <= 1e-10 * np.linalg.norm(limit.x)
+    assert limit.remaining == pytest.approx(np.linalg.norm(run.x[-1] - limit.x), rel=1e-12)
+    assert run.flow_limit().remaining is None
     assert np.linalg.norm(run.x[-1] - run.flow_limit().x) > 1e-4 * np.linalg.norm(limit.x)
     for k in range(len(run.t)):
         potential = run.potential(k)
@@ -137,6 +139,18 @@ def test_a_run_that_fits_its_data_ends_at_its_own_projection(options):
         np.testing.assert_allclose(potential.gradient(run.x[k]), -run.accumulated_gradient[k], rtol=0, atol=1e-12)
     np.testing.assert_allclose(run.gain(), run.flow_potential().log_scale - potential.log_scale)
     np.testing.assert_allclose(run.shift(), potential.shift - run.flow_potential().shift)
+
+
+def test_the_limit_of_an_unfinished_run_says_that_the_run_has_still_to_go():
+    """Its end is another one, as the steps still to be made move the potential, by more than the bound on the limit."""
+    early, late = (ib.descent(PROBLEM, MASK, INIT, 0.85, steps) for steps in (2, 6000))
+    limit = early.limit()
+    assert limit.remaining == pytest.approx(np.linalg.norm(early.x[-1] - limit.x), rel=1e-12)
+    assert np.linalg.norm(late.x[-1] - limit.x) > 1e3 * limit.error_bound
+    assert np.linalg.norm(late.x[-1] - limit.x) < limit.remaining
+    assert f"a flow without decay from the last record, {limit.remaining:.2g} away" in repr(limit)
+    side_by_side = ib.descent(PROBLEM, MASK, INIT, np.array([0.1, 0.85]), 2)
+    assert side_by_side.limit(1).remaining == pytest.approx(limit.remaining, rel=1e-9)
 
 
 CUBES = ib.Parameterization("u**3 - v**3", regularizer="u**3 + v**3")

@@ -3,6 +3,7 @@
 import builtins
 import keyword
 import os
+import re
 import time
 
 import mpmath as mp
@@ -279,6 +280,50 @@ def test_what_is_not_a_formula_is_one_quick_error(formula, part, monkeypatch):
     assert elapsed < SECONDS
     assert part in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+# What newcomers write, with what to write in its place, which is read as it is meant.
+ADVICE = {
+    "2m": "2*m", "m w": "m*w", "2 m w": "2*m*w", "m**2 w**2": "m**2*w**2", "(m + w)m": "(m + w)*m", "1.5e3m": "1.5e3*m",
+    "|m|": "abs(m)", "2|m - w|": "2*abs(m - w)", "|m|*|w|": "abs(m)*abs(w)", "exp m": "exp(m)", "2exp(m)": "2*exp(m)",
+    "x = m*w": "m*w", "R(x) = log(m)": "log(m)", "2 sinh m": "2*sinh(m)", "np.exp(m)": "exp(m)",
+}  # fmt: skip
+HINTS = {
+    "lambda*m": "call it lambda_", "softmax(m)": "in a list", "m(w)": "write * for a product",
+    "(m+w)(m-w)": "write * for a product", "m*w, m + w": "give several in a list", "m[0]*m[1]": "write m0",
+    r"\frac{m}{w}": "not in LaTeX", "$m$": "not in LaTeX", "e**m": "write exp(m)", "m²": "write **2", "m·w": "write *",
+    "λ*m": "write a name of Latin letters", "torch.relu(m)": "log(1 + exp(m))", "sum(m)": "write a + b",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("formula", "meant"), ADVICE.items())
+def test_a_slip_of_the_pen_comes_with_what_to_write(formula, meant):
+    with pytest.raises(ib.FormulaError) as caught:
+        ib.Parameterization(formula)
+    assert meant in str(caught.value)
+    assert str(caught.value).endswith((f"write {meant}.", f"alone, {meant}.")) or "known functions" in str(caught.value)
+    assert {*ib.Parameterization(meant).params} <= {"m", "w"}
+
+
+@pytest.mark.parametrize(("formula", "hint"), HINTS.items())
+def test_what_is_written_otherwise_here_comes_with_a_hint(formula, hint):
+    with pytest.raises(ib.FormulaError, match=re.escape(hint)):
+        ib.Parameterization(formula)
+
+
+@pytest.mark.parametrize(
+    "broken", ["m*", "m +* w", "exp(m", "m )", "m!", "2..5*m", "= m", "m =", "|m", "if", "1 1 1 ("]
+)
+def test_no_advice_is_given_that_cannot_be_read(broken):
+    with pytest.raises(ib.FormulaError) as caught:
+        ib.Parameterization(broken)
+    advised = str(caught.value).rpartition("write ")[2] if "write " in str(caught.value) else ""
+    assert not advised or ib.Parameterization(advised.rstrip("."))
+
+
+def test_e_is_a_parameter_where_it_is_said_to_be_one():
+    assert ib.Parameterization("e**m", ["e", "m"]).params == ("e", "m")
+    assert ib.Parameterization("e**2*m").params == ("e", "m")
 
 
 def _deep(depth):

@@ -194,7 +194,10 @@ def test_a_statement_that_fails_or_cannot_be_checked_gives_no_closed_form(residu
 
 
 def test_statements_are_checked_where_the_conditions_hold():
-    (identity,) = checked([_statement(sp.Abs(u) - u)], (u,), NEVER)
+    for positive in (u, u - 1 / u**3):
+        (identity,) = checked([_statement(sp.Abs(positive) - positive)], (positive,), NEVER)
+        assert identity.outcome is Outcome.PROVED
+    (identity,) = checked([_statement(sp.Abs(u) - u)], (2 * u,), NEVER)  # no |2u| to replace
     assert identity.outcome is Outcome.SUPPORTED
     with pytest.raises(ib.UnsupportedError, match="failed"):
         checked([_statement(sp.Abs(u) - u)], (-u,), NEVER)

@@ -13,7 +13,7 @@ SMALL = training.ImageData(
 OPTIONS = {"epochs": 2, "batch_size": 100, "precision": "64-true", "learning_rate": 0.05}
 NUMBERS = (
     "epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "l1_norm", "strength",
-    "sparsity",
+    "tiny_weights",
 )  # fmt: skip
 
 

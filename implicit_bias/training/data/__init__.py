@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from implicit_bias.errors import InputError, did_you_mean
+from implicit_bias.errors import InputError, did_you_mean, known_options
 from implicit_bias.training.data.cifar import cifar10, cifar100
 from implicit_bias.training.data.digits import digits
 from implicit_bias.training.data.idx import fashion_mnist, whole_mnist
@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 
+@known_options
 def load(name: str, folder: str | Path | None = None) -> ImageData:
     """The data set of a name.
 
@@ -54,6 +55,8 @@ def load(name: str, folder: str | Path | None = None) -> ImageData:
         if name not in SHIPPED:
             raise InputError(f"data folder: {name} is read from files; name the folder that holds them.")
         return SHIPPED[name]()
+    if not isinstance(folder, str | Path):
+        raise InputError(f"data folder: expected a path, got {type(folder).__name__}.")
     if name not in FROM_FILES:
         raise InputError(f"data folder: {name} comes with a package and takes none; leave it out.")
     return FROM_FILES[name](folder)

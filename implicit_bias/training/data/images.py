@@ -9,10 +9,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.validation import positive_number, seed_number, whole_number
 
 
+@known_options
 @dataclass(frozen=True, eq=False)
 class Images:
     """Images with labels.
@@ -30,6 +31,9 @@ class Images:
 
     def __post_init__(self) -> None:
         pixels, labels = self.pixels, self.labels
+        for name, value in (("pixels", pixels), ("labels", labels)):
+            if not isinstance(value, torch.Tensor):
+                raise InputError(f"{name}: expected a torch.Tensor, got {type(value).__name__}.")
         if pixels.ndim != 4 or 0 in pixels.shape:
             raise InputError(f"pixels: expected shape (n, channels, height, width), got {tuple(pixels.shape)}.")
         if labels.dtype != torch.int64 or labels.shape != pixels.shape[:1]:
@@ -58,6 +62,7 @@ class Images:
         return Images(self.pixels[indices], self.labels[indices])
 
 
+@known_options
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """A data set: images to train on, and images to test on.
@@ -86,6 +91,9 @@ class ImageData:
         return f"ImageData({self.name!r}, train={self.train}, test={self.test}, classes={self.classes})"
 
     def __post_init__(self) -> None:
+        for part, images in (("train", self.train), ("test", self.test)):
+            if not isinstance(images, Images):
+                raise InputError(f"{part}: expected training.Images, got {type(images).__name__}.")
         one, other = self.train.pixels, self.test.pixels
         if one.shape[1:] != other.shape[1:] or one.dtype != other.dtype:
             raise InputError(
@@ -172,6 +180,12 @@ class ImageData:
                 total.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
                 total.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
         return total.hexdigest()
+
+
+def check_data(data: ImageData) -> None:
+    """Raise ``InputError`` for what is no data set."""
+    if not isinstance(data, ImageData):
+        raise InputError(f"data: expected an ImageData, such as training.load('digits'), got {type(data).__name__}.")
 
 
 def every_fifth(pixels: torch.Tensor, labels: torch.Tensor) -> tuple[Images, Images]:

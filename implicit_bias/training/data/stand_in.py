@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from implicit_bias.errors import InputError
+from implicit_bias.errors import InputError, known_options
 from implicit_bias.files import write_whole
 from implicit_bias.training.data.cifar import CIFAR10, CIFAR100, MANIFEST, Layout
 from implicit_bias.validation import seed_number, whole_number
 
 
+@known_options
 def write_stand_in(folder: str | Path, name: str = "cifar10", records: int = 200, seed: int = 0) -> Path:
     """Write files that :func:`~implicit_bias.training.data.load` reads as CIFAR, with classes that can be learned.
 

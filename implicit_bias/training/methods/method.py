@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from implicit_bias import masking
+from implicit_bias.errors import InputError, did_you_mean
 from implicit_bias.masking.weight_tensors import selected_tensors
 from implicit_bias.validation import positive_number
 
@@ -125,8 +127,24 @@ class MethodEntry:
     usual_strength: float
     make: Callable[..., Method]
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The names of the numbers that it takes beside the strength."""
+        return tuple(name for name in inspect.signature(self.make).parameters if name != "strength")
+
     def __call__(self, strength: float = 0.0, **numbers: float) -> Method:
-        """Make a new method for a run."""
+        """Make a new method for a run.
+
+        Raises:
+            InputError: If the method has no number of a name, or one is out of range.
+        """
+        for name in numbers:
+            if name not in self.numbers:
+                hint = did_you_mean(name, ("strength", *self.numbers))
+                raise InputError(
+                    f"{self.name} has no {name!r}{hint}; beside the strength it has "
+                    f"{', '.join(self.numbers) or 'nothing to set'}."
+                )
         method = self.make(strength, **numbers)
         method.name, method.label = self.name, self.label
         return method

@@ -42,7 +42,8 @@ def powerpropagation(strength: float = 0.0, power: float = 2.0) -> Method:
 def soft_threshold(strength: float = 0.0, start: float = -10.0) -> Method:
     r"""Trains sign(w)(|w| − σ(s))₊ with :math:`\text{strength}\cdot(\lVert w\rVert^2 + \sum s^2)`, from s_0 = start.
 
-    There is one s for each layer. Its decay raises the threshold, so the strength sets the sparsity.
+    There is one s for each tensor of weights. Where it is negative, its decay raises the threshold, so the strength
+    sets the sparsity.
 
     A. Kusupati et al., "Soft threshold weight reparameterization for learnable sparsity", ICML 2020.
     """

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from implicit_bias.errors import InputError, Table, did_you_mean
-from implicit_bias.training.data.images import ImageData
+from implicit_bias.errors import InputError, Table, did_you_mean, known_options
+from implicit_bias.training.data.images import ImageData, check_data
 from implicit_bias.training.models.convnet import ConvNet
 from implicit_bias.training.models.lenet import LeNet
 from implicit_bias.training.models.resnet import ResNet, resnet18, resnet20
@@ -24,6 +24,7 @@ MODELS: Table[Callable[[tuple[int, int, int], int], nn.Module]] = Table(
 __all__ = ["MODELS", "ConvNet", "LeNet", "ResNet", "build", "resnet18", "resnet20"]
 
 
+@known_options
 def build(name: str, data: ImageData, seed: int = 0) -> nn.Module:
     r"""A new network for a data set, with weights of variance 2 / fan-in (K. He et al., 2015) and biases 0.
 
@@ -37,6 +38,7 @@ def build(name: str, data: ImageData, seed: int = 0) -> nn.Module:
     """
     if name not in MODELS:
         raise InputError(f"model: no model is called {name!r}{did_you_mean(name, MODELS)}; known: {', '.join(MODELS)}.")
+    check_data(data)
     generator = torch.Generator().manual_seed(seed_number(seed))
     with torch.random.fork_rng(devices=[]):
         model = MODELS[name](data.shape, data.classes)
