@@ -12,7 +12,6 @@ import faulthandler
 import importlib
 import importlib.util
 import json
-import multiprocessing
 import os
 import pkgutil
 import select
@@ -26,7 +25,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import IO, Any
@@ -36,13 +34,12 @@ from implicit_bias.claims.changes import Changes
 from implicit_bias.claims.claim import Claim
 from implicit_bias.claims.ledger import Ledger
 from implicit_bias.claims.paper import Paper
-from implicit_bias.claims.statement import Statement
+from implicit_bias.claims.tried_changes import changed_statements, tried
 from implicit_bias.claims.verdict import Outcome, Verdict
-from implicit_bias.errors import InputError, MissingPackageError, UnsupportedError
+from implicit_bias.errors import InputError, MissingPackageError
 
 SECONDS_BETWEEN_LOOKS = 0.2  # at whether the process has ended, although its pipe is open
 SECONDS_OF_GRACE = 10.0  # for a process whose own timer should have ended it, before it is killed
-CHANGES_AT_LEAST = 5  # of a statement are tried, even if the check takes too long with each of them
 
 
 class SourceError(InputError):
@@ -342,88 +339,14 @@ def main(source: str, seconds: float, importing: float, changing: float, stuck: 
             say(verdict=found[name].describe(), on=name)
         faulthandler.cancel_dump_traceback_later()
         for name in [name for name in ledger if changing > 0 and found[name].holds and found[name].changes is None]:
-            mutants = _mutants(ledger[name])
+            mutants = changed_statements(ledger[name])
             if mutants:
                 begins = partial(say, changing=name, number=len(mutants))
-                changes = _changes(ledger[name], mutants, ledger.verdicts_for(name, found), seconds, changing, begins)
+                changes = tried(ledger[name], mutants, ledger.verdicts_for(name, found), seconds, changing, begins)
                 say(changes=changes.describe(), on=name)
     except Exception:  # a bug of ours, which must not look like a check that ended the process
         say(bug=traceback.format_exc())
         raise
-
-
-def _mutants(claim: Claim) -> list[tuple[str, Statement]]:
-    """The changes of the statement of a claim, each once; none if it has no formula that can be changed."""
-    if not isinstance(claim.statement, Statement):
-        return []
-    try:
-        # Of two names of one change the last is kept: 7 → 14 rather than "all × 2".
-        return list({str(mutant): (change, mutant) for change, mutant in claim.statement.mutants()}.values())
-    except UnsupportedError:  # it holds a function that no identity may hold
-        return []
-
-
-def _changes(
-    claim: Claim,
-    mutants: list[tuple[str, Statement]],
-    used: Mapping[str, Verdict],
-    seconds: float,
-    changing: float,
-    begins: Callable[[], None],
-) -> Changes:
-    """What the check of a claim says of changes of the statement.
-
-    Args:
-        claim: The claim.
-        mutants: The changed statements.
-        used: The verdicts that the check is given.
-        seconds: How long one check may take.
-        changing: How long all changes together may take.
-        begins: Called before each change.
-    """
-    passed: list[tuple[str, str]] = []
-    undecided = 0
-    each, end = min(seconds, changing / CHANGES_AT_LEAST), time.monotonic() + changing
-    for change, mutant in mutants:
-        begins()
-        answer = _holds_within(min(each, end - time.monotonic()), claim, used, mutant)
-        passed += [(change, str(mutant))] if answer else []
-        undecided += answer is None
-    return Changes(len(mutants), tuple(passed), undecided)
-
-
-def _holds_within(seconds: float, claim: Claim, used: Mapping[str, Verdict], mutant: Statement) -> bool | None:
-    """Whether a check says that a changed statement holds; None if it does not say it in time.
-
-    It runs in a copy of this process, which it may change or end.
-    """
-    if seconds <= 0:
-        return None
-    copies = multiprocessing.get_context("fork")
-    answer, theirs = copies.Pipe(duplex=False)
-    copy = copies.Process(target=_tell, args=(theirs, claim, used, mutant))
-    copy.start()
-    theirs.close()
-    try:
-        return answer.recv() if answer.poll(seconds) else None
-    except EOFError:  # it ended without a verdict
-        return False
-    finally:
-        copy.kill()
-        copy.join()
-        answer.close()
-
-
-def _tell(answer: Connection, claim: Claim, used: Mapping[str, Verdict], mutant: Statement) -> None:
-    """Send whether a changed statement holds; a check that raises anything does not say so. It prints nothing."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    try:
-        holds = claim.verdict(used, statement=mutant).holds
-    except (Exception, SystemExit):
-        holds = False
-    answer.send(holds)
 
 
 def _of_source(error: Exception) -> TracebackType | None:
