@@ -21,9 +21,11 @@ from implicit_bias.symbolic.dynamics import steepest_field
 from implicit_bias.symbolic.identities import Identity, checked
 from implicit_bias.symbolic.joint_flow import joint_flow
 from implicit_bias.symbolic.leading_terms import LeadingTerm, large_scale, small_scale
+from implicit_bias.symbolic.real_roots import radicands
 from implicit_bias.symbolic.sympy_call import sympy_call
 from implicit_bias.symbolic.time_limit import Deadline
 
+_ONLY_REAL = "The formulas are real only where {} is not negative; from other starts .at(init) integrates the flow."
 _CURVE_ALONE = (
     "The weight along the flow, x(s), has a formula and rises, so its inverse ∇R exists, and R with it; only formulas "
     "for them were not found. The identities say what is proved of x(s)."
@@ -209,8 +211,15 @@ def closed_form(
         **{name: plain(value) if isinstance(value, sp.Basic) else value for name, value in found.formulas.items()},
         conditions=tuple(plain(c) for c in conditions),
         identities=(fields_commute, *(replace(one, residual=plain(one.residual)) for one in identities)),
-        notes=notes,
+        notes=(*notes, *(_ONLY_REAL.format(plain(radicand)) for radicand in _sometimes_negative(found, origin))),
     )
+
+
+def _sometimes_negative(found: Candidate, origin: Mapping[sp.Symbol, sp.Expr]) -> list[sp.Expr]:
+    """The radicands of R that may be negative at the start, from where its formula is complex."""
+    if "potential" not in found.formulas:
+        return []
+    return [each for each, value in radicands(found.formulas["potential"], origin).items() if not value.is_nonnegative]
 
 
 def _declared_positive(output: sp.Expr) -> set[sp.Symbol]:

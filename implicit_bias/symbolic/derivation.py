@@ -147,7 +147,7 @@ class Derivation(Shown):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why formulas are missing, if any are, and how much decay leaves a minimizer, where that is limited."""
+        """Why formulas are missing, where they are real, and how much decay leaves a minimizer; empty without limits."""
         return self.form.notes
 
     @property

@@ -11,8 +11,7 @@ import sympy as sp
 
 from implicit_bias.claims.verdict import Outcome
 from implicit_bias.errors import UnsupportedError
-from implicit_bias.symbolic.real_roots import real_roots
-from implicit_bias.symbolic.sympy_call import sympy_call
+from implicit_bias.symbolic.real_roots import radicands, real_roots
 from implicit_bias.symbolic.time_limit import Deadline, each_within
 from implicit_bias.symbolic.zero_test import QUICK_TRIALS, TRIALS, all_proved, by_numbers, proved, simplified_to_zero
 
@@ -99,12 +98,9 @@ def _is_zero_in_region(residual: sp.Expr, conditions: Sequence[sp.Expr], origin:
     Only if the roots are real for every start, as their radicands are positive there.
     """
     positive = {c: sp.Dummy(c.name, positive=True) for c in conditions if isinstance(c, sp.Symbol)}
-    radicands = [power.base for power in residual.atoms(sp.Pow) if power.exp.is_Rational and not power.exp.is_Integer]
+    at_the_start = {symbol: value.xreplace(positive) for symbol, value in origin.items()}
     try:
-        if not all(
-            sympy_call(sp.simplify, radicand.xreplace(dict(origin)).xreplace(positive)).is_positive
-            for radicand in radicands
-        ):
+        if not all(each.is_positive for each in radicands(residual.xreplace(positive), at_the_start).values()):
             return False
         rooted = real_roots(residual.xreplace(positive))
         return simplified_to_zero(rooted.xreplace({sp.Abs(c): c for c in conditions}))

@@ -7,6 +7,7 @@ is not negative, and that says more of the parts of the radicand than their bein
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import sympy as sp
 
@@ -30,6 +31,18 @@ def real_roots(expression: sp.Expr) -> sp.Expr:
     positive = {symbol: sp.Dummy(symbol.name, positive=True) for symbol in under_roots}
     found = expression.xreplace(positive).replace(_is_root, _of_odd_power)
     return found.xreplace({dummy: symbol for symbol, dummy in positive.items()})
+
+
+def radicands(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) -> dict[sp.Expr, sp.Expr]:
+    """What the expression takes roots of, and its simplified form at values of some symbols.
+
+    Raises:
+        UnsupportedError: If SymPy fails to simplify one.
+    """
+    found = {root.base for root in expression.atoms(sp.Pow) if _is_root(root)}
+    return {
+        each: sympy_call(sp.simplify, each.xreplace(dict(values))) for each in sorted(found, key=sp.default_sort_key)
+    }
 
 
 def _is_root(expression: sp.Basic) -> bool:

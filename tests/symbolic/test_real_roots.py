@@ -64,3 +64,19 @@ def test_a_metric_without_an_integral_leaves_the_flow():
     derivation = ib.derive("log(u)**3")
     assert not derivation.closed_form
     assert derivation.at(u=2.0).gradient(np.log(2.0) ** 3) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("g", "complex_start"),
+    [("(1 + u)**3", "-2"), ("sinh(u)**3", "-1"), ("(2*u - 1)**3", "0"), ("u**3", None), ("m*w", None), ("u**4", None)],
+)
+def test_where_the_formulas_are_real_is_said(g, complex_start):
+    """The mirror map of the first three is complex at the start itself, where it has to vanish."""
+    derivation = ib.derive(g)
+    assert bool(derivation.notes) == (complex_start is not None)
+    if complex_start is not None:
+        assert "real only where x is not negative" in derivation.notes[0]
+        start = {"u0": sp.Rational(complex_start)}
+        at_start = sp.sympify(derivation.parameterization.outputs[0]).subs("u", start["u0"])
+        value = derivation.mirror_map.subs(start).subs("x", at_start)
+        assert abs(sp.im(value.evalf(20))) > 1e-3
