@@ -147,7 +147,7 @@ class Derivation(Shown):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why formulas are missing, where they are real, how much decay leaves a minimizer; empty if nothing is amiss."""
+        """Why formulas are missing, where they are real, how much decay leaves a minimizer; empty without such limits."""
         return self.form.notes
 
     @property
