@@ -147,7 +147,7 @@ class Derivation(Shown):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why formulas are missing, where they are real, how much decay leaves a minimizer; empty without such limits."""
+        """Why formulas are missing, where they are real, and how much decay leaves a minimizer."""
         return self.form.notes
 
     @property
