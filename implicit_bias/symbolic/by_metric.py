@@ -85,7 +85,7 @@ def _integrated_metric(g: sp.Expr, h: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Ex
         potential = real_logarithms(sympy_call(sp.integrate, sp.expand(mirror_map), X), X, start)
         if not potential.has(sp.Integral, sp.Piecewise):
             return metric, real_roots(potential), real_roots(mirror_map)
-    raise UnsupportedError(f"R'' = 1/g'² has no integral in closed form for g = {g}.")
+    raise UnsupportedError(f"No closed form of the integral of R'' = 1/g'² was found for g = {g}.")
 
 
 def _range(g: sp.Expr, symbol: sp.Symbol, mirror_map: sp.Expr) -> tuple[sp.Set | None, sp.Set | None]:

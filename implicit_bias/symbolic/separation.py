@@ -69,7 +69,7 @@ def _through_the_primitive(component: sp.Expr, symbol: sp.Symbol, time: sp.Symbo
             moved = _separated(velocity, y, time, primitive.xreplace({symbol: start}))
             if moved is not None:
                 return sympy_call(sp.simplify, branch.xreplace({y: moved}))
-    raise UnsupportedError(f"The flow of the field {component} of {symbol} has no closed form.")
+    raise UnsupportedError(f"No closed form of the flow of the field {component} of {symbol} was found.")
 
 
 def real_logarithms(expression: sp.Expr, variable: sp.Symbol, start: sp.Expr) -> sp.Expr:
@@ -77,6 +77,7 @@ def real_logarithms(expression: sp.Expr, variable: sp.Symbol, start: sp.Expr) ->
     negated = {}
     for logarithm in expression.atoms(sp.log):
         inside = logarithm.args[0].xreplace({variable: start})
-        if inside.has(*start.free_symbols) and vanishes(inside + sp.Abs(inside), proof_time=0).holds:
+        # At the start of the dual flow, which is 0, it may be a number.
+        if inside.is_negative or (inside.free_symbols and vanishes(inside + sp.Abs(inside), proof_time=0).holds):
             negated[logarithm] = sp.log(-logarithm.args[0])
     return expression.xreplace(negated)

@@ -218,15 +218,18 @@ def test_what_sympy_cannot_do_leaves_the_numerical_potential():
     [
         ("sigmoid(u)", 0.0, 1.0), ("-sigmoid(3*u)", -1.0, 0.0), ("1/(1 + exp(u))", 0.0, 1.0),
         ("3/(1 + exp(-2*u)) + 1", 1.0, 4.0), ("exp(u)/(2 + exp(u))", 0.0, 1.0), ("-exp(u)", -4.0, 0.0),
+        ("exp(u) - exp(v)", -4.0, 5.0),
     ],
 )  # fmt: skip
 def test_the_printed_potential_is_real_on_its_domain(formula, low, high):
     """Constants of integration such as log(−1) would make it complex; its differences are the numerical potential's."""
     derivation = ib.derive(formula)
-    start, x = sp.Symbol(derivation.names.initial("u")), sp.Symbol(derivation.names.weight)
+    starts = dict.fromkeys(derivation.parameterization.params, 0.3)
+    initial = {sp.Symbol(derivation.names.initial(name)): start for name, start in starts.items()}
+    x = sp.Symbol(derivation.names.weight)
     left, middle, right = (low + share * (high - low) for share in (0.2, 0.5, 0.9))
-    values = [complex(derivation.potential.subs({start: 0.3, x: z}).evalf()) for z in (left, middle, right)]
+    values = [complex(derivation.potential.subs({**initial, x: z}).evalf()) for z in (left, middle, right)]
     assert all(value.imag == 0 for value in values)
-    numerical = derivation.at(u=0.3)
+    numerical = derivation.at(starts)
     expected = numerical(np.array([left])) - numerical(np.array([right]))
     assert values[0].real - values[2].real == pytest.approx(float(expected), rel=1e-9)

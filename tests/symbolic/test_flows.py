@@ -86,7 +86,7 @@ def test_coupled_fields_that_are_not_affine_are_unsupported(field):
 
 @pytest.mark.parametrize("velocity", [p + sp.exp(p), 1 / (1 + p**2)])
 def test_integrals_without_an_inverse_are_unsupported(velocity):
-    with pytest.raises(ib.UnsupportedError, match="no closed form"):
+    with pytest.raises(ib.UnsupportedError, match="No closed form"):
         solve_flow(sp.Matrix([velocity]), [p], t)
 
 
