@@ -346,10 +346,12 @@ def test_the_command_line_offers_names_without_torch():
         ("derivations", "--help", "python -m derivations"),
     ],
 )
-def test_a_full_disk_for_the_output_is_one_line(module, arguments, name):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_for_the_output_is_one_line(module, arguments, name, unbuffered):
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", module, *arguments.split()]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
     assert (done.returncode, done.stderr) == (2, f"{name}: no space left on device.\n")
 
 

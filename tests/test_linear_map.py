@@ -92,7 +92,7 @@ def test_entries_are_viewed_and_never_written(kind):
     [
         (np.zeros((0, 3)), "at least one row"),
         (sparse.csr_array((0, 3)), "at least one row"),
-        (np.zeros(3), "expected 2 axis"),
+        (np.zeros(3), "expected an array of 2 axes"),
         (sparse.csr_array([[1.0, np.nan]]), "nan or inf"),
         (aslinearoperator(np.eye(2) * 1j), "real linear operator"),
         ([["a"]], "real numbers"),

@@ -305,7 +305,9 @@ def test_the_wheel_describes_itself_without_relative_links_or_development_extras
 
 
 def test_no_program_of_the_project_is_in_the_wheel(wheel):
-    assert {path.name.partition("-")[0] for path in wheel.iterdir()} <= {"implicit_bias", "sitecustomize.py"}
+    assert {path.name.partition("-")[0] for path in wheel.iterdir()} <= {
+        "implicit_bias", "sitecustomize.py", "__pycache__"
+    }  # fmt: skip
     assert (wheel / "implicit_bias" / "notebooks" / "ten_minutes.py").is_file()
 
 

@@ -14,8 +14,8 @@ class Changes:
 
     Attributes:
         number: How many changed statements there are.
-        passed: The changes after which the check still says that the statement holds: what was changed, and the changed
-            statement in LaTeX.
+        passed: The changes after which the check still says that the statement holds, or refutes it by the very same
+            numbers and formulas: what was changed, and the changed statement in LaTeX.
         undecided: On how many of them the check gave no verdict in the time allowed.
 
     Raises:
@@ -41,8 +41,9 @@ class Changes:
         """Whether no change passed."""
         return not self.passed
 
-    def in_words(self) -> str:
-        """What was found, without the list of changes that passed."""
+    def in_words(self, *, refuted: bool = False) -> str:
+        """What was found on a statement that holds, or on a refuted one, without the list of changes that passed."""
+        again = "gives the same refutation" if refuted else "also passes"
         late = f" {self.undecided} of {self.number} were not decided in time." if self.undecided else ""
         decided = self.number - self.undecided
         if not decided:
@@ -51,14 +52,12 @@ class Changes:
             return f"The check noticed {_each(decided)} of the statement.{late}"
         if len(self.passed) == decided:
             return (
-                f"The check also passes for {_each(decided)} of the statement, so it hardly depends on what is "
+                f"The check {again} for {_each(decided)} of the statement, so it hardly depends on what is "
                 f"stated.{late}"
             )
-        each = "it" if len(self.passed) == 1 else "each"
-        return (
-            f"The check also passes for {len(self.passed)} of {decided} small changes of the statement: either {each} "
-            f"is true as well, or the check does not see it.{late}"
-        )
+        each, they = ("it", "it") if len(self.passed) == 1 else ("each", "them")
+        why = f"it does not see {they}" if refuted else f"either {each} is true as well, or the check does not see it"
+        return f"The check {again} for {len(self.passed)} of {decided} small changes of the statement: {why}.{late}"
 
     def describe(self) -> dict[str, object]:
         """The changes as JSON, for :meth:`read`."""

@@ -3,7 +3,7 @@
 ``python -m implicit_bias.claims.isolated`` is that process. It is given the verdicts found so far on its
 standard input, and writes one line of JSON for each step: the claims, the id of the claim whose check begins, and its
 verdict. A timer of the interpreter ends it when one check takes too long, and says where it was. When all claims have
-verdicts, it gives changed statements to the checks of those that hold, each in a copy of the process.
+verdicts, it gives changed statements to the checks that decided, each in a copy of the process.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def judge_source(
     """Judge all claims of a file or a package, each after those that it uses.
 
     A claim whose check raises an error, returns no verdict, takes too long or ends its process is INCONCLUSIVE, with
-    what happened in its verdict; the others go on. The check of a claim that holds is also given small changes of the
+    what happened in its verdict; the others go on. A check that decided is also given small changes of the
     statement, if that holds formulas.
 
     Args:
@@ -338,11 +338,13 @@ def main(source: str, seconds: float, importing: float, changing: float, stuck: 
             found[name] = _judged(ledger, name, found)
             say(verdict=found[name].describe(), on=name)
         faulthandler.cancel_dump_traceback_later()
-        for name in [name for name in ledger if changing > 0 and found[name].holds and found[name].changes is None]:
+        for name in [name for name in ledger if changing > 0 and found[name].decides and found[name].changes is None]:
             mutants = changed_statements(ledger[name])
             if mutants:
                 begins = partial(say, changing=name, number=len(mutants))
-                changes = tried(ledger[name], mutants, ledger.verdicts_for(name, found), seconds, changing, begins)
+                changes = tried(
+                    ledger[name], found[name], mutants, ledger.verdicts_for(name, found), seconds, changing, begins
+                )
                 say(changes=changes.describe(), on=name)
     except Exception:  # a bug of ours, which must not look like a check that ended the process
         say(bug=traceback.format_exc())

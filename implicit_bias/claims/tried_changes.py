@@ -30,6 +30,7 @@ def changed_statements(claim: Claim) -> list[tuple[str, Statement]]:
 
 def tried(
     claim: Claim,
+    verdict: Verdict,
     mutants: list[tuple[str, Statement]],
     used: Mapping[str, Verdict],
     seconds: float,
@@ -40,6 +41,7 @@ def tried(
 
     Args:
         claim: The claim.
+        verdict: What its check says of the statement itself.
         mutants: The changed statements.
         used: The verdicts that the check is given.
         seconds: How long one check may take.
@@ -51,14 +53,16 @@ def tried(
     each, end = min(seconds, changing / CHANGES_AT_LEAST), time.monotonic() + changing
     for change, mutant in mutants:
         begins()
-        answer = _holds_within(min(each, end - time.monotonic()), claim, used, mutant)
+        answer = _passes_within(min(each, end - time.monotonic()), claim, verdict, used, mutant)
         passed += [(change, str(mutant))] if answer else []
         undecided += answer is None
     return Changes(len(mutants), tuple(passed), undecided)
 
 
-def _holds_within(seconds: float, claim: Claim, used: Mapping[str, Verdict], mutant: Statement) -> bool | None:
-    """Whether a check says that a changed statement holds; None if it does not say it in time.
+def _passes_within(
+    seconds: float, claim: Claim, verdict: Verdict, used: Mapping[str, Verdict], mutant: Statement
+) -> bool | None:
+    """Whether a check says the same of a changed statement; None if it does not say it in time.
 
     It runs in a copy of this process, which it may change or end.
     """
@@ -66,7 +70,7 @@ def _holds_within(seconds: float, claim: Claim, used: Mapping[str, Verdict], mut
         return None
     copies = multiprocessing.get_context("fork")
     answer, theirs = copies.Pipe(duplex=False)
-    copy = copies.Process(target=_tell, args=(theirs, claim, used, mutant))
+    copy = copies.Process(target=_tell, args=(theirs, claim, verdict, used, mutant))
     copy.start()
     theirs.close()
     try:
@@ -79,13 +83,18 @@ def _holds_within(seconds: float, claim: Claim, used: Mapping[str, Verdict], mut
         answer.close()
 
 
-def _tell(answer: Connection, claim: Claim, used: Mapping[str, Verdict], mutant: Statement) -> None:
-    """Send whether a changed statement holds; a check that raises anything does not say so. It prints nothing."""
+def _tell(answer: Connection, claim: Claim, verdict: Verdict, used: Mapping[str, Verdict], mutant: Statement) -> None:
+    """Send whether the check says the same; one that raises anything does not say so. It prints nothing."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     try:
-        holds = claim.verdict(used, statement=mutant).holds
+        passes = _is_same(verdict, claim.verdict(used, statement=mutant))
     except (Exception, SystemExit):
-        holds = False
-    answer.send(holds)
+        passes = False
+    answer.send(passes)
+
+
+def _is_same(verdict: Verdict, other: Verdict) -> bool:
+    """Whether both speak for the statement; or, as a changed false statement is false, too, refute it alike."""
+    return other.holds if verdict.holds else other.describe() == verdict.describe()

@@ -121,9 +121,19 @@ class Verdict(Shown):
         return self.outcome in (Outcome.PROVED, Outcome.ARGUED, Outcome.SUPPORTED)
 
     @property
+    def decides(self) -> bool:
+        """Whether it speaks for the statement or against it."""
+        return self.holds or self.outcome is Outcome.REFUTED
+
+    @property
     def is_doubtful(self) -> bool:
-        """Whether its check also passes for changes of the statement."""
+        """Whether its check says the same of changes of the statement."""
         return self.changes is not None and not self.changes.is_seen
+
+    @property
+    def said_of_changes(self) -> str:
+        """What :attr:`changes` found, in words; empty if nobody tried them."""
+        return "" if self.changes is None else self.changes.in_words(refuted=self.outcome is Outcome.REFUTED)
 
     @property
     def label(self) -> str:

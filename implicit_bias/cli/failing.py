@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import typer
@@ -57,7 +59,16 @@ def unwritten_files_fail(command: str) -> Iterator[None]:
     """Exit with 2 if a file cannot be read or written: the disk may be full, or another run may hold the folder."""
     try:
         yield
+        sys.stdout.flush()
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader has gone, as head does, and wants no more
             raise
+        if error.filename is None:
+            _give_up_printing()
         fail(command, error, BAD_INPUT)
+
+
+def _give_up_printing() -> None:
+    """Send what is still to be printed nowhere, or Python tries again at its end and fails in words of its own."""
+    with suppress(OSError):  # where printing is captured, there is no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

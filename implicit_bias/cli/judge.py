@@ -125,7 +125,7 @@ def show_verdicts(console: Console, ledger: Ledger, names: list[str]) -> None:
             for line in _folded(console, part, max(console.width - indent, INDENT)):
                 console.print(Text(" " * indent) + line)
         console.print()
-    for sentence in _counted([ledger.verdicts[name] for name in names]):
+    for sentence in _counted({name: ledger.verdicts[name] for name in names}):
         for line in _folded(console, Text(sentence), console.width):
             console.print(line)
 
@@ -142,13 +142,13 @@ def _folded(console: Console, text: Text, width: int) -> list[Text]:
 
 
 def _warnings(verdict: Verdict) -> list[Text]:
-    """The changes of the statement with which the check passes, too, some of them as an example."""
+    """The changes of the statement of which the check says the same, some of them as an example."""
     from implicit_bias.display.plain_text import plain_text
 
     changes = verdict.changes
     if changes is None or (changes.is_seen and not changes.undecided):
         return []
-    found = [Text(changes.in_words(), "yellow")]
+    found = [Text(verdict.said_of_changes, "yellow")]
     found += [
         Text(f"{change}: {plain_text(statement)}", "yellow") for change, statement in changes.passed[:SHOWN_CHANGES]
     ]
@@ -156,20 +156,20 @@ def _warnings(verdict: Verdict) -> list[Text]:
     return [*found, *([Text(f"and {left} more", "yellow")] if left > 0 else [])]
 
 
-def _counted(verdicts: list[Verdict]) -> list[str]:
+def _counted(verdicts: dict[str, Verdict]) -> list[str]:
     """How many claims have which outcome, and what a question mark and BROKEN mean, where there are any."""
-    found = Counter(verdict.label for verdict in verdicts)
+    found = Counter(verdict.label for verdict in verdicts.values())
     labels = [each for name in COLOURS for each in (name, f"{name}?") if found[each]]
     number = f"{len(verdicts)} {'claim' if len(verdicts) == 1 else 'claims'}"
     said = [f"{number}: {', '.join(f'{found[each]} {each}' for each in labels)}"]
-    if any(verdict.is_doubtful for verdict in verdicts):
-        said.append("?: the check also passes for a changed statement.")
+    if any(verdict.is_doubtful for verdict in verdicts.values()):
+        said.append("?: the check says the same of a changed statement.")
     if found["BROKEN"]:
         said.append("BROKEN: the check itself has a fault, so nothing was found out; mend the line that is named.")
-    tried = [verdict.changes for verdict in verdicts if verdict.holds]
-    untried = sum(changes is None for changes in tried)
-    if untried and untried < len(tried):
-        said.append(f"Of {len(tried)} claims that hold, {untried} state no formula that could be changed.")
+    tried = {name: verdict.changes for name, verdict in verdicts.items() if verdict.decides}
+    untried = [name for name, changes in tried.items() if changes is None]
+    if untried and len(untried) < len(tried):
+        said.append(f"Without a formula that could be changed: {', '.join(untried)}.")
     return said
 
 

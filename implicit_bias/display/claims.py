@@ -79,7 +79,7 @@ def _contents(verdict: Verdict) -> Html:
     if verdict.identities:
         lines.append((text("identities"), _identities(verdict.identities)))
     if verdict.changes is not None and verdict.changes.number:
-        lines.append((text("changed"), text(verdict.changes.in_words())))
+        lines.append((text("changed"), text(verdict.said_of_changes)))
     if verdict.traceback:
         lines.append(
             (text("traceback"), folded(text("what was raised"), Html(f"<pre>{text(verdict.traceback)}</pre>")))

@@ -47,6 +47,10 @@ def measured(statement):
 @claim("refuted", ib.Statement("y = ", 8 * x))
 def refuted(statement): return prove(statement)
 
+@claim("refuted-blindly")
+def refuted_blindly(statement):
+    return judge.refute("no", judge.Violation(8 * x, 7 * x, {"x": 1}, ">"))
+
 @claim("words", "y = 7x")
 def words(): return prove(seven)
 
@@ -83,7 +87,8 @@ FOUND = {
     "blind": (3, ["7 → 14", "7 → 7/2", "7 → -7"], 0),
     "even": (3, ["7 → -7"], 0),
     "measured": (3, ["7 → 14", "7 → 7/2"], 0),
-    "refuted": None,
+    "refuted": SEEN,
+    "refuted-blindly": (3, ["7 → 14", "7 → 7/2", "7 → -7"], 0),
     "words": None,
     "unknown-function": None,
     **dict.fromkeys(["raises", "exits", "ends", "killed", "interrupted"], SEEN),
@@ -112,15 +117,16 @@ def test_each_check_is_tried_in_a_copy_that_may_do_anything(ledger, name):
         assert changes.undecided == 3
     found = changes and (changes.number, [change for change, _ in changes.passed], changes.undecided)
     assert found == FOUND[name]
-    assert ledger.verdicts[f"k/{name}"].outcome.value == {"refuted": "REFUTED", "measured": "SUPPORTED"}.get(
-        name, "PROVED"
-    )
+    other = {"refuted": "REFUTED", "refuted-blindly": "REFUTED", "measured": "SUPPORTED"}
+    assert ledger.verdicts[f"k/{name}"].outcome.value == other.get(name, "PROVED")
 
 
 def test_a_check_that_passes_for_changes_looks_less_trustworthy_in_every_form(ledger, tmp_path):
     labels = {name.removeprefix("k/"): verdict.label for name, verdict in ledger.verdicts.items()}
     doubtful = {name: label for name, label in labels.items() if label.endswith("?")}
-    assert doubtful == {"blind": "PROVED?", "even": "PROVED?", "measured": "SUPPORTED?"}
+    assert doubtful == {
+        "blind": "PROVED?", "even": "PROVED?", "measured": "SUPPORTED?", "refuted-blindly": "REFUTED?"
+    }  # fmt: skip
     ledger.save(tmp_path / "ledger.json")
     loaded = ib.Ledger.load(tmp_path / "ledger.json")
     assert {name: each.changes for name, each in loaded.verdicts.items()} == {
@@ -156,10 +162,11 @@ def test_the_command_says_which_changes_pass(tmp_path):
         "not see it. 7 → -7: y = −7x " in output
     )
     assert output.endswith(
-        "7 claims: 3 PROVED, 2 PROVED?, 1 SUPPORTED?, 1 REFUTED ?: the check also passes for a changed statement. Of 6 "
-        "claims that hold, 2 state no formula that could be changed. "
+        "8 claims: 3 PROVED, 2 PROVED?, 1 SUPPORTED?, 1 REFUTED, 1 REFUTED? ?: the check says the same of a changed "
+        "statement. Without a formula that could be changed: k/words, k/unknown-function. "
     )
-    assert shown(path, "--mutants", "0").endswith("7 claims: 5 PROVED, 1 SUPPORTED, 1 REFUTED ")
+    assert "The check gives the same refutation for each of 3 small changes of the statement, so it hardly" in output
+    assert shown(path, "--mutants", "0").endswith("8 claims: 5 PROVED, 1 SUPPORTED, 2 REFUTED ")
 
 
 CARELESS = """

@@ -55,7 +55,7 @@ def test_formulas_are_text_and_a_correction_says_whether_it_was_shown(run):
     assert "proposed instead, but not shown: ∇R(x) = x/2 + √y INCONCLUSIVE " in output
     assert "SUPPORTED long/words, Section 2; in many words" in output
     assert "the long run t → ∞ It was measured at" in output
-    assert output.endswith("2 claims: 1 SUPPORTED, 1 REFUTED ")
+    assert "2 claims: 1 SUPPORTED, 1 REFUTED Without a formula" in output
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e400"])

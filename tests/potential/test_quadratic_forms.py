@@ -258,7 +258,7 @@ def test_points_inside_the_cone():
         ([SWAP], [[0.0, 1.0], [2.0, 0.0]], [1.0, 2.0], "B: expected a symmetric matrix"),
         ([SWAP], None, [1.0, np.nan], "theta0: 1 entry"),
         ([SWAP], None, [1.0, 2.0, 3.0], r"A: expected shape \(k, 3, 3\)"),
-        (SWAP, None, [1.0, 2.0], "A: expected 3"),
+        (SWAP, None, [1.0, 2.0], "A: expected an array of 3 axes"),
         ([SWAP], np.eye(3), [1.0, 2.0], "B: expected shape"),
         (np.zeros((0, 2, 2)), None, [1.0, 2.0], "k >= 1"),
         ([SWAP, 2 * SWAP], None, [1.0, 2.0], "rank 1 only"),

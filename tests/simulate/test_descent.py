@@ -343,7 +343,7 @@ class TestDivergence:
     ("change", "message"),
     [
         ({"problem": None}, "ib.Regression, got NoneType"),
-        ({"parameterization": "m*w"}, "MatrixParameterization, got str"),
+        ({"parameterization": "m*w"}, "MatrixParameterization, got the string"),
         ({"parameterization": ib.Parameterization(["m*w", "m"], ["m", "w"])}, "one formula for each of 9 columns"),
         (
             {"parameterization": ib.Parameterization(["m*w", "m"], ["m", "w"]), "init": {"m": [[1.0]], "w": 1.0}},

@@ -264,7 +264,7 @@ def test_the_number_of_steps_is_limited():
         ({"atol": -1.0}, "atol"),
         ({"method": "Euler"}, "method"),
         ({"problem": None}, "ib.Regression, got NoneType"),
-        ({"parameterization": "m*w"}, "MatrixParameterization, got str"),
+        ({"parameterization": "m*w"}, "MatrixParameterization, got the string"),
         ({"parameterization": ib.Parameterization(["m*w", "m"], ["m", "w"])}, "one formula for each of 3 columns"),
         ({"parameterization": ib.Parameterization(["m*w", "m", "w"], ["m", "w"])}, "the weights share them"),
     ],

@@ -169,7 +169,7 @@ def test_failures_are_a_status():
         (ib.HyperbolicEntropy(scale=1.0), {"schedule": Constant(1.0)}, "ready potential"),
         (PLAIN, {"init": INIT, "t": None}, "t: expected an end time"),
         (ib.HyperbolicEntropy(scale=[1.0, 2.0]), {}, "2 coordinates"),
-        (MASK, {"init": INIT}, "Derivation or a Potential"),
+        (MASK, {"init": INIT}, "or a Potential, got"),
         (PLAIN, {"init": INIT, "method": "Euler"}, "method"),
         (PLAIN, {"init": INIT, "rtol": -1.0}, "rtol"),
     ],
