@@ -40,6 +40,9 @@ _ABSOLUTE_TOLERANCE = 1e-14  # times the smallest initial value of each weight
 class TrainingLimit(Shown):
     r"""Where training with a finite step ends, to second order in the step.
 
+    It is asymptotic: the error vanishes like the square of the step, and no bound on it is known. The distance of ``x``
+    to ``flow.x`` is the term of first order; where that is not small, what is left out need not be small either.
+
     Attributes:
         x: The end, shape (n,); nan where the status is not CONVERGED.
         potential: The potential that it minimizes among all x with Zx = y; None where the status is not CONVERGED.
@@ -49,7 +52,8 @@ class TrainingLimit(Shown):
         critical_step: The step beyond which training is unstable at the flow's limit.
         step: The step.
         status: CONVERGED if the flow and the projection were solved within their tolerances, which says nothing of the
-            orders left out; UNSTABLE beyond the critical step; otherwise how the flow or a projection failed.
+            orders left out; UNSTABLE beyond the critical step; STALLED where so much decay is spent that rounding takes
+            the digits that tell the effective start, as those of m − w; otherwise how the flow or a projection failed.
     """
 
     x: FloatArray
@@ -150,7 +154,8 @@ def training_limit(
 
     (for Nesterov's variant :math:`c = \eta(1 - \beta + 2\beta^2)/(1 - \beta)^2`), with the variance over mini-batches B
     drawn without replacement. This flow is integrated until it fits the data; its effective initialization has the
-    potential that the end minimizes. The error is of second order in the step, for mini-batches on average.
+    potential that the end minimizes. The error is of second order in the step, for mini-batches on average; that is
+    asymptotic, and :class:`TrainingLimit` says how to judge it at a given step.
 
     Args:
         problem: Data and squared loss, with fewer observations than weights.
@@ -212,8 +217,13 @@ def training_limit(
         return ended(status)
     decay = float(strength.integral(modified.reached * (1 - beta))) / (1 - beta)
     names = parameterization.params
-    effective = families.pulled_back(dict(zip(names, theta, strict=True)), problem.linear.adjoint(dual), decay)
-    potential = families.started(effective)(steps_decay)
+    try:
+        effective = families.pulled_back(dict(zip(names, theta, strict=True)), problem.linear.adjoint(dual), decay)
+        potential = families.started(effective)(steps_decay)
+    except UnsupportedError:
+        raise
+    except InputError:  # of a start that the user never gave: much decay has taken its digits, as those of m − w
+        return ended(Status.STALLED)
     found = bregman_projection(problem, potential, start=dual, throw=False)
     if found.status is not Status.CONVERGED:
         return ended(found.status)
