@@ -211,8 +211,8 @@ class Trajectory(Shown):
 
         For a flow it is :math:`R_{A_k}` of its start. For training in steps it is that of the effective
         initialization, which makes the identity exact for any step, batch and momentum. So where a run fits the data,
-        its end minimizes this potential among all x with Zx = y. Where |m| and |w| of a mask agree to half their digits,
-        after much decay, it is that of ``products``, if they lead to x_k.
+        its end minimizes this potential among all x with Zx = y. Where |m| and |w| of a mask agree to half their
+        digits, after much decay, it is that of ``products``, if they lead to x_k.
 
         Args:
             k: Index of the record.
