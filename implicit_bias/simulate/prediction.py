@@ -55,7 +55,7 @@ class TrainingLimit(Shown):
         critical_step: The step beyond which training is unstable at the flow's limit.
         step: The step.
         status: CONVERGED if the flow and the projection were solved within their tolerances, which says nothing of the
-            orders left out; UNSTABLE beyond the critical step; STALLED also where rounding takes the digits that tell the
+            orders left out; UNSTABLE beyond the critical step; STALLED also where rounding takes the digits of the
             effective start, as those of m − w; otherwise how the flow or a projection failed.
     """
 
