@@ -26,7 +26,15 @@ class FormulaError(InputError):
 
 
 class DomainError(InputError):
-    """A value lies outside the domain on which a potential or a derivation is defined."""
+    """A value lies outside the domain on which a potential or a derivation is defined.
+
+    Attributes:
+        condition: The formula in the initial values that has to be positive, where there is one.
+        weight: The first weight for which it is not.
+    """
+
+    condition: str | None = None
+    weight: int | None = None
 
 
 class NotCommutingError(InputError):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from implicit_bias.errors import InputError, UnsupportedError, known_options
+from implicit_bias.errors import DomainError, InputError, UnsupportedError, known_options
 from implicit_bias.linear_map import DenseMap
 from implicit_bias.masking.diagonal_networks import DiagonalNetworks
 from implicit_bias.potential.family import MaskFamily, NoFamily
@@ -50,7 +50,16 @@ class MaskFamilies:
         return MaskFamily(self.m[run], self.w[run])
 
     def started(self, init: Mapping[str, np.ndarray]) -> MaskFamily:
-        """The potentials of another start of one run."""
+        """The potentials of another start of one run.
+
+        Raises:
+            DomainError: Unless |w| < m.
+        """
+        lost = np.flatnonzero(~(np.abs(init["w"]) < init["m"]))
+        if len(lost):
+            error = DomainError("init: expected |w| < m for every weight.")
+            error.condition, error.weight = "m0 - |w0|", int(lost[0])
+            raise error
         return MaskFamily(init["m"], init["w"])
 
     @staticmethod

@@ -2,6 +2,8 @@ r"""The effective initialization of a run: the start from which a flow would arr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import sympy as sp
 from scipy.integrate import solve_ivp
@@ -36,9 +38,9 @@ def pulled_back(
     Raises:
         UnsupportedError: If the integrator fails: the flow backwards leaves every bound.
     """
-    matrices = _matrices(parameterization)
-    if matrices is not None:
-        return _by_exponentials(parameterization, matrices, theta, accumulated_gradient, decay)
+    forms = diagonal_forms(parameterization)
+    if forms is not None:
+        return _by_exponentials(parameterization, forms, theta, accumulated_gradient, decay)
     model = FormulaModel(parameterization, len(accumulated_gradient))
 
     def velocity(_: float, flat: FloatArray) -> FloatArray:
@@ -54,33 +56,50 @@ def pulled_back(
     return model.shaped(path.y[:, -1])
 
 
-def _matrices(parameterization: Parameterization) -> list[FloatArray] | None:
-    """The matrices of all outputs and of the regularizer, if all are quadratic forms."""
+@dataclass(frozen=True, eq=False)
+class DiagonalForms:
+    """Commuting quadratic forms ½ θᵀMθ in their joint eigenbasis, where their flows multiply each component.
+
+    Attributes:
+        basis: Eigenvectors as columns, shape (p, p).
+        outputs: Eigenvalues of each output, shape (p,).
+        decay: Eigenvalues of the regularizer, shape (p,), zero without one.
+    """
+
+    basis: FloatArray
+    outputs: list[FloatArray]
+    decay: FloatArray
+
+
+def diagonal_forms(parameterization: Parameterization) -> DiagonalForms | None:
+    """The forms of the outputs and of the regularizer, which have to commute, or None if one is not quadratic."""
     h = parameterization.regularizer
     try:
-        return [
+        matrices = [
             quadratic_matrix(form, parameterization)
             for form in (*parameterization.outputs, *(() if h is None else (h,)))
         ]
     except UnsupportedError:
         return None
+    basis = joint_eigenbasis(np.stack(matrices))
+    values = [np.diag(basis.T @ matrix @ basis) for matrix in matrices]
+    count = len(parameterization.outputs)
+    return DiagonalForms(basis, values[:count], np.zeros_like(values[0]) if h is None else values[-1])
 
 
 def _by_exponentials(
     parameterization: Parameterization,
-    matrices: list[FloatArray],
+    forms: DiagonalForms,
     theta: FloatArray,
     accumulated_gradient: FloatArray,
     decay: FloatArray | float,
 ) -> FloatArray:
-    basis = joint_eigenbasis(np.stack(matrices))
-    values = [np.diag(basis.T @ matrix @ basis) for matrix in matrices]
-    rates = np.zeros_like(values[0]) if parameterization.regularizer is None else values[-1]
+    basis, values, rates = forms.basis, forms.outputs, forms.decay
     components = np.tensordot(basis.T, theta, 1)
     if parameterization.separable:
         exponents = values[0][:, None] * accumulated_gradient + rates[:, None] * decay
     else:
-        exponents = sum(value * push for value, push in zip(values, accumulated_gradient, strict=False)) + rates * decay
+        exponents = sum(value * push for value, push in zip(values, accumulated_gradient, strict=True)) + rates * decay
     with np.errstate(over="ignore"):
         return np.tensordot(basis, np.exp(exponents) * components, 1)
 

@@ -65,6 +65,7 @@ class DerivedFamilies:
 
         Raises:
             UnsupportedError: If the flow has no potential, or the start was not found.
+            DomainError: If rounding has moved the parameters out of the region of the derivation.
         """
         self.started(parameters)  # refuses fields that do not commute, for which the order of the flows would matter
         names = self.parameterization.params

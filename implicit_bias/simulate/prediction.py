@@ -18,6 +18,7 @@ from implicit_bias.potential import HyperbolicEntropy, Potential, SeparablePoten
 from implicit_bias.problem import Regression
 from implicit_bias.schedule import Schedule, checked_schedule
 from implicit_bias.shown import Shown
+from implicit_bias.simulate.effective import DiagonalForms, diagonal_forms
 from implicit_bias.simulate.families import DerivedFamilies
 from implicit_bias.simulate.gradient_flow import check_arguments, start_of_flow
 from implicit_bias.simulate.model import FormulaModel
@@ -32,6 +33,7 @@ _PLAIN = SGD()
 _FITTED = 1e-24  # of the first loss: the flow has arrived, and what follows is below rounding
 _LONGEST_FLOW = 1e7  # in flow time
 _SUMMED_STEPS = 100_000
+_LARGEST_GROWTH = 100.0  # of the logarithm of a component, beyond that of any flow that fits data
 _RELATIVE_TOLERANCE = 1e-11  # of a step of the integrator
 _ABSOLUTE_TOLERANCE = 1e-14  # times the smallest initial value of each weight
 
@@ -39,6 +41,10 @@ _ABSOLUTE_TOLERANCE = 1e-14  # times the smallest initial value of each weight
 @dataclass(frozen=True, eq=False)
 class TrainingLimit(Shown):
     r"""Where training with a finite step ends, to second order in the step.
+
+    It is asymptotic: the error vanishes like the square of the step, and no bound on it is known. The terms of first
+    order are ``gain`` and ``shift``, in the logarithm of the scale. Where they are not small against 1, what is left
+    out need not be small either, even if ``x`` is near ``flow.x``; without a scale, compare these two.
 
     Attributes:
         x: The end, shape (n,); nan where the status is not CONVERGED.
@@ -49,7 +55,8 @@ class TrainingLimit(Shown):
         critical_step: The step beyond which training is unstable at the flow's limit.
         step: The step.
         status: CONVERGED if the flow and the projection were solved within their tolerances, which says nothing of the
-            orders left out; UNSTABLE beyond the critical step; otherwise how the flow or a projection failed.
+            orders left out; UNSTABLE beyond the critical step; STALLED also where rounding takes the digits of the
+            effective start, as those of m − w; otherwise how the flow or a projection failed.
     """
 
     x: FloatArray
@@ -150,7 +157,8 @@ def training_limit(
 
     (for Nesterov's variant :math:`c = \eta(1 - \beta + 2\beta^2)/(1 - \beta)^2`), with the variance over mini-batches B
     drawn without replacement. This flow is integrated until it fits the data; its effective initialization has the
-    potential that the end minimizes. The error is of second order in the step, for mini-batches on average.
+    potential that the end minimizes. The error is of second order in the step, for mini-batches on average; that is
+    asymptotic, and :class:`TrainingLimit` says how to judge it at a given step.
 
     Args:
         problem: Data and squared loss, with fewer observations than weights.
@@ -206,14 +214,19 @@ def training_limit(
 
     if eta > largest:
         return ended(Status.UNSTABLE)
-    modified = _Modified(problem, acting, float(eta), optimizer, batch_size)
-    theta, dual, status = _integrated(problem, modified, start, strength, beta)
+    steps = _Steps(problem, acting, float(eta), optimizer, batch_size, strength)
+    forms = diagonal_forms(acting) if acting.separable else None
+    modified = _Modified(steps, families, start) if forms is None else _Multiplied(steps, forms, start)
+    reached, state, dual, status = _integrated(steps, modified)
     if status is not Status.CONVERGED:
         return ended(status)
-    decay = float(strength.integral(modified.reached * (1 - beta))) / (1 - beta)
-    names = parameterization.params
-    effective = families.pulled_back(dict(zip(names, theta, strict=True)), problem.linear.adjoint(dual), decay)
-    potential = families.started(effective)(steps_decay)
+    try:
+        effective = modified.effective(reached, state, dual)
+        potential = families.started(dict(zip(parameterization.params, effective, strict=True)))(steps_decay)
+    except UnsupportedError:
+        raise
+    except InputError:  # of a start that the user never gave: it has lost its digits, as those of m − w
+        return ended(Status.STALLED)
     found = bregman_projection(problem, potential, start=dual, throw=False)
     if found.status is not Status.CONVERGED:
         return ended(found.status)
@@ -229,20 +242,71 @@ def _decay_of_steps(strength: Schedule, eta: float) -> float:
     return eta * float(np.sum(alpha[:-1])) + rest
 
 
-class _Modified:
-    """The field of the modified flow, as a function of parameters, slopes ∇f, their variances and the strength."""
+class _Steps:
+    """The problem and what finite steps add to its flow, in flow time."""
 
     def __init__(
-        self, problem: Regression, parameterization: Parameterization, eta: float, optimizer: SGD, batch: int | None
+        self,
+        problem: Regression,
+        parameterization: Parameterization,
+        eta: float,
+        optimizer: SGD,
+        batch: int | None,
+        strength: Schedule,
     ) -> None:
         beta = optimizer.momentum
         second = 1 - beta + 2 * beta**2 if optimizer.nesterov else 1 + beta
-        self.problem, self.model = problem, FormulaModel(parameterization, problem.n)
-        self.reached = 0.0
-        self._curvature, self._noise = eta * second / (1 - beta) ** 2, eta / (1 - beta)
+        self.problem, self.parameterization = problem, parameterization
+        self.model = FormulaModel(parameterization, problem.n)
+        self.curvature, self._noise = eta * second / (1 - beta) ** 2, eta / (1 - beta)
+        self._strength, self._rate = strength, 1 - beta
         self._batch = None if batch in (None, problem.d) else batch
         if self._batch is not None and not parameterization.separable:
             raise UnsupportedError("batch_size: coupled parameterizations are covered with all observations alone.")
+        self.breakpoints = sorted(b / self._rate for b in strength.breakpoints if b > 0)
+
+    def alpha(self, t: float) -> float:
+        """The strength."""
+        return float(self._strength(t * self._rate))
+
+    def decay(self, t: float) -> float:
+        """A, its integral so far."""
+        return float(self._strength.integral(t * self._rate)) / self._rate
+
+    def decays_after(self, t: float) -> bool:
+        """Whether any decay is left."""
+        return self._strength.total - float(self._strength.integral(t * self._rate)) > 0
+
+    def slopes(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The slopes of the loss in the predictions, and in x."""
+        pressure = self.problem.prediction_gradient(self.problem.linear.apply(self.model.weights(theta)))
+        return pressure, self.problem.linear.adjoint(pressure)
+
+    def loss(self, theta: FloatArray) -> float:
+        """The loss on all observations."""
+        return float(self.problem.prediction_loss(self.problem.linear.apply(self.model.weights(theta))))
+
+    def variance(self, pressure: FloatArray, slopes: FloatArray) -> FloatArray | float:
+        """η/(1 − β) times the variance of the gradient of a batch drawn without replacement, by weight."""
+        if self._batch is None:
+            return 0.0
+        d, size = self.problem.d, self._batch
+        # The observations' terms are d·ρᵢzᵢ, with mean ∇f.
+        squares = np.sum((d * pressure[:, None] * self.problem.Z - slopes) ** 2, axis=0)
+        whole, rest = divmod(d, size)
+        # An epoch has batches of the size and one of what is left.
+        sizes = np.array([size] * whole + ([rest] if rest else []))
+        return self._noise * squares / (d - 1) * np.mean((1 - sizes / d) / sizes)
+
+
+class _Modified:
+    """The modified flow of any parameterization, in its parameters."""
+
+    def __init__(self, steps: _Steps, families: DerivedFamilies, start: FloatArray) -> None:
+        self._steps, self._families, parameterization = steps, families, steps.parameterization
+        self.start = start
+        smallest = np.min(np.where(start == 0, np.inf, np.abs(start)), axis=0)
+        self.tolerance = _ABSOLUTE_TOLERANCE * np.broadcast_to(np.minimum(smallest, 1.0), start.shape)
         symbols, outputs, h = list(parameterization.symbols), parameterization.outputs, parameterization.regularizer
         slopes = sp.symbols(f"_slope:{len(outputs)}", real=True)
         strength = sp.Symbol("_strength", real=True)
@@ -256,65 +320,92 @@ class _Modified:
         self._count = len(symbols)
         self._field = compiled([*symbols, *slopes, strength], [*v.flat(), *correction.flat(), *noise.flat()])
 
-    def __call__(self, theta: FloatArray, alpha: float) -> tuple[FloatArray, FloatArray]:
+    def theta(self, t: float, state: FloatArray, dual: FloatArray) -> FloatArray:
+        """The parameters are the state."""
+        return state
+
+    def velocity(self, t: float, state: FloatArray, dual: FloatArray) -> tuple[FloatArray, FloatArray]:
         """θ' and ν'."""
-        problem, model, p = self.problem, self.model, self._count
-        pressure = problem.prediction_gradient(problem.linear.apply(model.weights(theta)))
-        slopes = problem.linear.adjoint(pressure)
-        given = [*theta, *([slopes] if model.separable else slopes), np.broadcast_to(alpha, theta.shape[1:])]
+        steps, p = self._steps, self._count
+        pressure, slopes = steps.slopes(state)
+        given = [*state, *([slopes] if steps.model.separable else slopes)]
+        given.append(np.broadcast_to(steps.alpha(t), state.shape[1:]))
         found = self._field(np.stack(np.broadcast_arrays(*given)))
-        velocity = -found[:p] - self._curvature / 2 * found[p : 2 * p]
-        if self._batch is not None:
-            velocity = velocity - self._noise / 2 * self._variance(pressure, slopes) * found[2 * p :]
-        return velocity, pressure
+        noise = steps.variance(pressure, slopes) * found[2 * p :]
+        return -found[:p] - steps.curvature / 2 * found[p : 2 * p] - noise / 2, pressure
 
-    def _variance(self, pressure: FloatArray, slopes: FloatArray) -> FloatArray:
-        """The variance of the gradient of a batch drawn without replacement, by weight."""
-        d, size = self.problem.d, self._batch or 1
-        # The observations' terms are d·ρᵢzᵢ, with mean ∇f.
-        squares = np.sum((d * pressure[:, None] * self.problem.Z - slopes) ** 2, axis=0)
-        whole, rest = divmod(d, size)
-        # An epoch has batches of the size and one of what is left.
-        sizes = np.array([size] * whole + ([rest] if rest else []))
-        return squares / (d - 1) * np.mean((1 - sizes / d) / sizes)
+    def effective(self, t: float, state: FloatArray, dual: FloatArray) -> FloatArray:
+        """The effective initialization, pulled back along the flows."""
+        parameters = dict(zip(self._steps.parameterization.params, state, strict=True))
+        found = self._families.pulled_back(parameters, self._steps.problem.linear.adjoint(dual), self._steps.decay(t))
+        return np.stack(list(found.values()))
 
 
-def _integrated(
-    problem: Regression, modified: _Modified, start: FloatArray, strength: Schedule, beta: float
-) -> tuple[FloatArray, FloatArray, Status]:
-    """The parameters and dual variables where the modified flow fits the data."""
-    model, size = modified.model, modified.model.size
-    breakpoints = sorted(b / (1 - beta) for b in strength.breakpoints if b > 0)
+class _Multiplied:
+    r"""The modified flow of quadratic forms, in the logarithms of what steps multiply each component by.
 
-    def velocity(t: float, state: FloatArray) -> FloatArray:
+    In the joint eigenbasis of the forms, with eigenvalues λ of g and μ of h, a component is
+    :math:`c_0 e^{-\lambda L - \mu A - E}` with :math:`E' = \tfrac{c}{2}(\lambda\nabla f + \mu\alpha)^2 +
+    \tfrac{\eta}{2(1 - \beta)}\lambda^2\operatorname{Var}`. So none is lost to rounding, however small it becomes.
+    """
+
+    def __init__(self, steps: _Steps, forms: DiagonalForms, start: FloatArray) -> None:
+        self._steps, self._basis = steps, forms.basis
+        self._output, self._decay = forms.outputs[0][:, None], forms.decay[:, None]
+        self._components = np.tensordot(forms.basis.T, start, 1)
+        self.start = np.zeros_like(self._components)
+        self.tolerance = np.full(self.start.shape, _ABSOLUTE_TOLERANCE)
+
+    def theta(self, t: float, state: FloatArray, dual: FloatArray) -> FloatArray:
+        """The parameters."""
+        gradient = self._steps.problem.linear.adjoint(dual)
+        exponents = self._output * gradient + self._decay * self._steps.decay(t) + state
+        # The integrator tries steps that are too long, and shortens them as long as numbers stay finite.
+        return np.tensordot(self._basis, self._components * np.exp(np.minimum(-exponents, _LARGEST_GROWTH)), 1)
+
+    def velocity(self, t: float, state: FloatArray, dual: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """E' and ν'."""
+        steps = self._steps
+        pressure, slopes = steps.slopes(self.theta(t, state, dual))
+        push = self._output * slopes + self._decay * steps.alpha(t)
+        noise = self._output**2 * steps.variance(pressure, slopes)
+        return (steps.curvature * push**2 + noise) / 2, pressure
+
+    def effective(self, t: float, state: FloatArray, dual: FloatArray) -> FloatArray:
+        """The effective initialization: the start, multiplied by what is left of the products of the steps."""
+        return np.tensordot(self._basis, self._components * np.exp(-state), 1)
+
+
+def _integrated(steps: _Steps, modified: _Modified | _Multiplied) -> tuple[float, FloatArray, FloatArray, Status]:
+    """The time, the state and the dual variables where the modified flow fits the data."""
+    shape, size = modified.start.shape, modified.start.size
+
+    def velocity(t: float, flat: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
-            motion, pressure = modified(model.shaped(state[:size]), float(strength(t * (1 - beta))))
-        return np.concatenate([model.flat(motion), pressure])
+            motion, pressure = modified.velocity(t, flat[:size].reshape(shape), flat[size:])
+        return np.concatenate([motion.ravel(), pressure])
 
-    def loss(state: FloatArray) -> float:
-        return float(problem.prediction_loss(problem.linear.apply(model.weights(model.shaped(state[:size])))))
+    def loss(t: float, flat: FloatArray) -> float:
+        return steps.loss(modified.theta(t, flat[:size].reshape(shape), flat[size:]))
 
-    state = np.concatenate([model.flat(start), np.zeros(problem.d)])
-    smallest = np.min(np.where(start == 0, np.inf, np.abs(start)), axis=0)
-    tolerance = np.full(len(state), _ABSOLUTE_TOLERANCE)
-    tolerance[:size] *= model.flat(np.broadcast_to(np.minimum(smallest, 1.0), start.shape))
-    first = max(loss(state), np.finfo(float).tiny)
+    dual = np.zeros(steps.problem.d)
+    flat = np.concatenate([modified.start.ravel(), dual])
+    tolerance = np.concatenate([modified.tolerance.ravel(), dual + _ABSOLUTE_TOLERANCE])
+    first = max(loss(0.0, flat), np.finfo(float).tiny)
     begin, end = 0.0, 1.0
     while True:
-        edges = [begin, *(b for b in breakpoints if begin < b < end), end]
+        edges = [begin, *(b for b in steps.breakpoints if begin < b < end), end]
         for before, after in itertools.pairwise(edges):
             path = solve_ivp(
-                velocity, (before, after), state, "LSODA", (after,), rtol=_RELATIVE_TOLERANCE, atol=tolerance
+                velocity, (before, after), flat, "LSODA", (after,), rtol=_RELATIVE_TOLERANCE, atol=tolerance
             )
             if not path.success:
-                return start, np.zeros(problem.d), Status.STEP_SIZE
-            state = path.y[:, -1]
-        if not np.all(np.isfinite(state)):
-            return start, np.zeros(problem.d), Status.NOT_FINITE
-        modified.reached = end
-        has_fitted = loss(state) <= _FITTED * first
+                return before, modified.start, dual, Status.STEP_SIZE
+            flat = path.y[:, -1]
+        if not np.all(np.isfinite(flat)):
+            return begin, modified.start, dual, Status.NOT_FINITE
+        has_fitted = loss(end, flat) <= _FITTED * first
         if has_fitted or end >= _LONGEST_FLOW:
-            left = strength.total - float(strength.integral(end * (1 - beta)))
-            status = Status.CONVERGED if has_fitted or left > 0 else Status.MAX_ITERATIONS
-            return model.shaped(state[:size]), state[size:], status
+            status = Status.CONVERGED if has_fitted or steps.decays_after(end) else Status.MAX_ITERATIONS
+            return end, flat[:size].reshape(shape), flat[size:], status
         begin, end = end, 2 * end

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from implicit_bias.errors import InputError, UnsupportedError
+from implicit_bias.errors import DomainError, InputError, UnsupportedError
 from implicit_bias.limit.bregman_projection import bregman_projection
 from implicit_bias.limit.projection import Projection
 from implicit_bias.norm import norm
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TIME_TOLERANCE = np.float64(1e-12)  # relative, of times at which a weight or the loss passes a level
+_SAME_WEIGHTS = 1e-10  # of the largest weight: the products over the steps lead to where the run is
+_FEW_DIGITS = 1e-8  # m² − w² over m² + w²: below, the parameters tell the scale to half their digits at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,18 +158,61 @@ class Trajectory(Shown):
 
         Raises:
             InputError: If there is no such run or record, or its parameters were not kept.
-            UnsupportedError: If the dynamics have no potential, or the flow backwards was not solved.
+            UnsupportedError: If the dynamics have no potential, the flow backwards was not solved, or the parameters
+                have lost the digits that tell the start, as m − w of a mask after much decay.
         """
+        start, found = self._effective(k, run)
+        if isinstance(found, InputError):
+            raise self._lost(found, k, run) from found
+        return start
+
+    def _effective(self, k: int, run: int | None) -> tuple[dict[str, FloatArray], Family | InputError]:
+        """The effective start and its family, or why it has none."""
         parameters, decay, which = self._reached(k, run)
         dual = self.dual[k] if self.runs is None else self.dual[k, which]
-        return self._reversible().pulled_back(parameters, self.problem(run).linear.adjoint(dual), decay)
+        families = self._reversible()
+        try:
+            start = families.pulled_back(parameters, self.problem(run).linear.adjoint(dual), decay)
+            return start, families.started(start)
+        except UnsupportedError:
+            raise
+        except InputError as error:  # of a start that the user never gave
+            return {}, error
+
+    def _lost(self, error: InputError, k: int, run: int | None) -> UnsupportedError:
+        """The error of a record whose parameters no longer tell the effective start."""
+        self.flow_potential(k, run)  # raises the error of a start that never had a potential
+        where = "that tell it"
+        if isinstance(error, DomainError) and error.condition is not None:
+            where = f"of {error.condition} > 0 of weight {error.weight}"
+        return UnsupportedError(
+            f"At record {range(len(self.t))[k]} the parameters no longer tell the potential of this run: after a decay "
+            f"of {float(np.ravel(self.decay[k])[self._run(run)]):.3g} the digits {where} are lost to rounding; take an "
+            "earlier record or less decay, or train by masking.ensemble(…, products=True) in float64."
+        )
+
+    def _from_products(self, k: int, run: int | None) -> HyperbolicEntropy | None:
+        """The potential of the products over the steps, if the parameters hardly tell it and these lead to the run."""
+        if not self.products:
+            return None
+        m, w = self._reached(k, run)[0].values()
+        if np.min(np.abs(m - w) * np.abs(m + w) / (m * m + w * w), initial=1.0) > _FEW_DIGITS:
+            return None
+        at = k if self.runs is None else (k, self._run(run))
+        log_scale, shift, x = self.products["log_scale"][at], self.products["shift"][at], self.x[at]
+        if not np.all(np.isfinite(log_scale)) or not np.all(np.isfinite(shift)):
+            return None
+        potential = HyperbolicEntropy(log_scale=log_scale, shift=shift)
+        led = potential.inverse_gradient(-self.problem(run).linear.adjoint(self.dual[at]))
+        return potential if np.max(np.abs(led - x)) <= _SAME_WEIGHTS * np.max(np.abs(x)) else None
 
     def potential(self, k: int = -1, run: int | None = None) -> Potential:
         r"""The potential with :math:`\nabla R(x_k) = -Z^T\nu_k` at a record.
 
         For a flow it is :math:`R_{A_k}` of its start. For training in steps it is that of the effective
         initialization, which makes the identity exact for any step, batch and momentum. So where a run fits the data,
-        its end minimizes this potential among all x with Zx = y.
+        its end minimizes this potential among all x with Zx = y. Where |m| and |w| of a mask agree to half their
+        digits, after much decay, it is that of ``products``, if they lead to x_k.
 
         Args:
             k: Index of the record.
@@ -175,12 +220,17 @@ class Trajectory(Shown):
 
         Raises:
             InputError: If there is no such run or record, or its parameters were not kept.
-            UnsupportedError: If the dynamics have no potential.
+            UnsupportedError: If the dynamics have no potential, or the run has lost the digits that tell it.
         """
         if self.steps is None:
             return self.flow_potential(k, run)
-        decay = self._reached(k, run)[1]
-        return self._reversible().started(self.effective_init(k, run))(decay)
+        exact = self._from_products(k, run)
+        if exact is not None:
+            return exact
+        found = self._effective(k, run)[1]
+        if isinstance(found, InputError):
+            raise self._lost(found, k, run) from found
+        return found(self._reached(k, run)[1])
 
     def flow_potential(self, k: int = -1, run: int | None = None) -> Potential:
         r"""The potential :math:`R_{A_k}` of the flow from the same start, after the decay so far.
@@ -236,7 +286,8 @@ class Trajectory(Shown):
 
         R is the last :meth:`potential`. A run that fits the data has arrived there. One that does not will go on by
         steps, which move its R further: then this, with its error bound, is where the flow would end and not the run.
-        ``remaining`` of the result says how far that is from the last record.
+        ``remaining`` of the result says how far that is from the last record. A run of which rounding has made m = w in
+        the last digit cannot change the sign of that weight any more, as a flow would.
 
         Args:
             run: Which run, if there are several.
@@ -244,7 +295,7 @@ class Trajectory(Shown):
 
         Raises:
             InputError: If the problem does not have fewer observations than weights, or its loss is not squared.
-            UnsupportedError: If the dynamics have no potential.
+            UnsupportedError: If the dynamics have no potential, or the run has lost the digits that tell it.
             SolverError: If the projection fails, if ``throw``.
         """
         found = self._projected(self.potential(-1, run), run, throw)

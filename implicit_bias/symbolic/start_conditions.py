@@ -58,10 +58,12 @@ class StartConditions:
                 values = (np.atleast_1d(value)[k] for value in start)
                 got = ", ".join(f"{name} = {value:g}" for name, value in zip(self._initial, values, strict=True))
                 reason = _WHY_NEGATIVE if numbers[k] < 0 else _WHY_ZERO
-                raise DomainError(
+                error = DomainError(
                     f"init: expected {' and '.join(f'{c} > 0' for c in self._conditions)} in every coordinate, got "
                     f"{got} at coordinate {k} ({len(bad)} such), where {condition} = {numbers[k]:g}{reason}."
                 )
+                error.condition, error.weight = str(condition), k
+                raise error
         return start
 
     def _holds(self, start: np.ndarray) -> np.ndarray:
