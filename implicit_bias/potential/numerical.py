@@ -8,9 +8,9 @@ the flow of every coordinate, from its own initial value in both directions; a q
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import array_api_compat
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.integrate import DOP853
 
 from implicit_bias.errors import DomainError, InputError, known_options
+from implicit_bias.potential import stiff_flow
 from implicit_bias.potential.flow_table import FlowTable
 from implicit_bias.potential.separable import Array, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, SeparableParameterization, check_start, refuse_start
@@ -28,6 +29,10 @@ _QUERIES_WITHOUT_TABLE = 6  # of R*'; after more of them a table pays
 _STEPS_WITHOUT_TABLE = 100  # a query that takes more of them needs the table
 # A level may fall to this part of its value at the start; below it, a step might have jumped over its zero.
 _LEAST_LEVEL = 1e-3
+_IMPLICIT_EFOLDINGS = 0.25  # of a step along a stiff flow
+_LEAST_DIGITS = 1e-6  # of ∇g relative to its size, so that its square is known to 1e-12 in settled directions
+_LARGEST_STATE = 1e150
+_EXPLICIT_STEPS = 200  # from a node; a query that takes more of them is stiff
 _INTEGRATED_EFOLDINGS = 0.25  # divergences of closer points are integrated, since differences would cancel
 
 
@@ -80,7 +85,7 @@ class NumericalPotential(SeparablePotential):
         """The attributes without the compiled functions, which cannot be pickled and are compiled again when needed."""
         return {name: value for name, value in vars(self).items() if name != "_function"}
 
-    @cached_property
+    @functools.cached_property
     def _function(self) -> SeparableMap:
         return self._parameterization.separable_map()
 
@@ -166,7 +171,7 @@ class NumericalPotential(SeparablePotential):
     def gradient_rise_at(self, x: Array, reference: Array) -> Array:
         return _through_numpy(lambda v, w: self._difference(v, w)[0], x, reference)
 
-    @cached_property
+    @functools.cached_property
     def _length(self) -> np.ndarray:
         """The norm of each coordinate's parameters at the start, or 1 if that is 0 or its rounding; shape (n,)."""
         gradient, bend = self._function.gradient(self._start), self._function.bend(self._start)
@@ -175,21 +180,66 @@ class NumericalPotential(SeparablePotential):
             reach = np.fmin(1.0, slope * (slope / turn))  # over which ∇g changes, as the bend is ∇²g ∇g
         return np.where(size > _LEAST_SHARE_OF_REACH * reach, size, 1.0)
 
-    @cached_property
+    @functools.cached_property
     def _unit(self) -> np.ndarray:
         """The size of the rows of a state (θ, s and ∫x ds) near the start, for absolute tolerances."""
         time = 1 / self._rate(self._start)
         theta = np.broadcast_to(self._length, self._start.shape)
         return np.stack([*theta, time, time * (np.abs(self._x0) + self._length)])
 
-    @cached_property
+    @functools.cached_property
     def _tables(self) -> tuple[FlowTable, FlowTable]:
         """The nodes downwards and upwards, with θ, s and ∫x ds (which is R*) along the flows of −∇g and ∇g."""
         start = np.concatenate([self._start, np.zeros((2, len(self._x0)))])
+        down, up = (functools.partial(self._implicit_step, sign) for sign in (-1.0, 1.0))
         return (
-            FlowTable(self._velocity_down, start, self._unit),
-            FlowTable(self._velocity, start, self._unit),
+            FlowTable(self._velocity_down, start, self._unit, down if self._can_be_stiff else None),
+            FlowTable(self._velocity, start, self._unit, up if self._can_be_stiff else None),
         )
+
+    @property
+    def _can_be_stiff(self) -> bool:
+        """Whether a direction may settle while the flow moves on, in a field with derivatives."""
+        function = self._function
+        return len(self._start) > 1 and function.exponent == 2 and function.hessian is not None
+
+    def _hessian(self, theta: np.ndarray) -> np.ndarray:
+        assert self._function.hessian is not None  # noqa: S101 - asked for only where it exists
+        return self._function.hessian(theta)
+
+    def _implicit_step(self, sign: float, state: np.ndarray) -> np.ndarray:
+        """The state a quarter of an e-folding later; columns stand still where ∇g is lost in the rounding of θ."""
+        theta = state[:-2]
+        with np.errstate(all="ignore"):
+            gradient, hessian = self._function.gradient(theta), self._hessian(theta)
+            norm = np.sqrt(np.sum(gradient**2, axis=0))
+            rounding = np.einsum("ijm,jm->im", np.abs(hessian), np.spacing(np.abs(theta)))
+            lost = np.max(rounding, axis=0) > _LEAST_DIGITS * norm
+            blocks = sign * np.moveaxis(np.nan_to_num(hessian, posinf=0.0, neginf=0.0), -1, 0)
+            # A settled direction does not count, but an unstable one does: its deviations are real.
+            rate = (
+                norm / np.sqrt(np.sum((theta - self._start) ** 2, axis=0) + self._length**2)
+                + np.abs(np.sum(gradient * self._function.bend(theta), axis=0)) / norm**2
+                + self._function.approach(theta)
+                + np.maximum(np.linalg.eigvalsh(blocks)[:, -1], 0.0)
+            )
+            span = sign * _IMPLICIT_EFOLDINGS / rate
+            lost |= ~np.isfinite(span)
+
+            def velocity(moved: np.ndarray) -> np.ndarray:
+                x = self._function.output(moved[:-2])
+                return span * np.concatenate([self._curve(moved[:-2]), [np.ones_like(x), x]])
+
+            span = np.where(lost, 0.0, span)
+            moved = stiff_flow.advance(velocity, lambda y: span * self._hessian(y[:-2]), state, self._unit)
+            lost |= ~(np.max(np.abs(moved), axis=0) < _LARGEST_STATE)
+        return np.where(lost, state, moved)
+
+    def _slopes(self, theta: np.ndarray) -> np.ndarray:
+        """The derivative of dθ/dx in θ."""
+        gradient, speed = self._along(theta)
+        turn = 2 * gradient[:, None] * self._function.bend(theta)[None]
+        return (self._hessian(theta) - turn / speed) / speed
 
     def _rate(self, theta: np.ndarray) -> np.ndarray:
         """E-foldings per unit of flow time; near a critical point they count time, near other ends its logarithm."""
@@ -212,7 +262,7 @@ class NumericalPotential(SeparablePotential):
         x = self._function.output(theta)
         velocity = np.concatenate([curve, [np.ones_like(x), x]]) / self._rate(theta)
         # A coordinate that has left the floating-point range, or is at a critical point, waits for the others.
-        waiting = ~np.isfinite(np.sum(velocity, axis=0)) | (np.max(np.abs(state), axis=0) > 1e150)
+        waiting = ~np.isfinite(np.sum(velocity, axis=0)) | (np.max(np.abs(state), axis=0) > _LARGEST_STATE)
         velocity[:, waiting] = 0.0
         return velocity
 
@@ -248,7 +298,8 @@ class NumericalPotential(SeparablePotential):
             x = self._function.output(theta[:-1])
             return gap * np.concatenate([self._curve(theta[:-1]), [x]])
 
-        moved = _advance(velocity, np.delete(state, -2, axis=0), np.delete(reached.unit, -2, axis=0))
+        jacobian = (lambda y: gap * self._hessian(y[:-1])) if self._can_be_stiff else None
+        moved = _advance(velocity, np.delete(state, -2, axis=0), np.delete(reached.unit, -2, axis=0), jacobian)
         moved[:, reached.outside] = np.inf
         return reached.shape(moved[:-1]), reached.shape(moved[-1])
 
@@ -265,7 +316,9 @@ class NumericalPotential(SeparablePotential):
         unit = np.broadcast_to(self._length, self._start.shape)
         start = self._start[:, columns]
         try:
-            theta = _advance(lambda theta: full * self._curve(theta), start, unit[:, columns], _STEPS_WITHOUT_TABLE)
+            theta = _advance(
+                lambda theta: full * self._curve(theta), start, unit[:, columns], max_steps=_STEPS_WITHOUT_TABLE
+            )
         except _TooFarError:
             return None
         with np.errstate(all="ignore"):
@@ -282,7 +335,8 @@ class NumericalPotential(SeparablePotential):
             weight = self._function.output(state[:-2])
             return gap * np.concatenate([curve, [np.ones_like(weight), weight]]) / speed
 
-        moved = _advance(velocity, reached.state, reached.unit)
+        jacobian = (lambda y: gap * self._slopes(y[:-2])) if self._can_be_stiff else None
+        moved = _advance(velocity, reached.state, reached.unit, jacobian)
         moved[:, reached.outside] = np.nan
         self._memo = (x.copy(), reached.shape(moved[:-2]))  # a copy, since the caller may change x
         return (
@@ -383,11 +437,15 @@ class _TooFarError(Exception):
 
 
 def _advance(
-    velocity: Callable[[np.ndarray], np.ndarray], start: np.ndarray, unit: np.ndarray, max_steps: float = np.inf
+    velocity: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray,
+    unit: np.ndarray,
+    jacobian: Callable[[np.ndarray], np.ndarray] | None = None,
+    max_steps: float = np.inf,
 ) -> np.ndarray:
     """Integrate a field of shape (r, m) over unit time.
 
-    From a node, a few steps are enough. If their number is limited, a state that leaves the floating-point range also
+    From a node, a few steps are enough, unless the flow is stiff; then its Jacobian helps. If their number is limited, a state that leaves the floating-point range also
     raises :class:`_TooFarError`.
     """
 
@@ -404,6 +462,14 @@ def _advance(
     )  # fmt: skip
     steps = 0
     while solver.status == "running":
+        if jacobian is not None and steps >= _EXPLICIT_STEPS:
+            with np.errstate(all="ignore"):
+                shape, left = start.shape, 1.0 - solver.t
+                return stiff_flow.advance(
+                    lambda y: left * np.nan_to_num(velocity(y), posinf=0.0, neginf=0.0),
+                    lambda y: left * jacobian(y),
+                    solver.y.reshape(shape), np.maximum(np.abs(start), unit),
+                )
         solver.step()
         steps += 1
         if steps > max_steps:
