@@ -55,7 +55,9 @@ class FlowTable:
             fresh = [self._nodes[-1]]
             for _ in range(_IMPLICIT_STEPS):
                 fresh.append(self._implicit(fresh[-1]))
-            fresh = fresh[1:] if np.any(fresh[-1] != fresh[0]) else None
+            # Where all stand still, that is the last segment: a coordinate's one before it is not full.
+            self._exhausted = bool(np.all(fresh[-1] == fresh[0]))
+            fresh = fresh[1:]
         if fresh is None:
             self._exhausted = True
         else:

@@ -141,10 +141,14 @@ class NumericalPotential(SeparablePotential):
         array = self._admit(value, name, (-np.inf, np.inf))
         found = self._locate(_plain(array), kind)
         if np.any(found.outside):
-            self._admit(array, name, self._ends(kind))
-            # The extrapolated ends may lie beyond the last weight that can be told from the true end.
+            self._admit(array, name, self._known_ends(kind))
+            # Either the flow was followed no further, or the extrapolated end is beyond the last weight that can be told
+            # from the true one.
             got = np.ravel(np.broadcast_to(_plain(array), found.query))[found.outside][0]
-            raise DomainError(f"{name}: got {got}, which is too near to the end of the domain to be told from it.")
+            raise DomainError(
+                f"{name}: got {got}, beyond what the flow of ∇g reaches in double precision: it is too near to the end of "
+                "the domain to be told from it, or too far from the start; use a value closer to the start."
+            )
         return array
 
     def terms_at(self, x: Array) -> Array:
@@ -216,12 +220,15 @@ class NumericalPotential(SeparablePotential):
             rounding = np.einsum("ijm,jm->im", np.abs(hessian), np.spacing(np.abs(theta)))
             lost = np.max(rounding, axis=0) > _LEAST_DIGITS * norm
             blocks = sign * np.moveaxis(np.nan_to_num(hessian, posinf=0.0, neginf=0.0), -1, 0)
-            # A settled direction does not count, but an unstable one does: its deviations are real.
+            # A settled direction does not count, nor does its rounding, but an unstable one does: its deviations are real.
+            sure = np.where(np.abs(gradient) > 4 * rounding, gradient, 0.0)
+            bends = np.linalg.eigvalsh(blocks)
+            unstable = np.maximum(bends[:, -1] - 1e-15 * np.max(np.abs(bends), axis=1), 0.0)
             rate = (
                 norm / np.sqrt(np.sum((theta - self._start) ** 2, axis=0) + self._length**2)
-                + np.abs(np.sum(gradient * self._function.bend(theta), axis=0)) / norm**2
+                + np.abs(np.sum(sure * self._function.bend(theta), axis=0)) / norm**2
                 + self._function.approach(theta)
-                + np.maximum(np.linalg.eigvalsh(blocks)[:, -1], 0.0)
+                + unstable
             )
             span = sign * _IMPLICIT_EFOLDINGS / rate
             lost |= ~np.isfinite(span)
@@ -284,6 +291,14 @@ class NumericalPotential(SeparablePotential):
     def _ends(self, kind: str) -> tuple[Array, Array]:
         low, high = (table.end(self._follow(kind))[0] for table in self._tables)
         return (low[0], high[0]) if self._shared else (low, high)
+
+    def _known_ends(self, kind: str) -> tuple[Array, Array]:
+        """The ends as far as they are known, ±inf where they are not."""
+        known = []
+        for table, beyond in zip(self._tables, (-np.inf, np.inf), strict=True):
+            end, told = table.end(self._follow(kind))
+            known.append(np.where(told, end, beyond))
+        return (known[0][0], known[1][0]) if self._shared else (known[0], known[1])
 
     def _follow(self, kind: str) -> Callable[[np.ndarray], np.ndarray]:
         """The weight ("x") or the time ("s") of a state."""
@@ -468,7 +483,8 @@ def _advance(
                 return stiff_flow.advance(
                     lambda y: left * np.nan_to_num(velocity(y), posinf=0.0, neginf=0.0),
                     lambda y: left * jacobian(y),
-                    solver.y.reshape(shape), np.maximum(np.abs(start), unit),
+                    solver.y.reshape(shape),
+                    np.maximum(np.abs(start), unit),
                 )
         solver.step()
         steps += 1
