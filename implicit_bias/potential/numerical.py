@@ -31,6 +31,7 @@ _STEPS_WITHOUT_TABLE = 100  # a query that takes more of them needs the table
 _LEAST_LEVEL = 1e-3
 _IMPLICIT_EFOLDINGS = 0.25  # of a step along a stiff flow
 _LEAST_DIGITS = 1e-6  # of ∇g relative to its size, so that its square is known to 1e-12 in settled directions
+_SETTLED_UNITS = 1e4  # in the last place of θ: the errors that steps along a stiff flow may have
 _LARGEST_STATE = 1e150
 _EXPLICIT_STEPS = 200  # from a node; a query that takes more of them is stiff
 _INTEGRATED_EFOLDINGS = 0.25  # divergences of closer points are integrated, since differences would cancel
@@ -142,12 +143,11 @@ class NumericalPotential(SeparablePotential):
         found = self._locate(_plain(array), kind)
         if np.any(found.outside):
             self._admit(array, name, self._known_ends(kind))
-            # Either the flow was followed no further, or the extrapolated end is beyond the last weight that can be told
-            # from the true one.
+            # The flow was followed no further, or the extrapolated end is beyond the last weight told from the true one.
             got = np.ravel(np.broadcast_to(_plain(array), found.query))[found.outside][0]
             raise DomainError(
-                f"{name}: got {got}, beyond what the flow of ∇g reaches in double precision: it is too near to the end of "
-                "the domain to be told from it, or too far from the start; use a value closer to the start."
+                f"{name}: got {got}, beyond what the flow of ∇g reaches in double precision: too near to the end of the "
+                "domain to be told from it, or too far from the start; use a value closer to the start."
             )
         return array
 
@@ -217,11 +217,11 @@ class NumericalPotential(SeparablePotential):
         with np.errstate(all="ignore"):
             gradient, hessian = self._function.gradient(theta), self._hessian(theta)
             norm = np.sqrt(np.sum(gradient**2, axis=0))
-            rounding = np.einsum("ijm,jm->im", np.abs(hessian), np.spacing(np.abs(theta)))
+            rounding = np.einsum("ij...,j...->i...", np.abs(hessian), np.spacing(np.abs(theta)))
             lost = np.max(rounding, axis=0) > _LEAST_DIGITS * norm
             blocks = sign * np.moveaxis(np.nan_to_num(hessian, posinf=0.0, neginf=0.0), -1, 0)
-            # A settled direction does not count, nor does its rounding, but an unstable one does: its deviations are real.
-            sure = np.where(np.abs(gradient) > 4 * rounding, gradient, 0.0)
+            # A settled direction does not count, nor do errors in it, but an unstable one does: its deviations are real.
+            sure = np.where(np.abs(gradient) > _SETTLED_UNITS * rounding, gradient, 0.0)
             bends = np.linalg.eigvalsh(blocks)
             unstable = np.maximum(bends[:, -1] - 1e-15 * np.max(np.abs(bends), axis=1), 0.0)
             rate = (
@@ -377,7 +377,8 @@ class NumericalPotential(SeparablePotential):
             return np.concatenate([gap * curve * share, [speed * share, state[-2]]])
 
         start = np.concatenate([theta, np.zeros((2, *x.shape))])
-        moved = _advance(velocity, start, np.ones_like(start))
+        jacobian = (lambda y: gap * self._slopes(y[:-2])) if self._can_be_stiff else None
+        moved = _advance(velocity, start, np.ones_like(start), jacobian)
         rise = np.where(is_close, moved[-2] * (gap / speed), rise)
         return rise, np.where(is_close, moved[-1] * (gap / speed) * gap, plain)
 
@@ -460,8 +461,8 @@ def _advance(
 ) -> np.ndarray:
     """Integrate a field of shape (r, m) over unit time.
 
-    From a node, a few steps are enough, unless the flow is stiff; then its Jacobian helps. If their number is limited, a state that leaves the floating-point range also
-    raises :class:`_TooFarError`.
+    From a node, a few steps are enough, unless the flow is stiff; then its Jacobian helps. If their number is limited,
+    a state that leaves the floating-point range also raises :class:`_TooFarError`.
     """
 
     def flat(_: float, state: np.ndarray) -> np.ndarray:
@@ -478,14 +479,7 @@ def _advance(
     steps = 0
     while solver.status == "running":
         if jacobian is not None and steps >= _EXPLICIT_STEPS:
-            with np.errstate(all="ignore"):
-                shape, left = start.shape, 1.0 - solver.t
-                return stiff_flow.advance(
-                    lambda y: left * np.nan_to_num(velocity(y), posinf=0.0, neginf=0.0),
-                    lambda y: left * jacobian(y),
-                    solver.y.reshape(shape),
-                    np.maximum(np.abs(start), unit),
-                )
+            return _advance_stiff(velocity, jacobian, solver.y.reshape(start.shape), unit, 1.0 - solver.t)
         solver.step()
         steps += 1
         if steps > max_steps:
@@ -493,6 +487,23 @@ def _advance(
     if max_steps < np.inf and (solver.status == "failed" or np.max(np.abs(solver.y)) > 1e150):
         raise _TooFarError
     return solver.y.reshape(start.shape).copy()
+
+
+def _advance_stiff(
+    velocity: Callable[[np.ndarray], np.ndarray],
+    jacobian: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray,
+    unit: np.ndarray,
+    span: float,
+) -> np.ndarray:
+    """Integrate a stiff field of shape (r, m) over a span of time; nan where that is not possible."""
+    with np.errstate(all="ignore"):
+        return stiff_flow.advance(
+            lambda y: span * np.nan_to_num(velocity(y), posinf=0.0, neginf=0.0),
+            lambda y: span * jacobian(y),
+            start,
+            unit,
+        )
 
 
 def _through_numpy(function: Callable[..., np.ndarray], values: Array, *others: Array) -> Array:
