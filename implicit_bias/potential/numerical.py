@@ -30,8 +30,8 @@ _STEPS_WITHOUT_TABLE = 100  # a query that takes more of them needs the table
 # A level may fall to this part of its value at the start; below it, a step might have jumped over its zero.
 _LEAST_LEVEL = 1e-3
 _IMPLICIT_EFOLDINGS = 0.25  # of a step along a stiff flow
-_LEAST_DIGITS = 1e-6  # of ∇g relative to its size, so that its square is known to 1e-12 in settled directions
-_SETTLED_UNITS = 1e4  # in the last place of θ: the errors that steps along a stiff flow may have
+_LEAST_DIGITS = 1e-8  # of ∇g relative to its size; steps leave errors of a thousand units in the last place in θ
+_SETTLED_UNITS = 1e5  # in the last place of θ: the errors that steps along a stiff flow may have
 _LARGEST_STATE = 1e150
 _EXPLICIT_STEPS = 200  # from a node; a query that takes more of them is stiff
 _INTEGRATED_EFOLDINGS = 0.25  # divergences of closer points are integrated, since differences would cancel
@@ -143,11 +143,11 @@ class NumericalPotential(SeparablePotential):
         found = self._locate(_plain(array), kind)
         if np.any(found.outside):
             self._admit(array, name, self._known_ends(kind))
-            # The flow was followed no further, or the extrapolated end is beyond the last weight told from the true one.
+            # The flow was followed no further, or the extrapolated end is past all weights told from the true one.
             got = np.ravel(np.broadcast_to(_plain(array), found.query))[found.outside][0]
             raise DomainError(
-                f"{name}: got {got}, beyond what the flow of ∇g reaches in double precision: too near to the end of the "
-                "domain to be told from it, or too far from the start; use a value closer to the start."
+                f"{name}: got {got}, beyond what the flow of ∇g reaches in double precision: too near to the end of "
+                "the domain to be told from it, or too far from the start; use a value closer to the start."
             )
         return array
 
@@ -220,7 +220,7 @@ class NumericalPotential(SeparablePotential):
             rounding = np.einsum("ij...,j...->i...", np.abs(hessian), np.spacing(np.abs(theta)))
             lost = np.max(rounding, axis=0) > _LEAST_DIGITS * norm
             blocks = sign * np.moveaxis(np.nan_to_num(hessian, posinf=0.0, neginf=0.0), -1, 0)
-            # A settled direction does not count, nor do errors in it, but an unstable one does: its deviations are real.
+            # A settled direction does not count, nor do errors in it; an unstable one does: its deviations are real.
             sure = np.where(np.abs(gradient) > _SETTLED_UNITS * rounding, gradient, 0.0)
             bends = np.linalg.eigvalsh(blocks)
             unstable = np.maximum(bends[:, -1] - 1e-15 * np.max(np.abs(bends), axis=1), 0.0)
