@@ -44,9 +44,9 @@ class NumericalPotential(SeparablePotential):
     R' agrees with closed forms to 1e-10 relative to :math:`|R'| + 1/\|\nabla^2 g\|`. A flow ends where a parameter runs
     away, at a critical point, or where it has no unique continuation: g is not real beyond, its gradient jumps, or it
     is not Lipschitz. To find these ends, the potential follows each flow in e-foldings of its distance from them, and
-    extrapolates the quantities that still move. Where a direction settles while the flow moves on, an implicit method takes
-    over, until ∇g is lost in the rounding of the parameters. Where that does not tell an end, :attr:`domain` reaches as far as the
-    flow was followed, so all of it is certain.
+    extrapolates the quantities that still move. Where a direction settles while the flow moves on, an implicit method
+    takes over, until ∇g is lost in the rounding of the parameters. Where that does not tell an end, :attr:`domain`
+    reaches as far as the flow was followed, so all of it is certain.
 
     Args:
         parameterization: A separable x = g(θ).

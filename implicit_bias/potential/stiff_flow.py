@@ -2,8 +2,7 @@ r"""Steps along a flow some of whose directions settle much faster than the flow
 
 An explicit method must resolve the fastest direction even after it has settled, as :math:`\cos u \to 0` does along the
 flow of :math:`v\sin u`, where v grows and u settles at the rate v. The linearly implicit Euler method need not; its
-results for 1, 2, ... substeps, extrapolated to infinitely many, have a high order
-(Deuflhard 1983).
+results for 1, 2, ... substeps, extrapolated to infinitely many, have a high order.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def test_a_projection_where_one_direction_settles():
 
 
 def test_linear_systems():
-    """x' = Ax over unit time for a fast and a slow direction, neither an axis, at several stiffnesses at once."""
+    """Systems x' = Ax over unit time for a fast and a slow direction, neither an axis, four at once."""
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     rates = np.array([[-1e3, -30.0, -0.1, 0.2], [-0.3, -0.1, 0.2, -0.2]])
     matrices = np.einsum("ik,km,jk->ijm", turn, rates, turn)
@@ -100,8 +100,12 @@ def test_a_field_that_cannot_be_followed_gives_nan_for_its_system_alone():
 
 @pytest.mark.parametrize(
     ("formula", "start"),
-    [("sin(u)", {"u": np.pi / 2}), ("cos(u)", {"u": np.pi}), ("u**2*(1 - u)", {"u": 2 / 3})]
-    + [("sin(u)*v", {"u": np.pi, "v": 0.0})],
+    [
+        ("sin(u)", {"u": np.pi / 2}),
+        ("cos(u)", {"u": np.pi}),
+        ("u**2*(1 - u)", {"u": 2 / 3}),
+        ("sin(u)*v", {"u": np.pi, "v": 0.0}),
+    ],
 )
 def test_a_start_at_a_critical_point_up_to_rounding_is_refused(formula, start):
     with warnings.catch_warnings():
