@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import DOP853
 
 from implicit_bias.errors import DomainError, InputError, known_options
 from implicit_bias.potential import stiff_flow
 from implicit_bias.potential.flow_table import FlowTable
 from implicit_bias.potential.separable import Array, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, SeparableParameterization, check_start, refuse_start
+from implicit_bias.potential.short_flow import TooFarError, advance
 
 _OF_THE_START = ("_length", "_unit", "_tables")  # attributes that depend on the initial values
 _LEAST_SHARE_OF_REACH = 1e-8  # a start so much smaller than what ∇g changes over is one at 0
@@ -33,7 +33,6 @@ _IMPLICIT_EFOLDINGS = 0.25  # of a step along a stiff flow
 _LEAST_DIGITS = 1e-8  # of ∇g relative to its size; steps leave errors of a thousand units in the last place in θ
 _SETTLED_UNITS = 1e5  # in the last place of θ: the errors that steps along a stiff flow may have
 _LARGEST_STATE = 1e150
-_EXPLICIT_STEPS = 200  # from a node; a query that takes more of them is stiff
 _INTEGRATED_EFOLDINGS = 0.25  # divergences of closer points are integrated, since differences would cancel
 
 
@@ -315,7 +314,7 @@ class NumericalPotential(SeparablePotential):
             return gap * np.concatenate([self._curve(theta[:-1]), [x]])
 
         jacobian = (lambda y: gap * self._hessian(y[:-1])) if self._can_be_stiff else None
-        moved = _advance(velocity, np.delete(state, -2, axis=0), np.delete(reached.unit, -2, axis=0), jacobian)
+        moved = advance(velocity, np.delete(state, -2, axis=0), np.delete(reached.unit, -2, axis=0), jacobian)
         moved[:, reached.outside] = np.inf
         return reached.shape(moved[:-1]), reached.shape(moved[-1])
 
@@ -332,10 +331,10 @@ class NumericalPotential(SeparablePotential):
         unit = np.broadcast_to(self._length, self._start.shape)
         start = self._start[:, columns]
         try:
-            theta = _advance(
+            theta = advance(
                 lambda theta: full * self._curve(theta), start, unit[:, columns], max_steps=_STEPS_WITHOUT_TABLE
             )
-        except _TooFarError:
+        except TooFarError:
             return None
         with np.errstate(all="ignore"):
             left = self._function.levels(theta) / self._function.levels(start)
@@ -352,7 +351,7 @@ class NumericalPotential(SeparablePotential):
             return gap * np.concatenate([curve, [np.ones_like(weight), weight]]) / speed
 
         jacobian = (lambda y: gap * self._slopes(y[:-2])) if self._can_be_stiff else None
-        moved = _advance(velocity, reached.state, reached.unit, jacobian)
+        moved = advance(velocity, reached.state, reached.unit, jacobian)
         moved[:, reached.outside] = np.nan
         self._memo = (x.copy(), reached.shape(moved[:-2]))  # a copy, since the caller may change x
         return (
@@ -379,7 +378,7 @@ class NumericalPotential(SeparablePotential):
 
         start = np.concatenate([theta, np.zeros((2, *x.shape))])
         jacobian = (lambda y: gap * self._slopes(y[:-2])) if self._can_be_stiff else None
-        moved = _advance(velocity, start, np.ones_like(start), jacobian)
+        moved = advance(velocity, start, np.ones_like(start), jacobian)
         rise = np.where(is_close, moved[-2] * (gap / speed), rise)
         return rise, np.where(is_close, moved[-1] * (gap / speed) * gap, plain)
 
@@ -447,64 +446,6 @@ class _Located:
 
     def shape(self, values: np.ndarray) -> np.ndarray:
         return values.reshape((*values.shape[:-1], *self.query))
-
-
-class _TooFarError(Exception):
-    """An integration takes more steps than are allowed."""
-
-
-def _advance(
-    velocity: Callable[[np.ndarray], np.ndarray],
-    start: np.ndarray,
-    unit: np.ndarray,
-    jacobian: Callable[[np.ndarray], np.ndarray] | None = None,
-    max_steps: float = np.inf,
-) -> np.ndarray:
-    """Integrate a field of shape (r, m) over unit time.
-
-    From a node, a few steps are enough, unless the flow is stiff; then its Jacobian helps. If their number is limited,
-    a state that leaves the floating-point range also raises :class:`_TooFarError`.
-    """
-
-    def flat(_: float, state: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return np.nan_to_num(velocity(state.reshape(start.shape)), posinf=0.0, neginf=0.0).ravel()
-
-    if not np.any(flat(0.0, start)):  # every query is a node, and SciPy's choice of a first step would divide 0 by 0
-        return start.copy()
-    atol = 1e-14 * np.maximum(np.abs(start), unit).ravel()
-    solver = DOP853(
-        flat, 0.0, start.ravel(), 1.0, rtol=1e-13,
-        atol=atol,  # pyright: ignore[reportArgumentType] - SciPy takes arrays, but its default is a number
-    )  # fmt: skip
-    steps = 0
-    while solver.status == "running":
-        if jacobian is not None and steps >= _EXPLICIT_STEPS:
-            return _advance_stiff(velocity, jacobian, solver.y.reshape(start.shape), unit, 1.0 - solver.t)
-        solver.step()
-        steps += 1
-        if steps > max_steps:
-            raise _TooFarError
-    if max_steps < np.inf and (solver.status == "failed" or np.max(np.abs(solver.y)) > 1e150):
-        raise _TooFarError
-    return solver.y.reshape(start.shape).copy()
-
-
-def _advance_stiff(
-    velocity: Callable[[np.ndarray], np.ndarray],
-    jacobian: Callable[[np.ndarray], np.ndarray],
-    start: np.ndarray,
-    unit: np.ndarray,
-    span: float,
-) -> np.ndarray:
-    """Integrate a stiff field of shape (r, m) over a span of time; nan where that is not possible."""
-    with np.errstate(all="ignore"):
-        return stiff_flow.advance(
-            lambda y: span * np.nan_to_num(velocity(y), posinf=0.0, neginf=0.0),
-            lambda y: span * jacobian(y),
-            start,
-            unit,
-        )
 
 
 def _through_numpy(function: Callable[..., np.ndarray], values: Array, *others: Array) -> Array:
