@@ -15,6 +15,7 @@ _SEGMENT = 2.5  # e-foldings between the points at which ends are judged
 _SEGMENTS_BEFORE_ENDS = 16  # after these the ends are judged
 _SEGMENTS_TO_TARGETS = 300  # after these a target counts as out of reach
 _STEPS_OF_SEGMENT = 400  # a smooth segment takes about forty; far more are as small as the rounding errors of g
+_IMPLICIT_STEPS = 10  # of a stiff segment
 _SEGMENTS_TO_ENDS = 160  # after these an end that cannot be told stays open
 # For the movement of a quantity from segment to segment, and for the ratio of two such movements:
 _ROUNDING = 2e-15  # relative to its size and its way, a movement that is rounding alone
@@ -35,16 +36,36 @@ class FlowTable:
         velocity: The derivative of the state in the number of e-foldings.
         start: The first state.
         unit: The size of each entry near the start, for absolute tolerances.
+        implicit: The state a part of an e-folding after another, by a method for stiff flows; it stands still where the
+            flow cannot be followed. It takes over where the flow turns stiff. None if there is no such method.
     """
 
-    def __init__(self, velocity: Callable[[np.ndarray], np.ndarray], start: np.ndarray, unit: np.ndarray) -> None:
-        self._velocity, self._unit = velocity, unit
+    def __init__(self, velocity: Follow, start: np.ndarray, unit: np.ndarray, implicit: Follow | None = None) -> None:
+        self._velocity, self._unit, self._implicit = velocity, unit, implicit
+        self._is_stiff = False
         self._nodes = [start]
         self._ends_of_segments = [start]
         self._exhausted = False
 
     def _grow(self) -> None:
         """Append the nodes of one more segment, unless rounding errors in the velocity make that impossible."""
+        fresh = None if self._is_stiff else self._explicit_segment()
+        if fresh is None and self._implicit is not None:
+            self._is_stiff = True
+            fresh = [self._nodes[-1]]
+            for _ in range(_IMPLICIT_STEPS):
+                fresh.append(self._implicit(fresh[-1]))
+            # Where all stand still, that is the last segment: a coordinate's one before it is not full.
+            self._exhausted = bool(np.all(fresh[-1] == fresh[0]))
+            fresh = fresh[1:]
+        if fresh is None:
+            self._exhausted = True
+        else:
+            self._nodes += fresh
+            self._ends_of_segments.append(fresh[-1])
+
+    def _explicit_segment(self) -> list[np.ndarray] | None:
+        """The nodes of one more segment, or None if that takes too many steps."""
         shape = self._nodes[0].shape
 
         def flat(_: float, state: np.ndarray) -> np.ndarray:
@@ -60,11 +81,7 @@ class FlowTable:
         while solver.status == "running" and len(fresh) < _STEPS_OF_SEGMENT:
             solver.step()
             fresh.append(solver.y.reshape(shape).copy())
-        if solver.status == "finished":
-            self._nodes += fresh
-            self._ends_of_segments.append(fresh[-1])
-        else:
-            self._exhausted = True
+        return fresh if solver.status == "finished" else None
 
     def end(self, follow: Follow) -> tuple[np.ndarray, np.ndarray]:
         """Find where a monotone quantity of the state ends.

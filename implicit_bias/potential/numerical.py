@@ -8,19 +8,20 @@ the flow of every coordinate, from its own initial value in both directions; a q
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import DOP853
 
 from implicit_bias.errors import DomainError, InputError, known_options
+from implicit_bias.potential import stiff_flow
 from implicit_bias.potential.flow_table import FlowTable
 from implicit_bias.potential.separable import Array, SeparablePotential
 from implicit_bias.potential.separable_map import SeparableMap, SeparableParameterization, check_start, refuse_start
+from implicit_bias.potential.short_flow import TooFarError, advance
 
 _OF_THE_START = ("_length", "_unit", "_tables")  # attributes that depend on the initial values
 _LEAST_SHARE_OF_REACH = 1e-8  # a start so much smaller than what ∇g changes over is one at 0
@@ -28,6 +29,10 @@ _QUERIES_WITHOUT_TABLE = 6  # of R*'; after more of them a table pays
 _STEPS_WITHOUT_TABLE = 100  # a query that takes more of them needs the table
 # A level may fall to this part of its value at the start; below it, a step might have jumped over its zero.
 _LEAST_LEVEL = 1e-3
+_IMPLICIT_EFOLDINGS = 0.25  # of a step along a stiff flow
+_LEAST_DIGITS = 1e-8  # of ∇g relative to its size; steps leave errors of a thousand units in the last place in θ
+_SETTLED_UNITS = 1e5  # in the last place of θ: the errors that steps along a stiff flow may have
+_LARGEST_STATE = 1e150
 _INTEGRATED_EFOLDINGS = 0.25  # divergences of closer points are integrated, since differences would cancel
 
 
@@ -38,8 +43,9 @@ class NumericalPotential(SeparablePotential):
     R' agrees with closed forms to 1e-10 relative to :math:`|R'| + 1/\|\nabla^2 g\|`. A flow ends where a parameter runs
     away, at a critical point, or where it has no unique continuation: g is not real beyond, its gradient jumps, or it
     is not Lipschitz. To find these ends, the potential follows each flow in e-foldings of its distance from them, and
-    extrapolates the quantities that still move. Where that does not tell an end, :attr:`domain` reaches as far as the
-    flow was followed, so all of it is certain.
+    extrapolates the quantities that still move. Where a direction settles while the flow moves on, an implicit method
+    takes over, until ∇g is lost in the rounding of the parameters. Where that does not tell an end, :attr:`domain`
+    reaches as far as the flow was followed, so all of it is certain.
 
     Args:
         parameterization: A separable x = g(θ).
@@ -80,7 +86,7 @@ class NumericalPotential(SeparablePotential):
         """The attributes without the compiled functions, which cannot be pickled and are compiled again when needed."""
         return {name: value for name, value in vars(self).items() if name != "_function"}
 
-    @cached_property
+    @functools.cached_property
     def _function(self) -> SeparableMap:
         return self._parameterization.separable_map()
 
@@ -136,10 +142,13 @@ class NumericalPotential(SeparablePotential):
         array = self._admit(value, name, (-np.inf, np.inf))
         found = self._locate(_plain(array), kind)
         if np.any(found.outside):
-            self._admit(array, name, self._ends(kind))
-            # The extrapolated ends may lie beyond the last weight that can be told from the true end.
+            self._admit(array, name, self._known_ends(kind))
+            # The flow was followed no further, or the extrapolated end is past all weights told from the true one.
             got = np.ravel(np.broadcast_to(_plain(array), found.query))[found.outside][0]
-            raise DomainError(f"{name}: got {got}, which is too near to the end of the domain to be told from it.")
+            raise DomainError(
+                f"{name}: got {got}, beyond what the flow of ∇g reaches in double precision: too near to the end of "
+                "the domain to be told from it, or too far from the start; use a value closer to the start."
+            )
         return array
 
     def terms_at(self, x: Array) -> Array:
@@ -166,7 +175,7 @@ class NumericalPotential(SeparablePotential):
     def gradient_rise_at(self, x: Array, reference: Array) -> Array:
         return _through_numpy(lambda v, w: self._difference(v, w)[0], x, reference)
 
-    @cached_property
+    @functools.cached_property
     def _length(self) -> np.ndarray:
         """The norm of each coordinate's parameters at the start, or 1 if that is 0 or its rounding; shape (n,)."""
         gradient, bend = self._function.gradient(self._start), self._function.bend(self._start)
@@ -175,21 +184,69 @@ class NumericalPotential(SeparablePotential):
             reach = np.fmin(1.0, slope * (slope / turn))  # over which ∇g changes, as the bend is ∇²g ∇g
         return np.where(size > _LEAST_SHARE_OF_REACH * reach, size, 1.0)
 
-    @cached_property
+    @functools.cached_property
     def _unit(self) -> np.ndarray:
         """The size of the rows of a state (θ, s and ∫x ds) near the start, for absolute tolerances."""
         time = 1 / self._rate(self._start)
         theta = np.broadcast_to(self._length, self._start.shape)
         return np.stack([*theta, time, time * (np.abs(self._x0) + self._length)])
 
-    @cached_property
+    @functools.cached_property
     def _tables(self) -> tuple[FlowTable, FlowTable]:
         """The nodes downwards and upwards, with θ, s and ∫x ds (which is R*) along the flows of −∇g and ∇g."""
         start = np.concatenate([self._start, np.zeros((2, len(self._x0)))])
+        down, up = (functools.partial(self._implicit_step, sign) for sign in (-1.0, 1.0))
         return (
-            FlowTable(self._velocity_down, start, self._unit),
-            FlowTable(self._velocity, start, self._unit),
+            FlowTable(self._velocity_down, start, self._unit, down if self._can_be_stiff else None),
+            FlowTable(self._velocity, start, self._unit, up if self._can_be_stiff else None),
         )
+
+    @property
+    def _can_be_stiff(self) -> bool:
+        """Whether a direction may settle while the flow moves on, in a field with derivatives."""
+        function = self._function
+        return len(self._start) > 1 and function.exponent == 2 and function.hessian is not None
+
+    def _hessian(self, theta: np.ndarray) -> np.ndarray:
+        assert self._function.hessian is not None  # noqa: S101 - asked for only where it exists
+        return self._function.hessian(theta)
+
+    def _implicit_step(self, sign: float, state: np.ndarray) -> np.ndarray:
+        """The state a quarter of an e-folding later; columns stand still where ∇g is lost in the rounding of θ."""
+        theta = state[:-2]
+        with np.errstate(all="ignore"):
+            gradient, hessian = self._function.gradient(theta), self._hessian(theta)
+            norm = np.sqrt(np.sum(gradient**2, axis=0))
+            rounding = np.einsum("ij...,j...->i...", np.abs(hessian), np.spacing(np.abs(theta)))
+            lost = np.max(rounding, axis=0) > _LEAST_DIGITS * norm
+            blocks = sign * np.moveaxis(np.nan_to_num(hessian, posinf=0.0, neginf=0.0), -1, 0)
+            # A settled direction does not count, nor do errors in it; an unstable one does: its deviations are real.
+            sure = np.where(np.abs(gradient) > _SETTLED_UNITS * rounding, gradient, 0.0)
+            bends = np.linalg.eigvalsh(blocks)
+            unstable = np.maximum(bends[:, -1] - 1e-15 * np.max(np.abs(bends), axis=1), 0.0)
+            rate = (
+                norm / np.sqrt(np.sum((theta - self._start) ** 2, axis=0) + self._length**2)
+                + np.abs(np.sum(sure * self._function.bend(theta), axis=0)) / norm**2
+                + self._function.approach(theta)
+                + unstable
+            )
+            span = sign * _IMPLICIT_EFOLDINGS / rate
+            lost |= ~np.isfinite(span)
+
+            def velocity(moved: np.ndarray) -> np.ndarray:
+                x = self._function.output(moved[:-2])
+                return span * np.concatenate([self._curve(moved[:-2]), [np.ones_like(x), x]])
+
+            span = np.where(lost, 0.0, span)
+            moved = stiff_flow.advance(velocity, lambda y: span * self._hessian(y[:-2]), state, self._unit)
+            lost |= ~(np.max(np.abs(moved), axis=0) < _LARGEST_STATE)
+        return np.where(lost, state, moved)
+
+    def _slopes(self, theta: np.ndarray) -> np.ndarray:
+        """The derivative of dθ/dx in θ."""
+        gradient, speed = self._along(theta)
+        turn = 2 * gradient[:, None] * self._function.bend(theta)[None]
+        return (self._hessian(theta) - turn / speed) / speed
 
     def _rate(self, theta: np.ndarray) -> np.ndarray:
         """E-foldings per unit of flow time; near a critical point they count time, near other ends its logarithm."""
@@ -212,7 +269,7 @@ class NumericalPotential(SeparablePotential):
         x = self._function.output(theta)
         velocity = np.concatenate([curve, [np.ones_like(x), x]]) / self._rate(theta)
         # A coordinate that has left the floating-point range, or is at a critical point, waits for the others.
-        waiting = ~np.isfinite(np.sum(velocity, axis=0)) | (np.max(np.abs(state), axis=0) > 1e150)
+        waiting = ~np.isfinite(np.sum(velocity, axis=0)) | (np.max(np.abs(state), axis=0) > _LARGEST_STATE)
         velocity[:, waiting] = 0.0
         return velocity
 
@@ -235,6 +292,14 @@ class NumericalPotential(SeparablePotential):
         low, high = (table.end(self._follow(kind))[0] for table in self._tables)
         return (low[0], high[0]) if self._shared else (low, high)
 
+    def _known_ends(self, kind: str) -> tuple[Array, Array]:
+        """The ends as far as they are known, ±inf where they are not."""
+        known = []
+        for table, beyond in zip(self._tables, (-np.inf, np.inf), strict=True):
+            end, told = table.end(self._follow(kind))
+            known.append(np.where(told, end, beyond))
+        return (known[0][0], known[1][0]) if self._shared else (known[0], known[1])
+
     def _follow(self, kind: str) -> Callable[[np.ndarray], np.ndarray]:
         """The weight ("x") or the time ("s") of a state."""
         return (lambda state: self._function.output(state[:-2])) if kind == "x" else (lambda state: state[-2])
@@ -248,7 +313,8 @@ class NumericalPotential(SeparablePotential):
             x = self._function.output(theta[:-1])
             return gap * np.concatenate([self._curve(theta[:-1]), [x]])
 
-        moved = _advance(velocity, np.delete(state, -2, axis=0), np.delete(reached.unit, -2, axis=0))
+        jacobian = (lambda y: gap * self._hessian(y[:-1])) if self._can_be_stiff else None
+        moved = advance(velocity, np.delete(state, -2, axis=0), np.delete(reached.unit, -2, axis=0), jacobian)
         moved[:, reached.outside] = np.inf
         return reached.shape(moved[:-1]), reached.shape(moved[-1])
 
@@ -265,8 +331,10 @@ class NumericalPotential(SeparablePotential):
         unit = np.broadcast_to(self._length, self._start.shape)
         start = self._start[:, columns]
         try:
-            theta = _advance(lambda theta: full * self._curve(theta), start, unit[:, columns], _STEPS_WITHOUT_TABLE)
-        except _TooFarError:
+            theta = advance(
+                lambda theta: full * self._curve(theta), start, unit[:, columns], max_steps=_STEPS_WITHOUT_TABLE
+            )
+        except TooFarError:
             return None
         with np.errstate(all="ignore"):
             left = self._function.levels(theta) / self._function.levels(start)
@@ -282,7 +350,8 @@ class NumericalPotential(SeparablePotential):
             weight = self._function.output(state[:-2])
             return gap * np.concatenate([curve, [np.ones_like(weight), weight]]) / speed
 
-        moved = _advance(velocity, reached.state, reached.unit)
+        jacobian = (lambda y: gap * self._slopes(y[:-2])) if self._can_be_stiff else None
+        moved = advance(velocity, reached.state, reached.unit, jacobian)
         moved[:, reached.outside] = np.nan
         self._memo = (x.copy(), reached.shape(moved[:-2]))  # a copy, since the caller may change x
         return (
@@ -308,7 +377,8 @@ class NumericalPotential(SeparablePotential):
             return np.concatenate([gap * curve * share, [speed * share, state[-2]]])
 
         start = np.concatenate([theta, np.zeros((2, *x.shape))])
-        moved = _advance(velocity, start, np.ones_like(start))
+        jacobian = (lambda y: gap * self._slopes(y[:-2])) if self._can_be_stiff else None
+        moved = advance(velocity, start, np.ones_like(start), jacobian)
         rise = np.where(is_close, moved[-2] * (gap / speed), rise)
         return rise, np.where(is_close, moved[-1] * (gap / speed) * gap, plain)
 
@@ -376,41 +446,6 @@ class _Located:
 
     def shape(self, values: np.ndarray) -> np.ndarray:
         return values.reshape((*values.shape[:-1], *self.query))
-
-
-class _TooFarError(Exception):
-    """An integration takes more steps than are allowed."""
-
-
-def _advance(
-    velocity: Callable[[np.ndarray], np.ndarray], start: np.ndarray, unit: np.ndarray, max_steps: float = np.inf
-) -> np.ndarray:
-    """Integrate a field of shape (r, m) over unit time.
-
-    From a node, a few steps are enough. If their number is limited, a state that leaves the floating-point range also
-    raises :class:`_TooFarError`.
-    """
-
-    def flat(_: float, state: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return np.nan_to_num(velocity(state.reshape(start.shape)), posinf=0.0, neginf=0.0).ravel()
-
-    if not np.any(flat(0.0, start)):  # every query is a node, and SciPy's choice of a first step would divide 0 by 0
-        return start.copy()
-    atol = 1e-14 * np.maximum(np.abs(start), unit).ravel()
-    solver = DOP853(
-        flat, 0.0, start.ravel(), 1.0, rtol=1e-13,
-        atol=atol,  # pyright: ignore[reportArgumentType] - SciPy takes arrays, but its default is a number
-    )  # fmt: skip
-    steps = 0
-    while solver.status == "running":
-        solver.step()
-        steps += 1
-        if steps > max_steps:
-            raise _TooFarError
-    if max_steps < np.inf and (solver.status == "failed" or np.max(np.abs(solver.y)) > 1e150):
-        raise _TooFarError
-    return solver.y.reshape(start.shape).copy()
 
 
 def _through_numpy(function: Callable[..., np.ndarray], values: Array, *others: Array) -> Array:

@@ -26,6 +26,7 @@ class SeparableMap:
             where g is not real beyond, where the curve cannot go on, or where several go on.
         approach: Σ|d log level/ds| along the curve, shape (n,): the speed at which it gets there.
         exponent: q ≥ 1.
+        hessian: ∇²g(θ), shape (p, p, n), or None where g has kinks.
     """
 
     output: Callable[[np.ndarray], np.ndarray]
@@ -34,6 +35,7 @@ class SeparableMap:
     levels: Callable[[np.ndarray], np.ndarray]
     approach: Callable[[np.ndarray], np.ndarray]
     exponent: float = 2.0
+    hessian: Callable[[np.ndarray], np.ndarray] | None = None
 
     def curve(self, gradient: np.ndarray) -> np.ndarray:
         """dθ/ds, shape (p, ...), for ∇g at a point of the curve; its product with ∇g is dx/ds = Σ|∇g|^q."""
@@ -60,16 +62,25 @@ class SeparableParameterization(Protocol):
 def check_start(function: SeparableMap, start: np.ndarray, names: Sequence[str]) -> None:
     """Raise ``DomainError`` if no flow can start somewhere: g is not real there, or its gradient vanishes.
 
+    A gradient also vanishes if it is within the rounding of the start: as that of sin(u) at the number next to π/2.
+
     Args:
         function: g and its derivatives.
         start: Initial values, shape (p,) or (p, n).
         names: The parameters, for the message.
     """
     with np.errstate(all="ignore"):
-        steepest = np.max(np.abs(function.gradient(start)), axis=0)
+        gradient = function.gradient(start)
+        steepest = np.max(np.abs(gradient), axis=0)
+        rounding = np.zeros_like(gradient)
+        for k, spacing in enumerate(np.spacing(np.abs(start))):
+            neighbor = start.copy()
+            neighbor[k] += spacing
+            rounding += np.abs(function.gradient(neighbor) - gradient) / 2
         is_real = ~np.isnan(function.output(start)) & ~np.isnan(steepest)
     refuse_start(~is_real, start, names, "g or its gradient is no finite real number there")
-    refuse_start(steepest == 0, start, names, "∇g vanishes there: a saddle that training never leaves")
+    vanishes = (steepest == 0) | np.all(np.abs(gradient) <= rounding, axis=0)
+    refuse_start(vanishes, start, names, "∇g vanishes there: a saddle that training never leaves")
 
 
 def refuse_start(bad: np.ndarray, start: np.ndarray, names: Sequence[str], why: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import sympy as sp
@@ -241,6 +241,14 @@ class Parameterization(Shown):
         output = compiled(self.symbols, [self.output])
         levels = self.ends(exponent)
         approach = compiled(self.symbols, [self.gradient(level).dot(field) / level for level in levels])
+        second = list(self.hessian(self.output))
+        is_smooth = not any(each.has(sp.DiracDelta) for each in second)
+        count = len(self.symbols)
+
+        @cache
+        def hessian() -> Callable[[ArrayLike], np.ndarray]:  # compiled only when needed, as it rarely is
+            return compiled(self.symbols, second)
+
         return SeparableMap(
             output=lambda theta: output(theta)[0],
             gradient=compiled(self.symbols, list(gradient)),
@@ -248,6 +256,7 @@ class Parameterization(Shown):
             levels=compiled(self.symbols, levels),
             approach=lambda theta: np.sum(np.abs(approach(theta)), axis=0),
             exponent=float(exponent),
+            hessian=(lambda theta: hessian()(theta).reshape(count, count, *np.shape(theta)[1:])) if is_smooth else None,
         )
 
     def ends(self, exponent: sp.Expr) -> list[sp.Expr]:
