@@ -52,7 +52,10 @@ def _extrapolated(field: Field, slopes: np.ndarray, state: np.ndarray) -> tuple[
     blocks = np.nan_to_num(np.moveaxis(slopes, -1, 0), posinf=0.0, neginf=0.0)
     row: list[np.ndarray] = []
     for substeps in range(1, _COLUMNS + 1):
-        inverse = np.moveaxis(np.linalg.inv(np.eye(p) - blocks / substeps), 0, -1)
+        try:
+            inverse = np.moveaxis(np.linalg.inv(np.eye(p) - blocks / substeps), 0, -1)
+        except np.linalg.LinAlgError:  # a slope is exactly 1 over the substep; it is not in half of the step
+            return state, np.full_like(state, np.inf)
         moved = state
         for _ in range(substeps):
             move = field(moved) / substeps

@@ -118,3 +118,12 @@ def test_a_start_at_a_critical_point_up_to_rounding_is_refused(formula, start):
 def test_tiny_gradients_that_are_no_rounding_are_kept(formula, u):
     R = ib.NumericalPotential(ib.Parameterization(formula, "u"), {"u": u})
     assert float(R.gradient(R.minimizer)) == 0.0
+
+
+@pytest.mark.parametrize("slope", [1.0, 2.0, 5.0, -1.0])
+def test_slopes_at_which_a_substep_is_singular(slope):
+    """1 − slope/k vanishes for the k-th number of substeps."""
+    end = stiff_flow.advance(
+        lambda y: slope * y, lambda y: np.full((1, 1, y.shape[1]), slope), np.ones((1, 2)), np.ones((1, 2))
+    )
+    np.testing.assert_allclose(end, np.exp(slope), rtol=1e-9)
